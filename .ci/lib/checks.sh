@@ -1,0 +1,74 @@
+# Checks that run no test: shape of the tree, build, vet, lint, generated code, other platforms, compose.yaml.
+
+sources() {
+  git ls-files -co --exclude-standard -z -- "$@" | while IFS= read -r -d '' file; do
+    [[ -f $file ]] && printf '%s\0' "$file"
+  done
+}
+
+# Every variable that the configuration reads stands in .env.example.
+undocumented_variables() {
+  local name
+  grep -ohE '\br\.[a-z]+\("[A-Z_]+"' app/*.go | sed 's/.*("\(.*\)"/\1/' | sort -u | while read -r name; do
+    grep -q "^#$name=" .env.example || echo "$name"
+  done
+}
+
+part_build() {
+  local unformatted extra undocumented
+  unformatted=$(sources '*.go' ':!*_templ.go' | xargs -0 gofmt -l)
+  [[ -z $unformatted ]] || { echo "gofmt would change:"; echo "$unformatted"; return 1; }
+  extra=$(sources | tr '\0' '\n' | cut -d/ -f1 | sort -u |
+    grep -vE '^(main\.go|app|sale|inventory|users|events|views|static|migrations|compose\.yaml|go\.mod|go\.sum|README\.md|LICENSE|\..+)$' || true)
+  [[ -z $extra ]] || { echo "not part of the top level:" "$extra"; return 1; }
+  (($(wc -l <main.go) < 60)) || { echo "main.go has 60 lines or more"; return 1; }
+  undocumented=$(undocumented_variables)
+  [[ -z $undocumented ]] || { echo "not in .env.example: ${undocumented//$'\n'/ }"; return 1; }
+  go build ./...
+  go vet ./...
+  go mod tidy -diff
+  echo "gofmt, top level, variables, build, vet, go.mod: clean"
+}
+
+part_lint() {
+  "$LINT" config verify
+  "$LINT" run ./...
+}
+
+# What generators write must be what is committed. Compares the tree with itself, so it also works on a dirty one.
+part_generate() {
+  sources | xargs -0 sha256sum >"$RUN/before"
+  go generate ./... >"$RUN/log/generate.log" 2>&1 || { tail -20 "$RUN/log/generate.log"; return 1; }
+  sources | xargs -0 sha256sum >"$RUN/after"
+  if ! diff "$RUN/before" "$RUN/after" >"$RUN/drift"; then
+    echo "go generate ./... changes what is committed:"
+    sed -n 's/^[<>] [0-9a-f]* */  /p' "$RUN/drift" | sort -u
+    git --no-pager diff --stat
+    return 1
+  fi
+  echo "go generate ./... leaves no diff"
+}
+
+# Nobody here can run these; they must at least compile. Two of them compile their tests, too (vet does that).
+part_cross() {
+  local target
+  for target in darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 linux/arm64; do
+    CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go build ./... || { echo "$target does not compile"; return 1; }
+    case $target in darwin/arm64 | windows/amd64)
+      CGO_ENABLED=0 GOOS=${target%/*} GOARCH=${target#*/} go vet ./... || { echo "go vet fails for $target"; return 1; }
+      ;;
+    esac
+    echo "$target compiles"
+  done
+}
+
+# Without an engine: the compose specification's own loader, then what we promise about each service.
+part_compose() {
+  (cd .ci/compose && go run . "$ROOT/compose.yaml")
+  if docker compose version >/dev/null 2>&1; then
+    docker compose -f compose.yaml --profile app --profile tools config --quiet
+    echo "docker compose config: accepted"
+  else
+    echo "docker compose config: NOT RUN (no docker compose here); no container was built or started"
+  fi
+}

@@ -1,0 +1,96 @@
+# What a new machine lacks, and nothing else: Debian's packages, the linter, the jars of one Kafka broker. The last
+# two are kept in $CACHE for the next run.
+
+LINT_VERSION=v2.15.0
+KAFKA_VERSION=4.1.0
+LINT=$CACHE/golangci-lint-$LINT_VERSION-$(go env GOVERSION)/golangci-lint
+KAFKA_LIBS=$CACHE/kafka-$KAFKA_VERSION
+
+# The newest installed PostgreSQL's programs, 15 at least.
+postgres_bin() {
+  local dir
+  dir=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -t/ -k5 -rn | head -1)
+  [[ -x $dir/initdb && $(basename "$(dirname "$dir")") -ge 15 ]] && echo "$dir"
+}
+
+missing_packages() {
+  local list=()
+  command -v redis-server >/dev/null || list+=(redis-server)
+  postgres_bin >/dev/null || list+=(postgresql)
+  [[ -n $(chrome) ]] || list+=(chromium)
+  command -v java >/dev/null || list+=(openjdk-17-jre-headless)
+  command -v mvn >/dev/null || list+=(maven)
+  command -v curl >/dev/null || list+=(curl)
+  command -v gcc >/dev/null || list+=(gcc libc6-dev) # the race detector needs cgo
+  echo "${list[*]}"
+}
+
+chrome() {
+  command -v chromium || command -v google-chrome || true
+}
+
+retry() { # times command...
+  local times=$1 n
+  shift
+  for ((n = 1; n <= times; n++)); do
+    "$@" && return 0
+    sleep $((n * 3))
+  done
+  return 1
+}
+
+install_packages() {
+  local missing log=$RUN/log/apt.log made_policy=
+  missing=$(missing_packages)
+  [[ -z $missing ]] && { return; }
+  if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+    echo "missing: $missing (on Debian: apt-get install $missing)"
+    return 1
+  fi
+  # Debian starts what it installs. Nothing here uses those servers, so they are told not to start.
+  if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod +x /usr/sbin/policy-rc.d
+    made_policy=yes
+  fi
+  # A foreign source that does not answer must not stop the run: what counts is whether the programs are there.
+  retry 3 apt-get update -qq >>"$log" 2>&1 || echo "apt-get update complained: $(tail -1 "$log")"
+  # shellcheck disable=SC2086 # a list of words
+  DEBIAN_FRONTEND=noninteractive retry 2 apt-get install -y -qq --no-install-recommends \
+    -o DPkg::Lock::Timeout=300 $missing >>"$log" 2>&1 </dev/null || true
+  [[ -z $made_policy ]] || rm -f /usr/sbin/policy-rc.d
+  if [[ -n $(missing_packages) ]]; then
+    tail -20 "$log"
+    echo "still missing after apt-get install: $(missing_packages)"
+    return 1
+  fi
+  echo "packages: installed $missing"
+}
+
+install_linter() {
+  [[ -x $LINT ]] && return
+  local new=$LINT.new.$$
+  mkdir -p "$new"
+  GOFLAGS='' GOBIN=$new retry 2 \
+    go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$LINT_VERSION" >"$RUN/log/lint.log" 2>&1 ||
+    { tail -20 "$RUN/log/lint.log"; rm -rf "$new"; return 1; }
+  mv "$new/golangci-lint" "$LINT"
+  rm -rf "$new"
+  echo "golangci-lint $LINT_VERSION: built"
+}
+
+install_kafka() {
+  [[ -d $KAFKA_LIBS ]] && return
+  local new=$KAFKA_LIBS.new.$$
+  mkdir -p "$new"
+  retry 3 mvn -q -B -f "$ROOT/.ci/kafka/pom.xml" dependency:copy-dependencies "-DoutputDirectory=$new" >"$RUN/log/mvn.log" 2>&1 ||
+    { tail -20 "$RUN/log/mvn.log"; rm -rf "$new"; return 1; }
+  mv "$new" "$KAFKA_LIBS"
+  echo "Apache Kafka $KAFKA_VERSION: fetched"
+}
+
+part_install() {
+  install_packages && install_linter && install_kafka || return 1
+  retry 3 go mod download >"$RUN/log/download.log" 2>&1 || { tail -5 "$RUN/log/download.log"; return 1; }
+  echo "everything is there: Debian's packages, golangci-lint $LINT_VERSION, Apache Kafka $KAFKA_VERSION, Go modules"
+}

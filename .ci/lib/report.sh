@@ -1,0 +1,54 @@
+# What is said at the end, and what must not be left.
+
+# Processes that name our directory in their command line: every test binary, instance and embedded server lies below
+# $RUN, so one that is still there after its part is a leak.
+left_behind() {
+  local tries found
+  for tries in {1..50}; do
+    found=$(ours_running)
+    [[ -n $found ]] || return 0
+    sleep 0.1
+  done
+  echo "still running after $((tries / 10)) s:"
+  while read -r pid command; do
+    echo "  $pid $command"
+    kill -KILL "$pid" 2>/dev/null || true
+  done <<<"$found"
+  return 1
+}
+
+ours_running() {
+  local dir pid command entry known=" $$ $BASHPID "
+  for entry in "${SERVERS[@]}"; do known+="$(cut -d' ' -f2 <<<"$entry") "; done
+  for dir in /proc/[0-9]*; do
+    pid=${dir#/proc/}
+    [[ $known == *" $pid "* ]] && continue
+    command=$(tr '\0' ' ' <"$dir/cmdline") 2>/dev/null || continue
+    [[ $command == *"$RUN"* ]] && echo "$pid ${command:0:120}"
+  done 2>/dev/null
+  return 0
+}
+
+report() {
+  local line part seconds verdict total=0
+  if [[ -s $RUN/cover.out ]]; then
+    printf '\ncoverage by package (all tests, embedded stack)\n'
+    coverage_table "$RUN/cover.out"
+  fi
+  printf '\n%-12s %7s\n' part seconds
+  for line in "${TIMES[@]}"; do
+    read -r part seconds verdict <<<"$line"
+    printf '%-12s %7d  %s\n' "$part" "$seconds" "$verdict"
+    total=$((total + seconds))
+  done
+  printf '%-12s %7d\n' all "$total"
+  ((${#FAILED[@]} == 0)) || printf 'FAILED: %s\n' "${FAILED[*]}"
+}
+
+# For local work: `go test ./...` in another terminal with these variables runs against real servers.
+serve_servers() {
+  prepare servers || exit 1
+  printf '\nexport REDIS_URL=%q DATABASE_URL=%q KAFKA_BROKERS=%q FLASHSALE_TEST_REAL=1\n\nCtrl-C ends them.\n' \
+    "$REDIS_URL" "$DATABASE_URL" "$KAFKA_BROKERS"
+  while sleep 1; do :; done
+}

@@ -1,0 +1,215 @@
+// Package app puts the product together: it reads the configuration, starts what is not configured, wires the
+// domains, owns the order in which everything starts and stops, and holds the operations that span several owners.
+//
+// Nothing in here knows SQL, Redis keys or HTTP handlers. The domains do not know each other; the adapters in
+// adapter.go translate between them and put the combiners between the many calls of requests and the batch
+// operations of the domains.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"flashsale/app/live"
+	"flashsale/app/web"
+	"flashsale/static"
+)
+
+// maxStreams bounds the open live-update streams of one process.
+const maxStreams = 50_000
+
+// App is one running instance.
+type App struct {
+	cfg      Config
+	log      *slog.Logger
+	services *services
+	core     *core
+	web      *web.Server
+	parts    *background // everything but the ledger's consumer and the outbox
+	ledger   *background // stopped last: requests in flight still need verdicts
+	public   *http.Server
+	ops      *http.Server
+	address  *net.TCPAddr
+	failed   chan error
+}
+
+// Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
+// started is stopped again. Progress of long work (a download, a first start) is written to progress.
+func Start(ctx context.Context, cfg Config, log *slog.Logger, progress io.Writer) (*App, error) {
+	return startWith(ctx, cfg, log, func() (*services, error) { return startServers(ctx, cfg, log, progress) })
+}
+
+// startWith starts an instance on the servers that the function brings.
+func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func() (*services, error)) (*App, error) {
+	a := &App{cfg: cfg, log: log, failed: make(chan error, 4), parts: newBackground(log), ledger: newBackground(log)}
+	if err := a.start(ctx, servers); err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+		defer cancel()
+		return nil, errors.Join(err, a.Stop(stopping))
+	}
+	return a, nil
+}
+
+func (a *App) start(ctx context.Context, servers func() (*services, error)) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	listeners, err := listenPublic(ctx, a.cfg)
+	if err != nil {
+		return err
+	}
+	a.address = listeners[0].Addr().(*net.TCPAddr)
+	defer func() {
+		if a.public == nil {
+			closeAll(listeners)
+		}
+	}()
+	if a.services, err = servers(); err != nil {
+		return err
+	}
+	if err := a.services.connect(ctx, a.cfg, a.log, registry); err != nil {
+		return err
+	}
+	a.core = newCore(a.cfg, a.services, a.log, registry)
+	if err := a.core.prepare(ctx); err != nil {
+		return err
+	}
+	a.runParts()
+	hub := live.New(maxStreams)
+	a.web = web.New(web.Config{
+		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: a.core.operations, Hub: hub,
+		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
+		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
+	})
+	a.parts.run("live updates", a.web.Run)
+	a.serve(listeners)
+	if err := a.serveOps(ctx); err != nil {
+		return err
+	}
+	return a.leaveRunFile()
+}
+
+func (a *App) runParts() {
+	c := a.core
+	c.operations.serving = true
+	a.parts.run("board", c.board.Run)
+	a.parts.run("checkout", c.checkout.Run)
+	a.parts.run("reconciler", c.reconciler.Run)
+	a.parts.run("directory", c.directory.Run)
+	a.parts.run("presence", c.presence.Run)
+	a.parts.run("probes", c.operations.run)
+	a.ledger.run("ledger", c.ledger.Run)
+	a.ledger.run("outbox", c.outbox.Run)
+}
+
+func (a *App) serve(listeners []net.Listener) {
+	a.public = web.HTTPServer(a.web.Handler())
+	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
+	for _, l := range listeners {
+		go func() {
+			if err := a.public.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				a.failed <- fmt.Errorf("the public listener ended: %w", err)
+			}
+		}()
+	}
+}
+
+func (a *App) serveOps(ctx context.Context) error {
+	if a.cfg.OpsAddr == "" {
+		return nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.OpsAddr)
+	if err != nil {
+		err = listenError(a.cfg.OpsAddr, "OPS_ADDR", err)
+		if a.cfg.OpsStrict {
+			return err
+		}
+		a.log.Warn("no metrics, profiles and probes on a port of their own", "reason", err.Error())
+		a.cfg.OpsAddr = ""
+		return nil
+	}
+	a.ops = web.HTTPServer(a.web.OpsHandler())
+	go func() {
+		if err := a.ops.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("the operators' listener ended: %w", err)
+		}
+	}()
+	return nil
+}
+
+// leaveRunFile tells commands beside this instance where its embedded servers are.
+func (a *App) leaveRunFile() error {
+	s := a.services
+	if s.lock == nil {
+		return nil
+	}
+	if err := s.lock.Announce(a.URL()); err != nil {
+		return err
+	}
+	return writeRunFile(a.cfg.DataDir, runFileOf(s.endpoints, a.URL()))
+}
+
+// URL is the address to open in a browser on this machine.
+func (a *App) URL() string {
+	host := "localhost"
+	if ip := a.address.IP; !ip.IsUnspecified() && !ip.IsLoopback() {
+		host = ip.String()
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(a.address.Port))
+}
+
+// Failed delivers an error when a listener ends by itself; the instance should then be stopped.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// requestPatience is the part of a stop that belongs to the requests in flight.
+const requestPatience = 5 * time.Second
+
+// Stop ends the instance in order: no new requests, open streams told when to come back, requests in flight
+// finished, then the consumer with its offsets committed, then connections and embedded servers. It returns when
+// all of that is done or ctx has ended.
+func (a *App) Stop(ctx context.Context) error {
+	var errs []error
+	if a.web != nil {
+		a.web.Drain()
+	}
+	requests, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	for _, server := range []*http.Server{a.public, a.ops} {
+		if server == nil {
+			continue
+		}
+		if err := server.Shutdown(requests); err != nil {
+			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), server.Close())
+		}
+	}
+	parts, cancel := context.WithTimeout(ctx, requestPatience)
+	defer cancel()
+	if !a.ledger.stop(parts) || !a.parts.stop(parts) {
+		errs = append(errs, errors.New("some background parts did not end in time"))
+	}
+	if a.core != nil {
+		a.core.close()
+	}
+	if a.services != nil {
+		if a.services.lock != nil {
+			removeRunFile(filepath.Clean(a.cfg.DataDir))
+		}
+		errs = append(errs, a.services.close(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
+}

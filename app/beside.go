@@ -1,0 +1,50 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+)
+
+// beside is what a one-off command works with: the domains of a deployment, in which nothing runs by itself.
+type beside struct {
+	*core
+	cfg Config
+}
+
+// withDeployment opens the deployment that the environment names and hands it to do: the configured servers, the
+// embedded ones of the instance running on the same data directory, or, when none runs, embedded ones started for
+// this command only.
+func withDeployment(t terminal, do func(ctx context.Context, b beside) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) (err error) {
+		cfg, err := LoadConfig()
+		if err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		s, found, err := borrowServers(cfg)
+		if err == nil && !found {
+			s, err = startServers(ctx, cfg, log, t.err)
+		}
+		if err != nil {
+			return err
+		}
+		defer func() {
+			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+			defer cancel()
+			err = errors.Join(err, s.close(stopping))
+		}()
+		if err := s.connect(ctx, cfg, log, nil); err != nil {
+			return err
+		}
+		c := newCore(cfg, s, log, nil)
+		defer c.close()
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		return do(ctx, beside{c, cfg})
+	}
+}

@@ -1,0 +1,244 @@
+// Package combine turns many single calls into few batched ones.
+//
+// A script call to Redis, a produce to Kafka or a transaction in Postgres costs nearly the same for one item as
+// for hundreds. So calls that arrive while a batch is under way form the next batch. There is no timer: with one
+// caller nothing waits, and the busier it gets the larger the batches are. The domains offer plain batch
+// operations and know nothing of this; the wiring puts a combiner in front of them.
+//
+// A combiner is fair and bounded: calls are served in the order they came, at most Queue of them wait, and once
+// the oldest has waited longer than MaxWait new ones are refused at once, because answering some in time is
+// better than answering everybody late.
+package combine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+)
+
+var (
+	// ErrFull is returned at once when too many calls wait, or when the oldest has waited too long.
+	ErrFull = errors.New("combine: too many calls are waiting")
+	// ErrClosed is returned for calls made after Close.
+	ErrClosed = errors.New("combine: closed")
+	// ErrAnswer is returned to a whole batch when its run did not give one answer per call, or gave none because
+	// it left by runtime.Goexit.
+	ErrAnswer = errors.New("combine: the run did not answer every call")
+
+	// errRetired tells a Group that the combiner it looked up has just been dropped.
+	errRetired = errors.New("combine: retired")
+)
+
+// PanicError is what every call of a batch gets when its run panicked.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("combine: the run panicked: %v", e.Value) }
+
+// Options bound a combiner. A zero field means its default.
+type Options struct {
+	// MaxBatch is the most calls one run gets; 256 by default.
+	MaxBatch int
+	// InFlight is the most runs at the same time; 2 by default, so that one batch travels while another is served.
+	InFlight int
+	// Queue is the most calls that wait for a run; 10,000 by default.
+	Queue int
+	// Timeout ends the context of a run; 0 means never, and then the run needs a bound of its own.
+	Timeout time.Duration
+	// MaxWait refuses new calls with ErrFull while the oldest has waited longer than this; 0 means never.
+	MaxWait time.Duration
+	// Observe, when set, is told the size of each batch before it runs. It must be quick.
+	Observe func(batch int)
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxBatch <= 0 {
+		o.MaxBatch = 256
+	}
+	if o.InFlight <= 0 {
+		o.InFlight = 2
+	}
+	if o.Queue <= 0 {
+		o.Queue = 10_000
+	}
+	return o
+}
+
+// Combiner runs single calls in batches. Safe for concurrent use.
+type Combiner[In, Out any] struct {
+	run     func(ctx context.Context, batch []In) ([]Out, error)
+	options Options
+	calls   sync.Pool
+
+	mu      sync.Mutex
+	waiting queue[In, Out]
+	running int
+	closed  error         // why new calls are refused: ErrClosed, errRetired
+	drained chan struct{} // closed once closed is set and nothing waits or runs
+}
+
+// New makes a combiner in front of run, which gets the calls in the order they came and must return one answer
+// for each, in the same order, or an error for all of them. It must not keep the batch after it returned, and must
+// return soon after its context ends: runs that hang hold their place in flight.
+func New[In, Out any](run func(ctx context.Context, batch []In) ([]Out, error), options Options) *Combiner[In, Out] {
+	c := &Combiner[In, Out]{run: run, options: options.withDefaults(), drained: make(chan struct{})}
+	c.calls.New = func() any { return &call[In, Out]{done: make(chan struct{}, 1)} }
+	return c
+}
+
+// Do hands in to the next batch and waits for its answer. It returns ctx's error when ctx ends first; a call that
+// still waited is then taken out and never runs, one whose batch was under way may have had its effect. The run has
+// a context of its own, so a caller who leaves harms nobody else in the batch.
+func (c *Combiner[In, Out]) Do(ctx context.Context, in In) (Out, error) {
+	var none Out
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	p := c.calls.Get().(*call[In, Out])
+	p.in = in
+	if err := c.enqueue(p); err != nil {
+		c.recycle(p)
+		return none, err
+	}
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		if c.abandon(p) {
+			c.recycle(p)
+			return none, ctx.Err()
+		}
+		// The batch is under way and will still write to p, so p is left to the garbage collector.
+		select {
+		case <-p.done:
+			return p.out, p.err
+		default:
+			return none, ctx.Err()
+		}
+	}
+	out, err := p.out, p.err
+	c.recycle(p)
+	return out, err
+}
+
+// Waiting reports how many calls wait for a run and for how long the oldest has.
+func (c *Combiner[In, Out]) Waiting() (calls int, oldest time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.waiting.head == nil {
+		return 0, 0
+	}
+	return c.waiting.len, time.Since(c.waiting.head.since)
+}
+
+// Close refuses new calls, lets those that wait have their run and returns when the last run has ended. It may be
+// called more than once.
+func (c *Combiner[In, Out]) Close() {
+	c.mu.Lock()
+	c.shut(ErrClosed)
+	c.mu.Unlock()
+	<-c.drained
+}
+
+// shut refuses new calls from now on. The caller holds the lock.
+func (c *Combiner[In, Out]) shut(why error) {
+	if c.closed != nil {
+		return
+	}
+	c.closed = why
+	c.checkDrained()
+}
+
+func (c *Combiner[In, Out]) checkDrained() {
+	if c.closed != nil && c.running == 0 && c.waiting.len == 0 {
+		close(c.drained)
+	}
+}
+
+// retire shuts the combiner if nothing waits or runs, and says whether it did.
+func (c *Combiner[In, Out]) retire() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running > 0 || c.waiting.len > 0 {
+		return false
+	}
+	c.shut(errRetired)
+	return true
+}
+
+func (c *Combiner[In, Out]) enqueue(p *call[In, Out]) error {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed != nil {
+		return c.closed
+	}
+	if c.waiting.len >= c.options.Queue {
+		return ErrFull
+	}
+	if head := c.waiting.head; head != nil && c.options.MaxWait > 0 && now.Sub(head.since) > c.options.MaxWait {
+		return ErrFull
+	}
+	p.since = now
+	c.waiting.push(p)
+	if c.running < c.options.InFlight {
+		c.running++
+		go c.work()
+	}
+	return nil
+}
+
+// abandon takes a waiting call out of the queue; false when its batch has been formed already.
+func (c *Combiner[In, Out]) abandon(p *call[In, Out]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.waiting.remove(p)
+}
+
+func (c *Combiner[In, Out]) recycle(p *call[In, Out]) {
+	var in In
+	var out Out
+	p.in, p.out, p.err = in, out, nil
+	c.calls.Put(p)
+}
+
+// work runs batches until nothing waits. A run that leaves by runtime.Goexit takes its goroutine with it; the
+// next one then carries on with what waits.
+func (c *Combiner[In, Out]) work() {
+	finished := false
+	defer func() {
+		if !finished {
+			go c.work()
+		}
+	}()
+	var b batch[In, Out]
+	for c.next(&b) {
+		if c.options.Observe != nil {
+			c.options.Observe(len(b.calls))
+		}
+		b.serve(c.run, c.options.Timeout)
+	}
+	finished = true
+}
+
+// next fills the batch with the oldest calls, or gives up the worker's place when there are none.
+func (c *Combiner[In, Out]) next(b *batch[In, Out]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(b.calls) < c.options.MaxBatch && c.waiting.head != nil {
+		b.add(c.waiting.pop())
+	}
+	if len(b.calls) > 0 {
+		return true
+	}
+	c.running--
+	c.checkDrained()
+	return false
+}
+
+// stack is taken where the panic happened.
+func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }

@@ -1,0 +1,394 @@
+package combine_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"flashsale/app/combine"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// gate is a run that stops until it is told to go on, and remembers the batches it got.
+type gate struct {
+	entered chan struct{}
+	release chan struct{}
+	mu      sync.Mutex
+	batches [][]int
+}
+
+func newGate() *gate {
+	return &gate{entered: make(chan struct{}, 1000), release: make(chan struct{})}
+}
+
+// double answers every number with twice its value.
+func (g *gate) double(_ context.Context, batch []int) ([]int, error) {
+	g.mu.Lock()
+	g.batches = append(g.batches, slices.Clone(batch))
+	g.mu.Unlock()
+	g.entered <- struct{}{}
+	<-g.release
+	return doubled(batch), nil
+}
+
+func (g *gate) seen() [][]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.batches)
+}
+
+func doubled(batch []int) []int {
+	out := make([]int, len(batch))
+	for i, n := range batch {
+		out[i] = 2 * n
+	}
+	return out
+}
+
+func wantDouble(t *testing.T, c *combine.Combiner[int, int], n int) {
+	t.Helper()
+	if out, err := c.Do(context.Background(), n); err != nil || out != 2*n {
+		t.Errorf("Do(%d) = %d, %v; want %d", n, out, err, 2*n)
+	}
+}
+
+func TestOneCallRunsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := combine.New(func(_ context.Context, b []int) ([]int, error) { return doubled(b), nil }, combine.Options{})
+		began := time.Now()
+		wantDouble(t, c, 21)
+		if waited := time.Since(began); waited != 0 {
+			t.Fatalf("a lone call waited %v for company", waited)
+		}
+		c.Close()
+	})
+}
+
+func TestCallsDuringARunFormTheNextBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		var sizes []int
+		c := combine.New(g.double, combine.Options{
+			InFlight: 1, MaxBatch: 4, Observe: func(n int) { sizes = append(sizes, n) },
+		})
+		var wg sync.WaitGroup
+		for n := 1; n <= 8; n++ {
+			wg.Go(func() { wantDouble(t, c, n) })
+			synctest.Wait() // so that they queue in this order
+		}
+		close(g.release)
+		wg.Wait()
+		c.Close()
+		want := [][]int{{1}, {2, 3, 4, 5}, {6, 7, 8}}
+		if got := g.seen(); !slices.EqualFunc(got, want, slices.Equal) {
+			t.Fatalf("batches %v, want %v: first come, first served, at most 4", got, want)
+		}
+		if !slices.Equal(sizes, []int{1, 4, 3}) {
+			t.Fatalf("observed sizes %v", sizes)
+		}
+	})
+}
+
+func TestRunsInFlightAreLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := combine.New(g.double, combine.Options{InFlight: 2, MaxBatch: 1})
+		var wg sync.WaitGroup
+		for n := range 5 {
+			wg.Go(func() { wantDouble(t, c, n) })
+		}
+		synctest.Wait()
+		if n := len(g.seen()); n != 2 {
+			t.Fatalf("%d runs at once, want 2", n)
+		}
+		if waiting, _ := c.Waiting(); waiting != 3 {
+			t.Fatalf("%d calls wait, want 3", waiting)
+		}
+		close(g.release)
+		wg.Wait()
+		c.Close()
+	})
+}
+
+func TestFullQueueRefusesAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := combine.New(g.double, combine.Options{InFlight: 1, Queue: 2})
+		var wg sync.WaitGroup
+		for n := range 3 { // one runs, two wait
+			wg.Go(func() { wantDouble(t, c, n) })
+			synctest.Wait()
+		}
+		if _, err := c.Do(t.Context(), 9); !errors.Is(err, combine.ErrFull) {
+			t.Fatalf("call beyond the queue: %v, want ErrFull", err)
+		}
+		close(g.release)
+		wg.Wait()
+		wantDouble(t, c, 9) // room again
+		c.Close()
+	})
+}
+
+func TestOldQueueRefusesNewCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := combine.New(g.double, combine.Options{InFlight: 1, MaxWait: time.Second})
+		var wg sync.WaitGroup
+		for n := range 2 { // one runs, one waits
+			wg.Go(func() { wantDouble(t, c, n) })
+			synctest.Wait()
+		}
+		time.Sleep(time.Second)
+		wg.Go(func() { wantDouble(t, c, 5) }) // exactly at the limit: still taken
+		synctest.Wait()
+		time.Sleep(time.Millisecond)
+		if _, err := c.Do(t.Context(), 9); !errors.Is(err, combine.ErrFull) {
+			t.Fatalf("call behind one that waits too long: %v, want ErrFull", err)
+		}
+		if n, oldest := c.Waiting(); n != 2 || oldest != time.Second+time.Millisecond {
+			t.Fatalf("waiting %d for %v", n, oldest)
+		}
+		close(g.release)
+		wg.Wait()
+		c.Close()
+	})
+}
+
+func TestLeavingWhileQueuedNeverRuns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := combine.New(g.double, combine.Options{InFlight: 1, Queue: 2})
+		ctx, leave := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { wantDouble(t, c, 1) })
+		synctest.Wait()
+		wg.Go(func() {
+			if _, err := c.Do(ctx, 666); !errors.Is(err, context.Canceled) {
+				t.Errorf("the leaver got %v, want context.Canceled", err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() { wantDouble(t, c, 3) })
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		wg.Go(func() { wantDouble(t, c, 4) }) // takes the leaver's room in the queue
+		synctest.Wait()
+		close(g.release)
+		wg.Wait()
+		c.Close()
+		if got := g.seen(); !slices.EqualFunc(got, [][]int{{1}, {3, 4}}, slices.Equal) {
+			t.Fatalf("batches %v, want the leaver in none and the others in order", got)
+		}
+	})
+}
+
+func TestLeavingDuringTheRunHarmsNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		var runErr atomic.Value
+		c := combine.New(func(ctx context.Context, b []int) ([]int, error) {
+			out, err := g.double(ctx, b)
+			if ctx.Err() != nil {
+				runErr.Store(ctx.Err())
+			}
+			return out, err
+		}, combine.Options{InFlight: 1})
+		ctx, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() {
+			_, err := c.Do(ctx, 1)
+			left <- err
+		}()
+		synctest.Wait() // 1 is under way
+		var wg sync.WaitGroup
+		wg.Go(func() { wantDouble(t, c, 2) })
+		synctest.Wait()
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Fatalf("the leaver got %v", err)
+		}
+		close(g.release)
+		wg.Wait()
+		c.Close()
+		if err := runErr.Load(); err != nil {
+			t.Fatalf("the run's context ended with one waiter: %v", err)
+		}
+	})
+}
+
+func TestEndedContextDoesNotQueue(t *testing.T) {
+	t.Parallel()
+	c := combine.New(func(context.Context, []int) ([]int, error) {
+		t.Error("ran for nobody")
+		return nil, nil
+	}, combine.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Do(ctx, 1); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want context.Canceled", err)
+	}
+	c.Close()
+}
+
+func TestRunTimesOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := combine.New(func(ctx context.Context, _ []int) ([]int, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, combine.Options{Timeout: time.Minute})
+		began := time.Now()
+		if _, err := c.Do(t.Context(), 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("got %v, want the run's DeadlineExceeded", err)
+		}
+		if took := time.Since(began); took != time.Minute {
+			t.Fatalf("the run had %v, want a minute", took)
+		}
+		c.Close()
+	})
+}
+
+// Whatever a run does, its own batch is answered with an error and the next batch is served.
+func TestBadRunsHarmOnlyTheirBatch(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for name, tc := range map[string]struct {
+		run  func() ([]int, error)
+		want func(error) bool
+	}{
+		"error": {
+			func() ([]int, error) { return nil, broken },
+			func(err error) bool { return errors.Is(err, broken) },
+		},
+		"panic": {
+			func() ([]int, error) { panic("boom") },
+			func(err error) bool {
+				var p *combine.PanicError
+				return errors.As(err, &p) && p.Value == "boom" && len(p.Stack) > 0
+			},
+		},
+		"goexit": {
+			func() ([]int, error) { runtime.Goexit(); return nil, nil },
+			func(err error) bool { return errors.Is(err, combine.ErrAnswer) },
+		},
+		"too few answers": {
+			func() ([]int, error) { return []int{1}, nil },
+			func(err error) bool { return errors.Is(err, combine.ErrAnswer) },
+		},
+		"too many answers": {
+			func() ([]int, error) { return make([]int, 9), nil },
+			func(err error) bool { return errors.Is(err, combine.ErrAnswer) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				hold := make(chan struct{})
+				c := combine.New(func(_ context.Context, b []int) ([]int, error) {
+					switch {
+					case b[0] == 0:
+						<-hold
+					case b[0] < 0:
+						return tc.run()
+					}
+					return doubled(b), nil
+				}, combine.Options{InFlight: 1, MaxBatch: 2})
+				var wg sync.WaitGroup
+				wg.Go(func() { wantDouble(t, c, 0) })
+				synctest.Wait()
+				for range 2 { // the bad batch
+					wg.Go(func() {
+						if out, err := c.Do(context.Background(), -1); !tc.want(err) || out != 0 {
+							t.Errorf("bad batch answered %d, %v", out, err)
+						}
+					})
+				}
+				synctest.Wait()
+				wg.Go(func() { wantDouble(t, c, 7) })
+				synctest.Wait()
+				close(hold)
+				wg.Wait()
+				c.Close()
+			})
+		})
+	}
+}
+
+func TestCloseServesWhatWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := combine.New(g.double, combine.Options{InFlight: 1})
+		var wg sync.WaitGroup
+		for n := range 3 {
+			wg.Go(func() { wantDouble(t, c, n) })
+		}
+		synctest.Wait()
+		closed := make(chan struct{})
+		go func() {
+			c.Close()
+			close(closed)
+		}()
+		synctest.Wait()
+		select {
+		case <-closed:
+			t.Fatal("Close returned while a run was under way")
+		default:
+		}
+		if _, err := c.Do(t.Context(), 9); !errors.Is(err, combine.ErrClosed) {
+			t.Fatalf("call after Close: %v, want ErrClosed", err)
+		}
+		close(g.release)
+		wg.Wait()
+		<-closed
+		c.Close()
+	})
+}
+
+// Many callers, some of whom leave at any moment: everybody who stays gets the answer to their own question.
+func TestAnswersAreNeverMixedUp(t *testing.T) {
+	t.Parallel()
+	c := combine.New(func(_ context.Context, b []int) ([]int, error) {
+		runtime.Gosched()
+		return doubled(b), nil
+	}, combine.Options{MaxBatch: 16})
+	var wg sync.WaitGroup
+	for caller := range 64 {
+		wg.Go(func() {
+			for i := range 300 {
+				n := caller*1000 + i
+				if i%7 != 0 {
+					wantDouble(t, c, n)
+					continue
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				go cancel()
+				if out, err := c.Do(ctx, n); err == nil && out != 2*n {
+					t.Errorf("Do(%d) = %d", n, out)
+				} else if err != nil && !errors.Is(err, context.Canceled) {
+					t.Errorf("Do(%d): %v", n, err)
+				}
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	c.Close()
+}

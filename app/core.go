@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/rueidis"
+
+	"flashsale/app/combine"
+	"flashsale/events"
+	"flashsale/inventory"
+	"flashsale/sale"
+	"flashsale/users"
+)
+
+// core is the domains, wired. Nothing in it runs by itself: an instance runs its parts, a command beside an
+// instance only uses the stores.
+type core struct {
+	id         string
+	cfg        Config
+	services   *services
+	stock      *inventory.Store
+	places     *inventory.Places
+	reconciler *inventory.Reconciler
+	sales      *sale.Store
+	bus        *sale.Bus
+	board      *sale.Board
+	checkout   *sale.Checkout
+	users      *users.Store
+	directory  *users.Directory
+	outbox     *events.Outbox
+	audit      *events.Audit
+	presence   *events.Presence
+	ledger     *events.Ledger
+	operations *operations
+	combiners  []interface{ Close() }
+}
+
+func newCore(cfg Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
+	c := &core{id: processID(), cfg: cfg, services: s}
+	c.stores(log, reg)
+	c.purchasePath(log, reg)
+	c.operations = newOperations(c, log)
+	return c
+}
+
+func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
+	s := c.services
+	c.stock = inventory.NewStore(s.pool)
+	c.places = inventory.NewPlaces(s.redis, inventory.PlacesConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg})
+	c.outbox = events.NewOutbox(s.pool, s.log)
+	c.audit = events.NewAudit(s.pool)
+	c.presence = events.NewPresence(s.pool, c.id)
+	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
+	c.users = users.NewStore(s.pool)
+	c.directory = users.NewDirectory(c.users, users.DirectoryConfig{Logger: log})
+}
+
+// purchasePath wires a press to its verdict. Checkout and ledger need each other: the checkout asks the ledger for
+// direct decisions, the ledger asks the checkout to decide.
+func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
+	s := c.services
+	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
+	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg,
+		Dial: func() (rueidis.Client, error) { return dialRedis(s.redisURL, s.redisEmbedded) }})
+	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Bus: c.bus, Log: produce, Logger: log})
+	cursor.board = c.board
+	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
+		inventory.ReconcilerConfig{Logger: log, Registerer: reg})
+	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
+	receipts := newReceipts(c.sales)
+	c.checkout = sale.NewCheckout(sale.Deps{
+		Store: c.sales, Board: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
+		Log: produce, Direct: direct, Cursors: cursor, Shoppers: names, Live: c.presence.Live,
+		Lookup: receipts.find, Logger: log, Registerer: reg,
+	})
+	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})
+	direct.through(c.ledger)
+	cursor.ledger = c.ledger
+	c.combiners = []interface{ Close() }{places.reserve, names.find, produce.append, direct.decide, receipts.group}
+}
+
+// prepare brings a new deployment to the point where the first shopper can buy. It changes nothing in an old one.
+func (c *core) prepare(ctx context.Context) error {
+	defaults := sale.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
+	if defaults.StartsAt.IsZero() {
+		defaults.StartsAt = time.Now().UTC().Add(-time.Second)
+	}
+	if defaults.EndsAt.IsZero() {
+		defaults.EndsAt = defaults.StartsAt.AddDate(1, 0, 0)
+	}
+	created, err := c.sales.EnsureSale(ctx, defaults)
+	if err != nil {
+		return err
+	}
+	if created {
+		if err := c.users.EnsureDefaults(ctx); err != nil {
+			return err
+		}
+	}
+	if err := c.directory.Refresh(ctx); err != nil {
+		return err
+	}
+	return c.board.Refresh(ctx)
+}
+
+func (c *core) close() {
+	for _, one := range c.combiners {
+		one.Close()
+	}
+}
+
+// receiptsOf finds single live receipts; everybody who asks about the same sale shares one query.
+type receiptsOf struct {
+	group *combine.Group[sale.Key, int64, sale.Receipt]
+}
+
+func newReceipts(store *sale.Store) receiptsOf {
+	return receiptsOf{combine.NewGroup(store.LiveReceipts, combine.Options{
+		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second,
+	})}
+}
+
+func (r receiptsOf) find(ctx context.Context, k sale.Key, user int64) (sale.Receipt, error) {
+	return r.group.Do(ctx, k, user)
+}

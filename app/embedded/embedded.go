@@ -1,0 +1,196 @@
+// Package embedded starts the servers that stand in when none is configured, so that the program runs on
+// a machine that has nothing but itself: Redis is miniredis and Kafka is kfake, both in this process;
+// Postgres is a real server in a child process, because the verdicts and every receipt live in it.
+//
+// Everything listens on 127.0.0.1 only, on free ports, and keeps its data below one directory that one
+// process at a time may use. What is durable survives SIGKILL: Postgres recovers by itself, the log is
+// written with fsync, and Redis is a cache that the ledger rebuilds. A guardian process (the same binary
+// again) stands between this process and Postgres and stops it when this process is gone, however it went.
+//
+// The rest of the program sees connection settings and nothing else: it cannot tell an embedded server
+// from a configured one, apart from the few client options that miniredis needs.
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Options says what to start and where.
+type Options struct {
+	// Dir holds all data, and is made when missing. It must be set when anything is to be started.
+	Dir string
+	// Postgres, Redis and Kafka ask for one server each.
+	Postgres, Redis, Kafka bool
+	// Lock is the caller's hold on Dir when it has one already; otherwise Start takes it and Close gives
+	// it back.
+	Lock *DirLock
+	// Logger receives what an operator should know; nil means nobody does.
+	Logger *slog.Logger
+	// Progress receives the progress of a download: a bar when it is a terminal, else plain lines.
+	Progress io.Writer
+}
+
+// Settings is what clients need to reach the servers. Fields of servers that were not asked for are empty.
+type Settings struct {
+	// DatabaseURL contains the password and belongs in no log.
+	DatabaseURL string
+	// RedisURL contains a password as well.
+	RedisURL string
+	// RedisEmbedded is set for miniredis, whose clients must neither track keys nor speak RESP3.
+	RedisEmbedded bool
+	KafkaBrokers  []string
+	// KafkaID is the identity of the log: random, made with its directory, and lost with it.
+	KafkaID string
+	// Services describes each started server for people.
+	Services []Service
+}
+
+// Service is one embedded server as shown to people.
+type Service struct {
+	Name, Version, Address string
+	// Dir is where its data lies; empty when it keeps none.
+	Dir string
+}
+
+// Stack is a set of running servers. Its methods may be called concurrently.
+type Stack struct {
+	settings Settings
+	lock     *DirLock
+	ownsLock bool
+	postgres *postgres
+	redis    *redis
+	kafka    *kafka
+
+	once     sync.Once
+	closeErr error
+}
+
+// Start starts what o asks for, at the same time, and returns when all of it answers. If one fails the
+// others are stopped again. A directory that another process uses is ErrHeld; so that nothing is lost,
+// a directory that cannot be used is an error that says what to do, and is left as it is.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	s := &Stack{}
+	if !o.Postgres && !o.Redis && !o.Kafka {
+		return s, nil
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = io.Discard
+	}
+	if err := s.occupy(&o); err != nil {
+		return nil, err
+	}
+	if err := s.start(ctx, o); err != nil {
+		return nil, errors.Join(err, s.Close(context.WithoutCancel(ctx)))
+	}
+	s.settings = s.describe()
+	return s, nil
+}
+
+// occupy makes the directory and takes its lock.
+func (s *Stack) occupy(o *Options) error {
+	if o.Dir == "" {
+		return errors.New("embedded servers need a data directory")
+	}
+	dir, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	o.Dir = dir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	s.lock = o.Lock
+	if s.lock == nil {
+		s.ownsLock = true
+		s.lock, err = Lock(dir)
+	}
+	return err
+}
+
+func (s *Stack) start(ctx context.Context, o Options) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if o.Postgres {
+		g.Go(func() (err error) {
+			s.postgres, err = startPostgres(ctx, filepath.Join(o.Dir, "postgres"), o.Logger, o.Progress)
+			return err
+		})
+	}
+	if o.Redis {
+		g.Go(func() (err error) {
+			s.redis, err = startRedis()
+			return err
+		})
+	}
+	if o.Kafka {
+		g.Go(func() (err error) {
+			s.kafka, err = startKafka(filepath.Join(o.Dir, "kafka"), o.Logger)
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+func (s *Stack) describe() Settings {
+	var set Settings
+	if p := s.postgres; p != nil {
+		set.DatabaseURL = p.url()
+		set.Services = append(set.Services, p.service())
+	}
+	if r := s.redis; r != nil {
+		set.RedisURL, set.RedisEmbedded = r.url(), true
+		set.Services = append(set.Services, r.service())
+	}
+	if k := s.kafka; k != nil {
+		set.KafkaBrokers, set.KafkaID = k.brokers(), k.id
+		set.Services = append(set.Services, k.service())
+	}
+	return set
+}
+
+// Settings says how to reach what was started.
+func (s *Stack) Settings() Settings { return s.settings }
+
+// Announce notes in the directory the address at which this process answers, for whoever tries to use the
+// directory meanwhile and is refused.
+func (s *Stack) Announce(address string) error {
+	if s.lock == nil {
+		return nil
+	}
+	return s.lock.Announce(address)
+}
+
+// Close stops the servers: their clients should be closed by then. Postgres is given a fast shutdown; when
+// ctx ends first it is stopped at once, and recovers at the next start. Closing again returns the same.
+func (s *Stack) Close(ctx context.Context) error {
+	s.once.Do(func() { s.closeErr = s.stop(ctx) })
+	return s.closeErr
+}
+
+func (s *Stack) stop(ctx context.Context) error {
+	var errs []error
+	if s.kafka != nil {
+		errs = append(errs, s.kafka.close(ctx))
+	}
+	if s.redis != nil {
+		s.redis.close()
+	}
+	if s.postgres != nil {
+		errs = append(errs, s.postgres.close(ctx))
+	}
+	if s.ownsLock && s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,131 @@
+// Package embeddedtest gives tests the three servers: the real ones that DATABASE_URL, REDIS_URL and
+// KAFKA_BROKERS name, else embedded ones that the tests of a package share. Nothing is mocked, because the
+// real thing starts in a second or two, and only on first use: a package whose tests never ask for
+// Postgres never waits for it.
+//
+// Tests stay apart by names: each takes a schema or a namespace of its own, runs in parallel with the
+// others, and leaves nothing behind on a real server.
+package embeddedtest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"flashsale/app/embedded"
+)
+
+const (
+	startPatience = 5 * time.Minute // a first run may download Postgres
+	stopPatience  = 20 * time.Second
+)
+
+// servers are those that the tests of this process share. They outlive single tests, so the package has to
+// keep them; Main closes them.
+var servers = struct {
+	dir                    func() (string, error)
+	postgres, redis, kafka *server
+}{
+	dir:      sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "flashsale-test-") }),
+	postgres: &server{variable: "DATABASE_URL", options: embedded.Options{Postgres: true}},
+	redis:    &server{variable: "REDIS_URL", options: embedded.Options{Redis: true}},
+	kafka:    &server{variable: "KAFKA_BROKERS", options: embedded.Options{Kafka: true}},
+}
+
+// server is one of the three, real or embedded.
+type server struct {
+	variable string // names the real one
+	options  embedded.Options
+
+	once  sync.Once
+	stack *embedded.Stack
+	err   error
+}
+
+// real is the value of the variable, empty when the server is to be embedded.
+func (s *server) real() string { return os.Getenv(s.variable) }
+
+// settings starts the embedded server on the first call. A test run that promises real servers fails
+// rather than falling back to it.
+func (s *server) settings(t testing.TB) embedded.Settings {
+	t.Helper()
+	if os.Getenv("CI") == "true" && os.Getenv("FLASHSALE_TEST_REAL") == "1" {
+		t.Fatalf("FLASHSALE_TEST_REAL=1 asks for real servers, but %s is not set", s.variable)
+	}
+	s.once.Do(s.start)
+	if s.err != nil {
+		t.Fatalf("start the embedded server in place of %s: %v", s.variable, s.err)
+	}
+	return s.stack.Settings()
+}
+
+func (s *server) start() {
+	dir, err := servers.dir()
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.options.Dir = filepath.Join(dir, strings.ToLower(s.variable))
+	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
+	defer cancel()
+	s.stack, s.err = embedded.Start(ctx, s.options)
+}
+
+func (s *server) close() error {
+	if s.stack == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+	defer cancel()
+	return s.stack.Close(ctx)
+}
+
+// Main runs the tests of a package, closes what they shared, and ends the process: with an error also when
+// goroutines are left over. Use it as TestMain.
+func Main(m *testing.M, ignore ...goleak.Option) {
+	if embedded.GuardMode() {
+		os.Exit(embedded.RunGuard())
+	}
+	code := m.Run()
+	if err := closeServers(); err != nil {
+		fmt.Fprintln(os.Stderr, "close the embedded servers:", err)
+		code = max(code, 1)
+	}
+	// A failed test may well have left something running; its own message matters more.
+	if code == 0 {
+		if err := goleak.Find(append(libraries(), ignore...)...); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// libraries lists goroutines of libraries that no call ends.
+func libraries() []goleak.Option {
+	return []goleak.Option{}
+}
+
+func closeServers() error {
+	err := errors.Join(servers.kafka.close(), servers.redis.close(), servers.postgres.close())
+	if servers.postgres.stack == nil && servers.redis.stack == nil && servers.kafka.stack == nil {
+		return err
+	}
+	dir, derr := servers.dir()
+	if derr != nil {
+		return err
+	}
+	return errors.Join(err, os.RemoveAll(dir))
+}
+
+// random is a name that no other test has, fit for a schema, a topic and a key.
+func random() string { return "t_" + strings.ToLower(rand.Text()[:16]) }

@@ -1,0 +1,90 @@
+package embeddedtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/migrations"
+)
+
+const (
+	// poolSize is large enough for tests that race, and small enough for many tests on one server.
+	poolSize = 12
+	patience = time.Minute
+)
+
+// DatabaseURL is the Postgres server's address, for tests that connect by themselves.
+func DatabaseURL(t testing.TB) string {
+	t.Helper()
+	if url := servers.postgres.real(); url != "" {
+		return url
+	}
+	return servers.postgres.settings(t).DatabaseURL
+}
+
+// Postgres makes a schema of the test's own, applies all migrations, and returns a pool whose search_path it is.
+// Both go at the end of the test. The schema's name serves as a namespace too, and what the test left
+// under it in Redis and Kafka goes as well.
+func Postgres(t testing.TB) (*pgxpool.Pool, string) {
+	t.Helper()
+	schema := Namespace(t)
+	url := DatabaseURL(t)
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		t.Fatalf("DATABASE_URL: %v", err)
+	}
+	config.MaxConns = poolSize
+	config.ConnConfig.RuntimeParams["search_path"] = schema
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		t.Fatalf("connect to Postgres: %v", err)
+	}
+	t.Cleanup(func() {
+		closePool(t, pool)
+		drop(t, url, schema)
+	})
+	if _, err := migrations.Up(ctx, pool, schema); err != nil {
+		t.Fatalf("migrate schema %s: %v", schema, err)
+	}
+	return pool, schema
+}
+
+// closePool fails a test that keeps a connection, instead of waiting for it for ever.
+func closePool(t testing.TB, pool *pgxpool.Pool) {
+	t.Helper()
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(patience):
+		t.Errorf("a connection of the test's pool was not given back (%d in use)", pool.Stat().AcquiredConns())
+	}
+}
+
+// drop removes the schema, over a connection of its own.
+func drop(t testing.TB, url, schema string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Errorf("connect to drop schema %s: %v", schema, err)
+		return
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	if _, err := conn.Exec(ctx, "SET client_min_messages = warning"); err != nil {
+		t.Errorf("drop schema %s: %v", schema, err)
+	}
+	if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE"); err != nil {
+		t.Errorf("drop schema %s: %v", schema, err)
+	}
+}

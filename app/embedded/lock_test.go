@@ -1,0 +1,93 @@
+package embedded
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestLockSaysWhoHoldsTheDirectory(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Lock(dir)
+	if !errors.Is(err, ErrHeld) {
+		t.Fatalf("second lock: %v, want ErrHeld", err)
+	}
+	for _, want := range []string{dir, fmt.Sprintf("process %d", os.Getpid()), filepath.Base(os.Args[0]), "since 20"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+	if err := l.Announce("http://localhost:3001"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = Lock(dir); err == nil || !strings.Contains(err.Error(), "http://localhost:3001") {
+		t.Errorf("%v does not say the address", err)
+	}
+}
+
+func TestUnlockGivesTheDirectoryBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	l, err := Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = Lock(dir); err != nil {
+		t.Fatalf("lock after unlock: %v", err)
+	}
+	if err := l.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLockWithoutANoteStillRefuses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := Lock(dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, note := range []string{"", "{"} {
+		if err := os.WriteFile(filepath.Join(dir, holderFile), []byte(note), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Lock(dir); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), "another process") {
+			t.Errorf("with the note %q: %v", note, err)
+		}
+	}
+}
+
+func TestHolderNoteIsPrivateAndHidesArguments(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := Lock(dir); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, holderFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm()&0o077 != 0 && exe == "" {
+		t.Errorf("others may read the note: %v", info.Mode())
+	}
+	if words := strings.Fields(readHolder(dir).Command); len(words) > 2 {
+		t.Errorf("the note shows arguments: %q", words)
+	}
+}
+
+func TestLockOfAMissingDirectory(t *testing.T) {
+	t.Parallel()
+	if _, err := Lock(filepath.Join(t.TempDir(), "missing")); err == nil || errors.Is(err, ErrHeld) {
+		t.Errorf("lock of a missing directory: %v", err)
+	}
+}

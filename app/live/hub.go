@@ -1,0 +1,179 @@
+// Package live fans one frame out to every open stream.
+//
+// Thousands of pages follow the same sale, so a frame is rendered once and everybody is handed the same bytes. A
+// stream gets the newest frame when it asks for one, never a backlog: a slow reader skips what it missed, costs no
+// memory and holds nobody up. There is no goroutine and no queue per stream; publishing replaces one pointer and
+// closes one channel, which wakes whoever waits.
+package live
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+)
+
+var (
+	// ErrTooMany is returned by Subscribe when the hub has as many streams as it may.
+	ErrTooMany = errors.New("live: too many open streams")
+	// ErrClosed is returned when the hub or the stream was closed.
+	ErrClosed = errors.New("live: closed")
+)
+
+// Frame is what streams are sent. Its bytes are shared by all of them and must not be changed.
+type Frame struct {
+	// ID names the state that the frame shows; it goes out as the id of a server-sent event.
+	ID   string
+	Data []byte
+}
+
+// Hub keeps the newest frame of each topic and the streams that follow it. Safe for concurrent use.
+type Hub struct {
+	limit  int64
+	open   atomic.Int64
+	done   chan struct{}
+	closed sync.Once
+
+	mu     sync.Mutex // guards the map and each topic's users
+	topics map[string]*topic
+}
+
+// topic is followed by streams through a chain of moments: each is replaced by the next and says so.
+type topic struct {
+	newest  atomic.Pointer[moment]
+	streams int
+}
+
+// moment is a topic's state until the next frame.
+type moment struct {
+	frame Frame
+	// number counts the topic's frames; 0 is the moment before the first.
+	number int64
+	passed chan struct{} // closed when there is a newer one
+}
+
+// New makes a hub for at most limit open streams.
+func New(limit int) *Hub {
+	return &Hub{limit: int64(limit), done: make(chan struct{}), topics: map[string]*topic{}}
+}
+
+// Publish makes the frame its topic's newest and wakes the streams that wait. It never blocks on a stream, and does
+// nothing once the hub is closed. The frame must not be changed afterwards. Topics are kept for ever once they have
+// had a frame: their number must be bounded by the caller.
+func (h *Hub) Publish(name, id string, frame []byte) {
+	if h.isClosed() {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topic(name)
+	last := t.newest.Load()
+	t.newest.Store(&moment{
+		frame: Frame{ID: id, Data: frame}, number: last.number + 1, passed: make(chan struct{}),
+	})
+	close(last.passed)
+}
+
+// Subscribe opens a stream of the topic's frames, beginning with the newest there is. ErrTooMany at the limit,
+// ErrClosed after Close. The stream must be closed.
+func (h *Hub) Subscribe(name string) (*Stream, error) {
+	if h.isClosed() {
+		return nil, ErrClosed
+	}
+	if h.open.Add(1) > h.limit {
+		h.open.Add(-1)
+		return nil, ErrTooMany
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	t := h.topic(name)
+	t.streams++
+	return &Stream{hub: h, topic: t, name: name, done: make(chan struct{})}, nil
+}
+
+// Count is the number of open streams.
+func (h *Hub) Count() int { return int(h.open.Load()) }
+
+// Close ends every stream: their Next returns ErrClosed. It may be called more than once.
+func (h *Hub) Close() { h.closed.Do(func() { close(h.done) }) }
+
+func (h *Hub) isClosed() bool {
+	select {
+	case <-h.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// topic finds or makes one. The caller holds the lock.
+func (h *Hub) topic(name string) *topic {
+	t, ok := h.topics[name]
+	if !ok {
+		t = &topic{}
+		t.newest.Store(&moment{passed: make(chan struct{})})
+		h.topics[name] = t
+	}
+	return t
+}
+
+// leave forgets a topic that nobody follows and that has nothing to replay.
+func (h *Hub) leave(s *Stream) {
+	h.open.Add(-1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	s.topic.streams--
+	if s.topic.streams == 0 && s.topic.newest.Load().number == 0 {
+		delete(h.topics, s.name)
+	}
+}
+
+// Stream is one reader of a topic. Next is for one goroutine at a time; Close may be called from any.
+type Stream struct {
+	hub    *Hub
+	topic  *topic
+	name   string
+	seen   int64
+	done   chan struct{}
+	closed sync.Once
+}
+
+// Next waits for a frame newer than the last one it returned and returns the newest; the first call replays what
+// the topic has. It returns ctx's error when ctx ends, and ErrClosed when the hub or the stream does.
+func (s *Stream) Next(ctx context.Context) (Frame, error) {
+	for {
+		if err := s.ended(ctx); err != nil {
+			return Frame{}, err
+		}
+		m := s.topic.newest.Load()
+		if m.number > s.seen {
+			s.seen = m.number
+			return m.frame, nil
+		}
+		select {
+		case <-m.passed:
+		case <-ctx.Done():
+		case <-s.done:
+		case <-s.hub.done:
+		}
+	}
+}
+
+func (s *Stream) ended(ctx context.Context) error {
+	select {
+	case <-s.hub.done:
+		return ErrClosed
+	case <-s.done:
+		return ErrClosed
+	default:
+		return ctx.Err()
+	}
+}
+
+// Close ends the stream and a Next that waits. It may be called more than once.
+func (s *Stream) Close() {
+	s.closed.Do(func() {
+		close(s.done)
+		s.hub.leave(s)
+	})
+}

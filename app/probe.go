@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"flashsale/app/web"
+)
+
+const (
+	probeEvery    = time.Second
+	probePatience = 800 * time.Millisecond
+)
+
+// probes remembers what each server answered last, so that a readiness probe costs nothing and never waits.
+type probes struct {
+	list []probe
+	mu   sync.Mutex
+	last []web.Dependency
+}
+
+// probe asks one server for its version.
+type probe struct {
+	name, address string
+	embedded      bool
+	ask           func(context.Context) (version string, err error)
+}
+
+func newProbes(c *core) *probes {
+	s := c.services
+	p := &probes{list: []probe{
+		{"PostgreSQL", bareURL(s.databaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
+			var v string
+			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
+			return v, err
+		}},
+		{"Redis", bareURL(s.redisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
+			return "", c.places.Ping(ctx)
+		}},
+		{"Kafka", strings.Join(s.kafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
+			return "", s.log.Ping(ctx)
+		}},
+	}}
+	now := time.Now().UTC()
+	for _, one := range p.list {
+		p.last = append(p.last, web.Dependency{Name: one.name, Address: one.address, Embedded: one.embedded,
+			OK: true, Since: now, Detail: "answered at the start"})
+	}
+	return p
+}
+
+// run probes until ctx ends.
+func (p *probes) run(ctx context.Context) error {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		p.round(ctx)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *probes) round(ctx context.Context) {
+	var wg sync.WaitGroup
+	for i, one := range p.list {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, probePatience)
+			defer cancel()
+			version, err := one.ask(ctx)
+			if ctx.Err() == context.Canceled {
+				return
+			}
+			p.note(i, version, err)
+		})
+	}
+	wg.Wait()
+}
+
+func (p *probes) note(i int, version string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := &p.last[i]
+	if d.OK != (err == nil) {
+		d.Since = time.Now().UTC()
+	}
+	d.OK, d.Detail = err == nil, ""
+	if version != "" {
+		d.Version = version
+	}
+	if err != nil {
+		d.Detail = hideSecrets(err.Error())
+	}
+}
+
+func (p *probes) dependencies() []web.Dependency {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]web.Dependency(nil), p.last...)
+}
+
+// Ready says of each server whether it answered the last probe, and since when that is so.
+func (o *operations) Ready(context.Context) []web.Dependency { return o.probing.dependencies() }
+
+func (o *operations) run(ctx context.Context) error { return o.probing.run(ctx) }
+
+// bareURL is the host and port of an address, without user and password.
+func bareURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return hideSecrets(address)
+	}
+	return fmt.Sprintf("%s%s", u.Host, strings.TrimSuffix(u.Path, "/"))
+}

@@ -1,0 +1,203 @@
+package app
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"flashsale/users"
+)
+
+// crowd sends one request per shopper at the same moment and returns the answers in the shoppers' order.
+func crowd(t *testing.T, n int, press func(i int) reply) []reply {
+	t.Helper()
+	answers := make([]reply, n)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	ready.Add(n)
+	for i := range n {
+		done.Go(func() {
+			ready.Done()
+			<-start
+			answers[i] = press(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return answers
+}
+
+func statuses(answers []reply) map[int]int {
+	codes := map[int]int{}
+	for _, a := range answers {
+		codes[a.Status]++
+	}
+	return codes
+}
+
+// shopperName is the i-th shopper of the seeded series, from 0.
+func shopperName(i int) string { return users.SeriesName(i + 1) }
+
+func TestOnePurchaseFromPressToReceipt(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, startProduct(t))
+	bought := c.buy("john_doe_1")
+	if bought.Status != http.StatusCreated || bought.text("message") != "Purchase successful!" || bought.text("purchaseId") == "" {
+		t.Fatalf("the first press: %d %s", bought.Status, bought.Raw)
+	}
+	again := c.buy("  JOHN_DOE_1 ")
+	if again.Status != http.StatusOK || again.text("purchaseId") != bought.text("purchaseId") || again.Body["success"] != false {
+		t.Errorf("the repeat: %d %s", again.Status, again.Raw)
+	}
+	if s := c.status(); s.number("currentStock") != 4 || s.number("sold") != 1 {
+		t.Errorf("the status right after it: %s", s.Raw)
+	}
+	check := c.call(http.MethodGet, "/api/flash-sale/purchase/john_doe_1", nil)
+	if check.Body["hasPurchased"] != true || check.text("purchaseId") != bought.text("purchaseId") {
+		t.Errorf("the check: %s", check.Raw)
+	}
+	c.verifies()
+}
+
+func TestAThousandShoppersForFiveUnits(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, startProduct(t))
+	if r := c.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1000}); r.Status != http.StatusOK {
+		t.Fatalf("seed: %d %s", r.Status, r.Raw)
+	}
+	answers := crowd(t, 1000, func(i int) reply { return c.buy(shopperName(i)) })
+	codes := statuses(answers)
+	if codes[http.StatusCreated] != 5 || codes[http.StatusConflict] != 995 {
+		t.Errorf("answers by code: %v, want 5 x 201 and 995 x 409", codes)
+	}
+	units := map[float64]bool{}
+	for _, a := range answers {
+		if a.Status == http.StatusCreated {
+			units[a.number("unit")] = true
+		}
+	}
+	if len(units) != 5 {
+		t.Errorf("units sold: %v", units)
+	}
+	if s := c.status(); s.text("status") != "sold-out" || s.number("currentStock") != 0 {
+		t.Errorf("status afterwards: %s", s.Raw)
+	}
+	c.verifies()
+}
+
+func TestOneShopperPressing400TimesOwnsOneUnit(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, startProduct(t))
+	answers := crowd(t, 400, func(int) reply { return c.buy("jane_smith_1") })
+	codes := statuses(answers)
+	if codes[http.StatusCreated] != 1 || codes[http.StatusOK] != 399 {
+		t.Errorf("answers by code: %v, want 1 x 201 and 399 x 200", codes)
+	}
+	for _, a := range answers {
+		if a.text("purchaseId") != answers[0].text("purchaseId") || a.text("purchaseId") == "" {
+			t.Fatalf("another receipt: %s", a.Raw)
+		}
+	}
+	if s := c.status(); s.number("sold") != 1 {
+		t.Errorf("sold: %s", s.Raw)
+	}
+	c.verifies()
+}
+
+func TestReceiptIsFoundInEveryStateOfTheSale(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, startProduct(t))
+	receipt := c.buy("john_doe_1").text("purchaseId")
+	found := func(state string) {
+		t.Helper()
+		if r := c.buy("john_doe_1"); r.Status != http.StatusOK || r.text("purchaseId") != receipt {
+			t.Errorf("%s: %d %s", state, r.Status, r.Raw)
+		}
+	}
+	c.call(http.MethodPost, "/api/admin/pause", nil)
+	found("paused")
+	if r := c.buy("jane_smith_1"); r.Status != http.StatusConflict || r.text("type") != "/problems/paused" {
+		t.Errorf("a new shopper while paused: %d %s", r.Status, r.Raw)
+	}
+	c.call(http.MethodPost, "/api/admin/resume", nil)
+	if r := c.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 1}); r.Status != http.StatusOK {
+		t.Fatalf("update-stock: %d %s", r.Status, r.Raw)
+	}
+	found("sold out")
+	if r := c.buy("jane_smith_1"); r.text("type") != "/problems/sold-out" {
+		t.Errorf("a new shopper while sold out: %d %s", r.Status, r.Raw)
+	}
+	c.call(http.MethodPost, "/api/admin/close", nil)
+	eventually(t, "the sale to end", func() bool { return c.status().text("status") == "ended" })
+	found("ended")
+	if r := c.buy("nobody at all"); r.text("type") != "/problems/ended" {
+		t.Errorf("an unknown name after the end: %d %s", r.Status, r.Raw)
+	}
+	c.verifies()
+}
+
+func eventually(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !true() {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited for %s in vain", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func TestSoldOutSaleReopensWhenStockComesBack(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	here, there := newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())
+	here.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 1})
+	if r := here.buy("john_doe_1"); r.Status != http.StatusCreated {
+		t.Fatalf("buy: %d %s", r.Status, r.Raw)
+	}
+	eventually(t, "both instances to say sold out", func() bool {
+		return here.buy("jane_smith_1").text("type") == "/problems/sold-out" && there.buy("jane_smith_1").text("type") == "/problems/sold-out"
+	})
+	here.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 3})
+	if s := here.status(); s.number("currentStock") != 2 {
+		t.Errorf("the operator's own instance right after: %s", s.Raw)
+	}
+	if r := here.buy("jane_smith_1"); r.Status != http.StatusCreated {
+		t.Errorf("buy right after on the operator's own instance: %d %s", r.Status, r.Raw)
+	}
+	eventually(t, "the other instance to sell again", func() bool { return there.buy("bob_wilson_1").Status == http.StatusCreated })
+	here.verifies()
+}
+
+func TestInstancesShareOneStock(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	clients := []*client{newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())}
+	if r := clients[0].call(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil); r.Status != http.StatusOK {
+		t.Fatalf("preset: %d %s", r.Status, r.Raw)
+	}
+	for _, c := range clients {
+		eventually(t, "the preset on every instance", func() bool { return c.status().number("maxStock") == 100 })
+	}
+	answers := crowd(t, 150, func(i int) reply {
+		return clients[i%3].buy(shopperName(i))
+	})
+	sold := slices.DeleteFunc(slices.Clone(answers), func(a reply) bool { return a.Status != http.StatusCreated })
+	codes := statuses(answers)
+	if codes[http.StatusCreated]+codes[http.StatusAccepted] != 100 {
+		t.Errorf("answers by code: %v, want 100 x 201 or 202", codes)
+	}
+	receipts := map[string]bool{}
+	for _, a := range sold {
+		receipts[a.text("purchaseId")] = true
+	}
+	if len(receipts) != len(sold) {
+		t.Errorf("%d receipts for %d purchases", len(receipts), len(sold))
+	}
+	for _, c := range clients {
+		c.verifies()
+	}
+}

@@ -1,0 +1,144 @@
+package resilience
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the product, built once for all tests.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "flashsale-resilience-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "flashsale")
+	out, err := exec.Command("go", "build", "-o", path, "flashsale").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func build(t *testing.T) string {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// process is one instance of the product as an operating system process.
+type process struct {
+	cmd  *exec.Cmd
+	url  string
+	exit chan error
+	log  *tail
+}
+
+// tail keeps the last of what a process wrote.
+type tail struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *tail) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.buf.Len() > 64<<10 {
+		l.buf.Reset()
+	}
+	return l.buf.Write(p)
+}
+
+func (l *tail) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// launch starts the product with these settings only and waits until it says that it is ready.
+func launch(t *testing.T, port int, env ...string) *process {
+	t.Helper()
+	p := &process{exit: make(chan error, 1), log: &tail{}, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	p.cmd = exec.Command(build(t), "serve")
+	p.cmd.Dir = t.TempDir()
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true", "HOST=127.0.0.1",
+		fmt.Sprintf("PORT=%d", port), fmt.Sprintf("OPS_ADDR=127.0.0.1:%d", freePort(t))}, env...)
+	p.cmd.Stderr = p.log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ready := make(chan struct{})
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if strings.HasPrefix(lines.Text(), "Application is running on:") {
+				close(ready)
+				_, _ = io.Copy(io.Discard, out)
+			}
+		}
+	}()
+	go func() {
+		<-read
+		p.exit <- p.cmd.Wait()
+	}()
+	select {
+	case <-ready:
+	case err := <-p.exit:
+		p.exit <- err
+		t.Fatalf("the product ended at its start: %v\n%s", err, p.log)
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("the product did not become ready\n%s", p.log)
+	}
+	t.Cleanup(func() { p.kill() })
+	return p
+}
+
+// kill ends the process without a chance to do anything, and waits until it is gone.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	p.exit <- <-p.exit
+}
+
+// stop asks the process to end and returns its exit error.
+func (p *process) stop(ctx context.Context) error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case err := <-p.exit:
+		p.exit <- err
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,100 @@
+package resilience
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// answer is what one press came to; Status is 0 when no answer arrived.
+type answer struct {
+	Status   int
+	Receipt  string `json:"purchaseId"`
+	Problem  string `json:"type"`
+	Location string
+	Raw      string
+}
+
+// shoppers press and write down every receipt they were promised.
+type shoppers struct {
+	http *http.Client
+
+	mu       sync.Mutex
+	receipts map[string]string // by name
+	changed  []string          // promises that were broken
+	statuses map[int]int
+	inFlight atomic.Int64
+}
+
+func newShoppers(t *testing.T) *shoppers {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &shoppers{http: &http.Client{Transport: transport, Timeout: 15 * time.Second},
+		receipts: map[string]string{}, statuses: map[int]int{}}
+}
+
+// press sends one purchase and notes what was promised.
+func (s *shoppers) press(ctx context.Context, base, name string) answer {
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	a := s.send(ctx, http.MethodPost, base+"/api/flash-sale/purchase", fmt.Sprintf(`{"username":%q}`, name))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.statuses[a.Status]++
+	if a.Status != http.StatusCreated && a.Status != http.StatusOK {
+		return a
+	}
+	if had, ok := s.receipts[name]; ok && had != a.Receipt {
+		s.changed = append(s.changed, fmt.Sprintf("%s was promised %s and then %s", name, had, a.Receipt))
+	}
+	s.receipts[name] = a.Receipt
+	return a
+}
+
+func (s *shoppers) send(ctx context.Context, method, url, body string) answer {
+	var a answer
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewBufferString(body))
+	if err != nil {
+		return a
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return a
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		return a // half an answer promises nothing
+	}
+	_ = json.Unmarshal(raw, &a)
+	a.Status, a.Raw, a.Location = res.StatusCode, string(raw), res.Header.Get("Location")
+	return a
+}
+
+func (s *shoppers) promised() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	promised := make(map[string]string, len(s.receipts))
+	for name, receipt := range s.receipts {
+		promised[name] = receipt
+	}
+	return promised
+}
+
+// broken lists promises that were changed.
+func (s *shoppers) broken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.changed...)
+}

@@ -1,0 +1,188 @@
+package stress
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+// audit compares what the crowd was told with what is true afterwards. Everything that does not fit becomes a
+// fault; an error means that something could not be looked at.
+func (r *run) audit(ctx context.Context) error {
+	if err := r.everybody(ctx, "settling", r.unsettled(), r.settle); err != nil {
+		return err
+	}
+	r.checkReceipts()
+	if err := r.checkSold(ctx); err != nil {
+		return err
+	}
+	r.checkRefusals()
+	if err := r.everybody(ctx, "asking again", r.winners(), r.pressAgain()); err != nil {
+		return err
+	}
+	checks, err := r.verify(ctx)
+	if err != nil {
+		return err
+	}
+	r.checks = checks
+	for _, c := range checks {
+		if c.State == "broken" {
+			r.fault("verify: %s %s: %s", c.ID, c.Title, c.Detail)
+		}
+	}
+	r.checkOddities()
+	return nil
+}
+
+func (r *run) unsettled() []*shopper {
+	return r.those(func(s *shopper) bool { return s.unsettled })
+}
+
+func (r *run) winners() []*shopper {
+	return r.those(func(s *shopper) bool { return len(s.receipts) > 0 })
+}
+
+func (r *run) those(who func(*shopper) bool) []*shopper {
+	var list []*shopper
+	for _, s := range r.shoppers {
+		if who(s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// checkReceipts finds doubles: two receipts of one shopper, one receipt or unit of two.
+func (r *run) checkReceipts() {
+	holder, unit := map[string]string{}, map[int64]string{}
+	for _, s := range r.shoppers {
+		if len(s.receipts) > 1 {
+			r.fault("doubled: %s has %d different receipts: %v", s.name, len(s.receipts), s.receipts)
+		}
+		if s.created > 1 {
+			r.fault("doubled: %s was told %d times that a press bought a unit", s.name, s.created)
+		}
+		if s.inherited {
+			r.fault("doubled: the first press of %s was answered as a repeat", s.name)
+		}
+		for _, held := range s.receipts {
+			if other, taken := holder[held.ID]; taken && other != s.name {
+				r.fault("doubled: receipt %s was given to %s and to %s", held.ID, other, s.name)
+			}
+			if other, taken := unit[held.Unit]; taken && other != s.name && held.Unit != 0 {
+				r.fault("doubled: unit %d was sold to %s and to %s", held.Unit, other, s.name)
+			}
+			holder[held.ID], unit[held.Unit] = s.name, s.name
+		}
+	}
+	r.distinct = len(holder)
+}
+
+// checkSold compares the receipts with the units sold by every instance's word, and both with what must come of
+// the scenario.
+func (r *run) checkSold(ctx context.Context) error {
+	expected := min(r.scenario.Users, r.scenario.Stock)
+	var last status
+	err := r.eachInstance(ctx, func(now status) error {
+		last = now
+		if now.Sold != r.distinct || now.Generation != r.generation {
+			return fmt.Errorf("%d units sold in generation %d", now.Sold, now.Generation)
+		}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if last == (status{}) {
+		return err
+	}
+	r.sold, r.left = last.Sold, last.CurrentStock
+	if last.Generation != r.generation {
+		r.fault("disturbed: somebody reset the sale during the run (generation %d became %d)", r.generation, last.Generation)
+	}
+	if err != nil {
+		r.checkDifference(last)
+	}
+	if r.distinct > r.scenario.Stock || last.Sold > last.MaxStock {
+		r.fault("oversold: %d receipts and %d units sold of a stock of %d", r.distinct, last.Sold, r.scenario.Stock)
+	}
+	if len(r.winners()) != expected {
+		r.fault("unexpected: %d of %d shoppers have a receipt, %d should", len(r.winners()), r.scenario.Users, expected)
+	}
+	if last.CurrentStock != r.scenario.Stock-expected {
+		r.fault("unexpected: %d units are left, it should be %d", last.CurrentStock, r.scenario.Stock-expected)
+	}
+	return nil
+}
+
+func (r *run) checkDifference(last status) {
+	switch {
+	case last.Sold < r.distinct:
+		r.fault("lost: shoppers hold %d receipts, but only %d units are sold", r.distinct, last.Sold)
+	case last.Sold > r.distinct:
+		r.fault("lost: %d units are sold, but shoppers hold only %d receipts", last.Sold, r.distinct)
+	}
+}
+
+// checkRefusals finds "sold out" said of a sale that never was.
+func (r *run) checkRefusals() {
+	if refused := r.tally.problems["sold-out"]; refused > 0 && r.left > 0 && r.scenario.Users <= r.scenario.Stock {
+		r.fault("untrue: \"sold out\" was answered %d times although there was enough for everybody", refused)
+	}
+}
+
+// pressAgain demands of a winner's press, after everything is over, the very same receipt and nothing new.
+func (r *run) pressAgain() func(context.Context, *shopper) error {
+	var mu sync.Mutex
+	fault := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		r.fault(format, args...)
+	}
+	return func(ctx context.Context, s *shopper) error {
+		held := s.receipts[len(s.receipts)-1]
+		said, code, err := r.repeat(ctx, s)
+		switch {
+		case err != nil:
+			return err
+		case code == http.StatusOK && said == held:
+		case code == http.StatusOK && said.ID != "":
+			fault("changed: the receipt of %s was %v and is %v now", s.name, held, said)
+		case code == http.StatusCreated:
+			fault("doubled: %s, who holds %v, bought once more: %v", s.name, held, said)
+		default:
+			fault("lost: %s, who holds %v, was answered %d", s.name, held, code)
+		}
+		return nil
+	}
+}
+
+// repeat presses once more, going on only while there is no answer or the server asks for patience.
+func (r *run) repeat(ctx context.Context, s *shopper) (receipt, int, error) {
+	for try := 0; ; try++ {
+		answer, answered := r.purchase(ctx, s)
+		busy := !answered || slices.Contains([]int{http.StatusAccepted, http.StatusTooManyRequests, http.StatusServiceUnavailable}, answer.code)
+		switch {
+		case ctx.Err() != nil:
+			return receipt{}, 0, ctx.Err()
+		case !busy:
+			var said pressed
+			err := answer.decode(&said)
+			return said.receipt, answer.code, err
+		case try == maxPresses:
+			return receipt{}, answer.code, nil
+		}
+		if err := r.pause(ctx, jitter(s, max(backoff(try), answer.retryAfter))); err != nil {
+			return receipt{}, 0, err
+		}
+	}
+}
+
+func (r *run) checkOddities() {
+	for text, n := range r.tally.oddities {
+		r.fault("unexpected: %s (%d times)", text, n)
+	}
+	slices.Sort(r.faults)
+}

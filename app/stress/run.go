@@ -1,0 +1,135 @@
+package stress
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// awake bounds how many shoppers exist as goroutines at once: those with a connection, those waiting for one,
+// and those who were asked to come back later.
+const awake = 8192
+
+// run is one scenario being played.
+type run struct {
+	cfg      Config
+	client   *client
+	scenario Scenario
+	tally    *tally
+	bar      *bar
+
+	shoppers   []*shopper
+	generation int64
+	duration   time.Duration // of the rush
+
+	// What the audit found.
+	sold, left, distinct int
+	checks               []Check
+	faults               []string
+}
+
+func newRun(cfg Config, c *client, sc Scenario) *run {
+	return &run{cfg: cfg, client: c, scenario: sc, tally: newTally(), bar: newBar(cfg.Progress)}
+}
+
+// arrive makes the crowd: the first n shoppers of the series, in an order of chance.
+func (r *run) arrive(n int) {
+	r.shoppers = make([]*shopper, n)
+	for i := range r.shoppers {
+		r.shoppers[i] = newShopper(i+1, r.cfg.Seed)
+	}
+	dice := rand.New(rand.NewPCG(uint64(r.cfg.Seed), 0))
+	dice.Shuffle(n, func(i, j int) { r.shoppers[i], r.shoppers[j] = r.shoppers[j], r.shoppers[i] })
+}
+
+// rush lets everybody in at once and returns when all have a final answer.
+func (r *run) rush(ctx context.Context) error {
+	r.warm(ctx)
+	began := time.Now()
+	err := r.everybody(ctx, "buying", r.shoppers, r.buy)
+	r.duration += time.Since(began)
+	if err != nil {
+		return err
+	}
+	return r.secondChance(ctx)
+}
+
+// secondChance is for those who were told that every unit is claimed and some may come back: if some did, they
+// press again, a few times, as people would.
+func (r *run) secondChance(ctx context.Context) error {
+	for range 5 {
+		var hopeful []*shopper
+		for _, s := range r.shoppers {
+			if s.refusal == "all-claimed" {
+				hopeful = append(hopeful, s)
+			}
+		}
+		if len(hopeful) == 0 {
+			return nil
+		}
+		now, err := r.status(ctx, r.client.bases[0])
+		if err != nil {
+			return err
+		}
+		if now.CurrentStock == 0 {
+			return nil
+		}
+		if err := r.pause(ctx, time.Second); err != nil {
+			return err
+		}
+		if err := r.everybody(ctx, "trying again", hopeful, r.buy); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warm opens the connections before the clock starts, as browsers have when they show the button.
+func (r *run) warm(ctx context.Context) {
+	var wg sync.WaitGroup
+	for i := range min(cap(r.client.slots), len(r.shoppers)) {
+		base := r.client.bases[i%len(r.client.bases)]
+		wg.Go(func() { _, _ = r.client.send(ctx, requestTimeout, http.MethodGet, base+"/livez", nil) })
+	}
+	wg.Wait()
+}
+
+// everybody lets each of the list act, all at once as far as there are connections.
+func (r *run) everybody(ctx context.Context, what string, list []*shopper, act func(context.Context, *shopper) error) error {
+	r.bar.begin(r.scenario.Name+": "+what, len(list))
+	defer r.bar.end()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(awake)
+	for _, s := range list {
+		group.Go(func() error {
+			defer r.bar.step()
+			return act(ctx, s)
+		})
+	}
+	return group.Wait()
+}
+
+// pause waits, or fails with ctx.
+func (r *run) pause(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// fault adds a line to what is wrong.
+func (r *run) fault(format string, args ...any) {
+	r.faults = append(r.faults, fmt.Sprintf(format, args...))
+}

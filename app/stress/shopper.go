@@ -1,0 +1,54 @@
+package stress
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+)
+
+// receipt is the proof of a purchase as a shopper holds it.
+type receipt struct {
+	ID   string `json:"purchaseId"`
+	Unit int64  `json:"unit"`
+}
+
+// shopper is one member of the crowd, who remembers everything it was told. Only one goroutine acts as a
+// shopper at a time.
+type shopper struct {
+	name string
+	dice *rand.Rand
+	// receipts are all different ones, in the order in which they were first seen.
+	receipts []receipt
+	// created counts 201s: only one press can have been the one that bought.
+	created int
+	// inherited is a 200 to the first press: a purchase that this shopper did not make.
+	inherited bool
+	presses   int
+	// refusal is the type of the last problem; empty after a receipt.
+	refusal string
+	// unsettled means that the last press had no final answer.
+	unsettled bool
+}
+
+func newShopper(n int, seed int64) *shopper {
+	return &shopper{name: seriesName(n), dice: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
+}
+
+// keep remembers a receipt.
+func (s *shopper) keep(r receipt) {
+	s.refusal, s.unsettled = "", false
+	if !slices.Contains(s.receipts, r) {
+		s.receipts = append(s.receipts, r)
+	}
+}
+
+func (s *shopper) refused(kind string) { s.refusal, s.unsettled = kind, false }
+
+// seriesName is the n-th name, from 1, of the shoppers that POST /api/users/seed creates.
+func seriesName(n int) string {
+	names := [...]string{
+		"john_doe", "jane_smith", "bob_wilson", "alice_johnson", "charlie_davis",
+		"diana_prince", "eve_adams", "fiona_rodriguez", "george_miller", "hannah_clark",
+	}
+	return names[(n-1)%len(names)] + "_" + strconv.Itoa((n-1)/len(names)+1)
+}

@@ -1,0 +1,174 @@
+// Package stress is the load generator behind `flashsale stress`: many shoppers, a limited stock, and an exact
+// account of what every one of them was told.
+//
+// It speaks HTTP and nothing else, so it can only know what a client can know. That is the point: a program that
+// checks itself through its own tables can be wrong in both places at once. Every receipt that was ever answered is
+// kept and compared, with each other, with the number of units the status calls sold, and with what the same
+// shopper is told when asking again; only then is the server asked for its own opinion of its invariants.
+//
+// The shoppers form a closed crowd: all of them arrive at the same moment and queue for a bounded number of
+// keep-alive connections, so that ten thousand shoppers need neither ten thousand descriptors nor as many ports. Response times
+// are measured from the moment a request is sent; the time spent in that queue is reported beside them.
+package stress
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Limits of what one run may ask for.
+const (
+	MaxUsers       = 1_000_000
+	MaxConnections = 4096
+)
+
+// ErrNotDemo is returned when the server wants to know who resets it: this is not a server to play with.
+var ErrNotDemo = errors.New("it is not in demo mode, and stress refuses to reset it unless it is in demo mode (DEMO=true)")
+
+// ErrTarget is an address that stress will not drive, ErrScenario a scenario that does not exist.
+var (
+	ErrTarget   = errors.New("address not usable")
+	ErrScenario = errors.New("unknown scenario")
+)
+
+// Config says what to run, and where.
+type Config struct {
+	// URL are the base addresses of instances of one deployment; shoppers pick one at random. Required.
+	URL []string
+	// Remote allows addresses that are not loopback ones. The command line sets it when --url names such an
+	// address: to put load on another machine is its operator's explicit decision.
+	Remote bool
+	// Scenario is one of Scenarios. Empty: Users for Stock when Users is set, else DefaultScenario.
+	Scenario string
+	// Users (1 to MaxUsers) and Stock are what an empty Scenario runs with.
+	Users, Stock int
+	// JSON makes Out receive one JSON document at the end, instead of text after every scenario.
+	JSON bool
+	// Out receives the report; nil for none.
+	Out io.Writer
+	// Progress draws a bar on standard error, if that is a terminal.
+	Progress bool
+	// Connections is how many shoppers talk at once, and so the number of connections to each instance; 0 means 256.
+	Connections int
+	// Seed makes the choices of shoppers repeatable; 0 means another choice each time.
+	Seed int64
+	// Patience is how long one shopper goes on after refusals that ask for a retry; 0 means 30 s.
+	Patience time.Duration
+
+	// settling is how long instances get to show what is true; their lease is one second. doubting is how often a
+	// broken invariant is asked about again.
+	settling time.Duration
+	doubting int
+}
+
+// Run runs the scenario and gives the report, which has also been written to cfg.Out. Report.OK is false when
+// something was oversold, doubled or lost. An error means that the run could not be made; the scenarios finished
+// before it are in the report.
+func Run(ctx context.Context, cfg Config) (Report, error) {
+	list, err := cfg.prepare()
+	if err != nil {
+		return Report{}, err
+	}
+	c := newClient(cfg.URL, cfg.Connections)
+	defer c.close()
+	report := Report{OK: true, Seed: cfg.Seed, Scenarios: []Result{}}
+	for _, sc := range list {
+		r := newRun(cfg, c, sc)
+		if err = sc.play(ctx, r); err != nil {
+			err = fmt.Errorf("scenario %s: %w", sc.Name, err)
+			break
+		}
+		result := r.result()
+		report.Scenarios = append(report.Scenarios, result)
+		report.OK = report.OK && result.OK
+		if cfg.Out != nil && !cfg.JSON {
+			if err = result.WriteText(cfg.Out); err != nil {
+				break
+			}
+		}
+	}
+	report.OK = report.OK && err == nil
+	if cfg.Out != nil && cfg.JSON {
+		encoder := json.NewEncoder(cfg.Out)
+		encoder.SetIndent("", "  ")
+		err = errors.Join(err, encoder.Encode(report))
+	}
+	return report, err
+}
+
+// prepare fills in the defaults and gives the scenarios to play.
+func (cfg *Config) prepare() ([]Scenario, error) {
+	if cfg.Connections == 0 {
+		cfg.Connections = 256
+	}
+	if cfg.Connections < 0 || cfg.Connections > MaxConnections {
+		return nil, fmt.Errorf("connections must be 1 to %d", MaxConnections)
+	}
+	if cfg.Patience <= 0 {
+		cfg.Patience = 30 * time.Second
+	}
+	if cfg.settling <= 0 {
+		cfg.settling, cfg.doubting = 10*time.Second, 5
+	}
+	if cfg.Seed == 0 {
+		cfg.Seed = rand.Int64()
+	}
+	if err := cfg.checkTargets(); err != nil {
+		return nil, err
+	}
+	return cfg.scenarios()
+}
+
+func (cfg *Config) checkTargets() error {
+	if len(cfg.URL) == 0 {
+		return fmt.Errorf("%w: none given", ErrTarget)
+	}
+	targets := make([]string, len(cfg.URL))
+	for i, raw := range cfg.URL {
+		u, err := url.Parse(raw)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+			return fmt.Errorf("%w: %q is not like http://localhost:3001", ErrTarget, raw)
+		}
+		if !cfg.Remote && !loopback(u.Hostname()) {
+			return fmt.Errorf("%w: %s is not this machine", ErrTarget, u.Host)
+		}
+		targets[i] = strings.TrimRight(u.Scheme+"://"+u.Host+u.Path, "/")
+	}
+	cfg.URL = targets
+	return nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (cfg *Config) scenarios() ([]Scenario, error) {
+	switch {
+	case cfg.Scenario == "all":
+		return Scenarios(), nil
+	case cfg.Scenario == "" && (cfg.Users != 0 || cfg.Stock != 0):
+		if cfg.Users < 1 || cfg.Users > MaxUsers || cfg.Stock < 1 {
+			return nil, fmt.Errorf("%w: it takes 1 to %d users and at least 1 unit of stock", ErrScenario, MaxUsers)
+		}
+		return []Scenario{custom(cfg.Users, cfg.Stock)}, nil
+	case cfg.Scenario == "":
+		cfg.Scenario = DefaultScenario
+	}
+	var names []string
+	for _, sc := range Scenarios() {
+		if sc.Name == cfg.Scenario {
+			return []Scenario{sc}, nil
+		}
+		names = append(names, sc.Name)
+	}
+	return nil, fmt.Errorf("%w %q; there are %s and all", ErrScenario, cfg.Scenario, strings.Join(names, ", "))
+}

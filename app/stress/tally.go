@@ -1,0 +1,69 @@
+package stress
+
+import (
+	"fmt"
+	"strconv"
+	"sync"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// maxStrange bounds how many different surprises are reported.
+const maxStrange = 20
+
+// tally counts what the crowd is told. It is safe for concurrent use.
+type tally struct {
+	mu sync.Mutex
+	// latency is of purchase requests that were answered, wait is what they waited for a connection; microseconds.
+	latency, wait *hdrhistogram.Histogram
+	codes         map[string]int
+	problems      map[string]int
+	oddities      map[string]int
+	requests      int
+	retries       int
+	broken        int // requests without an answer
+	pending       int
+	gave          int
+}
+
+func newTally() *tally {
+	return &tally{
+		latency: hdrhistogram.New(1, 60_000_000, 3), wait: hdrhistogram.New(1, 600_000_000, 3),
+		codes: map[string]int{}, problems: map[string]int{}, oddities: map[string]int{},
+	}
+}
+
+func (t *tally) answered(answer reply) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.requests++
+	t.codes[strconv.Itoa(answer.code)]++
+	record(t.latency, answer.took.Microseconds())
+	record(t.wait, answer.slot.Microseconds())
+}
+
+// record counts what is beyond the histogram's range as its end.
+func record(h *hdrhistogram.Histogram, v int64) {
+	_ = h.RecordValue(min(max(v, 1), h.HighestTrackableValue()))
+}
+
+func (t *tally) problem(kind string) { t.count(func() { t.problems[kind]++ }) }
+func (t *tally) retried()            { t.count(func() { t.retries++ }) }
+func (t *tally) disconnected()       { t.count(func() { t.broken++ }) }
+func (t *tally) deferred()           { t.count(func() { t.pending++ }) }
+func (t *tally) gaveUp()             { t.count(func() { t.gave++ }) }
+
+func (t *tally) count(add func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	add()
+}
+
+// strange remembers an answer that no server of this kind should give.
+func (t *tally) strange(format string, args ...any) {
+	t.count(func() {
+		if text := fmt.Sprintf(format, args...); t.oddities[text] > 0 || len(t.oddities) < maxStrange {
+			t.oddities[text]++
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package web
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/app/live"
+	"flashsale/sale"
+)
+
+// discard is a response writer that costs next to nothing, so that the lane is what is measured.
+type discard struct{ h http.Header }
+
+func (d *discard) Header() http.Header         { return d.h }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(int)             {}
+
+func (d *discard) SetWriteDeadline(time.Time) error { return nil }
+
+// stillBoard answers without the fakes' lock, as the real board does.
+type stillBoard struct {
+	*fakeBoard
+	snap sale.Snapshot
+}
+
+func (b *stillBoard) Snapshot(string) (sale.Snapshot, error) { return b.snap, nil }
+
+// soldOutCheckout says so, and remembers nothing.
+type soldOutCheckout struct {
+	*fakeCheckout
+	snap sale.Snapshot
+}
+
+func (c *soldOutCheckout) Buy(_ context.Context, p sale.Press) sale.Answer {
+	return sale.Answer{Kind: sale.Refused, Reason: sale.ReasonSoldOut, Username: p.Name, Sale: c.snap}
+}
+
+func benchServer(b *testing.B) *Server {
+	b.Helper()
+	w := newWorld(b)
+	snap := activeSale()
+	snap.Taken = snap.Total
+	return New(Config{
+		Board: &stillBoard{w.board, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Users: w.users, Operations: w.ops,
+		Hub: live.New(1), Demo: true, CORSOrigins: []string{"http://localhost:3000"}, Registerer: prometheus.NewRegistry(),
+		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
+	})
+}
+
+// drive sends the same request again and again through the handler.
+func drive(b *testing.B, h http.Handler, method, target, body string) {
+	b.Helper()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		r := httptest.NewRequest(method, target, nil)
+		r.Host = "localhost:3001"
+		r.Header.Set("Content-Type", "application/json")
+		rd := strings.NewReader(body)
+		d := &discard{h: http.Header{}}
+		for pb.Next() {
+			rd.Reset(body)
+			r.Body, r.ContentLength = io.NopCloser(rd), int64(len(body))
+			clear(d.h)
+			h.ServeHTTP(d, r)
+		}
+	})
+}
+
+const pressBody = `{"username":"john_doe_1"}`
+
+func BenchmarkNoop(b *testing.B) {
+	e := echo.New()
+	e.POST(buy, func(c echo.Context) error { return c.NoContent(http.StatusOK) })
+	drive(b, e, "POST", buy, pressBody)
+}
+
+func BenchmarkSoldOut(b *testing.B) {
+	drive(b, benchServer(b).Handler(), "POST", buy, pressBody)
+}
+
+func BenchmarkSoldOutStrictBody(b *testing.B) {
+	drive(b, benchServer(b).Handler(), "POST", buy, `{"username":"john_doe_1","x":1}`)
+}
+
+func BenchmarkStatus(b *testing.B) {
+	drive(b, benchServer(b).Handler(), "GET", "/api/flash-sale/status", "")
+}
+
+func BenchmarkScanName(b *testing.B) {
+	body := []byte(pressBody)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, ok := scanName(body); !ok {
+			b.Fatal("not scanned")
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+type checkDocument struct {
+	HasPurchased bool      `json:"hasPurchased"`
+	PurchaseID   uuid.UUID `json:"purchaseId,omitzero"`
+	Unit         int64     `json:"unit,omitzero"`
+	Timestamp    instant   `json:"timestamp,omitzero"`
+}
+
+// check says whether somebody has bought. A name that nobody has is no error: it has bought nothing.
+func (s *Server) check(c echo.Context) error {
+	slug, err := slug(c)
+	if err != nil {
+		return err
+	}
+	name, err := normalName(param(c, fieldIdentifier), fieldIdentifier)
+	if err != nil {
+		return err
+	}
+	if err := s.who(c.Request()).mayAsk(name); err != nil {
+		return err
+	}
+	r, found, err := s.cfg.Checkout.Receipt(c.Request().Context(), slug, name)
+	if err != nil {
+		return err
+	}
+	if s.pages != nil && wantsPage(c.Request()) {
+		return s.pages.Checked(c, name, r, found)
+	}
+	d := checkDocument{}
+	if found {
+		d = checkDocument{HasPurchased: true, PurchaseID: r.OrderID, Unit: r.Unit, Timestamp: instant(r.At)}
+	}
+	return writeJSON(c, http.StatusOK, d)
+}
+
+// claimDocument is what became of a claim: the receipt, the problem, or that it is still to be decided.
+type claimDocument struct {
+	State      sale.ClaimStatus `json:"state"`
+	Success    bool             `json:"success"`
+	Pending    bool             `json:"pending,omitzero"`
+	Message    string           `json:"message"`
+	ClaimID    uuid.UUID        `json:"claimId"`
+	PurchaseID uuid.UUID        `json:"purchaseId,omitzero"`
+	Unit       int64            `json:"unit,omitzero"`
+	UserID     string           `json:"userId,omitzero"`
+	Timestamp  instant          `json:"timestamp,omitzero"`
+	Type       string           `json:"type,omitzero"`
+	Title      string           `json:"title,omitzero"`
+	Status     int              `json:"status,omitzero"`
+	Detail     string           `json:"detail,omitzero"`
+}
+
+// claim is where a 202 points to. Its id is the key: whoever has it may ask.
+func (s *Server) claim(c echo.Context) error {
+	slug, err := slug(c)
+	if err != nil {
+		return err
+	}
+	id, err := claimID(param(c, "id"))
+	if err != nil {
+		return err
+	}
+	at, err := logPosition(c.QueryParam("at"))
+	if err != nil {
+		return err
+	}
+	st, err := s.cfg.Checkout.Claim(c.Request().Context(), id, at)
+	if err != nil {
+		return err
+	}
+	if st.State == sale.ClaimGone {
+		return errNotBoughtYet
+	}
+	if st.State == sale.ClaimPending {
+		h := c.Response().Header()
+		h.Set("Retry-After", "1")
+		h.Set("Location", claimAddress(slug, &sale.Answer{ClaimID: id, Position: at}))
+	}
+	if s.pages != nil && wantsPage(c.Request()) {
+		return s.pages.Purchase(c, claimAnswer(id, at, st), st.Username)
+	}
+	d := claimOf(id, st)
+	if d.Pending {
+		return writeJSON(c, http.StatusAccepted, d)
+	}
+	return writeJSON(c, http.StatusOK, d)
+}
+
+// claimID reads an id in its one usual form.
+func claimID(raw string) (uuid.UUID, error) {
+	id, err := uuid.Parse(raw)
+	if err != nil || id.String() != raw {
+		return uuid.Nil, errNoClaim
+	}
+	return id, nil
+}
+
+// logPosition reads "<partition>.<offset>"; "" is no position.
+func logPosition(at string) (*events.Position, error) {
+	if at == "" {
+		return nil, nil
+	}
+	p, o, _ := strings.Cut(at, ".")
+	partition, err := strconv.ParseUint(p, 10, 16)
+	offset, err2 := strconv.ParseUint(o, 10, 63)
+	if err != nil || err2 != nil {
+		return nil, badField("at", "must be <partition>.<offset>, as in the Location of the 202 answer")
+	}
+	return &events.Position{Partition: int(partition), Offset: int64(offset)}, nil
+}
+
+func claimOf(id uuid.UUID, st sale.ClaimState) claimDocument {
+	d := claimDocument{State: st.State, ClaimID: id, UserID: st.Username, Timestamp: instant(st.At)}
+	switch st.State {
+	case sale.ClaimOrdered:
+		d.Success, d.Message = true, messageBought
+		d.PurchaseID, d.Unit, d.Timestamp = st.Receipt.OrderID, st.Receipt.Unit, instant(st.Receipt.At)
+	case sale.ClaimDeclined:
+		k := refusal(st.Reason)
+		d.Type, d.Title, d.Status, d.Detail, d.Message = "/problems/"+k.name, k.title, k.status, k.message, k.message
+	default:
+		d.Pending, d.Message = true, messagePending
+	}
+	return d
+}
+
+// claimAnswer is a claim's state as the answer to the press that made it, for the pages.
+func claimAnswer(id uuid.UUID, at *events.Position, st sale.ClaimState) sale.Answer {
+	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
+	switch st.State {
+	case sale.ClaimOrdered:
+		a.Kind, a.Receipt = sale.Bought, st.Receipt
+	case sale.ClaimDeclined:
+		a.Kind, a.Reason = sale.Refused, st.Reason
+	default:
+	}
+	return a
+}

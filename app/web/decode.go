@@ -1,0 +1,156 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// decodeJSON is the strict reading of a body: one object, no key twice (at any depth), every known field of
+// its shape, nothing after it, valid UTF-8. Every refusal names the field.
+func decodeJSON(body []byte, known spec) (values, error) {
+	d := jsontext.NewDecoder(bytes.NewReader(body))
+	if d.PeekKind() != '{' {
+		return nil, badField("body", "must be one JSON object")
+	}
+	got := values{}
+	if err := decodeObject(d, known, got); err != nil {
+		return nil, err
+	}
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, badField("body", "must end after the JSON object")
+	}
+	return got, nil
+}
+
+func decodeObject(d *jsontext.Decoder, known spec, got values) error {
+	if _, err := d.ReadToken(); err != nil {
+		return malformed(err)
+	}
+	for d.PeekKind() != '}' {
+		key, err := d.ReadToken()
+		if err != nil {
+			return malformed(err)
+		}
+		name := key.String()
+		if err := decodeMember(d, name, known, got); err != nil {
+			return err
+		}
+	}
+	if _, err := d.ReadToken(); err != nil {
+		return malformed(err)
+	}
+	return nil
+}
+
+func decodeMember(d *jsontext.Decoder, name string, known spec, got values) error {
+	want, ok := known[name]
+	if !ok {
+		if err := d.SkipValue(); err != nil {
+			return malformed(err)
+		}
+		return nil
+	}
+	raw, err := d.ReadValue()
+	if err != nil {
+		return malformed(err)
+	}
+	v, ok := want.read(raw)
+	if !ok {
+		return badField(name, want.expected())
+	}
+	got[name] = v
+	return nil
+}
+
+// read takes a JSON value of this shape.
+func (s shape) read(raw jsontext.Value) (any, bool) {
+	switch {
+	case s == text && raw.Kind() == '"':
+		b, err := jsontext.AppendUnquote(nil, raw)
+		return string(b), err == nil
+	case s == flag && (raw.Kind() == 't' || raw.Kind() == 'f'):
+		return raw.Kind() == 't', true
+	case s == number && raw.Kind() == '0':
+		n, err := strconv.ParseInt(string(raw), 10, 64)
+		return n, err == nil
+	}
+	return nil, false
+}
+
+// malformed names the place where the JSON is broken.
+func malformed(err error) error {
+	var syntax *jsontext.SyntacticError
+	if !errors.As(err, &syntax) {
+		return badField("body", "must be complete JSON")
+	}
+	field := "body"
+	if syntax.JSONPointer != "" {
+		field = clip(strings.Join(slices.Collect(syntax.JSONPointer.Tokens()), "."))
+	}
+	if errors.Is(err, jsontext.ErrDuplicateName) {
+		return badField(field, "must appear once")
+	}
+	return badField(field, "must be valid JSON in UTF-8; it breaks off at byte "+strconv.FormatInt(syntax.ByteOffset, 10))
+}
+
+// clip keeps a name that came from a request short enough for an answer.
+func clip(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for cut > 0 && !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// decodeForm takes an HTML form with the same names and rules.
+func decodeForm(body []byte, known spec) (values, error) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, badField("body", "must be a correctly encoded form")
+	}
+	got := values{}
+	for name, want := range known {
+		all, ok := form[name]
+		if !ok {
+			continue
+		}
+		if len(all) > 1 {
+			return nil, badField(name, "must appear once")
+		}
+		v, ok := want.parse(all[0])
+		if !ok {
+			return nil, badField(name, want.expected())
+		}
+		got[name] = v
+	}
+	return got, nil
+}
+
+// parse takes a form's value of this shape. A checkbox without a value sends "on".
+func (s shape) parse(v string) (any, bool) {
+	switch s {
+	case flag:
+		if v == "on" {
+			return true, true
+		}
+		b, err := strconv.ParseBool(v)
+		return b, err == nil
+	case number:
+		n, err := strconv.ParseInt(v, 10, 64)
+		return n, err == nil
+	default:
+		return v, utf8.ValidString(v)
+	}
+}

@@ -1,0 +1,347 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/app/live"
+	"flashsale/events"
+	"flashsale/sale"
+	"flashsale/users"
+)
+
+// fakeBoard holds the snapshots a test wants shown. The first one is the current sale.
+type fakeBoard struct {
+	mu      sync.Mutex
+	snaps   []sale.Snapshot
+	changed chan struct{}
+	err     error
+}
+
+func (b *fakeBoard) Snapshot(slug string) (sale.Snapshot, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err != nil {
+		return sale.Snapshot{}, b.err
+	}
+	for _, s := range b.snaps {
+		if slug == "" || s.Slug == slug {
+			return s, nil
+		}
+	}
+	return sale.Snapshot{}, sale.ErrNoSale
+}
+
+func (b *fakeBoard) All() []sale.Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]sale.Snapshot(nil), b.snaps...)
+}
+
+func (b *fakeBoard) Changed() (<-chan struct{}, func()) { return b.changed, func() {} }
+
+// change alters the current sale and signals it, as the real board does after a version moved.
+func (b *fakeBoard) change(f func(*sale.Snapshot)) {
+	b.mu.Lock()
+	f(&b.snaps[0])
+	b.mu.Unlock()
+	select {
+	case b.changed <- struct{}{}:
+	default:
+	}
+}
+
+// fakeCheckout answers what a test says and remembers what it was asked.
+type fakeCheckout struct {
+	mu      sync.Mutex
+	presses []sale.Press
+	asked   []string
+	at      *events.Position
+
+	buy      func(sale.Press) sale.Answer
+	receipts map[string]sale.Receipt
+	claim    sale.ClaimState
+	err      error
+}
+
+func (f *fakeCheckout) Buy(_ context.Context, p sale.Press) sale.Answer {
+	f.mu.Lock()
+	f.presses = append(f.presses, p)
+	f.mu.Unlock()
+	return f.buy(p)
+}
+
+func (f *fakeCheckout) Receipt(_ context.Context, slug, name string) (sale.Receipt, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, slug+"|"+name)
+	r, ok := f.receipts[name]
+	return r, ok, f.err
+}
+
+func (f *fakeCheckout) Receipts(_ context.Context, _ string, ids []int64) (map[int64]sale.Receipt, error) {
+	found := map[int64]sale.Receipt{}
+	for _, r := range f.receipts {
+		for _, id := range ids {
+			if r.UserID == id {
+				found[id] = r
+			}
+		}
+	}
+	return found, f.err
+}
+
+func (f *fakeCheckout) Claim(_ context.Context, _ uuid.UUID, at *events.Position) (sale.ClaimState, error) {
+	f.at = at
+	return f.claim, f.err
+}
+
+// asks is how often the checkout was asked anything.
+func (f *fakeCheckout) asks() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.presses) + len(f.asked)
+}
+
+type fakeUsers struct {
+	page        users.Page
+	asked       [2]int
+	listedTimes int
+}
+
+func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error) {
+	f.asked, f.listedTimes = [2]int{page, limit}, f.listedTimes+1
+	return f.page, nil
+}
+
+// fakeOperations remembers the calls as words and answers with the board's snapshot.
+type fakeOperations struct {
+	board  *fakeBoard
+	calls  []string
+	err    error
+	checks []Check
+	ready  []Dependency
+}
+
+func (f *fakeOperations) called(words ...string) (sale.Snapshot, error) {
+	f.calls = append(f.calls, strings.Join(words, " "))
+	if f.err != nil {
+		return sale.Snapshot{}, f.err
+	}
+	return f.board.All()[0], nil
+}
+
+func (f *fakeOperations) Reset(_ context.Context, slug string, toSmall bool) (sale.Snapshot, error) {
+	if toSmall {
+		return f.called("reset", slug, "small")
+	}
+	return f.called("reset", slug, "keep")
+}
+
+func (f *fakeOperations) Preset(_ context.Context, slug string, p sale.Preset) (sale.Snapshot, error) {
+	return f.called("preset", slug, p.Name)
+}
+
+func (f *fakeOperations) SetStock(_ context.Context, slug string, n int64) (sale.Snapshot, error) {
+	return f.called("stock", slug, itoa64(n))
+}
+
+func (f *fakeOperations) Pause(_ context.Context, slug string) (sale.Snapshot, error) {
+	return f.called("pause", slug)
+}
+
+func (f *fakeOperations) Resume(_ context.Context, slug string) (sale.Snapshot, error) {
+	return f.called("resume", slug)
+}
+
+func (f *fakeOperations) Close(_ context.Context, slug string) (sale.Snapshot, error) {
+	return f.called("close", slug)
+}
+
+func (f *fakeOperations) SeedUsers(_ context.Context, n int) (int, error) {
+	_, err := f.called("seed", itoa(n))
+	return n, err
+}
+
+func (f *fakeOperations) ArchiveUsers(context.Context) (int64, error) {
+	_, err := f.called("archive")
+	return 12, err
+}
+
+func (f *fakeOperations) Verify(context.Context) ([]Check, error) { return f.checks, f.err }
+func (f *fakeOperations) Ready(context.Context) []Dependency      { return f.ready }
+
+// world is a server with its fakes.
+type world struct {
+	*Server
+	board    *fakeBoard
+	checkout *fakeCheckout
+	users    *fakeUsers
+	ops      *fakeOperations
+	hub      *live.Hub
+	logged   *syncBuffer
+}
+
+// syncBuffer takes the log of concurrent requests.
+type syncBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func activeSale() sale.Snapshot {
+	return sale.Snapshot{
+		ID: 1, Slug: "first", Generation: 3, State: sale.Open, Partition: 2,
+		StartsAt: noon.Add(-2 * time.Hour), EndsAt: noon.Add(time.Hour),
+		Total: 5, Taken: 2, Version: 57, Now: noon,
+		Product: sale.Product{
+			Name: "Lamp", Details: []string{"bright"}, CurrencyCode: "USD", CurrencySymbol: "$",
+			PriceMinor: 49_900, DiscountMinor: 20_005,
+			Images: sale.Images{Main: sale.Image{URL: "/static/a.svg", Alt: "a lamp"}},
+		},
+	}
+}
+
+func receipt(name string) sale.Receipt {
+	return sale.Receipt{
+		OrderID: uuid.MustParse("8f14e45f-ceea-867a-9a36-dedd4bea2543"), SaleID: 1, Generation: 3,
+		UserID: 7, Username: name, Unit: 3, At: noon.Add(-time.Minute), Attempt: 1,
+	}
+}
+
+// newWorld is a demo-mode server unless change says otherwise.
+func newWorld(t testing.TB, change ...func(*Config)) *world {
+	t.Helper()
+	w := &world{
+		board:    &fakeBoard{snaps: []sale.Snapshot{activeSale()}, changed: make(chan struct{}, 1)},
+		checkout: &fakeCheckout{receipts: map[string]sale.Receipt{}},
+		users:    &fakeUsers{},
+		hub:      live.New(3),
+		logged:   &syncBuffer{},
+	}
+	w.ops = &fakeOperations{board: w.board}
+	w.checkout.buy = func(p sale.Press) sale.Answer {
+		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.board.All()[0]}
+	}
+	cfg := Config{
+		Board: w.board, Checkout: w.checkout, Users: w.users, Operations: w.ops, Hub: w.hub,
+		Demo: true, CORSOrigins: []string{"http://localhost:3000"}, DemoHosts: []string{"shop.example:80"},
+		Logger: slog.New(slog.NewJSONHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	w.Server = New(cfg)
+	return w
+}
+
+// accounts makes the server one that knows its shoppers by a field of the request: "alice" or "root!" for an
+// operator.
+func accountsMode(c *Config) {
+	c.Demo = false
+	c.Session = func(r *http.Request) (Identity, bool) {
+		name := r.Header.Get("Test-Session")
+		operator := strings.HasSuffix(name, "!")
+		return Identity{Username: strings.TrimSuffix(name, "!"), Operator: operator}, name != ""
+	}
+}
+
+// reply is an answer with its body decoded, when it is JSON.
+type reply struct {
+	*http.Response
+	raw  string
+	json map[string]any
+}
+
+// send asks the server without a network. fields are "Name: value".
+func (w *world) send(t testing.TB, method, target, body string, fields ...string) reply {
+	t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	r.Host = "localhost:3001"
+	r.RemoteAddr = "192.0.2.7:40000"
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, ": ")
+		switch {
+		case name == "Host":
+			r.Host = value
+		case value == "-":
+			r.Header.Del(name)
+		default:
+			r.Header.Set(name, value)
+		}
+	}
+	rec := httptest.NewRecorder()
+	w.Handler().ServeHTTP(rec, r)
+	return read(t, rec.Result())
+}
+
+func read(t testing.TB, res *http.Response) reply {
+	t.Helper()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := reply{Response: res, raw: string(body)}
+	if strings.Contains(res.Header.Get("Content-Type"), "json") && len(body) > 0 {
+		if err := json.Unmarshal(body, &out.json); err != nil {
+			t.Fatalf("%s is not JSON: %v", body, err)
+		}
+	}
+	return out
+}
+
+// has checks fields of the document; a nil value means that the field must be absent.
+func (r reply) has(t testing.TB, want map[string]any) {
+	t.Helper()
+	for field, value := range want {
+		got, present := r.json[field]
+		if n, ok := value.(int); ok {
+			value = float64(n)
+		}
+		if value == nil && present || value != nil && got != value {
+			t.Errorf("%s is %v, want %v, in %s", field, got, value, r.raw)
+		}
+	}
+}
+
+// problem checks that the answer is a problem of that status and type.
+func (r reply) problem(t testing.TB, status int, name string) {
+	t.Helper()
+	if r.StatusCode != status {
+		t.Errorf("status %d, want %d: %s", r.StatusCode, status, r.raw)
+	}
+	if ct := r.Header.Get("Content-Type"); !strings.HasPrefix(ct, "application/problem+json") {
+		t.Errorf("content type %q", ct)
+	}
+	r.has(t, map[string]any{"type": "/problems/" + name, "status": status, "success": false})
+	if m, _ := r.json["message"].(string); m == "" {
+		t.Errorf("no message in %s", r.raw)
+	}
+}

@@ -1,0 +1,223 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/sale"
+)
+
+func TestRequestIDs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.ProcessID = "p1" })
+	if id := w.send(t, "GET", "/health", "", "X-Request-Id: Abc.1_2-3").Header.Get("X-Request-Id"); id != "Abc.1_2-3" {
+		t.Errorf("a sane id became %q", id)
+	}
+	for _, bad := range []string{"a b", "a\"b", "ä", strings.Repeat("x", 65), "a;b", "${jndi:x}"} {
+		if id := w.send(t, "GET", "/health", "", "X-Request-Id: "+bad).Header.Get("X-Request-Id"); !strings.HasPrefix(id, "p1-") {
+			t.Errorf("%q was taken as %q", bad, id)
+		}
+	}
+	seen := map[string]bool{}
+	for range 100 {
+		id := w.send(t, "GET", "/nothing", "").Header.Get("X-Request-Id")
+		if seen[id] || id == "" {
+			t.Fatalf("%q is there twice", id)
+		}
+		seen[id] = true
+	}
+	if strings.Contains(w.logged.String(), "jndi") {
+		t.Error("a bad id got into the log")
+	}
+}
+
+func TestSecurityFields(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, target := range []string{"/", "/health", "/nothing", "/problems/ended", "/api/users"} {
+		h := w.send(t, "GET", target, "").Header
+		csp := h.Get("Content-Security-Policy")
+		if !strings.Contains(csp, "default-src 'self'") || !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
+			t.Errorf("%s: policy %q", target, csp)
+		}
+		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" {
+			t.Errorf("%s: %v", target, h)
+		}
+	}
+	page := w.send(t, "POST", buy, "username=alice", "Content-Type: application/x-www-form-urlencoded", "Accept: text/html")
+	if page.Header.Get("Content-Security-Policy") == "" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("a page on a hot route: %v", page.Header)
+	}
+	if h := w.send(t, "POST", buy, `{"username":"alice"}`).Header; h.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("JSON on a hot route: %v", h)
+	}
+}
+
+func TestWhoGetsAPage(t *testing.T) {
+	t.Parallel()
+	for accept, want := range map[string]bool{
+		"": false, "*/*": false, "application/json": false, "text/html": true,
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8": true,
+		"application/json, text/html":                                     false,
+		"text/html, application/json":                                     true,
+		"application/json;q=0.5, text/html":                               true,
+		"text/html;q=0.5, application/json;q=0.8":                         false,
+		"text/html;q=0":            false,
+		"text/html;q=0.000":        false,
+		"TEXT/HTML; charset=utf-8": true,
+		"text/event-stream":        false,
+		"text/*":                   false,
+		"text/html;q=nonsense":     false,
+		",,;;":                     false,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept", accept)
+		if got := wantsPage(r); got != want {
+			t.Errorf("Accept: %s: a page is %v", accept, got)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("HX-Request", "true")
+	if !wantsPage(r) {
+		t.Error("htmx gets no page")
+	}
+}
+
+func TestProbes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.Version = "v1.2"; c.ProcessID = "p1" })
+	w.ops.ready = []Dependency{
+		{Name: "postgres", Address: "127.0.0.1:5432", Version: "17.2", OK: true, Since: noon, Embedded: true},
+		{Name: "redis", Address: "127.0.0.1:6379", OK: true, Since: noon},
+	}
+	for _, h := range []http.Handler{w.Handler(), w.OpsHandler()} {
+		w.ops.ready[1].OK = true
+		res := ask(t, h, "/readyz")
+		res.has(t, map[string]any{"status": "ready", "version": "v1.2", "process": "p1"})
+		if deps, _ := res.json["dependencies"].([]any); res.StatusCode != http.StatusOK || len(deps) != 2 || deps[0].(map[string]any)["since"] != at12 {
+			t.Errorf("%d %s", res.StatusCode, res.raw)
+		}
+		w.ops.ready[1].OK = false
+		res = ask(t, h, "/readyz")
+		res.has(t, map[string]any{"status": "degraded"})
+		if res.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("with one away: %d", res.StatusCode)
+		}
+		for _, path := range []string{"/health", "/livez"} {
+			if res := ask(t, h, path); res.StatusCode != http.StatusOK || res.raw != "OK" {
+				t.Errorf("%s with one away: %d %s", path, res.StatusCode, res.raw)
+			}
+		}
+	}
+}
+
+func ask(t *testing.T, h http.Handler, path string) reply {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Host = "localhost"
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	return read(t, rec.Result())
+}
+
+func TestMetricsAreForOperatorsOnly(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	w := newWorld(t, func(c *Config) { c.Registerer, c.Gatherer = reg, reg })
+	for _, path := range []string{"/metrics", "/debug/pprof/"} {
+		if res := ask(t, w.Handler(), path); res.StatusCode != http.StatusNotFound {
+			t.Errorf("%s in public: %d", path, res.StatusCode)
+		}
+	}
+	w.send(t, "POST", buy, `{"username":"alice"}`)
+	w.checkout.buy = func(sale.Press) sale.Answer {
+		return sale.Answer{Kind: sale.Refused, Reason: "sold-out", Sale: activeSale()}
+	}
+	for range 2 {
+		w.send(t, "POST", buy, `{"username":"alice"}`)
+	}
+	w.send(t, "POST", buy, `{"username":1}`)
+	w.send(t, "GET", "/secret-path", "")
+	w.send(t, "BREW", "/secret-path", "")
+	shown := ask(t, w.OpsHandler(), "/metrics").raw
+	for _, line := range []string{
+		`flashsale_http_requests_total{code="201",method="POST",route="/api/flash-sale/purchase"} 1`,
+		`flashsale_http_requests_total{code="409",method="POST",route="/api/flash-sale/purchase"} 2`,
+		`flashsale_http_requests_total{code="422",method="POST",route="/api/flash-sale/purchase"} 1`,
+		`flashsale_http_requests_total{code="404",method="GET",route="unmatched"}`,
+		`flashsale_http_requests_total{code="404",method="other",route="unmatched"} 1`,
+		`flashsale_http_request_seconds_count{route="/api/flash-sale/purchase"} 4`,
+		`flashsale_purchases_total{outcome="bought"} 1`,
+		`flashsale_purchases_total{outcome="sold-out"} 2`,
+		`flashsale_purchases_total{outcome="invalid-request"} 1`,
+		`flashsale_sold_out_answers_total 2`,
+		`flashsale_live_streams 0`,
+	} {
+		if !strings.Contains(shown, line) {
+			t.Errorf("no line %s", line)
+		}
+	}
+	if strings.Contains(shown, "secret") || strings.Contains(shown, "BREW") {
+		t.Error("a client's text became a label")
+	}
+	if res := ask(t, w.OpsHandler(), "/debug/pprof/"); res.StatusCode != http.StatusOK {
+		t.Errorf("profiles: %d", res.StatusCode)
+	}
+}
+
+func TestRequestLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(t, "POST", "/api/flash-sale/reset", "", "X-Request-Id: r1")
+	w.send(t, "GET", "/evil%0Apath", "", "X-Request-Id: r2")
+	for range 1000 {
+		w.send(t, "POST", buy, `{"username":"hidden_name"}`)
+	}
+	hot := 0
+	for line := range strings.Lines(w.logged.String()) {
+		var entry map[string]any
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		switch {
+		case entry["request"] == "r1":
+			if entry["level"] != "INFO" || entry["route"] != "/api/flash-sale/reset" || entry["status"] != 200.0 {
+				t.Errorf("%s", line)
+			}
+		case entry["request"] == "r2":
+			if entry["level"] != "DEBUG" || entry["route"] != "unmatched" {
+				t.Errorf("%s", line)
+			}
+		case entry["route"] == buy:
+			hot++
+		}
+	}
+	if hot == 0 || hot > 100 {
+		t.Errorf("a thousand purchases left %d lines", hot)
+	}
+	if strings.Contains(w.logged.String(), "hidden_name") || strings.Contains(w.logged.String(), "evil") {
+		t.Error("a client's text got into the log")
+	}
+}
+
+func TestHeadIsGetWithoutABody(t *testing.T) {
+	t.Parallel()
+	if res := newWorld(t).send(t, "HEAD", "/api/flash-sale/status", ""); res.StatusCode != http.StatusOK || res.Header.Get("Sale-Version") != "57" {
+		t.Errorf("%d %v", res.StatusCode, res.Header)
+	}
+}
+
+func TestMissingPartsAreAMistakeOfTheWiring(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if recover() == nil {
+			t.Error("a server without parts was made")
+		}
+	}()
+	New(Config{})
+}

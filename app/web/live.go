@@ -1,0 +1,86 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"flashsale/sale"
+)
+
+const (
+	// frameSpacing is the least time between two frames of a sale. However fast it sells, a reader gets ten a
+	// second, each rendered once for everybody.
+	frameSpacing = 100 * time.Millisecond
+	// lookInterval is how often snapshots are looked at without a signal: a sale opens and ends by the clock.
+	lookInterval = time.Second
+)
+
+const pageTopic = "page"
+
+func statusTopic(slug string) string { return "status/" + slug }
+
+// quiet tells a heartbeat's time-out from the end of a stream.
+func quiet(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
+
+// Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
+func (s *Server) Run(ctx context.Context) error {
+	changed, stop := s.cfg.Board.Changed()
+	defer stop()
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	spacing := time.NewTicker(frameSpacing)
+	defer spacing.Stop()
+	seen := map[string]look{}
+	for {
+		s.publish(seen)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-spacing.C:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-tick.C:
+		}
+	}
+}
+
+// look is what a reader would notice of a snapshot; the times left are for the reader to count.
+type look struct {
+	id, version, total, taken int64
+	status                    sale.Status
+	allClaimed, stale         bool
+	starts, ends              time.Time
+}
+
+func lookAt(s *sale.Snapshot) look {
+	return look{
+		id: s.ID, version: s.Version, total: s.Total, taken: s.Taken, status: s.Status(),
+		allClaimed: s.AllClaimed, stale: s.Stale, starts: s.StartsAt, ends: s.EndsAt,
+	}
+}
+
+// publish sends a frame for each topic whose sale looks different from the last one.
+func (s *Server) publish(seen map[string]look) {
+	if snap, err := s.cfg.Board.Snapshot(""); err == nil {
+		s.publishTo(seen, statusTopic(""), &snap, statusFrame)
+		if s.pages != nil {
+			s.publishTo(seen, pageTopic, &snap, s.pageFrame)
+		}
+	}
+	for _, snap := range s.cfg.Board.All() {
+		s.publishTo(seen, statusTopic(snap.Slug), &snap, statusFrame)
+	}
+}
+
+func (s *Server) publishTo(seen map[string]look, topic string, snap *sale.Snapshot, frame func(*sale.Snapshot) []byte) {
+	now := lookAt(snap)
+	if last, ok := seen[topic]; ok && last == now {
+		return
+	}
+	seen[topic] = now
+	s.cfg.Hub.Publish(topic, frameID(snap), frame(snap))
+}

@@ -1,0 +1,121 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// requestIDs makes ids that are unique among processes and in order within one.
+type requestIDs struct {
+	prefix string
+	last   atomic.Uint64
+}
+
+func newRequestIDs(process string) *requestIDs {
+	if !saneID(process) || len(process) > 40 {
+		b := make([]byte, 6)
+		_, _ = rand.Read(b) // it never fails
+		process = hex.EncodeToString(b)
+	}
+	return &requestIDs{prefix: process + "-"}
+}
+
+func (g *requestIDs) next() string {
+	b := make([]byte, 0, 64)
+	b = append(b, g.prefix...)
+	return string(strconv.AppendUint(b, g.last.Add(1), 36))
+}
+
+// saneID reports whether an id may stand in a field and a log line as it is.
+func saneID(id string) bool {
+	if id == "" || len(id) > 64 {
+		return false
+	}
+	for i := range len(id) {
+		b := id[i]
+		letter := b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9'
+		if !letter && b != '-' && b != '_' && b != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+// sampler lets one log line a second through and counts the rest.
+type sampler struct {
+	second  atomic.Int64
+	skipped atomic.Int64
+}
+
+// line reports whether to log now, and how many lines were left out since the last one.
+func (s *sampler) line(now time.Time) (skipped int64, ok bool) {
+	sec, last := now.Unix(), s.second.Load()
+	if sec == last || !s.second.CompareAndSwap(last, sec) {
+		s.skipped.Add(1)
+		return 0, false
+	}
+	return s.skipped.Swap(0), true
+}
+
+// logRequest writes the line of an answered request. Reads are for debugging, actions are of interest, and the
+// hot routes are sampled. A refusal is no error of ours whatever its code; faults have their line already.
+// Nothing of it is text from the client but the id, which is checked, and the route is the table's.
+func (s *Server) logRequest(c echo.Context, rt route, lines *sampler, start time.Time) {
+	level := slog.LevelInfo
+	if safe(c.Request().Method) {
+		level = slog.LevelDebug
+	}
+	if !s.log.Enabled(context.Background(), level) {
+		return
+	}
+	skipped := int64(0)
+	if rt.hot {
+		var ok bool
+		if skipped, ok = lines.line(start); !ok {
+			return
+		}
+	}
+	attrs := make([]slog.Attr, 0, 7)
+	attrs = append(attrs,
+		slog.String("request", requestID(c)), slog.String("method", methodLabel(c.Request().Method)), slog.String("route", rt.path),
+		slog.Int("status", c.Response().Status), slog.Int64("bytes", c.Response().Size),
+		slog.Duration("took", time.Since(start)))
+	if skipped > 0 {
+		attrs = append(attrs, slog.Int64("alike", skipped))
+	}
+	s.log.LogAttrs(context.Background(), level, "request", attrs...)
+}
+
+// logFault records a fault of ours, once, where it becomes an answer.
+func (s *Server) logFault(c echo.Context, err error) {
+	s.log.LogAttrs(context.Background(), slog.LevelError, "request failed",
+		slog.String("request", requestID(c)), slog.String("route", c.Path()), slog.String("error", strconv.QuoteToGraphic(err.Error())))
+}
+
+// recovered turns a handler's panic into a 500. When the answer has begun already the connection is cut, so
+// that the client cannot take the torn answer for a whole one.
+func (s *Server) recovered(c echo.Context, panicked any) {
+	if panicked == nil {
+		return
+	}
+	if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
+	}
+	s.log.LogAttrs(context.Background(), slog.LevelError, "request panicked",
+		slog.String("request", requestID(c)), slog.String("route", c.Path()),
+		slog.Any("panic", panicked), slog.String("stack", string(debug.Stack())))
+	if c.Response().Committed {
+		panic(http.ErrAbortHandler)
+	}
+	s.refuse(c, errInternal.problem(""))
+}

@@ -1,0 +1,102 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/sale"
+	"flashsale/views"
+)
+
+// Purchase shows what a press came to: beside the form for htmx, which also gets the figures as they are now; else
+// as the whole page. Reloading that page presses again, which is harmless: a shopper has one order at most.
+func (p *site) Purchase(c echo.Context, a sale.Answer, name string) error {
+	outcome, status := purchaseView(a)
+	if a.Kind == sale.Pending {
+		outcome.AskAgain = c.Response().Header().Get(echo.HeaderLocation)
+	}
+	if byHTMX(c) {
+		parts := []templ.Component{views.PurchaseOutcome(outcome)}
+		if snapshot, err := p.server.cfg.Board.Snapshot(""); err == nil {
+			parts = append(parts, views.StatusPartial(statusView(snapshot)))
+		}
+		return p.send(c, status, parts...)
+	}
+	home := p.page(c)
+	home.Username, home.Purchase = shown(name), &outcome
+	return p.send(c, status, views.HomePage(home))
+}
+
+// purchaseView is the sentence for an answer, and its status code: the same one the API gives.
+func purchaseView(a sale.Answer) (views.Outcome, int) {
+	switch a.Kind {
+	case sale.Bought:
+		return views.Outcome{Tone: views.Good, Title: "Success! The unit is yours.", Receipt: receiptView(a.Receipt)},
+			http.StatusCreated
+	case sale.AlreadyBought:
+		return views.Outcome{Tone: views.Note, Title: "User has already purchased this item.",
+			Text: "It is one unit per person. This is the receipt:", Receipt: receiptView(a.Receipt)}, http.StatusOK
+	case sale.Pending:
+		return views.Outcome{Tone: views.Note, Title: "Your purchase is being confirmed.",
+			Text: "Your place is kept and the verdict follows. Pressing again changes nothing."}, http.StatusAccepted
+	}
+	k := refusalKind(&a)
+	return refused(k.problem("")), k.status
+}
+
+func receiptView(r sale.Receipt) *views.Receipt {
+	return &views.Receipt{
+		Username: r.Username, OrderID: r.OrderID.String(), Unit: r.Unit,
+		At: r.At.UTC().Format(wordy), AtISO: r.At.UTC().Format(instantLayout),
+	}
+}
+
+// Checked shows whether name owns a unit.
+func (p *site) Checked(c echo.Context, name string, r sale.Receipt, found bool) error {
+	outcome := checkView(r, found)
+	if byHTMX(c) {
+		return p.send(c, http.StatusOK, views.CheckOutcome(outcome))
+	}
+	home := p.page(c)
+	home.Username, home.Check = shown(name), &outcome
+	return p.send(c, http.StatusOK, views.HomePage(home))
+}
+
+func checkView(r sale.Receipt, found bool) views.Outcome {
+	if !found {
+		return views.Outcome{Tone: views.Note, Title: "You haven't purchased this item yet"}
+	}
+	return views.Outcome{Tone: views.Good, Title: "You have already purchased this item!", Receipt: receiptView(r)}
+}
+
+// check answers the button beside the form with a piece.
+func (p *site) check(c echo.Context, raw string) error {
+	outcome, status := p.checked(c, raw)
+	return p.send(c, status, views.CheckOutcome(outcome))
+}
+
+// checked looks up what the shopper of that name owns.
+func (p *site) checked(c echo.Context, raw string) (views.Outcome, int) {
+	r, found, err := p.owned(c, raw)
+	if err != nil {
+		problem := problemOf(err)
+		if problem.Status == http.StatusInternalServerError {
+			p.server.logFault(c, err)
+		}
+		return refused(problem), problem.Status
+	}
+	return checkView(r, found), http.StatusOK
+}
+
+func (p *site) owned(c echo.Context, raw string) (sale.Receipt, bool, error) {
+	name, err := normalName(raw, "username")
+	if err != nil {
+		return sale.Receipt{}, false, err
+	}
+	if err := p.server.who(c.Request()).mayAsk(name); err != nil {
+		return sale.Receipt{}, false, err
+	}
+	return p.server.cfg.Checkout.Receipt(c.Request().Context(), "", name)
+}

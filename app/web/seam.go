@@ -1,0 +1,95 @@
+package web
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/events"
+	"flashsale/sale"
+	"flashsale/users"
+)
+
+// board is sale.Board: the sales' snapshots, from memory.
+type board interface {
+	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
+	Snapshot(slug string) (sale.Snapshot, error)
+	All() []sale.Snapshot
+	// Changed signals that a snapshot may have changed; the signal keeps no history. Call the function when done.
+	Changed() (<-chan struct{}, func())
+}
+
+// checkout is sale.Checkout: the purchase and what became of it.
+type checkout interface {
+	Buy(ctx context.Context, p sale.Press) sale.Answer
+	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
+	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
+	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)
+}
+
+// accounts is users.Store: the list of shoppers.
+type accounts interface {
+	List(ctx context.Context, page, limit int) (users.Page, error)
+}
+
+// operations are the operator's actions, which span several owners. The returned snapshot is the sale as it
+// is after the action, on this process.
+type operations interface {
+	Reset(ctx context.Context, slug string, toSmall bool) (sale.Snapshot, error)
+	Preset(ctx context.Context, slug string, p sale.Preset) (sale.Snapshot, error)
+	SetStock(ctx context.Context, slug string, n int64) (sale.Snapshot, error)
+	Pause(ctx context.Context, slug string) (sale.Snapshot, error)
+	Resume(ctx context.Context, slug string) (sale.Snapshot, error)
+	Close(ctx context.Context, slug string) (sale.Snapshot, error)
+	SeedUsers(ctx context.Context, n int) (created int, err error)
+	ArchiveUsers(ctx context.Context) (int64, error)
+	// Verify checks the invariants and says of each whether it holds.
+	Verify(ctx context.Context) ([]Check, error)
+	// Ready says of each dependency whether it answers. It returns within a second.
+	Ready(ctx context.Context) []Dependency
+}
+
+// Check is one invariant as Verify found it.
+type Check struct {
+	// ID is the invariant's, such as "I1".
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// State is "ok", "broken", or "unknown" when it cannot be checked from here.
+	State  string `json:"state"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Dependency is a server this program needs, as the last probe found it.
+type Dependency struct {
+	Name     string
+	Address  string
+	Version  string
+	OK       bool
+	Since    time.Time
+	Embedded bool
+	Detail   string
+}
+
+// pages answer browsers (Accept: text/html, or a request by htmx) on the routes that the API and the pages
+// share, and add routes of their own. The handlers do all the work; a method here only renders, with the
+// status code it finds right for a page, and may answer a form with a 303. page*.go has the implementation;
+// its constructor is newPages(*Server) pages.
+type pages interface {
+	// Routes are the pages' own lines of the table, such as "/". Do not list /static/*.
+	Routes() []route
+	// Purchase shows the outcome of a press. name is the shopper's, in its normal form.
+	Purchase(c echo.Context, a sale.Answer, name string) error
+	// Checked shows whether name owns a unit: found is false when not, and r is then empty.
+	Checked(c echo.Context, name string, r sale.Receipt, found bool) error
+	// Users shows a page of the shoppers' list.
+	Users(c echo.Context, l userList) error
+	// Done shows that an operator's action succeeded: message is a sentence for the operator.
+	Done(c echo.Context, message string) error
+	// Problem shows why a request was refused; all errors of every route come here. p.Message is the sentence
+	// to show and p.Status the code. Purchases that Checkout refused go to Purchase instead.
+	Problem(c echo.Context, p Problem) error
+	// Frame renders what live pages replace when a sale changes. It is called once per change for all readers.
+	Frame(s sale.Snapshot) []byte
+}

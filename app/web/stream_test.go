@@ -1,0 +1,338 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"flashsale/sale"
+)
+
+// patience bounds what a test waits for; nothing takes that long unless it is broken.
+const patience = 20 * time.Second
+
+// event is one block of a stream.
+type event struct {
+	id, name, data, retry, comment string
+}
+
+// listener is a client of a stream.
+type listener struct {
+	t      *testing.T
+	res    *http.Response
+	events chan event
+}
+
+// open starts a real server, as deadlines and disconnects need one.
+func (w *world) open(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config = HTTPServer(w.Handler())
+	srv.Start()
+	t.Cleanup(srv.Close)
+	return strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
+}
+
+func listen(ctx context.Context, t *testing.T, url string, fields ...string) *listener {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, ": ")
+		req.Header.Set(name, value)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	l := &listener{t: t, res: res, events: make(chan event, 100)}
+	go l.read()
+	return l
+}
+
+func (l *listener) read() {
+	defer close(l.events)
+	var e event
+	for lines := bufio.NewScanner(l.res.Body); lines.Scan(); {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch {
+		case lines.Text() == "":
+			l.events <- e
+			e = event{}
+		case name == "id":
+			e.id = value
+		case name == "event":
+			e.name = value
+		case name == "data":
+			e.data += value
+		case name == "retry":
+			e.retry = value
+		case name == "":
+			e.comment = "heartbeat"
+		}
+	}
+}
+
+// next is the next block; ok is false at the stream's end.
+func (l *listener) next() (e event, ok bool) {
+	l.t.Helper()
+	select {
+	case e, ok = <-l.events:
+		return e, ok
+	case <-time.After(patience):
+		l.t.Fatal("nothing came")
+		return event{}, false
+	}
+}
+
+// status is the next status event as a document.
+func (l *listener) status() reply {
+	l.t.Helper()
+	for {
+		e, ok := l.next()
+		if !ok {
+			l.t.Fatal("the stream has ended")
+		}
+		if e.data == "" {
+			continue
+		}
+		r := reply{raw: e.data}
+		if err := json.Unmarshal([]byte(e.data), &r.json); err != nil || e.name != "status" || e.id != itoa64(int64(r.json["version"].(float64))) {
+			l.t.Fatalf("event %+v: %v", e, err)
+		}
+		return r
+	}
+}
+
+// running runs the publisher for the test's time.
+func (w *world) running(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- w.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestStreamBeginsWithAWholeSnapshotAndFollows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.running(t)
+	url := w.open(t)
+	for _, path := range []string{"/api/flash-sale/stream", "/api/sales/first/stream"} {
+		l := listen(t.Context(), t, url+path, "Last-Event-ID: 3", "Accept: text/event-stream")
+		if ct := l.res.Header.Get("Content-Type"); !strings.HasPrefix(ct, "text/event-stream") || l.res.Header.Get("Content-Encoding") != "" || l.res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%v", l.res.Header)
+		}
+		if e, _ := l.next(); e.retry == "" {
+			t.Errorf("the first block is %+v, want a retry hint", e)
+		}
+		before := w.board.All()[0]
+		l.status().has(t, map[string]any{"status": "active", "sold": int(before.Taken), "version": int(before.Version)})
+		w.board.change(func(s *sale.Snapshot) { s.Taken++; s.Version++ })
+		l.status().has(t, map[string]any{"sold": int(before.Taken) + 1, "version": int(before.Version) + 1})
+		_ = l.res.Body.Close()
+	}
+}
+
+func TestStreamShowsWhatChangesByTheClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.board.snaps[0].State = sale.Scheduled
+	w.running(t)
+	l := listen(t.Context(), t, w.open(t)+"/api/flash-sale/stream")
+	l.status().has(t, map[string]any{"status": "upcoming"})
+	w.board.mu.Lock() // without a signal and at the same version
+	w.board.snaps[0].State = sale.Open
+	w.board.mu.Unlock()
+	l.status().has(t, map[string]any{"status": "active", "version": 57})
+}
+
+func TestStreamNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stale := w.board.All()[0]
+	stale.Version, stale.Taken = 50, 0
+	w.hub.Publish(statusTopic(""), frameID(&stale), statusFrame(&stale)) // what the hub replays is behind the board
+	l := listen(t.Context(), t, w.open(t)+"/api/flash-sale/stream")
+	l.status().has(t, map[string]any{"version": 57})
+	newer := w.board.All()[0]
+	newer.Version = 58
+	w.hub.Publish(statusTopic(""), frameID(&newer), statusFrame(&newer))
+	l.status().has(t, map[string]any{"version": 58})
+}
+
+func TestFramesOfAnotherSaleAreNewWhateverTheirVersion(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		id, last string
+		want     bool
+	}{
+		{"1.57.active.false.false", "1.57.active.false.false", true},
+		{"1.56.active.false.false", "1.57.active.false.false", true},
+		{"1.58.active.false.false", "1.57.active.false.false", false},
+		{"1.57.ended.false.false", "1.57.active.false.false", false},
+		{"1.9.active.false.false", "1.10.active.false.false", true},
+		{"2.1.active.false.false", "1.57.active.false.false", false},
+	} {
+		if got := known(c.id, c.last); got != c.want {
+			t.Errorf("%s after %s: known is %v", c.id, c.last, got)
+		}
+	}
+}
+
+func TestDrainEndsStreamsWithAHint(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := listen(t.Context(), t, w.open(t)+"/api/flash-sale/stream")
+	l.status()
+	if res := w.send(t, "GET", "/readyz", ""); res.StatusCode != http.StatusOK {
+		t.Errorf("ready before: %d", res.StatusCode)
+	}
+	w.Drain()
+	w.Drain()
+	if e, ok := l.next(); !ok || e.retry == "" {
+		t.Errorf("the last block is %+v, want a retry hint", e)
+	}
+	if e, ok := l.next(); ok {
+		t.Errorf("the stream goes on with %+v", e)
+	}
+	res := w.send(t, "GET", "/readyz", "")
+	res.has(t, map[string]any{"status": "draining"})
+	if res.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("ready while draining: %d", res.StatusCode)
+	}
+	waitFor(t, func() bool { return w.hub.Count() == 0 })
+}
+
+func TestQuietStreamsGetHeartbeats(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.heartbeat = time.Millisecond
+	l := listen(t.Context(), t, w.open(t)+"/api/flash-sale/stream")
+	l.status()
+	for range 3 {
+		if e, ok := l.next(); !ok || e.comment == "" || e.data != "" {
+			t.Fatalf("%+v, want a comment", e)
+		}
+	}
+	w.hub.Publish(statusTopic(""), "1.58.active.false.false", []byte("id: 58\nevent: status\ndata: {\"version\":58}\n\n"))
+	l.status().has(t, map[string]any{"version": 58})
+}
+
+func TestStreamsAreLimitedAndGivenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	url := w.open(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	for range 3 {
+		listen(ctx, t, url+"/api/flash-sale/stream").status()
+	}
+	res := w.send(t, "GET", "/api/flash-sale/stream", "")
+	res.problem(t, 503, "too-many-streams")
+	if res.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	cancel()
+	waitFor(t, func() bool { return w.hub.Count() == 0 })
+	listen(t.Context(), t, url+"/live")
+}
+
+// waitFor looks until something that happens on its own has happened.
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it never happened")
+		}
+	}
+}
+
+func TestPageStreamSendsUnnamedFragments(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.running(t)
+	l := listen(t.Context(), t, w.open(t)+"/live")
+	for {
+		e, ok := l.next()
+		if !ok {
+			t.Fatal("the stream has ended")
+		}
+		if e.data == "" {
+			continue
+		}
+		if e.id != "57" || e.name != "" || !strings.Contains(e.data, `data-testid="status-text"`) {
+			t.Errorf("%+v", e)
+		}
+		return
+	}
+}
+
+func TestRunSendsTheSameBytesOncePerChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	seen := map[string]look{}
+	w.publish(seen)
+	sub, err := w.hub.Subscribe(statusTopic("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sub.Close()
+	first, err := sub.Next(t.Context())
+	if err != nil || first.ID != "1.57.active.false.false" {
+		t.Fatalf("%+v %v", first, err)
+	}
+	w.board.snaps[0].Now = noon.Add(time.Second)
+	w.publish(seen)
+	soon, cancel := context.WithCancel(t.Context())
+	cancel()
+	if f, err := sub.Next(soon); err == nil {
+		t.Errorf("a frame though only time has passed: %+v", f)
+	}
+	w.board.snaps[0].Total = 9
+	w.publish(seen)
+	if f, err := sub.Next(t.Context()); err != nil || !strings.Contains(string(f.Data), `"maxStock":9`) {
+		t.Errorf("%s %v", f.Data, err)
+	}
+}
+
+func TestASlowBodyIsCutOff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	srv := httptest.NewUnstartedServer(nil)
+	srv.Config = HTTPServer(w.Handler())
+	srv.Config.ReadTimeout = 50 * time.Millisecond
+	srv.Start()
+	t.Cleanup(srv.Close)
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, "POST "+buy+" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n{\"user")
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusUnprocessableEntity || w.checkout.asks() != 0 {
+		t.Errorf("%d, and the checkout was asked %d times", res.StatusCode, w.checkout.asks())
+	}
+}

@@ -1,0 +1,45 @@
+package events
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// ClaimVersion is the version of the claim record this program writes. It reads that one and the one before,
+// and ignores fields it does not know.
+const ClaimVersion = 1
+
+// Kind says what a record in the claims log is.
+type Kind string
+
+const (
+	// KindClaim is a shopper's claim to one unit.
+	KindClaim Kind = "claim"
+	// KindClose is written once when a sale ends: claims before it count, claims after it do not.
+	KindClose Kind = "close"
+)
+
+// Claim is a shopper's request for one unit, as it stands in the claims log. Its ID is derived from the sale's
+// secret, the generation, the shopper and the attempt (sale.ClaimID), so the same press is the same claim
+// wherever and however often it is written; an order's id is its claim's id.
+type Claim struct {
+	V          int       `json:"v"`
+	Kind       Kind      `json:"kind"`
+	ID         uuid.UUID `json:"id"`
+	SaleID     int64     `json:"sale"`
+	Generation int64     `json:"generation"`
+	UserID     int64     `json:"user,omitempty"`
+	Username   string    `json:"username,omitempty"`
+	Attempt    int       `json:"attempt,omitempty"`
+	// PressKey is derived from the request's Idempotency-Key, or zero.
+	PressKey    uuid.UUID `json:"pressKey,omitzero"`
+	Traceparent string    `json:"traceparent,omitempty"`
+	PressedAt   time.Time `json:"pressedAt"`
+}
+
+// Position is where the log keeps a claim.
+type Position struct {
+	Partition int
+	Offset    int64
+}

@@ -1,0 +1,155 @@
+package events
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// recreateClaims deletes the claims topic and makes it again, as an operator (or a lost disk) would.
+func recreateClaims(w *world) {
+	w.Helper()
+	topic := w.log.ClaimsTopic()
+	if _, err := w.log.client.DeleteTopics(w.Context(), &kafka.DeleteTopicsRequest{Topics: []string{topic}}); err != nil {
+		w.Fatal(err)
+	}
+	w.eventually("the topic is new", func() bool {
+		w.log.transport.CloseIdleConnections()
+		if err := w.log.createTopics(w.Context()); err != nil {
+			return false
+		}
+		if _, err := w.log.settledMetadata(w.Context()); err != nil {
+			return false
+		}
+		_, end, err := w.log.Range(w.Context(), 0)
+		return err == nil && end == 0
+	})
+}
+
+func epoch(w *world) int {
+	w.Helper()
+	return w.count(`SELECT epoch FROM log_cursors WHERE log_id = $1 AND partition = 0`, w.log.ID())
+}
+
+func TestARecreatedTopicIsNoticedEvenPastTheCursor(t *testing.T) {
+	t.Parallel()
+	for name, grown := range map[string]int{"shorter": 2, "as long": 3, "longer": 9} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			l := w.ledger(LedgerConfig{})
+			stop := w.follow(l, 0)
+			w.append(0, newClaims(3)...)
+			w.reaches(l, 0, 3)
+			stop()
+			recreateClaims(w)
+			w.append(0, newClaims(grown)...)
+			w.follow(l, 0)
+			w.eventually("all claims of the new log are decided", func() bool {
+				return w.count(`SELECT count(*) FROM shop`) == 3+grown
+			})
+			w.reaches(l, 0, int64(grown))
+			if e := epoch(w); e != 2 {
+				t.Errorf("the epoch is %d, want 2", e)
+			}
+		})
+	}
+}
+
+func TestATopicThatVanishesUnderARunningLedger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.ledger(LedgerConfig{})
+	w.start(l.Run)
+	w.append(0, newClaims(3)...)
+	w.reaches(l, 0, 3)
+	topic := w.log.ClaimsTopic()
+	if _, err := w.log.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{topic}}); err != nil {
+		t.Fatal(err)
+	}
+	more := newClaims(4)
+	w.eventually("an append brings the topic back", func() bool {
+		_, err := w.log.Append(t.Context(), 0, more)
+		return err == nil
+	})
+	w.eventually("the new topic's claims are decided", func() bool {
+		return w.count(`SELECT count(*) FROM shop WHERE claim_id = $1`, more[3].ID) == 1
+	})
+	if e := epoch(w); e < 2 {
+		t.Errorf("the epoch is %d", e)
+	}
+}
+
+func TestACursorOutsideTheLogStartsAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.ledger(LedgerConfig{})
+	claims := newClaims(3)
+	w.append(0, claims...)
+	if _, err := w.pool.Exec(t.Context(), sqlNewCursor, w.log.ID(), 0, 500); err != nil {
+		t.Fatal(err)
+	}
+	w.follow(l, 0)
+	w.reaches(l, 0, 3)
+	if got := w.shop.order(t); !slices.Equal(got, []int64{1, 2, 3}) || epoch(w) != 2 {
+		t.Errorf("units went to %v in epoch %d", got, epoch(w))
+	}
+}
+
+func TestACursorThatFitsIsBelieved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.ledger(LedgerConfig{})
+	stop := w.follow(l, 0)
+	w.append(0, newClaims(3)...)
+	w.reaches(l, 0, 3)
+	stop()
+	p, err := l.seat(t.Context(), 0)
+	if err != nil || p.next != 3 || p.epoch != 1 {
+		t.Errorf("the seat is %+v (%v)", p, err)
+	}
+	if n := w.count(`SELECT count(*) FROM log_cursors`); n != 1 {
+		t.Errorf("%d cursors", n)
+	}
+}
+
+func TestCursorsOfAnotherLogDoNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.ledger(LedgerConfig{})
+	if _, err := w.pool.Exec(t.Context(), sqlNewCursor, "another log", 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	w.append(0, newClaims(3)...)
+	if c, err := l.Cursor(t.Context(), 0); err != nil || c != (Cursor{}) {
+		t.Errorf("before the first claim the cursor is %+v (%v)", c, err)
+	}
+	w.follow(l, 0)
+	w.reaches(l, 0, 3)
+	if n := w.count(`SELECT count(*) FROM shop`); n != 3 {
+		t.Errorf("%d verdicts for 3 claims", n)
+	}
+}
+
+func TestCursorSaysWhenItMoved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.ledger(LedgerConfig{})
+	var before, after time.Time
+	now := func(at *time.Time) {
+		if err := w.pool.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now(&before)
+	w.append(0, newClaim(1))
+	w.follow(l, 0)
+	w.reaches(l, 0, 1)
+	now(&after)
+	c, err := l.Cursor(t.Context(), 0)
+	if err != nil || c.MovedAt.Before(before) || c.MovedAt.After(after) {
+		t.Errorf("it moved at %v (%v), not between %v and %v", c.MovedAt, err, before, after)
+	}
+}

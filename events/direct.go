@@ -1,0 +1,106 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrBusy means that the direct path had no turn free in time; nothing was tried.
+var ErrBusy = errors.New("events: too many direct decisions at once")
+
+// Decide brings claims to their verdict without the log, in a transaction of their own: one verdict a claim, in the same
+// order. It is one batch operation behind a limit of parallel ones. A claim that is in the log too, or that the log brings
+// later, has one verdict all the same. When Decide fails, a claim may still have been decided.
+func (l *Ledger) Decide(ctx context.Context, claims []Claim) ([]Verdict, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.DirectTimeout)
+	defer cancel()
+	select {
+	case l.turns <- struct{}{}:
+		defer func() { <-l.turns }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+	}
+	return l.decideDirect(ctx, claims)
+}
+
+// decideDirect halves a batch that holds a claim which cannot be applied, so that only this one is declined.
+func (l *Ledger) decideDirect(ctx context.Context, claims []Claim) ([]Verdict, error) {
+	verdicts, err := l.decideTogether(ctx, claims)
+	if err == nil || !permanent(err) {
+		return verdicts, err
+	}
+	if len(claims) == 1 {
+		v, err := l.refuseDirect(ctx, claims[0], err)
+		return []Verdict{v}, err
+	}
+	half := len(claims) / 2
+	first, err := l.decideDirect(ctx, claims[:half])
+	if err != nil {
+		return nil, err
+	}
+	second, err := l.decideDirect(ctx, claims[half:])
+	return append(first, second...), err
+}
+
+// decideTogether tries a second time when nobody knows how the first commit ended. The second transaction waits for what
+// is left of the first, finds its verdicts if there are any, and its own commit proves both durable.
+func (l *Ledger) decideTogether(ctx context.Context, claims []Claim) ([]Verdict, error) {
+	began := time.Now()
+	d, err := l.decideOnce(ctx, claims)
+	if errors.Is(err, errUnknown) {
+		d, err = l.decideOnce(ctx, claims)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.decided(d, began)
+	return d.Verdicts, nil
+}
+
+func (l *Ledger) decideOnce(ctx context.Context, claims []Claim) (Decision, error) {
+	var d Decision
+	err := transact(ctx, l.pool, nil, func(tx pgx.Tx) (err error) {
+		d, err = l.decideTx(ctx, tx, Direct, claims)
+		return err
+	})
+	return d, err
+}
+
+// refuseDirect quarantines a claim that came directly and tells its shopper.
+func (l *Ledger) refuseDirect(ctx context.Context, claim Claim, cause error) (Verdict, error) {
+	if !l.poisonOf(directPoison).allow(time.Now()) {
+		return Verdict{}, fmt.Errorf("%w: %w", errPoisoned, cause)
+	}
+	raw, err := json.Marshal(claim)
+	if err != nil {
+		return Verdict{}, fmt.Errorf("quarantine claim %s: %w", claim.ID, err)
+	}
+	var d Decision
+	began := time.Now()
+	err = transact(ctx, l.pool, nil, func(tx pgx.Tx) (err error) {
+		_, err = tx.Exec(ctx, sqlQuarantine, l.log.id, nil, nil, nil, claim.ID, nil, raw,
+			printable(cause.Error()), sqlState(cause))
+		if err == nil {
+			d, err = l.declineTx(ctx, tx, claim)
+		}
+		return err
+	})
+	if err != nil {
+		return Verdict{}, fmt.Errorf("quarantine claim %s: %w", claim.ID, err)
+	}
+	l.log.metrics.quarantined.Inc()
+	l.log.logger.Error("a claim cannot be applied; quarantined", "claim", claim.ID, "error", cause)
+	if len(d.Verdicts) == 0 {
+		return Verdict{}, fmt.Errorf("claim %s cannot be applied nor declined: %w", claim.ID, cause)
+	}
+	l.decided(d, began)
+	return d.Verdicts[0], nil
+}

@@ -1,0 +1,142 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+const (
+	// fetchWait is how long the broker holds an empty answer back; it is no delay for a record that arrives.
+	fetchWait = 250 * time.Millisecond
+	// fetchTimeout is how long a silent broker is believed to be alive.
+	fetchTimeout = 3 * time.Second
+	fetchBytes   = 1 << 20
+)
+
+// Range returns the offset of the first record a partition of the claims log still has, and the one the next record
+// will get.
+func (l *Log) Range(ctx context.Context, partition int) (start, end int64, err error) {
+	ranges, err := l.ranges(ctx, l.ClaimsTopic(), partition)
+	if err != nil {
+		return 0, 0, err
+	}
+	r := ranges[partition]
+	return r.start, r.end, nil
+}
+
+type span struct{ start, end int64 }
+
+// everyPartition lists the partitions that the topics were made with.
+func everyPartition() []int {
+	all := make([]int, Partitions)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// ranges asks the leaders of several partitions of a topic in one go.
+func (l *Log) ranges(ctx context.Context, topic string, partitions ...int) (map[int]span, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	var asked []kafka.OffsetRequest
+	for _, p := range partitions {
+		asked = append(asked, kafka.FirstOffsetOf(p), kafka.LastOffsetOf(p))
+	}
+	res, err := l.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{
+		Topics: map[string][]kafka.OffsetRequest{topic: asked},
+	})
+	if err != nil {
+		l.refresh()
+		return nil, fmt.Errorf("%w: list offsets: %w", ErrLog, err)
+	}
+	found := make(map[int]span, len(partitions))
+	for _, p := range res.Topics[topic] {
+		if p.Error != nil {
+			l.refresh()
+			return nil, fmt.Errorf("%w: offsets of %s/%d: %w", ErrLog, topic, p.Partition, p.Error)
+		}
+		found[p.Partition] = span{start: p.FirstOffset, end: p.LastOffset}
+	}
+	for _, p := range partitions {
+		if s, ok := found[p]; !ok || s.start < 0 || s.end < s.start {
+			return nil, fmt.Errorf("%w: no offsets of %s/%d", ErrLog, topic, p)
+		}
+	}
+	return found, nil
+}
+
+// fetch reads what the claims log has from offset on: at least one record, or none after a short wait at its end.
+func (l *Log) fetch(ctx context.Context, partition int, offset int64) ([]record, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	res, err := l.client.Fetch(ctx, &kafka.FetchRequest{
+		Topic:     l.ClaimsTopic(),
+		Partition: partition,
+		Offset:    offset,
+		MinBytes:  1,
+		MaxBytes:  fetchBytes,
+		MaxWait:   fetchWait,
+	})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: fetch partition %d from %d: %w", ErrLog, partition, offset, err)
+	}
+	records, err := readRecords(res.Records, offset)
+	if err != nil {
+		return nil, fmt.Errorf("%w: read partition %d from %d: %w", ErrLog, partition, offset, err)
+	}
+	return records, nil
+}
+
+// readRecords skips the records before from: a broker answers with whole batches.
+func readRecords(reader kafka.RecordReader, from int64) ([]record, error) {
+	var records []record
+	for {
+		r, err := reader.ReadRecord()
+		if errors.Is(err, io.EOF) {
+			return records, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		key, value, err := bodies(r)
+		if err != nil {
+			return nil, err
+		}
+		if r.Offset >= from {
+			records = append(records, newRecord(r.Offset, key, value))
+		}
+	}
+}
+
+func bodies(r *kafka.Record) (key, value []byte, err error) {
+	if r.Key != nil {
+		defer r.Key.Close()
+	}
+	if r.Value != nil {
+		defer r.Value.Close()
+	}
+	key, keyErr := kafka.ReadAll(r.Key)
+	value, valueErr := kafka.ReadAll(r.Value)
+	return key, value, errors.Join(keyErr, valueErr)
+}
+
+// pause waits for d or until ctx ends, whichever is first; the error is ctx's.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

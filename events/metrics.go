@@ -1,0 +1,72 @@
+package events
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are made whether or not somebody collects them, so that no caller has to ask.
+type metrics struct {
+	append      prometheus.Histogram
+	commit      prometheus.Histogram
+	batch       prometheus.Histogram
+	lag         *prometheus.GaugeVec
+	stopped     *prometheus.GaugeVec
+	quarantined prometheus.Counter
+	logChanged  prometheus.Counter
+	unpublished prometheus.Gauge
+	oldest      prometheus.Gauge
+	published   prometheus.Counter
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	seconds := prometheus.ExponentialBuckets(0.0005, 2, 15)
+	return &metrics{
+		append: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flashsale_claim_append_seconds", Buckets: seconds,
+			Help: "Time until the log acknowledged a batch of claims."})),
+		commit: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flashsale_ledger_commit_seconds", Buckets: seconds,
+			Help: "Time of a ledger transaction from its begin to the commit's reply."})),
+		batch: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "flashsale_ledger_batch_size", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+			Help: "Claims decided in one ledger transaction."})),
+		lag: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "flashsale_consumer_lag_records",
+			Help: "Records of the claims log that the ledger has not passed yet."}, []string{"partition"})),
+		stopped: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "flashsale_ledger_stopped",
+			Help: "1 while a partition is stopped because too many of its records cannot be applied."}, []string{"partition"})),
+		quarantined: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_quarantined_total",
+			Help: "Claims and records put into quarantine."})),
+		logChanged: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_log_changed_total",
+			Help: "Times a cursor did not fit its log and reading began anew."})),
+		unpublished: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "flashsale_outbox_unpublished",
+			Help: "Events waiting to be published."})),
+		oldest: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "flashsale_outbox_oldest_seconds",
+			Help: "Age of the oldest event waiting to be published."})),
+		published: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_outbox_published_total",
+			Help: "Events published by this process."})),
+	}
+}
+
+// register returns the collector that is there already when an equal one was registered before.
+func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
+	if r == nil {
+		return c
+	}
+	err := r.Register(c)
+	var known prometheus.AlreadyRegisteredError
+	if errors.As(err, &known) {
+		if existing, ok := known.ExistingCollector.(C); ok {
+			return existing
+		}
+	}
+	return c
+}

@@ -1,0 +1,43 @@
+package events
+
+import (
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// LedgerPool prepares the settings of the pool that the ledger works on; call it before pgxpool.NewWithConfig.
+//
+//   - Plans are made for each execution. A plan cached while the tables were empty would scan them when they are full.
+//   - No statement runs or waits for a lock longer than a purchase can wait, and no forgotten transaction keeps the
+//     lock of a stock row: a batch that fails is tried again.
+//   - Commits that return a warning are noticed ([WatchNotices]).
+//
+// The settings are sent when a connection starts. A pooler between the program and Postgres must pass them on
+// (pgbouncer: ignore_startup_parameters does not; use session mode and ALTER ROLE ... SET).
+func LedgerPool(cfg *pgxpool.Config) {
+	params := cfg.ConnConfig.RuntimeParams
+	params["plan_cache_mode"] = "force_custom_plan"
+	params["jit"] = "off"
+	params["statement_timeout"] = "4000"
+	params["lock_timeout"] = "3000"
+	params["idle_in_transaction_session_timeout"] = "6000"
+	params["application_name"] = "flashsale ledger"
+	cfg.MaxConns = max(cfg.MaxConns, Partitions+directMax+4)
+	WatchNotices(cfg)
+}
+
+// WatchNotices makes the pool's connections remember warnings, so that a COMMIT that succeeded with one (SQLSTATE class
+// 01, the synchronous standby did not confirm) is not taken for durable. It keeps a handler that is there already.
+func WatchNotices(cfg *pgxpool.Config) {
+	next := cfg.ConnConfig.OnNotice
+	cfg.ConnConfig.OnNotice = func(conn *pgconn.PgConn, notice *pgconn.Notice) {
+		if strings.HasPrefix(notice.Code, "01") {
+			conn.CustomData()[warningKey] = notice.Code
+		}
+		if next != nil {
+			next(conn, notice)
+		}
+	}
+}

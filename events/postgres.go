@@ -1,0 +1,56 @@
+package events
+
+// The statements of this package. Table names are unqualified: the pool's search_path names the schema.
+const (
+	sqlCursor = `SELECT epoch, next_offset, coalesce(fingerprint, ''), moved_at
+		FROM log_cursors WHERE log_id = $1 AND partition = $2`
+	sqlCursors = `SELECT partition, next_offset FROM log_cursors WHERE log_id = $1`
+	// The lock waits for a commit that is still under way and makes the reading transaction one that writes, so that
+	// its own commit waits for the standby, and with it for every commit before it.
+	sqlCursorFenced = sqlCursor + ` FOR UPDATE`
+	sqlOtherLogs    = `SELECT count(*) FROM log_cursors WHERE log_id <> $1 AND partition = $2`
+	sqlNewCursor    = `INSERT INTO log_cursors (log_id, partition, next_offset) VALUES ($1, $2, $3)
+		ON CONFLICT DO NOTHING`
+	sqlMoveCursor = `UPDATE log_cursors SET next_offset = $5, fingerprint = $6, moved_at = clock_timestamp()
+		WHERE log_id = $1 AND partition = $2 AND epoch = $3 AND next_offset = $4`
+	sqlRestartCursor = `UPDATE log_cursors
+		SET epoch = epoch + 1, next_offset = $5, fingerprint = NULL, moved_at = clock_timestamp()
+		WHERE log_id = $1 AND partition = $2 AND epoch = $3 AND next_offset = $4`
+
+	sqlQuarantine = `INSERT INTO quarantine
+		(log_id, epoch, partition, record_offset, claim_id, record_key, raw, error, sqlstate)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
+	sqlQuarantinedClaims  = `SELECT DISTINCT claim_id FROM quarantine WHERE claim_id = ANY($1)`
+	sqlQuarantinedOffsets = `SELECT record_offset FROM quarantine
+		WHERE log_id = $1 AND epoch = $2 AND partition = $3 AND record_offset = ANY($4)`
+
+	sqlAppendOutbox = `INSERT INTO outbox (sale_id, type, subject, traceparent, data)
+		SELECT sale_id, type, subject, traceparent, data::json
+		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
+			WITH ORDINALITY AS m (sale_id, type, subject, traceparent, data, ord) ORDER BY ord`
+	sqlOwnTransaction    = `SELECT pg_current_xact_id()`
+	sqlOldestTransaction = `SELECT pg_snapshot_xmin(pg_current_snapshot())`
+	sqlUnpublished       = `SELECT id, sale_id, created_at, type, subject, traceparent, data::text FROM outbox
+		WHERE id > $1 AND published_at IS NULL AND sale_id <> ALL($2::bigint[]) ORDER BY id LIMIT $3`
+	sqlMarkPublished = `UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1)`
+	sqlOutboxWaiting = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
+		FROM outbox WHERE published_at IS NULL AND id > (SELECT position FROM outbox_relay)`
+	sqlPruneOutbox = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
+		WHERE id <= $1 AND published_at < clock_timestamp() - make_interval(secs => $2) ORDER BY id LIMIT $3)`
+
+	sqlTakeRelay = `UPDATE outbox_relay SET holder = $1, epoch = epoch + 1,
+			lease_until = clock_timestamp() + make_interval(secs => $2)
+		WHERE lease_until < clock_timestamp() RETURNING epoch, position`
+	sqlMoveRelay = `UPDATE outbox_relay SET position = $3, lease_until = clock_timestamp() + make_interval(secs => $4)
+		WHERE epoch = $1 AND position = $2`
+	sqlReleaseRelay = `UPDATE outbox_relay SET holder = '', lease_until = '-infinity' WHERE epoch = $1`
+
+	sqlRecordAudit = `INSERT INTO audit_log (actor, action, subject, detail) VALUES ($1, $2, $3, $4::text::jsonb)`
+	sqlRecentAudit = `SELECT id, at, actor, action, subject, detail::text FROM audit_log ORDER BY id DESC LIMIT $1`
+
+	sqlBeat = `INSERT INTO processes (id) VALUES ($1)
+		ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp()`
+	sqlLive = `SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`
+	sqlGone = `DELETE FROM processes WHERE id = $1
+		OR seen_at < clock_timestamp() - make_interval(secs => $2)`
+)

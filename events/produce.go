@@ -1,0 +1,130 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// message is a record on its way to the log.
+type message struct {
+	key, value []byte
+	headers    []protocol.Header
+}
+
+// ErrUnacknowledged means that the log did not confirm a write in time. The records may be in it or may still get
+// there; a claim that does meets its verdict and changes nothing.
+var ErrUnacknowledged = errors.New("events: the log did not acknowledge")
+
+const (
+	// appendTimeout bounds a call whose context has no deadline of its own.
+	appendTimeout = 5 * time.Second
+	// produceTries, with pauses growing from retryPause, outlast an ordinary change of leader.
+	produceTries = 6
+	retryPause   = 10 * time.Millisecond
+)
+
+// Append writes the claims to a partition of the claims log as one batch, in order, all or none, and returns their
+// positions once every in-sync replica has them. It never works on past ctx's deadline; the error is
+// [ErrUnacknowledged] whenever the fate of the batch is not known to be bad. Two calls at once for one partition may land in either order.
+func (l *Log) Append(ctx context.Context, partition int, claims []Claim) ([]Position, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	messages := make([]message, len(claims))
+	for i := range claims {
+		var err error
+		if messages[i], err = encodeClaim(claims[i]); err != nil {
+			return nil, err
+		}
+	}
+	began := time.Now()
+	base, err := l.produce(ctx, l.ClaimsTopic(), partition, messages)
+	if err != nil {
+		return nil, err
+	}
+	l.metrics.append.Observe(time.Since(began).Seconds())
+	positions := make([]Position, len(claims))
+	for i := range positions {
+		positions[i] = Position{Partition: partition, Offset: base + int64(i)}
+	}
+	return positions, nil
+}
+
+// produce sends one batch to one partition and returns the offset of its first record. A failure that a fresh look at
+// the cluster may cure (a leader that moved, a connection that had died while idle) is tried again, a few times
+// within the deadline.
+func (l *Log) produce(ctx context.Context, topic string, partition int, messages []message) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
+	defer cancel()
+	base, err := l.produceOnce(ctx, topic, partition, messages)
+	for try := 1; try < produceTries && err != nil && curable(err); try++ {
+		l.refresh()
+		if topicGone(err) {
+			l.recreateTopics(ctx)
+		}
+		if pause(ctx, time.Duration(try*try)*retryPause) != nil {
+			break
+		}
+		base, err = l.produceOnce(ctx, topic, partition, messages)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w: append to %s/%d: %w", ErrUnacknowledged, topic, partition, err)
+	}
+	return base, nil
+}
+
+func (l *Log) produceOnce(ctx context.Context, topic string, partition int, messages []message) (int64, error) {
+	res, err := l.client.Produce(ctx, &kafka.ProduceRequest{
+		Topic:        topic,
+		Partition:    partition,
+		RequiredAcks: kafka.RequireAll,
+		Records:      kafka.NewRecordReader(records(messages)...),
+	})
+	if err != nil {
+		return 0, err
+	}
+	return res.BaseOffset, res.Error
+}
+
+// recreateTopics brings back topics that were deleted under a running process.
+func (l *Log) recreateTopics(ctx context.Context) {
+	l.logger.Error("a topic is gone; creating it again", "topic", l.ClaimsTopic())
+	if err := l.createTopics(ctx); err != nil {
+		l.logger.Warn("cannot create topics", "error", err)
+	}
+}
+
+// curable is true for everything but a broker's refusal that would be the same the second time.
+func curable(err error) bool {
+	var code kafka.Error
+	if !errors.As(err, &code) {
+		return true
+	}
+	switch code {
+	case kafka.NotLeaderForPartition, kafka.LeaderNotAvailable, kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable,
+		kafka.ReplicaNotAvailable, kafka.NetworkException, kafka.KafkaStorageError, kafka.FencedLeaderEpoch,
+		kafka.UnknownLeaderEpoch:
+		return true
+	}
+	return false
+}
+
+// topicGone is true when the cluster, or what is remembered of it, has no such topic.
+func topicGone(err error) bool {
+	return errors.Is(err, kafka.UnknownTopicOrPartition) || errors.Is(err, protocol.ErrNoTopic) ||
+		errors.Is(err, protocol.ErrNoPartition)
+}
+
+// records makes new readers for each attempt: a first attempt that timed out may still be reading its own.
+func records(messages []message) []kafka.Record {
+	out := make([]kafka.Record, len(messages))
+	for i, m := range messages {
+		out[i] = kafka.Record{Key: kafka.NewBytes(m.key), Value: kafka.NewBytes(m.value), Headers: m.headers}
+	}
+	return out
+}

@@ -1,0 +1,254 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	relayTimeout = 5 * time.Second
+	relayBatch   = 500
+	relayPoll    = 200 * time.Millisecond
+	// relayLease is how long a relay that died keeps the others waiting.
+	relayLease = 5 * time.Second
+	// relayRenew is how long an idle relay leaves its lease alone.
+	relayRenew = 1500 * time.Millisecond
+	// sweepEvery is how often the relay begins at its position again, for rows whose transactions took their time.
+	sweepEvery = time.Second
+	// blockedFor is how long a sale waits whose event the log refused.
+	blockedFor = 10 * time.Second
+	keepRows   = time.Hour
+	pruneEvery = 10 * time.Second
+	pruneBatch = 1000
+)
+
+// Run publishes the outbox until ctx ends. Of all processes one does so at a time; the others wait for its lease to
+// end. It works in the order of the rows, marks each published row, and stops at a sale's first failure so that the
+// order within a sale is kept. A crash between publishing and marking publishes again: at least once.
+func (o *Outbox) Run(ctx context.Context) error {
+	measured := time.Time{}
+	var wait backoff
+	for ctx.Err() == nil {
+		if time.Since(measured) > sweepEvery {
+			o.measure(ctx)
+			measured = time.Now()
+		}
+		r, err := o.takeRelay(ctx)
+		if err == nil && r != nil {
+			err = r.work(ctx)
+			r.release(ctx)
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			o.log.logger.Warn("the outbox's relay was interrupted", "error", err)
+			_ = wait.pause(ctx)
+			continue
+		}
+		wait.reset()
+		_ = pause(ctx, time.Second)
+	}
+	return nil
+}
+
+// relay is one tenure of the lease. It belongs to one goroutine.
+type relay struct {
+	outbox   *Outbox
+	epoch    int64
+	position int64
+	// head is as far as everything that could be seen is published; rows may still appear between position and head.
+	head    int64
+	horizon horizon
+	blocked map[int64]time.Time
+
+	swept, renewed, pruned time.Time
+}
+
+// horizon is a row number together with a transaction number drawn after the row was seen. Whoever has a row up to
+// that number began before that transaction; when all those are over and their rows are published, the position may
+// move up to the row.
+type horizon struct {
+	row         int64
+	transaction uint64
+}
+
+// takeRelay returns nil when another process holds the lease.
+func (o *Outbox) takeRelay(ctx context.Context) (*relay, error) {
+	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
+	defer cancel()
+	r := &relay{outbox: o, blocked: make(map[int64]time.Time), renewed: time.Now()}
+	err := o.pool.QueryRow(ctx, sqlTakeRelay, o.holder, relayLease.Seconds()).Scan(&r.epoch, &r.position)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("take the relay's lease: %w", err)
+	}
+	r.head = r.position
+	return r, nil
+}
+
+// release lets another process go on at once; a failure only means that the lease has to run out.
+func (r *relay) release(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_, _ = r.outbox.pool.Exec(ctx, sqlReleaseRelay, r.epoch)
+}
+
+// work publishes until ctx ends, the lease is lost, or a server fails; nil only for a lost lease.
+func (r *relay) work(ctx context.Context) error {
+	ticker := time.NewTicker(relayPoll)
+	defer ticker.Stop()
+	for {
+		more, err := r.pass(ctx)
+		if errors.Is(err, errRefused) {
+			r.outbox.log.logger.Info("another process relays the outbox now")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if more {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.outbox.wake:
+		case <-ticker.C:
+		}
+	}
+}
+
+// pass publishes one batch and does what is due; more says that there is another batch already.
+func (r *relay) pass(ctx context.Context) (more bool, err error) {
+	sweep := time.Since(r.swept) > sweepEvery
+	if sweep {
+		r.swept, r.head = time.Now(), r.position
+		r.outbox.measure(ctx)
+	}
+	more, safe, err := r.publishBatch(ctx, sweep)
+	if err != nil {
+		return false, err
+	}
+	if safe > r.position || time.Since(r.renewed) > relayRenew {
+		if err := r.mark(ctx, nil, max(safe, r.position)); err != nil {
+			return false, err
+		}
+	}
+	if time.Since(r.pruned) > pruneEvery {
+		r.pruned = time.Now()
+		return more, r.prune(ctx)
+	}
+	return more, nil
+}
+
+// publishBatch publishes and marks what follows head. safe is the position that is now proven, or zero.
+func (r *relay) publishBatch(ctx context.Context, sweep bool) (more bool, safe int64, err error) {
+	rows, oldest, err := r.read(ctx)
+	if err != nil {
+		return false, 0, err
+	}
+	done, publishErr := r.publish(ctx, rows)
+	if len(done) > 0 {
+		if err := r.mark(ctx, done, r.position); err != nil {
+			return false, 0, err
+		}
+		r.outbox.log.metrics.published.Add(float64(len(done)))
+	}
+	full := len(rows) == relayBatch
+	if publishErr != nil || len(r.blocked) > 0 {
+		r.horizon = horizon{}
+		return full && len(done) > 0, 0, publishErr
+	}
+	if len(rows) > 0 {
+		r.head = rows[len(rows)-1].id
+	}
+	if full || !sweep {
+		return full, 0, nil
+	}
+	safe, err = r.advance(ctx, oldest)
+	return false, safe, err
+}
+
+// advance is called when a pass that began at the position has published everything it could see. oldest is the oldest
+// transaction that was still running before that pass.
+func (r *relay) advance(ctx context.Context, oldest uint64) (safe int64, err error) {
+	if r.horizon.row > r.position {
+		if oldest < r.horizon.transaction {
+			return 0, nil
+		}
+		safe = r.horizon.row
+	}
+	r.horizon = horizon{}
+	if r.head <= max(r.position, safe) {
+		return safe, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
+	defer cancel()
+	r.horizon.row = r.head
+	if err := r.outbox.pool.QueryRow(ctx, sqlOwnTransaction).Scan(&r.horizon.transaction); err != nil {
+		return 0, fmt.Errorf("draw a transaction number: %w", err)
+	}
+	return safe, nil
+}
+
+// read returns the next unpublished rows, and the oldest transaction that was running before they were read.
+func (r *relay) read(ctx context.Context) (rows []row, oldest uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue(sqlOldestTransaction).QueryRow(func(found pgx.Row) error { return found.Scan(&oldest) })
+	batch.Queue(sqlUnpublished, r.head, r.blockedSales(), relayBatch).Query(func(found pgx.Rows) (err error) {
+		rows, err = pgx.CollectRows(found, scanRow)
+		return err
+	})
+	if err := r.outbox.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, 0, fmt.Errorf("read the outbox: %w", err)
+	}
+	return rows, oldest, nil
+}
+
+func scanRow(found pgx.CollectableRow) (m row, err error) {
+	err = found.Scan(&m.id, &m.saleID, &m.createdAt, &m.kind, &m.subject, &m.traceparent, &m.data)
+	return m, err
+}
+
+// mark notes rows as published and moves the position, unless another relay has the lease.
+func (r *relay) mark(ctx context.Context, ids []int64, position int64) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayTimeout)
+	defer cancel()
+	first := &fence{sql: sqlMoveRelay, args: []any{r.epoch, r.position, position, relayLease.Seconds()}}
+	err := transact(ctx, r.outbox.pool, first, func(tx pgx.Tx) error {
+		if len(ids) == 0 {
+			return nil
+		}
+		_, err := tx.Exec(ctx, sqlMarkPublished, ids)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("mark published events: %w", err)
+	}
+	r.position, r.renewed = position, time.Now()
+	return nil
+}
+
+// prune deletes rows that were published long ago, a few at a time so that no lock is held for long.
+func (r *relay) prune(ctx context.Context) error {
+	for {
+		ctx, cancel := context.WithTimeout(ctx, relayTimeout)
+		tag, err := r.outbox.pool.Exec(ctx, sqlPruneOutbox, r.position, keepRows.Seconds(), pruneBatch)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("prune the outbox: %w", err)
+		}
+		if tag.RowsAffected() < pruneBatch {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package events
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Source is the path by which claims reach the ledger.
+type Source int
+
+const (
+	// FromLog marks claims that the consumer read from the claims log.
+	FromLog Source = iota
+	// Direct marks claims that went straight to the ledger because the log did not answer.
+	Direct
+)
+
+// Outcome is what the ledger decided about a claim. It never changes.
+type Outcome string
+
+const (
+	// Ordered: the claim has a unit; Verdict.Unit says which.
+	Ordered Outcome = "ordered"
+	// Declined: the claim has no unit; Verdict.Reason says why.
+	Declined Outcome = "declined"
+)
+
+// Reasons of a declined claim.
+const (
+	ReasonSoldOut           = "sold-out"
+	ReasonNotStarted        = "not-started"
+	ReasonEnded             = "ended"
+	ReasonPaused            = "paused"
+	ReasonGenerationChanged = "generation-changed"
+	ReasonAlreadyOwns       = "already-owns"
+	ReasonUndecidable       = "undecidable"
+)
+
+// Verdict is the ledger's word on one claim.
+type Verdict struct {
+	ClaimID    uuid.UUID `json:"claim"`
+	SaleID     int64     `json:"sale"`
+	Generation int64     `json:"generation"`
+	UserID     int64     `json:"user"`
+	Username   string    `json:"username"`
+	Attempt    int       `json:"attempt"`
+	Outcome    Outcome   `json:"outcome"`
+	Reason     string    `json:"reason,omitempty"`
+	Unit       int64     `json:"unit,omitempty"`
+	At         time.Time `json:"at"`
+	// Fresh is true when this very transaction decided; false when the claim had its verdict already.
+	Fresh bool `json:"fresh"`
+	// NextAttempt is set when the verdict is an old decline (or a cancelled order): the number under which the
+	// shopper may press again.
+	NextAttempt int `json:"nextAttempt,omitempty"`
+	// OrderID is set with ReasonAlreadyOwns: the shopper's live order.
+	OrderID uuid.UUID `json:"order,omitzero"`
+}
+
+// Stock is a sale's count after a decision.
+type Stock struct {
+	SaleID     int64 `json:"sale"`
+	Generation int64 `json:"generation"`
+	Total      int64 `json:"total"`
+	Taken      int64 `json:"taken"`
+	// Version grows with every change of the stock row.
+	Version int64 `json:"version"`
+}
+
+// Decision is the outcome of one ledger transaction: a verdict for every claim given, in the same order, and the
+// stock of every sale it touched. Close records have a zero Verdict at their place.
+type Decision struct {
+	Verdicts []Verdict `json:"verdicts"`
+	Stocks   []Stock   `json:"stocks"`
+	// Closed lists the sales whose close record was reached.
+	Closed []int64 `json:"closed,omitempty"`
+}
+
+// Message is an event for others: a row of the outbox, published as a CloudEvent to the events topic.
+type Message struct {
+	// SaleID is the record key: the order of a sale's events is kept.
+	SaleID int64
+	// Type is the CloudEvents type, such as TypeOrderConfirmed.
+	Type string
+	// Subject names what the event is about: an order id, a claim id, a sale's slug.
+	Subject string
+	// Data is marshalled to JSON.
+	Data any
+	// Traceparent is the W3C trace context of the request that caused it, or empty.
+	Traceparent string
+}
+
+// Types of the published events.
+const (
+	TypeOrderConfirmed   = "order.confirmed"
+	TypeOrderCancelled   = "order.cancelled"
+	TypeClaimDeclined    = "claim.declined"
+	TypeStockChanged     = "stock.changed"
+	TypeSaleStateChanged = "sale.state-changed"
+	TypeGenerationBegun  = "sale.generation-begun"
+)

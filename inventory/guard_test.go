@@ -1,0 +1,225 @@
+package inventory_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/redis/rueidis"
+
+	"flashsale/inventory"
+)
+
+// patience ends a test that waits for something that does not come. It is no bound on how fast it should come.
+const patience = 30 * time.Second
+
+// faulty is a hall whose server is behind a proxy.
+type faulty struct {
+	hall
+	proxy *proxy
+	mini  *miniredis.Miniredis
+}
+
+func openFaulty(t *testing.T) faulty {
+	t.Helper()
+	mini := miniredis.RunT(t)
+	p := newProxy(t, mini.Addr())
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{p.address}, DisableCache: true, AlwaysRESP2: true, ForceSingleClient: true,
+		ConnWriteTimeout: time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	f := faulty{hall: openHall(t, client, "test"), proxy: p, mini: mini}
+	f.load(t, 1_000_000, 1)
+	f.wantReserve(t, "R", 1)
+	return f
+}
+
+func (f faulty) wantUnavailable(t *testing.T, user int64) {
+	t.Helper()
+	if _, err := f.Reserve(t.Context(), key, []int64{user}); !errors.Is(err, inventory.ErrUnavailable) {
+		t.Fatalf("reserve said %v, want ErrUnavailable", err)
+	}
+}
+
+// wantBack presses until a place is given again.
+func (f faulty) wantBack(t *testing.T) {
+	t.Helper()
+	began := time.Now()
+	for {
+		places, err := f.Reserve(t.Context(), key, []int64{2})
+		if err == nil && (places[0] == inventory.Reserved || places[0] == inventory.Held) {
+			break
+		}
+		if time.Since(began) > patience {
+			t.Fatalf("still not back: %v, %v", places, err)
+		}
+		time.Sleep(5 * time.Millisecond) // pressing again is the shopper's part, there is no signal for it
+	}
+	if !f.Available() {
+		t.Fatal("places are given, but Available is false")
+	}
+	t.Logf("back after %v", time.Since(began))
+}
+
+func TestServersThatFailAreLeftAloneAndFoundAgain(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]struct{ begin, end func(f faulty, t *testing.T) }{
+		"refused": {
+			func(f faulty, _ *testing.T) { f.proxy.refuse() },
+			func(f faulty, t *testing.T) { f.proxy.open(t) },
+		},
+		"silent": {
+			func(f faulty, _ *testing.T) { f.proxy.hush() },
+			func(f faulty, _ *testing.T) { f.proxy.speak() },
+		},
+		"slow": {
+			func(f faulty, _ *testing.T) { f.proxy.slow(300 * time.Millisecond) },
+			func(f faulty, _ *testing.T) { f.proxy.slow(0) },
+		},
+		"out of memory": {
+			func(f faulty, _ *testing.T) {
+				f.mini.SetError("OOM command not allowed when used memory > 'maxmemory'.")
+			},
+			func(f faulty, _ *testing.T) { f.mini.SetError("") },
+		},
+		"loading": {
+			func(f faulty, _ *testing.T) { f.mini.SetError("LOADING Redis is loading the dataset in memory") },
+			func(f faulty, _ *testing.T) { f.mini.SetError("") },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := openFaulty(t)
+			fault.begin(f, t)
+			began := time.Now()
+			f.wantUnavailable(t, 3)
+			opened := time.Since(began)
+			if f.Available() {
+				t.Fatal("the first failure did not open the breaker")
+			}
+			if got := metric(t, f.registry, "flashsale_degraded", "redis"); got != 1 {
+				t.Fatalf("degraded is %v, want 1", got)
+			}
+			// Two hundred answers at the deadline of one call would take 40 s.
+			for user := range int64(200) {
+				f.wantUnavailable(t, 10+user)
+			}
+			t.Logf("open after %v; 200 refusals in %v", opened, time.Since(began)-opened)
+			fault.end(f, t)
+			f.wantBack(t)
+			if got := metric(t, f.registry, "flashsale_degraded", "redis"); got != 0 {
+				t.Fatalf("degraded is %v afterwards, want 0", got)
+			}
+		})
+	}
+}
+
+// Not parallel: it counts the process's goroutines.
+func TestSilentServerHoldsFewGoroutines(t *testing.T) {
+	f := openFaulty(t)
+	f.proxy.hush()
+	defer f.proxy.speak()
+	before := runtime.NumGoroutine()
+	most := before
+	var wg sync.WaitGroup
+	for range 20 { // batches, not shoppers: many more than the combiner lets through
+		wg.Go(func() {
+			until := time.Now().Add(1500 * time.Millisecond)
+			for user := int64(1); time.Now().Before(until); user++ {
+				if _, err := f.Reserve(context.Background(), key, []int64{user}); !errors.Is(err, inventory.ErrUnavailable) {
+					t.Errorf("reserve said %v, want ErrUnavailable", err)
+					return
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+	for range 15 {
+		time.Sleep(100 * time.Millisecond)
+		most = max(most, runtime.NumGoroutine())
+	}
+	wg.Wait()
+	t.Logf("%d goroutines before, %d at most", before, most)
+	if most-before > 20+60 {
+		t.Fatalf("%d goroutines more than the 20 callers", most-before-20)
+	}
+}
+
+// Each sale has a breaker of its own: in a cluster only some of them may be down. Here only calls for one are made
+// while the server is away, so only that one is known to be.
+func TestOneSalesOutageDoesNotTouchAnother(t *testing.T) {
+	t.Parallel()
+	f := openFaulty(t)
+	other := inventory.Key{Sale: 8, Generation: 1}
+	if _, err := f.Load(t.Context(), other, 10, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.proxy.hush()
+	f.wantUnavailable(t, 5)
+	f.proxy.speak()
+	if _, err := f.Reserve(t.Context(), other, []int64{1}); err != nil {
+		t.Fatalf("the other sale: %v", err)
+	}
+}
+
+func TestCallersWhoLeaveAreNoFault(t *testing.T) {
+	t.Parallel()
+	f := openFaulty(t)
+	f.proxy.slow(20 * time.Millisecond)
+	for user := range int64(20) {
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		if _, err := f.Reserve(ctx, key, []int64{10 + user}); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatalf("a caller who left got %v", err)
+		}
+	}
+	if !f.Available() {
+		t.Fatal("callers who left opened the breaker")
+	}
+}
+
+func TestRetiredSalesDoNotCountAsAway(t *testing.T) {
+	t.Parallel()
+	f := openFaulty(t)
+	if err := f.Retire(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	f.mini.SetError("LOADING")
+	f.wantUnavailable(t, 5) // a late shopper of the old generation
+	if f.Available() {
+		t.Fatal("available while the only server known is away")
+	}
+	f.mini.SetError("")
+	f.wantBack(t)
+	if err := f.Retire(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	if !f.Available() {
+		t.Fatal("a retired sale counts as away")
+	}
+}
+
+func TestPingPassesTheBreaker(t *testing.T) {
+	t.Parallel()
+	f := openFaulty(t)
+	f.proxy.hush()
+	if err := f.Ping(t.Context()); !errors.Is(err, inventory.ErrUnavailable) {
+		t.Fatalf("ping of a silent server: %v, want ErrUnavailable", err)
+	}
+	f.wantUnavailable(t, 5)
+	f.proxy.speak()
+	deadline := time.Now().Add(patience)
+	for f.Ping(t.Context()) != nil {
+		if time.Now().After(deadline) {
+			t.Fatal("the server answers again, but not to a ping")
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// restFactor keeps comparing member by member, whose cost grows with the sale, to a small part of the time.
+const restFactor = 10
+
+// reconciliation is what the Reconciler remembers about one sale from pass to pass. Whoever works with it holds
+// busy.
+type reconciliation struct {
+	*Reconciler
+	key  Key
+	busy chan struct{}
+
+	compared time.Time     // when the last comparison that went through began
+	cost     time.Duration // how long it took
+	outages  int64         // the count of outages before it began
+	broken   bool          // a pass failed since
+
+	suspects map[int64]suspect
+}
+
+// suspect is a holder who is no owner: his claim is under way, or nobody will ever decide it.
+type suspect struct {
+	since time.Time
+	// end is where the log ended when he was first seen; when everything before it is decided, so is his claim.
+	// Unknown while the log does not answer.
+	end   int64
+	known bool
+}
+
+func newReconciliation(r *Reconciler, key Key) *reconciliation {
+	return &reconciliation{Reconciler: r, key: key, busy: make(chan struct{}, 1)}
+}
+
+// pass brings one sale into order. The look was taken before the level was read.
+func (rec *reconciliation) pass(ctx context.Context, l look, level Level) (err error) {
+	defer func() { rec.broken = rec.broken || err != nil }()
+	switch {
+	case errors.Is(l.err, ErrMissing), errors.Is(l.err, ErrWrongType):
+		return rec.load(ctx)
+	case l.err != nil:
+		return l.err
+	case level.Version < l.holders.Version:
+		return rec.rewind(ctx, l.holders, level)
+	case l.holders.Limit != level.Total:
+		if err := rec.setLimit(ctx, level.Total, level.Version); err != nil {
+			return err
+		}
+	}
+	if !rec.due(l.holders, level) {
+		return nil
+	}
+	return rec.compare(ctx)
+}
+
+func (rec *reconciliation) setLimit(ctx context.Context, limit, version int64) error {
+	set, err := rec.places.SetLimit(ctx, rec.key, limit, version)
+	if set {
+		rec.metrics.changes.WithLabelValues("limit").Inc()
+	}
+	return err
+}
+
+// load makes a set that is not there, or not usable, from the ledger.
+func (rec *reconciliation) load(ctx context.Context) error {
+	began := time.Now()
+	owners, limit, version, err := rec.ledger.Owners(ctx, rec.key)
+	if err != nil {
+		return err
+	}
+	loaded, err := rec.places.Load(ctx, rec.key, limit, version, owners)
+	if err != nil {
+		return err
+	}
+	if loaded {
+		rec.metrics.changes.WithLabelValues("loaded").Inc()
+		rec.config.Logger.Info("holders loaded from the ledger", "sale", rec.key.Sale,
+			"generation", rec.key.Generation, "owners", len(owners), "limit", limit, "took", time.Since(began))
+	}
+	return nil
+}
+
+// rewind follows a ledger that went back, which only a restore or the loss of commits can do: the stored limit
+// would refuse every later one.
+func (rec *reconciliation) rewind(ctx context.Context, h Holders, level Level) error {
+	rec.metrics.changes.WithLabelValues("rewound").Inc()
+	rec.config.Logger.Error("the stock is older than redis knows it; was the database restored?",
+		"sale", rec.key.Sale, "generation", rec.key.Generation,
+		"version", level.Version, "redis_version", h.Version)
+	if err := rec.places.forget(ctx, rec.key); err != nil {
+		return err
+	}
+	rec.broken = true
+	return rec.load(ctx)
+}
+
+// due says whether the sets must be compared member by member. Sizes that agree mean sets that agree, but for
+// accidents; holders without an order are normal while claims are under way.
+func (rec *reconciliation) due(h Holders, level Level) bool {
+	since := time.Since(rec.compared)
+	switch {
+	case rec.compared.IsZero(), rec.broken, rec.outages != rec.places.outages(rec.key):
+		return true
+	case since < restFactor*rec.cost:
+		return false
+	case h.Count < level.Taken:
+		return true
+	case h.Count > level.Taken:
+		return since >= rec.config.Settle
+	default:
+		return len(rec.suspects) > 0 || since >= rec.config.Refresh
+	}
+}
+
+// compare adds owners who hold no place, and removes holders whom nobody will decide. The order of the reads
+// matters: holders, the log's end, its cursor, then owners. So a holder seen here whose claim was decided before
+// the cursor was read is seen as an owner, or is none.
+func (rec *reconciliation) compare(ctx context.Context) error {
+	began, outages := time.Now(), rec.places.outages(rec.key)
+	holders, err := rec.places.members(ctx, rec.key)
+	if err != nil {
+		return err
+	}
+	progress := rec.progress(ctx)
+	owners, limit, version, err := rec.ledger.Owners(ctx, rec.key)
+	if err != nil {
+		return err
+	}
+	missing, extra := difference(slices.Sorted(slices.Values(owners)), holders)
+	if err := rec.admit(ctx, missing); err != nil {
+		return err
+	}
+	if err := rec.setLimit(ctx, limit, version); err != nil {
+		return err
+	}
+	if err := rec.dismiss(ctx, extra, progress, began); err != nil {
+		return err
+	}
+	rec.compared, rec.cost = began, time.Since(began)
+	rec.outages, rec.broken = outages, false
+	return nil
+}
+
+// progress is how far the log reaches and how far it is decided.
+type progress struct {
+	end, cursor int64
+	known       bool
+}
+
+// progress of a log that does not answer is unknown; then nobody is removed.
+func (rec *reconciliation) progress(ctx context.Context) progress {
+	end, err := rec.claims.End(ctx, rec.key.Sale)
+	if err != nil {
+		return progress{}
+	}
+	cursor, err := rec.claims.Cursor(ctx, rec.key.Sale)
+	return progress{end: end, cursor: cursor, known: err == nil}
+}
+
+func (rec *reconciliation) admit(ctx context.Context, missing []int64) error {
+	added, err := rec.places.add(ctx, rec.key, missing)
+	if added > 0 {
+		rec.metrics.changes.WithLabelValues("added").Add(float64(added))
+		rec.config.Logger.Info("owners got their places back", "sale", rec.key.Sale,
+			"generation", rec.key.Generation, "added", added)
+	}
+	return err
+}
+
+// dismiss removes the holders who are no owners in two looks far enough apart, although the log has been decided
+// past where it ended at the first one; the others are remembered.
+func (rec *reconciliation) dismiss(ctx context.Context, extra []int64, now progress, at time.Time) error {
+	suspects := make(map[int64]suspect, len(extra))
+	var lost []int64
+	for _, user := range extra {
+		s, before := rec.suspects[user]
+		if !before || !s.known {
+			suspects[user] = suspect{since: at, end: now.end, known: now.known}
+			continue
+		}
+		suspects[user] = s
+		if now.known && now.cursor >= s.end && at.Sub(s.since) >= rec.config.Settle {
+			lost = append(lost, user)
+		}
+	}
+	rec.suspects = suspects
+	if len(lost) == 0 {
+		return nil
+	}
+	if err := rec.places.Release(ctx, rec.key, lost); err != nil {
+		return err
+	}
+	for _, user := range lost {
+		delete(suspects, user)
+	}
+	rec.metrics.changes.WithLabelValues("removed").Add(float64(len(lost)))
+	rec.config.Logger.Info("places nobody will decide about are free again", "sale", rec.key.Sale,
+		"generation", rec.key.Generation, "removed", len(lost))
+	return nil
+}

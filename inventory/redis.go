@@ -1,0 +1,312 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/rueidis"
+)
+
+// Place is what a shopper who asks for a place gets.
+type Place byte
+
+const (
+	// Reserved: the shopper holds a place now and did not before.
+	Reserved Place = iota
+	// Held: the shopper has a place from an earlier press, with an order or a claim under way.
+	Held
+	// Full: there is no room. Places may come back while claims are undecided.
+	Full
+)
+
+// placeLetters are the places in the order of their values, as the script writes them.
+const placeLetters = "RHF"
+
+// String names the place for logs and metrics.
+func (p Place) String() string {
+	switch p {
+	case Reserved:
+		return "reserved"
+	case Held:
+		return "held"
+	case Full:
+		return "full"
+	}
+	return "unknown"
+}
+
+// Holders is a look at one sale's set of holders.
+type Holders struct {
+	// Count is the number of shoppers who hold a place; Limit how many may; Version that of the stock when the
+	// limit was last changed here.
+	Count, Limit, Version int64
+}
+
+const (
+	// retiredFor is how long the places of an ended generation stay readable, in seconds.
+	retiredFor = 3600
+	// reserveBatch and bulkBatch bound the arguments of one script and so the time for which it stops the server.
+	reserveBatch = 500
+	bulkBatch    = 5000
+	addBatch     = 500
+)
+
+// PlacesConfig says where the places are kept and who is told about them.
+type PlacesConfig struct {
+	// Namespace is the prefix of all keys; required.
+	Namespace string
+	// Logger gets what an operator should see; slog's default when nil.
+	Logger *slog.Logger
+	// Registerer takes the metrics; nil registers none.
+	Registerer prometheus.Registerer
+}
+
+// Places is the set of holders of each sale and generation, kept in Redis. Its answers decide who may ask for a
+// unit; they are never the reason to call something bought. Safe for concurrent use.
+type Places struct {
+	client  rueidis.Client
+	config  PlacesConfig
+	metrics *metrics
+	shelves sync.Map // Key -> *shelf
+	down    atomic.Int64
+	pings   chan struct{}
+}
+
+// shelf is what a process keeps for one sale and generation: the names of its keys and its guard.
+//
+// The keys are NAMESPACE:{SALE:GENERATION}:holders, :limit, :loading:RANDOM (while a set is prepared) and :probe.
+// The holders are the fields of a hash and not the members of a set, because every server knows the size of a hash
+// without counting; miniredis sorts a whole set to tell its size.
+// The part in braces is the hash tag that keeps them on one node of a cluster; no user's text is ever part of it.
+type shelf struct {
+	key    Key
+	prefix string
+	both   []string // holders, limit
+	guard  *guard
+}
+
+// NewPlaces keeps the holders on the client's server. The client should give up a silent connection quickly
+// (ConnWriteTimeout of about a second), because only then it dials again.
+func NewPlaces(client rueidis.Client, config PlacesConfig) *Places {
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	p := &Places{client: client, config: config, pings: make(chan struct{}, 1)}
+	p.metrics = newMetrics(config.Registerer)
+	return p
+}
+
+// Reserve asks for a place for each user, in their order, in one script call for up to 500 of them. A user who
+// appears twice gets Reserved once and then Held. ErrMissing when the set is not loaded; ErrUnavailable at once when
+// Redis is known to be away, within 200 ms when it does not answer; ErrWrongType when a key was overwritten. On an
+// error some may hold a place all the same: their claim is the same when they press again.
+func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, error) {
+	if err := checkUsers(users); err != nil {
+		return nil, err
+	}
+	p.metrics.batch.Observe(float64(len(users)))
+	places := make([]Place, 0, len(users))
+	for chunk := range chunks(users, reserveBatch) {
+		reply, err := p.script(ctx, p.shelf(key), reserveWithin, reserveScript, decimal(chunk))
+		if err != nil {
+			return nil, fmt.Errorf("reserve: %w", err)
+		}
+		if places, err = appendPlaces(places, reply, len(chunk)); err != nil {
+			return nil, fmt.Errorf("reserve: %w", err)
+		}
+	}
+	return places, nil
+}
+
+// script runs one whose reply is a string, with the holders and the limit as its keys.
+func (p *Places) script(
+	ctx context.Context, s *shelf, limit time.Duration, script *rueidis.Lua, args []string,
+) (string, error) {
+	return guarded(ctx, s.guard, limit, func(ctx context.Context) (string, error) {
+		return script.Exec(ctx, p.client, s.both, args).ToString()
+	})
+}
+
+func appendPlaces(places []Place, reply string, want int) ([]Place, error) {
+	if reply == "M" {
+		return nil, ErrMissing
+	}
+	if len(reply) != want {
+		return nil, fmt.Errorf("%w: %d places in the answer to %d users", ErrUnavailable, len(reply), want)
+	}
+	for i := range len(reply) {
+		place := strings.IndexByte(placeLetters, reply[i])
+		if place < 0 {
+			return nil, fmt.Errorf("%w: place %q in the answer", ErrUnavailable, reply[i])
+		}
+		places = append(places, Place(place))
+	}
+	return places, nil
+}
+
+// Release takes the users' places back: their claims were declined or their orders cancelled. Users without a
+// place, and sets that are not loaded, are fine.
+func (p *Places) Release(ctx context.Context, key Key, users []int64) error {
+	if err := checkUsers(users); err != nil {
+		return err
+	}
+	s := p.shelf(key)
+	for chunk := range chunks(users, bulkBatch) {
+		_, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {
+			cmd := p.client.B().Hdel().Key(s.holders()).Field(decimal(chunk)...).Build()
+			return p.client.Do(ctx, cmd).AsInt64()
+		})
+		if err != nil {
+			return fmt.Errorf("release places: %w", err)
+		}
+	}
+	return nil
+}
+
+// SetLimit changes how many may hold a place, and says whether it did: a stored limit of a newer version stays.
+// ErrMissing when the set is not loaded.
+func (p *Places) SetLimit(ctx context.Context, key Key, limit, version int64) (bool, error) {
+	set, err := p.setLimit(ctx, key, limit, version, false)
+	if err != nil {
+		return false, fmt.Errorf("set the limit: %w", err)
+	}
+	return set, nil
+}
+
+// setLimit with create makes a limit that is not there.
+func (p *Places) setLimit(ctx context.Context, key Key, limit, version int64, create bool) (bool, error) {
+	s := p.shelf(key)
+	args := decimal([]int64{limit, version})
+	if create {
+		args = append(args, "create")
+	}
+	set, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {
+		return limitScript.Exec(ctx, p.client, s.both[1:], args).AsInt64()
+	})
+	if err == nil && set < 0 {
+		err = ErrMissing
+	}
+	return set == 1, err
+}
+
+// Retire lets the keys of an ended generation expire in an hour and forgets what the process keeps for it.
+func (p *Places) Retire(ctx context.Context, key Key) error {
+	s := p.shelf(key)
+	_, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (struct{}, error) {
+		var errs []error
+		for _, name := range s.both {
+			cmd := p.client.B().Expire().Key(name).Seconds(retiredFor).Build()
+			errs = append(errs, p.client.Do(ctx, cmd).Error())
+		}
+		return struct{}{}, errors.Join(errs...)
+	})
+	if err != nil {
+		return fmt.Errorf("retire places: %w", err)
+	}
+	p.shelves.Delete(key)
+	s.guard.leave()
+	return nil
+}
+
+// Count looks at the set: how many hold a place and how many may. ErrMissing when it, or the limit, is not there.
+func (p *Places) Count(ctx context.Context, key Key) (Holders, error) {
+	h, err := p.look(ctx, key)
+	if err == nil && (h.Count < 0 || h.Limit < 0 || h.Version < 0) {
+		err = ErrMissing
+	}
+	if err != nil {
+		return Holders{}, fmt.Errorf("count holders: %w", err)
+	}
+	return h, nil
+}
+
+// look is Count with -1 for what is not there.
+func (p *Places) look(ctx context.Context, key Key) (Holders, error) {
+	s := p.shelf(key)
+	return guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (Holders, error) {
+		n, err := countScript.Exec(ctx, p.client, s.both, nil).AsIntSlice()
+		if err != nil {
+			return Holders{}, err
+		}
+		if len(n) != 3 {
+			return Holders{}, fmt.Errorf("%d figures instead of 3", len(n))
+		}
+		return Holders{Count: n[0], Limit: n[1], Version: n[2]}, nil
+	})
+}
+
+// Available is false while the server of any sale's places is known not to answer.
+func (p *Places) Available() bool { return p.down.Load() == 0 }
+
+// Ping asks the server for a sign of life, past the breaker; an error after a second at most.
+func (p *Places) Ping(ctx context.Context) error {
+	_, err := within(ctx, p.pings, time.Second, func(ctx context.Context) (string, error) {
+		return p.client.Do(ctx, p.client.B().Ping().Build()).ToString()
+	})
+	if err != nil {
+		return fmt.Errorf("ping redis: %w", err)
+	}
+	return nil
+}
+
+func (p *Places) shelf(key Key) *shelf {
+	if s, ok := p.shelves.Load(key); ok {
+		return s.(*shelf)
+	}
+	s, _ := p.shelves.LoadOrStore(key, p.newShelf(key))
+	return s.(*shelf)
+}
+
+func (p *Places) newShelf(key Key) *shelf {
+	prefix := fmt.Sprintf("%s:{%d:%d}:", p.config.Namespace, key.Sale, key.Generation)
+	s := &shelf{key: key, prefix: prefix, both: []string{prefix + "holders", prefix + "limit"}}
+	// The probe writes, because a server may answer questions and still refuse to change anything.
+	probe := func(ctx context.Context) error {
+		return p.client.Do(ctx, p.client.B().Set().Key(prefix+"probe").Value("1").ExSeconds(60).Build()).Error()
+	}
+	s.guard = newGuard(probe, func(down bool) { p.changed(key, down) })
+	return s
+}
+
+// revive probes the servers that are away, so that they are found again without a shopper.
+func (p *Places) revive() {
+	p.shelves.Range(func(_, s any) bool {
+		if g := s.(*shelf).guard; !g.breaker.IsClosed() {
+			g.tryProbe()
+		}
+		return true
+	})
+}
+
+// outages counts how often the key's server went away; the set is suspect after each time.
+func (p *Places) outages(key Key) int64 { return p.shelf(key).guard.outages.Load() }
+
+func (s *shelf) holders() string { return s.both[0] }
+
+func (p *Places) changed(key Key, down bool) {
+	log := p.config.Logger.With("sale", key.Sale, "generation", key.Generation)
+	if down {
+		p.down.Add(1)
+		log.Warn("redis does not answer; the ledger admits shoppers by itself")
+	} else {
+		p.down.Add(-1)
+		log.Info("redis answers again")
+	}
+	p.metrics.degraded.Set(float64(min(1, p.down.Load())))
+}
+
+func checkUsers(users []int64) error {
+	for _, user := range users {
+		if user <= 0 {
+			return fmt.Errorf("user %d: ids begin at 1", user)
+		}
+	}
+	return nil
+}

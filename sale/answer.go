@@ -1,0 +1,110 @@
+package sale
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+)
+
+// Kind is the outcome of a press.
+type Kind byte
+
+// The outcomes of a press.
+const (
+	// Unavailable: not bought as far as anybody knows, and safe to press again.
+	Unavailable Kind = iota
+	// Bought: this press bought the unit in Receipt.
+	Bought
+	// AlreadyBought: the shopper owns the unit in Receipt, from another press.
+	AlreadyBought
+	// Pending: the log has the claim (ClaimID, Position), its verdict is still to come.
+	Pending
+	// Refused: not bought; Reason says why.
+	Refused
+	// NotAuthorized: this shopper may not purchase.
+	NotAuthorized
+	// UnknownShopper: nobody has that name.
+	UnknownShopper
+	// Overloaded: as Unavailable; the process has as many claims under way as it may.
+	Overloaded
+	kinds
+)
+
+// String names the outcome, as metrics do.
+func (k Kind) String() string {
+	names := [kinds]string{"unavailable", "bought", "already-bought", "pending", "refused", "not-authorized", "unknown-shopper", "overloaded"}
+	if k < kinds {
+		return names[k]
+	}
+	return "unknown"
+}
+
+// Reasons of a Refused press, in the words of the problem types.
+const (
+	ReasonNotStarted        = events.ReasonNotStarted
+	ReasonEnded             = events.ReasonEnded
+	ReasonPaused            = events.ReasonPaused
+	ReasonSoldOut           = events.ReasonSoldOut
+	ReasonAllClaimed        = "all-claimed"
+	ReasonGenerationChanged = events.ReasonGenerationChanged
+)
+
+// Press is one press of the button.
+type Press struct {
+	// Slug names the sale; "" is the current one.
+	Slug string
+	// Name is the shopper's username or address in its normal form.
+	Name string
+	// Async asks for Pending as soon as the log has the claim.
+	Async bool
+	// Key is the request's Idempotency-Key, or "".
+	Key string
+	// Traceparent is the request's W3C trace context, or "".
+	Traceparent string
+}
+
+// Answer is what a press came to.
+type Answer struct {
+	Kind Kind
+	// Reason is set with Refused.
+	Reason string
+	// Receipt is set with Bought and AlreadyBought.
+	Receipt Receipt
+	// SameKey is true when the receipt was bought with this press's Idempotency-Key.
+	SameKey bool
+	// ClaimID is set once a claim was made. Position is where the log has it; nil: no acknowledgement.
+	ClaimID  uuid.UUID
+	Position *events.Position
+	// Username is the shopper's, once known; else the name of the press.
+	Username string
+	// Sale is the snapshot from which the press was answered.
+	Sale Snapshot
+	// RetryAfter says when to press again; 0: no use.
+	RetryAfter time.Duration
+}
+
+// ClaimStatus is how far a claim has got.
+type ClaimStatus string
+
+// The statuses of a claim. ClaimGone: the log has passed it, or nobody knows where it is, and there is no verdict.
+const (
+	ClaimOrdered  ClaimStatus = "ordered"
+	ClaimDeclined ClaimStatus = "declined"
+	ClaimPending  ClaimStatus = "pending"
+	ClaimGone     ClaimStatus = "gone"
+)
+
+// ClaimState is what became of a claim.
+type ClaimState struct {
+	State ClaimStatus
+	// Receipt is set with ClaimOrdered.
+	Receipt Receipt
+	// Reason is set with ClaimDeclined.
+	Reason string
+	// Username is the shopper's, with a verdict.
+	Username string
+	// At is when it was decided, by Postgres' clock.
+	At time.Time
+}

@@ -1,0 +1,163 @@
+package sale
+
+import (
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// book holds the receipts of one generation that this process knows, and says from when on it has them all. Many
+// read it at once without a lock; writers take turns. It is a few maps, each at least twice the size of the next,
+// none of which is ever changed: adding a batch costs its own size, now and then a merge. The zero value is empty.
+type book struct {
+	pages atomic.Pointer[[]map[int64]owned]
+	// through is the version of the stock row up to which no receipt is missing; 0: nobody has loaded it.
+	through atomic.Int64
+	// changes counts what may take receipts back, so that an answer from before is not added after.
+	changes atomic.Int64
+	// suspect is set when orders may have been cancelled since.
+	suspect atomic.Bool
+
+	mu       sync.Mutex
+	revision int64 // of the newest order that was loaded; guarded by mu
+}
+
+// owned is a receipt, as small as it gets: a book may hold a million. A zero id is a receipt taken back.
+type owned struct {
+	id, pressKey uuid.UUID
+	unit         int64
+	atMicro      int64
+	attempt      int32
+	keyed        bool
+}
+
+// receipt finds the shopper's receipt.
+func (b *book) receipt(k Key, s Shopper) (Receipt, bool) {
+	pages := b.pages.Load()
+	if pages == nil {
+		return Receipt{}, false
+	}
+	// The newest page comes last and has the last word.
+	for i := len(*pages) - 1; i >= 0; i-- {
+		o, ok := (*pages)[i][s.ID]
+		if !ok {
+			continue
+		}
+		if o.id == uuid.Nil {
+			return Receipt{}, false
+		}
+		return Receipt{
+			OrderID: o.id, SaleID: k.Sale, Generation: k.Generation, UserID: s.ID, Username: s.Username, Unit: o.unit,
+			At: time.UnixMicro(o.atMicro).UTC(), Attempt: int(o.attempt), pressKey: o.pressKey, keyed: o.keyed,
+		}, true
+	}
+	return Receipt{}, false
+}
+
+// whole is true when every receipt of that version of the stock row is in the book.
+func (b *book) whole(version int64) bool {
+	through := b.through.Load()
+	return through > 0 && through >= version && !b.suspect.Load()
+}
+
+// wanting is true when the book has to be loaded, given whether the sale can be bought from.
+func (b *book) wanting(version int64, buyable bool) bool {
+	if buyable {
+		return b.suspect.Load() && b.pages.Load() != nil
+	}
+	return !b.whole(version)
+}
+
+// doubt says that receipts may have been taken back since.
+func (b *book) doubt() {
+	b.changes.Add(1)
+	b.suspect.Store(true)
+}
+
+// add notes receipts that are known to be live.
+func (b *book) add(receipts []Receipt) {
+	if len(receipts) == 0 {
+		return
+	}
+	page := make(map[int64]owned, len(receipts))
+	for _, r := range receipts {
+		page[r.UserID] = ownedOf(r)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.turn(page)
+}
+
+// found notes a receipt that was looked up after changes stood there, unless they have moved since.
+func (b *book) found(r Receipt, changes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changes.Load() == changes {
+		b.turn(map[int64]owned{r.UserID: ownedOf(r)})
+	}
+}
+
+// load notes what was read from the orders, after a revision that loadedTo gave, when the stock row was at least
+// at that version.
+func (b *book) load(changed []order, version int64) {
+	page := make(map[int64]owned, len(changed))
+	newest := int64(0)
+	for _, o := range changed {
+		newest = max(newest, o.revision)
+		if o.live {
+			page[o.UserID] = ownedOf(o.Receipt)
+		} else if _, again := page[o.UserID]; !again {
+			page[o.UserID] = owned{}
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.revision = max(b.revision, newest)
+	b.changes.Add(1)
+	b.turn(page)
+	b.through.Store(max(b.through.Load(), version))
+}
+
+func (b *book) loadedTo() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.revision
+}
+
+// clear forgets every receipt.
+func (b *book) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.revision = 0
+	b.changes.Add(1)
+	b.through.Store(0)
+	b.pages.Store(nil)
+}
+
+// turn adds a page and merges pages until each is at least twice as large as the next. The caller holds mu.
+func (b *book) turn(page map[int64]owned) {
+	if len(page) == 0 {
+		return
+	}
+	var pages []map[int64]owned
+	if old := b.pages.Load(); old != nil {
+		pages = append(pages, *old...)
+	}
+	for len(pages) > 0 && len(pages[len(pages)-1]) < 2*len(page) {
+		last := pages[len(pages)-1]
+		pages = pages[:len(pages)-1]
+		merged := make(map[int64]owned, len(last)+len(page))
+		maps.Copy(merged, last)
+		maps.Copy(merged, page)
+		page = merged
+	}
+	pages = append(pages, page)
+	b.pages.Store(&pages)
+}
+
+func ownedOf(r Receipt) owned {
+	return owned{id: r.OrderID, pressKey: r.pressKey, unit: r.Unit, atMicro: r.At.UnixMicro(), attempt: int32(r.Attempt), keyed: r.keyed}
+}

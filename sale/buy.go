@@ -1,0 +1,272 @@
+package sale
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// Buy takes a press to its answer, which comes within about three seconds whatever fails. The answers have an order
+// of precedence: who presses, one's own receipt in any state of the sale, the sale's state, then the places. A sale
+// that does not exist is Unavailable with a zero Answer.Sale. When ctx ends before a place is reserved the press ends
+// with it; afterwards the claim is seen through, since a place must not be held for nothing.
+func (c *Checkout) Buy(ctx context.Context, p Press) Answer {
+	e := c.board.find(p.Slug)
+	if e == nil {
+		return Answer{Kind: Unavailable, Username: p.Name}
+	}
+	b := buying{Checkout: c, press: p, entry: e}
+	b.sale = c.board.snapshot(e, time.Now())
+	b.pressed = b.sale.Now
+	if done, ok := b.identify(ctx); ok {
+		return done
+	}
+	if b.starting() && !b.awaitStart(ctx) {
+		return b.unavailable()
+	}
+	if done, ok := b.fromMemory(ctx); ok {
+		return done
+	}
+	return b.reserve(ctx)
+}
+
+// buying is one press on its way.
+type buying struct {
+	*Checkout
+	press   Press
+	entry   *entry
+	sale    Snapshot
+	shopper Shopper
+	// pressed is the time of the press by Postgres' clock.
+	pressed time.Time
+}
+
+// buyable is true when the last known state of the sale takes claims at that time.
+func (c *Checkout) buyable(e *entry, now time.Time) bool {
+	return status(e.state, e.endsAt, now, e.level.Total, e.level.Taken) == Active
+}
+
+// starting is true when the start has passed and nobody has opened the sale yet.
+func (b *buying) starting() bool {
+	return b.sale.State == Scheduled && !b.sale.Now.Before(b.sale.StartsAt)
+}
+
+// open is true while the sale can be bought from, as far as this process knows.
+func (b *buying) open() bool { return b.sale.Status() == Active || b.starting() }
+
+// identify finds the shopper, in memory if the name is known there, and settles what depends on who it is alone.
+func (b *buying) identify(ctx context.Context) (Answer, bool) {
+	known := false
+	if b.shopper, known = b.shoppers.Known(b.press.Name); !known {
+		if done, ok := b.search(ctx); ok {
+			return done, true
+		}
+	}
+	if !b.shopper.MayPurchase {
+		return b.answer(NotAuthorized), true
+	}
+	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+		return b.already(ctx, r), true
+	}
+	return Answer{}, false
+}
+
+// search asks for a name that is not known. Where nobody can buy and the book is whole, an unknown name is not an
+// owner's, and gets the sale's own answer without a question.
+func (b *buying) search(ctx context.Context) (Answer, bool) {
+	if !b.open() {
+		if b.sale.Stale {
+			return b.unavailable(), true
+		}
+		if b.entry.book.whole(b.entry.level.Version) {
+			return b.closedAnswer(), true
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	found, ok, err := b.shoppers.Find(ctx, b.press.Name)
+	switch {
+	case err != nil:
+		return b.unavailable(), true
+	case !ok && b.open():
+		return b.answer(UnknownShopper), true
+	case !ok:
+		return b.closedAnswer(), true
+	}
+	b.shopper = found
+	return Answer{}, false
+}
+
+// awaitStart waits for the sale to be opened, which is a matter of milliseconds while Postgres answers.
+func (b *buying) awaitStart(ctx context.Context) bool {
+	if b.sale.Stale {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for {
+		next := b.board.shelf.Load().next
+		b.look()
+		if !b.starting() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-next:
+		}
+	}
+}
+
+// look takes the newest snapshot.
+func (b *buying) look() {
+	if e := b.board.find(b.entry.slug); e != nil {
+		b.entry = e
+	}
+	b.sale = b.board.snapshot(b.entry, time.Now())
+}
+
+// fromMemory settles presses on a sale that cannot be bought from: nearly all of the traffic. Only until the book
+// is whole does it ask, one question for everybody, whether the shopper is an owner.
+func (b *buying) fromMemory(ctx context.Context) (Answer, bool) {
+	if b.sale.Status() == Active {
+		return Answer{}, false
+	}
+	if b.sale.Stale {
+		return b.unavailable(), true
+	}
+	if b.entry.book.whole(b.entry.level.Version) {
+		// A receipt may have come into the book since identify looked, together with what makes it whole.
+		if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+			return b.already(ctx, r), true
+		}
+		return b.closedAnswer(), true
+	}
+	b.wantBook()
+	r, err := b.find(ctx)
+	switch {
+	case err != nil:
+		return b.unavailable(), true
+	case r.OrderID != noID:
+		return b.already(ctx, r), true
+	default:
+		return b.closedAnswer(), true
+	}
+}
+
+// find looks the shopper's receipt up.
+func (b *buying) find(ctx context.Context) (Receipt, error) {
+	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+		return r, nil
+	}
+	return b.findRow(ctx)
+}
+
+// findRow looks the shopper's order up, and keeps the receipt for the next time.
+func (b *buying) findRow(ctx context.Context) (Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	changes := b.entry.book.changes.Load()
+	r, err := b.lookup(ctx, b.entry.Key, b.shopper.ID)
+	if err == nil && r.OrderID != noID {
+		b.entry.book.found(r, changes)
+	}
+	return r, err
+}
+
+// reserve asks for a place and goes on with what comes of it.
+func (b *buying) reserve(ctx context.Context) Answer {
+	place, err := b.places.Reserve(ctx, b.entry.Key, b.shopper.ID)
+	if errors.Is(err, ErrMissing) {
+		if b.rebuild.Reconcile(ctx, b.entry.Key) == nil {
+			place, err = b.places.Reserve(ctx, b.entry.Key, b.shopper.ID)
+		}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return b.unavailable()
+		}
+		return b.withoutPlace(context.WithoutCancel(ctx))
+	}
+	switch place {
+	case Full:
+		return b.full(ctx)
+	case Held:
+		return b.held(context.WithoutCancel(ctx))
+	default:
+		b.board.markClaimed(b.entry, false)
+		return b.reserved(context.WithoutCancel(ctx))
+	}
+}
+
+// full is the answer when Redis has no place left. Only the ledger says "sold out".
+func (b *buying) full(ctx context.Context) Answer {
+	b.look()
+	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+		return b.already(ctx, r)
+	}
+	switch {
+	case b.sale.Stale:
+		return b.unavailable()
+	case b.sale.Status() != Active:
+		return b.closedAnswer()
+	}
+	b.board.markClaimed(b.entry, true)
+	b.sale.AllClaimed = true
+	return b.refused(ReasonAllClaimed)
+}
+
+func (b *buying) answer(k Kind) Answer {
+	name := b.shopper.Username
+	if name == "" {
+		name = b.press.Name
+	}
+	return Answer{Kind: k, Username: name, Sale: b.sale}
+}
+
+// unavailable is the answer when nobody can say. It is safe to press again.
+func (b *buying) unavailable() Answer {
+	a := b.answer(Unavailable)
+	a.RetryAfter = jitter(time.Second, 2*time.Second)
+	return a
+}
+
+// already is the answer to an owner. Whether it was this very press, sent twice, is asked only where it matters.
+func (b *buying) already(ctx context.Context, r Receipt) Answer {
+	if b.press.Key != "" && !r.keyed {
+		if row, err := b.findRow(ctx); err == nil && row.OrderID == r.OrderID {
+			r = row
+		}
+	}
+	a := b.answer(AlreadyBought)
+	a.Receipt, a.ClaimID = r, r.OrderID
+	a.SameKey = b.press.Key != "" && r.pressKey == pressKeyOf(b.entry.secret, b.shopper.ID, b.press.Key)
+	return a
+}
+
+func (b *buying) refused(reason string) Answer {
+	a := b.answer(Refused)
+	a.Reason = reason
+	if reason == ReasonAllClaimed {
+		a.RetryAfter = jitter(time.Second, 3*time.Second)
+	}
+	return a
+}
+
+// closedAnswer is the sale's own answer while it cannot be bought from.
+func (b *buying) closedAnswer() Answer {
+	switch b.sale.Status() {
+	case Upcoming:
+		return b.refused(ReasonNotStarted)
+	case Stopped:
+		return b.refused(ReasonPaused)
+	case SoldOut:
+		return b.refused(ReasonSoldOut)
+	default:
+		return b.refused(ReasonEnded)
+	}
+}
+
+// jitter spreads the presses that come back.
+func jitter(from, to time.Duration) time.Duration { return from + rand.N(to-from) }

@@ -1,0 +1,122 @@
+package sale
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/events"
+)
+
+// Times of a purchase.
+const (
+	// appendTime is how long the log has to acknowledge a claim before the ledger is asked directly.
+	appendTime = 300 * time.Millisecond
+	// idleTime is how long an acknowledged claim waits before its press looks whether anybody consumes.
+	idleTime = 500 * time.Millisecond
+	// verdictTime is how long a press waits for a verdict at most, from the acknowledgement.
+	verdictTime = time.Second
+	// directTime bounds the direct path of a claim that the log did not acknowledge.
+	directTime = 2 * time.Second
+	// resendEvery bounds how often this process writes a claim again for presses that find it held.
+	resendEvery = time.Second
+	// lookupTime bounds a look into memory's stead: a name, a receipt.
+	lookupTime = 500 * time.Millisecond
+	// moment is how far apart Postgres' clock and our idea of it may be.
+	moment = 100 * time.Millisecond
+	// startTime is how long a press of the first moment waits for the sale to be opened.
+	startTime = time.Second
+)
+
+// Deps are what a Checkout needs. All are required but Bus, Logger and Registerer.
+type Deps struct {
+	Store    *Store
+	Board    *Board
+	Bus      *Bus
+	Places   reserver
+	Releaser releaser
+	Rebuild  rebuild
+	Log      appender
+	Direct   director
+	Cursors  cursors
+	Shoppers shoppers
+	// Live is how many processes serve the sale, at least 1.
+	Live func() int
+	// Lookup is Store.LiveReceipts for one shopper, combined by the wiring with those of others who wait.
+	Lookup func(ctx context.Context, k Key, user int64) (Receipt, error)
+	// Logger is slog.Default when nil.
+	Logger *slog.Logger
+	// Registerer takes the metrics; nil: none are registered.
+	Registerer prometheus.Registerer
+}
+
+// records is Store, as far as a purchase needs it.
+type records interface {
+	DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error)
+	DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason string) (events.Verdict, error)
+	Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error)
+	LiveReceipts(ctx context.Context, k Key, users []int64) ([]Receipt, error)
+	ordersSince(ctx context.Context, k Key, revision int64) ([]order, error)
+}
+
+// Checkout takes purchases from the press to the answer, and decides claims for the ledger. Its methods are safe
+// for concurrent use. Run has to be running for presses to hear of verdicts that other processes gave.
+type Checkout struct {
+	records  records
+	board    *Board
+	bus      *Bus
+	places   reserver
+	releaser releaser
+	rebuild  rebuild
+	log      appender
+	direct   director
+	shoppers shoppers
+	live     func() int
+	lookup   func(ctx context.Context, k Key, user int64) (Receipt, error)
+	logger   *slog.Logger
+	metrics  *checkoutMetrics
+
+	waiters  waiters
+	attempts attempts
+	progress progress
+	releases chan release
+	load     chan struct{}
+}
+
+// NewCheckout makes a Checkout.
+func NewCheckout(d Deps) *Checkout { return newCheckout(d, d.Store) }
+
+func newCheckout(d Deps, r records) *Checkout {
+	if d.Logger == nil {
+		d.Logger = slog.Default()
+	}
+	c := &Checkout{
+		records: r, board: d.Board, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
+		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, logger: d.Logger,
+		progress: progress{cursors: d.Cursors},
+		releases: make(chan release, releaseQueue),
+		load:     make(chan struct{}, 1),
+	}
+	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.waiters.count.Load()) })
+	d.Bus.on(verdictsChannel, c.hear)
+	return c
+}
+
+// DecideTx gives claims their verdicts within the ledger's transaction. See Store.DecideTx.
+func (c *Checkout) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
+	return c.records.DecideTx(ctx, tx, src, claims)
+}
+
+// DeclineTx declines a claim that cannot be decided. See Store.DeclineTx.
+func (c *Checkout) DeclineTx(ctx context.Context, tx pgx.Tx, claim events.Claim, reason string) (events.Verdict, error) {
+	return c.records.DeclineTx(ctx, tx, claim, reason)
+}
+
+// Verdicts looks up what was decided. See Store.Verdicts.
+func (c *Checkout) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
+	return c.records.Verdicts(ctx, ids)
+}

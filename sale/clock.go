@@ -1,0 +1,46 @@
+package sale
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// clock tells Postgres' time without asking Postgres: an offset, learnt from the quickest answer of late, to
+// the monotonic clock of this machine. The wall clock here may be wrong or jump. Safe for concurrent use.
+type clock struct{ best atomic.Pointer[reading] }
+
+// reading is one look at Postgres' clock: it showed `shown` at `local`, give or take `doubt`.
+type reading struct {
+	shown, local time.Time
+	doubt        time.Duration
+}
+
+// The quickest answer is believed for so long, since clocks drift apart.
+const clockMemory = 30 * time.Second
+
+// sample learns from a question that was sent and answered at these local times.
+func (c *clock) sample(sent, answered, shown time.Time) {
+	trip := answered.Sub(sent)
+	now := &reading{shown: shown, local: sent.Add(trip / 2), doubt: trip/2 + time.Microsecond}
+	best := c.best.Load()
+	if best == nil || now.doubt <= best.doubt || now.local.Sub(best.local) > clockMemory || now.contradicts(best) {
+		c.best.Store(now)
+	}
+}
+
+// contradicts is true when both readings cannot come from the same clock: it was set.
+func (r *reading) contradicts(best *reading) bool {
+	apart := r.shown.Sub(best.at(r.local)).Abs()
+	return apart > r.doubt+best.doubt+time.Millisecond
+}
+
+func (r *reading) at(local time.Time) time.Time { return r.shown.Add(local.Sub(r.local)) }
+
+// now is Postgres' time at a local one. Before the first sample it is the local time.
+func (c *clock) now(local time.Time) time.Time {
+	best := c.best.Load()
+	if best == nil {
+		return local.UTC()
+	}
+	return best.at(local)
+}

@@ -1,0 +1,180 @@
+package sale
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"flashsale/events"
+)
+
+const (
+	releaseQueue = 4_096
+	releaseBatch = 512
+	releaseTime  = time.Second
+	// lookAfter is how long a press waits before its verdict is looked up, and how often that is done.
+	lookAfter = 50 * time.Millisecond
+	lookMost  = 10_000
+	loadTime  = time.Minute
+)
+
+// release is a place to give back.
+type release struct {
+	key  Key
+	user int64
+}
+
+// Decided takes in what a transaction decided, after its commit: the board shows it, presses that wait are woken,
+// the places of declined claims are given back, the other processes are told. It does not block.
+func (c *Checkout) Decided(d events.Decision) {
+	c.take(d)
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
+		if v.Fresh && v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns {
+			c.giveBack(release{Key{v.SaleID, v.Generation}, v.UserID})
+		}
+	}
+	// Without stocks the verdicts were read again after a commit whose reply was lost.
+	if len(d.Closed) > 0 || len(d.Stocks) == 0 && len(d.Verdicts) > 0 {
+		c.board.nudge()
+	}
+	c.tell(d)
+}
+
+// take brings the process up to date with a decision, its own or another's. The board comes first: an answer shows
+// the sale as its own verdict left it.
+func (c *Checkout) take(d events.Decision) {
+	c.note(d.Verdicts)
+	c.board.heard(d.Stocks)
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
+		who := shopperKey{Key{v.SaleID, v.Generation}, v.UserID}
+		switch {
+		case v.NextAttempt > 0:
+			c.attempts.remember(who, v.NextAttempt)
+		case v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns:
+			c.attempts.remember(who, v.Attempt+1)
+		}
+		c.waiters.deliver(v)
+	}
+}
+
+// note adds the new orders to the books of their sales.
+func (c *Checkout) note(verdicts []events.Verdict) {
+	byID := c.board.shelf.Load().byID
+	orders := make(map[*book][]Receipt, 1)
+	for i := range verdicts {
+		v := &verdicts[i]
+		e := byID[v.SaleID]
+		if e != nil && v.Outcome == events.Ordered && v.NextAttempt == 0 && v.Fresh && e.Generation == v.Generation {
+			orders[e.book] = append(orders[e.book], receiptOf(v))
+		}
+	}
+	for b, receipts := range orders {
+		b.add(receipts)
+	}
+}
+
+func (c *Checkout) giveBack(r release) {
+	select {
+	case c.releases <- r:
+	default:
+		c.metrics.unplaced.Inc()
+	}
+}
+
+// tell sends the decision to the other processes, if there are any.
+func (c *Checkout) tell(d events.Decision) {
+	if c.live() < 2 {
+		return
+	}
+	payload, err := json.Marshal(d)
+	if err != nil {
+		c.logger.Error("decision cannot be written", "error", err)
+		return
+	}
+	c.bus.publish(verdictsChannel, payload)
+}
+
+// hear takes in what another process decided. Its own decisions come back too and find nobody waiting.
+func (c *Checkout) hear(payload []byte) {
+	var d events.Decision
+	if err := json.Unmarshal(payload, &d); err != nil {
+		c.logger.Warn("unreadable message from another process", "error", err)
+		return
+	}
+	c.take(d)
+	if len(d.Closed) > 0 {
+		c.board.nudge()
+	}
+}
+
+// Run does what no press waits for, until ctx ends: it looks up late verdicts, gives places back, and loads the
+// books of sales that cannot be bought from.
+func (c *Checkout) Run(ctx context.Context) error {
+	var parts sync.WaitGroup
+	parts.Go(func() { c.releasePlaces(ctx) })
+	parts.Go(func() { c.keepBooks(ctx) })
+	c.lookForVerdicts(ctx)
+	parts.Wait()
+	return nil
+}
+
+// lookForVerdicts asks the ledger, with one question for everybody, about claims that have waited for a while.
+func (c *Checkout) lookForVerdicts(ctx context.Context) {
+	ticks := time.NewTicker(lookAfter)
+	defer ticks.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+		}
+		ids := c.waiters.overdue(time.Now(), lookAfter, lookMost, n%20 == 0)
+		if len(ids) == 0 {
+			continue
+		}
+		call, cancel := context.WithTimeout(ctx, time.Second)
+		verdicts, err := c.records.Verdicts(call, ids)
+		cancel()
+		if err != nil {
+			c.logger.Debug("late verdicts cannot be looked up", "error", err)
+			continue
+		}
+		for i := range verdicts {
+			c.waiters.deliver(&verdicts[i])
+		}
+	}
+}
+
+// releasePlaces gives back what has gathered, a batch at a time. What fails is the reconciler's.
+func (c *Checkout) releasePlaces(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case r := <-c.releases:
+			for key, users := range c.gathered(r) {
+				call, cancel := context.WithTimeout(ctx, releaseTime)
+				if err := c.releaser.Release(call, key, users); err != nil {
+					c.metrics.unplaced.Add(float64(len(users)))
+				}
+				cancel()
+			}
+		}
+	}
+}
+
+func (c *Checkout) gathered(first release) map[Key][]int64 {
+	all := map[Key][]int64{first.key: {first.user}}
+	for range releaseBatch {
+		select {
+		case r := <-c.releases:
+			all[r.key] = append(all[r.key], r.user)
+		default:
+			return all
+		}
+	}
+	return all
+}

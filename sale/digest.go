@@ -1,0 +1,78 @@
+package sale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// digestNext computes the digest of one ended generation that has none; the lock on its row keeps cancellations
+// out meanwhile, and nobody else. done is true when there was none left.
+func (s *Store) digestNext(ctx context.Context) (done bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var k Key
+		err := tx.QueryRow(ctx, sqlUndigested).Scan(&k.Sale, &k.Generation)
+		if errors.Is(err, pgx.ErrNoRows) {
+			done = true
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("find generation: %w", err)
+		}
+		digest, err := digest(ctx, tx, k)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sqlStoreDigest, k.Sale, k.Generation, digest); err != nil {
+			return fmt.Errorf("store digest: %w", err)
+		}
+		return nil
+	})
+	return done, err
+}
+
+type rower interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func digest(ctx context.Context, db rower, k Key) (string, error) {
+	var digest string
+	if err := db.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
+		return "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
+	}
+	return digest, nil
+}
+
+// DigestMismatch is an ended generation whose orders are not what they were when it ended.
+type DigestMismatch struct {
+	Key
+	Stored, Found string
+}
+
+// DigestCheck computes the digests of all ended generations again and lists those that differ. It reads all
+// their orders: for verify.
+func (s *Store) DigestCheck(ctx context.Context) ([]DigestMismatch, error) {
+	rows, err := s.pool.Query(ctx, sqlDigests)
+	if err != nil {
+		return nil, fmt.Errorf("list digests: %w", err)
+	}
+	stored, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m DigestMismatch, err error) {
+		err = row.Scan(&m.Sale, &m.Generation, &m.Stored)
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list digests: %w", err)
+	}
+	var differ []DigestMismatch
+	for _, m := range stored {
+		if m.Found, err = digest(ctx, s.pool, m.Key); err != nil {
+			return nil, err
+		}
+		if m.Found != m.Stored {
+			differ = append(differ, m)
+		}
+	}
+	return differ, nil
+}

@@ -1,0 +1,77 @@
+package sale
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// Defaults describe the sale that is created when there is none.
+type Defaults struct {
+	Stock int64
+	// StartsAt is zero for now, EndsAt is zero for a year after the start.
+	StartsAt, EndsAt time.Time
+}
+
+const firstSlug = "flash-sale"
+
+// EnsureSale creates the first sale, with a complete product, when there is no sale at all. Several processes may
+// call it at once: one creates, the others wait for it.
+func (s *Store) EnsureSale(ctx context.Context, d Defaults) (created bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var any bool
+		if err := tx.QueryRow(ctx, sqlAnySale).Scan(&any); err != nil || any {
+			return err
+		}
+		created, err = s.createFirst(ctx, tx, d)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("create the first sale: %w", err)
+	}
+	return created, nil
+}
+
+func (s *Store) createFirst(ctx context.Context, tx pgx.Tx, d Defaults) (bool, error) {
+	secret := make([]byte, 32)
+	rand.Read(secret)
+	var k Key
+	var state State
+	var partition int
+	err := tx.QueryRow(ctx, sqlInsertSale, firstSlug, orNil(d.StartsAt), orNil(d.EndsAt), events.Partitions, secret).
+		Scan(&k.Sale, &k.Generation, &state, &partition)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	p := firstProduct()
+	b := &pgx.Batch{}
+	b.Queue(sqlInsertProduct, k.Sale, p.Name, p.Description, p.Details, p.Specification, p.ImportantInfo, p.Images,
+		p.PriceMinor, p.DiscountMinor, p.CurrencyCode, p.CurrencySymbol)
+	b.Queue(sqlInsertGeneration, k.Sale, k.Generation, d.Stock)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return false, err
+	}
+	if _, err := s.stock.BeginTx(ctx, tx, k, d.Stock, 1); err != nil {
+		return false, err
+	}
+	begun := ChangedSale{Sale: k.Sale, Slug: firstSlug, Generation: k.Generation, State: state, Total: d.Stock}
+	return true, s.outbox.AppendTx(ctx, tx, []events.Message{
+		{SaleID: k.Sale, Type: events.TypeGenerationBegun, Subject: firstSlug, Data: begun},
+	})
+}
+
+func orNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

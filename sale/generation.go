@@ -1,0 +1,196 @@
+package sale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"flashsale/events"
+)
+
+// KeepTotal, as the total of BeginGenerationTx, means that of the generation before.
+const KeepTotal = -1
+
+// held is a sale whose gate and stock row this transaction holds.
+type held struct {
+	Key
+	slug             string
+	state            State
+	startsAt, endsAt time.Time
+	version          int64
+	now              time.Time
+	level            Level
+}
+
+// hold takes the sale's gate (one operator at a time; ErrBusy after two seconds), then its stock row, which
+// keeps the ledger out until the caller's transaction ends. ErrNoSale when there is no sale of that slug.
+func (s *Store) hold(ctx context.Context, tx pgx.Tx, slug string) (held, error) {
+	var h held
+	b := &pgx.Batch{}
+	b.Queue(sqlLockTimeout)
+	b.Queue(sqlGate, slug)
+	if err := busy(tx.SendBatch(ctx, b).Close()); err != nil {
+		return h, fmt.Errorf("hold sale: %w", err)
+	}
+	// A statement after the one that waited, so that it sees what the holder before committed.
+	err := tx.QueryRow(ctx, sqlSaleBySlug, slug).Scan(&h.Sale, &h.slug, &h.Generation, &h.state, &h.startsAt, &h.endsAt, &h.version, &h.now)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return h, ErrNoSale
+	}
+	if err != nil {
+		return h, fmt.Errorf("read sale: %w", err)
+	}
+	levels, err := s.stock.LockTx(ctx, tx, []Key{h.Key})
+	if err = busy(err); err != nil {
+		return h, fmt.Errorf("lock stock: %w", err)
+	}
+	if len(levels) != 1 {
+		return h, fmt.Errorf("sale %d has no stock row", h.Sale)
+	}
+	h.level = levels[0]
+	return h, nil
+}
+
+// busy turns a lock timeout into ErrBusy.
+func busy(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "55P03" {
+		return ErrBusy
+	}
+	return err
+}
+
+// BeginGenerationTx starts the sale afresh with nothing sold, in O(1) whatever the stock. Orders of the old
+// generation stay as they are, its undecided claims will be declined. The sale is open afterwards if now lies
+// within its times. It answers with the new stock. Errors: ErrNoSale, ErrBusy.
+func (s *Store) BeginGenerationTx(ctx context.Context, tx pgx.Tx, slug string, total int64) (Level, error) {
+	h, err := s.hold(ctx, tx, slug)
+	if err != nil {
+		return Level{}, err
+	}
+	if total == KeepTotal {
+		total = h.level.Total
+	}
+	next := Key{h.Sale, h.Generation + 1}
+	level, err := s.stock.BeginTx(ctx, tx, next, total, h.level.Version+1)
+	if err != nil {
+		return Level{}, fmt.Errorf("begin stock: %w", err)
+	}
+	state := stateWithin(h)
+	b := &pgx.Batch{}
+	b.Queue(sqlEndGeneration, h.Sale, h.Generation)
+	b.Queue(sqlInsertGeneration, next.Sale, next.Generation, total)
+	b.Queue(sqlNextGeneration, next.Sale, next.Generation, state)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return Level{}, fmt.Errorf("begin generation: %w", err)
+	}
+	changed := ChangedSale{Sale: h.Sale, Slug: slug, Generation: next.Generation, State: state, Total: total}
+	return level, s.outbox.AppendTx(ctx, tx, []events.Message{
+		{SaleID: h.Sale, Type: events.TypeGenerationBegun, Subject: slug, Data: changed},
+		stockChanged(slug, level),
+	})
+}
+
+// stateWithin is the state that fits the sale's times. A draft stays one: nobody has announced it.
+func stateWithin(h held) State {
+	switch {
+	case h.state == Draft:
+		return Draft
+	case h.now.Before(h.startsAt):
+		return Scheduled
+	case h.now.Before(h.endsAt):
+		return Open
+	default:
+		return Closed
+	}
+}
+
+func stockChanged(slug string, l Level) events.Message {
+	return events.Message{SaleID: l.Sale, Type: events.TypeStockChanged, Subject: slug, Data: events.Stock{
+		SaleID: l.Sale, Generation: l.Generation, Total: l.Total, Taken: l.Taken, Version: l.Version,
+	}}
+}
+
+// SetTotalTx changes the stock of the present generation. Errors: ErrBelowSold, ErrNoSale, ErrBusy.
+func (s *Store) SetTotalTx(ctx context.Context, tx pgx.Tx, slug string, total int64) (Level, error) {
+	h, err := s.hold(ctx, tx, slug)
+	if err != nil {
+		return Level{}, err
+	}
+	if total < h.level.Taken {
+		return Level{}, fmt.Errorf("%d units are sold: %w", h.level.Taken, ErrBelowSold)
+	}
+	level, err := s.stock.SetTotalTx(ctx, tx, h.Key, total)
+	if err != nil {
+		return Level{}, fmt.Errorf("set stock: %w", err)
+	}
+	return level, s.outbox.AppendTx(ctx, tx, []events.Message{stockChanged(slug, level)})
+}
+
+// CancelledOrder is the data of an order.cancelled event.
+type CancelledOrder struct {
+	Order      string `json:"order"`
+	Sale       int64  `json:"sale"`
+	Generation int64  `json:"generation"`
+	User       int64  `json:"user"`
+	Unit       int64  `json:"unit"`
+}
+
+// CancelTx takes an order back: its unit returns to the stock and the shopper may press again. The order stays
+// readable. Of an older generation too, so the digest of that is made anew; record it in the audit log.
+// Errors: ErrNoOrder, ErrBusy.
+func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt, error) {
+	var slug string
+	var generation int64
+	err := tx.QueryRow(ctx, sqlOrderSale, id).Scan(&slug, &generation)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Receipt{}, ErrNoOrder
+	}
+	if err != nil {
+		return Receipt{}, fmt.Errorf("find order: %w", err)
+	}
+	h, err := s.hold(ctx, tx, slug)
+	if err != nil {
+		return Receipt{}, err
+	}
+	o, err := liveOrder(ctx, tx, id)
+	if err != nil {
+		return Receipt{}, err
+	}
+	level, err := s.stock.ReturnTx(ctx, tx, Key{h.Sale, generation}, o.Unit)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("return unit: %w", err)
+	}
+	b := &pgx.Batch{}
+	b.Queue(sqlCancel, id, level.Version).Exec(exactly(1, "cancelled orders"))
+	b.Queue(sqlForgetDigest, h.Sale, generation)
+	b.Queue(sqlTouch, h.Sale)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return Receipt{}, fmt.Errorf("cancel order: %w", err)
+	}
+	gone := CancelledOrder{id.String(), o.SaleID, o.Generation, o.UserID, o.Unit}
+	return o.Receipt, s.outbox.AppendTx(ctx, tx, []events.Message{
+		{SaleID: h.Sale, Type: events.TypeOrderCancelled, Subject: id.String(), Data: gone},
+		stockChanged(slug, level),
+	})
+}
+
+func liveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID) (order, error) {
+	rows, err := tx.Query(ctx, sqlOrdersByID, [][16]byte{id})
+	if err != nil {
+		return order{}, fmt.Errorf("read order: %w", err)
+	}
+	o, err := pgx.CollectExactlyOneRow(rows, scanOrder)
+	if err != nil {
+		return order{}, fmt.Errorf("read order: %w", err)
+	}
+	if !o.live {
+		return order{}, ErrNoOrder
+	}
+	return o, nil
+}

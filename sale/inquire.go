@@ -1,0 +1,92 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+)
+
+// Receipt finds the shopper's receipt in the present generation of the sale. A name that nobody has owns nothing.
+// Errors: ErrNoSale, or that it could not be looked up.
+func (c *Checkout) Receipt(ctx context.Context, slug, name string) (Receipt, bool, error) {
+	e := c.board.find(slug)
+	if e == nil {
+		return Receipt{}, false, ErrNoSale
+	}
+	s, ok := c.shoppers.Known(name)
+	if !ok {
+		var err error
+		if s, ok, err = c.shoppers.Find(ctx, name); err != nil || !ok {
+			return Receipt{}, false, err
+		}
+	}
+	if r, ok := e.book.receipt(e.Key, s); ok {
+		return r, true, nil
+	}
+	r, err := c.lookup(ctx, e.Key, s.ID)
+	if err != nil {
+		return Receipt{}, false, fmt.Errorf("find receipt: %w", err)
+	}
+	return r, r.OrderID != noID, nil
+}
+
+// Receipts finds the receipts of many shoppers in the present generation, by their ids. Errors: as Receipt.
+func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]Receipt, error) {
+	e := c.board.find(slug)
+	if e == nil {
+		return nil, ErrNoSale
+	}
+	found, err := c.records.LiveReceipts(ctx, e.Key, userIDs)
+	if err != nil {
+		return nil, err
+	}
+	byUser := make(map[int64]Receipt, len(found))
+	for _, r := range found {
+		if r.OrderID != noID {
+			byUser[r.UserID] = r
+		}
+	}
+	return byUser, nil
+}
+
+// Claim says what became of a claim. at is where the log has it, from the Answer: it is what "pending" is derived
+// from, so that it does not last for ever. Without it only a verdict, or a press that waits here, is known.
+func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position) (ClaimState, error) {
+	if state, ok, err := c.verdict(ctx, id); ok || err != nil {
+		return state, err
+	}
+	if c.waiters.waiting(id) {
+		return ClaimState{State: ClaimPending}, nil
+	}
+	if at == nil {
+		return ClaimState{State: ClaimGone}, nil
+	}
+	offset, _, err := c.progress.cursors.Cursor(ctx, at.Partition)
+	if err != nil {
+		return ClaimState{}, fmt.Errorf("read cursor: %w", err)
+	}
+	if offset <= at.Offset {
+		return ClaimState{State: ClaimPending}, nil
+	}
+	// The ledger may have passed it between the two questions.
+	state, ok, err := c.verdict(ctx, id)
+	if !ok && err == nil {
+		state = ClaimState{State: ClaimGone}
+	}
+	return state, err
+}
+
+func (c *Checkout) verdict(ctx context.Context, id uuid.UUID) (ClaimState, bool, error) {
+	found, err := c.records.Verdicts(ctx, []uuid.UUID{id})
+	if err != nil || len(found) == 0 {
+		return ClaimState{}, false, err
+	}
+	v := &found[0]
+	if v.Outcome == events.Ordered {
+		return ClaimState{State: ClaimOrdered, Receipt: receiptOf(v), Username: v.Username, At: v.At}, true, nil
+	}
+	return ClaimState{State: ClaimDeclined, Reason: v.Reason, Username: v.Username, At: v.At}, true, nil
+}

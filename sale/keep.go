@@ -1,0 +1,88 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// keepBooks loads what is missing in the books of sales that cannot be bought from, so that their losers and their
+// owners are answered from memory. It is the only loader, so nothing is ever loaded twice at once.
+func (c *Checkout) keepBooks(ctx context.Context) {
+	changed, done := c.board.Changed()
+	defer done()
+	for ctx.Err() == nil {
+		failed := false
+		for _, e := range c.board.shelf.Load().list {
+			if !e.book.wanting(e.level.Version, c.buyable(e, c.board.clock.now(time.Now()))) {
+				continue
+			}
+			if err := c.loadBook(ctx, e); err != nil {
+				failed = true
+				c.logger.Debug("receipts cannot be loaded", "sale", e.slug, "error", err)
+			}
+		}
+		pause := lookEvery
+		if failed {
+			// Not at once: a ledger that is away is not helped by questions.
+			sleep(ctx, pause, nil)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-changed:
+		case <-c.load:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// loadBook reads what changed since the last time, and makes the owners' names known: from then on somebody
+// whose name is not known is not an owner.
+func (c *Checkout) loadBook(ctx context.Context, e *entry) error {
+	ctx, cancel := context.WithTimeout(ctx, loadTime)
+	defer cancel()
+	suspect := e.book.suspect.Swap(false)
+	if suspect && e.book.loadedTo() == 0 {
+		e.book.clear()
+		if c.buyable(e, c.board.clock.now(time.Now())) {
+			return nil
+		}
+	}
+	if err := c.fill(ctx, e); err != nil {
+		if suspect {
+			e.book.doubt()
+		}
+		return err
+	}
+	return nil
+}
+
+func (c *Checkout) fill(ctx context.Context, e *entry) error {
+	changed, err := c.records.ordersSince(ctx, e.Key, e.book.loadedTo())
+	if err != nil {
+		return err
+	}
+	users := make([]int64, 0, len(changed))
+	for _, o := range changed {
+		if o.live {
+			users = append(users, o.UserID)
+		}
+	}
+	if len(users) > 0 {
+		if err := c.shoppers.Warm(ctx, users); err != nil {
+			return fmt.Errorf("warm names: %w", err)
+		}
+	}
+	// The version was on the board before the question was asked, so no order up to it is missing.
+	e.book.load(changed, e.level.Version)
+	return nil
+}
+
+// wantBook asks for a load now.
+func (c *Checkout) wantBook() {
+	select {
+	case c.load <- struct{}{}:
+	default:
+	}
+}

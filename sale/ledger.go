@@ -1,0 +1,210 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// DecideTx gives every claim its verdict within the caller's transaction: a READ COMMITTED one, which sees
+// what was committed before the stock rows' locks were got. The verdicts stand once that commits. Claims may
+// repeat, be decided already, or belong to any sale; the order of the slice is the order of the log.
+func (s *Store) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
+	if len(claims) == 0 {
+		return events.Decision{}, nil
+	}
+	levels, err := s.stock.LockTx(ctx, tx, keysOf(claims))
+	if err != nil {
+		return events.Decision{}, fmt.Errorf("lock stock: %w", err)
+	}
+	found, err := readLedger(ctx, tx, levels, claims)
+	if err != nil {
+		return events.Decision{}, fmt.Errorf("read the ledger: %w", err)
+	}
+	found.standing.source = src
+	made := decide(&found.standing, claims)
+	stocks, revisions, err := s.giveUnits(ctx, tx, made)
+	if err != nil {
+		return events.Decision{}, fmt.Errorf("take units: %w", err)
+	}
+	if err := write(ctx, tx, found.standing.now, made, revisions); err != nil {
+		return events.Decision{}, fmt.Errorf("write verdicts: %w", err)
+	}
+	if err := s.announce(ctx, tx, made, stocks, found.slugs); err != nil {
+		return events.Decision{}, fmt.Errorf("write outbox: %w", err)
+	}
+	return decisionOf(made, stocks), nil
+}
+
+func decisionOf(made outcome, stocks []events.Stock) events.Decision {
+	d := events.Decision{Verdicts: make([]events.Verdict, len(made.verdicts)), Stocks: stocks}
+	for _, k := range made.closed {
+		d.Closed = append(d.Closed, k.Sale)
+	}
+	for i, v := range made.verdicts {
+		if v != nil {
+			d.Verdicts[i] = *v
+		}
+	}
+	return d
+}
+
+func keysOf(claims []events.Claim) []Key {
+	seen := make(map[Key]bool, 1)
+	var keys []Key
+	for i := range claims {
+		k := Key{claims[i].SaleID, claims[i].Generation}
+		if !seen[k] {
+			seen[k] = true
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// ledgerRead is what one round trip reads under the locks.
+type ledgerRead struct {
+	standing standing
+	slugs    map[int64]string
+}
+
+func readLedger(ctx context.Context, tx pgx.Tx, levels []Level, claims []events.Claim) (*ledgerRead, error) {
+	r := &ledgerRead{
+		standing: standing{
+			sales:    make(map[int64]saleStanding, 1),
+			levels:   make(map[Key]Level, len(levels)),
+			verdicts: make(map[uuid.UUID]*events.Verdict, len(claims)),
+			owners:   make(map[shopperKey]uuid.UUID),
+		},
+		slugs: make(map[int64]string, 1),
+	}
+	for _, l := range levels {
+		r.standing.levels[l.key()] = l
+	}
+	ids, sales, users := asked(claims)
+	b := &pgx.Batch{}
+	b.Queue(sqlProbes).QueryRow(func(row pgx.Row) error {
+		var set string
+		err := row.Scan(&r.standing.now, &set)
+		// Postgres keeps microseconds; so do the verdicts, that they read the same later.
+		r.standing.now = r.standing.now.UTC().Truncate(time.Microsecond)
+		return err
+	})
+	b.Queue(sqlSalesByID, sales).Query(r.sales)
+	b.Queue(sqlOrdersByID, ids).Query(r.orders)
+	b.Queue(sqlDeclinesByID, ids).Query(r.declines)
+	for k, of := range users {
+		b.Queue(sqlLiveOrdersOf, k.Sale, k.Generation, of).Query(r.owners)
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, err
+	}
+	if err := r.wholeStock(claims); err != nil {
+		return nil, err
+	}
+	return r, nextAttempts(ctx, tx, r.standing.verdicts, r.standing.owners)
+}
+
+// asked sorts out which rows the claims can meet.
+func asked(claims []events.Claim) (ids [][16]byte, sales []int64, users map[Key][]int64) {
+	ids = make([][16]byte, 0, len(claims))
+	users = make(map[Key][]int64, 1)
+	known := make(map[int64]bool, 1)
+	for i := range claims {
+		c := &claims[i]
+		if !known[c.SaleID] {
+			known[c.SaleID] = true
+			sales = append(sales, c.SaleID)
+		}
+		if c.Kind == events.KindClose {
+			continue
+		}
+		ids = append(ids, c.ID)
+		k := Key{c.SaleID, c.Generation}
+		users[k] = append(users[k], c.UserID)
+	}
+	return ids, sales, users
+}
+
+// wholeStock makes sure that the stock row of each claim's generation is locked, when that is the present one:
+// without the row, the claim would look sold out and be declined for ever.
+func (r *ledgerRead) wholeStock(claims []events.Claim) error {
+	for i := range claims {
+		k := Key{claims[i].SaleID, claims[i].Generation}
+		if _, locked := r.standing.levels[k]; !locked && r.standing.sales[k.Sale].generation == k.Generation {
+			return fmt.Errorf("generation %d of sale %d has no stock row", k.Generation, k.Sale)
+		}
+	}
+	return nil
+}
+
+func (r *ledgerRead) sales(rows pgx.Rows) error {
+	var (
+		id, closing int64
+		slug        string
+		secret      []byte
+		s           saleStanding
+	)
+	_, err := pgx.ForEachRow(rows, []any{&id, &slug, &s.generation, &s.state, &secret, &closing}, func() error {
+		s.closeID = closeID(secret, s.generation, closing)
+		r.standing.sales[id], r.slugs[id] = s, slug
+		return nil
+	})
+	return err
+}
+
+func (r *ledgerRead) orders(rows pgx.Rows) error {
+	found, err := pgx.CollectRows(rows, scanOrder)
+	for i := range found {
+		v := verdictOf(&found[i])
+		r.standing.verdicts[v.ClaimID] = &v
+	}
+	return err
+}
+
+func (r *ledgerRead) owners(rows pgx.Rows) error {
+	found, err := pgx.CollectRows(rows, scanOrder)
+	for _, o := range found {
+		r.standing.owners[shopperKey{Key{o.SaleID, o.Generation}, o.UserID}] = o.OrderID
+	}
+	return err
+}
+
+func (r *ledgerRead) declines(rows pgx.Rows) error {
+	found, err := pgx.CollectRows(rows, scanDecline)
+	for i := range found {
+		r.standing.verdicts[found[i].ClaimID] = &found[i]
+	}
+	return err
+}
+
+// giveUnits takes the units of each sale from the stock and hands them out in the order of the claims.
+func (s *Store) giveUnits(ctx context.Context, tx pgx.Tx, made outcome) ([]events.Stock, map[Key]int64, error) {
+	need := made.take()
+	var stocks []events.Stock
+	revisions := make(map[Key]int64, len(need))
+	units := make(map[Key][]int64, len(need))
+	for k, n := range need {
+		given, level, err := s.stock.TakeTx(ctx, tx, k, n)
+		if err != nil {
+			return nil, nil, err
+		}
+		if int64(len(given)) != n {
+			return nil, nil, fmt.Errorf("asked for %d units of sale %d, got %d", n, k.Sale, len(given))
+		}
+		units[k], revisions[k] = given, level.Version
+		stocks = append(stocks, events.Stock{
+			SaleID: k.Sale, Generation: k.Generation, Total: level.Total, Taken: level.Taken, Version: level.Version,
+		})
+	}
+	for _, r := range made.ordered {
+		k := Key{r.claim.SaleID, r.claim.Generation}
+		r.verdict.Unit, units[k] = units[k][0], units[k][1:]
+	}
+	return stocks, revisions, nil
+}

@@ -1,0 +1,131 @@
+package sale
+
+// SQL of the package. Statements that probe orders and declines by key run with sequential scans switched off
+// for their transaction (sqlProbes): a plan that is made and cached while these tables are nearly empty scans
+// them, and would go on doing so when they have grown.
+
+const sqlProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true)`
+
+const (
+	orderColumns = `id, sale_id, generation, user_id, username, unit, attempt,
+	coalesce(press_key, '00000000-0000-0000-0000-000000000000'), revision, decided_at, released_at IS NULL`
+
+	sqlOrdersByID = `SELECT ` + orderColumns + ` FROM orders WHERE id = ANY($1)`
+
+	sqlLiveOrdersOf = `SELECT ` + orderColumns + ` FROM orders
+WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3) AND released_at IS NULL`
+
+	// Everything that changed after a revision, released orders too: they have to leave what readers hold.
+	sqlOrdersSince = `SELECT ` + orderColumns + ` FROM orders
+WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND ($3 > 0 OR released_at IS NULL)`
+
+	sqlDeclinesByID = `SELECT claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at
+FROM declines WHERE claim_id = ANY($1)`
+
+	sqlAttempts = `SELECT user_id, max(attempt) FROM (
+	SELECT user_id, attempt FROM declines WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3)
+	UNION ALL
+	SELECT user_id, attempt FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3) AND released_at IS NOT NULL
+	UNION ALL
+	SELECT user_id, attempt FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3) AND released_at IS NULL
+) tries GROUP BY user_id`
+)
+
+// What the ledger writes. Orders have no ON CONFLICT: a repeat among them would be a unit sold twice, and must
+// fail. Declines can meet themselves, as a claim for a sale that does not exist has no row to lock.
+const (
+	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at)
+SELECT c.id, c.sale_id, c.generation, c.user_id, c.username, c.unit, c.attempt,
+	nullif(c.press_key, '00000000-0000-0000-0000-000000000000'), c.revision, $10
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::uuid[], $9::bigint[])
+	AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision)`
+
+	sqlInsertDeclines = `INSERT INTO declines (claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at)
+SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
+ON CONFLICT (claim_id) DO NOTHING`
+
+	sqlSalesByID = `SELECT id, slug, generation, state, secret, coalesce(closing_version, 0) FROM sales WHERE id = ANY($1)`
+
+	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
+WHERE id = $1 AND state = 'closing'`
+)
+
+// What the board reads.
+const (
+	sqlVersions = `SELECT id, version FROM sales`
+
+	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
+	coalesce(s.closing_version, 0), s.closing_at,
+	p.name, p.description, p.details, p.specification, p.important_info, p.images,
+	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
+FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
+)
+
+// What operators and the timetable change. The gate is taken first, then the stock row, then the sale.
+const (
+	sqlLockTimeout = `SELECT set_config('lock_timeout', '2s', true)`
+
+	sqlGate = `SELECT 1 FROM products WHERE sale_id = (SELECT id FROM sales WHERE slug = $1) FOR UPDATE`
+
+	sqlSaleBySlug = `SELECT id, slug, generation, state, starts_at, ends_at, version, clock_timestamp() FROM sales WHERE slug = $1`
+
+	sqlSetState = `UPDATE sales SET state = $2, version = version + 1, updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlSetClosing = `UPDATE sales SET state = 'closing', version = version + 1, closing_version = version + 1,
+	closing_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlNextGeneration = `UPDATE sales SET generation = $2, state = $3, version = version + 1, closing_version = NULL,
+	closing_at = NULL, updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlTouch = `UPDATE sales SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlEndGeneration = `UPDATE generations SET ended_at = clock_timestamp() WHERE sale_id = $1 AND generation = $2`
+
+	sqlInsertGeneration = `INSERT INTO generations (sale_id, generation, total) VALUES ($1, $2, $3)`
+
+	sqlOrderSale = `SELECT s.slug, o.generation FROM orders o JOIN sales s ON s.id = o.sale_id WHERE o.id = $1`
+
+	sqlCancel = `UPDATE orders SET state = 'cancelled', released_at = clock_timestamp(), revision = $2
+WHERE id = $1 AND released_at IS NULL`
+
+	sqlForgetDigest = `UPDATE generations SET digest = NULL WHERE sale_id = $1 AND generation = $2`
+)
+
+// What creates the first sale.
+const (
+	sqlAnySale = `SELECT EXISTS (SELECT FROM sales)`
+
+	// The slug's unique index makes a second process wait for the first and then insert nothing.
+	sqlInsertSale = `INSERT INTO sales (id, slug, state, starts_at, ends_at, partition, secret)
+SELECT n, $1, CASE WHEN t.starts_at > clock_timestamp() THEN 'scheduled'
+	WHEN t.ends_at <= clock_timestamp() THEN 'closed' ELSE 'open' END, t.starts_at, t.ends_at, n % $4, $5
+FROM nextval(pg_get_serial_sequence('sales', 'id')) n,
+	LATERAL (SELECT coalesce($2, clock_timestamp()) AS starts_at) a,
+	LATERAL (SELECT a.starts_at, coalesce($3, a.starts_at + interval '1 year') AS ends_at) t
+ON CONFLICT (slug) DO NOTHING RETURNING id, generation, state, partition`
+
+	sqlInsertProduct = `INSERT INTO products (sale_id, name, description, details, specification, important_info, images,
+	price_minor, discount_minor, currency_code, currency_symbol) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+)
+
+// What verify asks.
+const (
+	sqlCurrent = `SELECT id, generation FROM sales ORDER BY id`
+
+	sqlOwners = `SELECT user_id FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL`
+
+	sqlCounts = `SELECT sale_id, generation, count(*), count(DISTINCT user_id), count(DISTINCT unit), max(unit)
+FROM orders WHERE released_at IS NULL GROUP BY sale_id, generation ORDER BY sale_id, generation`
+
+	sqlUndigested = `SELECT sale_id, generation FROM generations
+WHERE ended_at IS NOT NULL AND digest IS NULL ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
+
+	// The sum does not depend on the order in which rows are read.
+	sqlDigest = `SELECT count(*) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, user_id, username, unit, attempt, state,
+	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0)
+FROM orders WHERE sale_id = $1 AND generation = $2`
+
+	sqlStoreDigest = `UPDATE generations SET digest = $3 WHERE sale_id = $1 AND generation = $2 AND digest IS NULL`
+
+	sqlDigests = `SELECT sale_id, generation, digest FROM generations WHERE digest IS NOT NULL ORDER BY sale_id, generation`
+)

@@ -1,0 +1,218 @@
+package sale
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+)
+
+var noID = uuid.Nil
+
+// reserved goes on with a place: the claim is this press's own.
+func (b *buying) reserved(ctx context.Context) Answer {
+	claim := b.claim(b.attempts.of(b.who()))
+	w := b.waiters.join(claim.ID, b.entry.Key)
+	return b.pursue(ctx, claim, w, true)
+}
+
+// held goes on with a place that the shopper has from another press. That press may be over, on another process,
+// or still on its way: either there is a receipt, or the claim is waited for, and written again now and then.
+func (b *buying) held(ctx context.Context) Answer {
+	claim := b.claim(b.attempts.of(b.who()))
+	// On the books before the look, so that a verdict between the two is not missed.
+	w := b.waiters.join(claim.ID, b.entry.Key)
+	if r, err := b.find(ctx); err == nil && r.OrderID != noID {
+		b.waiters.leave(w)
+		return b.already(ctx, r)
+	}
+	return b.pursue(ctx, claim, w, false)
+}
+
+// withoutPlace goes on while Redis is away: each process lets in its share of what is left, the ledger decides.
+func (b *buying) withoutPlace(ctx context.Context) Answer {
+	claim := b.claim(b.attempts.of(b.who()))
+	left, processes := int(b.sale.Left()), max(1, b.live())
+	w, first := b.waiters.admit(claim.ID, b.entry.Key, max(1, (left+processes-1)/processes))
+	if w == nil {
+		if r, err := b.find(ctx); err == nil && r.OrderID != noID {
+			return b.already(ctx, r)
+		}
+		a := b.answer(Overloaded)
+		a.RetryAfter = jitter(2*time.Second, 5*time.Second)
+		return a
+	}
+	return b.pursue(ctx, claim, w, first)
+}
+
+func (b *buying) who() shopperKey { return shopperKey{b.entry.Key, b.shopper.ID} }
+
+func (b *buying) claim(attempt int) events.Claim {
+	e := b.entry
+	return events.Claim{
+		V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(e.secret, e.Generation, b.shopper.ID, attempt),
+		SaleID: e.Sale, Generation: e.Generation, UserID: b.shopper.ID, Username: b.shopper.Username, Attempt: attempt,
+		PressKey: pressKeyOf(e.secret, b.shopper.ID, b.press.Key), Traceparent: b.press.Traceparent, PressedAt: b.pressed,
+	}
+}
+
+// pursue sees a claim through to the answer. An old decline is answered once with the attempt that comes next.
+func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own bool) Answer {
+	verdict, how := b.await(ctx, claim, w, own)
+	b.waiters.leave(w)
+	if how == decided && b.old(&verdict) && verdict.NextAttempt > 0 {
+		b.attempts.remember(b.who(), verdict.NextAttempt)
+		claim = b.claim(verdict.NextAttempt)
+		w = b.waiters.join(claim.ID, b.entry.Key)
+		verdict, how = b.await(ctx, claim, w, own)
+		b.waiters.leave(w)
+	}
+	b.look()
+	switch how {
+	case decided:
+		return b.settle(ctx, &verdict, w, own)
+	case acknowledged:
+		a := b.answer(Pending)
+		a.ClaimID, a.Position = claim.ID, w.position.Load()
+		return a
+	default:
+		a := b.unavailable()
+		a.ClaimID = claim.ID
+		return a
+	}
+}
+
+// old is true for a verdict from before this press. A fresh one that was looked up does not say that it is, so
+// the time decides, with some room for the doubt about Postgres' clock.
+func (b *buying) old(v *events.Verdict) bool {
+	return !v.Fresh && v.At.Before(b.pressed.Add(-moment))
+}
+
+// settle turns a verdict into the answer.
+func (b *buying) settle(ctx context.Context, v *events.Verdict, w *waiter, own bool) Answer {
+	switch {
+	case v.Outcome == events.Ordered && v.NextAttempt == 0:
+		if own && !b.old(v) && w.bought.CompareAndSwap(false, true) {
+			a := b.answer(Bought)
+			a.Receipt, a.ClaimID = receiptOf(v), v.ClaimID
+			return a
+		}
+		return b.already(ctx, receiptOf(v))
+	case v.Outcome == events.Ordered:
+		return b.unavailable() // bought and cancelled while the press waited
+	case v.Reason == events.ReasonAlreadyOwns || v.OrderID != noID:
+		return b.owner(ctx)
+	case v.Reason == events.ReasonUndecidable:
+		return b.unavailable()
+	default:
+		a := b.refused(v.Reason)
+		a.ClaimID = v.ClaimID
+		return a
+	}
+}
+
+// owner is the answer to somebody who has an order.
+func (b *buying) owner(ctx context.Context) Answer {
+	r, err := b.find(ctx)
+	if err != nil || r.OrderID == noID {
+		return b.unavailable()
+	}
+	return b.already(ctx, r)
+}
+
+// result is how the wait for a verdict ended.
+type result int
+
+const (
+	unknown result = iota
+	acknowledged
+	decided
+)
+
+// await writes the claim and waits for its verdict: by the log, and where that does not get on, directly.
+func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own bool) (events.Verdict, result) {
+	sender := b.send(ctx, claim, w, own)
+	acked := w.position.Load() != nil
+	if b.press.Async && acked {
+		return ready(w, acknowledged)
+	}
+	if sender && !acked {
+		return b.decideNow(ctx, claim, w, directTime)
+	}
+	if wait(w, idleTime) {
+		return w.verdict, decided
+	}
+	rest := verdictTime - idleTime
+	if at := w.position.Load(); sender && at != nil {
+		began := time.Now()
+		if b.progress.stalled(ctx, at.Partition, at.Offset, b.board.clock.now(began), idleTime) {
+			if v, how := b.decideNow(ctx, claim, w, rest); how == decided {
+				return v, how
+			}
+		}
+		rest -= time.Since(began)
+	}
+	if wait(w, rest) {
+		return w.verdict, decided
+	}
+	if w.position.Load() != nil {
+		return events.Verdict{}, acknowledged
+	}
+	return events.Verdict{}, unknown
+}
+
+// send writes the claim to the log, if it is this press's own or nobody here has for a second, and says whether
+// it did.
+func (b *buying) send(ctx context.Context, claim events.Claim, w *waiter, own bool) bool {
+	now, last := time.Now().UnixNano(), w.sent.Load()
+	if !own && now-last < int64(resendEvery) {
+		return false
+	}
+	if !w.sent.CompareAndSwap(last, now) && !own {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, appendTime)
+	defer cancel()
+	if at, err := b.log.Append(ctx, b.entry.partition, claim); err == nil {
+		w.position.Store(&at)
+	}
+	return true
+}
+
+// decideNow takes the direct path. A verdict that comes by another path meanwhile is as good.
+func (b *buying) decideNow(ctx context.Context, claim events.Claim, w *waiter, most time.Duration) (events.Verdict, result) {
+	if v, how := ready(w, unknown); how == decided {
+		return v, how
+	}
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	v, err := b.direct.Decide(ctx, claim)
+	if err != nil {
+		return ready(w, unknown)
+	}
+	return v, decided
+}
+
+// ready is the verdict if it is there, else the result given.
+func ready(w *waiter, otherwise result) (events.Verdict, result) {
+	select {
+	case <-w.done:
+		return w.verdict, decided
+	default:
+		return events.Verdict{}, otherwise
+	}
+}
+
+// wait is true when the verdict came in that time.
+func wait(w *waiter, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-w.done:
+		return true
+	case <-t.C:
+		return false
+	}
+}

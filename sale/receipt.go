@@ -1,0 +1,96 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// Receipt is a live order, as its owner is shown it. OrderID is uuid.Nil when there is none.
+type Receipt struct {
+	OrderID    uuid.UUID
+	SaleID     int64
+	Generation int64
+	UserID     int64
+	Username   string
+	Unit       int64
+	// At is when the ledger decided, by Postgres' clock.
+	At      time.Time
+	Attempt int
+
+	// pressKey is the Idempotency-Key it was bought with. Only its row knows it (keyed), a verdict does not.
+	pressKey uuid.UUID
+	keyed    bool
+}
+
+func receiptOf(v *events.Verdict) Receipt {
+	return Receipt{
+		OrderID: v.ClaimID, SaleID: v.SaleID, Generation: v.Generation, UserID: v.UserID, Username: v.Username,
+		Unit: v.Unit, At: v.At, Attempt: v.Attempt,
+	}
+}
+
+// order is a row of the orders table.
+type order struct {
+	Receipt
+	revision int64
+	live     bool
+}
+
+func scanOrder(row pgx.CollectableRow) (order, error) {
+	var o order
+	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
+		&o.pressKey, &o.revision, &o.At, &o.live)
+	o.At, o.keyed = o.At.UTC(), true
+	return o, err
+}
+
+// LiveReceipts finds the live orders of these shoppers, in their order; OrderID is uuid.Nil for those without
+// one. It is a batch operation: one query, whatever their number.
+func (s *Store) LiveReceipts(ctx context.Context, k Key, users []int64) ([]Receipt, error) {
+	found, err := s.probe(ctx, sqlLiveOrdersOf, k.Sale, k.Generation, users)
+	if err != nil {
+		return nil, fmt.Errorf("find receipts: %w", err)
+	}
+	byUser := make(map[int64]Receipt, len(found))
+	for _, o := range found {
+		byUser[o.UserID] = o.Receipt
+	}
+	receipts := make([]Receipt, len(users))
+	for i, u := range users {
+		receipts[i] = byUser[u]
+	}
+	return receipts, nil
+}
+
+// ordersSince reads what changed after a revision of the stock row. 0: all live orders.
+func (s *Store) ordersSince(ctx context.Context, k Key, revision int64) ([]order, error) {
+	rows, err := s.pool.Query(ctx, sqlOrdersSince, k.Sale, k.Generation, revision)
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	changed, err := pgx.CollectRows(rows, scanOrder)
+	if err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	return changed, nil
+}
+
+// probe runs a look-up of orders by key. A batch is one round trip and one transaction, so the planner's
+// setting of its first statement holds for the second.
+func (s *Store) probe(ctx context.Context, sql string, args ...any) ([]order, error) {
+	var found []order
+	b := &pgx.Batch{}
+	b.Queue(sqlProbes)
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		found, err = pgx.CollectRows(rows, scanOrder)
+		return err
+	})
+	err := s.pool.SendBatch(ctx, b).Close()
+	return found, err
+}

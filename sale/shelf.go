@@ -1,0 +1,134 @@
+package sale
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"flashsale/events"
+)
+
+// known is what a look needs to ask only for what is new.
+func (s *shelf) known() (keys map[int64]Key, versions map[int64]int64) {
+	keys, versions = make(map[int64]Key, len(s.byID)), make(map[int64]int64, len(s.byID))
+	for id, e := range s.byID {
+		keys[id], versions[id] = e.Key, e.version
+	}
+	return keys, versions
+}
+
+// with is the shelf after a look, nil when nothing changed.
+func (s *shelf) with(n news) *shelf {
+	byID := maps.Clone(s.byID)
+	if byID == nil {
+		byID = make(map[int64]*entry)
+	}
+	changed := len(n.changed) > 0
+	for _, row := range n.changed {
+		byID[row.Sale] = newEntry(row, byID[row.Sale])
+	}
+	for _, l := range n.levels {
+		e := byID[l.Sale]
+		if e == nil || e.Key != l.key() || e.level == l {
+			continue
+		}
+		// A commit that was heard of while the question was under way is newer than the answer. Apart from that
+		// the answer counts, also with a lower version: Postgres may have been restored from a backup.
+		if l.Version < e.level.Version && !e.pushed.Before(n.asked) {
+			continue
+		}
+		byID[l.Sale], changed = e.at(l, e.pushed), true
+	}
+	if !changed {
+		return nil
+	}
+	return newShelf(byID)
+}
+
+// heard is the shelf after a commit, nil when it is known already. unknown is true when it is about a generation
+// that is not on the shelf.
+func (s *shelf) heard(stocks []events.Stock, at time.Time) (next *shelf, unknown bool) {
+	var byID map[int64]*entry
+	for _, l := range stocks {
+		e := s.byID[l.SaleID]
+		if e == nil || e.Generation < l.Generation {
+			unknown = true
+			continue
+		}
+		if e.Generation > l.Generation || e.level.Version >= l.Version {
+			continue
+		}
+		if byID == nil {
+			byID = maps.Clone(s.byID)
+		}
+		level := e.level
+		level.Total, level.Taken, level.Version = l.Total, l.Taken, l.Version
+		byID[l.SaleID] = e.at(level, at)
+	}
+	if byID == nil {
+		return nil, unknown
+	}
+	return newShelf(byID), unknown
+}
+
+// newEntry takes a changed row onto the shelf; what is known of the generation stays with it.
+func newEntry(row sheet, old *entry) *entry {
+	e := &entry{sheet: row, claimed: new(atomic.Int64)}
+	if old != nil && old.Key == row.Key {
+		e.level, e.pushed, e.book = old.level, old.pushed, old.book
+		e.book.doubt()
+		return e
+	}
+	e.level = Level{Sale: row.Sale, Generation: row.Generation}
+	e.book = new(book)
+	return e
+}
+
+func (e *entry) at(l Level, pushed time.Time) *entry {
+	next := *e
+	next.level, next.pushed, next.claimed = l, pushed, new(atomic.Int64)
+	return &next
+}
+
+func newShelf(byID map[int64]*entry) *shelf {
+	s := &shelf{byID: byID, bySlug: make(map[string]*entry, len(byID)), next: make(chan struct{})}
+	for _, e := range byID {
+		s.bySlug[e.slug] = e
+		s.list = append(s.list, e)
+	}
+	slices.SortFunc(s.list, func(a, b *entry) int { return cmp.Compare(a.Sale, b.Sale) })
+	for _, e := range s.list {
+		if e.state != Draft && (s.current == nil || e.comesBefore(s.current)) {
+			s.current = e
+		}
+	}
+	return s
+}
+
+// comesBefore is true when e rather than other is the current sale.
+func (e *entry) comesBefore(other *entry) bool {
+	a, b := e.rank(), other.rank()
+	switch {
+	case a != b:
+		return a < b
+	case e.state == Scheduled:
+		return e.startsAt.Before(other.startsAt)
+	case e.state == Closed || e.state == Closing:
+		return e.endsAt.After(other.endsAt)
+	default:
+		return false
+	}
+}
+
+func (e *entry) rank() int {
+	switch e.state {
+	case Open, Paused:
+		return 0
+	case Scheduled:
+		return 1
+	default:
+		return 2
+	}
+}

@@ -1,0 +1,111 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// OpenTx opens a scheduled, paused or closed sale now, if now lies before its end. A draft is announced by it:
+// it becomes scheduled when its start is still to come. Errors: ErrState, ErrNoSale, ErrBusy.
+func (s *Store) OpenTx(ctx context.Context, tx pgx.Tx, slug string) error {
+	return s.move(ctx, tx, slug, func(h held) (State, bool) {
+		if h.state == Open || h.state == Closing || !h.now.Before(h.endsAt) {
+			return h.state, false
+		}
+		if h.state == Draft && h.now.Before(h.startsAt) {
+			return Scheduled, true
+		}
+		return Open, true
+	})
+}
+
+// PauseTx stops an open sale: every claim decided after its commit is declined. Errors: ErrState, ErrNoSale, ErrBusy.
+func (s *Store) PauseTx(ctx context.Context, tx pgx.Tx, slug string) error {
+	return s.move(ctx, tx, slug, func(h held) (State, bool) { return Paused, h.state == Open })
+}
+
+// ResumeTx lets a paused sale go on. Errors: ErrState, ErrNoSale, ErrBusy.
+func (s *Store) ResumeTx(ctx context.Context, tx pgx.Tx, slug string) error {
+	return s.move(ctx, tx, slug, func(h held) (State, bool) { return stateWithin(h), h.state == Paused })
+}
+
+// CloseTx ends a sale before its time. An open one is closing until the ledger reaches the close record, which
+// Board writes to the log; others are closed at once, as no claim of theirs can count. Errors: ErrState (draft,
+// closing or closed already), ErrNoSale, ErrBusy.
+func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
+	return s.move(ctx, tx, slug, func(h held) (State, bool) {
+		if h.state == Open {
+			return Closing, true
+		}
+		return Closed, slices.Contains([]State{Scheduled, Paused}, h.state)
+	})
+}
+
+// move changes the state under the gate and the stock row, which every decision waits for. to says where the
+// sale goes from where it stands, and whether it may.
+func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(held) (State, bool)) error {
+	h, err := s.hold(ctx, tx, slug)
+	if err != nil {
+		return err
+	}
+	state, allowed := to(h)
+	if !allowed {
+		return fmt.Errorf("sale %s is %s: %w", slug, h.state, ErrState)
+	}
+	if err := setState(ctx, tx, h, state); err != nil {
+		return fmt.Errorf("set state: %w", err)
+	}
+	return s.outbox.AppendTx(ctx, tx, []events.Message{stateChanged(h.Key, slug, state)})
+}
+
+func setState(ctx context.Context, tx pgx.Tx, h held, state State) error {
+	if state == Closing {
+		_, err := tx.Exec(ctx, sqlSetClosing, h.Sale)
+		return err
+	}
+	_, err := tx.Exec(ctx, sqlSetState, h.Sale, state)
+	return err
+}
+
+// advance makes the move that the sale's times ask for, by Postgres' clock: open at the start, closing (or, from
+// pause, closed) at the end. Any process may call it at any time; moved is false when there was nothing to do.
+func (s *Store) advance(ctx context.Context, slug string) (moved bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		moved = false
+		h, err := s.hold(ctx, tx, slug)
+		if err != nil {
+			return err
+		}
+		state := due(h)
+		if state == h.state {
+			return nil
+		}
+		moved = true
+		if err := setState(ctx, tx, h, state); err != nil {
+			return fmt.Errorf("set state: %w", err)
+		}
+		return s.outbox.AppendTx(ctx, tx, []events.Message{stateChanged(h.Key, slug, state)})
+	})
+	return moved && err == nil, err
+}
+
+// due is the state the sale should be in by its times.
+func due(h held) State {
+	switch {
+	case h.state == Scheduled && !h.now.Before(h.endsAt):
+		return Closed
+	case h.state == Scheduled && !h.now.Before(h.startsAt):
+		return Open
+	case h.state == Open && !h.now.Before(h.endsAt):
+		return Closing
+	case h.state == Paused && !h.now.Before(h.endsAt):
+		return Closed
+	default:
+		return h.state
+	}
+}

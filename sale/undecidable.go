@@ -1,0 +1,44 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// DeclineTx declines a claim that the ledger cannot decide because its very content makes the statements fail. A
+// claim that has its verdict keeps it. The username is stored without what Postgres cannot hold.
+func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason string) (events.Verdict, error) {
+	if _, err := s.stock.LockTx(ctx, tx, []Key{{c.SaleID, c.Generation}}); err != nil {
+		return events.Verdict{}, fmt.Errorf("lock stock: %w", err)
+	}
+	found := make(map[uuid.UUID]*events.Verdict, 1)
+	r := ledgerRead{standing: standing{verdicts: found}}
+	var now time.Time
+	b := &pgx.Batch{}
+	b.Queue("SELECT now()").QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	b.Queue(sqlOrdersByID, [][16]byte{c.ID}).Query(r.orders)
+	b.Queue(sqlDeclinesByID, [][16]byte{c.ID}).Query(r.declines)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return events.Verdict{}, fmt.Errorf("read the ledger: %w", err)
+	}
+	if v := found[c.ID]; v != nil {
+		return *v, nil
+	}
+	c.Username = strings.ReplaceAll(strings.ToValidUTF8(c.Username, ""), "\x00", "")
+	v := events.Verdict{
+		ClaimID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username,
+		Attempt: c.Attempt, Outcome: events.Declined, Reason: reason, At: now.UTC(), Fresh: true,
+	}
+	made := outcome{declined: []ruling{{&c, &v}}}
+	if err := write(ctx, tx, now, made, nil); err != nil {
+		return v, fmt.Errorf("write the decline: %w", err)
+	}
+	return v, s.announce(ctx, tx, made, nil, nil)
+}

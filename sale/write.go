@@ -1,0 +1,145 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"flashsale/events"
+)
+
+// write stores what was decided now, in one round trip.
+func write(ctx context.Context, tx pgx.Tx, now time.Time, made outcome, revisions map[Key]int64) error {
+	b := &pgx.Batch{}
+	if n := len(made.ordered); n > 0 {
+		b.Queue(sqlInsertOrders, orderArrays(made.ordered, revisions, now)...).Exec(exactly(n, "orders"))
+	}
+	if n := len(made.declined); n > 0 {
+		b.Queue(sqlInsertDeclines, declineArrays(made.declined, now)...).Exec(exactly(n, "declines"))
+	}
+	for _, k := range made.closed {
+		b.Queue(sqlSetClosed, k.Sale).Exec(exactly(1, "closed sales"))
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, b).Close()
+}
+
+func orderArrays(made []ruling, revisions map[Key]int64, now time.Time) []any {
+	n := len(made)
+	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
+	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
+	units, attempts, revision := make([]int64, n), make([]int32, n), make([]int64, n)
+	for i, r := range made {
+		c := r.claim
+		ids[i], keys[i], names[i] = c.ID, c.PressKey, c.Username
+		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
+		units[i], attempts[i] = r.verdict.Unit, int32(c.Attempt)
+		revision[i] = revisions[Key{c.SaleID, c.Generation}]
+	}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revision, now}
+}
+
+func declineArrays(made []ruling, now time.Time) []any {
+	n := len(made)
+	ids, names, reasons := make([][16]byte, n), make([]string, n), make([]string, n)
+	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
+	attempts := make([]int32, n)
+	for i, r := range made {
+		c := r.claim
+		ids[i], names[i], reasons[i] = c.ID, c.Username, r.verdict.Reason
+		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
+		attempts[i] = int32(c.Attempt)
+	}
+	return []any{ids, sales, generations, users, names, attempts, reasons, now}
+}
+
+// ConfirmedOrder is the data of an order.confirmed event.
+type ConfirmedOrder struct {
+	Order      string    `json:"order"`
+	Sale       int64     `json:"sale"`
+	Generation int64     `json:"generation"`
+	User       int64     `json:"user"`
+	Username   string    `json:"username"`
+	Unit       int64     `json:"unit"`
+	At         time.Time `json:"at"`
+}
+
+// DeclinedClaim is the data of a claim.declined event.
+type DeclinedClaim struct {
+	Claim      string    `json:"claim"`
+	Sale       int64     `json:"sale"`
+	Generation int64     `json:"generation"`
+	User       int64     `json:"user"`
+	Reason     string    `json:"reason"`
+	At         time.Time `json:"at"`
+}
+
+// ChangedSale is the data of sale.state-changed and sale.generation-begun events.
+type ChangedSale struct {
+	Sale       int64  `json:"sale"`
+	Slug       string `json:"slug"`
+	Generation int64  `json:"generation"`
+	State      State  `json:"state"`
+	// Total is the stock of a generation that has begun.
+	Total int64 `json:"total,omitempty"`
+}
+
+// announce writes what was decided to the outbox. The data of stock.changed is an events.Stock.
+func (s *Store) announce(ctx context.Context, tx pgx.Tx, made outcome, stocks []events.Stock, slugs map[int64]string) error {
+	messages := make([]events.Message, 0, len(made.ordered)+len(made.declined)+len(stocks)+len(made.closed))
+	for _, r := range made.ordered {
+		messages = append(messages, confirmed(r))
+	}
+	for _, r := range made.declined {
+		messages = append(messages, declined(r))
+	}
+	for _, l := range stocks {
+		messages = append(messages, events.Message{SaleID: l.SaleID, Type: events.TypeStockChanged, Subject: slugs[l.SaleID], Data: l})
+	}
+	for _, k := range made.closed {
+		messages = append(messages, stateChanged(k, slugs[k.Sale], Closed))
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	return s.outbox.AppendTx(ctx, tx, messages)
+}
+
+func confirmed(r ruling) events.Message {
+	v := r.verdict
+	return events.Message{
+		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
+		Data: ConfirmedOrder{v.ClaimID.String(), v.SaleID, v.Generation, v.UserID, v.Username, v.Unit, v.At},
+	}
+}
+
+func declined(r ruling) events.Message {
+	v := r.verdict
+	return events.Message{
+		SaleID: v.SaleID, Type: events.TypeClaimDeclined, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
+		Data: DeclinedClaim{v.ClaimID.String(), v.SaleID, v.Generation, v.UserID, v.Reason, v.At},
+	}
+}
+
+func stateChanged(k Key, slug string, to State) events.Message {
+	return events.Message{
+		SaleID: k.Sale, Type: events.TypeSaleStateChanged, Subject: slug,
+		Data: ChangedSale{Sale: k.Sale, Slug: slug, Generation: k.Generation, State: to},
+	}
+}
+
+// exactly fails the transaction when a statement changed another number of rows: then somebody else decided
+// the same claims without the lock, and the next try will meet their verdicts.
+func exactly(n int, what string) func(pgconn.CommandTag) error {
+	return func(tag pgconn.CommandTag) error {
+		if got := tag.RowsAffected(); got != int64(n) {
+			return fmt.Errorf("wrote %d %s instead of %d", got, what, n)
+		}
+		return nil
+	}
+}

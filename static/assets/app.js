@@ -1,0 +1,142 @@
+// What the page does beyond htmx. Everything here only adds to a page that works without it.
+(() => {
+  'use strict';
+  const byId = (id) => document.getElementById(id);
+  const input = byId('user-id-input');
+  if (!input) return; // a page without the form
+
+  const buy = byId('buy-now-button');
+  const live = byId('live');
+  const sale = () => byId('sale');
+
+  // The button for buying is off while the name is empty or the sale is not active.
+  function switchBuy() {
+    buy.disabled = input.value.trim() === '' || sale().dataset.status !== 'active';
+  }
+
+  // A frame may have waited on the server, so its time is at most the true one: of all frames the one that is
+  // furthest ahead of this page's own clock tells the ledger's time best.
+  let ahead = -Infinity;
+
+  function drawCountdown() {
+    const { now, until } = sale().dataset;
+    ahead = Math.max(ahead, Number(now) - performance.now());
+    const left = until ? Number(until) - ahead - performance.now() : 0;
+    const text = left > 0 ? `in ${spell(left)}` : '';
+    const place = byId('countdown');
+    if (place.textContent !== text) place.textContent = text;
+  }
+
+  function spell(milliseconds) {
+    const seconds = Math.ceil(milliseconds / 1000);
+    const days = Math.floor(seconds / 86400);
+    if (days > 1) return `${days} days`;
+    const two = (n) => String(n).padStart(2, '0');
+    return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  }
+
+  input.addEventListener('input', switchBuy);
+  input.addEventListener('change', switchBuy);
+  window.addEventListener('pageshow', switchBuy);
+  document.addEventListener('htmx:after:swap', () => { switchBuy(); drawCountdown(); });
+  setInterval(drawCountdown, 1000);
+  switchBuy();
+  drawCountdown();
+
+  // Tabs: one stop of the Tab key, arrows between them, the address remembers which one is open.
+  const tabs = [...document.querySelectorAll('[role="tab"]')];
+
+  function open(tab) {
+    for (const other of tabs) {
+      const chosen = other === tab;
+      other.setAttribute('aria-selected', String(chosen));
+      other.tabIndex = chosen ? 0 : -1;
+      byId(other.getAttribute('aria-controls')).hidden = !chosen;
+    }
+  }
+
+  function choose(tab) {
+    open(tab);
+    tab.focus({ preventScroll: true });
+    history.replaceState(history.state, '', tab.href);
+    if (tab.id === 'tab-users') byId('user-list').dispatchEvent(new CustomEvent('open-users'));
+  }
+
+  function neighbour(tab, key) {
+    const at = tabs.indexOf(tab);
+    switch (key) {
+      case 'ArrowRight': return tabs[(at + 1) % tabs.length];
+      case 'ArrowLeft': return tabs[(at + tabs.length - 1) % tabs.length];
+      case 'Home': return tabs[0];
+      case 'End': return tabs[tabs.length - 1];
+      case ' ': return tab;
+    }
+    return null;
+  }
+
+  for (const tab of tabs) {
+    tab.addEventListener('click', (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      choose(tab);
+    });
+    tab.addEventListener('keydown', (event) => {
+      const next = neighbour(tab, event.key);
+      if (!next) return;
+      event.preventDefault();
+      choose(next);
+    });
+  }
+  open(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
+
+  // "Try this user" fills the form and checks.
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('[data-try]');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    input.value = link.dataset.try;
+    switchBuy();
+    input.focus();
+    byId('check-purchase-button').click();
+  });
+
+  // The stream of frames: the extension does not try again when its first connection fails, so this does.
+  let streaming = false;
+  let retry = 0;
+
+  function reconnect() {
+    streaming = false;
+    live.dataset.offline = '';
+    clearTimeout(retry);
+    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), 1000 + 2000 * Math.random());
+  }
+
+  live.addEventListener('htmx:sse:after:connection', () => { streaming = true; delete live.dataset.offline; });
+  live.addEventListener('htmx:sse:error', () => { live.dataset.offline = ''; });
+  live.addEventListener('htmx:sse:close', reconnect);
+  live.addEventListener('htmx:finally:request', () => { if (!streaming) reconnect(); });
+
+  // An answer may carry figures that a frame has overtaken: the figures never go back.
+  document.addEventListener('htmx:before:swap', ({ detail: { tasks } }) => {
+    const late = tasks.findIndex(({ type, target, fragment }) => type === 'partial' && target === live
+      && Number(fragment.querySelector('#sale').dataset.version) < Number(sale().dataset.version));
+    if (late >= 0) tasks.splice(late, 1);
+  });
+
+  // No answer at all is said where the answer would have been.
+  const hooks = {
+    'purchase-outcome': 'purchase-result',
+    'check-outcome': 'user-purchase-status',
+    'operator-outcome': 'reset-message',
+  };
+  document.addEventListener('htmx:error', ({ detail }) => {
+    const place = detail.ctx?.target;
+    if (!place || !hooks[place.id]) return;
+    const box = document.createElement('div');
+    box.className = 'outcome';
+    box.dataset.tone = 'bad';
+    box.dataset.testid = hooks[place.id];
+    box.textContent = 'The server did not answer. Please try again: nobody gets a unit twice.';
+    place.replaceChildren(box);
+  });
+})();

@@ -1,0 +1,197 @@
+// Package static holds what the pages load: the style sheet, the scripts and the pictures, embedded in the binary.
+//
+// Every file is known under two names. The one that carries a hash of the contents (URL gives it) can be kept by
+// browsers and proxies for ever, because changed contents have another name; two versions of the program can
+// therefore run side by side behind one address. The plain name is for addresses that are written down somewhere,
+// such as a product's pictures, and is asked about again each time.
+package static
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"mime"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// Prefix is the path below which Handler expects to be mounted.
+const Prefix = "/static/"
+
+const (
+	kept  = "public, max-age=31536000, immutable"
+	asked = "public, no-cache"
+)
+
+//go:embed assets
+var embedded embed.FS
+
+// files is computed once, before anything runs, and never changes.
+var files = mustIndex(embedded) //nolint:gochecknoglobals // an immutable table of what is compiled in
+
+type file struct {
+	body   []byte
+	packed []byte // gzip; nil when it would not be smaller
+	kind   string // content type
+	tag    string // quoted entity tag
+	hashed string // the name that carries the hash
+}
+
+type index struct {
+	plain  map[string]*file
+	hashed map[string]*file
+}
+
+// URL is the path of an asset under its hashed name: URL("app.css") is "/static/app.3f9c….css". An unknown name is
+// a mistake in the program and panics.
+func URL(name string) string {
+	f, ok := files.plain[name]
+	if !ok {
+		panic("static: no asset named " + name)
+	}
+	return Prefix + f.hashed
+}
+
+// Resolve gives the hashed path of a plain one ("/static/product.svg"); what is not an asset's path is returned
+// unchanged, so that a product may show pictures from elsewhere on our origin.
+func Resolve(plain string) string {
+	name, ours := strings.CutPrefix(plain, Prefix)
+	if f, ok := files.plain[name]; ours && ok {
+		return Prefix + f.hashed
+	}
+	return plain
+}
+
+// Handler serves GET and HEAD of everything below Prefix.
+func Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
+			return
+		}
+		name := strings.TrimPrefix(r.URL.Path, Prefix)
+		f, cache := files.hashed[name], kept
+		if f == nil {
+			f, cache = files.plain[name], asked
+		}
+		if f == nil {
+			http.NotFound(w, r)
+			return
+		}
+		f.serve(w, r, cache)
+	})
+}
+
+func (f *file) serve(w http.ResponseWriter, r *http.Request, cache string) {
+	h := w.Header()
+	h.Set("Cache-Control", cache)
+	h.Set("Content-Type", f.kind)
+	h.Set("X-Content-Type-Options", "nosniff")
+	body, tag := f.body, f.tag
+	if f.packed != nil {
+		h.Set("Vary", "Accept-Encoding")
+		if takesGzip(r.Header.Get("Accept-Encoding")) {
+			h.Set("Content-Encoding", "gzip")
+			body, tag = f.packed, strings.TrimSuffix(f.tag, `"`)+`-gz"`
+		}
+	}
+	h.Set("ETag", tag)
+	if matches(r.Header.Get("If-None-Match"), tag) {
+		h.Del("Content-Encoding")
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Length", fmt.Sprint(len(body)))
+	if r.Method == http.MethodGet {
+		// A reader that has gone away is nobody's problem.
+		_, _ = w.Write(body)
+	}
+}
+
+func takesGzip(accept string) bool {
+	for part := range strings.SplitSeq(accept, ",") {
+		coding, params, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			quality := strings.ReplaceAll(params, " ", "")
+			return quality != "q=0" && quality != "q=0.0" && quality != "q=0.00" && quality != "q=0.000"
+		}
+	}
+	return false
+}
+
+func matches(header, tag string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		if strings.TrimPrefix(strings.TrimSpace(part), "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+func mustIndex(source fs.FS) index {
+	found := index{plain: map[string]*file{}, hashed: map[string]*file{}}
+	err := fs.WalkDir(source, "assets", func(at string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		body, err := fs.ReadFile(source, at)
+		if err != nil {
+			return err
+		}
+		name := strings.TrimPrefix(at, "assets/")
+		f := newFile(name, body)
+		found.plain[name], found.hashed[f.hashed] = f, f
+		return nil
+	})
+	if err != nil {
+		panic(fmt.Sprintf("static: embedded files cannot be read: %v", err))
+	}
+	return found
+}
+
+func newFile(name string, body []byte) *file {
+	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:8])
+	ext := path.Ext(name)
+	f := &file{
+		body:   body,
+		kind:   contentType(ext),
+		tag:    `"` + hash + `"`,
+		hashed: strings.TrimSuffix(name, ext) + "." + hash + ext,
+	}
+	if packed := pack(body); len(packed) < len(body) {
+		f.packed = packed
+	}
+	return f
+}
+
+// contentType does not leave the kinds that matter to the machine's own tables.
+func contentType(ext string) string {
+	switch ext {
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".svg":
+		return "image/svg+xml"
+	}
+	if kind := mime.TypeByExtension(ext); kind != "" {
+		return kind
+	}
+	return "text/plain; charset=utf-8"
+}
+
+func pack(body []byte) []byte {
+	var out bytes.Buffer
+	// Writing to memory cannot fail.
+	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	_, _ = w.Write(body)
+	_ = w.Close()
+	return out.Bytes()
+}

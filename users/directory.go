@@ -1,0 +1,220 @@
+package users
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// followEvery is how long a change made elsewhere may stay unseen.
+	followEvery = time.Second
+	// readChunk is how many accounts one statement reads.
+	readChunk = 10_000
+	// finding is how many Finds may be in Postgres at once.
+	finding = 4
+	// findTimeout bounds one look-up in Postgres: a shopper is waiting for it.
+	findTimeout = 2 * time.Second
+)
+
+// DirectoryConfig is what a Directory can be told. The zero value is a good one.
+type DirectoryConfig struct {
+	// Limit is how many accounts are held in memory; 0 means a million.
+	Limit int
+	// Logger hears when following fails and when it works again; nil discards that.
+	Logger *slog.Logger
+}
+
+// Directory answers who a name belongs to, from memory. It holds up to a million accounts under both of their
+// names and follows the roster, so that what other processes change is seen within about a second. Only accounts
+// that exist are remembered, never that a name is unknown: such a name is asked for again, in batches, and cannot
+// fill the memory. All methods are safe for concurrent use; names are given in normal form.
+type Directory struct {
+	store *Store
+	log   *slog.Logger
+	held  *held
+	// following and finding bound what runs at once: one refresh, and a few look-ups.
+	following, finding chan struct{}
+	loaded             bool // guarded by following
+}
+
+// NewDirectory holds nothing until Run or Refresh; until then Known knows nobody and Find asks Postgres.
+func NewDirectory(store *Store, cfg DirectoryConfig) *Directory {
+	if cfg.Limit <= 0 {
+		cfg.Limit = 1_000_000
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Directory{
+		store: store, log: cfg.Logger, held: newHeld(cfg.Limit),
+		following: make(chan struct{}, 1), finding: make(chan struct{}, finding),
+	}
+}
+
+// Run follows the roster until ctx ends, then returns nil. While Postgres is away what is held stays known.
+func (d *Directory) Run(ctx context.Context) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		err := d.Refresh(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !failing:
+			d.log.Warn("names cannot be followed; those in memory stay known", "error", err)
+		case err == nil && failing:
+			d.log.Info("names are followed again")
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Known tells who a name belongs to, from memory alone and without allocating. False means "ask Find".
+func (d *Directory) Known(name string) (Account, bool) {
+	return d.held.names.find(name)
+}
+
+// Find tells who the names belong to, in their order; an Account with ID 0 is nobody. What is not in memory is
+// asked of Postgres in one statement, with at most a few such statements at once. An error means that some of
+// them could not be asked for: nothing is known about any that Known does not know.
+func (d *Directory) Find(ctx context.Context, list []string) ([]Account, error) {
+	found := make([]Account, len(list))
+	missing := make(map[string][]int)
+	for i, name := range list {
+		if a, ok := d.Known(name); ok {
+			found[i] = a
+		} else if normal, err := NormalName(name); err == nil && normal == name {
+			// Anything else cannot be an account, and could make Postgres refuse the whole batch.
+			missing[name] = append(missing[name], i)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	records, err := d.ask(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for i := range records {
+		r := &records[i]
+		for _, at := range slices.Concat(missing[r.usernameKey], missing[r.emailKey]) {
+			found[at] = r.Account
+		}
+	}
+	return found, nil
+}
+
+func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]record, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	select {
+	case d.finding <- struct{}{}:
+		defer func() { <-d.finding }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to look up names: %w", ctx.Err())
+	}
+	usernames, emails := []string{}, []string{}
+	for name := range missing {
+		if strings.Contains(name, "@") {
+			emails = append(emails, name)
+		} else {
+			usernames = append(usernames, name)
+		}
+	}
+	records, version, err := d.store.named(ctx, usernames, emails)
+	if err != nil {
+		return nil, err
+	}
+	d.held.add(records, version, false)
+	return records, nil
+}
+
+// Warm holds the accounts of these ids and keeps them when room is needed for others: owners who come back find
+// their receipt without Postgres. Ids of nobody, and of archived accounts, are passed over.
+func (d *Directory) Warm(ctx context.Context, ids []int64) error {
+	for chunk := range slices.Chunk(ids, readChunk) {
+		missing := d.held.pin(chunk)
+		if len(missing) == 0 {
+			continue
+		}
+		records, version, err := d.store.withID(ctx, missing)
+		if err != nil {
+			return fmt.Errorf("warm names: %w", err)
+		}
+		d.held.add(records, version, true)
+	}
+	return nil
+}
+
+// Refresh reads what has changed since the last time, at once. After it, what was committed before the call is
+// known, and who was archived before it is not.
+func (d *Directory) Refresh(ctx context.Context) error {
+	select {
+	case d.following <- struct{}{}:
+		defer func() { <-d.following }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	now, err := d.store.roster(ctx)
+	if err != nil {
+		return err
+	}
+	at := d.held.position()
+	if !d.loaded || now.version < at.changed {
+		// A version that goes back is another database, or an older backup of this one: ids may mean others.
+		return d.load(ctx, now.version)
+	}
+	if at == upTo(now.version) {
+		return nil
+	}
+	return d.follow(ctx, now.version)
+}
+
+// load reads the live accounts, oldest first, as far as there is room.
+func (d *Directory) load(ctx context.Context, version int64) error {
+	d.loaded = false
+	d.held.clear(version)
+	for last := int64(0); d.held.room() > 0; {
+		list, seen, err := d.store.live(ctx, last, readChunk)
+		if err != nil {
+			return fmt.Errorf("load names: %w", err)
+		}
+		if len(list) == 0 {
+			break
+		}
+		d.held.add(list[:min(len(list), d.held.room())], seen, false)
+		last = list[len(list)-1].ID
+	}
+	d.held.advance(upTo(version))
+	d.loaded = true
+	return nil
+}
+
+// follow reads changes up to a version at least. They are committed in the order of their versions, all of one
+// version at once, so a position in that order is all there is to remember.
+func (d *Directory) follow(ctx context.Context, version int64) error {
+	for {
+		list, _, err := d.store.changes(ctx, d.held.position(), readChunk)
+		if err != nil {
+			return fmt.Errorf("follow names: %w", err)
+		}
+		d.held.follow(list)
+		if len(list) < readChunk {
+			break
+		}
+	}
+	if at := d.held.position(); at.changed <= version {
+		d.held.advance(upTo(version))
+	}
+	return nil
+}

@@ -1,0 +1,366 @@
+package users
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+func TestKnownAnswersUnderBothNames(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	must(t, store.EnsureDefaults(ctx))
+	d := NewDirectory(store, DirectoryConfig{})
+	if _, ok := d.Known("john_doe"); ok {
+		t.Fatal("known before anything was read")
+	}
+	must(t, d.Refresh(ctx))
+	for _, a := range everybody(t, store) {
+		for _, name := range []string{a.Username, a.Email} {
+			if got, ok := d.Known(name); !ok || got != a {
+				t.Errorf("Known(%s) = %+v, %v; want %+v", name, got, ok, a)
+			}
+		}
+	}
+	for _, name := range []string{"", "nobody", "JOHN_DOE", "john_doe@", "@example.com"} {
+		if got, ok := d.Known(name); ok {
+			t.Errorf("Known(%q) = %+v", name, got)
+		}
+	}
+}
+
+func TestFindAsksForWhatIsNotInMemory(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	seed(t, store, 20)
+	d := NewDirectory(store, DirectoryConfig{})
+	list := []string{
+		"john_doe_1", "nobody", "bob_wilson_2@example.com", "john_doe_1", "john_doe_1@example.com",
+		"Not Normal", "zero\x00byte", "bad\xffutf8", "", "nobody@example.com",
+	}
+	got, err := d.Find(ctx, list)
+	must(t, err)
+	var names []string
+	for _, a := range got {
+		names = append(names, a.Username)
+	}
+	if want := []string{"john_doe_1", "", "bob_wilson_2", "john_doe_1", "john_doe_1", "", "", "", "", ""}; !slices.Equal(names, want) {
+		t.Fatalf("found %q, want %q", names, want)
+	}
+	if a, ok := d.Known("bob_wilson_2"); !ok || a != got[2] {
+		t.Error("what was found is not remembered")
+	}
+	if len(d.held.byID) != 2 {
+		t.Errorf("%d accounts held, want the two that exist", len(d.held.byID))
+	}
+}
+
+func TestFindSaysWhenItCouldNotAsk(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	store := NewStore(pool)
+	seed(t, store, 10)
+	away, err := pgxpool.New(ctx, "postgres://nobody@127.0.0.1:1/none")
+	must(t, err)
+	t.Cleanup(away.Close)
+	d := NewDirectory(store, DirectoryConfig{})
+	must(t, d.Refresh(ctx))
+	d.store = NewStore(away)
+	if got, err := d.Find(ctx, []string{"john_doe_1"}); err != nil || got[0].ID == 0 {
+		t.Errorf("a name in memory: %+v, %v", got, err)
+	}
+	if got, err := d.Find(ctx, []string{"john_doe_1", "nobody"}); err == nil {
+		t.Errorf("nothing was asked, yet: %+v", got)
+	}
+	if err := d.Refresh(ctx); err == nil {
+		t.Error("a refresh without Postgres succeeded")
+	}
+	if _, ok := d.Known("john_doe_1"); !ok {
+		t.Error("forgotten because Postgres is away")
+	}
+}
+
+func TestFindWaitsItsTurn(t *testing.T) {
+	t.Parallel()
+	store := NewStore(newPool(t))
+	d := NewDirectory(store, DirectoryConfig{})
+	for range finding {
+		d.finding <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(testContext(t), 50*time.Millisecond)
+	defer cancel()
+	if _, err := d.Find(ctx, []string{"john_doe"}); err == nil {
+		t.Fatal("more look-ups at once than allowed")
+	}
+}
+
+func TestRefreshFollowsEveryChange(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	store := NewStore(pool)
+	d := NewDirectory(NewStore(pool), DirectoryConfig{})
+	must(t, d.Refresh(ctx))
+	seed(t, store, 10_001) // more than one chunk of reading
+	must(t, d.Refresh(ctx))
+	sameAs(t, d, everybody(t, store))
+
+	_, err := store.ArchiveAll(ctx)
+	must(t, err)
+	must(t, d.Refresh(ctx))
+	sameAs(t, d, nil)
+
+	seed(t, store, 12)
+	exec(t, pool, `UPDATE users SET may_purchase = false, email = 'Jane@New.example', email_key = 'jane@new.example', changed = changed + 1 WHERE id = 2;
+		UPDATE roster SET version = version + 1, able = able - 1`)
+	must(t, d.Refresh(ctx))
+	sameAs(t, d, everybody(t, store))
+	if a, ok := d.Known("jane@new.example"); !ok || a.MayPurchase {
+		t.Errorf("the new address is %+v, %v", a, ok)
+	}
+	if _, ok := d.Known("jane_smith_1@example.com"); ok {
+		t.Error("the old address is still known")
+	}
+}
+
+func TestRefreshGoesOnWhereAnErrorStoppedIt(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	d := NewDirectory(store, DirectoryConfig{})
+	must(t, d.Refresh(ctx))
+	seed(t, store, 300)
+	list, _, err := store.changes(ctx, d.held.position(), 100)
+	must(t, err)
+	d.held.follow(list) // the first of three reads; the others failed
+	must(t, d.Refresh(ctx))
+	sameAs(t, d, everybody(t, store))
+}
+
+func TestAnOlderBackupIsReadAnew(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	store := NewStore(pool)
+	seed(t, store, 10)
+	seed(t, store, 20)
+	d := NewDirectory(store, DirectoryConfig{})
+	must(t, d.Refresh(ctx))
+	exec(t, pool, `DELETE FROM users WHERE id > 10; UPDATE roster SET version = 1, live = 10, able = 10`)
+	must(t, d.Refresh(ctx))
+	sameAs(t, d, everybody(t, store))
+}
+
+func TestALateAnswerDoesNotBringBackTheArchived(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	seed(t, store, 10)
+	d := NewDirectory(store, DirectoryConfig{})
+	late, version, err := store.named(ctx, []string{"john_doe_1"}, nil)
+	must(t, err)
+	_, err = store.ArchiveAll(ctx)
+	must(t, err)
+	for range 2 { // by the first load, and by following
+		must(t, d.Refresh(ctx))
+		d.held.add(late, version, false)
+		if _, ok := d.Known("john_doe_1"); ok {
+			t.Fatal("an archived account is known again")
+		}
+		seed(t, store, 10)
+		must(t, d.Refresh(ctx))
+		late, version, err = store.named(ctx, []string{"john_doe_1"}, nil)
+		must(t, err)
+		_, err = store.ArchiveAll(ctx)
+		must(t, err)
+	}
+}
+
+func TestMemoryIsBoundedAndOwnersStay(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	seed(t, store, 500)
+	d := NewDirectory(store, DirectoryConfig{Limit: 50})
+	must(t, d.Refresh(ctx))
+	owners := []int64{3, 499, 500, 9999}
+	must(t, d.Warm(ctx, owners))
+	for n := 100; n < 400; n++ {
+		got, err := d.Find(ctx, []string{SeriesName(n)})
+		if err != nil || got[0].Username != SeriesName(n) {
+			t.Fatal(got, err)
+		}
+		if len(d.held.byID) > 50 {
+			t.Fatalf("%d accounts held, the limit is 50", len(d.held.byID))
+		}
+	}
+	for _, n := range []int{3, 499, 500} {
+		if a, ok := d.Known(SeriesName(n)); !ok || a.ID != int64(n) {
+			t.Errorf("%s owns something and was forgotten", SeriesName(n))
+		}
+	}
+	seed(t, store, 700) // newcomers find no room, nobody held is lost
+	must(t, d.Refresh(ctx))
+	if len(d.held.byID) != 50 {
+		t.Errorf("%d held", len(d.held.byID))
+	}
+	count := 0
+	for i := range d.held.names.shards {
+		count += len(d.held.names.shards[i].accounts)
+	}
+	if count != 100 {
+		t.Errorf("%d names for 50 accounts", count)
+	}
+}
+
+func TestRunSeesWhatOthersDo(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(testContext(t))
+	store := NewStore(newPool(t))
+	d := NewDirectory(NewStore(store.pool), DirectoryConfig{})
+	done := make(chan error)
+	go func() { done <- d.Run(ctx) }()
+	seed(t, store, 10)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if _, ok := d.Known("john_doe_1"); ok {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("never seen")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLookUpsWhileAccountsComeAndGo(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	d := NewDirectory(store, DirectoryConfig{Limit: 150})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range 5 {
+			seed(t, store, 200)
+			must(t, d.Refresh(ctx))
+			must(t, d.Warm(ctx, []int64{1, 2, 3, 180}))
+			_, err := store.ArchiveAll(ctx)
+			must(t, err)
+			must(t, d.Refresh(ctx))
+		}
+	})
+	for i := range 4 {
+		wg.Go(func() {
+			for n := range 150 {
+				name := SeriesName((n*7+i)%200 + 1)
+				got, err := d.Find(ctx, []string{name})
+				if err != nil || got[0].ID != 0 && got[0].Username != name {
+					t.Errorf("%s is %+v, %v", name, got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	must(t, d.Refresh(ctx))
+	sameAs(t, d, nil)
+}
+
+func TestKnownAllocatesNothing(t *testing.T) {
+	d := filled(t, 100)
+	n := testing.AllocsPerRun(100, func() {
+		if _, ok := d.Known("john_doe_3@example.com"); !ok {
+			t.Error("not known")
+		}
+	})
+	if n != 0 {
+		t.Fatalf("%v allocations a look-up", n)
+	}
+}
+
+// sameAs proves that memory holds these accounts under their names, and nobody else.
+func sameAs(t *testing.T, d *Directory, want []Account) {
+	t.Helper()
+	count := 0
+	for i := range d.held.names.shards {
+		count += len(d.held.names.shards[i].accounts)
+	}
+	if len(d.held.byID) != len(want) || count != 2*len(want) {
+		t.Fatalf("%d accounts under %d names are held, want %d", len(d.held.byID), count, len(want))
+	}
+	for _, a := range want {
+		byName, _ := d.Known(a.Username)
+		byEmail, _ := d.Known(normal(t, a.Email))
+		if byName != a || byEmail != a {
+			t.Fatalf("%+v is held as %+v and %+v", a, byName, byEmail)
+		}
+	}
+}
+
+func normal(t *testing.T, raw string) string {
+	t.Helper()
+	name, err := NormalName(raw)
+	must(t, err)
+	return name
+}
+
+// filled is a Directory with the first n of the series, without Postgres.
+func filled(t testing.TB, n int) *Directory {
+	t.Helper()
+	d := NewDirectory(nil, DirectoryConfig{})
+	list := make([]record, n)
+	for i := range list {
+		name := SeriesName(i + 1)
+		r := record{Account: Account{ID: int64(i + 1), Username: name, Email: name + "@example.com", MayPurchase: true}}
+		r.usernameKey, r.emailKey = r.Username, r.Email
+		r.share()
+		list[i] = r
+	}
+	d.held.add(list, 1, false)
+	return d
+}
+
+func BenchmarkKnown(b *testing.B) {
+	const n = 1_000_000
+	d := filled(b, n)
+	list := make([]string, 1<<12)
+	for i := range list {
+		list[i] = SeriesName(i*211%n + 1)
+	}
+	b.Run("alone", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			d.Known(list[i&(1<<12-1)])
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			for i := 0; pb.Next(); i++ {
+				d.Known(list[i&(1<<12-1)])
+			}
+		})
+	})
+	b.Run("unknown", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			d.Known("somebody_else")
+		}
+	})
+}
+
+// BenchmarkSeries shows what seeding and following cost at the sizes of the presets and beyond.
+func BenchmarkSeries(b *testing.B) {
+	for _, n := range []int{10_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				store := NewStore(newPool(b))
+				d := NewDirectory(store, DirectoryConfig{})
+				b.StartTimer()
+				seed(b, store, n)
+				must(b, d.Refresh(context.Background()))
+			}
+		})
+	}
+}

@@ -1,0 +1,123 @@
+package users
+
+import (
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Limits of a name in its normal form, in characters (code points).
+const (
+	MaxUsername = 100
+	MaxEmail    = 254
+)
+
+// maxRaw bounds the work done for an input, in bytes. It leaves room for the widest characters and some white
+// space around them.
+const maxRaw = 4 * (MaxEmail + 2)
+
+// ErrName is what every error of NormalName is.
+var ErrName = errors.New("name not acceptable")
+
+// NameError says why a name was refused, in a sentence that may be shown to whoever sent it: it never repeats
+// their text. It is an ErrName.
+type NameError struct{ Reason string }
+
+func (e *NameError) Error() string { return e.Reason }
+
+// Unwrap makes errors.Is(err, ErrName) true.
+func (e *NameError) Unwrap() error { return ErrName }
+
+// NormalName gives the one form in which usernames and e-mail addresses are compared: without white space around
+// it, case folded, in NFC. An entry with an "@" is an address. It fails with a *NameError for what is empty, too
+// long (MaxUsername, MaxEmail), not UTF-8, or holds a character that nobody can see.
+//
+// Those are the control characters, line and paragraph separators, and everything invisible: direction marks,
+// embeddings and overrides, zero-width characters, fillers, soft hyphens, tags. Two names that look the same
+// would be two people, and an override turns the text around it in a list or a log. Joiners and variation selectors are taken
+// only after a character outside ASCII: Persian, the scripts of India and emoji need them, Latin spoofs use them.
+//
+// NormalName(NormalName(x)) = NormalName(x). A name that is plain lower-case ASCII costs no allocation.
+func NormalName(raw string) (string, error) {
+	if plain(raw) {
+		return raw, nil
+	}
+	if len(raw) > maxRaw {
+		return "", &NameError{"a name has at most 100 characters, an e-mail address at most 254"}
+	}
+	if !utf8.ValidString(raw) {
+		return "", &NameError{"a name must be valid UTF-8"}
+	}
+	name, ok := fold(raw)
+	if !ok {
+		return "", &NameError{"a name must have a stable normal form"}
+	}
+	if err := acceptable(name); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+// plain tells whether raw is already in normal form, for the names nearly everybody has.
+func plain(raw string) bool {
+	if len(raw) == 0 || len(raw) > MaxUsername {
+		return false
+	}
+	for i := range len(raw) {
+		c := raw[i]
+		if c <= ' ' || c >= 0x7f || 'A' <= c && c <= 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// fold trims and folds until nothing changes: folding can undo NFC, and composing can bring out a character
+// that folds again. No known text needs a third round.
+func fold(raw string) (string, bool) {
+	folder := cases.Fold()
+	for range 4 {
+		next := norm.NFC.String(folder.String(norm.NFD.String(strings.TrimSpace(raw))))
+		if next == raw {
+			return raw, true
+		}
+		raw = next
+	}
+	return "", false
+}
+
+func acceptable(name string) error {
+	if name == "" {
+		return &NameError{"a name must not be empty"}
+	}
+	limit, reason := MaxUsername, "a name has at most 100 characters"
+	if strings.Contains(name, "@") {
+		limit, reason = MaxEmail, "an e-mail address has at most 254 characters"
+	}
+	if utf8.RuneCountInString(name) > limit {
+		return &NameError{reason}
+	}
+	var before rune
+	for _, r := range name {
+		if hidden(r) && !(before > unicode.MaxASCII && joins(r)) {
+			return &NameError{"a name must not contain control characters, direction marks or other invisible characters"}
+		}
+		before = r
+	}
+	return nil
+}
+
+// hidden is true for characters that leave no ink and are not an ordinary space.
+func hidden(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+// joins is true for the invisible characters that some scripts cannot do without.
+func joins(r rune) bool {
+	return unicode.Is(unicode.Join_Control, r) || unicode.Is(unicode.Variation_Selector, r)
+}

@@ -1,0 +1,145 @@
+package users
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Deadlines of a single statement. A caller's own, shorter deadline wins.
+const (
+	readTimeout  = 5 * time.Second
+	writeTimeout = time.Minute
+)
+
+const (
+	recordColumns = `u.id, u.username, u.username_key, u.email, u.email_key, u.may_purchase,
+		u.created_at, u.updated_at, u.changed, u.archived_at IS NOT NULL`
+
+	selectRoster = `SELECT version, live, able FROM roster`
+	lockRoster   = `SELECT version, live, able FROM roster FOR UPDATE`
+	updateRoster = `UPDATE roster SET version = $1, live = live + $2, able = able + $3`
+
+	createSeeding = `CREATE TEMP TABLE seeding (ordinal int, username text, username_key text COLLATE "C",
+		email text, email_key text COLLATE "C", may_purchase boolean) ON COMMIT DROP`
+	// Live accounts are left out before the insert: a conflict would lock their rows and use up ids.
+	insertSeeding = `
+		WITH put AS (
+			INSERT INTO users (username, username_key, email, email_key, may_purchase, changed)
+			SELECT s.username, s.username_key, s.email, s.email_key, s.may_purchase, $1
+			FROM seeding s
+			WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.username_key = s.username_key AND u.archived_at IS NULL)
+			ORDER BY s.ordinal
+			ON CONFLICT (username_key) DO UPDATE SET archived_at = NULL, updated_at = now(), changed = excluded.changed
+			WHERE users.archived_at IS NOT NULL
+			RETURNING may_purchase
+		)
+		SELECT count(*), count(*), count(*) FILTER (WHERE may_purchase) FROM put`
+	archiveAll = `
+		WITH gone AS (
+			UPDATE users SET archived_at = now(), updated_at = now(), changed = $1
+			WHERE archived_at IS NULL RETURNING may_purchase
+		)
+		SELECT count(*), -count(*), -count(*) FILTER (WHERE may_purchase) FROM gone`
+
+	selectPage = `SELECT ` + recordColumns + `, (SELECT version FROM roster), (SELECT live FROM roster)
+		FROM users u WHERE u.archived_at IS NULL AND u.id >= $1 ORDER BY u.id OFFSET $2 LIMIT $3`
+	selectAnchors = `SELECT t.id, (SELECT version FROM roster)
+		FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM users WHERE archived_at IS NULL) t
+		WHERE t.n % $1 = 1 ORDER BY t.id`
+
+	selectChanges = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE (u.changed, u.id) > ($1, $2) ORDER BY u.changed, u.id LIMIT $3`
+	selectLive = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE u.archived_at IS NULL AND u.id > $1 ORDER BY u.id LIMIT $2`
+	// Two halves, so that each is one index whatever the planner thinks of the table.
+	selectNames = `
+		SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE u.archived_at IS NULL AND u.username_key = ANY($1)
+		UNION ALL
+		SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE u.archived_at IS NULL AND u.email_key = ANY($2)`
+	selectIDs = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE u.archived_at IS NULL AND u.id = ANY($1)`
+)
+
+// replan keeps Postgres from caching a generic plan: one made while the table was empty stays bad for long.
+const replan = pgx.QueryExecModeCacheDescribe
+
+// roster is the one row that every change of accounts takes first.
+type roster struct {
+	version int64 // counts changes
+	live    int64 // accounts not archived
+	able    int64 // of those, who may purchase
+}
+
+func (s *Store) roster(ctx context.Context) (roster, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	return readRoster(s.pool.QueryRow(ctx, selectRoster))
+}
+
+func readRoster(row pgx.Row) (roster, error) {
+	var r roster
+	if err := row.Scan(&r.version, &r.live, &r.able); err != nil {
+		return roster{}, fmt.Errorf("read roster: %w", err)
+	}
+	return r, nil
+}
+
+// records runs one of the statements that end in the roster's version, and gives that too. Without any record
+// the version is zero.
+func (s *Store) records(ctx context.Context, query string, args ...any) ([]record, int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, query, append([]any{replan}, args...)...)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read accounts: %w", err)
+	}
+	defer rows.Close()
+	var list []record
+	var r record
+	var version int64
+	into := append(r.fields(), &version)
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return nil, 0, fmt.Errorf("read accounts: %w", err)
+		}
+		r.share()
+		list = append(list, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, fmt.Errorf("read accounts: %w", err)
+	}
+	return list, version, nil
+}
+
+// fields are where recordColumns go.
+func (r *record) fields() []any {
+	return []any{
+		&r.ID, &r.Username, &r.usernameKey, &r.Email, &r.emailKey, &r.MayPurchase,
+		&r.CreatedAt, &r.UpdatedAt, &r.changed, &r.archived,
+	}
+}
+
+// changes are the records that changed after a position, in the order of their changes, archived ones too.
+func (s *Store) changes(ctx context.Context, after position, limit int) ([]record, int64, error) {
+	return s.records(ctx, selectChanges, after.changed, after.id, limit)
+}
+
+// live are the live accounts above an id, oldest first.
+func (s *Store) live(ctx context.Context, afterID int64, limit int) ([]record, int64, error) {
+	return s.records(ctx, selectLive, afterID, limit)
+}
+
+// named are the live accounts of these usernames and addresses, in normal form, in no order.
+func (s *Store) named(ctx context.Context, usernames, emails []string) ([]record, int64, error) {
+	return s.records(ctx, selectNames, usernames, emails)
+}
+
+// withID are the live accounts of these ids, in no order.
+func (s *Store) withID(ctx context.Context, ids []int64) ([]record, int64, error) {
+	return s.records(ctx, selectIDs, ids)
+}

@@ -1,0 +1,148 @@
+package users
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// seedChunk is how many accounts one transaction creates: the roster is locked for a fraction of a second.
+const seedChunk = 20_000
+
+// Store is the accounts in Postgres. It is safe for concurrent use, by several processes too.
+type Store struct {
+	pool    *pgxpool.Pool
+	anchors atomic.Pointer[anchors]
+	// anchoring lets one build anchors while others wait for the result.
+	anchoring chan struct{}
+}
+
+// NewStore uses a pool whose search_path is the schema of the migrations.
+func NewStore(pool *pgxpool.Pool) *Store {
+	return &Store{pool: pool, anchoring: make(chan struct{}, 1)}
+}
+
+// EnsureSeries makes the first n accounts of the series exist (SeriesName) and tells how many were created or
+// brought back; live ones are not touched. It works in chunks, each a transaction of its own, and calls progress
+// (which may be nil) after each; after an error the chunks before it stand, and calling again completes them.
+// n is at most MaxSeries.
+func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, total int)) (created int, err error) {
+	if n < 0 || n > MaxSeries {
+		return 0, fmt.Errorf("a series of %d accounts: it has 0 to %d", n, MaxSeries)
+	}
+	for from := 0; from < n; from += seedChunk {
+		to := min(from+seedChunk, n)
+		more, err := s.ensure(ctx, series(from, to))
+		if err != nil {
+			return created, err
+		}
+		created += more
+		if progress != nil {
+			progress(to, n)
+		}
+	}
+	return created, nil
+}
+
+// EnsureDefaults makes the accounts of a first start exist: the ten names without a number, of which bob_wilson,
+// charlie_davis and fiona_rodriguez may not purchase, and the first ten of the series.
+func (s *Store) EnsureDefaults(ctx context.Context) error {
+	_, err := s.ensure(ctx, defaults())
+	return err
+}
+
+// EnsureAble makes the first n accounts of the series exist and, when some of them may not purchase, as many
+// more as it takes until n accounts may. Nobody is removed.
+func (s *Store) EnsureAble(ctx context.Context, n int) error {
+	for length := n; ; {
+		if _, err := s.EnsureSeries(ctx, length, nil); err != nil {
+			return err
+		}
+		now, err := s.roster(ctx)
+		if err != nil {
+			return err
+		}
+		lacking := int(int64(n) - now.able)
+		if lacking <= 0 {
+			return nil
+		}
+		length += lacking
+	}
+}
+
+// ArchiveAll hides every account at one moment and tells how many it hid. Their names stay theirs.
+func (s *Store) ArchiveAll(ctx context.Context) (int64, error) {
+	hidden, err := s.change(ctx, func(context.Context, pgx.Tx) error { return nil }, archiveAll)
+	if err != nil {
+		return 0, fmt.Errorf("archive accounts: %w", err)
+	}
+	return hidden, nil
+}
+
+// ensure creates what does not exist and revives what is archived, in the order given.
+func (s *Store) ensure(ctx context.Context, list []entry) (int, error) {
+	rows, err := seedRows(list)
+	if err != nil {
+		return 0, err
+	}
+	columns := []string{"ordinal", "username", "username_key", "email", "email_key", "may_purchase"}
+	created, err := s.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, createSeeding); err != nil {
+			return err
+		}
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"seeding"}, columns, pgx.CopyFromRows(rows))
+		return err
+	}, insertSeeding)
+	if err != nil {
+		return 0, fmt.Errorf("create accounts: %w", err)
+	}
+	return int(created), nil
+}
+
+func seedRows(list []entry) ([][]any, error) {
+	rows := make([][]any, len(list))
+	for i, e := range list {
+		email := e.username + "@example.com"
+		usernameKey, err := NormalName(e.username)
+		if err != nil {
+			return nil, fmt.Errorf("username %q: %w", e.username, err)
+		}
+		emailKey, err := NormalName(email)
+		if err != nil {
+			return nil, fmt.Errorf("address %q: %w", email, err)
+		}
+		rows[i] = []any{int32(i), e.username, usernameKey, email, emailKey, e.mayPurchase}
+	}
+	return rows, nil
+}
+
+// change runs one transaction: prepare first, without the roster; then, holding it, a statement that is given the
+// next version and answers how many accounts it touched and by how much it moved live and able.
+func (s *Store) change(ctx context.Context, prepare func(context.Context, pgx.Tx) error, statement string) (touched int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	// Read committed, whatever the server's default: the statement must see what was committed before the lock.
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if err := prepare(ctx, tx); err != nil {
+			return err
+		}
+		before, err := readRoster(tx.QueryRow(ctx, lockRoster))
+		if err != nil {
+			return err
+		}
+		next := before.version + 1
+		var live, able int64
+		if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able); err != nil {
+			return err
+		}
+		if touched == 0 {
+			return nil
+		}
+		_, err = tx.Exec(ctx, updateRoster, next, live, able)
+		return err
+	})
+	return touched, err
+}
