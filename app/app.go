@@ -170,8 +170,11 @@ func (a *App) URL() string {
 // Failed delivers an error when a listener ends by itself; the instance should then be stopped.
 func (a *App) Failed() <-chan error { return a.failed }
 
-// requestPatience is the part of a stop that belongs to the requests in flight.
-const requestPatience = 5 * time.Second
+// requestPatience is the part of a stop that belongs to the requests in flight. It is more than the five seconds after
+// which net/http gives up on a connection that was opened and never used, as browsers do ahead of need.
+const requestPatience = 6 * time.Second
+
+const partsPatience = 2 * time.Second
 
 // Stop ends the instance in order: no new requests, open streams told when to come back, requests in flight
 // finished, then the consumer with its offsets committed, then connections and embedded servers. It returns when
@@ -191,7 +194,7 @@ func (a *App) Stop(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), server.Close())
 		}
 	}
-	parts, cancel := context.WithTimeout(ctx, requestPatience)
+	parts, cancel := context.WithTimeout(ctx, partsPatience)
 	defer cancel()
 	if !a.ledger.stop(parts) || !a.parts.stop(parts) {
 		errs = append(errs, errors.New("some background parts did not end in time"))

@@ -27,6 +27,7 @@ func TestBrowserPageIsForEverybody(t *testing.T) {
 		{"palettes and motion", keepPalettes},
 		{"accessibility", keepAccessibility},
 		{"phone", keepPhone},
+		{"away and back", keepThroughOutage},
 	} {
 		t.Run(promise.name, func(t *testing.T) {
 			promise.keep(t, openTab(t, browser, base), newCrowd(t, base))

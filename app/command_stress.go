@@ -22,6 +22,7 @@ func stressCommand(t terminal) *cobra.Command {
 	for _, s := range stress.Scenarios() {
 		names = append(names, s.Name)
 	}
+	names = append(names, "all")
 	c := &cobra.Command{
 		Use:   "stress [" + strings.Join(names, "|") + "]",
 		Short: "Send many shoppers at once and check that the sale stays exact",

@@ -69,17 +69,16 @@ func TestATopicThatVanishesUnderARunningLedger(t *testing.T) {
 	if _, err := w.log.client.DeleteTopics(t.Context(), &kafka.DeleteTopicsRequest{Topics: []string{topic}}); err != nil {
 		t.Fatal(err)
 	}
-	more := newClaims(4)
-	w.eventually("an append brings the topic back", func() bool {
-		_, err := w.log.Append(t.Context(), 0, more)
-		return err == nil
+	// Deleting takes a moment: the first of these may still go to the old topic and vanish with it.
+	w.eventually("appending brings the topic back and the ledger begins anew", func() bool {
+		_, _ = w.log.Append(t.Context(), 0, newClaims(1))
+		return epoch(w) > 1
 	})
+	last := newClaim(1)
+	w.append(0, last)
 	w.eventually("the new topic's claims are decided", func() bool {
-		return w.count(`SELECT count(*) FROM shop WHERE claim_id = $1`, more[3].ID) == 1
+		return w.count(`SELECT count(*) FROM shop WHERE claim_id = $1`, last.ID) == 1
 	})
-	if e := epoch(w); e < 2 {
-		t.Errorf("the epoch is %d", e)
-	}
 }
 
 func TestACursorOutsideTheLogStartsAnew(t *testing.T) {

@@ -32,6 +32,7 @@ const (
 	sqlOldestTransaction = `SELECT pg_snapshot_xmin(pg_current_snapshot())`
 	sqlUnpublished       = `SELECT id, sale_id, created_at, type, subject, traceparent, data::text FROM outbox
 		WHERE id > $1 AND published_at IS NULL AND sale_id <> ALL($2::bigint[]) ORDER BY id LIMIT $3`
+	sqlNewestRow     = `SELECT coalesce(max(id), 0) FROM outbox`
 	sqlMarkPublished = `UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1)`
 	sqlOutboxWaiting = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
 		FROM outbox WHERE published_at IS NULL AND id > (SELECT position FROM outbox_relay)`

@@ -62,9 +62,11 @@ type relay struct {
 	epoch    int64
 	position int64
 	// head is as far as everything that could be seen is published; rows may still appear between position and head.
-	head    int64
-	horizon horizon
-	blocked map[int64]time.Time
+	head int64
+	// sweeping is true while rows are read from position instead of head.
+	sweeping bool
+	horizon  horizon
+	blocked  map[int64]time.Time
 
 	swept, renewed, pruned time.Time
 }
@@ -127,12 +129,11 @@ func (r *relay) work(ctx context.Context) error {
 
 // pass publishes one batch and does what is due; more says that there is another batch already.
 func (r *relay) pass(ctx context.Context) (more bool, err error) {
-	sweep := time.Since(r.swept) > sweepEvery
-	if sweep {
-		r.swept, r.head = time.Now(), r.position
+	if time.Since(r.swept) > sweepEvery {
+		r.swept, r.sweeping = time.Now(), true
 		r.outbox.measure(ctx)
 	}
-	more, safe, err := r.publishBatch(ctx, sweep)
+	more, safe, err := r.publishBatch(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -149,7 +150,7 @@ func (r *relay) pass(ctx context.Context) (more bool, err error) {
 }
 
 // publishBatch publishes and marks what follows head. safe is the position that is now proven, or zero.
-func (r *relay) publishBatch(ctx context.Context, sweep bool) (more bool, safe int64, err error) {
+func (r *relay) publishBatch(ctx context.Context) (more bool, safe int64, err error) {
 	rows, oldest, err := r.read(ctx)
 	if err != nil {
 		return false, 0, err
@@ -167,17 +168,18 @@ func (r *relay) publishBatch(ctx context.Context, sweep bool) (more bool, safe i
 		return full && len(done) > 0, 0, publishErr
 	}
 	if len(rows) > 0 {
-		r.head = rows[len(rows)-1].id
+		r.head = max(r.head, rows[len(rows)-1].id)
 	}
-	if full || !sweep {
+	if full || !r.sweeping {
 		return full, 0, nil
 	}
+	r.sweeping = false
 	safe, err = r.advance(ctx, oldest)
 	return false, safe, err
 }
 
-// advance is called when a pass that began at the position has published everything it could see. oldest is the oldest
-// transaction that was still running before that pass.
+// advance is called when a sweep has published everything it could see. oldest is the oldest transaction that was
+// still running before the sweep's last look.
 func (r *relay) advance(ctx context.Context, oldest uint64) (safe int64, err error) {
 	if r.horizon.row > r.position {
 		if oldest < r.horizon.transaction {
@@ -186,12 +188,14 @@ func (r *relay) advance(ctx context.Context, oldest uint64) (safe int64, err err
 		safe = r.horizon.row
 	}
 	r.horizon = horizon{}
-	if r.head <= max(r.position, safe) {
-		return safe, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()
-	r.horizon.row = r.head
+	if err := r.outbox.pool.QueryRow(ctx, sqlNewestRow).Scan(&r.horizon.row); err != nil {
+		return 0, fmt.Errorf("read the outbox's end: %w", err)
+	}
+	if r.horizon.row <= max(r.position, safe) {
+		return safe, nil
+	}
 	if err := r.outbox.pool.QueryRow(ctx, sqlOwnTransaction).Scan(&r.horizon.transaction); err != nil {
 		return 0, fmt.Errorf("draw a transaction number: %w", err)
 	}
@@ -202,9 +206,13 @@ func (r *relay) advance(ctx context.Context, oldest uint64) (safe int64, err err
 func (r *relay) read(ctx context.Context) (rows []row, oldest uint64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()
+	from := r.head
+	if r.sweeping {
+		from = r.position
+	}
 	batch := &pgx.Batch{}
 	batch.Queue(sqlOldestTransaction).QueryRow(func(found pgx.Row) error { return found.Scan(&oldest) })
-	batch.Queue(sqlUnpublished, r.head, r.blockedSales(), relayBatch).Query(func(found pgx.Rows) (err error) {
+	batch.Queue(sqlUnpublished, from, r.blockedSales(), relayBatch).Query(func(found pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(found, scanRow)
 		return err
 	})

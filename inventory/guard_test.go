@@ -124,32 +124,40 @@ func TestServersThatFailAreLeftAloneAndFoundAgain(t *testing.T) {
 
 // Not parallel: it counts the process's goroutines.
 func TestSilentServerHoldsFewGoroutines(t *testing.T) {
+	const callers = 300 // far more than the combiner lets through, and all before the breaker can know
 	f := openFaulty(t)
 	f.proxy.hush()
 	defer f.proxy.speak()
 	before := runtime.NumGoroutine()
-	most := before
+	done := make(chan struct{})
 	var wg sync.WaitGroup
-	for range 20 { // batches, not shoppers: many more than the combiner lets through
+	for caller := range int64(callers) {
 		wg.Go(func() {
-			until := time.Now().Add(1500 * time.Millisecond)
-			for user := int64(1); time.Now().Before(until); user++ {
-				if _, err := f.Reserve(context.Background(), key, []int64{user}); !errors.Is(err, inventory.ErrUnavailable) {
+			for press := range int64(50) {
+				_, err := f.Reserve(context.Background(), key, []int64{1 + 100*caller + press})
+				if !errors.Is(err, inventory.ErrUnavailable) {
 					t.Errorf("reserve said %v, want ErrUnavailable", err)
 					return
 				}
-				time.Sleep(time.Millisecond)
+				time.Sleep(10 * time.Millisecond)
 			}
 		})
 	}
-	for range 15 {
-		time.Sleep(100 * time.Millisecond)
-		most = max(most, runtime.NumGoroutine())
+	go func() {
+		defer close(done)
+		wg.Wait()
+	}()
+	most := before
+	for pressing := true; pressing; most = max(most, runtime.NumGoroutine()) {
+		select {
+		case <-done:
+			pressing = false
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
-	wg.Wait()
 	t.Logf("%d goroutines before, %d at most", before, most)
-	if most-before > 20+60 {
-		t.Fatalf("%d goroutines more than the 20 callers", most-before-20)
+	if more := most - before - callers; more > 80 {
+		t.Fatalf("%d goroutines more than the %d callers", more, callers)
 	}
 }
 

@@ -12,7 +12,7 @@ if type(prepared) == 'table' then return prepared end
 local refusal
 if stored[2] and tonumber(stored[2]) > tonumber(ARGV[2]) then
 	refusal = 'older'
-elseif false then
+elseif loaded == 1 then
 	refusal = 'present'
 elseif prepared ~= tonumber(ARGV[3]) then
 	refusal = 'torn'

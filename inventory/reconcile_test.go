@@ -93,18 +93,33 @@ func TestNobodyIsRemovedWhileTheLogIsUnknown(t *testing.T) {
 	if !s.holdersAre(66)() {
 		t.Fatal("a place was taken away although nobody knows what the log holds")
 	}
-	s.change(func() { s.logDown = nil })
+	// What was not known at the first look is not taken for the log's beginning.
+	s.change(func() { s.logDown, s.end, s.cursor = nil, 10, 9 })
+	s.looks(t, 3)
+	if !s.holdersAre(66)() {
+		t.Fatal("a place was taken away before the log was decided")
+	}
+	s.change(func() { s.cursor = 10 })
 	eventually(t, "the place is free", s.holdersAre())
 }
 
-func TestOneLookRemovesNobody(t *testing.T) {
+// Two looks count only when they are far enough apart, even when an outage causes many.
+func TestLooksCloseTogetherRemoveNobody(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, 2)
 	r := s.reconciler(inventory.ReconcilerConfig{Settle: time.Hour})
 	now(t, r)
 	s.wantReserve(t, "R", 66)
-	for range 5 {
-		now(t, r)
+	for range 4 {
+		s.mini.SetError("LOADING")
+		if err := r.Now(t.Context(), key); !errors.Is(err, inventory.ErrUnavailable) {
+			t.Fatalf("reconciled without Redis: %v", err)
+		}
+		s.mini.SetError("")
+		from := s.counted(&s.reads)
+		eventually(t, "a look after the outage", func() bool {
+			return r.Now(t.Context(), key) == nil && s.counted(&s.reads) > from
+		})
 	}
 	s.wantHolders(t, 2, 1, 66)
 }

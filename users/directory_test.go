@@ -115,6 +115,7 @@ func TestRefreshFollowsEveryChange(t *testing.T) {
 	sameAs(t, d, nil)
 
 	seed(t, store, 12)
+	must(t, d.Refresh(ctx))
 	exec(t, pool, `UPDATE users SET may_purchase = false, email = 'Jane@New.example', email_key = 'jane@new.example', changed = changed + 1 WHERE id = 2;
 		UPDATE roster SET version = version + 1, able = able - 1`)
 	must(t, d.Refresh(ctx))
@@ -174,6 +175,19 @@ func TestALateAnswerDoesNotBringBackTheArchived(t *testing.T) {
 		must(t, err)
 		_, err = store.ArchiveAll(ctx)
 		must(t, err)
+	}
+}
+
+func TestOfTwoAnswersTheNewerStays(t *testing.T) {
+	t.Parallel()
+	d := filled(t, 3)
+	older := d.held.byID[2].record
+	newer := older
+	newer.changed, newer.MayPurchase = 9, false
+	d.held.add([]record{newer}, 9, false)
+	d.held.add([]record{older}, 8, false) // asked earlier, answered later
+	if a, _ := d.Known(older.Username); a.MayPurchase {
+		t.Fatal("the older answer replaced the newer")
 	}
 }
 

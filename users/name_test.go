@@ -25,6 +25,8 @@ func TestNormalName(t *testing.T) {
 		"folding that undoes NFC":           {"\u0130", "i\u0307"},
 		"Kelvin sign":                       {"\u212a", "k"},
 		"ypogegrammeni":                     {"\u0391\u0345", "\u03b1\u03b9"},
+		"equal marks in another order":      {"\u0391\u0345\u0301", "\u03ac\u03b9"},
+		"equal marks in their order":        {"\u0391\u0301\u0345", "\u03ac\u03b9"},
 		"Persian needs its joiner":          {"می\u200cخواهم", "می\u200cخواهم"},
 		"emoji family and heart":            {"👩\u200d👧 ❤\ufe0f", "👩\u200d👧 ❤\ufe0f"},
 		"hundred characters":                {strings.Repeat("é", 100), strings.Repeat("é", 100)},

@@ -71,7 +71,7 @@ arrows_compare() { # file with what was reported
   done < <(arrows_table)
   # every list of the configuration has at least one arrow that it refuses
   while read -r list; do
-    arrows_table | grep -q " $list$" || { echo "  no arrow tests the list '$list'"; wrong=1; }
+    grep -q " $list$" "$ROOT/.ci/arrows.txt" || { echo "  no arrow tests the list '$list'"; wrong=1; }
   done < <(sed -n '/^    depguard:/,/^    [a-z]*:$/s/^        \([a-z-]*\):$/\1/p' "$ROOT/.golangci.yml")
   return $wrong
 }

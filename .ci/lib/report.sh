@@ -29,12 +29,25 @@ ours_running() {
   return 0
 }
 
+# A run on a fresh clone must leave it as it was. Elsewhere somebody may be typing.
+checkout_state() {
+  git status --porcelain --ignored
+}
+
+checkout_changed() {
+  [[ ${CI:-} == true ]] || return 1
+  checkout_state | diff "$RUN/checkout" - >"$RUN/checkout.diff" && return 1
+  printf '\nthe run left this in the checkout:\n'
+  grep '^[<>]' "$RUN/checkout.diff"
+}
+
 report() {
   local line part seconds verdict total=0
   if [[ -s $RUN/cover.out ]]; then
     printf '\ncoverage by package (all tests, embedded stack)\n'
     coverage_table "$RUN/cover.out"
   fi
+  ! checkout_changed || FAILED+=(checkout)
   printf '\n%-12s %7s\n' part seconds
   for line in "${TIMES[@]}"; do
     read -r part seconds verdict <<<"$line"

@@ -1,7 +1,7 @@
 # The main job on real input: the product's own load generator against the product.
 
 build_binary() {
-  [[ -x $RUN/flashsale ]] || CGO_ENABLED=0 go build -trimpath -o "$RUN/flashsale" .
+  [[ -x $RUN/flashsale ]] || go build -o "$RUN/flashsale" .
 }
 
 # Every scenario, embedded. The command starts an instance of its own and removes it.
@@ -9,7 +9,7 @@ part_stress() {
   build_binary
   mkdir -p "$RUN/stress"
   cd "$RUN/stress" || return
-  no_settings timeout -k 30 15m "$RUN/flashsale" stress all
+  no_settings timeout --foreground -k 30 15m "$RUN/flashsale" stress all
 }
 
 instance_env() { # number port
@@ -56,9 +56,9 @@ part_stress_real() {
     wait_until 60 "instance $n" "${pids[n]}" instance_ready "http://127.0.0.1:${ports[n]}" ||
       { tail -15 "$RUN/log/instance$n.log"; kill "${pids[@]}" || true; return 1; }
   done
-  no_settings timeout -k 30 10m "$RUN/flashsale" stress 1000 "${urls[@]}" || rc=1
+  no_settings timeout --foreground -k 30 10m "$RUN/flashsale" stress 1000 "${urls[@]}" || rc=1
   # shellcheck disable=SC2046
-  env $(instance_env 1 "${ports[1]}") timeout -k 10 2m "$RUN/flashsale" verify || rc=1
+  env $(instance_env 1 "${ports[1]}") timeout --foreground -k 10 2m "$RUN/flashsale" verify || rc=1
   for n in 1 2; do instance_stop "$n" "${pids[n]}" || rc=1; done
   return $rc
 }

@@ -21,6 +21,7 @@ import (
 const (
 	repository      = "https://repo1.maven.org/maven2"
 	downloadTimeout = 10 * time.Minute
+	answerTimeout   = 30 * time.Second
 	largestDownload = 256 << 20
 )
 
@@ -128,10 +129,12 @@ func (d *download) install(ctx context.Context, version, at string) error {
 func (d *download) load(ctx context.Context, version, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
+	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, ResponseHeaderTimeout: answerTimeout}}
+	defer client.CloseIdleConnections()
 	name := "embedded-postgres-binaries-" + d.platform
 	url := d.repository + "/" + path.Join("io/zonky/test/postgres", name, version, name+"-"+version+".jar")
 	var want strings.Builder
-	if err := get(ctx, url+".sha256", func(_ int64) io.Writer { return &want }); err != nil {
+	if err := get(ctx, client, url+".sha256", func(_ int64) io.Writer { return &want }); err != nil {
 		return err
 	}
 	f, err := os.Create(file)
@@ -139,7 +142,7 @@ func (d *download) load(ctx context.Context, version, file string) error {
 		return fmt.Errorf("keep the download: %w", err)
 	}
 	sum := sha256.New()
-	err = get(ctx, url, func(size int64) io.Writer {
+	err = get(ctx, client, url, func(size int64) io.Writer {
 		return io.MultiWriter(f, sum, newProgress(d.progress, "Downloading PostgreSQL "+version, size))
 	})
 	if err := errors.Join(err, f.Close()); err != nil {
@@ -152,12 +155,12 @@ func (d *download) load(ctx context.Context, version, file string) error {
 }
 
 // get copies what url answers into the writer that sink makes for its size (-1 if unknown).
-func get(ctx context.Context, url string, sink func(size int64) io.Writer) error {
+func get(ctx context.Context, client *http.Client, url string, sink func(size int64) io.Writer) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return fmt.Errorf("download: %w", err)
 	}
-	res, err := new(http.Client).Do(req) // the deadline is the context's
+	res, err := client.Do(req)
 	if err != nil {
 		return fmt.Errorf("download: %w", err)
 	}

@@ -34,7 +34,6 @@ func mirror(t *testing.T, file, sum string) (*download, *bytes.Buffer, *atomic.I
 	mux.HandleFunc(path+".sha256", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(sum)) })
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
-	t.Cleanup(http.DefaultTransport.(*http.Transport).CloseIdleConnections)
 	progress := &bytes.Buffer{}
 	return &download{
 		repository: s.URL, cache: filepath.Join(t.TempDir(), "cache"), platform: "linux-amd64",

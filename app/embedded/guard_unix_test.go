@@ -18,7 +18,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/gofrs/flock"
 	kafkago "github.com/segmentio/kafka-go"
 )
 
@@ -297,5 +299,27 @@ func TestServerEnvironmentIsItsOwn(t *testing.T) {
 	got := serverEnv([]string{"PATH=/bin", "PGPORT=1", "PGDATA=/x", "LC_ALL=de_DE", "LANG=de", "LANGUAGE=de", "HOME=/h", guardVariable + "=1"})
 	if want := []string{"PATH=/bin", "HOME=/h", "LC_ALL=C"}; !slices.Equal(got, want) {
 		t.Errorf("environment %q, want %q", got, want)
+	}
+}
+
+// TestAGuardianWaitsForItsPredecessor: two servers on one data directory must never even be tried.
+func TestAGuardianWaitsForItsPredecessor(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	predecessor := flock.New(path)
+	if taken, err := predecessor.TryLock(); !taken || err != nil {
+		t.Fatal(taken, err)
+	}
+	g := guard{order: order{Bin: "/nonexistent", Data: "/nonexistent", Lock: path}, reports: json.NewEncoder(io.Discard)}
+	waiting, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := g.run(waiting); err != nil {
+		t.Errorf("did not wait: %v", err)
+	}
+	if err := predecessor.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.run(within(t)); err == nil || !strings.Contains(err.Error(), "start PostgreSQL") {
+		t.Errorf("did not start its server once it could: %v", err)
 	}
 }

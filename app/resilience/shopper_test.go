@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -20,6 +22,8 @@ type answer struct {
 	Problem  string `json:"type"`
 	Location string
 	Raw      string
+	// Unserved is set when the connection was refused: the request reached nobody.
+	Unserved bool
 }
 
 // shoppers press and write down every receipt they were promised.
@@ -70,6 +74,7 @@ func (s *shoppers) send(ctx context.Context, method, url, body string) answer {
 	}
 	res, err := s.http.Do(req)
 	if err != nil {
+		a.Unserved = errors.Is(err, syscall.ECONNREFUSED)
 		return a
 	}
 	defer func() { _ = res.Body.Close() }()

@@ -19,8 +19,6 @@ type shopper struct {
 	dice *rand.Rand
 	// receipts are all different ones, in the order in which they were first seen.
 	receipts []receipt
-	// created counts 201s: only one press can have been the one that bought.
-	created int
 	// inherited is a 200 to the first press: a purchase that this shopper did not make.
 	inherited bool
 	presses   int

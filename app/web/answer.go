@@ -18,22 +18,22 @@ const (
 
 // answer turns what the checkout said into HTTP. It is the only place that does, for JSON; browsers get theirs
 // from the pages.
-func (s *Server) answer(c echo.Context, slug, name string, a *sale.Answer) error {
+func (s *Server) answer(c echo.Context, p sale.Press, a *sale.Answer) error {
 	if a.Username == "" {
-		a.Username = name
+		a.Username = p.Name
 	}
 	h := c.Response().Header()
 	setVersion(h, a.Sale.Version)
 	s.count(a)
 	if a.Kind == sale.Pending {
-		h.Set("Location", claimAddress(slug, a))
+		h.Set("Location", claimAddress(p.Slug, a))
 	}
 	wait := retryAfter(a)
 	if wait > 0 {
 		h["Retry-After"] = []string{itoa(wait)}
 	}
 	if s.pages != nil && wantsPage(c.Request()) {
-		return s.pages.Purchase(c, *a, name)
+		return s.pages.Purchase(c, *a, p.Name)
 	}
 	buf := s.lines.take()
 	defer s.lines.give(buf)

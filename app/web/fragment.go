@@ -60,8 +60,9 @@ func statusWords(status sale.Status) (text, badge string) {
 		return "Sold Out", "Sold out"
 	case sale.Stopped:
 		return "Paused", "Paused"
+	default:
+		return "Sale Ended", "Ended"
 	}
-	return "Sale Ended", "Ended"
 }
 
 func deadline(s sale.Snapshot, status sale.Status) (at time.Time, when string) {
@@ -74,8 +75,9 @@ func deadline(s sale.Snapshot, status sale.Status) (at time.Time, when string) {
 			return s.EndsAt, ""
 		}
 		return s.EndsAt, "Ended"
+	default:
+		return s.EndsAt, "Ends"
 	}
-	return s.EndsAt, "Ends"
 }
 
 func statusNote(s sale.Snapshot, status sale.Status) string {

@@ -102,6 +102,23 @@ func (s *Server) logFault(c echo.Context, err error) {
 		slog.String("request", requestID(c)), slog.String("route", c.Path()), slog.String("error", strconv.QuoteToGraphic(err.Error())))
 }
 
+// logFailure records why a request failed: each fault of ours, and once a second that a server is away.
+func (s *Server) logFailure(c echo.Context, status int, err error) {
+	var known *kind
+	if status < http.StatusInternalServerError || errors.As(err, &known) {
+		return
+	}
+	if status == http.StatusInternalServerError {
+		s.logFault(c, err)
+		return
+	}
+	if skipped, ok := s.failures.line(time.Now()); ok {
+		s.log.LogAttrs(context.Background(), slog.LevelWarn, "a server this program needs does not answer",
+			slog.String("request", requestID(c)), slog.String("route", c.Path()),
+			slog.String("error", strconv.QuoteToGraphic(err.Error())), slog.Int64("alike", skipped))
+	}
+}
+
 // recovered turns a handler's panic into a 500. When the answer has begun already the connection is cut, so
 // that the client cannot take the torn answer for a whole one.
 func (s *Server) recovered(c echo.Context, panicked any) {

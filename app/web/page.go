@@ -99,15 +99,12 @@ func target(c echo.Context) string {
 }
 
 func tabNamed(name string, demo bool) views.Tab {
-	switch tab := views.Tab(name); tab {
-	case views.TabSpecifications, views.TabImportant:
-		return tab
-	case views.TabUsers:
-		if demo {
-			return tab
-		}
+	tab := views.Tab(name)
+	known := tab == views.TabSpecifications || tab == views.TabImportant || demo && tab == views.TabUsers
+	if !known {
+		return views.TabMain
 	}
-	return views.TabMain
+	return tab
 }
 
 // shown keeps what somebody else's link may put into the form within the form's own limit.

@@ -31,30 +31,40 @@ func (s *Server) purchase(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap, err := s.cfg.Board.Snapshot(slug)
-	if err != nil {
-		return err
-	}
 	named, err := s.named(c.Request())
 	if err != nil {
-		return s.refusePress(c, &snap, "", err)
+		return s.refusePress(c, slug, "", err)
 	}
 	press, err := s.press(c.Request(), slug, named)
 	if err != nil {
-		return s.refusePress(c, &snap, named, err)
+		return s.refusePress(c, slug, named, err)
 	}
-	if a, held, err := s.overLimit(c, press, &snap); err != nil {
-		return s.refusePress(c, &snap, press.Name, err)
-	} else if held {
-		return s.answer(c, slug, press.Name, &a)
+	if !s.cfg.Demo {
+		if done, err := s.overLimit(c, press); done {
+			return err
+		}
 	}
+	return s.buy(c, press)
+}
+
+// buy asks the checkout, unless too many are inside already.
+func (s *Server) buy(c echo.Context, p sale.Press) error {
 	if !s.gate.enter() {
-		a := sale.Answer{Kind: sale.Overloaded, Username: press.Name, Sale: snap, RetryAfter: time.Second}
-		return s.answer(c, slug, press.Name, &a)
+		snap, err := s.cfg.Board.Snapshot(p.Slug)
+		if err != nil {
+			return err
+		}
+		return s.answer(c, p, &sale.Answer{Kind: sale.Overloaded, Sale: snap})
 	}
 	defer s.gate.leave()
-	a := s.cfg.Checkout.Buy(c.Request().Context(), press)
-	return s.answer(c, slug, press.Name, &a)
+	a := s.cfg.Checkout.Buy(c.Request().Context(), p)
+	if a.Kind == sale.Unavailable && a.Sale.ID == 0 {
+		// The checkout knows no such sale; the board says whether there is one.
+		if _, err := s.cfg.Board.Snapshot(p.Slug); err != nil {
+			return err
+		}
+	}
+	return s.answer(c, p, &a)
 }
 
 // named is the shopper the body names, or "" for nobody: by the scanner for the ordinary body, by the strict
@@ -135,27 +145,27 @@ func hexadecimal(s string) bool {
 // receiptTime bounds the look-up for a press that is over its network's limit.
 const receiptTime = time.Second
 
-// overLimit applies the limit per network outside demo mode. Who owns a unit already gets the receipt whatever
-// the limit says (held); for everybody else the error is the refusal.
-func (s *Server) overLimit(c echo.Context, p sale.Press, snap *sale.Snapshot) (a sale.Answer, held bool, err error) {
-	if s.cfg.Demo {
-		return sale.Answer{}, false, nil
-	}
+// overLimit applies the limit per network. Who owns a unit already gets the receipt whatever the limit says;
+// everybody else who is over it is refused. done is false when the press may go on.
+func (s *Server) overLimit(c echo.Context, p sale.Press) (done bool, err error) {
 	wait, ok := s.limits.take(network(c.Request().RemoteAddr))
 	if ok {
-		return sale.Answer{}, false, nil
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), receiptTime)
 	defer cancel()
-	r, found, err := s.cfg.Checkout.Receipt(ctx, p.Slug, p.Name)
-	if err == nil && found {
-		return sale.Answer{Kind: sale.AlreadyBought, Receipt: r, Username: r.Username, Sale: *snap}, true, nil
+	if r, found, err := s.cfg.Checkout.Receipt(ctx, p.Slug, p.Name); err == nil && found {
+		snap, err := s.cfg.Board.Snapshot(p.Slug)
+		if err != nil {
+			return true, err
+		}
+		return true, s.answer(c, p, &sale.Answer{Kind: sale.AlreadyBought, Receipt: r, Username: r.Username, Sale: snap})
 	}
 	seconds := ceilSeconds(wait)
 	h := c.Response().Header()
 	h.Set("RateLimit-Policy", `"purchase";q=`+itoa(int(s.limits.burst))+`;w=`+itoa(ceilSeconds(s.limits.window())))
 	h.Set("RateLimit", `"purchase";r=0;t=`+itoa(seconds))
-	return sale.Answer{}, false, &waiting{kind: errTooMany, seconds: seconds}
+	return true, s.refusePress(c, p.Slug, p.Name, &waiting{kind: errTooMany, seconds: seconds})
 }
 
 // waiting is a problem that says when to come back.
@@ -171,18 +181,23 @@ func ceilSeconds(d time.Duration) int {
 	return max(1, int((d+time.Second-1)/time.Second))
 }
 
-// refusePress answers a press that did not get as far as the checkout.
-func (s *Server) refusePress(c echo.Context, snap *sale.Snapshot, name string, err error) error {
+// refusePress answers a press that did not get as far as the checkout. It carries what every refusal carries,
+// as far as it is known.
+func (s *Server) refusePress(c echo.Context, slug, name string, err error) error {
 	p := problemOf(err)
-	if p.Status == http.StatusInternalServerError {
+	if p.Status >= http.StatusInternalServerError {
 		return err
 	}
 	var k *kind
 	if errors.As(err, &k) {
 		s.metrics.purchases.WithLabelValues(k.name).Inc()
 	}
-	p.Timestamp, p.UserID, p.Version = string(appendInstant(nil, snap.Now)), clip(name), snap.Version
-	setVersion(c.Response().Header(), snap.Version)
+	at := s.now()
+	if snap, err := s.cfg.Board.Snapshot(slug); err == nil {
+		at, p.Version = snap.Now, snap.Version
+	}
+	p.Timestamp, p.UserID = string(appendInstant(nil, at)), clip(name)
+	setVersion(c.Response().Header(), p.Version)
 	s.refuse(c, p)
 	return nil
 }

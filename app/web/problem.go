@@ -133,6 +133,9 @@ func domainKind(err error) *kind {
 	case errors.Is(err, live.ErrClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errUnavailable
 	}
+	if away(err) {
+		return errUnavailable
+	}
 	return errInternal
 }
 
@@ -154,9 +157,7 @@ func (s *Server) fail(c echo.Context, err error) {
 		return
 	}
 	p := problemOf(err)
-	if p.Status == http.StatusInternalServerError {
-		s.logFault(c, err)
-	}
+	s.logFailure(c, p.Status, err)
 	s.refuse(c, p)
 }
 

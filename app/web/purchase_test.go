@@ -112,7 +112,9 @@ func TestPurchaseOfANamedSale(t *testing.T) {
 	if w.checkout.presses[0].Slug != "first" {
 		t.Errorf("pressed %+v", w.checkout.presses[0])
 	}
+	w.checkout.buy = func(sale.Press) sale.Answer { return sale.Answer{Kind: sale.Unavailable} }
 	w.send(t, "POST", "/api/sales/other/purchase", `{"username":"alice"}`).problem(t, 404, "no-sale")
+	w.send(t, "POST", "/api/sales/first/purchase", `{"username":"alice"}`).problem(t, 503, "not-bought-retry")
 }
 
 func TestWhatAPressCarries(t *testing.T) {
@@ -195,6 +197,8 @@ func TestNoCurrentSale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.board.snaps = nil
+	w.checkout.buy = func(p sale.Press) sale.Answer { return sale.Answer{Kind: sale.Unavailable, Username: p.Name} }
+	w.send(t, "POST", buy, `{"username":1}`).problem(t, 422, "invalid-request")
 	w.send(t, "POST", buy, `{"username":"alice"}`).problem(t, 404, "no-sale")
 	w.send(t, "GET", "/api/flash-sale/status", "").problem(t, 404, "no-sale")
 	w.send(t, "GET", "/api/flash-sale/product", "").problem(t, 404, "no-sale")

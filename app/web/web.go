@@ -85,6 +85,7 @@ type Server struct {
 	lines        lines
 	now          func() time.Time
 	heartbeat    time.Duration
+	failures     sampler
 
 	// draining ends when Drain is called.
 	draining context.Context

@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
 	"go.uber.org/goleak"
 
 	"flashsale/app/embedded"
@@ -90,7 +92,7 @@ func (s *server) close() error {
 }
 
 // Main runs the tests of a package, closes what they shared, and ends the process: with an error also when
-// goroutines are left over. Use it as TestMain.
+// goroutines are left over, unless they are ignored, each of which wants a reason. Use it as TestMain.
 func Main(m *testing.M, ignore ...goleak.Option) {
 	if embedded.GuardMode() {
 		os.Exit(embedded.RunGuard())
@@ -102,7 +104,7 @@ func Main(m *testing.M, ignore ...goleak.Option) {
 	}
 	// A failed test may well have left something running; its own message matters more.
 	if code == 0 {
-		if err := goleak.Find(append(libraries(), ignore...)...); err != nil {
+		if err := goleak.Find(ignore...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
@@ -110,21 +112,19 @@ func Main(m *testing.M, ignore ...goleak.Option) {
 	os.Exit(code)
 }
 
-// libraries lists goroutines of libraries that no call ends.
-func libraries() []goleak.Option {
-	return []goleak.Option{}
-}
-
+// closeServers ends what the tests shared. The default transports come first: they keep connections for whoever
+// might ask again, and nobody will.
 func closeServers() error {
-	err := errors.Join(servers.kafka.close(), servers.redis.close(), servers.postgres.close())
-	if servers.postgres.stack == nil && servers.redis.stack == nil && servers.kafka.stack == nil {
-		return err
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	kafka.DefaultTransport.(*kafka.Transport).CloseIdleConnections()
+	var errs []error
+	for _, s := range []*server{servers.kafka, servers.redis, servers.postgres} {
+		errs = append(errs, s.close())
+		if s.options.Dir != "" {
+			errs = append(errs, os.RemoveAll(filepath.Dir(s.options.Dir)))
+		}
 	}
-	dir, derr := servers.dir()
-	if derr != nil {
-		return err
-	}
-	return errors.Join(err, os.RemoveAll(dir))
+	return errors.Join(errs...)
 }
 
 // random is a name that no other test has, fit for a schema, a topic and a key.

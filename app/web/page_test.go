@@ -1,0 +1,360 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"flashsale/sale"
+	"flashsale/users"
+)
+
+const browserAccept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+// look asks as a browser does for a page.
+func (w *world) look(t *testing.T, path string, fields ...string) reply {
+	t.Helper()
+	return w.send(t, "GET", path, "", append([]string{browserAccept}, fields...)...)
+}
+
+// submit sends a form as a browser does without scripts.
+func (w *world) submit(t *testing.T, path string, form url.Values, fields ...string) reply {
+	t.Helper()
+	return w.send(t, "POST", path, form.Encode(), append([]string{
+		browserAccept, "Content-Type: application/x-www-form-urlencoded", "Sec-Fetch-Site: same-origin"}, fields...)...)
+}
+
+// fragment are the fields of a request by htmx whose answer goes into the element of that id.
+func fragment(id string) []string {
+	return []string{"Accept: text/html", "HX-Request: true", "HX-Target: div#" + id}
+}
+
+func hooked(name string) string { return `data-testid="` + name + `"` }
+
+// shows checks that an answer is HTML of that status with all these parts.
+func (r reply) shows(t *testing.T, status int, parts ...string) {
+	t.Helper()
+	if r.StatusCode != status || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("got %d %s, want %d text/html: %s", r.StatusCode, r.Header.Get("Content-Type"), status, r.raw)
+	}
+	for _, part := range parts {
+		if !strings.Contains(r.raw, part) {
+			t.Errorf("no %q in %s", part, r.raw)
+		}
+	}
+}
+
+func (r reply) lacks(t *testing.T, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if strings.Contains(r.raw, part) {
+			t.Errorf("%q in %s", part, r.raw)
+		}
+	}
+}
+
+func TestHome(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.look(t, "/")
+	r.shows(t, 200, "<title>Flash Sale System</title>", "Lamp", "$298.95", "$499.00", "Save $200.05",
+		hooked("users-section"), hooked("preset-extreme"), "Extreme (10K)", "Small (5)", "Large (1000)")
+	r.lacks(t, hooked("purchase-result"), hooked("user-purchase-status"), hooked("reset-message"))
+	if w.checkout.asks() != 0 || w.users.listedTimes != 0 {
+		t.Error("the first page asks the servers")
+	}
+	if got := r.Header.Get("Vary"); got != "Accept, HX-Request" {
+		t.Errorf("Vary %q", got)
+	}
+	if r.Header.Get("Cache-Control") != "no-store" {
+		t.Error("the page may be kept")
+	}
+	for _, asset := range regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`).FindAllStringSubmatch(r.raw, -1) {
+		if !regexp.MustCompile(`\.[0-9a-f]{16}\.\w+$`).MatchString(asset[1]) && asset[1] != "/static/a.svg" {
+			t.Errorf("%s is not loaded by its hashed name", asset[1])
+		}
+	}
+}
+
+func TestHomeOpensTheTabOfTheQuery(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for query, panel := range map[string]string{
+		"": "main", "?tab=main": "main", "?tab=specifications": "specifications", "?tab=important": "important",
+		"?tab=users": "users", "?tab=nonsense": "main",
+	} {
+		r := w.look(t, "/"+query)
+		for _, each := range []string{"main", "specifications", "important", "users"} {
+			opening := regexp.MustCompile(`<div[^>]*id="panel-` + each + `"[^>]*>`).FindString(r.raw)
+			if shown := !strings.Contains(opening, " hidden"); opening == "" || shown != (each == panel) {
+				t.Errorf("%q: panel %s shown %v", query, each, shown)
+			}
+		}
+	}
+}
+
+func TestHomeWithoutASale(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.board.snaps = nil
+	w.look(t, "/").shows(t, 200, "No Sale", hooked("user-id-input"), "disabled")
+}
+
+func TestHomeOutsideDemoModeIsTheShoppers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	for _, session := range []string{"Test-Session: ", "Test-Session: alice"} {
+		r := w.look(t, "/?tab=users", session)
+		r.shows(t, 200, hooked("purchase-section"))
+		r.lacks(t, hooked("users-tab"), hooked("users-section"), hooked("reset-system-button-small"))
+	}
+	w.look(t, "/?tab=users", "Test-Session: root!").shows(t, 200, hooked("users-section"))
+	if w.users.listedTimes != 1 {
+		t.Errorf("the list was read %d times", w.users.listedTimes)
+	}
+	r := w.send(t, "GET", "/?tab=users", "", append(fragment("user-list"), "Test-Session: alice")...)
+	r.shows(t, 403, "operator")
+}
+
+func TestPurchaseByForm(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {" Alice "}})
+	r.shows(t, 201, hooked("purchase-result"), "Success", receipt("").OrderID.String(), `value="alice"`, "<title>")
+	if got := w.checkout.presses[0].Name; got != "alice" {
+		t.Errorf("bought for %q", got)
+	}
+}
+
+func TestPurchaseByHTMX(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"alice"}}, fragment("purchase-outcome")...)
+	r.shows(t, 201, hooked("purchase-result"), "Success", `<hx-partial hx-target="#live"`, hooked("current-stock"))
+	r.lacks(t, "<html", hooked("user-id-input"))
+}
+
+func TestPurchaseOutcomes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		answer sale.Answer
+		status int
+		says   string
+		tone   string
+	}{
+		{sale.Answer{Kind: sale.Bought, Receipt: receipt("ann")}, 201, "Success", "good"},
+		{sale.Answer{Kind: sale.AlreadyBought, Receipt: receipt("ann")}, 200, "already purchased", "note"},
+		{sale.Answer{Kind: sale.Pending, ClaimID: receipt("").OrderID}, 202, "being confirmed", "note"},
+		{sale.Answer{Kind: sale.Refused, Reason: "not-started"}, 409, errNotStarted.message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "ended"}, 409, errEnded.message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "paused"}, 409, errPaused.message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "sold-out"}, 409, errSoldOut.message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "all-claimed"}, 409, errAllClaimed.message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "generation-changed"}, 409, errGenerationChanged.message, "bad"},
+		{sale.Answer{Kind: sale.NotAuthorized}, 403, "not authorized to make purchases", "bad"},
+		{sale.Answer{Kind: sale.UnknownShopper}, 404, "User not found", "bad"},
+		{sale.Answer{Kind: sale.Unavailable}, 503, "safe to retry", "bad"},
+		{sale.Answer{Kind: sale.Overloaded}, 503, "safe to retry", "bad"},
+	} {
+		w := newWorld(t)
+		w.checkout.buy = func(sale.Press) sale.Answer { return c.answer }
+		for _, fields := range [][]string{nil, fragment("purchase-outcome")} {
+			r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"ann"}}, fields...)
+			r.shows(t, c.status, hooked("purchase-result"), c.says, `data-tone="`+c.tone+`"`)
+			if location := r.Header.Get("Location"); (location != "") != (c.status == 202) {
+				t.Errorf("%v: Location %q", c.answer.Kind, location)
+			} else if location != "" && !strings.Contains(r.raw, `hx-get="`+location) {
+				t.Errorf("the page does not ask %s again: %s", location, r.raw)
+			}
+		}
+	}
+}
+
+func TestClaimAnswersPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	address := "/api/flash-sale/claims/" + receipt("").OrderID.String() + "?at=2.17"
+	w.checkout.claim = sale.ClaimState{State: sale.ClaimPending}
+	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 202, `hx-get="`+address+`"`)
+	w.checkout.claim = sale.ClaimState{State: sale.ClaimOrdered, Receipt: receipt("ann"), Username: "ann"}
+	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 201, "Success", "Unit 3")
+	w.checkout.claim = sale.ClaimState{State: sale.ClaimGone}
+	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 410, hooked("purchase-result"), "press again")
+}
+
+func TestCheckShowsAPageOrAPiece(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.checkout.receipts["ann"] = receipt("ann")
+	for _, c := range []struct {
+		name   string
+		status int
+		says   []string
+	}{
+		{"Ann", 200, []string{"You have already purchased this item!", "Purchase ID: <code>" + receipt("").OrderID.String()}},
+		{"bob", 200, []string{"You haven&#39;t purchased this item yet"}},
+		{"", 422, []string{"username is required"}},
+		{"a\x01b", 422, []string{"username"}},
+	} {
+		query := "/?" + url.Values{"check": {"1"}, "username": {c.name}}.Encode()
+		piece := w.send(t, "GET", query, "", fragment("check-outcome")...)
+		piece.shows(t, c.status, append(c.says, hooked("user-purchase-status"))...)
+		piece.lacks(t, "<html", hooked("purchase-result"))
+		whole := w.look(t, query)
+		whole.shows(t, c.status, append(c.says, hooked("user-purchase-status"), hooked("user-id-input"), "<title>")...)
+	}
+	w.look(t, "/api/flash-sale/purchase/ann").shows(t, 200, "You have already purchased this item!", `value="ann"`)
+}
+
+func TestCheckOfAnotherIsRefusedOutsideDemoMode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	w.checkout.receipts["ann"] = receipt("ann")
+	r := w.look(t, "/?check=1&username=ann", "Test-Session: bob")
+	r.shows(t, 403, errNotYou.message)
+	r.lacks(t, receipt("").OrderID.String())
+	w.look(t, "/?check=1&username=ann", "Test-Session: ann").shows(t, 200, receipt("").OrderID.String())
+}
+
+func TestCheckThatFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.checkout.err = errors.New("secret address refused")
+	r := w.look(t, "/?check=1&username=ann")
+	r.shows(t, 500, errInternal.message, hooked("user-id-input"))
+	r.lacks(t, "secret")
+	if !strings.Contains(w.logged.String(), "secret") {
+		t.Error("the fault is not in the log")
+	}
+}
+
+func twoUsers(w *world) {
+	w.checkout.receipts["ann"] = receipt("ann")
+	w.users.page = users.Page{Total: 45, Accounts: []users.Account{
+		{ID: 7, Username: "ann", Email: "ann@example.com", MayPurchase: true}, {ID: 8, Username: "bob", Email: "bob@example.com"}}}
+}
+
+func TestUserList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	twoUsers(w)
+	parts := []string{"Total: 45 users (Page 2 of 3)", "ann@example.com", receipt("").OrderID.String(), `data-try="bob"`, ">Next<", ">Previous<"}
+	whole := w.look(t, "/?tab=users&page=2")
+	whole.shows(t, 200, append(parts, "<title>")...)
+	if w.users.asked != [2]int{2, 20} {
+		t.Errorf("page and limit %v", w.users.asked)
+	}
+	piece := w.send(t, "GET", "/?tab=users&page=2", "", fragment("user-list")...)
+	piece.shows(t, 200, parts...)
+	piece.lacks(t, "<html", hooked("preset-small"))
+	w.look(t, "/api/users?page=2").shows(t, 200, append(parts, "<title>")...)
+}
+
+func TestEmptyUserListHasOnePage(t *testing.T) {
+	t.Parallel()
+	newWorld(t).look(t, "/?tab=users").shows(t, 200, "Total: 0 users (Page 1 of 1)")
+}
+
+func TestUserListThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.checkout.err = sale.ErrBusy
+	whole := w.look(t, "/?tab=users")
+	whole.shows(t, 200, errBusy.message, hooked("user-id-input"), hooked("preset-small"))
+	whole.lacks(t, "Total:")
+	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, errBusy.message)
+	w.send(t, "GET", "/?tab=users&page=x", "", fragment("user-list")...).shows(t, 422, "page must be a whole number")
+}
+
+func TestOperatorsFormsRedirectSoThatReloadingPressesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct {
+		path string
+		form url.Values
+		call string
+		says string
+	}{
+		{"/api/flash-sale/reset", url.Values{"resetToSmallStock": {"true"}}, "reset  small", "The system was reset."},
+		{"/api/flash-sale/reset", url.Values{"resetToSmallStock": {"false"}}, "reset  keep", "The system was reset."},
+		{"/api/flash-sale/stock-preset/extreme", nil, "preset  extreme", "Stock preset set: Extreme (10K)"},
+		{"/api/users/seed", url.Values{"userCount": {"12"}}, "seed 12", "The dummy users are there."},
+		{"/api/flash-sale/update-stock", url.Values{"stockAmount": {"7"}}, "stock  7", "The stock was changed."},
+	} {
+		w.ops.calls = nil
+		r := w.submit(t, c.path, c.form)
+		if r.StatusCode != http.StatusSeeOther || len(w.ops.calls) != 1 || w.ops.calls[0] != c.call {
+			t.Errorf("%s: %d, calls %q", c.path, r.StatusCode, w.ops.calls)
+			continue
+		}
+		shown := w.look(t, r.Header.Get("Location"))
+		shown.shows(t, 200, hooked("reset-message"), c.says)
+	}
+}
+
+func TestOperatorsPressByHTMX(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
+	r.shows(t, 200, hooked("reset-message"), "Preset small is set", hooked("current-stock"), `<hx-partial hx-target="#purchase-outcome">`)
+	r.lacks(t, "<html")
+	if got := r.Header.Get("Hx-Trigger"); got != "users-changed" {
+		t.Errorf("the list is not told: %q", got)
+	}
+	w.ops.err = sale.ErrBusy
+	r = w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
+	r.shows(t, 409, hooked("reset-message"), errBusy.message, `data-tone="bad"`)
+}
+
+func TestNoticesAreOurWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, made := range []string{"You+have+won", "preset-free", "small", "%3Cb%3E"} {
+		w.look(t, "/?tab=users&notice="+made).lacks(t, hooked("reset-message"))
+	}
+}
+
+func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	whole := w.look(t, "/no/such/page")
+	whole.shows(t, 404, "<title>", "Not found", errNotFound.message, `href="/"`)
+	for id, hook := range map[string]string{
+		"purchase-outcome": "purchase-result", "check-outcome": "user-purchase-status", "operator-outcome": "reset-message", "": "purchase-result",
+	} {
+		r := w.submit(t, "/api/flash-sale/purchase", url.Values{}, fragment(id)...)
+		r.shows(t, 422, hooked(hook), "username is required", `data-tone="bad"`)
+		r.lacks(t, "<html")
+	}
+	w.submit(t, "/api/flash-sale/purchase", url.Values{}).shows(t, 422, "<title>", "username is required")
+}
+
+func TestWhatOthersWriteIsEscapedAndClipped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := w.look(t, "/?username="+url.QueryEscape(`"><script>x</script>`+strings.Repeat("é", 400)))
+	r.shows(t, 200, "&lt;script&gt;")
+	r.lacks(t, "<script>", strings.Repeat("é", 255))
+}
+
+func TestPresetLabels(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, p := range sale.Presets() {
+		got = append(got, presetLabel(p))
+	}
+	if want := "Small (5), Medium (100), Large (1000), Extreme (10K)"; strings.Join(got, ", ") != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestPagesNeedNoServerToBeDrawn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.board.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
+	w.look(t, "/").shows(t, 200, "may be out of date")
+}

@@ -1,0 +1,93 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"flashsale/sale"
+)
+
+func TestErrorsOfTheDomains(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err     error
+		status  int
+		problem string
+	}{
+		{sale.ErrNoSale, 404, "no-sale"},
+		{sale.ErrBusy, 409, "busy"},
+		{sale.ErrBelowSold, 409, "below-sold"},
+		{sale.ErrState, 409, "wrong-state"},
+		{context.DeadlineExceeded, 503, "unavailable"},
+		{errors.New("disk on fire at 10.0.0.7"), 500, "internal"},
+	} {
+		w := newWorld(t)
+		w.ops.err = errors.Join(errors.New("operate"), c.err)
+		res := w.send(t, "POST", "/api/flash-sale/update-stock", `{"stockAmount":1}`)
+		res.problem(t, c.status, c.problem)
+		if strings.Contains(res.raw, "operate") || strings.Contains(res.raw, "10.0.0.7") {
+			t.Errorf("the answer shows the inside: %s", res.raw)
+		}
+		if logged := strings.Contains(w.logged.String(), `"level":"ERROR"`); logged != (c.status == 500) {
+			t.Errorf("%v: logged as an error is %v", c.err, logged)
+		}
+		if c.status == 503 && res.Header.Get("Retry-After") == "" {
+			t.Error("503 without Retry-After")
+		}
+	}
+}
+
+func TestRoutesThatAreNotThere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, target := range []string{
+		"/api/flash-sale/debug/redis", "/api/flash-sale/debug/a/b", "/api/flash-sale/stress-test/run", "/api/stress-test/x", "/api/debug/y",
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			res := w.send(t, method, target, "")
+			res.problem(t, 404, "gone")
+			if d, _ := res.json["detail"].(string); !strings.Contains(d, "flashsale stress") {
+				t.Errorf("%s: %s", target, d)
+			}
+		}
+	}
+	w.send(t, "GET", "/api/nothing", "").problem(t, 404, "not-found")
+	w.send(t, "GET", "/api/sales//status", "").problem(t, 404, "no-sale")
+	w.send(t, "GET", "/api/flash-sale/purchase/", "").problem(t, 404, "not-found")
+	for target, allow := range map[string]string{
+		buy: "OPTIONS, POST", "/api/flash-sale/status": "GET, HEAD, OPTIONS", "/api/users/reset": "DELETE, OPTIONS",
+	} {
+		res := w.send(t, "PUT", target, "")
+		res.problem(t, 405, "method-not-allowed")
+		for _, method := range strings.Split(allow, ", ") {
+			if !strings.Contains(res.Header.Get("Allow"), method) {
+				t.Errorf("%s allows %s, want %s", target, res.Header.Get("Allow"), allow)
+			}
+		}
+	}
+}
+
+func TestEveryProblemHasItsPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	seen := map[string]bool{}
+	for _, k := range kinds() {
+		if seen[k.name] {
+			t.Errorf("%s is there twice", k.name)
+		}
+		seen[k.name] = true
+		res := w.send(t, "GET", "/problems/"+k.name, "")
+		if res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.explain) || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+			t.Errorf("%s: %d %s", k.name, res.StatusCode, res.raw)
+		}
+	}
+	for _, name := range []string{"not-started", "ended", "paused", "sold-out", "all-claimed", "generation-changed"} {
+		if k := refusal(name); k.name != name || k.status != 409 {
+			t.Errorf("%s is %+v", name, k)
+		}
+	}
+	w.send(t, "GET", "/problems/none", "").problem(t, 404, "not-found")
+}
