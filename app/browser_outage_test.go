@@ -44,7 +44,10 @@ func newDoor(t *testing.T, base string) *door {
 		}
 		panic(http.ErrAbortHandler)
 	}))
-	t.Cleanup(d.Close)
+	t.Cleanup(func() {
+		d.CloseClientConnections()
+		d.Close()
+	})
 	return d
 }
 

@@ -200,8 +200,8 @@ func wipeDirectory(cfg Config, yes bool, t terminal) error {
 	if !confirmed(t, yes, "everything below "+cfg.DataDir, "wipe") {
 		return errors.Join(errors.New("nothing was removed"), lock.Unlock())
 	}
-	if err := errors.Join(lock.Unlock(), os.RemoveAll(cfg.DataDir)); err != nil {
-		return fmt.Errorf("remove %s: %w", cfg.DataDir, err)
+	if err := errors.Join(lock.Unlock(), removeSoon(cfg.DataDir)); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintln(t.out, "removed; the next start begins anew")
 	return err

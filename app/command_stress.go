@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,16 +95,4 @@ func temporaryInstance(ctx context.Context) (*App, func() error, error) {
 		defer cancel()
 		return errors.Join(a.Stop(stopping), removeSoon(dir))
 	}, nil
-}
-
-// removeSoon tolerates a server that is still writing its last file.
-func removeSoon(dir string) error {
-	var err error
-	for range 20 {
-		if err = os.RemoveAll(dir); err == nil {
-			return nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return fmt.Errorf("the temporary directory %s could not be removed: %w", dir, err)
 }

@@ -181,15 +181,18 @@ func (m *machine) oldPlaces(t *rapid.T) {
 	key := fmt.Sprintf("%s:{%d:%d}:holders", m.app.cfg.Namespace, m.key().Sale, m.key().Generation)
 	r := m.app.services.redis
 	ctx := context.Background()
-	members, err := r.Do(ctx, r.B().Smembers().Key(key).Build()).AsStrSlice()
-	if err != nil || len(members) < 2 {
+	members, err := r.Do(ctx, r.B().Hkeys().Key(key).Build()).AsStrSlice()
+	if err != nil {
+		t.Fatalf("read the holders: %v", err)
+	}
+	if len(members) < 2 {
 		t.Skip("no holders")
 	}
 	gone := rapid.SampledFrom(members).Draw(t, "forgotten")
 	stranger := fmt.Sprint(rapid.IntRange(1_000_000, 1_000_003).Draw(t, "stranger"))
 	for _, err := range []error{
-		r.Do(ctx, r.B().Srem().Key(key).Member(gone).Build()).Error(),
-		r.Do(ctx, r.B().Sadd().Key(key).Member(stranger).Build()).Error(),
+		r.Do(ctx, r.B().Hdel().Key(key).Field(gone).Build()).Error(),
+		r.Do(ctx, r.B().Hset().Key(key).FieldValue().FieldValue(stranger, "").Build()).Error(),
 	} {
 		if err != nil {
 			t.Fatalf("age the holders: %v", err)

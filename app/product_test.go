@@ -199,7 +199,7 @@ func (c *client) status() reply {
 func (c *client) verifies() {
 	c.t.Helper()
 	r := c.call(http.MethodPost, "/api/admin/verify", nil)
-	if r.Status != http.StatusOK {
+	if r.Status != http.StatusOK || r.Body["ok"] != true {
 		c.t.Errorf("verify answers %d: %s", r.Status, r.Raw)
 	}
 }

@@ -139,10 +139,10 @@ func TestReceiptIsFoundInEveryStateOfTheSale(t *testing.T) {
 	c.verifies()
 }
 
-func eventually(t *testing.T, what string, true func() bool) {
+func eventually(t *testing.T, what string, happened func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
-	for !true() {
+	for !happened() {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited for %s in vain", what)
 		}
@@ -200,4 +200,30 @@ func TestInstancesShareOneStock(t *testing.T) {
 	for _, c := range clients {
 		c.verifies()
 	}
+}
+
+// While nothing fails, the log carries the claims: a ledger that does not read it would hide behind the direct path.
+func TestClaimsAreDecidedThroughTheLog(t *testing.T) {
+	t.Parallel()
+	a := newDeployment(t).start(t)
+	c := newClient(t, a.URL())
+	for i := range 5 {
+		if r := c.buySettled(shopperName(i)); r.Status != http.StatusCreated {
+			t.Fatalf("buy: %d %s", r.Status, r.Raw)
+		}
+	}
+	eventually(t, "the ledger to have read the log", func() bool {
+		lags, err := a.core.ledger.Lag(t.Context())
+		if err != nil {
+			return false
+		}
+		read := int64(0)
+		for _, l := range lags {
+			if l.Records > 0 {
+				return false
+			}
+			read += l.Cursor
+		}
+		return read >= 5
+	})
 }

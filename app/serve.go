@@ -86,6 +86,8 @@ func versionCommand(t terminal) *cobra.Command {
 	}
 }
 
+const healthPatience = 3 * time.Second
+
 // healthCommand asks the instance on PORT whether it lives: the health check of an image without a shell.
 func healthCommand() *cobra.Command {
 	return &cobra.Command{
@@ -98,7 +100,7 @@ func healthCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
+			ctx, cancel := context.WithTimeout(cmd.Context(), healthPatience)
 			defer cancel()
 			return alive(ctx, "http://127.0.0.1:"+strconv.Itoa(cfg.Port)+"/livez")
 		},
@@ -110,7 +112,7 @@ func alive(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("health: %w", err)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{Timeout: healthPatience}).Do(req)
 	if err != nil {
 		return fmt.Errorf("nothing answers on %s: %w", url, err)
 	}

@@ -133,7 +133,7 @@ func (r *reader) foreign() []string {
 
 // databaseURL joins the original's DB_* variables when DATABASE_URL is not set.
 func databaseURL(r *reader) string {
-	const want = "like postgres://user:password@localhost:5432/flash_sale"
+	const want = "like postgres://localhost:5432/flash_sale (with user and password where they are needed)"
 	if v, ok := r.value("DATABASE_URL"); ok {
 		if u, err := url.Parse(v); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 			r.fail("DATABASE_URL", hideSecrets(v), want)

@@ -90,7 +90,7 @@ func (l *Ledger) groupConfig() kafka.ConsumerGroupConfig {
 		JoinGroupBackoff:  300 * time.Millisecond,
 		Timeout:           3 * time.Second,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) {
-			l.log.logger.Debug("consumer group: " + fmt.Sprintf(format, args...))
+			l.log.logger.Debug("consumer group", "event", fmt.Sprintf(format, args...))
 		}),
 	}
 }

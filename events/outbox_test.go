@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -275,8 +276,8 @@ func TestAnEventTheLogRefusesHoldsBackItsOwnSaleOnly(t *testing.T) {
 	w.send(o, numbered(neighbour, 0, 3)...)
 	w.start(o.Run)
 	w.eventually("the neighbour's events are there", func() bool { n, err := o.Unpublished(t.Context()); return err == nil && n <= 2 })
-	if accepted := subjects(w, 1); len(accepted) > 1 {
-		t.Skipf("this log takes records of 3 MiB: %v", len(accepted))
+	if slices.Contains(subjects(w, 1), "huge") {
+		t.Skip("this log takes records of 3 MiB")
 	}
 	inOrder(t, subjects(w, neighbour), 3)
 	inOrder(t, subjects(w, 1), 1)

@@ -28,7 +28,7 @@ func newProxy(t *testing.T, database string) (*proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // bound to the test by Cleanup
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func (p *proxy) accept() {
 
 func (p *proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", p.server) //nolint:noctx // loopback
+	server, err := net.Dial("tcp", p.server)
 	if err != nil {
 		return
 	}
@@ -154,7 +154,7 @@ func (c *faultyConn) Write(b []byte) (int, error) {
 
 func TestProxyPassesEverythingElse(t *testing.T) {
 	t.Parallel()
-	echo, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+	echo, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,7 +50,7 @@ func (f *follower) quarantine(ctx context.Context, r record, cause error) error 
 			return Decision{}, fmt.Errorf("quarantine record %d: %w", r.offset, err)
 		}
 		if r.undecodable != nil {
-			return Decision{}, nil
+			return Decision{}, nil //nolint:nilerr // it is the reason for being here, and there is nobody to tell
 		}
 		return f.ledger.declineTx(ctx, tx, r.claim)
 	})

@@ -43,7 +43,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 			r.release(ctx)
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // a cancelled context is the clean stop
 		}
 		if err != nil {
 			o.log.logger.Warn("the outbox's relay was interrupted", "error", err)

@@ -47,6 +47,23 @@ func BenchmarkReserve(b *testing.B) {
 	}
 }
 
+// The cost of a place must not grow with the number of holders, on the embedded server either.
+func BenchmarkReserveAmongMany(b *testing.B) {
+	for _, holders := range []int64{0, 10_000, 200_000} {
+		b.Run(fmt.Sprintf("holders=%d", holders), func(b *testing.B) {
+			h := openHall(b, miniClient(b, miniredis.RunT(b).Addr()), "bench")
+			h.load(b, 1<<40, 1, series(1, holders)...)
+			next := holders + 1
+			for b.Loop() {
+				if _, err := h.Reserve(context.Background(), key, series(next, 64)); err != nil {
+					b.Fatal(err)
+				}
+				next += 64
+			}
+		})
+	}
+}
+
 // Loading a set is the cost of an empty Redis.
 func BenchmarkLoad(b *testing.B) {
 	for _, owners := range []int64{1_000, 100_000} {

@@ -118,6 +118,9 @@ func (g *guard) tryProbe() {
 	}()
 }
 
+// errBusy is met when the slots are taken by calls that the server has not answered.
+var errBusy = fmt.Errorf("%w: no answers to the calls before", ErrUnavailable)
+
 type answer[T any] struct {
 	value T
 	err   error
@@ -135,7 +138,11 @@ func within[T any](
 	select {
 	case slots <- struct{}{}:
 	case <-ctx.Done():
-		return none, fmt.Errorf("%w: no answers to the calls before", ErrUnavailable)
+		return none, errBusy
+	}
+	if ctx.Err() != nil { // both were ready, and a slot is not for those who are late
+		<-slots
+		return none, errBusy
 	}
 	done := make(chan answer[T], 1)
 	go func() {

@@ -287,6 +287,29 @@ func TestLockingLeavesOutUnknownKeysAndSorts(t *testing.T) {
 	}
 }
 
+// The reconciler reads the total and the owners at one moment: later changes must not show.
+func TestLevelIsReadAtTheTransactionsMoment(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	b.begin(t, key, 5)
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(t.Context(), b.pool, moment, func(tx pgx.Tx) error {
+		if _, err := b.LevelTx(t.Context(), tx, inventory.Key{Sale: 404}); !errors.Is(err, inventory.ErrUnknown) {
+			t.Errorf("unknown stock: %v, want ErrUnknown", err)
+		}
+		b.take(t, 2) // in a transaction of its own
+		level, err := b.LevelTx(t.Context(), tx, key)
+		if level.Taken != 0 {
+			t.Errorf("taken %d, want the 0 of the moment", level.Taken)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.wantLevel(t, 5, 2, 3, 2)
+}
+
 // The table itself refuses what the code must never try.
 func TestTableRefusesOverselling(t *testing.T) {
 	t.Parallel()

@@ -180,7 +180,7 @@ func (rec *reconciliation) dismiss(ctx context.Context, extra []int64, now progr
 	var lost []int64
 	for _, user := range extra {
 		s, before := rec.suspects[user]
-		if !before {
+		if !before || !s.known {
 			suspects[user] = suspect{since: at, end: now.end, known: now.known}
 			continue
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 )
 
 // anchorStep is how many live accounts lie between two anchors: the most a page has to skip.
@@ -26,14 +27,22 @@ type anchors struct {
 	ids     []int64
 }
 
-// locate gives the id to start from and how many accounts to skip from there. Without anchors, and before the
-// second one, that is the beginning.
-func (a *anchors) locate(skip int64) (id, rest int64) {
-	if a == nil || len(a.ids) == 0 || skip < anchorStep {
-		return 0, skip
+// span is where a page lies: among the ids from (inclusive) to (exclusive), after skipping some accounts. The end
+// matters to the planner: it may read and sort the whole span, so the span has to be short.
+type span struct{ from, to, skip int64 }
+
+// locate gives the span of a page. Without anchors it is everything.
+func (a *anchors) locate(skip int64, limit int) span {
+	if a == nil || len(a.ids) == 0 {
+		return span{0, math.MaxInt64, skip}
 	}
-	i := min(skip/anchorStep, int64(len(a.ids)-1))
-	return a.ids[i], skip - i*anchorStep
+	count := int64(len(a.ids))
+	first := min(skip/anchorStep, count-1)
+	found := span{a.ids[first], math.MaxInt64, skip - first*anchorStep}
+	if last := (skip+int64(limit))/anchorStep + 1; last < count {
+		found.to = a.ids[last]
+	}
+	return found
 }
 
 // List gives one page, counted from 1, of at most limit live accounts. Pages beyond the last are empty. Any page
@@ -70,8 +79,8 @@ func (s *Store) List(ctx context.Context, page, limit int) (Page, error) {
 func (s *Store) page(ctx context.Context, known *anchors, skip int64, limit int) (Page, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	id, rest := known.locate(skip)
-	rows, err := s.pool.Query(ctx, selectPage, replan, id, rest, limit)
+	at := known.locate(skip, limit)
+	rows, err := s.pool.Query(ctx, selectPage, replan, at.from, at.to, at.skip, limit)
 	if err != nil {
 		return Page{}, 0, fmt.Errorf("read page: %w", err)
 	}

@@ -97,17 +97,16 @@ func TestTheLastPageVisitsAsFewRowsAsTheFirst(t *testing.T) {
 	t.Parallel()
 	ctx, store := testContext(t), NewStore(newPool(t))
 	seed(t, store, 20_000)
-	exec(t, store.pool, `ANALYZE users`)
 	for _, page := range []int{1, 500, 1000} {
 		skip := int64(page-1) * 20
 		known, err := store.anchorsFor(ctx, skip)
 		must(t, err)
-		id, rest := known.locate(skip)
-		if visited := rowsVisited(t, store, id, rest, 20); visited > anchorStep+20 {
+		at := known.locate(skip, 20)
+		if visited := rowsVisited(t, store, at.from, at.to, at.skip, 20); visited > 2*anchorStep+20 {
 			t.Errorf("page %d visits %v rows", page, visited)
 		}
 	}
-	if visited := rowsVisited(t, store, 0, 999*20, 20); visited < 19_000 {
+	if visited := rowsVisited(t, store, 0, int64(math.MaxInt64), 999*20, 20); visited < 19_000 {
 		t.Errorf("the measure is blind: without anchors it sees %v rows", visited)
 	}
 }

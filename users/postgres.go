@@ -11,7 +11,7 @@ import (
 // Deadlines of a single statement. A caller's own, shorter deadline wins.
 const (
 	readTimeout  = 5 * time.Second
-	writeTimeout = time.Minute
+	writeTimeout = 3 * time.Minute // a million accounts are archived in one transaction
 )
 
 const (
@@ -45,7 +45,7 @@ const (
 		SELECT count(*), -count(*), -count(*) FILTER (WHERE may_purchase) FROM gone`
 
 	selectPage = `SELECT ` + recordColumns + `, (SELECT version FROM roster), (SELECT live FROM roster)
-		FROM users u WHERE u.archived_at IS NULL AND u.id >= $1 ORDER BY u.id OFFSET $2 LIMIT $3`
+		FROM users u WHERE u.archived_at IS NULL AND u.id >= $1 AND u.id < $2 ORDER BY u.id OFFSET $3 LIMIT $4`
 	selectAnchors = `SELECT t.id, (SELECT version FROM roster)
 		FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM users WHERE archived_at IS NULL) t
 		WHERE t.n % $1 = 1 ORDER BY t.id`

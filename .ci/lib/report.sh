@@ -63,5 +63,8 @@ serve_servers() {
   prepare servers || exit 1
   printf '\nexport REDIS_URL=%q DATABASE_URL=%q KAFKA_BROKERS=%q FLASHSALE_TEST_REAL=1\n\nCtrl-C ends them.\n' \
     "$REDIS_URL" "$DATABASE_URL" "$KAFKA_BROKERS"
-  while sleep 1; do :; done
+  while :; do # `wait` hears signals at once, a foreground sleep would not
+    sleep 2 &
+    wait $!
+  done
 }

@@ -132,10 +132,11 @@ kafka_start() {
 # Runs in this shell, not in a part's own process, so that the servers outlive the part.
 servers_start() {
   ((${#SERVERS[@]} == 0)) || return 0
-  if ! { redis_start && postgres_start && kafka_start; }; then
-    servers_logs
-    return 1
-  fi
+  local rc=0
+  set -m # process groups of their own: Ctrl-C is for this shell, which ends them in their own way
+  { redis_start && postgres_start && kafka_start; } || rc=1
+  set +m
+  ((rc == 0)) || { servers_logs; return 1; }
   echo "redis-server $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/') at $REDIS_URL"
   echo "$("$(postgres_bin)/postgres" --version) at $DATABASE_URL"
   echo "Apache Kafka $KAFKA_VERSION at $KAFKA_BROKERS"

@@ -36,6 +36,7 @@ type Result struct {
 	Scenario string `json:"scenario"`
 	About    string `json:"about"`
 	OK       bool   `json:"ok"`
+	Seed     int64  `json:"seed"`
 	Users    int    `json:"totalUsers"`
 	Stock    int    `json:"stock"`
 	// Successful shoppers hold a receipt at the end, Failed ones do not.
@@ -93,7 +94,7 @@ func (r *run) result() Result {
 	}
 	won, users := len(r.winners()), len(r.shoppers)
 	result := Result{
-		Scenario: r.scenario.Name, About: r.scenario.About, OK: len(r.faults) == 0,
+		Scenario: r.scenario.Name, About: r.scenario.About, OK: len(r.faults) == 0, Seed: r.cfg.Seed,
 		Users: users, Stock: r.scenario.Stock, Successful: won, Failed: users - won,
 		Duration: float64(r.duration) / float64(time.Millisecond),
 		Latency:  spread(t.latency), Wait: spread(t.wait),
@@ -129,6 +130,7 @@ func (r Result) WriteText(w io.Writer) error {
 	line("Retries: %d  connection errors: %d  202s followed: %d  gave up: %d", r.Retries, r.ConnectionErrors, r.Pending, r.GaveUp)
 	line("Distinct receipts: %d  units sold: %d of %d  left: %d", r.Receipts, r.Sold, r.Stock, r.Left)
 	line("Verify: %s", checksText(r.Verify))
+	line("Seed: %d", r.Seed)
 	for _, fault := range r.Faults {
 		line("FAULT %s", fault)
 	}

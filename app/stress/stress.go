@@ -46,9 +46,9 @@ type Config struct {
 	// Remote allows addresses that are not loopback ones. The command line sets it when --url names such an
 	// address: to put load on another machine is its operator's explicit decision.
 	Remote bool
-	// Scenario is one of Scenarios. Empty: Users for Stock when Users is set, else DefaultScenario.
+	// Scenario is one of Scenarios, or "all"; empty means DefaultScenario.
 	Scenario string
-	// Users (1 to MaxUsers) and Stock are what an empty Scenario runs with.
+	// Users (1 to MaxUsers) for Stock units are run instead of a Scenario, if they are set.
 	Users, Stock int
 	// JSON makes Out receive one JSON document at the end, instead of text after every scenario.
 	JSON bool
@@ -153,13 +153,13 @@ func loopback(host string) bool {
 
 func (cfg *Config) scenarios() ([]Scenario, error) {
 	switch {
-	case cfg.Scenario == "all":
-		return Scenarios(), nil
-	case cfg.Scenario == "" && (cfg.Users != 0 || cfg.Stock != 0):
+	case cfg.Users != 0 || cfg.Stock != 0:
 		if cfg.Users < 1 || cfg.Users > MaxUsers || cfg.Stock < 1 {
 			return nil, fmt.Errorf("%w: it takes 1 to %d users and at least 1 unit of stock", ErrScenario, MaxUsers)
 		}
 		return []Scenario{custom(cfg.Users, cfg.Stock)}, nil
+	case cfg.Scenario == "all":
+		return Scenarios(), nil
 	case cfg.Scenario == "":
 		cfg.Scenario = DefaultScenario
 	}

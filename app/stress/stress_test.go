@@ -57,7 +57,7 @@ func TestEveryScenarioIsExactOnAnHonestServer(t *testing.T) {
 func TestOwnNumbers(t *testing.T) {
 	t.Parallel()
 	s := newShop()
-	r := one(t, Config{URL: []string{s.open(t)}, Users: 37, Stock: 21})
+	r := one(t, Config{URL: []string{s.open(t)}, Scenario: "extreme", Users: 37, Stock: 21})
 	if !r.OK || r.Successful != 21 || r.Failed != 16 || r.Codes["201"] != 21 || r.Codes["409"] != 16 || r.Problems["sold-out"] != 16 || s.seeded != 37 {
 		t.Fatalf("%+v", r)
 	}

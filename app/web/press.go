@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,11 +128,14 @@ func printable(s string) bool {
 // traceparent is the W3C trace context of the request, or "" when it has none that is well formed.
 func traceparent(r *http.Request) string {
 	v := header(r, "Traceparent")
-	if len(v) != 55 || v[:3] != "00-" || v[35] != '-' || v[52] != '-' || !hexadecimal(v[3:35]+v[36:52]+v[53:]) {
+	if len(v) != 55 || v[:3] != "00-" || v[35] != '-' || v[52] != '-' || !hexadecimal(v[53:]) || !traceID(v[3:35]) || !traceID(v[36:52]) {
 		return ""
 	}
 	return v
 }
+
+// traceID reports whether an id of a trace or span is one: hexadecimal and not all zeros.
+func traceID(s string) bool { return hexadecimal(s) && strings.Trim(s, "0") != "" }
 
 func hexadecimal(s string) bool {
 	for i := range len(s) {

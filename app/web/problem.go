@@ -161,7 +161,7 @@ func (s *Server) fail(c echo.Context, err error) {
 	s.refuse(c, p)
 }
 
-// refuse writes a problem.
+// refuse writes a problem, as a page for browsers; as JSON also when no page can be made of it.
 func (s *Server) refuse(c echo.Context, p Problem) {
 	if p.RetryAfter == 0 && p.Status == http.StatusServiceUnavailable {
 		p.RetryAfter = 1
@@ -171,10 +171,11 @@ func (s *Server) refuse(c echo.Context, p Problem) {
 		h.Set("Retry-After", itoa(p.RetryAfter))
 	}
 	if s.pages != nil && wantsPage(c.Request()) {
-		if err := s.pages.Problem(c, p); err != nil {
-			s.logFault(c, err)
+		err := s.pages.Problem(c, p)
+		if err == nil || c.Response().Committed {
+			return
 		}
-		return
+		s.logFault(c, err)
 	}
 	body, err := json.Marshal(p)
 	if err != nil {

@@ -48,14 +48,18 @@ func (p *recordedPages) Users(c echo.Context, l userList) error {
 	return p.show(c, "users")
 }
 
-func (p *recordedPages) Done(c echo.Context, message string) error { return p.show(c, "done: "+message) }
+func (p *recordedPages) Done(c echo.Context, message string) error {
+	return p.show(c, "done: "+message)
+}
 
 func (p *recordedPages) Problem(c echo.Context, problem Problem) error {
 	p.problem = problem
 	return p.show(c, "problem "+problem.Type)
 }
 
-func (p *recordedPages) Frame(s sale.Snapshot) []byte { return []byte("<p>" + s.Slug + "</p>\n<p>2</p>") }
+func (p *recordedPages) Frame(s sale.Snapshot) []byte {
+	return []byte("<p>" + s.Slug + "</p>\n<p>2</p>")
+}
 
 func TestBrowsersAreHandedToThePages(t *testing.T) {
 	t.Parallel()
@@ -146,8 +150,8 @@ func TestAPageThatCannotBeRenderedIsAFault(t *testing.T) {
 	t.Parallel()
 	w, pages := newWorld(t), &recordedPages{fails: errors.New("template broke")}
 	w.pages = pages
-	w.send(t, "GET", "/api/users", "", "Accept: text/html")
-	if n := strings.Count(w.logged.String(), "template broke"); n == 0 {
+	w.send(t, "GET", "/api/users", "", "Accept: text/html").problem(t, 500, "internal")
+	if !strings.Contains(w.logged.String(), "template broke") {
 		t.Error("nothing was logged")
 	}
 	res := w.send(t, "POST", buy, `{"username":"alice"}`)

@@ -110,7 +110,7 @@ func New(cfg Config) *Server {
 		heartbeat:    heartbeatTime,
 	}
 	s.limits = newLimiter(cfg.PurchaseRate, 4*cfg.PurchaseRate, func() time.Time { return s.now() })
-	s.draining, s.drain = context.WithCancel(context.Background())
+	s.draining, s.drain = context.WithCancel(context.Background()) //nolint:gosec // Drain calls it
 	s.pages = newPages(s)
 	s.echo = s.router()
 	return s
