@@ -174,7 +174,8 @@ func (a *App) Failed() <-chan error { return a.failed }
 // which net/http gives up on a connection that was opened and never used, as browsers do ahead of need.
 const requestPatience = 6 * time.Second
 
-const partsPatience = 2 * time.Second
+// partsPatience is the part that belongs to everything behind them: leaving the consumer group takes up to four seconds.
+const partsPatience = 4 * time.Second
 
 // Stop ends the instance in order: no new requests, open streams told when to come back, requests in flight
 // finished, then the consumer with its offsets committed, then connections and embedded servers. It returns when

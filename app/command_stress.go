@@ -52,6 +52,7 @@ func stressCommand(t terminal) *cobra.Command {
 // runStress drives the given instances, or one of its own.
 func runStress(ctx context.Context, cfg stress.Config) error {
 	if len(cfg.URL) > 0 {
+		cfg.Remote = true // naming an address is the operator's decision to send load there
 		return report(stress.Run(ctx, cfg))
 	}
 	a, cleanup, err := temporaryInstance(ctx)

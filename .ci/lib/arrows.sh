@@ -18,11 +18,27 @@ arrows_rank() { # folder
   echo 0
 }
 
+# Every foreign library is an empty package of an empty module, so nothing is fetched and go.mod does not matter.
+arrows_stubs() { # directory
+  local import module version
+  while read -r import; do
+    module=$(sed -E 's#^(github\.com/[^/]+/[^/]+(/v[0-9]+)?|[^/]+/[^/]+(/v[0-9]+)?).*#\1#' <<<"$import")
+    version=v1.0.0
+    [[ ! $module =~ /v([0-9]+)$ ]] || version=v${BASH_REMATCH[1]}.0.0
+    mkdir -p "$1/.stubs/$import"
+    printf 'package p\n' >"$1/.stubs/$import/p.go"
+    [[ ! -f $1/.stubs/$module/go.mod ]] || continue
+    printf 'module %s\n' "$module" >"$1/.stubs/$module/go.mod"
+    printf 'require %s %s\nreplace %s => ./.stubs/%s\n' "$module" "$version" "$module" "$module" >>"$1/go.mod"
+  done < <(arrows_table | awk '$2 ~ /^[a-z]+\.[a-z.]+\// { print $2 }' | sort -u)
+}
+
 arrows_skeleton() { # directory
   local folder
   mkdir -p "$1"
-  cp "$ROOT/go.mod" "$ROOT/go.sum" "$ROOT/.golangci.yml" "$1/"
-  sed -i '/^tool /d' "$1/go.mod"
+  cp "$ROOT/.golangci.yml" "$1/"
+  printf 'module flashsale\n\ngo 1.26.0\n' >"$1/go.mod"
+  arrows_stubs "$1"
   for folder in $arrows_folders; do
     mkdir -p "$1/$folder"
     [[ $folder == . ]] || printf '// Package p is a stub.\npackage p\n' >"$1/$folder/stub.go"

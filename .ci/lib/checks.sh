@@ -26,7 +26,11 @@ part_build() {
   [[ -z $undocumented ]] || { echo "not in .env.example: ${undocumented//$'\n'/ }"; return 1; }
   go build ./...
   go vet ./...
-  go mod tidy -diff
+  if ! go mod tidy -diff >"$RUN/tidy" 2>&1; then
+    echo "go mod tidy would change go.mod or go.sum:"
+    grep -E '^[+-]' "$RUN/tidy" | head -20
+    return 1
+  fi
   echo "gofmt, top level, variables, build, vet, go.mod: clean"
 }
 

@@ -39,8 +39,12 @@ retry() { # times command...
   return 1
 }
 
+policy_removed() {
+  [[ ! -e $RUN/policy-made ]] || rm -f /usr/sbin/policy-rc.d "$RUN/policy-made"
+}
+
 install_packages() {
-  local missing log=$RUN/log/apt.log made_policy=
+  local missing log=$RUN/log/apt.log
   missing=$(missing_packages)
   [[ -z $missing ]] && { return; }
   if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
@@ -49,16 +53,16 @@ install_packages() {
   fi
   # Debian starts what it installs. Nothing here uses those servers, so they are told not to start.
   if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+    touch "$RUN/policy-made"
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
     chmod +x /usr/sbin/policy-rc.d
-    made_policy=yes
   fi
   # A foreign source that does not answer must not stop the run: what counts is whether the programs are there.
   retry 3 apt-get update -qq >>"$log" 2>&1 || echo "apt-get update complained: $(tail -1 "$log")"
   # shellcheck disable=SC2086 # a list of words
   DEBIAN_FRONTEND=noninteractive retry 2 apt-get install -y -qq --no-install-recommends \
     -o DPkg::Lock::Timeout=300 $missing >>"$log" 2>&1 </dev/null || true
-  [[ -z $made_policy ]] || rm -f /usr/sbin/policy-rc.d
+  policy_removed
   if [[ -n $(missing_packages) ]]; then
     tail -20 "$log"
     echo "still missing after apt-get install: $(missing_packages)"

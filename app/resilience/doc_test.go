@@ -1,11 +1,35 @@
+//go:build unix
+
 // Package resilience is tests only: the product as separate processes, faults injected from outside, and shoppers who
 // remember every answer they got.
+//
+// The rows of faults need real servers and run when FLASHSALE_TEST_REAL=1 says so: redis-server, PostgreSQL and Apache
+// Kafka, from REDIS_URL, DATABASE_URL, KAFKA_BROKERS and KAFKA_LIBS (the directory of Kafka's jars), or started here.
+// FLASHSALE_RESILIENCE=full runs every row with one instance and with three; otherwise one row for each server runs,
+// with one instance. The table of figures is printed at the end, and written to the file that RESILIENCE_TABLE names.
 package resilience
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"testing"
 
-	"flashsale/app/embedded/embeddedtest"
+	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := errors.Join(rows.publish(), shared.close()); err != nil {
+		fmt.Fprintln(os.Stderr, "end of the run:", err)
+		code = max(code, 1)
+	}
+	// A failed test may well have left something running; its own message matters more.
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package resilience
 
 import (
@@ -19,7 +21,7 @@ import (
 
 // binary is the product, built once for all tests.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "flashsale-resilience-")
+	dir, err := shared.folder("product")
 	if err != nil {
 		return "", err
 	}
@@ -44,6 +46,7 @@ func build(t *testing.T) string {
 type process struct {
 	cmd  *exec.Cmd
 	url  string
+	ops  string // metrics and probes
 	exit chan error
 	log  *tail
 }
@@ -83,10 +86,12 @@ func freePort(t *testing.T) int {
 func launch(t *testing.T, port int, env ...string) *process {
 	t.Helper()
 	p := &process{exit: make(chan error, 1), log: &tail{}, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	operators := freePort(t)
+	p.ops = fmt.Sprintf("http://127.0.0.1:%d", operators)
 	p.cmd = exec.Command(build(t), "serve")
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true", "HOST=127.0.0.1",
-		fmt.Sprintf("PORT=%d", port), fmt.Sprintf("OPS_ADDR=127.0.0.1:%d", freePort(t))}, env...)
+		fmt.Sprintf("PORT=%d", port), fmt.Sprintf("OPS_ADDR=127.0.0.1:%d", operators)}, env...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

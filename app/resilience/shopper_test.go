@@ -1,3 +1,5 @@
+//go:build unix
+
 package resilience
 
 import (
@@ -7,7 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"path"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,10 +25,26 @@ type answer struct {
 	Status   int
 	Receipt  string `json:"purchaseId"`
 	Problem  string `json:"type"`
+	Claim    string `json:"claimId"`
+	State    string `json:"state"`
 	Location string
 	Raw      string
 	// Unserved is set when the connection was refused: the request reached nobody.
 	Unserved bool
+}
+
+// outcome is the status, with the kind of problem if it is one.
+func (a answer) outcome() string {
+	switch {
+	case a.Status == 0 && a.Unserved:
+		return "refused"
+	case a.Status == 0:
+		return "reset"
+	case a.Problem != "":
+		return fmt.Sprintf("%d %s", a.Status, path.Base(a.Problem))
+	default:
+		return strconv.Itoa(a.Status)
+	}
 }
 
 // shoppers press and write down every receipt they were promised.
@@ -34,6 +55,10 @@ type shoppers struct {
 	receipts map[string]string // by name
 	changed  []string          // promises that were broken
 	statuses map[int]int
+	outcomes map[string]int    // by status and, of a problem, its kind
+	pending  map[string]string // where a 202 said that the verdict will be, by claim
+	slowest  time.Duration
+	answered atomic.Int64
 	inFlight atomic.Int64
 }
 
@@ -42,17 +67,24 @@ func newShoppers(t *testing.T) *shoppers {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &shoppers{http: &http.Client{Transport: transport, Timeout: 15 * time.Second},
-		receipts: map[string]string{}, statuses: map[int]int{}}
+		receipts: map[string]string{}, statuses: map[int]int{}, outcomes: map[string]int{}, pending: map[string]string{}}
 }
 
 // press sends one purchase and notes what was promised.
 func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
+	began := time.Now()
 	a := s.send(ctx, http.MethodPost, base+"/api/flash-sale/purchase", fmt.Sprintf(`{"username":%q}`, name))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.answered.Add(1)
 	s.statuses[a.Status]++
+	s.outcomes[a.outcome()]++
+	s.slowest = max(s.slowest, time.Since(began))
+	if a.Status == http.StatusAccepted {
+		s.pending[a.Claim] = a.Location
+	}
 	if a.Status != http.StatusCreated && a.Status != http.StatusOK {
 		return a
 	}
@@ -102,4 +134,18 @@ func (s *shoppers) broken() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.changed...)
+}
+
+// waiting lists where 202s said that a verdict will be.
+func (s *shoppers) waiting() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.pending)
+}
+
+// tally is how often each outcome was seen so far.
+func (s *shoppers) tally() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.outcomes)
 }

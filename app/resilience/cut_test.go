@@ -1,0 +1,113 @@
+//go:build unix
+
+package resilience
+
+import (
+	"bytes"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// cut stands between the product and a server and loses replies: the server has done what it was asked, the product
+// sees a broken connection. It knows the request by a piece of its bytes.
+type cut struct {
+	listener net.Listener
+	server   string
+	request  []byte
+	every    atomic.Int64 // 0: none; else every so many of these requests lose their reply
+	seen     atomic.Int64
+	lost     atomic.Int64
+	serving  sync.WaitGroup
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+func newCut(t *testing.T, server, request string) *cut {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cut{listener: listener, server: server, request: []byte(request), conns: map[net.Conn]bool{}}
+	c.serving.Go(c.accept)
+	t.Cleanup(func() {
+		_ = listener.Close()
+		c.mu.Lock()
+		for conn := range c.conns {
+			_ = conn.Close()
+		}
+		c.mu.Unlock()
+		c.serving.Wait()
+	})
+	return c
+}
+
+func (c *cut) address() string { return c.listener.Addr().String() }
+
+func (c *cut) accept() {
+	for {
+		client, err := c.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial("tcp", c.server)
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		c.mu.Lock()
+		c.conns[client], c.conns[server] = true, true
+		c.mu.Unlock()
+		var muted atomic.Bool
+		c.serving.Go(func() { c.forward(client, server, &muted) })
+		c.serving.Go(func() { c.backward(client, server, &muted) })
+	}
+}
+
+func (c *cut) hangUp(conns ...net.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, conn := range conns {
+		_ = conn.Close()
+		delete(c.conns, conn)
+	}
+}
+
+func (c *cut) forward(client, server net.Conn, muted *atomic.Bool) {
+	defer c.hangUp(client, server)
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		if every := c.every.Load(); every > 0 && bytes.Contains(buffer[:n], c.request) && c.seen.Add(1)%every == 0 {
+			muted.Store(true)
+		}
+		if _, err := server.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// backward swallows the first answer after it was muted, which is the request's or what came just before, and hangs up.
+func (c *cut) backward(client, server net.Conn, muted *atomic.Bool) {
+	defer c.hangUp(client, server)
+	buffer := make([]byte, 256<<10)
+	for {
+		n, err := server.Read(buffer)
+		if err != nil {
+			return
+		}
+		if muted.Load() {
+			c.lost.Add(1)
+			return
+		}
+		if _, err := client.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}

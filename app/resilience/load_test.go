@@ -1,0 +1,101 @@
+//go:build unix
+
+package resilience
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"flashsale/users"
+)
+
+// load is shoppers who press one after the other, at a bounded rate, until they are told to stop: most for the first
+// time, some again.
+type load struct {
+	w      *world
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+	next   atomic.Int64
+}
+
+const workers = 48
+
+// pressing starts the load. Targets are instances that take presses; none given means all.
+func (w *world) pressing(perSecond int, targets ...*process) *load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{w: w, cancel: cancel}
+	l.next.Store(int64(w.next))
+	if len(targets) == 0 {
+		targets = w.instances
+	}
+	pause := workers * time.Second / time.Duration(perSecond)
+	for range workers {
+		l.wg.Go(func() {
+			for ctx.Err() == nil {
+				w.shoppers.press(context.Background(), targets[rand.IntN(len(targets))].url, l.name())
+				select {
+				case <-ctx.Done():
+				case <-time.After(pause/2 + rand.N(pause)):
+				}
+			}
+		})
+	}
+	w.t.Cleanup(l.stop)
+	return l
+}
+
+func (l *load) name() string {
+	n := l.next.Load()
+	if n > 10 && rand.IntN(8) == 0 || n >= int64(l.w.crowd) {
+		return users.SeriesName(1 + rand.IntN(int(n)))
+	}
+	return users.SeriesName(int(min(l.next.Add(1), int64(l.w.crowd))))
+}
+
+// stop ends the load when every press is answered.
+func (l *load) stop() {
+	l.cancel()
+	l.wg.Wait()
+	l.w.next = int(min(l.next.Load(), int64(l.w.crowd)))
+}
+
+// warm is how long shoppers press before and after a fault.
+const warm = 1500 * time.Millisecond
+
+// during presses before, under and after a fault. The fault is put in by the function, which returns what heals it;
+// watch is called under the fault, with the moment it began, and says how often it was hit. The moment of healing is
+// returned; the load goes on for a while after it.
+func (w *world) during(perSecond int, inject func() (heal func()), watch func(began time.Time) (hits int64)) time.Time {
+	w.t.Helper()
+	l := w.pressing(perSecond)
+	defer l.stop()
+	time.Sleep(warm)
+	before := w.shoppers.answered.Load()
+	if before == 0 {
+		w.t.Fatal("nobody was answered before the fault")
+	}
+	heal := inject()
+	hits := watch(time.Now())
+	heal()
+	healed := time.Now()
+	w.report.pressed += w.shoppers.answered.Load() - before
+	w.report.hits += hits
+	if hits == 0 {
+		w.t.Error("the fault was never met; the row proves nothing")
+	}
+	time.Sleep(warm)
+	return healed
+}
+
+// hold keeps a fault on for that long, at least until every instance says what it notices, and counts the answers given
+// meanwhile.
+func (w *world) hold(long time.Duration, noticed func(*process) bool) int64 {
+	w.t.Helper()
+	began, before := time.Now(), w.shoppers.answered.Load()
+	w.eventually(20*time.Second, "every instance notices the fault", func() bool { return w.everywhere(noticed) })
+	time.Sleep(long - time.Since(began))
+	return w.shoppers.answered.Load() - before
+}

@@ -1,0 +1,124 @@
+//go:build unix
+
+package resilience
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ordinary are the outcomes that every row may see.
+func ordinary() []string { return []string{"200", "201", "202", "409 all-claimed", "409 sold-out"} }
+
+// assertOutcomes holds what shoppers saw against what the row allows.
+func (w *world) assertOutcomes(more ...string) {
+	w.t.Helper()
+	seen := w.shoppers.tally()
+	w.report.statuses = counted(seen)
+	for outcome, n := range seen {
+		if !slices.Contains(ordinary(), outcome) && !slices.Contains(more, outcome) {
+			w.t.Errorf("%d answers were %q, which this row does not allow", n, outcome)
+		}
+	}
+}
+
+// settled waits until every server is found again and every 202 has come to its verdict, and returns how long after
+// healing that was.
+func (w *world) settled(healed time.Time, patience time.Duration) time.Duration {
+	w.t.Helper()
+	ctx := context.Background()
+	waiting := w.shoppers.waiting()
+	w.eventually(patience, "every 202 comes to its verdict", func() bool {
+		for claim, location := range waiting {
+			if a := w.shoppers.send(ctx, http.MethodGet, w.anywhere()+location, ""); a.Status != http.StatusOK && a.Status != http.StatusGone {
+				return false
+			}
+			delete(waiting, claim)
+		}
+		return true
+	})
+	took := time.Since(healed)
+	w.eventually(patience, "every instance is ready", func() bool {
+		return w.everywhere(func(p *process) bool {
+			return w.shoppers.send(ctx, http.MethodGet, p.ops+"/readyz", "").Status == http.StatusOK
+		})
+	})
+	return took
+}
+
+// kept checks, after the fault, all that was ever promised: the invariants, the same receipt for everybody who has one,
+// on every instance and in Postgres, and that the rest of the units still sells, each once.
+func (w *world) kept() {
+	w.t.Helper()
+	w.verified()
+	w.assertInPostgres()
+	assertPromisesKept(w.t, w.shoppers, w.anywhere())
+	sellOut(w.t, w.shoppers, w.anywhere(), w.stock, w.crowd)
+	w.assertInPostgres()
+	if sold := w.number("SELECT count(*) FROM orders WHERE released_at IS NULL"); sold != int64(w.stock) {
+		w.t.Errorf("%d live orders for %d units", sold, w.stock)
+	}
+	if promised := len(w.shoppers.promised()); promised != w.stock {
+		w.t.Errorf("%d receipts were given for %d units", promised, w.stock)
+	}
+	w.verified()
+}
+
+// verified asks every instance to check the invariants. What only shoppers can know may be unknown, nothing else.
+func (w *world) verified() {
+	w.t.Helper()
+	var last string
+	w.eventually(30*time.Second, "the invariants hold: "+last, func() bool {
+		last = ""
+		for _, p := range w.instances {
+			a := w.shoppers.send(context.Background(), http.MethodPost, p.url+"/api/admin/verify", "")
+			var d struct {
+				Checks []struct{ ID, State, Detail string }
+			}
+			if err := json.Unmarshal([]byte(a.Raw), &d); err != nil || a.Status != http.StatusOK || len(d.Checks) == 0 {
+				last = a.Raw
+				return false
+			}
+			for _, c := range d.Checks {
+				if c.State == "broken" {
+					w.t.Fatalf("%s is broken: %s", c.ID, c.Detail)
+				}
+				if c.State != "ok" && c.ID != "I3" && c.ID != "I6" {
+					last = a.Raw
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// assertInPostgres looks every receipt up, past the product.
+func (w *world) assertInPostgres() {
+	w.t.Helper()
+	rows, err := w.pool.Query(context.Background(), "SELECT id::text, username FROM orders WHERE released_at IS NULL")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer rows.Close()
+	owner := map[string]string{}
+	for rows.Next() {
+		var id, name string
+		if err := rows.Scan(&id, &name); err != nil {
+			w.t.Fatal(err)
+		}
+		owner[id] = name
+	}
+	if err := rows.Err(); err != nil {
+		w.t.Fatal(err)
+	}
+	for name, receipt := range w.shoppers.promised() {
+		if !strings.EqualFold(owner[receipt], name) {
+			w.t.Errorf("%s was promised %s, which in Postgres is %q's", name, receipt, owner[receipt])
+		}
+	}
+}

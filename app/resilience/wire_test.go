@@ -1,0 +1,68 @@
+//go:build unix
+
+package resilience
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/Shopify/toxiproxy/v2"
+)
+
+// wire is a toxiproxy between the product and one server.
+type wire struct {
+	proxy *toxiproxy.Proxy
+}
+
+// newWire listens on a free port for connections to upstream, a host and port.
+func newWire(name, upstream string) (*wire, error) {
+	api := &toxiproxy.ApiServer{Collection: toxiproxy.NewProxyCollection(), Metrics: toxiproxy.NewMetricsContainer(nil)}
+	api.Logger = silent(api.Logger)
+	w := &wire{proxy: toxiproxy.NewProxy(api, name, "127.0.0.1:0", upstream)}
+	if err := w.proxy.Start(); err != nil {
+		return nil, fmt.Errorf("proxy for %s: %w", name, err)
+	}
+	return w, nil
+}
+
+// silent is the zero value of a logger, which writes nothing.
+func silent[T any](*T) *T { return new(T) }
+
+func (w *wire) address() string { return w.proxy.Listen }
+
+// refuse breaks every connection and refuses new ones.
+func (w *wire) refuse() { w.proxy.Stop() }
+
+// accept ends refuse.
+func (w *wire) accept(t *testing.T) {
+	t.Helper()
+	if err := w.proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// delay holds every answer back for that many milliseconds.
+func (w *wire) delay(t *testing.T, ms int) {
+	t.Helper()
+	w.poison(t, fmt.Sprintf(`{"name":"delay","type":"latency","stream":"downstream","attributes":{"latency":%d}}`, ms))
+}
+
+// swallow makes a black hole: connections stay, nothing passes either way.
+func (w *wire) swallow(t *testing.T) {
+	t.Helper()
+	for _, direction := range []string{"upstream", "downstream"} {
+		w.poison(t, fmt.Sprintf(`{"name":"hole-%s","type":"timeout","stream":%q,"attributes":{"timeout":0}}`, direction, direction))
+	}
+}
+
+func (w *wire) poison(t *testing.T, toxic string) {
+	t.Helper()
+	if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// cure takes every delay and hole away. Connections that lost bytes are closed by that.
+func (w *wire) cure() { w.proxy.Toxics.ResetToxics(context.Background()) }

@@ -1,0 +1,246 @@
+//go:build unix
+
+package resilience
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/rueidis"
+	"github.com/segmentio/kafka-go"
+
+	"flashsale/inventory"
+)
+
+// full says that every row runs, with one instance and with three.
+func full() bool { return os.Getenv("FLASHSALE_RESILIENCE") == "full" }
+
+// settings are where a row's servers are: as the product is told, and, past every proxy, as the tests reach them.
+type settings struct {
+	database, redis, kafka       string
+	realDatabase, realRedis, log string
+}
+
+// world is one row under way: instances of the product, their servers, and the shoppers.
+type world struct {
+	t         *testing.T
+	namespace string
+	settings  settings
+	instances []*process
+	shoppers  *shoppers
+	pool      *pgxpool.Pool
+	redis     rueidis.Client
+	report    *report
+	stock     int
+	crowd     int
+	next      int // the first shopper who has not pressed
+}
+
+// newWorld starts the product on these servers, with a sale of that many units.
+func newWorld(t *testing.T, r *report, s settings, stock, crowd int) *world {
+	t.Helper()
+	w := &world{t: t, report: r, settings: s, stock: stock, crowd: crowd, shoppers: newShoppers(t),
+		namespace: fmt.Sprintf("r%s_%s", strings.ToLower(r.id), strconv.FormatUint(rand.Uint64(), 36))}
+	w.connect()
+	t.Cleanup(w.removeTraces)
+	for range r.instances {
+		w.instances = append(w.instances, w.instance())
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for i, p := range w.instances {
+				t.Logf("instance %d said:\n%s", i, p.log)
+			}
+		}
+	})
+	prepare(t, w.shoppers, w.instances[0].url, stock, crowd)
+	w.awaitTotal(stock)
+	return w
+}
+
+// instance starts one more process of the product.
+func (w *world) instance() *process {
+	w.t.Helper()
+	return launch(w.t, freePort(w.t), "DATABASE_URL="+w.settings.database, "REDIS_URL="+w.settings.redis,
+		"KAFKA_BROKERS="+w.settings.kafka, "NAMESPACE="+w.namespace)
+}
+
+func (w *world) connect() {
+	w.t.Helper()
+	ctx := context.Background()
+	config, err := pgxpool.ParseConfig(w.settings.realDatabase)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	config.MaxConns = 4
+	config.ConnConfig.RuntimeParams["search_path"] = w.namespace
+	if w.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.pool.Close)
+	w.redis, err = rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{hostOf(w.t, w.settings.realRedis)},
+		DisableCache: true, ForceSingleClient: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.redis.Close)
+}
+
+// removeTraces leaves nothing of the row on servers that outlive it.
+func (w *world) removeTraces() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for _, p := range w.instances {
+		p.kill()
+	}
+	_, _ = w.pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+w.namespace+" CASCADE")
+	if keys, err := w.redis.Do(ctx, w.redis.B().Keys().Pattern(w.namespace+":*").Build()).AsStrSlice(); err == nil && len(keys) > 0 {
+		_ = w.redis.Do(ctx, w.redis.B().Unlink().Key(keys...).Build()).Error()
+	}
+	client, done := w.kafka()
+	defer done()
+	_, _ = client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{w.namespace + ".claims", w.namespace + ".events"}})
+}
+
+// kafka is a client past every proxy.
+func (w *world) kafka() (*kafka.Client, func()) {
+	transport := &kafka.Transport{}
+	return &kafka.Client{Addr: kafka.TCP(w.settings.log), Transport: transport, Timeout: 10 * time.Second}, transport.CloseIdleConnections
+}
+
+// anywhere is the address of one of the instances.
+func (w *world) anywhere() string { return w.instances[rand.IntN(len(w.instances))].url }
+
+// awaitTotal waits until every instance shows the stock.
+func (w *world) awaitTotal(stock int) {
+	w.t.Helper()
+	for _, p := range w.instances {
+		w.eventually(10*time.Second, "every instance shows the stock", func() bool {
+			a := w.shoppers.send(context.Background(), http.MethodGet, p.url+"/api/flash-sale/status", "")
+			var s struct{ MaxStock int }
+			return json.Unmarshal([]byte(a.Raw), &s) == nil && s.MaxStock == stock
+		})
+	}
+}
+
+// eventually waits for what is to become true, and returns how long that took.
+func (w *world) eventually(patience time.Duration, what string, is func() bool) time.Duration {
+	w.t.Helper()
+	began := time.Now()
+	for !is() {
+		if time.Since(began) > patience {
+			w.t.Fatalf("not within %v: %s", patience, what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(began)
+}
+
+// ready says whether the instance's probes find that server, which is named as in /readyz.
+func (w *world) ready(p *process, server string) bool {
+	a := w.shoppers.send(context.Background(), http.MethodGet, p.ops+"/readyz", "")
+	var d struct {
+		Dependencies []struct {
+			Name string
+			OK   bool
+		}
+	}
+	if json.Unmarshal([]byte(a.Raw), &d) != nil {
+		return false
+	}
+	for _, one := range d.Dependencies {
+		if one.Name == server {
+			return one.OK
+		}
+	}
+	return false
+}
+
+// everywhere is true when it is true of every instance.
+func (w *world) everywhere(is func(*process) bool) bool {
+	for _, p := range w.instances {
+		if !is(p) {
+			return false
+		}
+	}
+	return true
+}
+
+// metric sums the values of an instance's metric, whose labels may be given in part.
+func (w *world) metric(p *process, name string) float64 {
+	a := w.shoppers.send(context.Background(), http.MethodGet, p.ops+"/metrics", "")
+	var sum float64
+	lines := bufio.NewScanner(strings.NewReader(a.Raw))
+	for lines.Scan() {
+		rest, ok := strings.CutPrefix(lines.Text(), name)
+		if !ok || rest == "" || rest[0] != ' ' && rest[0] != '{' && !strings.Contains(name, "{") {
+			continue
+		}
+		if v, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64); err == nil {
+			sum += v
+		}
+	}
+	return sum
+}
+
+func (w *world) metrics(name string) (sum float64) {
+	for _, p := range w.instances {
+		sum += w.metric(p, name)
+	}
+	return sum
+}
+
+// number asks Postgres for one.
+func (w *world) number(query string, args ...any) int64 {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var n int64
+	if err := w.pool.QueryRow(ctx, query, args...).Scan(&n); err != nil {
+		w.t.Fatalf("%s: %v", query, err)
+	}
+	return n
+}
+
+// sale is the current sale and generation.
+func (w *world) sale() inventory.Key {
+	w.t.Helper()
+	return inventory.Key{Sale: w.number("SELECT id FROM sales ORDER BY id LIMIT 1"),
+		Generation: w.number("SELECT generation FROM sales ORDER BY id LIMIT 1")}
+}
+
+// owners are the users with a live order.
+func (w *world) owners(k inventory.Key) []int64 {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var owners []int64
+	err := w.pool.QueryRow(ctx, `SELECT coalesce(array_agg(user_id), '{}') FROM orders
+		WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL`, k.Sale, k.Generation).Scan(&owners)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return owners
+}
+
+// homeless is how many owners hold no place in Redis; -1 when Redis cannot say.
+func (w *world) homeless(k inventory.Key, owners []int64) int {
+	places := inventory.NewPlaces(w.redis, inventory.PlacesConfig{Namespace: w.namespace})
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	missing, _, err := places.Compare(ctx, k, owners)
+	if err != nil {
+		return -1
+	}
+	return len(missing)
+}
