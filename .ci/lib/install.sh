@@ -4,7 +4,7 @@
 LINT_VERSION=v2.15.0
 KAFKA_VERSION=4.1.0
 LINT=$CACHE/golangci-lint-$LINT_VERSION-$(go env GOVERSION)/golangci-lint
-KAFKA_LIBS=$CACHE/kafka-$KAFKA_VERSION
+export KAFKA_LIBS=$CACHE/kafka-$KAFKA_VERSION # tests of faults start brokers of their own
 
 # The newest installed PostgreSQL's programs, 15 at least.
 postgres_bin() {
@@ -17,16 +17,12 @@ missing_packages() {
   local list=()
   command -v redis-server >/dev/null || list+=(redis-server)
   postgres_bin >/dev/null || list+=(postgresql)
-  [[ -n $(chrome) ]] || list+=(chromium)
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || list+=(chromium)
   command -v java >/dev/null || list+=(openjdk-17-jre-headless)
   command -v mvn >/dev/null || list+=(maven)
   command -v curl >/dev/null || list+=(curl)
   command -v gcc >/dev/null || list+=(gcc libc6-dev) # the race detector needs cgo
   echo "${list[*]}"
-}
-
-chrome() {
-  command -v chromium || command -v google-chrome || true
 }
 
 retry() { # times command...

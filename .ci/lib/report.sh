@@ -61,8 +61,8 @@ report() {
 # For local work: `go test ./...` in another terminal with these variables runs against real servers.
 serve_servers() {
   prepare servers || exit 1
-  printf '\nexport REDIS_URL=%q DATABASE_URL=%q KAFKA_BROKERS=%q FLASHSALE_TEST_REAL=1\n\nCtrl-C ends them.\n' \
-    "$REDIS_URL" "$DATABASE_URL" "$KAFKA_BROKERS"
+  printf '\nexport REDIS_URL=%q DATABASE_URL=%q KAFKA_BROKERS=%q KAFKA_LIBS=%q FLASHSALE_TEST_REAL=1\n\nCtrl-C ends them.\n' \
+    "$REDIS_URL" "$DATABASE_URL" "$KAFKA_BROKERS" "$KAFKA_LIBS"
   while :; do # `wait` hears signals at once, a foreground sleep would not
     sleep 2 &
     wait $!

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"io"
 	"net"
@@ -300,7 +301,7 @@ func TestRunSendsTheSameBytesOncePerChange(t *testing.T) {
 	}
 	w.board.snaps[0].Now = noon.Add(time.Second)
 	w.publish(seen)
-	if f := newest(t, w, statusTopic("first")); string(f) != string(first.Data) {
+	if f := newest(t, w, statusTopic("first")); !bytes.Equal(f, first.Data) {
 		t.Errorf("another frame though only time has passed: %s", f)
 	}
 	w.board.snaps[0].Total = 9
