@@ -32,7 +32,7 @@ const (
 	kinds
 )
 
-// String names the outcome, as metrics do.
+// String names the outcome, for logs and metrics.
 func (k Kind) String() string {
 	names := [kinds]string{"unavailable", "bought", "already-bought", "pending", "refused", "not-authorized", "unknown-shopper", "overloaded"}
 	if k < kinds {

@@ -57,7 +57,7 @@ func (b *buying) open() bool { return b.sale.Status() == Active || b.starting() 
 
 // identify finds the shopper, in memory if the name is known there, and settles what depends on who it is alone.
 func (b *buying) identify(ctx context.Context) (Answer, bool) {
-	known := false
+	var known bool
 	if b.shopper, known = b.shoppers.Known(b.press.Name); !known {
 		if done, ok := b.search(ctx); ok {
 			return done, true

@@ -3,6 +3,7 @@ package sale
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,11 +36,17 @@ func (c *Checkout) Decided(d events.Decision) {
 			c.giveBack(release{Key{v.SaleID, v.Generation}, v.UserID})
 		}
 	}
-	// Without stocks the verdicts were read again after a commit whose reply was lost.
-	if len(d.Closed) > 0 || len(d.Stocks) == 0 && len(d.Verdicts) > 0 {
+	if len(d.Closed) > 0 || reread(d) {
 		c.board.nudge()
 	}
 	c.tell(d)
+}
+
+// reread is true for verdicts that were read again after a commit whose reply was lost: they come without stocks.
+func reread(d events.Decision) bool {
+	return len(d.Stocks) == 0 && slices.ContainsFunc(d.Verdicts, func(v events.Verdict) bool {
+		return v.Outcome == events.Ordered
+	})
 }
 
 // take brings the process up to date with a decision, its own or another's. The board comes first: an answer shows

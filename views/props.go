@@ -110,9 +110,9 @@ type Preset struct {
 
 // UserList is one page of the shoppers.
 type UserList struct {
-	Users              []User
-	Page, Pages, Limit int
-	Total              int64
+	Users       []User
+	Page, Pages int
+	Total       int64
 	// Problem stands in for the list when it could not be read.
 	Problem string
 }

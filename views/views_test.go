@@ -55,7 +55,7 @@ func everything() views.Home {
 	h.Tab, h.Notice, h.Username = views.TabUsers, "Reset.", "ann"
 	h.Purchase = &views.Outcome{Tone: views.Good, Title: "Success!", Receipt: receipt()}
 	h.Check = &views.Outcome{Tone: views.Note, Title: "You haven't purchased this item yet"}
-	h.Users = &views.UserList{Total: 45, Page: 2, Pages: 3, Limit: 20, Users: []views.User{
+	h.Users = &views.UserList{Total: 45, Page: 2, Pages: 3, Users: []views.User{
 		{Name: "ann", Email: "ann@example.com", MayPurchase: true, OrderID: "0190-ab"}, {Name: "bob", Email: "bob@example.com"}}}
 	return h
 }
@@ -335,5 +335,14 @@ func TestProblemPageLeadsBack(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}
+	}
+}
+
+// A deferred htmx may start before its extension is there, and then the page has no stream.
+func TestScriptsComeLastInTheirOrder(t *testing.T) {
+	t.Parallel()
+	page := draw(t, views.HomePage(home()))
+	if want := `<script src="/s/h.js"></script><script src="/s/e.js"></script><script src="/s/a.js"></script></body></html>`; !strings.HasSuffix(strings.ReplaceAll(page, "> <script", "><script"), want) {
+		t.Errorf("the page does not end with %s: %s", want, page[len(page)-200:])
 	}
 }

@@ -358,3 +358,20 @@ func TestPagesNeedNoServerToBeDrawn(t *testing.T) {
 	w.board.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
 	w.look(t, "/").shows(t, 200, "may be out of date")
 }
+
+func TestProductShowsEachPictureOnceUnderItsHashedName(t *testing.T) {
+	t.Parallel()
+	front := sale.Image{URL: "/static/product/front.svg", Alt: "Front"}
+	side := sale.Image{URL: "/static/product/side.svg", Alt: "Side"}
+	v := productView(sale.Product{Images: sale.Images{Main: front, Gallery: []sale.Image{front, side}}})
+	hashed := regexp.MustCompile(`^/static/product/(front|side)\.[0-9a-f]{16}\.svg$`)
+	if !hashed.MatchString(v.Picture.URL) || v.Picture.Alt != "Front" {
+		t.Errorf("the picture is %+v", v.Picture)
+	}
+	if len(v.Thumbnails) != 1 || !hashed.MatchString(v.Thumbnails[0].URL) || v.Thumbnails[0].Alt != "Side" {
+		t.Errorf("beside it are %+v", v.Thumbnails)
+	}
+	if v.Saved != "" || v.FullPrice != "" {
+		t.Error("no discount is shown as one")
+	}
+}

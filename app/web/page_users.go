@@ -58,7 +58,7 @@ func (p *site) readList(c echo.Context) (userList, error) {
 // listView shows the list. One without anybody has one page, as books do.
 func listView(l userList) views.UserList {
 	v := views.UserList{
-		Page: l.Pagination.Page, Pages: max(1, int(l.Pagination.TotalPages)), Limit: l.Pagination.Limit, Total: l.Pagination.Total,
+		Page: l.Pagination.Page, Pages: max(1, int(l.Pagination.TotalPages)), Total: l.Pagination.Total,
 	}
 	for _, u := range l.Users {
 		line := views.User{Name: u.Username, Email: u.Email, MayPurchase: u.CanPurchase}
