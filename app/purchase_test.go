@@ -44,7 +44,7 @@ func shopperName(i int) string { return users.SeriesName(i + 1) }
 func TestOnePurchaseFromPressToReceipt(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	bought := c.buy("john_doe_1")
+	bought := c.buySettled("john_doe_1")
 	if bought.Status != http.StatusCreated || bought.text("message") != "Purchase successful!" || bought.text("purchaseId") == "" {
 		t.Fatalf("the first press: %d %s", bought.Status, bought.Raw)
 	}
@@ -68,7 +68,7 @@ func TestAThousandShoppersForFiveUnits(t *testing.T) {
 	if r := c.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1000}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
-	answers := crowd(t, 1000, func(i int) reply { return c.buy(shopperName(i)) })
+	answers := crowd(t, 1000, func(i int) reply { return c.buySettled(shopperName(i)) })
 	codes := statuses(answers)
 	if codes[http.StatusCreated] != 5 || codes[http.StatusConflict] != 995 {
 		t.Errorf("answers by code: %v, want 5 x 201 and 995 x 409", codes)
@@ -93,12 +93,14 @@ func TestOneShopperPressing400TimesOwnsOneUnit(t *testing.T) {
 	c := newClient(t, startProduct(t))
 	answers := crowd(t, 400, func(int) reply { return c.buy("jane_smith_1") })
 	codes := statuses(answers)
-	if codes[http.StatusCreated] != 1 || codes[http.StatusOK] != 399 {
-		t.Errorf("answers by code: %v, want 1 x 201 and 399 x 200", codes)
+	// On a machine that is short of breath some presses are told "pending" or "safe to retry"; nothing else may come.
+	if codes[http.StatusCreated] > 1 || codes[http.StatusCreated]+codes[http.StatusOK]+codes[http.StatusAccepted]+codes[http.StatusServiceUnavailable] != 400 {
+		t.Errorf("answers by code: %v, want at most one 201 and else 200", codes)
 	}
+	receipt := c.buySettled("jane_smith_1").text("purchaseId")
 	for _, a := range answers {
-		if a.text("purchaseId") != answers[0].text("purchaseId") || a.text("purchaseId") == "" {
-			t.Fatalf("another receipt: %s", a.Raw)
+		if (a.Status == http.StatusCreated || a.Status == http.StatusOK) && a.text("purchaseId") != receipt {
+			t.Fatalf("another receipt than %s: %s", receipt, a.Raw)
 		}
 	}
 	if s := c.status(); s.number("sold") != 1 {
@@ -110,7 +112,7 @@ func TestOneShopperPressing400TimesOwnsOneUnit(t *testing.T) {
 func TestReceiptIsFoundInEveryStateOfTheSale(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	receipt := c.buy("john_doe_1").text("purchaseId")
+	receipt := c.buySettled("john_doe_1").text("purchaseId")
 	found := func(state string) {
 		t.Helper()
 		if r := c.buy("john_doe_1"); r.Status != http.StatusOK || r.text("purchaseId") != receipt {
@@ -155,7 +157,7 @@ func TestSoldOutSaleReopensWhenStockComesBack(t *testing.T) {
 	d := newDeployment(t)
 	here, there := newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())
 	here.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 1})
-	if r := here.buy("john_doe_1"); r.Status != http.StatusCreated {
+	if r := here.buySettled("john_doe_1"); r.Status != http.StatusCreated {
 		t.Fatalf("buy: %d %s", r.Status, r.Raw)
 	}
 	eventually(t, "both instances to say sold out", func() bool {
@@ -165,7 +167,7 @@ func TestSoldOutSaleReopensWhenStockComesBack(t *testing.T) {
 	if s := here.status(); s.number("currentStock") != 2 {
 		t.Errorf("the operator's own instance right after: %s", s.Raw)
 	}
-	if r := here.buy("jane_smith_1"); r.Status != http.StatusCreated {
+	if r := here.buySettled("jane_smith_1"); r.Status != http.StatusCreated {
 		t.Errorf("buy right after on the operator's own instance: %d %s", r.Status, r.Raw)
 	}
 	eventually(t, "the other instance to sell again", func() bool { return there.buy("bob_wilson_1").Status == http.StatusCreated })
@@ -183,12 +185,12 @@ func TestInstancesShareOneStock(t *testing.T) {
 		eventually(t, "the preset on every instance", func() bool { return c.status().number("maxStock") == 100 })
 	}
 	answers := crowd(t, 150, func(i int) reply {
-		return clients[i%3].buy(shopperName(i))
+		return clients[i%3].buySettled(shopperName(i))
 	})
 	sold := slices.DeleteFunc(slices.Clone(answers), func(a reply) bool { return a.Status != http.StatusCreated })
 	codes := statuses(answers)
-	if codes[http.StatusCreated]+codes[http.StatusAccepted] != 100 {
-		t.Errorf("answers by code: %v, want 100 x 201 or 202", codes)
+	if codes[http.StatusCreated] != 100 || codes[http.StatusConflict] != 50 {
+		t.Errorf("answers by code: %v, want 100 x 201 and 50 x 409", codes)
 	}
 	receipts := map[string]bool{}
 	for _, a := range sold {

@@ -166,7 +166,7 @@ var (
 	namespacePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 	saslPattern      = regexp.MustCompile(`^(plain|scram-sha-256|scram-sha-512):[^:]+:.+$`)
 	secretPattern    = regexp.MustCompile(`(://[^:/@]*:)[^@]*@`)
-	saslSecret       = regexp.MustCompile(`^((?:plain|scram)[^:]*:[^:]*):.*$`)
+	saslSecret       = regexp.MustCompile(`^([A-Za-z0-9-]+:[^:/]+):.*$`)
 )
 
 func validNamespace(v string) bool { return namespacePattern.MatchString(v) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -157,31 +158,46 @@ func TestConcurrentShoppersGetExactlyTheLimit(t *testing.T) {
 		h.load(t, limit, 1)
 		var mu sync.Mutex
 		count := map[inventory.Place]int{}
+		lost := 0
 		var wg sync.WaitGroup
 		for worker := range int64(20) {
 			wg.Go(func() {
 				for range presses {
 					for user := worker*10 + 1; user <= worker*10+10; user++ {
-						places, err := h.Reserve(context.Background(), key, []int64{user})
-						if err != nil {
-							t.Error(err)
-							return
-						}
+						place, unknown := h.reservePatiently(t, user)
 						mu.Lock()
-						count[places[0]]++
+						count[place]++
+						lost += unknown
 						mu.Unlock()
 					}
 				}
 			})
 		}
 		wg.Wait()
-		if count[inventory.Reserved] != limit {
-			t.Fatalf("%d places given, want %d", count[inventory.Reserved], limit)
+		if n := count[inventory.Reserved]; n > limit || n+lost < limit {
+			t.Fatalf("%d places given (and %d calls without an answer), want %d", n, lost, limit)
 		}
 		if n := count[inventory.Reserved] + count[inventory.Held] + count[inventory.Full]; n != shoppers*presses {
 			t.Fatalf("%d answers to %d presses", n, shoppers*presses)
 		}
 	})
+}
+
+// reservePatiently asks again while the server is slower than a shopper can wait, as a busy machine's is, and counts
+// the calls that got no answer: any of them may have reserved.
+func (h hall) reservePatiently(t *testing.T, user int64) (place inventory.Place, lost int) {
+	for {
+		places, err := h.Reserve(context.Background(), key, []int64{user})
+		switch {
+		case err == nil:
+			return places[0], lost
+		case !errors.Is(err, inventory.ErrUnavailable) || lost > 1000:
+			t.Errorf("reserve: %v", err)
+			return inventory.Full, lost
+		}
+		lost++
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func TestBatchSizesAreObserved(t *testing.T) {

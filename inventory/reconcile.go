@@ -35,7 +35,8 @@ type ReconcilerConfig struct {
 	Every time.Duration
 	// Settle is how far apart the two looks are that remove a holder without a verdict; 2 s by default.
 	Settle time.Duration
-	// Refresh is how often sets are compared member by member although their sizes agree; 30 s by default.
+	// Refresh is how often sets are compared member by member although their sizes agree; 2 s by
+	// default, less often when comparing takes long.
 	Refresh time.Duration
 	// Logger gets corrections and alarms; slog's default when nil.
 	Logger *slog.Logger
@@ -51,7 +52,7 @@ func (c ReconcilerConfig) withDefaults() ReconcilerConfig {
 		c.Settle = 2 * time.Second
 	}
 	if c.Refresh <= 0 {
-		c.Refresh = 30 * time.Second
+		c.Refresh = 2 * time.Second
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -55,7 +55,12 @@ report() {
     total=$((total + seconds))
   done
   printf '%-12s %7d\n' all "$total"
-  ((${#FAILED[@]} == 0)) || printf 'FAILED: %s\n' "${FAILED[*]}"
+  ((${#FAILED[@]} > 0)) || return 0
+  printf '\nFAILED: %s\n' "${FAILED[*]}"
+  for part in test test-real; do # once more, for who reads from the end
+    [[ -s $RUN/log/$part.log ]] || continue
+    grep -E '^ *--- FAIL|^panic:|^FAIL[[:space:]]+[a-z]|DATA RACE' "$RUN/log/$part.log" | sort -u | head -30 | sed "s/^/  $part: /" || true
+  done
 }
 
 # For local work: `go test ./...` in another terminal with these variables runs against real servers.

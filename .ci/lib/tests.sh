@@ -11,11 +11,12 @@ no_settings() {
 # The README's `go test ./...`, with the race detector and coverage of every package by every test.
 part_test() {
   no_settings timeout --foreground -k 30 25m \
-    go test -count=1 -shuffle=on -timeout 15m -race -covermode=atomic -coverpkg=./... -coverprofile="$RUN/cover.out" ./...
+    go test -count=1 -shuffle=on -timeout 15m -race -covermode=atomic -coverpkg=./... -coverprofile="$RUN/cover.out" ./... 2>&1 | tee "$RUN/log/test.log"
 }
 
 part_test_real() {
-  CI=true FLASHSALE_TEST_REAL=1 timeout --foreground -k 30 25m go test -count=1 -timeout 15m ./...
+  CI=true FLASHSALE_TEST_REAL=1 timeout --foreground -k 30 25m go test -count=1 -timeout 15m ./... 2>&1 |
+    tee "$RUN/log/test-real.log"
 }
 
 # Coverage by package: a block counts as covered when any package's tests ran it. Generated code and code for tests

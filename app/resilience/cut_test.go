@@ -11,12 +11,12 @@ import (
 )
 
 // cut stands between the product and a server and loses replies: the server has done what it was asked, the product
-// sees a broken connection. It knows the request by a piece of its bytes.
+// sees a broken connection. It knows the request by its bytes.
 type cut struct {
 	listener net.Listener
 	server   string
-	request  []byte
-	every    atomic.Int64 // 0: none; else every so many of these requests lose their reply
+	match    func(chunk []byte) bool // tells the requests whose replies may be lost
+	every    atomic.Int64            // 0: none; else every so many of these requests lose their reply
 	seen     atomic.Int64
 	lost     atomic.Int64
 	serving  sync.WaitGroup
@@ -25,13 +25,13 @@ type cut struct {
 	conns map[net.Conn]bool
 }
 
-func newCut(t *testing.T, server, request string) *cut {
+func newCut(t *testing.T, server string, match func(chunk []byte) bool) *cut {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cut{listener: listener, server: server, request: []byte(request), conns: map[net.Conn]bool{}}
+	c := &cut{listener: listener, server: server, match: match, conns: map[net.Conn]bool{}}
 	c.serving.Go(c.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -84,7 +84,7 @@ func (c *cut) forward(client, server net.Conn, muted *atomic.Bool) {
 		if err != nil {
 			return
 		}
-		if every := c.every.Load(); every > 0 && bytes.Contains(buffer[:n], c.request) && c.seen.Add(1)%every == 0 {
+		if every := c.every.Load(); every > 0 && c.match(buffer[:n]) && c.seen.Add(1)%every == 0 {
 			muted.Store(true)
 		}
 		if _, err := server.Write(buffer[:n]); err != nil {
@@ -111,3 +111,11 @@ func (c *cut) backward(client, server net.Conn, muted *atomic.Bool) {
 		}
 	}
 }
+
+// holding matches requests by a piece of their bytes.
+func holding(piece string) func([]byte) bool {
+	return func(chunk []byte) bool { return bytes.Contains(chunk, []byte(piece)) }
+}
+
+// producing matches Kafka's produce requests by the number of their kind, which follows their length.
+func producing(chunk []byte) bool { return len(chunk) > 6 && chunk[4] == 0 && chunk[5] == 0 }

@@ -3,6 +3,7 @@
 package resilience
 
 import (
+	"syscall"
 	"testing"
 	"time"
 )
@@ -25,7 +26,7 @@ func (w *world) postgresAway(p *process) bool { return !w.ready(p, "PostgreSQL")
 // postgresRefuses: acknowledged claims wait in the log, and are decided once Postgres is back.
 func postgresRefuses(t *testing.T, r *report) {
 	s, wire := wiredPostgres(t)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, 300, 600) // so few that every place is held before Postgres is back
 	healed := w.during(rate, func() func() {
 		wire.refuse()
 		return func() { wire.accept(t) }
@@ -33,8 +34,58 @@ func postgresRefuses(t *testing.T, r *report) {
 	if waited := len(w.shoppers.waiting()); waited == 0 {
 		t.Error("no claim had to wait while Postgres refused")
 	}
+	if refused := w.shoppers.tally()["503 not-bought-retry"]; refused == 0 {
+		t.Error("the places were never all held; nobody was refused")
+	}
 	r.note("%d claims waited", len(w.shoppers.waiting()))
 	r.within(t, "drained", w.settled(healed, 60*time.Second), 5*time.Second)
 	w.kept()
-	w.assertOutcomes("503 not-bought", "503 overloaded")
+	w.assertOutcomes("503 not-bought-retry", "503 overloaded")
+}
+
+// commitsDoubted: Postgres has committed, the ledger is told nothing.
+func commitsDoubted(t *testing.T, r *report) {
+	s := plain(t)
+	cut := newCut(t, hostOf(t, s.realDatabase), holding("commit\x00"))
+	s.database = through(t, s.realDatabase, cut.address())
+	w := newWorld(t, r, s, stock, crowd)
+	healed := w.during(rate, func() func() {
+		cut.every.Store(10)
+		return func() { cut.every.Store(0) }
+	}, func(time.Time) int64 {
+		time.Sleep(8 * time.Second)
+		return cut.lost.Load()
+	})
+	w.settled(healed, 30*time.Second)
+	w.kept()
+	w.assertOutcomes("503 not-bought-retry", "503 overloaded")
+}
+
+// postgresKilled: the server stops without a word to anybody, and recovers from its log.
+func postgresKilled(t *testing.T, r *report) {
+	dir, err := shared.folder("postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, address, err := newPostgres(dir)
+	installed(t, err)
+	if err := one.start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = one.stop(syscall.SIGINT) })
+	s := plain(t)
+	s.database, s.realDatabase = address, address
+	w := newWorld(t, r, s, 300, 600)
+	healed := w.during(rate, func() func() {
+		_ = one.stop(syscall.SIGQUIT) // what pg_ctl stop -m immediate sends
+		return func() {
+			if err := one.start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}, func(time.Time) int64 { return w.hold(lasting(10*time.Second, 4*time.Second), w.postgresAway) })
+	r.note("%d claims waited", len(w.shoppers.waiting()))
+	r.within(t, "drained", w.settled(healed, 60*time.Second), 5*time.Second)
+	w.kept()
+	w.assertOutcomes("503 not-bought-retry", "503 overloaded")
 }

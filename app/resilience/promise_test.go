@@ -19,6 +19,9 @@ func (w *world) assertOutcomes(more ...string) {
 	w.t.Helper()
 	seen := w.shoppers.tally()
 	w.report.statuses = counted(seen)
+	if n := w.shoppers.twice(); n > 0 {
+		w.report.note("%d receipts came as 201 twice", n)
+	}
 	for outcome, n := range seen {
 		if !slices.Contains(ordinary(), outcome) && !slices.Contains(more, outcome) {
 			w.t.Errorf("%d answers were %q, which this row does not allow", n, outcome)
@@ -26,8 +29,8 @@ func (w *world) assertOutcomes(more ...string) {
 	}
 }
 
-// settled waits until every server is found again and every 202 has come to its verdict, and returns how long after
-// healing that was.
+// settled waits until every 202 has come to its verdict, and returns how long after healing that was. It also waits
+// until every server is found again and the log is read to its end, which I4 supposes.
 func (w *world) settled(healed time.Time, patience time.Duration) time.Duration {
 	w.t.Helper()
 	ctx := context.Background()
@@ -42,11 +45,21 @@ func (w *world) settled(healed time.Time, patience time.Duration) time.Duration 
 		return true
 	})
 	took := time.Since(healed)
+	w.shoppers.settled()
 	w.eventually(patience, "every instance is ready", func() bool {
 		return w.everywhere(func(p *process) bool {
 			return w.shoppers.send(ctx, http.MethodGet, p.ops+"/readyz", "").Status == http.StatusOK
 		})
 	})
+	client, done := w.kafka()
+	defer done()
+	w.eventually(patience, "the log is read to its end", func() bool {
+		partition, end := w.claimsEnd(ctx, client)
+		return end == 0 || w.number("SELECT coalesce(max(next_offset), 0) FROM log_cursors WHERE partition = $1 AND moved_at = (SELECT max(moved_at) FROM log_cursors WHERE partition = $1)", partition) >= end
+	})
+	if read := time.Since(healed); read > took+time.Second {
+		w.report.note("log read to its end after %v", read.Round(time.Millisecond))
+	}
 	return took
 }
 
@@ -72,7 +85,12 @@ func (w *world) kept() {
 func (w *world) verified() {
 	w.t.Helper()
 	var last string
-	w.eventually(30*time.Second, "the invariants hold: "+last, func() bool {
+	defer func() {
+		if last != "" {
+			w.t.Log("the last check said", last)
+		}
+	}()
+	w.eventually(30*time.Second, "the invariants hold", func() bool {
 		last = ""
 		for _, p := range w.instances {
 			a := w.shoppers.send(context.Background(), http.MethodPost, p.url+"/api/admin/verify", "")

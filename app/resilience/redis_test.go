@@ -4,10 +4,14 @@ package resilience
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
+	"flashsale/inventory"
 	"flashsale/users"
 )
 
@@ -57,7 +61,7 @@ func redisRefuses(t *testing.T, r *report) {
 	})
 	w.settled(healed, 30*time.Second)
 	w.kept()
-	w.assertOutcomes("503 overloaded", "503 not-bought")
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 	w.soldOutFromMemory(wire)
 }
 
@@ -106,22 +110,200 @@ func redisKilled(t *testing.T, r *report) {
 	s, redis, _ := ownRedis(t)
 	w := newWorld(t, r, s, stock, crowd)
 	key := w.sale()
-	var owners []int64
 	healed := w.during(rate, func() func() {
 		_ = redis.stop(syscall.SIGKILL)
-		return func() {
-			owners = w.owners(key)
-			if err := redis.start(); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}, func(time.Time) int64 { return w.hold(lasting(3*time.Second, 2*time.Second), w.redisAway) })
-	if len(owners) == 0 {
-		t.Error("nobody owned anything when Redis came back empty")
-	}
-	w.eventually(30*time.Second, "owners have their places back", func() bool { return w.homeless(key, owners) == 0 })
-	r.within(t, "owners have places (looked at after the load)", max(0, time.Since(healed)-warm), 2*time.Second)
+		return func() {}
+	}, func(time.Time) int64 {
+		hits := w.hold(lasting(3*time.Second, 2*time.Second), w.redisAway)
+		w.returned(redis, key)
+		return hits
+	})
 	w.settled(healed, 30*time.Second)
 	w.kept()
-	w.assertOutcomes("503 overloaded", "503 not-bought")
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
+}
+
+// returned starts Redis again, while shoppers press, and waits until whoever owned a unit by then has a place.
+func (w *world) returned(redis *server, key inventory.Key) {
+	w.t.Helper()
+	owners := w.owners(key)
+	if len(owners) == 0 {
+		w.t.Error("nobody owned anything when Redis came back")
+	}
+	if err := redis.start(); err != nil {
+		w.t.Fatal(err)
+	}
+	took := w.eventually(30*time.Second, "owners have their places back", func() bool { return w.homeless(key, owners) == 0 })
+	w.report.within(w.t, "owners have places", took, 2*time.Second)
+}
+
+// redisSlow: late answers are as good as none, whether they come after 200 ms, after 2 s, or never.
+func redisSlow(t *testing.T, r *report) {
+	s, wire := wiredRedis(t)
+	w := newWorld(t, r, s, stock, crowd)
+	goroutines := w.metrics("go_goroutines")
+	var most float64
+	var healed time.Time
+	for _, fault := range []struct {
+		name   string
+		inject func()
+	}{
+		{"200 ms", func() { wire.delay(t, 250) }},
+		{"2 s", func() { wire.delay(t, 2000) }},
+		{"black hole", func() { wire.swallow(t) }},
+	} {
+		healed = w.during(rate/2, func() func() { // so slowly that there are new shoppers to the end
+			fault.inject()
+			return wire.cure
+		}, func(began time.Time) int64 {
+			w.eventually(10*time.Second, "the breaker opens", func() bool { return w.everywhere(w.redisAway) })
+			r.within(t, fault.name+": breaker", time.Since(began), 450*time.Millisecond) // a reply may be late by 200 ms first
+			hits := w.hold(3*time.Second, w.redisAway)
+			most = max(most, w.metrics("go_goroutines"))
+			return hits
+		})
+		w.eventually(20*time.Second, "the breaker closes", func() bool {
+			return w.everywhere(func(p *process) bool { return !w.redisAway(p) })
+		})
+	}
+	r.note("goroutines %.0f, under the faults at most %.0f", goroutines, most)
+	if most > goroutines+float64(r.instances)*1000 {
+		t.Errorf("goroutines grew from %.0f to %.0f", goroutines, most)
+	}
+	w.settled(healed, 30*time.Second)
+	w.kept()
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
+}
+
+// redisRepliesLost: the script ran, the answer is lost, and the shopper who presses again gets one receipt.
+func redisRepliesLost(t *testing.T, r *report) {
+	s := plain(t)
+	cut := newCut(t, hostOf(t, s.realRedis), holding("EVALSHA"))
+	s.redis = through(t, s.realRedis, cut.address())
+	w := newWorld(t, r, s, stock, crowd)
+	healed := w.during(rate, func() func() {
+		cut.every.Store(4)
+		return func() { cut.every.Store(0) }
+	}, func(time.Time) int64 {
+		time.Sleep(lasting(8*time.Second, 4*time.Second))
+		return cut.lost.Load()
+	})
+	w.settled(healed, 30*time.Second)
+	w.kept()
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
+}
+
+// redisRestored: yesterday's holders let in more than there is; the ledger declines them.
+func redisRestored(t *testing.T, r *report) {
+	s, redis, dir := ownRedis(t)
+	w := newWorld(t, r, s, 500, crowd)
+	key := w.sale()
+	sold := func() int64 {
+		return w.number("SELECT taken FROM stock WHERE sale_id = $1 AND generation = $2", key.Sale, key.Generation)
+	}
+	var missing int64
+	healed := w.during(rate, func() func() {
+		dumped, dump := sold(), w.dump(dir)
+		w.eventually(60*time.Second, "most units are sold", func() bool { return sold() > 400 })
+		_ = redis.stop(syscall.SIGKILL)
+		if err := os.WriteFile(filepath.Join(dir, "dump.rdb"), dump, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return func() { missing = sold() - dumped }
+	}, func(time.Time) int64 {
+		hits := w.hold(time.Second, w.redisAway)
+		w.returned(redis, key)
+		return hits
+	})
+	declines := w.number("SELECT count(*) FROM declines")
+	r.note("%d orders missing from the dump, %d declines", missing, declines)
+	if missing <= 0 {
+		t.Error("the dump was not older than the sale; the row proves nothing")
+	}
+	if declines > missing {
+		t.Errorf("%d declines, more than the %d orders that the dump did not know", declines, missing)
+	}
+	w.settled(healed, 30*time.Second)
+	w.kept()
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
+}
+
+// dump is what Redis would restore after a restart, as of now.
+func (w *world) dump(dir string) []byte {
+	w.t.Helper()
+	if err := w.redis.Do(context.Background(), w.redis.B().Save().Build()).Error(); err != nil {
+		w.t.Fatal(err)
+	}
+	dump, err := os.ReadFile(filepath.Join(dir, "dump.rdb"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return dump
+}
+
+// redisMisused: no memory left, a key of another type, and everything flushed. Each repairs itself and is seen.
+func redisMisused(t *testing.T, r *report) {
+	s, _, _ := ownRedis(t, "--maxmemory-policy", "noeviction")
+	w := newWorld(t, r, s, stock, crowd)
+	key, ctx := w.sale(), context.Background()
+	do := func(words ...string) {
+		t.Helper()
+		if err := w.redis.Do(ctx, w.redis.B().Arbitrary(words[0]).Args(words[1:]...).Build()).Error(); err != nil {
+			t.Fatalf("%v: %v", words, err)
+		}
+	}
+	whole := func() bool {
+		owners := w.owners(key)
+		return w.homeless(key, owners) == 0
+	}
+	w.during(rate, func() func() {
+		do("CONFIG", "SET", "maxmemory", "1")
+		return func() { do("CONFIG", "SET", "maxmemory", "0") }
+	}, func(time.Time) int64 { return w.hold(2*time.Second, w.redisAway) })
+
+	holders := fmt.Sprintf("%s:{%d:%d}:holders", w.namespace, key.Sale, key.Generation)
+	w.during(rate, func() func() {
+		do("SET", holders, "somebody else's")
+		return func() {}
+	}, func(began time.Time) int64 {
+		w.eventually(20*time.Second, "the key of the wrong type is noticed", func() bool { return w.metrics("flashsale_redis_wrong_type_total") > 0 })
+		w.eventually(20*time.Second, "the key of the wrong type is repaired", whole)
+		r.within(t, "wrong type repaired", time.Since(began), 2*time.Second)
+		return int64(w.metrics("flashsale_redis_wrong_type_total"))
+	})
+
+	healed := w.during(rate, func() func() {
+		do("FLUSHALL")
+		return func() {}
+	}, func(began time.Time) int64 {
+		w.eventually(20*time.Second, "the flushed holders are back", whole)
+		r.within(t, "flushed holders back", time.Since(began), 2*time.Second)
+		return 1
+	})
+	w.settled(healed, 30*time.Second)
+	w.kept()
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
+}
+
+// reconciledAtOnce: five instances find an empty Redis in the same moment.
+func reconciledAtOnce(t *testing.T, r *report) {
+	s, _, _ := ownRedis(t)
+	r.instances = 5
+	w := newWorld(t, r, s, stock, crowd)
+	key := w.sale()
+	healed := w.during(rate, func() func() {
+		if err := w.redis.Do(context.Background(), w.redis.B().Flushall().Build()).Error(); err != nil {
+			t.Fatal(err)
+		}
+		return func() {}
+	}, func(began time.Time) int64 {
+		w.eventually(20*time.Second, "the holders are back", func() bool { return w.homeless(key, w.owners(key)) == 0 })
+		r.within(t, "holders back", time.Since(began), 2*time.Second)
+		time.Sleep(2 * time.Second) // every reconciler has had its turn
+		return int64(w.metrics(`flashsale_reconciled_total{change="loaded"}`))
+	})
+	r.note("%.0f loads, %.0f owners added", w.metrics(`flashsale_reconciled_total{change="loaded"}`), w.metrics(`flashsale_reconciled_total{change="added"}`))
+	w.settled(healed, 30*time.Second)
+	w.kept()
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }

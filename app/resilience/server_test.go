@@ -14,12 +14,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/segmentio/kafka-go"
 )
 
 // server is one real server as a child process. It can be killed and started again on the same port and files.
@@ -63,7 +63,7 @@ func (s *server) await() error {
 		select {
 		case gone := <-s.exit:
 			s.exit <- gone
-			return fmt.Errorf("%s ended while starting: %v\n%s", s.name, gone, &s.log)
+			return fmt.Errorf("%s ended while starting\n%s", s.name, &s.log)
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("%s is not ready: %w\n%s", s.name, err, &s.log), s.stop(syscall.SIGKILL))
 		case <-time.After(50 * time.Millisecond):
@@ -223,11 +223,11 @@ func newKafka(dir string, ports kafkaPorts, advertised string) (*server, error) 
 		return nil, fmt.Errorf("format: %w\n%s", err, out)
 	}
 	s := &server{name: "Apache Kafka", program: java, dir: dir, args: []string{"-Xmx512m", "-cp", jars, "kafka.Kafka", file}}
-	s.ready = func(context.Context) error {
-		if !strings.Contains(s.log.String(), "Kafka Server started") {
-			return errors.New("not started")
-		}
-		return nil
+	s.ready = func(ctx context.Context) error {
+		transport := &kafka.Transport{}
+		defer transport.CloseIdleConnections()
+		_, err := (&kafka.Client{Addr: kafka.TCP(loopback(ports.tests)), Transport: transport}).Metadata(ctx, &kafka.MetadataRequest{})
+		return err
 	}
 	return s, nil
 }

@@ -84,25 +84,25 @@ func (s *sharing) databaseURL(t *testing.T) string {
 	return s.postgres.get(t, "DATABASE_URL", newPostgres)
 }
 
-func (o *once) get(t *testing.T, variable string, make func(dir string) (*server, string, error)) string {
+func (o *once) get(t *testing.T, variable string, prepare func(dir string) (*server, string, error)) string {
 	t.Helper()
 	if given := os.Getenv(variable); given != "" {
 		return given
 	}
 	if !o.done {
 		o.done = true
-		o.address, o.err = started(variable, make)
+		o.address, o.err = started(variable, prepare)
 	}
 	installed(t, o.err)
 	return o.address
 }
 
-func started(name string, make func(dir string) (*server, string, error)) (string, error) {
+func started(name string, prepare func(dir string) (*server, string, error)) (string, error) {
 	dir, err := shared.folder(strings.ToLower(name))
 	if err != nil {
 		return "", err
 	}
-	one, address, err := make(dir)
+	one, address, err := prepare(dir)
 	if err != nil {
 		return "", err
 	}

@@ -56,6 +56,7 @@ type shoppers struct {
 	changed  []string          // promises that were broken
 	statuses map[int]int
 	outcomes map[string]int    // by status and, of a problem, its kind
+	bought   map[string]int    // how often a receipt came as a 201
 	pending  map[string]string // where a 202 said that the verdict will be, by claim
 	slowest  time.Duration
 	answered atomic.Int64
@@ -67,7 +68,7 @@ func newShoppers(t *testing.T) *shoppers {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &shoppers{http: &http.Client{Transport: transport, Timeout: 15 * time.Second},
-		receipts: map[string]string{}, statuses: map[int]int{}, outcomes: map[string]int{}, pending: map[string]string{}}
+		receipts: map[string]string{}, statuses: map[int]int{}, outcomes: map[string]int{}, pending: map[string]string{}, bought: map[string]int{}}
 }
 
 // press sends one purchase and notes what was promised.
@@ -87,6 +88,9 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	}
 	if a.Status != http.StatusCreated && a.Status != http.StatusOK {
 		return a
+	}
+	if a.Status == http.StatusCreated {
+		s.bought[a.Receipt]++
 	}
 	if had, ok := s.receipts[name]; ok && had != a.Receipt {
 		s.changed = append(s.changed, fmt.Sprintf("%s was promised %s and then %s", name, had, a.Receipt))
@@ -148,4 +152,38 @@ func (s *shoppers) tally() map[string]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.outcomes)
+}
+
+// forgetSlowest begins to look for the slowest answer anew.
+func (s *shoppers) forgetSlowest() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.slowest = 0
+}
+
+// settled forgets the 202s that came to their verdicts.
+func (s *shoppers) settled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.pending)
+}
+
+// slowestSoFar is the longest that an answer took since forgetSlowest.
+func (s *shoppers) slowestSoFar() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.slowest
+}
+
+// twice is how many receipts came as a 201 more than once. None does while Redis answers; without it, two processes
+// that are asked by the same shopper in the same moment may both call the one purchase theirs.
+func (s *shoppers) twice() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, times := range s.bought {
+		if times > 1 {
+			n++
+		}
+	}
+	return n
 }

@@ -66,3 +66,11 @@ func (w *wire) poison(t *testing.T, toxic string) {
 
 // cure takes every delay and hole away. Connections that lost bytes are closed by that.
 func (w *wire) cure() { w.proxy.Toxics.ResetToxics(context.Background()) }
+
+// reroute sends new connections elsewhere; there are no old ones any more.
+func (w *wire) reroute(t *testing.T, upstream string) {
+	t.Helper()
+	w.refuse()
+	w.proxy.Upstream = upstream
+	w.accept(t)
+}

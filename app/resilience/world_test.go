@@ -235,7 +235,11 @@ func (w *world) owners(k inventory.Key) []int64 {
 
 // homeless is how many owners hold no place in Redis; -1 when Redis cannot say.
 func (w *world) homeless(k inventory.Key, owners []int64) int {
-	places := inventory.NewPlaces(w.redis, inventory.PlacesConfig{Namespace: w.namespace})
+	return w.homelessIn(w.redis, k, owners)
+}
+
+func (w *world) homelessIn(client rueidis.Client, k inventory.Key, owners []int64) int {
+	places := inventory.NewPlaces(client, inventory.PlacesConfig{Namespace: w.namespace})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	missing, _, err := places.Compare(ctx, k, owners)
