@@ -59,6 +59,6 @@ func rootCommand(t terminal) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), stressCommand(t),
-		verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
+		benchCommand(t), noopCommand(t), hallCommand(t), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
 	return root
 }

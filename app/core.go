@@ -43,6 +43,7 @@ func newCore(cfg Config, s *services, log *slog.Logger, reg prometheus.Registere
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
 	c.operations = newOperations(c, log)
+	c.operations.probing.register(reg)
 	return c
 }
 

@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/app/web"
 )
@@ -21,6 +24,8 @@ type probes struct {
 	list []probe
 	mu   sync.Mutex
 	last []web.Dependency
+
+	degraded *prometheus.GaugeVec // nil: not shown
 }
 
 // probe asks one server for its version.
@@ -83,6 +88,33 @@ func (p *probes) round(ctx context.Context) {
 	wg.Wait()
 }
 
+// register shows the servers that no domain watches by itself; inventory has the same metric for Redis.
+func (p *probes) register(reg prometheus.Registerer) {
+	if reg == nil {
+		return
+	}
+	p.degraded = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "flashsale_degraded", Help: "1 while a part works without something it depends on.",
+	}, []string{"part"})
+	var already prometheus.AlreadyRegisteredError
+	if err := reg.Register(p.degraded); errors.As(err, &already) {
+		p.degraded, _ = already.ExistingCollector.(*prometheus.GaugeVec)
+	}
+}
+
+// show keeps the metric of one server.
+func (p *probes) show(name string, ok bool) {
+	part := map[string]string{"PostgreSQL": "postgres", "Kafka": "kafka"}[name]
+	if part == "" || p.degraded == nil {
+		return
+	}
+	away := 1.0
+	if ok {
+		away = 0
+	}
+	p.degraded.WithLabelValues(part).Set(away)
+}
+
 func (p *probes) note(i int, version string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,6 +123,7 @@ func (p *probes) note(i int, version string, err error) {
 		d.Since = time.Now().UTC()
 	}
 	d.OK, d.Detail = err == nil, ""
+	p.show(d.Name, d.OK)
 	if version != "" {
 		d.Version = version
 	}

@@ -61,7 +61,7 @@ func (l *Ledger) decideTogether(ctx context.Context, claims []Claim) ([]Verdict,
 	if err != nil {
 		return nil, err
 	}
-	l.decided(d, began)
+	l.decided(Direct, d, began)
 	return d.Verdicts, nil
 }
 
@@ -101,6 +101,6 @@ func (l *Ledger) refuseDirect(ctx context.Context, claim Claim, cause error) (Ve
 	if len(d.Verdicts) == 0 {
 		return Verdict{}, fmt.Errorf("claim %s cannot be applied nor declined: %w", claim.ID, cause)
 	}
-	l.decided(d, began)
+	l.decided(Direct, d, began)
 	return d.Verdicts[0], nil
 }

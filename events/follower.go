@@ -191,7 +191,7 @@ func (f *follower) settle(ctx context.Context, records []record, work func(conte
 		case err == nil:
 			f.place = target
 			f.passed(f.partition, target.next)
-			f.ledger.decided(d, began)
+			f.ledger.decided(FromLog, d, began)
 			return nil
 		case errors.Is(err, errRefused), permanent(err):
 			return err

@@ -129,9 +129,10 @@ func (l *Ledger) decideTx(ctx context.Context, tx pgx.Tx, src Source, claims []C
 }
 
 // decided tells everybody about a commit.
-func (l *Ledger) decided(d Decision, began time.Time) {
+func (l *Ledger) decided(src Source, d Decision, began time.Time) {
 	l.log.metrics.commit.Observe(time.Since(began).Seconds())
 	l.log.metrics.batch.Observe(float64(len(d.Verdicts)))
+	l.log.metrics.count(src, d.Verdicts)
 	l.decider.Decided(d)
 	l.cfg.Committed()
 }

@@ -11,6 +11,7 @@ type metrics struct {
 	append      prometheus.Histogram
 	commit      prometheus.Histogram
 	batch       prometheus.Histogram
+	verdicts    *prometheus.CounterVec
 	lag         *prometheus.GaugeVec
 	stopped     *prometheus.GaugeVec
 	quarantined prometheus.Counter
@@ -32,6 +33,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		batch: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "flashsale_ledger_batch_size", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 			Help: "Claims decided in one ledger transaction."})),
+		verdicts: register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashsale_verdicts_total",
+			Help: "Verdicts this process gave, by the path the claims came on and by outcome."}, []string{"source", "outcome"})),
 		lag: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flashsale_consumer_lag_records",
 			Help: "Records of the claims log that the ledger has not passed yet."}, []string{"partition"})),
@@ -53,6 +57,19 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		published: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_outbox_published_total",
 			Help: "Events published by this process."})),
+	}
+}
+
+// count adds the verdicts that were made now.
+func (m *metrics) count(src Source, verdicts []Verdict) {
+	made := make(map[Outcome]int, 2)
+	for i := range verdicts {
+		if verdicts[i].Fresh {
+			made[verdicts[i].Outcome]++
+		}
+	}
+	for outcome, n := range made {
+		m.verdicts.WithLabelValues(src.String(), string(outcome)).Add(float64(n))
 	}
 }
 

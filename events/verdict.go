@@ -16,6 +16,14 @@ const (
 	Direct
 )
 
+// String is the path's name in metrics.
+func (s Source) String() string {
+	if s == Direct {
+		return "direct"
+	}
+	return "log"
+}
+
 // Outcome is what the ledger decided about a claim. It never changes.
 type Outcome string
 

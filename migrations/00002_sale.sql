@@ -67,7 +67,9 @@ CREATE TABLE orders (
     released_at timestamptz
 );
 CREATE UNIQUE INDEX orders_one_per_shopper ON orders (sale_id, generation, user_id) WHERE released_at IS NULL;
-CREATE UNIQUE INDEX orders_one_per_unit ON orders (sale_id, generation, unit) WHERE released_at IS NULL;
+-- The unit comes first so that only the index above can answer questions about a sale and a generation: without
+-- statistics the planner would take either, and filter every order of the sale for one shopper.
+CREATE UNIQUE INDEX orders_one_per_unit ON orders (unit, sale_id, generation) WHERE released_at IS NULL;
 CREATE INDEX orders_released ON orders (sale_id, generation, user_id) WHERE released_at IS NOT NULL;
 
 CREATE TABLE declines (

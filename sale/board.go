@@ -57,6 +57,8 @@ type Board struct {
 	looking chan struct{} // holds a token while a look is under way
 	poke    chan struct{} // asks Run for a look
 	readers readers
+
+	immobile atomic.Bool // a move has failed, and that was logged
 }
 
 // shelf is all that the board knows, never changed once it is there.

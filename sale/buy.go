@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Buy takes a press to its answer, which comes within about three seconds whatever fails. The answers have an order
@@ -148,7 +150,7 @@ func (b *buying) fromMemory(ctx context.Context) (Answer, bool) {
 	switch {
 	case err != nil:
 		return b.unavailable(), true
-	case r.OrderID != noID:
+	case r.OrderID != uuid.Nil:
 		return b.already(ctx, r), true
 	default:
 		return b.closedAnswer(), true
@@ -169,7 +171,7 @@ func (b *buying) findRow(ctx context.Context) (Receipt, error) {
 	defer cancel()
 	changes := b.entry.book.changes.Load()
 	r, err := b.lookup(ctx, b.entry.Key, b.shopper.ID)
-	if err == nil && r.OrderID != noID {
+	if err == nil && r.OrderID != uuid.Nil {
 		b.entry.book.found(r, changes)
 	}
 	return r, err

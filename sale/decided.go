@@ -52,7 +52,7 @@ func reread(d events.Decision) bool {
 // take brings the process up to date with a decision, its own or another's. The board comes first: an answer shows
 // the sale as its own verdict left it.
 func (c *Checkout) take(d events.Decision) {
-	c.note(d.Verdicts)
+	c.note(d.Verdicts, c.board.shelf.Load())
 	c.board.heard(d.Stocks)
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
@@ -67,14 +67,18 @@ func (c *Checkout) take(d events.Decision) {
 	}
 }
 
-// note adds the new orders to the books of their sales.
-func (c *Checkout) note(verdicts []events.Verdict) {
-	byID := c.board.shelf.Load().byID
+// note adds live orders to the books of their sales. They were read when that shelf was there: where a sale has
+// changed since, an order may have been cancelled.
+func (c *Checkout) note(verdicts []events.Verdict, read *shelf) {
+	shelf := c.board.shelf.Load()
 	orders := make(map[*book][]Receipt, 1)
 	for i := range verdicts {
 		v := &verdicts[i]
-		e := byID[v.SaleID]
-		if e != nil && v.Outcome == events.Ordered && v.NextAttempt == 0 && v.Fresh && e.Generation == v.Generation {
+		e, before := shelf.byID[v.SaleID], read.byID[v.SaleID]
+		if e == nil || before == nil || e.version != before.version || e.Generation != v.Generation {
+			continue
+		}
+		if v.Outcome == events.Ordered && v.NextAttempt == 0 {
 			orders[e.book] = append(orders[e.book], receiptOf(v))
 		}
 	}
@@ -142,6 +146,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 		if len(ids) == 0 {
 			continue
 		}
+		shelf := c.board.shelf.Load()
 		call, cancel := context.WithTimeout(ctx, time.Second)
 		verdicts, err := c.records.Verdicts(call, ids)
 		cancel()
@@ -149,6 +154,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 			c.logger.Debug("late verdicts cannot be looked up", "error", err)
 			continue
 		}
+		c.note(verdicts, shelf)
 		for i := range verdicts {
 			c.waiters.deliver(&verdicts[i])
 		}

@@ -25,8 +25,8 @@ const firstSlug = "flash-sale"
 // call it at once: one creates, the others wait for it.
 func (s *Store) EnsureSale(ctx context.Context, d Defaults) (created bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		var any bool
-		if err := tx.QueryRow(ctx, sqlAnySale).Scan(&any); err != nil || any {
+		var exists bool
+		if err := tx.QueryRow(ctx, sqlAnySale).Scan(&exists); err != nil || exists {
 			return err
 		}
 		created, err = s.createFirst(ctx, tx, d)

@@ -145,14 +145,9 @@ type CancelledOrder struct {
 // readable. Of an older generation too, so the digest of that is made anew; record it in the audit log.
 // Errors: ErrNoOrder, ErrBusy.
 func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt, error) {
-	var slug string
-	var generation int64
-	err := tx.QueryRow(ctx, sqlOrderSale, id).Scan(&slug, &generation)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Receipt{}, ErrNoOrder
-	}
+	slug, generation, err := placeOf(ctx, tx, id)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("find order: %w", err)
+		return Receipt{}, err
 	}
 	h, err := s.hold(ctx, tx, slug)
 	if err != nil {
@@ -178,6 +173,21 @@ func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt,
 		{SaleID: h.Sale, Type: events.TypeOrderCancelled, Subject: id.String(), Data: gone},
 		stockChanged(slug, level),
 	})
+}
+
+// placeOf finds the sale and the generation of an order. From then on the transaction probes orders by key.
+func placeOf(ctx context.Context, tx pgx.Tx, id uuid.UUID) (slug string, generation int64, err error) {
+	b := &pgx.Batch{}
+	b.Queue(sqlProbes)
+	b.Queue(sqlOrderSale, id).QueryRow(func(row pgx.Row) error { return row.Scan(&slug, &generation) })
+	err = tx.SendBatch(ctx, b).Close()
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", 0, ErrNoOrder
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("find order: %w", err)
+	}
+	return slug, generation, nil
 }
 
 func liveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID) (order, error) {

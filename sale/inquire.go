@@ -30,7 +30,7 @@ func (c *Checkout) Receipt(ctx context.Context, slug, name string) (Receipt, boo
 	if err != nil {
 		return Receipt{}, false, fmt.Errorf("find receipt: %w", err)
 	}
-	return r, r.OrderID != noID, nil
+	return r, r.OrderID != uuid.Nil, nil
 }
 
 // Receipts finds the receipts of many shoppers in the present generation, by their ids. Errors: as Receipt.
@@ -45,7 +45,7 @@ func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (
 	}
 	byUser := make(map[int64]Receipt, len(found))
 	for _, r := range found {
-		if r.OrderID != noID {
+		if r.OrderID != uuid.Nil {
 			byUser[r.UserID] = r
 		}
 	}

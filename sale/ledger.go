@@ -88,13 +88,7 @@ func readLedger(ctx context.Context, tx pgx.Tx, levels []Level, claims []events.
 	}
 	ids, sales, users := asked(claims)
 	b := &pgx.Batch{}
-	b.Queue(sqlProbes).QueryRow(func(row pgx.Row) error {
-		var set string
-		err := row.Scan(&r.standing.now, &set)
-		// Postgres keeps microseconds; so do the verdicts, that they read the same later.
-		r.standing.now = r.standing.now.UTC().Truncate(time.Microsecond)
-		return err
-	})
+	b.Queue(sqlProbes).QueryRow(r.clock)
 	b.Queue(sqlSalesByID, sales).Query(r.sales)
 	b.Queue(sqlOrdersByID, ids).Query(r.orders)
 	b.Queue(sqlDeclinesByID, ids).Query(r.declines)
@@ -141,6 +135,14 @@ func (r *ledgerRead) wholeStock(claims []events.Claim) error {
 		}
 	}
 	return nil
+}
+
+// clock reads the time of the verdicts. Postgres keeps microseconds; so do they, that they read the same later.
+func (r *ledgerRead) clock(row pgx.Row) error {
+	var set [2]string
+	err := row.Scan(&r.standing.now, &set[0], &set[1])
+	r.standing.now = r.standing.now.UTC().Truncate(time.Microsecond)
+	return err
 }
 
 func (r *ledgerRead) sales(rows pgx.Rows) error {

@@ -1,10 +1,10 @@
 package sale
 
-// SQL of the package. Statements that probe orders and declines by key run with sequential scans switched off
-// for their transaction (sqlProbes): a plan that is made and cached while these tables are nearly empty scans
-// them, and would go on doing so when they have grown.
+// SQL of the package. Statements that probe orders and declines by key are planned anew each time, without sequential
+// scans (sqlProbes sets both for the transaction): a plan that is made and cached while these tables are nearly
+// empty would scan them, or the wrong index, when they have grown.
 
-const sqlProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true)`
+const sqlProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
 
 const (
 	orderColumns = `id, sale_id, generation, user_id, username, unit, attempt,
@@ -12,8 +12,11 @@ const (
 
 	sqlOrdersByID = `SELECT ` + orderColumns + ` FROM orders WHERE id = ANY($1)`
 
-	sqlLiveOrdersOf = `SELECT ` + orderColumns + ` FROM orders
-WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3) AND released_at IS NULL`
+	// LIMIT keeps the inner query a probe of its own: with all three columns it can only mean the unique index, whereas
+	// with user_id = ANY the planner is free to filter every order of the sale.
+	sqlLiveOrdersOf = `SELECT mine.* FROM unnest($3::bigint[]) AS asked (shopper), LATERAL (
+	SELECT ` + orderColumns + ` FROM orders
+	WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper AND released_at IS NULL LIMIT 1) mine`
 
 	// Everything that changed after a revision, released orders too: they have to leave what readers hold.
 	sqlOrdersSince = `SELECT ` + orderColumns + ` FROM orders
@@ -22,13 +25,12 @@ WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND ($3 > 0 OR released
 	sqlDeclinesByID = `SELECT claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at
 FROM declines WHERE claim_id = ANY($1)`
 
-	sqlAttempts = `SELECT user_id, max(attempt) FROM (
-	SELECT user_id, attempt FROM declines WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3)
-	UNION ALL
-	SELECT user_id, attempt FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3) AND released_at IS NOT NULL
-	UNION ALL
-	SELECT user_id, attempt FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = ANY($3) AND released_at IS NULL
-) tries GROUP BY user_id`
+	sqlAttempts = `SELECT asked.shopper, tries.highest FROM unnest($3::bigint[]) AS asked (shopper), LATERAL (
+	SELECT greatest(
+		(SELECT max(attempt) FROM declines WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper),
+		(SELECT max(attempt) FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper AND released_at IS NOT NULL),
+		(SELECT max(attempt) FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper AND released_at IS NULL)
+	) AS highest) tries`
 )
 
 // What the ledger writes. Orders have no ON CONFLICT: a repeat among them would be a unit sold twice, and must

@@ -9,8 +9,6 @@ import (
 	"flashsale/events"
 )
 
-var noID = uuid.Nil
-
 // reserved goes on with a place: the claim is this press's own.
 func (b *buying) reserved(ctx context.Context) Answer {
 	claim := b.claim(b.attempts.of(b.who()))
@@ -24,7 +22,7 @@ func (b *buying) held(ctx context.Context) Answer {
 	claim := b.claim(b.attempts.of(b.who()))
 	// On the books before the look, so that a verdict between the two is not missed.
 	w := b.waiters.join(claim.ID, b.entry.Key)
-	if r, err := b.find(ctx); err == nil && r.OrderID != noID {
+	if r, err := b.find(ctx); err == nil && r.OrderID != uuid.Nil {
 		b.waiters.leave(w)
 		return b.already(ctx, r)
 	}
@@ -37,7 +35,7 @@ func (b *buying) withoutPlace(ctx context.Context) Answer {
 	left, processes := int(b.sale.Left()), max(1, b.live())
 	w, first := b.waiters.admit(claim.ID, b.entry.Key, max(1, (left+processes-1)/processes))
 	if w == nil {
-		if r, err := b.find(ctx); err == nil && r.OrderID != noID {
+		if r, err := b.find(ctx); err == nil && r.OrderID != uuid.Nil {
 			return b.already(ctx, r)
 		}
 		a := b.answer(Overloaded)
@@ -60,6 +58,12 @@ func (b *buying) claim(attempt int) events.Claim {
 
 // pursue sees a claim through to the answer. An old decline is answered once with the attempt that comes next.
 func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own bool) Answer {
+	// A receipt is in the book before its claim leaves the books of those who wait. So whoever comes too late to share
+	// the wait sees it here, and does not take another press's purchase for its own.
+	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+		b.waiters.leave(w)
+		return b.already(ctx, r)
+	}
 	verdict, how := b.await(ctx, claim, w, own)
 	b.waiters.leave(w)
 	if how == decided && b.old(&verdict) && verdict.NextAttempt > 0 {
@@ -102,7 +106,7 @@ func (b *buying) settle(ctx context.Context, v *events.Verdict, w *waiter, own b
 		return b.already(ctx, receiptOf(v))
 	case v.Outcome == events.Ordered:
 		return b.unavailable() // bought and cancelled while the press waited
-	case v.Reason == events.ReasonAlreadyOwns || v.OrderID != noID:
+	case v.Reason == events.ReasonAlreadyOwns || v.OrderID != uuid.Nil:
 		return b.owner(ctx)
 	case v.Reason == events.ReasonUndecidable:
 		return b.unavailable()
@@ -116,7 +120,7 @@ func (b *buying) settle(ctx context.Context, v *events.Verdict, w *waiter, own b
 // owner is the answer to somebody who has an order.
 func (b *buying) owner(ctx context.Context) Answer {
 	r, err := b.find(ctx)
-	if err != nil || r.OrderID == noID {
+	if err != nil || r.OrderID == uuid.Nil {
 		return b.unavailable()
 	}
 	return b.already(ctx, r)

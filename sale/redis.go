@@ -75,7 +75,7 @@ func (b *Bus) on(channel string, handle func([]byte)) {
 	}
 }
 
-// onConnect adds what is to be done whenever messages may have been missed.
+// onConnect adds what is to be done, perhaps more than once, whenever messages may have been missed.
 func (b *Bus) onConnect(do func()) {
 	if b != nil {
 		b.connected = append(b.connected, do)
@@ -97,16 +97,12 @@ func (b *Bus) publish(channel string, payload []byte) {
 
 // Run connects, listens and publishes until ctx ends, and begins again with a growing pause when Redis goes away.
 func (b *Bus) Run(ctx context.Context) error {
-	pause := busRetry
-	for ctx.Err() == nil {
+	for pause := busRetry; ctx.Err() == nil; {
 		began := time.Now()
-		err := b.session(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		if time.Since(began) > busRetried {
+		lost := b.session(ctx)
+		if time.Since(began) > busRetried && ctx.Err() == nil {
 			pause = busRetry
-			b.logger.Warn("lost the bus between processes", "error", err)
+			b.logger.Warn("lost the bus between processes", "error", lost)
 		}
 		b.discard()
 		sleep(ctx, pause/2+rand.N(pause), nil)
@@ -140,12 +136,13 @@ func (b *Bus) listen(ctx context.Context, client rueidis.Client) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	ready := sync.OnceFunc(func() {
+	// The client subscribes again by itself when its connection was cut, which ends no session. Each channel counts as
+	// a subscription, so what is done here has to bear repeating.
+	listening := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) {
 		for _, do := range b.connected {
 			do()
 		}
 	})
-	listening := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) { ready() })
 	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), func(m rueidis.PubSubMessage) {
 		if handle := b.handlers[m.Channel]; handle != nil {
 			handle([]byte(m.Message))

@@ -72,11 +72,12 @@ func (b *Board) move(ctx context.Context, e *entry) time.Duration {
 	defer cancel()
 	moved, err := b.view.advance(ctx, e.slug)
 	if err != nil {
-		if !errors.Is(err, ErrBusy) && ctx.Err() == nil {
+		if !errors.Is(err, ErrBusy) && ctx.Err() == nil && !b.immobile.Swap(true) {
 			b.logger.Warn("sale cannot be moved at its time", "sale", e.slug, "state", e.state, "error", err)
 		}
 		return moveRetry
 	}
+	b.immobile.Store(false)
 	if moved {
 		err = b.Refresh(ctx)
 	} else {

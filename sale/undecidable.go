@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -13,16 +12,15 @@ import (
 )
 
 // DeclineTx declines a claim that the ledger cannot decide because its very content makes the statements fail. A
-// claim that has its verdict keeps it. The username is stored without what Postgres cannot hold.
+// claim that has its verdict keeps it. Its texts are stored without what Postgres cannot hold.
 func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason string) (events.Verdict, error) {
 	if _, err := s.stock.LockTx(ctx, tx, []Key{{c.SaleID, c.Generation}}); err != nil {
 		return events.Verdict{}, fmt.Errorf("lock stock: %w", err)
 	}
 	found := make(map[uuid.UUID]*events.Verdict, 1)
 	r := ledgerRead{standing: standing{verdicts: found}}
-	var now time.Time
 	b := &pgx.Batch{}
-	b.Queue("SELECT now()").QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	b.Queue(sqlProbes).QueryRow(r.clock)
 	b.Queue(sqlOrdersByID, [][16]byte{c.ID}).Query(r.orders)
 	b.Queue(sqlDeclinesByID, [][16]byte{c.ID}).Query(r.declines)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
@@ -31,14 +29,20 @@ func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason
 	if v := found[c.ID]; v != nil {
 		return *v, nil
 	}
-	c.Username = strings.ReplaceAll(strings.ToValidUTF8(c.Username, ""), "\x00", "")
+	now := r.standing.now
+	c.Username, c.Traceparent = storable(c.Username), storable(c.Traceparent)
 	v := events.Verdict{
 		ClaimID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username,
-		Attempt: c.Attempt, Outcome: events.Declined, Reason: reason, At: now.UTC(), Fresh: true,
+		Attempt: c.Attempt, Outcome: events.Declined, Reason: reason, At: now, Fresh: true,
 	}
 	made := outcome{declined: []ruling{{&c, &v}}}
 	if err := write(ctx, tx, now, made, nil); err != nil {
 		return v, fmt.Errorf("write the decline: %w", err)
 	}
 	return v, s.announce(ctx, tx, made, nil, nil)
+}
+
+// storable is the text without what a text column refuses.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 }

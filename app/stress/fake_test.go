@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // shop is a small, correct flash sale in memory. A test makes it lie in one way and expects to be told.
@@ -27,6 +28,8 @@ type shop struct {
 	sold   func(int) int
 	verify []Check
 	guard  bool
+	stuck  bool // live updates show the beginning for ever
+	cut    bool // live updates end after the first
 
 	presses map[string]int
 }
@@ -46,6 +49,7 @@ func (s *shop) open(t *testing.T) string {
 	mux.HandleFunc("POST /api/flash-sale/purchase", s.purchase)
 	mux.HandleFunc("GET /api/flash-sale/purchase/{name}", s.check)
 	mux.HandleFunc("GET /api/flash-sale/claims/{id}", s.claim)
+	mux.HandleFunc("GET "+streamPath, s.stream)
 	mux.HandleFunc("POST /api/", s.operate)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -72,7 +76,30 @@ func (s *shop) status(w http.ResponseWriter, _ *http.Request) {
 	if taken >= s.stock {
 		state = "sold-out"
 	}
-	say(w, 200, status{Status: state, CurrentStock: s.stock - taken, MaxStock: s.stock, Sold: taken, Generation: s.generation})
+	say(w, 200, status{Status: state, CurrentStock: s.stock - taken, MaxStock: s.stock, Sold: taken, Generation: s.generation, Version: s.version()})
+}
+
+// version is called with the lock held.
+func (s *shop) version() int64 { return s.generation*1_000_000 + int64(len(s.owners)) }
+
+func (s *shop) stream(w http.ResponseWriter, q *http.Request) {
+	for shown := int64(0); q.Context().Err() == nil; {
+		s.mu.Lock()
+		now := s.version()
+		s.mu.Unlock()
+		if now != shown && (shown == 0 || !s.stuck) {
+			shown = now
+			fmt.Fprintf(w, "id: %d\nevent: status\ndata: {}\n\n", now)
+			w.(http.Flusher).Flush()
+		}
+		if s.cut {
+			return
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-q.Context().Done():
+		}
+	}
 }
 
 func (s *shop) purchase(w http.ResponseWriter, q *http.Request) {

@@ -14,6 +14,7 @@ type status struct {
 	MaxStock     int    `json:"maxStock"`
 	Sold         int    `json:"sold"`
 	Generation   int64  `json:"generation"`
+	Version      int64  `json:"version"`
 	Stale        bool   `json:"stale"`
 }
 

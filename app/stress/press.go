@@ -68,6 +68,9 @@ func (r *run) press(ctx context.Context, s *shopper, try int) (wait time.Duratio
 		return backoff(try), false, nil
 	}
 	r.tally.answered(answer)
+	if try == 0 && !s.due.IsZero() {
+		r.tally.arrived(time.Since(s.due))
+	}
 	var said pressed
 	unreadable := answer.decode(&said)
 	switch {

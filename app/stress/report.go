@@ -49,6 +49,9 @@ type Result struct {
 	// Latency is of purchase requests, from sending to having read the answer; Wait is for a free connection before.
 	Latency Spread `json:"responseTimeMs"`
 	Wait    Spread `json:"connectionWaitMs"`
+	// Arrivals are the figures of a crowd that came by the clock, Watched those of its streams of live updates.
+	Arrivals *Arrivals `json:"openLoop,omitempty"`
+	Watched  *Watched  `json:"liveUpdates,omitempty"`
 	// Requests are purchases that were answered; ConnectionErrors are those that were not.
 	Requests         int            `json:"requests"`
 	Retries          int            `json:"retries"`
@@ -102,6 +105,10 @@ func (r *run) result() Result {
 		Codes: t.codes, Problems: t.problems,
 		Receipts: r.distinct, Sold: r.sold, Left: r.left, Verify: r.checks, Faults: r.faults,
 	}
+	if result.Arrivals = r.arrivals; r.arrivals != nil {
+		r.arrivals.Late, r.arrivals.Answer, r.arrivals.Settled = spread(t.late), spread(t.answer), spread(t.final)
+	}
+	result.Watched = r.watched
 	if users > 0 {
 		result.SuccessRate = 100 * float64(won) / float64(users)
 	}
@@ -125,6 +132,14 @@ func (r Result) WriteText(w io.Writer) error {
 	line("Throughput: %.0f requests/second", r.Throughput)
 	line("Latency: p50 %.2fms  p90 %.2fms  p99 %.2fms  max %.2fms", r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max)
 	line("Waited for a connection: avg %.2fms  max %.2fms", r.Wait.Avg, r.Wait.Max)
+	if a := r.Arrivals; a != nil {
+		line("Open loop: %.0f of %.0f shoppers/second came, started late p99 %.2fms  max %.2fms", a.Achieved, a.Planned, a.Late.P99, a.Late.Max)
+		line("Due to answer: p50 %.2fms  p90 %.2fms  p99 %.2fms  max %.2fms", a.Answer.P50, a.Answer.P90, a.Answer.P99, a.Answer.Max)
+		line("Due to final answer: p50 %.2fms  p99 %.2fms  max %.2fms", a.Settled.P50, a.Settled.P99, a.Settled.Max)
+	}
+	if w := r.Watched; w != nil {
+		line("Live updates: %d of %d streams open, %d events, %d behind at the end", w.Open, w.Streams, w.Events, w.Behind)
+	}
 	line("Codes: %s", counts(r.Codes))
 	line("Problems answered: %s", counts(r.Problems))
 	line("Retries: %d  connection errors: %d  202s followed: %d  gave up: %d", r.Retries, r.ConnectionErrors, r.Pending, r.GaveUp)

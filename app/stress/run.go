@@ -26,6 +26,9 @@ type run struct {
 	shoppers   []*shopper
 	generation int64
 	duration   time.Duration // of the rush
+	arrivals   *Arrivals     // by the clock
+	streams    *Streams
+	watched    *Watched
 
 	// What the audit found.
 	sold, left, distinct int
@@ -47,16 +50,24 @@ func (r *run) arrive(n int) {
 	dice.Shuffle(n, func(i, j int) { r.shoppers[i], r.shoppers[j] = r.shoppers[j], r.shoppers[i] })
 }
 
-// rush lets everybody in at once and returns when all have a final answer.
+// rush lets everybody in and returns when all have a final answer.
 func (r *run) rush(ctx context.Context) error {
 	r.warm(ctx)
 	began := time.Now()
-	err := r.everybody(ctx, "buying", r.shoppers, r.buy)
+	err := r.come(ctx)
 	r.duration += time.Since(began)
 	if err != nil {
 		return err
 	}
 	return r.secondChance(ctx)
+}
+
+// come lets everybody press: as fast as there are connections, or by the clock.
+func (r *run) come(ctx context.Context) error {
+	if r.cfg.OpenLoop > 0 {
+		return r.byTheClock(ctx)
+	}
+	return r.everybody(ctx, "buying", r.shoppers, r.buy)
 }
 
 // secondChance is for those who were told that every unit is claimed and some may come back: if some did, they

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // receipt is the proof of a purchase as a shopper holds it.
@@ -24,6 +25,8 @@ type shopper struct {
 	presses   int
 	// refusal is the type of the last problem; empty after a receipt.
 	refusal string
+	// due is when a shopper who comes by the clock makes the first press; zero for all others and all later presses.
+	due time.Time
 	// unsettled means that the last press had no final answer.
 	unsettled bool
 }

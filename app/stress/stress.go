@@ -8,7 +8,8 @@
 //
 // The shoppers form a closed crowd: all of them arrive at the same moment and queue for a bounded number of
 // keep-alive connections, so that ten thousand shoppers need neither ten thousand descriptors nor as many ports. Response times
-// are measured from the moment a request is sent; the time spent in that queue is reported beside them.
+// are measured from the moment a request is sent; the time spent in that queue is reported beside them. With
+// Config.OpenLoop they come by the clock instead, and what they wait counts from the moment they were due.
 package stress
 
 import (
@@ -60,6 +61,12 @@ type Config struct {
 	Connections int
 	// Seed makes the choices of shoppers repeatable; 0 means another choice each time.
 	Seed int64
+	// OpenLoop makes shoppers come by the clock, so many a second, instead of all at once; 0 means all at once.
+	// With Ramp, the rate grows evenly from nothing to OpenLoop during that time.
+	OpenLoop float64
+	Ramp     time.Duration
+	// Streams of live updates are open while a scenario is played, and must show its end.
+	Streams int
 	// Patience is how long one shopper goes on after refusals that ask for a retry; 0 means 30 s.
 	Patience time.Duration
 
@@ -82,7 +89,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	report := Report{OK: true, Seed: cfg.Seed, Scenarios: []Result{}}
 	for _, sc := range list {
 		r := newRun(cfg, c, sc)
-		if err = sc.play(ctx, r); err != nil {
+		if err = r.play(ctx); err != nil {
 			err = fmt.Errorf("scenario %s: %w", sc.Name, err)
 			break
 		}
@@ -104,6 +111,20 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	return report, err
 }
 
+// play plays the scenario with the streams of live updates around it.
+func (r *run) play(ctx context.Context) error {
+	if err := r.watch(ctx); err != nil {
+		return err
+	}
+	if err := r.scenario.play(ctx, r); err != nil {
+		if r.streams != nil {
+			r.streams.Close()
+		}
+		return err
+	}
+	return r.checkStreams(ctx)
+}
+
 // prepare fills in the defaults and gives the scenarios to play.
 func (cfg *Config) prepare() ([]Scenario, error) {
 	if cfg.Connections == 0 {
@@ -121,7 +142,7 @@ func (cfg *Config) prepare() ([]Scenario, error) {
 	if cfg.Seed == 0 {
 		cfg.Seed = rand.Int64()
 	}
-	if err := cfg.checkTargets(); err != nil {
+	if err := errors.Join(cfg.checkTargets(), cfg.checkArrivals()); err != nil {
 		return nil, err
 	}
 	return cfg.scenarios()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -16,19 +17,22 @@ type tally struct {
 	mu sync.Mutex
 	// latency is of purchase requests that were answered, wait is what they waited for a connection; microseconds.
 	latency, wait *hdrhistogram.Histogram
-	codes         map[string]int
-	problems      map[string]int
-	oddities      map[string]int
-	requests      int
-	retries       int
-	broken        int // requests without an answer
-	pending       int
-	gave          int
+	// late, answer and final count from when a shopper who comes by the clock was due.
+	late, answer, final *hdrhistogram.Histogram
+	codes               map[string]int
+	problems            map[string]int
+	oddities            map[string]int
+	requests            int
+	retries             int
+	broken              int // requests without an answer
+	pending             int
+	gave                int
 }
 
 func newTally() *tally {
 	return &tally{
 		latency: hdrhistogram.New(1, 60_000_000, 3), wait: hdrhistogram.New(1, 600_000_000, 3),
+		late: hdrhistogram.New(1, 600_000_000, 3), answer: hdrhistogram.New(1, 600_000_000, 3), final: hdrhistogram.New(1, 600_000_000, 3),
 		codes: map[string]int{}, problems: map[string]int{}, oddities: map[string]int{},
 	}
 }
@@ -41,6 +45,13 @@ func (t *tally) answered(answer reply) {
 	record(t.latency, answer.took.Microseconds())
 	record(t.wait, answer.slot.Microseconds())
 }
+
+// started, arrived and settled are the moments of a shopper who comes by the clock.
+func (t *tally) started(late time.Duration) { t.count(func() { record(t.late, late.Microseconds()) }) }
+func (t *tally) arrived(took time.Duration) {
+	t.count(func() { record(t.answer, took.Microseconds()) })
+}
+func (t *tally) settled(took time.Duration) { t.count(func() { record(t.final, took.Microseconds()) }) }
 
 // record counts what is beyond the histogram's range as its end.
 func record(h *hdrhistogram.Histogram, v int64) {

@@ -1,0 +1,180 @@
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"time"
+)
+
+const (
+	dialTime = 5 * time.Second
+	// Limits of an answer: a product that sends more than this is not what is measured.
+	maxFields = 64
+	maxBody   = 64 << 10
+)
+
+var errAnswer = errors.New("not an answer of HTTP/1.1 that is understood here")
+
+// conn is one keep-alive connection. It writes requests as they are given and reads just enough of an answer to
+// know its code and its end, which costs a tenth of net/http's client; on a machine that generator and server
+// share, the rest would be taken from what is measured. It belongs to one goroutine.
+type conn struct {
+	address string
+	net     net.Conn
+	r       *bufio.Reader
+	body    []byte
+	closing bool
+}
+
+func (c *conn) open(ctx context.Context) error {
+	dialer := net.Dialer{Timeout: dialTime}
+	n, err := dialer.DialContext(ctx, "tcp", c.address)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	c.net, c.closing = n, false
+	if c.r == nil {
+		c.r = bufio.NewReaderSize(n, 4<<10)
+	} else {
+		c.r.Reset(n)
+	}
+	return nil
+}
+
+func (c *conn) close() {
+	if c.net != nil {
+		_ = c.net.Close()
+		c.net = nil
+	}
+}
+
+// do sends a request and reads the answer, which has to be complete by the deadline. The body is valid until the
+// next call. After an error the connection is closed and the next call opens another one.
+func (c *conn) do(ctx context.Context, request []byte, deadline time.Time) (code int, body []byte, err error) {
+	if c.net == nil {
+		if err := c.open(ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	if err := c.net.SetDeadline(deadline); err != nil {
+		c.close()
+		return 0, nil, err
+	}
+	if _, err = c.net.Write(request); err == nil {
+		code, err = c.answer()
+	}
+	if err != nil || c.closing {
+		c.close()
+	}
+	return code, c.body, err
+}
+
+// answer reads one answer and leaves its body in c.body.
+func (c *conn) answer() (int, error) {
+	line, err := c.line()
+	if err != nil {
+		return 0, err
+	}
+	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.")) {
+		return 0, fmt.Errorf("%w: %.40q", errAnswer, line)
+	}
+	code, err := strconv.Atoi(string(line[9:12]))
+	if err != nil {
+		return 0, fmt.Errorf("%w: %.40q", errAnswer, line)
+	}
+	length, chunked := 0, false
+	for range maxFields {
+		if line, err = c.line(); err != nil {
+			return 0, err
+		}
+		if len(line) == 0 {
+			return code, c.content(code, length, chunked)
+		}
+		if err := c.field(line, &length, &chunked); err != nil {
+			return 0, err
+		}
+	}
+	return 0, fmt.Errorf("%w: more than %d fields", errAnswer, maxFields)
+}
+
+// line is the next line without its end. It is valid until the next read.
+func (c *conn) line() ([]byte, error) {
+	line, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(line, "\r\n"), nil
+}
+
+// field takes from a header field what is needed to find the answer's end.
+func (c *conn) field(line []byte, length *int, chunked *bool) error {
+	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimSpace(value)
+	switch len(name) {
+	case len("Content-Length"):
+		if !bytes.EqualFold(name, []byte("Content-Length")) {
+			return nil
+		}
+		n, err := strconv.Atoi(string(value))
+		if err != nil || n < 0 || n > maxBody {
+			return fmt.Errorf("%w: a body of %.20q bytes", errAnswer, value)
+		}
+		*length = n
+	case len("Transfer-Encoding"):
+		*chunked = *chunked || bytes.EqualFold(name, []byte("Transfer-Encoding")) && bytes.EqualFold(value, []byte("chunked"))
+	case len("Connection"):
+		c.closing = c.closing || bytes.EqualFold(name, []byte("Connection")) && bytes.EqualFold(value, []byte("close"))
+	}
+	return nil
+}
+
+func (c *conn) content(code, length int, chunked bool) error {
+	c.body = c.body[:0]
+	switch {
+	case code == 204 || code == 304:
+		return nil
+	case chunked:
+		return c.chunks()
+	}
+	return c.take(length)
+}
+
+// take appends n bytes to the body.
+func (c *conn) take(n int) error {
+	if len(c.body)+n > maxBody {
+		return fmt.Errorf("%w: a body of more than %d bytes", errAnswer, maxBody)
+	}
+	at := len(c.body)
+	c.body = append(c.body, make([]byte, n)...)
+	_, err := io.ReadFull(c.r, c.body[at:])
+	return err
+}
+
+func (c *conn) chunks() error {
+	for {
+		line, err := c.line()
+		if err != nil {
+			return err
+		}
+		size, _, _ := bytes.Cut(line, []byte(";"))
+		n, err := strconv.ParseUint(string(size), 16, 31)
+		if err != nil {
+			return fmt.Errorf("%w: a chunk of %.20q bytes", errAnswer, size)
+		}
+		if err := c.take(int(n)); err != nil {
+			return err
+		}
+		if line, err = c.line(); err != nil || len(line) != 0 {
+			return errors.Join(err, fmt.Errorf("%w: a chunk without an end", errAnswer))
+		}
+		if n == 0 {
+			return nil
+		}
+	}
+}

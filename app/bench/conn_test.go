@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// speak answers each request, which must be one line and an empty one, with the next text; after the last it closes.
+func speak(t *testing.T, answers ...string) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r := bufio.NewReader(c)
+			for len(answers) > 0 {
+				if _, err := r.ReadString('\n'); err != nil {
+					break
+				}
+				_, _ = r.ReadString('\n')
+				_, _ = c.Write([]byte(answers[0]))
+				closes := strings.Contains(answers[0], "close")
+				if answers = answers[1:]; closes {
+					break
+				}
+			}
+			_ = c.Close()
+		}
+	}()
+	t.Cleanup(func() { _ = l.Close(); <-done })
+	return l.Addr().String()
+}
+
+func ask(t *testing.T, c *conn) (int, string, error) {
+	t.Helper()
+	code, body, err := c.do(t.Context(), []byte("GET / HTTP/1.1\r\n\r\n"), time.Now().Add(20*time.Second))
+	return code, string(body), err
+}
+
+func TestAnswersAreReadToTheirEnd(t *testing.T) {
+	t.Parallel()
+	c := &conn{address: speak(t,
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nhello",
+		"HTTP/1.1 204 No Content\r\n\r\n",
+		"HTTP/1.1 409 Conflict\r\ntransfer-encoding: chunked\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n",
+		"HTTP/1.1 201 Created\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok",
+		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nnew",
+	)}
+	defer c.close()
+	for _, want := range []struct {
+		code int
+		body string
+	}{{200, "hello"}, {204, ""}, {409, "abc0123456789"}, {201, "ok"}, {200, "new"}} {
+		if code, body, err := ask(t, c); code != want.code || body != want.body || err != nil {
+			t.Fatalf("%d %q %v, want %+v", code, body, err, want)
+		}
+	}
+}
+
+func TestAnswersThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"no status line":    "hello there, stranger\r\n\r\n",
+		"no code":           "HTTP/1.1 abc x\r\n\r\n",
+		"negative length":   "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+		"huge body":         "HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n",
+		"endless chunk":     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFF\r\n",
+		"chunk without end": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n",
+		"too many fields":   "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", maxFields+1) + "\r\n",
+	} {
+		c := &conn{address: speak(t, text)}
+		if code, _, err := ask(t, c); !errors.Is(err, errAnswer) {
+			t.Errorf("%s: %d, %v", name, code, err)
+		}
+		if c.net != nil {
+			t.Errorf("%s: the connection was kept", name)
+		}
+		c.close()
+	}
+	c := &conn{address: speak(t, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX: close\r\n\r\nshort")}
+	if _, _, err := ask(t, c); err == nil {
+		t.Error("a torn body was taken for an answer")
+	}
+}
+
+func TestALineLongerThanTheBufferIsAnError(t *testing.T) {
+	t.Parallel()
+	c := &conn{address: speak(t, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("b", 5000)+"\r\n\r\n")}
+	if _, _, err := ask(t, c); !errors.Is(err, bufio.ErrBufferFull) {
+		t.Fatal(err)
+	}
+}
+
+func TestSilenceEndsAtTheDeadline(t *testing.T) {
+	t.Parallel()
+	c := &conn{address: speak(t, "")}
+	_, _, err := c.do(t.Context(), []byte("x\n"), time.Now().Add(30*time.Millisecond))
+	var timeout net.Error
+	if !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Fatal(err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	g, err := newGenerator("http://127.0.0.1:1", 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally, err := g.run(t.Context(), shift{length: 20 * time.Millisecond}, http.StatusOK, fixed([]byte("x\n\n")))
+	if err == nil || tally.all != 0 || tally.broken == 0 {
+		t.Fatalf("%v %+v", err, tally)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := g.run(ctx, shift{length: time.Hour}, 200, fixed([]byte("x\n\n"))); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}

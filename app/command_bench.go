@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"flashsale/app/bench"
+)
+
+// benching is what the command line of bench says beside the measurement itself.
+type benching struct {
+	quick, configured bool
+	url, ops, profile string
+}
+
+func benchCommand(t terminal) *cobra.Command {
+	var b benching
+	cfg := bench.Full()
+	c := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure against a server that does nothing, and print the goals and what was found",
+		Long: "bench starts an instance and an echo server that does nothing, each a process of its own, presses both in\n" +
+			"turn in short slices, and prints what the product does as a fraction of what the other does, with CPU and\n" +
+			"allocations per request. The instance is an embedded one in a temporary directory unless --configured or\n" +
+			"--url is given. The exit code is 1 when an invariant of the sale is broken afterwards, not for a missed goal.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if b.quick {
+				cfg = hurried(cfg, cmd.Flags().Changed)
+			}
+			cfg.Out = t.out
+			if isTerminal(t.err) {
+				cfg.Progress = t.err
+			}
+			return runBench(cmd.Context(), b, cfg)
+		},
+	}
+	f := c.Flags()
+	f.BoolVar(&b.quick, "quick", false, "a short run, to see that everything works; its figures mean little")
+	f.IntVar(&cfg.Cycles, "cycles", cfg.Cycles, "how often every path is visited")
+	f.DurationVar(&cfg.Slice, "slice", cfg.Slice, "how long a visit takes")
+	f.IntVar(&cfg.Connections, "connections", cfg.Connections, "keep-alive connections that press at the same time")
+	f.IntVar(&cfg.Shoppers, "shoppers", cfg.Shoppers, "shoppers that exist, and units in a sale of confirmed purchases")
+	f.IntVar(&cfg.Crowd.Shoppers, "crowd", cfg.Crowd.Shoppers, "shoppers of the sale that is played through")
+	f.IntVar(&cfg.Crowd.Units, "units", cfg.Crowd.Units, "units of the sale that is played through (0: none is)")
+	f.IntVar(&cfg.Streams, "streams", cfg.Streams, "live updates, and as many idle connections, that are held open")
+	f.Int64Var(&cfg.Seed, "seed", 0, "seed of every random choice (0: a new one, printed)")
+	f.BoolVar(&cfg.JSON, "json", false, "print the report as JSON")
+	f.BoolVar(&b.configured, "configured", false, "use the servers the environment names (in a namespace of its own, removed afterwards)")
+	f.StringVar(&b.url, "url", "", "measure the instance running there, which is reset again and again")
+	f.StringVar(&b.ops, "ops", "", "with --url: where that instance shows /metrics, like http://127.0.0.1:9464")
+	f.StringVar(&b.profile, "profile", "", "write a CPU profile of one path's process to this file")
+	f.StringVar(&cfg.ProfileOf, "profile-of", "purchases", "the path: one of "+strings.Join(bench.Profiled(), ", "))
+	return c
+}
+
+// runBench starts what is to be measured, measures, and stops it.
+func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
+	tuneMemory()
+	if b.profile != "" {
+		file, err := os.Create(b.profile)
+		if err != nil {
+			return fmt.Errorf("--profile: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		cfg.Profile = file
+	}
+	if b.url == "" && b.ops != "" {
+		return errors.New("--ops is for an instance that is named with --url")
+	}
+	l, err := newLaboratory()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.clear(context.WithoutCancel(ctx))) }()
+	if err := l.furnish(ctx, b, &cfg); err != nil {
+		return err
+	}
+	r, err := bench.Run(ctx, cfg)
+	if err == nil && !r.OK {
+		err = errReported
+	}
+	return err
+}
+
+// hurried takes the sizes of a quick run, except those that were asked for.
+func hurried(cfg bench.Config, asked func(flag string) bool) bench.Config {
+	quick := bench.Quick()
+	for flag, set := range map[string]func(){
+		"cycles": func() { cfg.Cycles = quick.Cycles }, "slice": func() { cfg.Slice = quick.Slice },
+		"connections": func() { cfg.Connections = quick.Connections }, "streams": func() { cfg.Streams = quick.Streams },
+		"shoppers": func() { cfg.Shoppers = quick.Shoppers }, "crowd": func() { cfg.Crowd.Shoppers = quick.Crowd.Shoppers },
+		"units": func() { cfg.Crowd.Units = quick.Crowd.Units },
+	} {
+		if !asked(flag) {
+			set()
+		}
+	}
+	return cfg
+}
+
+// noopCommand is the yardstick; bench starts it.
+func noopCommand(t terminal) *cobra.Command {
+	return &cobra.Command{
+		Use: "bench-noop", Short: "An echo server that does nothing, until its input ends", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			tuneMemory() // the same settings as the product's
+			return bench.ServeNoop(cmd.Context(), t.in, t.out)
+		},
+	}
+}
+
+// hallCommand is the instance that shows what a press costs up to Redis; bench starts it.
+func hallCommand(t terminal) *cobra.Command {
+	return &cobra.Command{
+		Use: "bench-hall", Short: "An instance in which every place is held and nothing is decided", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig()
+			if err != nil {
+				return err
+			}
+			return serveHall(cmd.Context(), cfg, t)
+		},
+	}
+}

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"flashsale/app/bench"
+)
+
+func (d deployment) startHall(t *testing.T) *App {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	a := &App{cfg: d.cfg, log: d.log, failed: make(chan error, 4), parts: newBackground(d.log), ledger: newBackground(d.log)}
+	t.Cleanup(func() { d.stop(t, a) })
+	if err := a.openHall(ctx, func() (*services, error) { return &services{endpoints: d.ends}, nil }); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// Every press goes as far as the places and no further: told that all are held, never sold out, for as long as it lasts.
+func TestTheHallIsFullAndSellsNothing(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newDeployment(t).startHall(t).URL())
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		r := c.call(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": "jane_smith_100"})
+		if r.Status != http.StatusConflict || r.text("type") != "/problems/all-claimed" {
+			t.Fatalf("%d %s", r.Status, r.Raw)
+		}
+	}
+	if s := c.status(); s.text("status") != "active" || s.number("sold") != 0 || s.number("currentStock") != smallStock {
+		t.Fatal(s.Raw)
+	}
+}
+
+func TestVariablesAreThoseTheProductReads(t *testing.T) {
+	t.Parallel()
+	names := variables()
+	for _, name := range []string{"PORT", "HOST", "DATABASE_URL", "DB_HOST", "REDIS_URL", "KAFKA_BROKERS", "NAMESPACE", "DEMO", "DATA_DIR", "LOG_LEVEL"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s is not among %v", name, names)
+		}
+	}
+	if slices.Contains(names, "HOME") || slices.Contains(names, "PATH") {
+		t.Error("what a process needs to run must stay")
+	}
+}
+
+func TestQuickRunsKeepWhatWasAskedFor(t *testing.T) {
+	t.Parallel()
+	asked := bench.Full()
+	asked.Cycles = 7
+	got, quick := hurried(asked, func(flag string) bool { return flag == "cycles" }), bench.Quick()
+	quick.Cycles = 7
+	if got != quick {
+		t.Fatalf("%+v, want %+v", got, quick)
+	}
+}
+
+func TestConfiguredServersAreNamedWithoutTheirPasswords(t *testing.T) {
+	for _, name := range variables() {
+		t.Setenv(name, "")
+	}
+	t.Chdir(t.TempDir())
+	if _, _, err := configuredServers(); err == nil || !strings.Contains(err.Error(), "DATABASE_URL") {
+		t.Fatalf("nothing is configured: %v", err)
+	}
+	t.Setenv("DATABASE_URL", "postgres://shop:hush@db.example:5432/shop")
+	t.Setenv("KAFKA_BROKERS", "k1:9092,k2:9092")
+	vars, words, err := configuredServers()
+	if err != nil || !slices.Contains(vars, "DATABASE_URL=postgres://shop:hush@db.example:5432/shop") || !slices.Contains(vars, "KAFKA_BROKERS=k1:9092,k2:9092") {
+		t.Fatalf("%v %v", err, vars)
+	}
+	if strings.Contains(words, "hush") || !strings.Contains(words, "db.example:5432/shop") || !strings.Contains(words, "k1:9092") || !strings.Contains(words, "the rest embedded") {
+		t.Fatal(words)
+	}
+}

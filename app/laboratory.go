@@ -1,0 +1,181 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashsale/app/bench"
+)
+
+// laboratory is the processes of one measurement. Each has an environment and a directory of its own, so that no
+// setting and no .env file of the person who measures changes what is measured.
+type laboratory struct {
+	program   string
+	dir       string
+	processes []*bench.Process
+	cleanups  []func(context.Context) error
+}
+
+func newLaboratory() (*laboratory, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "flashsale-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("temporary directory: %w", err)
+	}
+	return &laboratory{program: program, dir: dir}, nil
+}
+
+// furnish starts what the measurement needs and does not have, and tells it where that is.
+func (l *laboratory) furnish(ctx context.Context, b benching, cfg *bench.Config) error {
+	noop, err := l.start(ctx, "bench-noop", nil)
+	if err != nil {
+		return err
+	}
+	cfg.Noop = bench.Target{URL: noop.URL, Ops: noop.URL, PID: noop.PID}
+	if b.url != "" {
+		cfg.Servers = "those of the instance at " + b.url
+		cfg.Product = bench.Target{URL: strings.TrimRight(b.url, "/"), Ops: strings.TrimRight(b.ops, "/")}
+		return nil
+	}
+	cfg.Servers = "embedded; Postgres is a process of its own, Redis and Kafka are inside the product's"
+	var servers []string
+	if b.configured {
+		if servers, cfg.Servers, err = configuredServers(); err != nil {
+			return err
+		}
+	}
+	if cfg.Product, err = l.instance(ctx, "serve", servers); err != nil {
+		return err
+	}
+	cfg.Hall, err = l.instance(ctx, "bench-hall", servers)
+	return err
+}
+
+// configuredServers are the servers that the environment names, as variables and in words.
+func configuredServers() (variables []string, words string, err error) {
+	cfg, err := LoadConfig()
+	if err != nil {
+		return nil, "", err
+	}
+	if cfg.AllEmbedded() {
+		return nil, "", errors.New("--configured: set DATABASE_URL, REDIS_URL or KAFKA_BROKERS, or leave the flag out")
+	}
+	var named []string
+	for _, v := range []struct{ name, value, shown string }{
+		{"DATABASE_URL", cfg.DatabaseURL, bareURL(cfg.DatabaseURL)},
+		{"REDIS_URL", cfg.RedisURL, bareURL(cfg.RedisURL)},
+		{"KAFKA_BROKERS", strings.Join(cfg.KafkaBrokers, ","), strings.Join(cfg.KafkaBrokers, ",")},
+		{"KAFKA_SASL", cfg.KafkaSASL, ""},
+	} {
+		if v.value != "" {
+			variables = append(variables, v.name+"="+v.value)
+		}
+		if v.shown != "" {
+			named = append(named, v.name+" "+v.shown)
+		}
+	}
+	variables = append(variables, "KAFKA_TLS="+strconv.FormatBool(cfg.KafkaTLS))
+	words = "configured: " + strings.Join(named, ", ")
+	if cfg.AnyEmbedded() {
+		words += "; the rest embedded"
+	}
+	return variables, words, nil
+}
+
+// instance starts one of the product's commands as an instance of its own.
+func (l *laboratory) instance(ctx context.Context, command string, servers []string) (bench.Target, error) {
+	port, err := freePort(ctx)
+	if err != nil {
+		return bench.Target{}, err
+	}
+	opsPort, err := freePort(ctx)
+	if err != nil {
+		return bench.Target{}, err
+	}
+	namespace := "bench_" + randomHex()
+	env := append([]string{
+		"DEMO=true", "HOST=127.0.0.1", "PORT=" + port, "OPS_ADDR=127.0.0.1:" + opsPort, "LOG_FORMAT=json",
+		"NAMESPACE=" + namespace, "DATA_DIR=" + filepath.Join(l.dir, command),
+	}, servers...)
+	for _, v := range servers {
+		if strings.HasPrefix(v, "DATABASE_URL=") {
+			l.cleanups = append(l.cleanups, func(ctx context.Context) error { return l.wipe(ctx, env) })
+		}
+	}
+	p, err := l.start(ctx, command, env)
+	if err != nil {
+		return bench.Target{}, err
+	}
+	return bench.Target{URL: "http://127.0.0.1:" + port, Ops: "http://127.0.0.1:" + opsPort, PID: p.PID}, nil
+}
+
+func (l *laboratory) start(ctx context.Context, command string, env []string) (*bench.Process, error) {
+	p, err := bench.StartProcess(ctx, l.program, []string{command}, append(bench.CleanEnvironment(variables()...), env...), l.dir)
+	if err == nil {
+		l.processes = append(l.processes, p)
+	}
+	return p, err
+}
+
+// wipe removes the schema that an instance has made on a configured server.
+func (l *laboratory) wipe(ctx context.Context, env []string) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, l.program, "reset", "--wipe", "--yes")
+	c.Env, c.Dir = append(bench.CleanEnvironment(variables()...), env...), l.dir
+	if said, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("remove what was measured: %w: %s", err, said)
+	}
+	return nil
+}
+
+// clear stops every process, the last one first, and removes what they have left.
+func (l *laboratory) clear(ctx context.Context) error {
+	var errs []error
+	for i := len(l.processes) - 1; i >= 0; i-- {
+		errs = append(errs, l.processes[i].Stop())
+	}
+	for _, cleanup := range l.cleanups {
+		errs = append(errs, cleanup(ctx))
+	}
+	return errors.Join(append(errs, removeSoon(l.dir))...)
+}
+
+// freePort is a port that was free a moment ago.
+func freePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+func randomHex() string {
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // it never fails
+	return hex.EncodeToString(b)
+}
+
+// variables are the names that ConfigFrom looks up.
+func variables() []string {
+	var names []string
+	_, _ = ConfigFrom(func(name string) (string, bool) {
+		names = append(names, name)
+		return "", false
+	})
+	return names
+}

@@ -1,0 +1,57 @@
+package sale
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+)
+
+var testSecret = []byte("0123456789abcdef0123456789abcdef")
+
+func TestTheSamePressIsTheSameClaim(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		generation, user := rapid.Int64Min(1).Draw(t, "generation"), rapid.Int64Min(1).Draw(t, "user")
+		attempt := rapid.IntRange(1, 9).Draw(t, "attempt")
+		id := ClaimID(testSecret, generation, user, attempt)
+		if id != ClaimID(testSecret, generation, user, attempt) {
+			t.Fatal("two ids for one press")
+		}
+		if id.Version() != 8 || id.Variant() != uuid.RFC4122 {
+			t.Fatalf("%s is not a UUIDv8", id)
+		}
+		others := map[string]uuid.UUID{
+			"generation": ClaimID(testSecret, generation+1, user, attempt),
+			"shopper":    ClaimID(testSecret, generation, user+1, attempt),
+			"attempt":    ClaimID(testSecret, generation, user, attempt+1),
+			"secret":     ClaimID(append([]byte("x"), testSecret...), generation, user, attempt),
+			"purpose":    closeID(testSecret, generation, user),
+			"swapped":    ClaimID(testSecret, user+1, generation, attempt),
+		}
+		for what, other := range others {
+			if other == id {
+				t.Fatalf("another %s has the same id", what)
+			}
+		}
+	})
+}
+
+func TestAPressWithoutAKeyHasNone(t *testing.T) {
+	t.Parallel()
+	if pressKeyOf(testSecret, 1, "") != uuid.Nil {
+		t.Error("no Idempotency-Key became a key")
+	}
+	if pressKeyOf(testSecret, 1, "a") == pressKeyOf(testSecret, 2, "a") {
+		t.Error("two shoppers share a key")
+	}
+}
+
+// An id that changed between releases would sell a second unit to whoever presses across the upgrade.
+func TestClaimIDsOutliveReleases(t *testing.T) {
+	t.Parallel()
+	const want = "b23e6062-bacf-82c0-8965-4a62aa98d8ef"
+	if got := ClaimID(testSecret, 3, 42, 1).String(); got != want {
+		t.Errorf("ClaimID = %s, want %s", got, want)
+	}
+}

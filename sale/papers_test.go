@@ -1,0 +1,192 @@
+package sale
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"flashsale/events"
+)
+
+var errLedgerAway = errors.New("the server is away")
+
+// papers are a ledger that the test writes by hand: sheets, and a clock that may show another time than ours.
+type papers struct {
+	mu        sync.Mutex
+	sheets    map[int64]*sheet
+	ahead     time.Duration
+	away      error
+	refuse    error         // of advance
+	looks     int           // how often was looked
+	questions []time.Time   // when advance was asked, by the ledger's clock
+	undone    int           // digests to compute
+	before    chan struct{} // a look that has read waits for it, when set
+	read      chan struct{} // gets a token when a look has read, when set
+}
+
+// onPapers makes a ledger with one sale of a hundred units, and a board that looks at it.
+func onPapers(states ...State) (*papers, *Board) {
+	p := &papers{sheets: make(map[int64]*sheet)}
+	for i, state := range states {
+		id := int64(i + 1)
+		k := Key{Sale: id, Generation: 1}
+		p.sheets[id] = &sheet{
+			Key: k, slug: "sale-" + string(rune('a'+i)), state: state, startsAt: noon, endsAt: noon.AddDate(100, 0, 0),
+			partition: i, secret: testSecret, version: 1, level: Level{Sale: id, Generation: 1, Total: 100, NextUnit: 1, Version: 1},
+		}
+	}
+	return p, newBoard(p, nil, nil, slog.New(slog.DiscardHandler))
+}
+
+// edit changes the first sale's sheet and leaves its version to the test.
+func (p *papers) edit(change func(s *sheet)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(p.sheets[1])
+}
+
+// sell commits n units and tells what the stock is now.
+func (p *papers) sell(n int64) events.Stock {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := &p.sheets[1].level
+	l.Taken, l.Version = l.Taken+n, l.Version+1
+	return events.Stock{SaleID: l.Sale, Generation: l.Generation, Total: l.Total, Taken: l.Taken, Version: l.Version}
+}
+
+func (p *papers) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away = err
+}
+
+func (p *papers) clock() time.Time { return time.Now().Add(p.ahead) }
+
+func (p *papers) look(ctx context.Context, known map[int64]Key, versions map[int64]int64) (news, error) {
+	n := news{asked: time.Now()}
+	p.mu.Lock()
+	p.looks++
+	err := p.away
+	for id, s := range p.sheets {
+		if versions[id] != s.version {
+			row := *s
+			row.level = Level{}
+			n.changed = append(n.changed, row)
+		}
+		n.levels = append(n.levels, s.level)
+	}
+	p.mu.Unlock()
+	n.now = p.clock()
+	if p.read != nil {
+		p.read <- struct{}{}
+		<-p.before
+	}
+	n.answeredAt = time.Now()
+	return n, err
+}
+
+func (p *papers) advance(_ context.Context, slug string) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.questions = append(p.questions, p.clock())
+	if p.refuse != nil {
+		return false, p.refuse
+	}
+	for _, s := range p.sheets {
+		if s.slug != slug {
+			continue
+		}
+		state := due(held{state: s.state, startsAt: s.startsAt, endsAt: s.endsAt, now: p.clock()})
+		if state == s.state {
+			return false, nil
+		}
+		s.state, s.version = state, s.version+1
+		if state == Closing {
+			s.closingVersion = s.version
+		}
+		return true, nil
+	}
+	return false, ErrNoSale
+}
+
+func (p *papers) digestNext(context.Context) (bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.away != nil {
+		return false, p.away
+	}
+	if p.undone == 0 {
+		return true, nil
+	}
+	p.undone--
+	return false, nil
+}
+
+// tape is a log that keeps close records, and tells of each.
+type tape struct {
+	mu      sync.Mutex
+	away    error
+	records []events.Claim
+	at      []int
+	onto    func(events.Claim)
+	written chan events.Claim
+}
+
+func newTape() *tape { return &tape{written: make(chan events.Claim, 64)} }
+
+func (l *tape) Append(_ context.Context, partition int, c events.Claim) (events.Position, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records, l.at = append(l.records, c), append(l.at, partition)
+	select {
+	case l.written <- c:
+	default:
+	}
+	if l.away == nil && l.onto != nil {
+		l.onto(c)
+	}
+	return events.Position{Partition: partition, Offset: int64(len(l.records))}, l.away
+}
+
+// runBoard keeps a board going until the test ends, or the function is called.
+func runBoard(t *testing.T, b *Board) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("Run does not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// awaitBoard waits for signals of the board until the current sale's snapshot is as wanted.
+func awaitBoard(t *testing.T, b *Board, what string, wanted func(Snapshot) bool) Snapshot {
+	t.Helper()
+	changed, done := b.Changed()
+	defer done()
+	end := time.After(patience)
+	for {
+		s, err := b.Snapshot("")
+		if err == nil && wanted(s) {
+			return s
+		}
+		select {
+		case <-changed:
+		case <-end:
+			t.Fatalf("%s: the board still shows %+v, %v", what, s, err)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package sale
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/app/embedded/embeddedtest"
+	"flashsale/events"
+	"flashsale/inventory"
+)
+
+// shop is a sale in a schema of the test's own, with inventory's real stock.
+type shop struct {
+	*Store
+	t      testing.TB
+	outbox *postbox
+	schema string
+	id     int64
+	secret []byte
+}
+
+// newShop is a shop with an open sale of so many units.
+func newShop(t testing.TB, units int64) *shop {
+	t.Helper()
+	pool, schema := embeddedtest.Postgres(t)
+	s := &shop{t: t, outbox: &postbox{}, schema: schema}
+	s.Store = NewStore(pool, realStock{inventory.NewStore(pool)}, s.outbox)
+	created, err := s.EnsureSale(t.Context(), Defaults{Stock: units})
+	if err != nil || !created {
+		t.Fatalf("create the sale: %v, %v", created, err)
+	}
+	s.must(pool.QueryRow(t.Context(), `SELECT id, secret FROM sales`).Scan(&s.id, &s.secret))
+	return s
+}
+
+func (s *shop) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *shop) exec(sql string, args ...any) {
+	s.t.Helper()
+	_, err := s.pool.Exec(s.t.Context(), sql, args...)
+	s.must(err)
+}
+
+// tx runs an operator's step in a transaction of its own.
+func (s *shop) tx(do func(tx pgx.Tx) error) error {
+	return pgx.BeginFunc(s.t.Context(), s.pool, do)
+}
+
+func (s *shop) claim(generation, user int64, attempt int) events.Claim {
+	c := claimOf(Key{s.id, generation}, user, attempt)
+	c.ID = ClaimID(s.secret, generation, user, attempt)
+	return c
+}
+
+func (s *shop) decide(src events.Source, claims ...events.Claim) events.Decision {
+	s.t.Helper()
+	var d events.Decision
+	s.must(s.tx(func(tx pgx.Tx) (err error) {
+		d, err = s.DecideTx(s.t.Context(), tx, src, claims)
+		return err
+	}))
+	return d
+}
+
+func (s *shop) decideOne(c events.Claim) events.Verdict {
+	s.t.Helper()
+	return s.decide(events.FromLog, c).Verdicts[0]
+}
+
+func (s *shop) state() State {
+	s.t.Helper()
+	var state State
+	s.must(s.pool.QueryRow(s.t.Context(), `SELECT state FROM sales`).Scan(&state))
+	return state
+}
+
+// whole checks what must hold whatever happened: units taken, orders, shoppers and unit numbers agree.
+func (s *shop) whole() {
+	s.t.Helper()
+	counts, err := s.Counts(s.t.Context())
+	s.must(err)
+	byKey := map[Key]Count{}
+	for _, c := range counts {
+		byKey[c.Key] = c
+	}
+	levels, err := s.stock.Levels(s.t.Context(), nil)
+	s.must(err)
+	for _, l := range levels {
+		c := byKey[l.key()]
+		if c.Live != l.Taken || c.Shoppers != c.Live || c.Units != c.Live || l.Taken > l.Total {
+			s.t.Errorf("generation %d: stock %+v, orders %+v", l.Generation, l, c)
+		}
+	}
+	if wrong, err := s.DigestCheck(s.t.Context()); err != nil || len(wrong) > 0 {
+		s.t.Errorf("digests: %+v, %v", wrong, err)
+	}
+}
+
+// postbox is an outbox that keeps what it is given. It does not roll back: tests look at it after commits.
+type postbox struct {
+	mu       sync.Mutex
+	messages []events.Message
+}
+
+func (p *postbox) AppendTx(_ context.Context, _ pgx.Tx, m []events.Message) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.messages = append(p.messages, m...)
+	return nil
+}
+
+// drain lists the types of what came since the last time.
+func (p *postbox) drain() map[string]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	types := map[string]int{}
+	for _, m := range p.messages {
+		types[m.Type]++
+	}
+	p.messages = nil
+	return types
+}
+
+// realStock is inventory's, as the wiring adapts it.
+type realStock struct{ *inventory.Store }
+
+func (r realStock) BeginTx(ctx context.Context, tx pgx.Tx, k Key, total, version int64) (Level, error) {
+	l, err := r.Store.BeginTx(ctx, tx, inventory.Key(k), total, version)
+	return Level(l), err
+}
+
+func (r realStock) LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, error) {
+	found, err := r.Store.LockTx(ctx, tx, inventoryKeys(keys))
+	return levelsOf(found), err
+}
+
+func (r realStock) TakeTx(ctx context.Context, tx pgx.Tx, k Key, n int64) ([]int64, Level, error) {
+	units, l, err := r.Store.TakeTx(ctx, tx, inventory.Key(k), n)
+	return units, Level(l), err
+}
+
+func (r realStock) ReturnTx(ctx context.Context, tx pgx.Tx, k Key, unit int64) (Level, error) {
+	l, err := r.Store.ReturnTx(ctx, tx, inventory.Key(k), unit)
+	return Level(l), err
+}
+
+func (r realStock) SetTotalTx(ctx context.Context, tx pgx.Tx, k Key, total int64) (Level, error) {
+	l, err := r.Store.SetTotalTx(ctx, tx, inventory.Key(k), total)
+	return Level(l), err
+}
+
+func (r realStock) Levels(ctx context.Context, keys []Key) ([]Level, error) {
+	found, err := r.Store.Levels(ctx, inventoryKeys(keys))
+	return levelsOf(found), err
+}
+
+func inventoryKeys(keys []Key) []inventory.Key {
+	if keys == nil {
+		return nil
+	}
+	all := make([]inventory.Key, len(keys))
+	for i, k := range keys {
+		all[i] = inventory.Key(k)
+	}
+	return all
+}
+
+func levelsOf(found []inventory.Level) []Level {
+	all := make([]Level, len(found))
+	for i, l := range found {
+		all[i] = Level(l)
+	}
+	return all
+}
+
+// inTime is a generous bound for what happens in another goroutine.
+func inTime(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatalf("%s: not in time", what)
+}

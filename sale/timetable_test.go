@@ -1,0 +1,237 @@
+package sale
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// The machine's clock may be wrong by hours; the sale opens and ends when Postgres says so.
+func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
+	t.Parallel()
+	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
+		t.Run(fmt.Sprintf("ahead by %s", ahead), func(t *testing.T) {
+			t.Parallel()
+			p, b := onPapers(Scheduled)
+			log := newTape()
+			b.log, p.ahead = log, ahead
+			starts := p.clock().Add(400 * time.Millisecond)
+			p.edit(func(s *sheet) { s.startsAt, s.endsAt = starts, starts.Add(400*time.Millisecond) })
+			log.onto = func(events.Claim) { // the ledger reaches the record at once
+				p.edit(func(s *sheet) { s.state, s.version = Closed, s.version+1 })
+			}
+			refreshBoard(t, b)
+			runBoard(t, b)
+			if s := awaitBoard(t, b, "the start", func(s Snapshot) bool { return s.State == Open }); s.Now.Before(starts) {
+				t.Errorf("open at %s, %s before the start", s.Now, starts.Sub(s.Now))
+			}
+			awaitBoard(t, b, "the end", func(s Snapshot) bool { return s.State == Closing || s.State == Closed })
+			c := <-log.written
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			want := closeID(testSecret, 1, p.sheets[1].closingVersion)
+			if c.Kind != events.KindClose || c.ID != want || c.SaleID != 1 || c.Generation != 1 || c.PressedAt.Before(starts) {
+				t.Errorf("close record %+v, want id %s", c, want)
+			}
+			for _, at := range p.questions {
+				if at.Before(starts) {
+					t.Errorf("asked %s before the start", starts.Sub(at))
+				}
+			}
+		})
+	}
+}
+
+func TestEachStateMovesAtATimeOfItsOwn(t *testing.T) {
+	t.Parallel()
+	starts, ends := noon, noon.Add(time.Hour)
+	for state, want := range map[State]time.Time{
+		Draft: {}, Scheduled: starts, Open: ends, Paused: ends, Closing: {}, Closed: {},
+	} {
+		e := &entry{sheet: sheet{state: state, startsAt: starts, endsAt: ends}}
+		if got := e.nextMove(); !got.Equal(want) {
+			t.Errorf("%s moves at %s, want %s", state, got, want)
+		}
+	}
+}
+
+// timed puts the first sale on the board in that state, with those times from the ledger's now on.
+func timed(t *testing.T, state State, starts, ends time.Duration) (*papers, *Board, *entry, *tape) {
+	t.Helper()
+	p, b := onPapers(state)
+	log := newTape()
+	b.log = log
+	p.edit(func(s *sheet) { s.startsAt, s.endsAt, s.closingVersion = p.clock().Add(starts), p.clock().Add(ends), 7 })
+	refreshBoard(t, b)
+	return p, b, b.find("sale-a"), log
+}
+
+func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		state        State
+		starts, ends time.Duration
+		most         time.Duration
+	}{
+		"long before":     {Scheduled, time.Hour, 2 * time.Hour, digestsEvery},
+		"soon":            {Scheduled, digestsEvery / 2, time.Hour, digestsEvery/2 + 10*time.Millisecond},
+		"running":         {Open, -time.Hour, time.Hour, digestsEvery},
+		"a draft, late":   {Draft, -2 * time.Hour, -time.Hour, digestsEvery},
+		"over for longer": {Closed, -2 * time.Hour, -time.Hour, digestsEvery},
+	} {
+		p, b, e, log := timed(t, c.state, c.starts, c.ends)
+		if wait := b.attend(t.Context(), e, map[int64]time.Time{}); wait <= 0 || wait > c.most {
+			t.Errorf("%s: look again in %s, want at most %s", name, wait, c.most)
+		}
+		if len(p.questions) != 0 || len(log.records) != 0 {
+			t.Errorf("%s: %d moves, %d close records", name, len(p.questions), len(log.records))
+		}
+	}
+}
+
+func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		refuse error
+		told   int
+	}{
+		"somebody else holds the sale": {fmt.Errorf("hold: %w", ErrBusy), 0},
+		"the ledger is away":           {errLedgerAway, 1}, // and again once it was back
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, b, e, _ := timed(t, Scheduled, -time.Second, time.Hour)
+			var said bytes.Buffer
+			b.logger = slog.New(slog.NewTextHandler(&said, nil))
+			p.refuse = c.refuse
+			if wait := b.attend(t.Context(), e, nil); wait != moveRetry {
+				t.Errorf("again in %s, want %s", wait, moveRetry)
+			}
+			b.attend(t.Context(), e, nil)
+			if told := strings.Count(said.String(), "cannot be moved"); told != c.told {
+				t.Errorf("logged %d times, want %d: %q", told, c.told, said.String())
+			}
+			p.refuse = nil
+			b.attend(t.Context(), e, nil)
+			if s, _ := b.Snapshot("sale-a"); s.State != Open {
+				t.Errorf("state %s after the third try", s.State)
+			}
+		})
+	}
+}
+
+func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
+	t.Parallel()
+	p, b, e, _ := timed(t, Scheduled, -time.Second, time.Hour)
+	p.edit(func(s *sheet) { s.state, s.version = Open, s.version+1 })
+	if wait := b.attend(t.Context(), e, nil); wait != moveSoon {
+		t.Errorf("again in %s", wait)
+	}
+	if s, _ := b.Snapshot("sale-a"); s.State != Open || len(p.questions) != 1 {
+		t.Errorf("state %s after %d questions", s.State, len(p.questions))
+	}
+}
+
+func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
+	t.Parallel()
+	_, b, e, log := timed(t, Closing, -time.Hour, time.Hour)
+	log.away = errLedgerAway
+	written := map[int64]time.Time{}
+	if wait := b.attend(t.Context(), e, written); wait != closeAgain || len(log.records) != 1 {
+		t.Fatalf("%d records, again in %s", len(log.records), wait)
+	}
+	if wait := b.attend(t.Context(), e, written); wait > closeAgain || len(log.records) != 1 {
+		t.Fatalf("%d records at once, again in %s", len(log.records), wait)
+	}
+	log.away = nil
+	written[e.Sale] = time.Now().Add(-closeAgain)
+	b.attend(t.Context(), e, written)
+	if len(log.records) != 2 || log.records[0].ID != log.records[1].ID || log.at[1] != e.partition {
+		t.Errorf("records %+v in partitions %v", log.records, log.at)
+	}
+	if want := closeID(testSecret, 1, 7); log.records[1].ID != want {
+		t.Errorf("id %s, want %s", log.records[1].ID, want)
+	}
+}
+
+func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
+	t.Parallel()
+	p, b := onPapers(Open)
+	p.undone = 3
+	b.digest(t.Context())
+	if p.undone != 0 {
+		t.Errorf("%d digests are missing", p.undone)
+	}
+	p.undone = 3
+	p.fail(errLedgerAway)
+	b.digest(t.Context()) // comes back
+	if p.undone != 3 {
+		t.Errorf("%d digests are missing, want 3", p.undone)
+	}
+}
+
+// Three processes keep time for one sale on a real ledger, from its start to its close record.
+func TestASaleLivesByItsTimetable(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, 5)
+	d.exec(t, `UPDATE sales SET state = 'scheduled', starts_at = clock_timestamp() + interval '300 milliseconds',
+ends_at = clock_timestamp() + interval '900 milliseconds'`)
+	var reached sync.Mutex
+	log := newTape()
+	log.onto = func(c events.Claim) {
+		reached.Lock()
+		defer reached.Unlock()
+		d.decide(t, c)
+	}
+	boards := make([]*Board, 3)
+	for i := range boards {
+		boards[i] = NewBoard(BoardConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
+		refreshBoard(t, boards[i])
+		runBoard(t, boards[i])
+	}
+	for _, b := range boards {
+		awaitBoard(t, b, "the end", func(s Snapshot) bool {
+			if s.State == Open && s.Now.Before(s.StartsAt.Add(-time.Second)) {
+				t.Errorf("open at %s, before %s", s.Now, s.StartsAt)
+			}
+			return s.State == Closed
+		})
+	}
+	moves := make(map[any]int)
+	for _, m := range d.posted(t, 0) {
+		if m.Type == events.TypeSaleStateChanged {
+			moves[m.Data["state"]]++
+		}
+	}
+	if moves["open"] != 1 || moves["closing"] != 1 || moves["closed"] != 1 || len(moves) != 3 {
+		t.Errorf("moves that were published: %v", moves)
+	}
+	early := d.number(t, `SELECT count(*) FROM outbox o, sales s WHERE o.type = $1 AND o.created_at <
+CASE o.data->>'state' WHEN 'open' THEN s.starts_at ELSE s.ends_at END`, events.TypeSaleStateChanged)
+	if early != 0 {
+		t.Errorf("%d moves before their time", early)
+	}
+}
+
+func TestAClosingThatWasLeftByACrashIsSeenThrough(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, 5)
+	d.do(t, func(tx pgx.Tx) error { return d.CloseTx(t.Context(), tx, firstSlug) })
+	log := newTape()
+	log.onto = func(c events.Claim) { d.decide(t, c) }
+	b := NewBoard(BoardConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
+	refreshBoard(t, b)
+	runBoard(t, b)
+	awaitBoard(t, b, "the close record is written by another process", func(s Snapshot) bool { return s.State == Closed })
+	if n := d.number(t, `SELECT partition FROM sales`); log.at[0] != int(n) {
+		t.Errorf("written to partition %d, the sale has %d", log.at[0], n)
+	}
+}

@@ -1,0 +1,152 @@
+package sale
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+)
+
+func TestAVerdictWakesEverybodyOnce(t *testing.T) {
+	t.Parallel()
+	var w waiters
+	id := uuid.New()
+	first := w.join(id, testKey)
+	var all sync.WaitGroup
+	for range 100 {
+		c := w.join(id, testKey)
+		if c != first {
+			t.Fatal("the same claim is on the books twice")
+		}
+		all.Go(func() {
+			<-c.done
+			if c.verdict.Unit != 5 {
+				t.Errorf("verdict %+v", c.verdict)
+			}
+			w.leave(c)
+		})
+	}
+	w.deliver(&events.Verdict{ClaimID: id, Unit: 5})
+	w.deliver(&events.Verdict{ClaimID: id, Unit: 6})
+	all.Wait()
+	w.leave(first)
+	if w.waiting(id) || w.count.Load() != 0 {
+		t.Errorf("%d claims are still on the books", w.count.Load())
+	}
+}
+
+func TestTheLastPressTakesItsClaimOffTheBooks(t *testing.T) {
+	t.Parallel()
+	var w waiters
+	a := w.join(uuid.New(), testKey)
+	w.join(a.id, testKey)
+	w.leave(a)
+	if !w.waiting(a.id) {
+		t.Error("gone while somebody waits")
+	}
+	w.leave(a)
+	if w.waiting(a.id) || w.count.Load() != 0 {
+		t.Error("on the books although nobody waits")
+	}
+}
+
+// A press that left meets, in its place, a new waiter for the same claim: leaving must not harm that one.
+func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
+	t.Parallel()
+	var w waiters
+	a := w.join(uuid.New(), testKey)
+	w.deliver(&events.Verdict{ClaimID: a.id})
+	b := w.join(a.id, testKey)
+	w.leave(a)
+	if b == a || !w.waiting(a.id) {
+		t.Error("the second waiter was taken off the books")
+	}
+}
+
+func TestTheShareIsBoundedPerSale(t *testing.T) {
+	t.Parallel()
+	var w waiters
+	other := Key{8, 1}
+	a, first := w.admit(uuid.New(), testKey, 2)
+	b, _ := w.admit(uuid.New(), testKey, 2)
+	if a == nil || b == nil || !first {
+		t.Fatal("the share is not given")
+	}
+	if c, _ := w.admit(uuid.New(), testKey, 2); c != nil {
+		t.Error("a third claim was admitted")
+	}
+	if c, again := w.admit(a.id, testKey, 2); c != a || again {
+		t.Error("a claim on the books is not joined")
+	}
+	if c, _ := w.admit(uuid.New(), other, 2); c == nil {
+		t.Error("another sale has no share")
+	}
+	w.deliver(&events.Verdict{ClaimID: a.id})
+	if c, _ := w.admit(uuid.New(), testKey, 2); c == nil {
+		t.Error("a decided claim keeps its place")
+	}
+	w.leave(b)
+	if c, _ := w.admit(uuid.New(), testKey, 2); c == nil {
+		t.Error("a claim that nobody has keeps its place")
+	}
+}
+
+// A claim that the log has may still get a unit, so its place is not free when its press has gone.
+func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
+	t.Parallel()
+	var w waiters
+	a, _ := w.admit(uuid.New(), testKey, 1)
+	a.position.Store(&events.Position{Offset: 1})
+	w.leave(a)
+	if c, _ := w.admit(uuid.New(), testKey, 1); c != nil {
+		t.Fatal("its place was given away")
+	}
+	now := a.since.Add(time.Second)
+	if ids := w.overdue(now, lookAfter, 10, false); len(ids) != 0 {
+		t.Error("looked up as often as if somebody waited")
+	}
+	if ids := w.overdue(now, lookAfter, 10, true); len(ids) != 1 || ids[0] != a.id {
+		t.Errorf("not looked up at all: %v", ids)
+	}
+	w.overdue(a.since.Add(keptFor+time.Second), lookAfter, 10, false)
+	if c, _ := w.admit(uuid.New(), testKey, 1); c == nil {
+		t.Error("it is kept for ever")
+	}
+}
+
+func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
+	t.Parallel()
+	var w waiters
+	for range 20 {
+		w.join(uuid.New(), testKey)
+	}
+	if ids := w.overdue(time.Now(), time.Hour, 100, true); len(ids) != 0 {
+		t.Errorf("%d at once", len(ids))
+	}
+	if ids := w.overdue(time.Now().Add(time.Second), lookAfter, 8, true); len(ids) != 8 {
+		t.Errorf("%d in one question, want 8", len(ids))
+	}
+}
+
+func TestAttemptsAreRememberedUntilThereAreTooMany(t *testing.T) {
+	t.Parallel()
+	var a attempts
+	who := shopperKey{testKey, 1}
+	if a.of(who) != 1 {
+		t.Error("the first attempt is not 1")
+	}
+	a.remember(who, 4)
+	a.remember(who, 3)
+	if a.of(who) != 4 || a.of(shopperKey{testKey, 2}) != 1 {
+		t.Errorf("attempt %d, want 4", a.of(who))
+	}
+	for user := range int64(mostAttempts) {
+		a.remember(shopperKey{testKey, user + 10}, 2)
+	}
+	if len(a.next) > mostAttempts {
+		t.Errorf("%d are remembered", len(a.next))
+	}
+}

@@ -1,0 +1,460 @@
+package sale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// world is one process with its servers, all in memory, on a clock that only runs while everybody waits. The ledger
+// decides by the package's own pure core; the servers fail on command. Everything is guarded by mu.
+type world struct {
+	t        *testing.T
+	ctx      context.Context
+	board    *Board
+	checkout *Checkout
+	others   int // live processes beside this one
+
+	mu     sync.Mutex
+	asked  map[string]int // questions, by server
+	faults faults
+
+	sheet    sheet // as Postgres has it
+	verdicts map[uuid.UUID]*events.Verdict
+	orders   map[uuid.UUID]*order
+	people   map[string]Shopper // in the process's memory
+	strange  map[string]Shopper // only in Postgres
+	holders  map[int64]bool     // nil: Redis has lost them
+	log      []events.Claim
+	cursor   int
+	movedAt  time.Time
+}
+
+type faults struct {
+	postgres bool // refuses
+	redis    bool // refuses
+	kafka    bool // refuses
+	silent   bool // Kafka never answers
+	consumer bool // nobody reads the log
+	elder    bool // another process reads the log, and its messages do not arrive
+	latency  time.Duration
+}
+
+var errRefusedHere = errors.New("the server is away")
+
+// inWorld runs a test in a world with an open sale of so many units and shoppers named a to z.
+func inWorld(t *testing.T, units int64, test func(w *world)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithCancel(t.Context())
+		w := &world{
+			t: t, ctx: ctx, asked: map[string]int{}, verdicts: map[uuid.UUID]*events.Verdict{},
+			orders: map[uuid.UUID]*order{}, people: map[string]Shopper{}, strange: map[string]Shopper{}, holders: map[int64]bool{},
+		}
+		w.faults.latency = 4 * time.Millisecond
+		w.movedAt = time.Now()
+		w.sheet = sheet{
+			Key: Key{7, 1}, slug: firstSlug, state: Open, startsAt: time.Now().Add(-time.Hour), endsAt: time.Now().Add(time.Hour),
+			partition: 7, secret: testSecret, version: 1, product: firstProduct(),
+			level: Level{Sale: 7, Generation: 1, Total: units, NextUnit: 1, Version: 1},
+		}
+		for c := 'a'; c <= 'z'; c++ {
+			w.people[string(c)] = Shopper{ID: int64(c), Username: string(c), MayPurchase: true}
+		}
+		quiet := slog.New(slog.DiscardHandler)
+		w.board = newBoard(w, nil, w, quiet)
+		w.checkout = newCheckout(Deps{
+			Board: w.board, Places: w, Releaser: w, Rebuild: w, Log: w, Direct: w, Cursors: w, Shoppers: w,
+			Live: func() int { return 1 + w.others }, Lookup: w.lookup, Logger: quiet,
+		}, w)
+		if err := w.board.Refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+		var running sync.WaitGroup
+		running.Go(func() { _ = w.board.Run(ctx) })
+		running.Go(func() { _ = w.checkout.Run(ctx) })
+		running.Go(func() { w.consume() })
+		synctest.Wait()
+		test(w)
+		end()
+		running.Wait()
+	})
+}
+
+func (w *world) press(name string) Answer { return w.checkout.Buy(w.ctx, Press{Name: name}) }
+
+// change changes the world; the board hears of it as it would in life.
+func (w *world) change(do func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	do()
+}
+
+// operator changes the sale's row in Postgres, and shows it on the board at once.
+func (w *world) operator(do func()) {
+	w.t.Helper()
+	w.change(func() { do(); w.sheet.version++ })
+	if err := w.board.Refresh(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // the book is loaded
+}
+
+// count is how often the servers were asked.
+func (w *world) count(servers ...string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range servers {
+		n += w.asked[s]
+	}
+	return n
+}
+
+// ask counts a question and takes the server's time for it.
+func (w *world) ask(ctx context.Context, server string, away func(faults) bool) error {
+	w.mu.Lock()
+	w.asked[server]++
+	f := w.faults
+	w.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(f.latency):
+	}
+	if away(f) {
+		return errRefusedHere
+	}
+	return nil
+}
+
+func (w *world) askPostgres(ctx context.Context, what string) error {
+	return w.ask(ctx, what, func(f faults) bool { return f.postgres })
+}
+
+// The ledger: what Store does on Postgres.
+
+func (w *world) rule(src events.Source, claims []events.Claim) events.Decision {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k := w.sheet.Key
+	s := &standing{
+		source: src, now: time.Now().UTC(), owners: map[shopperKey]uuid.UUID{}, verdicts: map[uuid.UUID]*events.Verdict{},
+		sales:  map[int64]saleStanding{k.Sale: {w.sheet.Generation, w.sheet.state, closeID(testSecret, k.Generation, w.sheet.closingVersion)}},
+		levels: map[Key]Level{k: w.sheet.level},
+	}
+	for id, o := range w.orders {
+		if o.live {
+			s.owners[shopperKey{Key{o.SaleID, o.Generation}, o.UserID}] = id
+		}
+	}
+	for id := range w.verdicts {
+		s.verdicts[id] = w.known(id)
+	}
+	made := decide(s, claims)
+	w.commit(made)
+	var stocks []events.Stock
+	if len(made.ordered) > 0 {
+		l := w.sheet.level
+		stocks = []events.Stock{{SaleID: l.Sale, Generation: l.Generation, Total: l.Total, Taken: l.Taken, Version: l.Version}}
+	}
+	return decisionOf(made, stocks)
+}
+
+func (w *world) commit(made outcome) {
+	if len(made.ordered) > 0 {
+		w.sheet.level.Version++
+	}
+	for _, r := range made.ordered {
+		w.sheet.level.Taken++
+		r.verdict.Unit = w.sheet.level.NextUnit
+		w.sheet.level.NextUnit++
+		o := &order{Receipt: receiptOf(r.verdict), revision: w.sheet.level.Version, live: true}
+		o.pressKey, o.keyed = r.claim.PressKey, true
+		w.orders[r.claim.ID] = o
+	}
+	for _, r := range append(made.ordered, made.declined...) {
+		v := *r.verdict
+		w.verdicts[v.ClaimID] = &v
+	}
+	for range made.closed {
+		w.sheet.state = Closed
+		w.sheet.version++
+	}
+}
+
+// known is an old verdict as the ledger gives it again.
+func (w *world) known(id uuid.UUID) *events.Verdict {
+	v := *w.verdicts[id]
+	v.Fresh = false
+	o := w.orders[id]
+	if o != nil && o.live {
+		return &v
+	}
+	for _, other := range w.verdicts {
+		if other.UserID == v.UserID && other.Generation == v.Generation {
+			v.NextAttempt = max(v.NextAttempt, other.Attempt+1)
+		}
+	}
+	return &v
+}
+
+// cancel takes an order back, as an operator does.
+func (w *world) cancel(id uuid.UUID) {
+	w.operator(func() {
+		w.sheet.level.Taken--
+		w.sheet.level.Version++
+		w.orders[id].live, w.orders[id].revision = false, w.sheet.level.Version
+		delete(w.holders, w.orders[id].UserID)
+	})
+}
+
+func (w *world) DecideTx(context.Context, pgx.Tx, events.Source, []events.Claim) (events.Decision, error) {
+	panic("the world's ledger has no transactions")
+}
+
+func (w *world) DeclineTx(context.Context, pgx.Tx, events.Claim, string) (events.Verdict, error) {
+	panic("the world's ledger has no transactions")
+}
+
+func (w *world) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
+	if err := w.askPostgres(ctx, "verdicts"); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var found []events.Verdict
+	for _, id := range ids {
+		if w.verdicts[id] != nil {
+			found = append(found, *w.known(id))
+		}
+	}
+	return found, nil
+}
+
+func (w *world) LiveReceipts(ctx context.Context, k Key, users []int64) ([]Receipt, error) {
+	all := make([]Receipt, len(users))
+	for i, u := range users {
+		r, err := w.lookup(ctx, k, u)
+		if err != nil {
+			return nil, err
+		}
+		all[i] = r
+	}
+	return all, nil
+}
+
+func (w *world) lookup(ctx context.Context, k Key, user int64) (Receipt, error) {
+	if err := w.askPostgres(ctx, "receipt"); err != nil {
+		return Receipt{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.orders {
+		if o.live && o.UserID == user && o.Generation == k.Generation {
+			return o.Receipt, nil
+		}
+	}
+	return Receipt{}, nil
+}
+
+func (w *world) ordersSince(ctx context.Context, k Key, revision int64) ([]order, error) {
+	if err := w.askPostgres(ctx, "book"); err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var changed []order
+	for _, o := range w.orders {
+		if o.Generation == k.Generation && o.revision > revision && (revision > 0 || o.live) {
+			changed = append(changed, *o)
+		}
+	}
+	return changed, nil
+}
+
+func (w *world) look(ctx context.Context, _ map[int64]Key, versions map[int64]int64) (news, error) {
+	n := news{asked: time.Now()}
+	if err := w.askPostgres(ctx, "look"); err != nil {
+		return n, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.answeredAt, n.levels = time.Now(), []Level{w.sheet.level}
+	n.now = n.asked.Add(n.answeredAt.Sub(n.asked) / 2)
+	if versions[w.sheet.Sale] != w.sheet.version {
+		n.changed = []sheet{w.sheet}
+		n.changed[0].level = Level{}
+	}
+	return n, nil
+}
+
+func (w *world) advance(ctx context.Context, _ string) (bool, error) {
+	if err := w.askPostgres(ctx, "move"); err != nil {
+		return false, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := held{Key: w.sheet.Key, state: w.sheet.state, startsAt: w.sheet.startsAt, endsAt: w.sheet.endsAt, now: time.Now()}
+	to := due(now)
+	if to == now.state {
+		return false, nil
+	}
+	w.sheet.state = to
+	w.sheet.version++
+	if to == Closing {
+		w.sheet.closingVersion = w.sheet.version
+	}
+	return true, nil
+}
+
+func (w *world) digestNext(context.Context) (bool, error) { return true, nil }
+
+// The places.
+
+func (w *world) Reserve(ctx context.Context, k Key, user int64) (Place, error) {
+	if err := w.ask(ctx, "redis", func(f faults) bool { return f.redis }); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.holders == nil:
+		return 0, ErrMissing
+	case w.holders[user]:
+		return Held, nil
+	case k == w.sheet.Key && int64(len(w.holders)) >= w.sheet.level.Total:
+		return Full, nil
+	}
+	w.holders[user] = true
+	return Reserved, nil
+}
+
+func (w *world) Release(_ context.Context, _ Key, users []int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, u := range users {
+		delete(w.holders, u)
+	}
+	return nil
+}
+
+func (w *world) Reconcile(ctx context.Context, _ Key) error {
+	if err := w.askPostgres(ctx, "reconcile"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holders = map[int64]bool{}
+	for _, o := range w.orders {
+		if o.live && o.Generation == w.sheet.Generation {
+			w.holders[o.UserID] = true
+		}
+	}
+	return nil
+}
+
+// The log.
+
+func (w *world) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {
+	if w.fault().silent {
+		<-ctx.Done()
+		return events.Position{}, ctx.Err()
+	}
+	if err := w.ask(ctx, "kafka", func(f faults) bool { return f.kafka }); err != nil {
+		return events.Position{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log = append(w.log, c)
+	return events.Position{Partition: partition, Offset: int64(len(w.log) - 1)}, nil
+}
+
+func (w *world) fault() faults {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.faults
+}
+
+// consume is the ledger's consumer, of this process or (faults.elder) of another.
+func (w *world) consume() {
+	for sleep(w.ctx, 5*time.Millisecond, nil) {
+		w.mu.Lock()
+		f, batch := w.faults, w.log[w.cursor:]
+		w.mu.Unlock()
+		if f.consumer || f.postgres || len(batch) == 0 {
+			continue
+		}
+		d := w.rule(events.FromLog, batch)
+		w.change(func() { w.cursor += len(batch); w.movedAt = time.Now() })
+		if !f.elder {
+			w.checkout.Decided(d)
+		}
+	}
+}
+
+func (w *world) Cursor(ctx context.Context, _ int) (int64, time.Time, error) {
+	if w.fault().postgres {
+		return 0, time.Time{}, errRefusedHere
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return int64(w.cursor), w.movedAt, nil
+}
+
+func (w *world) Decide(ctx context.Context, c events.Claim) (events.Verdict, error) {
+	if err := w.askPostgres(ctx, "direct"); err != nil {
+		return events.Verdict{}, err
+	}
+	d := w.rule(events.Direct, []events.Claim{c})
+	w.checkout.Decided(d)
+	return d.Verdicts[0], nil
+}
+
+// The shoppers.
+
+func (w *world) Known(name string) (Shopper, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.people[name]
+	return s, ok
+}
+
+func (w *world) Find(ctx context.Context, name string) (Shopper, bool, error) {
+	if err := w.askPostgres(ctx, "name"); err != nil {
+		return Shopper{}, false, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.strange[name]
+	if ok {
+		w.people[name] = s
+	}
+	return s, ok, nil
+}
+
+func (w *world) Warm(ctx context.Context, ids []int64) error {
+	if err := w.askPostgres(ctx, "warm"); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.strange {
+		for _, id := range ids {
+			if s.ID == id {
+				w.people[s.Username] = s
+			}
+		}
+	}
+	return nil
+}
