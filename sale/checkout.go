@@ -26,8 +26,8 @@ const (
 	resendEvery = time.Second
 	// lookupTime bounds a look into memory's stead: a name, a receipt.
 	lookupTime = 500 * time.Millisecond
-	// moment is how far apart Postgres' clock and our idea of it may be.
-	moment = 100 * time.Millisecond
+	// progressTime is how long an answer about the log's progress is good for.
+	progressTime = 100 * time.Millisecond
 	// startTime is how long a press of the first moment waits for the sale to be opened.
 	startTime = time.Second
 )

@@ -18,6 +18,9 @@ type reading struct {
 // The quickest answer is believed for so long, since clocks drift apart.
 const clockMemory = 30 * time.Second
 
+// Ordinary clocks are off by less than 100 parts in a million, each.
+const clockDrift = 6 * time.Millisecond
+
 // sample learns from a question that was sent and answered at these local times.
 func (c *clock) sample(sent, answered, shown time.Time) {
 	trip := answered.Sub(sent)
@@ -43,4 +46,14 @@ func (c *clock) now(local time.Time) time.Time {
 		return local.UTC()
 	}
 	return best.at(local)
+}
+
+// doubt is how far now may be from the truth: half the trip of the answer it comes from, and what two clocks drift
+// apart while that is believed. Before the first sample there is no bound.
+func (c *clock) doubt() time.Duration {
+	best := c.best.Load()
+	if best == nil {
+		return clockMemory
+	}
+	return best.doubt + clockDrift
 }

@@ -83,3 +83,16 @@ func TestTheClockIsNeverFurtherOffThanItsDoubt(t *testing.T) {
 		}
 	})
 }
+
+func TestTheClockSaysHowFarItMayBeOff(t *testing.T) {
+	t.Parallel()
+	var c clock
+	if c.doubt() < time.Second {
+		t.Errorf("sure of itself (%v) without having asked", c.doubt())
+	}
+	sent := time.Now()
+	c.sample(sent, sent.Add(10*time.Millisecond), sent)
+	if c.doubt() < 5*time.Millisecond || c.doubt() > 20*time.Millisecond {
+		t.Errorf("doubt %v after a trip of 10ms", c.doubt())
+	}
+}

@@ -147,14 +147,8 @@ func (p *process) look(t testing.TB) {
 	}
 }
 
-func (p *process) press(name string) Answer { return p.Buy(context.Background(), Press{Slug: "flash", Name: name}) }
-
-// start runs the checkout until the test ends.
-func (p *process) start(t testing.TB) {
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = p.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended })
+func (p *process) press(name string) Answer {
+	return p.Buy(context.Background(), Press{Slug: "flash", Name: name})
 }
 
 // bubble runs a test in fake time, with one process in front of a sale of so many units.
@@ -188,9 +182,12 @@ func (s *servers) consume(ctx context.Context) {
 // memoryLedger is Postgres: it decides by the same pure function as the real one, and keeps everything.
 type memoryLedger struct {
 	mood
-	calls *tally
-	tell  func(events.Decision)
-	moved func() (offset int64, at time.Time)
+	// reading is the cursor's. It may fail at any time, but take its time only where one press asks: the others wait
+	// for a mutex, and the clock of a bubble stands still meanwhile.
+	reading mood
+	calls   *tally
+	tell    func(events.Decision)
+	moved   func() (offset int64, at time.Time)
 
 	mu    sync.Mutex
 	sheet sheet
@@ -393,7 +390,7 @@ func (l *memoryLedger) ordersSince(ctx context.Context, k Key, revision int64) (
 
 func (l *memoryLedger) Cursor(ctx context.Context, _ int) (int64, time.Time, error) {
 	l.calls.add("cursor")
-	if err := l.ask(ctx); err != nil {
+	if err := l.reading.ask(ctx); err != nil {
 		return 0, time.Time{}, err
 	}
 	offset, at := l.moved()
@@ -566,18 +563,6 @@ func (p *memoryPlaces) give(k Key, user int64) {
 		p.holders[k] = make(map[int64]bool)
 	}
 	p.holders[k][user] = true
-}
-
-func (p *memoryPlaces) lose() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.missing, p.holders = true, make(map[Key]map[int64]bool)
-}
-
-func (p *memoryPlaces) holds(user int64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.holders[Key{flashSale, 1}][user]
 }
 
 // memoryNames is the directory of accounts: those known in memory, and all there are.

@@ -131,6 +131,31 @@ func TestADecisionReadsOnlyTheRowsItNeeds(t *testing.T) {
 	})
 }
 
+// The first minute of a sale: the tables grow from nothing, and there are no statistics of them at all. Each batch
+// reads nothing but what is its own, however many orders there are.
+func TestAYoungSaleIsNotReadAgainWithEveryBatch(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, 1<<40)
+	d.exec(t, `ALTER TABLE orders SET (autovacuum_enabled = off)`)
+	d.exec(t, `ALTER TABLE declines SET (autovacuum_enabled = off)`)
+	deciding := d.connection(t)
+	const batch = 100
+	for i := range int64(30) {
+		deciding(func(tx pgx.Tx) error {
+			claims := d.claims(i*batch+1, (i+1)*batch)
+			claims = append(claims, claims[0], d.claim(max(1, i*batch), 1), d.claim(max(1, i*batch), 2))
+			_, before := reads(t, tx)
+			_, err := d.DecideTx(t.Context(), tx, events.FromLog, claims)
+			_, after := reads(t, tx)
+			// The one order that was there before is met by its id and by its owner, twice.
+			if rows := after - before; rows > 4 {
+				t.Fatalf("batch %d read %d rows of the ledger", i, rows)
+			}
+			return err
+		})
+	}
+}
+
 // The plans of the ledger's look-ups, before and after the tables were analyzed.
 func TestThePlansOfTheLedgerUseIndexes(t *testing.T) {
 	t.Parallel()

@@ -29,7 +29,7 @@ func (p *progress) stalled(ctx context.Context, partition int, offset int64, now
 	c := p.part(partition)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.at.IsZero() || time.Since(c.at) > moment {
+	if c.at.IsZero() || time.Since(c.at) > progressTime {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
 		defer cancel()
 		c.offset, c.movedAt, c.err = p.cursors.Cursor(ctx, partition)

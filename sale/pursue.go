@@ -88,10 +88,10 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 	}
 }
 
-// old is true for a verdict from before this press. A fresh one that was looked up does not say that it is, so
-// the time decides, with some room for the doubt about Postgres' clock.
+// old is true for a verdict from before this press. A new one that was looked up does not say that it is, so the
+// time decides, with room for the doubt about Postgres' clock: a press must not take its own purchase for an old one.
 func (b *buying) old(v *events.Verdict) bool {
-	return !v.Fresh && v.At.Before(b.pressed.Add(-moment))
+	return !v.Fresh && v.At.Before(b.pressed.Add(-b.board.clock.doubt()))
 }
 
 // settle turns a verdict into the answer.

@@ -1,0 +1,153 @@
+package sale
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestTheBookOfAShutSaleIsLoadedByItself(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		s.ledger.sell(s.names.shopper("anna"), Press{})
+		s.ledger.sell(s.names.shopper("dora"), Press{})
+		p.start(t)
+		time.Sleep(2 * lookEvery)
+		if n := s.calls.of("orders"); n != 0 {
+			t.Fatalf("%d loads while the sale can be bought from", n)
+		}
+		p.look(t)
+		synctest.Wait()
+		if s.calls.of("orders") != 1 || s.calls.of("warm") != 1 {
+			t.Errorf("calls %v", s.calls.all())
+		}
+		before := s.calls.all()
+		expect(t, p.press("anna"), AlreadyBought, "")
+		expect(t, p.press("dora"), AlreadyBought, "")
+		expect(t, p.press("ben"), Refused, ReasonSoldOut)
+		expect(t, p.press("nobody"), Refused, ReasonSoldOut)
+		time.Sleep(10 * lookEvery)
+		if after := s.calls.all(); !maps.Equal(before, after) {
+			t.Errorf("a whole book costs questions: %v, then %v", before, after)
+		}
+	})
+}
+
+func TestAPressThatMeetsNoBookHasItLoaded(t *testing.T) {
+	bubble(t, 0, func(t *testing.T, s *servers, p *process) {
+		s.ledger.fails(errAway)
+		p.start(t)
+		synctest.Wait()
+		s.ledger.fails(nil)
+		began := time.Now()
+		for !p.board.find("").book.whole(10) {
+			p.press("anna")
+			time.Sleep(time.Millisecond)
+		}
+		if took := time.Since(began); took > lookEvery+time.Millisecond {
+			t.Errorf("loaded after %v", took)
+		}
+	})
+}
+
+// A ledger that is away is asked again after a pause, and not by every change.
+func TestALoadThatFailsIsTriedAgain(t *testing.T) {
+	for name, away := range map[string]func(s *servers) *mood{
+		"orders": func(s *servers) *mood { return &s.ledger.mood },
+		"names":  func(s *servers) *mood { return &s.names.mood },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 1, func(t *testing.T, s *servers, p *process) {
+				s.ledger.sell(s.names.shopper("dora"), Press{})
+				p.look(t)
+				away(s).fails(errAway)
+				p.start(t)
+				for range 100 {
+					time.Sleep(lookEvery / 10)
+					p.wantBook()
+					p.board.readers.tell()
+				}
+				if n := s.calls.of("orders"); n < 9 || n > 11 {
+					t.Errorf("%d tries in ten pauses", n)
+				}
+				if p.board.find("").book.whole(11) {
+					t.Error("the book is whole without its receipts")
+				}
+				away(s).fails(nil)
+				time.Sleep(lookEvery)
+				synctest.Wait()
+				expect(t, p.press("dora"), AlreadyBought, "")
+				if !p.board.find("").book.whole(11) {
+					t.Error("the book is not loaded")
+				}
+			})
+		})
+	}
+}
+
+func TestACancelledReceiptLeavesTheBook(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		first := p.press("anna")
+		second := p.press("ben")
+		p.start(t)
+		synctest.Wait()
+		expect(t, p.press("anna"), AlreadyBought, "")
+		s.ledger.cancel(first.Receipt.OrderID)
+		p.look(t)
+		synctest.Wait()
+		// The place came back, so anna buys again under a number of her own, and the sale is sold out once more.
+		_ = s.places.Release(t.Context(), saleKey, []int64{1})
+		time.Sleep(time.Second)
+		p.look(t)
+		a := p.press("anna")
+		expect(t, a, Bought, "")
+		if a.Receipt.OrderID == first.Receipt.OrderID || a.Receipt.Attempt != 2 {
+			t.Errorf("the receipt is the old one: %+v", a.Receipt)
+		}
+		if b := p.press("ben"); b.Kind != AlreadyBought || b.Receipt.OrderID != second.Receipt.OrderID {
+			t.Errorf("another owner got %s %+v", b.Kind, b.Receipt)
+		}
+	})
+}
+
+// The sale runs again and its receipts are in doubt: they are asked for one by one rather than believed.
+func TestADoubtfulBookIsNotBelievedForEver(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		bought := p.press("anna")
+		s.ledger.cancel(bought.Receipt.OrderID)
+		p.look(t)
+		if book := p.board.find("").book; !book.wanting(99, true) {
+			t.Fatal("nobody doubts the book")
+		}
+		p.fill(t)
+		if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
+			t.Error("the cancelled receipt is still there")
+		}
+		if s.calls.of("orders") != 0 {
+			t.Error("the book of a sale that can be bought from was read")
+		}
+	})
+}
+
+// Doubts that came up while the book could not be read are not forgotten.
+func TestADoubtOutlivesALoadThatFails(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
+		expect(t, p.press("anna"), Bought, "")
+		p.fill(t)
+		s.ledger.change(func(*sheet) {})
+		p.look(t)
+		s.ledger.fails(errAway)
+		if p.loadBook(context.Background(), p.board.find("")) == nil {
+			t.Fatal("loaded from nowhere")
+		}
+		if p.board.find("").book.whole(11) {
+			t.Error("the doubt is gone")
+		}
+		s.ledger.fails(nil)
+		p.fill(t)
+		if !p.board.find("").book.whole(11) {
+			t.Error("the doubt stays")
+		}
+	})
+}
