@@ -174,6 +174,10 @@ func (a *App) Failed() <-chan error { return a.failed }
 // which net/http gives up on a connection that was opened and never used, as browsers do ahead of need.
 const requestPatience = 6 * time.Second
 
+// drainGrace is how long requests are still taken after the instance has said, in /readyz and in every answer, that it
+// goes: clients and load balancers leave by themselves, and none is cut off with a request on its way.
+const drainGrace = 300 * time.Millisecond
+
 // partsPatience is the part that belongs to everything behind them: leaving the consumer group takes up to four seconds.
 const partsPatience = 4 * time.Second
 
@@ -184,6 +188,9 @@ func (a *App) Stop(ctx context.Context) error {
 	var errs []error
 	if a.web != nil {
 		a.web.Drain()
+	}
+	if a.public != nil {
+		time.Sleep(drainGrace)
 	}
 	requests, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()

@@ -130,11 +130,15 @@ func TestSilentServerHoldsFewGoroutines(t *testing.T) {
 	defer f.proxy.speak()
 	before := runtime.NumGoroutine()
 	done := make(chan struct{})
-	var wg sync.WaitGroup
+	var wg, first sync.WaitGroup
+	first.Add(callers)
 	for caller := range int64(callers) {
 		wg.Go(func() {
 			for press := range int64(50) {
 				_, err := f.Reserve(context.Background(), key, []int64{1 + 100*caller + press})
+				if press == 0 {
+					first.Done()
+				}
 				if !errors.Is(err, inventory.ErrUnavailable) {
 					t.Errorf("reserve said %v, want ErrUnavailable", err)
 					return
@@ -147,6 +151,9 @@ func TestSilentServerHoldsFewGoroutines(t *testing.T) {
 		defer close(done)
 		wg.Wait()
 	}()
+	// The first deadlines pass all at once, and each is a goroutine of the runtime for an instant.
+	first.Wait()
+	time.Sleep(50 * time.Millisecond)
 	most := before
 	for pressing := true; pressing; most = max(most, runtime.NumGoroutine()) {
 		select {

@@ -97,8 +97,8 @@ func busOver(address, namespace string, registry *prometheus.Registry) *Bus {
 			if err != nil {
 				return nil, err
 			}
-			o.DisableCache, o.ForceSingleClient = true, true // a server behind a line tells its own address
-			o.AlwaysRESP2 = !embeddedtest.RealRedis()
+			// A server behind a line tells its own address.
+			o.DisableCache, o.ForceSingleClient = true, true
 			return rueidis.NewClient(o)
 		},
 	})

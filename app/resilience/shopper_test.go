@@ -29,6 +29,8 @@ type answer struct {
 	State    string `json:"state"`
 	Location string
 	Raw      string
+	// Closing is set when the server said that it closes this connection.
+	Closing bool
 	// Unserved is set when the connection was refused: the request reached nobody.
 	Unserved bool
 }
@@ -119,7 +121,7 @@ func (s *shoppers) send(ctx context.Context, method, url, body string) answer {
 		return a // half an answer promises nothing
 	}
 	_ = json.Unmarshal(raw, &a)
-	a.Status, a.Raw, a.Location = res.StatusCode, string(raw), res.Header.Get("Location")
+	a.Status, a.Raw, a.Location, a.Closing = res.StatusCode, string(raw), res.Header.Get("Location"), res.Close
 	return a
 }
 

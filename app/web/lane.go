@@ -94,6 +94,10 @@ func (s *Server) secure(rt route, r *http.Request, h http.Header) {
 	s.guard.allowOrigin(r, h)
 	h["X-Content-Type-Options"] = headerNosniff
 	h["Cache-Control"] = headerNoStore
+	if s.draining.Err() != nil {
+		// The client hears in its answer that this connection ends, instead of losing its next request on it.
+		h["Connection"] = []string{"close"}
+	}
 	if rt.hot && !wantsPage(r) {
 		return
 	}

@@ -135,7 +135,8 @@ func withDefaults(cfg Config) Config {
 // Handler answers everything the public listener takes.
 func (s *Server) Handler() http.Handler { return s.echo }
 
-// Drain makes /readyz fail and ends the open streams with a hint when to come back. Requests under way are
+// Drain makes /readyz fail, ends the open streams with a hint when to come back, and lets every further answer close
+// its connection. Requests under way are
 // not touched: they end by http.Server.Shutdown. It may be called more than once.
 func (s *Server) Drain() { s.once.Do(s.drain) }
 
