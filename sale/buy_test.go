@@ -329,6 +329,30 @@ func TestACancelledShopperMayPressAgain(t *testing.T) {
 	})
 }
 
+// A process that does not remember the first attempt sends it once more, and hears of the order that was cancelled: the
+// receipt is that of the order the shopper has now.
+func TestTheVerdictOnACancelledOrderLeadsToTheLiveOne(t *testing.T) {
+	inWorld(t, 5, func(w *world) {
+		first := w.press("a").Receipt
+		w.cancel(first.OrderID)
+		time.Sleep(time.Second)
+		live := w.press("a").Receipt
+		b := buying{Checkout: w.checkout, press: Press{Name: "a"}, entry: w.checkout.board.find(""), shopper: Shopper{ID: 'a', Username: "a", MayPurchase: true}}
+		b.look()
+		b.pressed = b.sale.Now
+		waiting := w.checkout.waiters.join(first.OrderID, b.entry.Key)
+		defer w.checkout.waiters.leave(waiting)
+		a := b.settle(w.ctx, &events.Verdict{
+			ClaimID: first.OrderID, SaleID: first.SaleID, Generation: first.Generation, UserID: 'a', Username: "a",
+			Attempt: 1, Outcome: events.Ordered, Unit: first.Unit, At: b.pressed, OrderID: live.OrderID,
+		}, waiting, true)
+		want(t, "the first attempt again", a, AlreadyBought, "")
+		if a.Receipt.OrderID != live.OrderID {
+			t.Errorf("receipt %v, want the live order's %v", a.Receipt.OrderID, live.OrderID)
+		}
+	})
+}
+
 func TestAnAsyncPressIsAnsweredWithTheAcknowledgement(t *testing.T) {
 	inWorld(t, 5, func(w *world) {
 		w.change(func() { w.faults.consumer = true })

@@ -23,9 +23,9 @@ type consumed struct {
 	err     error
 }
 
-// stalled is true when the ledger has not reached that offset and its cursor has not moved for idle, or when it
+// stalled is true when the ledger has not reached that offset and its cursor has not moved for idleTime, or when it
 // cannot be asked. now is Postgres' time.
-func (p *progress) stalled(ctx context.Context, partition int, offset int64, now time.Time, idle time.Duration) bool {
+func (p *progress) stalled(ctx context.Context, partition int, offset int64, now time.Time) bool {
 	c := p.part(partition)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,7 +38,7 @@ func (p *progress) stalled(ctx context.Context, partition int, offset int64, now
 	if c.err != nil {
 		return true
 	}
-	return c.offset <= offset && now.Sub(c.movedAt) > idle
+	return c.offset <= offset && now.Sub(c.movedAt) > idleTime
 }
 
 func (p *progress) part(partition int) *consumed {

@@ -97,14 +97,14 @@ func (b *buying) old(v *events.Verdict) bool {
 // settle turns a verdict into the answer.
 func (b *buying) settle(ctx context.Context, v *events.Verdict, w *waiter, own bool) Answer {
 	switch {
-	case v.Outcome == events.Ordered && v.NextAttempt == 0:
+	case v.Outcome == events.Ordered && v.NextAttempt == 0 && v.OrderID == uuid.Nil:
 		if own && !b.old(v) && w.bought.CompareAndSwap(false, true) {
 			a := b.answer(Bought)
 			a.Receipt, a.ClaimID = receiptOf(v), v.ClaimID
 			return a
 		}
 		return b.already(ctx, receiptOf(v))
-	case v.Outcome == events.Ordered:
+	case v.Outcome == events.Ordered && v.OrderID == uuid.Nil:
 		return b.unavailable() // bought and cancelled while the press waited
 	case v.Reason == events.ReasonAlreadyOwns || v.OrderID != uuid.Nil:
 		return b.owner(ctx)
@@ -151,7 +151,7 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 	rest := verdictTime - idleTime
 	if at := w.position.Load(); sender && at != nil {
 		began := time.Now()
-		if b.progress.stalled(ctx, at.Partition, at.Offset, b.board.clock.now(began), idleTime) {
+		if b.progress.stalled(ctx, at.Partition, at.Offset, b.board.clock.now(began)) {
 			if v, how := b.decideNow(ctx, claim, w, rest); how == decided {
 				return v, how
 			}

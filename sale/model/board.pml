@@ -15,6 +15,9 @@
 #ifndef RESETS
 #define RESETS 1
 #endif
+#ifndef FINDS
+#define FINDS 2		/* presses that look their order up */
+#endif
 #define BUS 2		/* decisions under way to this process */
 
 /* Postgres. A claim is its number; 0: none. */
@@ -223,7 +226,7 @@ end_idle:
 /* buying.findRow, book.found: a press that looked its order up */
 active proctype finds() {
 	byte seenChanges, seenOrder;
-	byte turns = 2;
+	byte turns = FINDS;
 	do
 	:: turns > 0 ->
 		d_step { turns--; seenChanges = book.changes };
