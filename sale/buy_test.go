@@ -340,12 +340,10 @@ func TestTheVerdictOnACancelledOrderLeadsToTheLiveOne(t *testing.T) {
 		b := buying{Checkout: w.checkout, press: Press{Name: "a"}, entry: w.checkout.board.find(""), shopper: Shopper{ID: 'a', Username: "a", MayPurchase: true}}
 		b.look()
 		b.pressed = b.sale.Now
-		waiting := w.checkout.waiters.join(first.OrderID, b.entry.Key)
-		defer w.checkout.waiters.leave(waiting)
 		a := b.settle(w.ctx, &events.Verdict{
 			ClaimID: first.OrderID, SaleID: first.SaleID, Generation: first.Generation, UserID: 'a', Username: "a",
 			Attempt: 1, Outcome: events.Ordered, Unit: first.Unit, At: b.pressed, OrderID: live.OrderID,
-		}, waiting, true)
+		}, true)
 		want(t, "the first attempt again", a, AlreadyBought, "")
 		if a.Receipt.OrderID != live.OrderID {
 			t.Errorf("receipt %v, want the live order's %v", a.Receipt.OrderID, live.OrderID)

@@ -35,18 +35,19 @@ func TestTheBookOfAShutSaleIsLoadedByItself(t *testing.T) {
 }
 
 func TestAPressThatMeetsNoBookHasItLoaded(t *testing.T) {
-	bubble(t, 0, func(t *testing.T, s *servers, p *process) {
-		s.ledger.fails(errAway)
+	bubble(t, 0, func(t *testing.T, _ *servers, p *process) {
 		p.start(t)
 		synctest.Wait()
-		s.ledger.fails(nil)
-		began := time.Now()
-		for !p.board.find("").book.whole(10) {
-			p.press("anna")
-			time.Sleep(time.Millisecond)
+		book := p.board.find("").book
+		book.clear()
+		synctest.Wait()
+		if book.whole(10) {
+			t.Fatal("the book was loaded without being asked for")
 		}
-		if took := time.Since(began); took > lookEvery+time.Millisecond {
-			t.Errorf("loaded after %v", took)
+		expect(t, p.press("anna"), Refused, ReasonSoldOut)
+		synctest.Wait()
+		if !book.whole(10) {
+			t.Error("the next press has to ask again")
 		}
 	})
 }

@@ -346,6 +346,17 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 			if now, _ := p.board.Snapshot(""); !now.AllClaimed || !a.Sale.AllClaimed {
 				t.Error("it is not shown")
 			}
+			_ = s.places.Release(t.Context(), saleKey, []int64{99})
+			expect(t, p.press("ben"), Bought, "")
+			s.ledger.cancel(p.claimOf(s, "ben", 1).ID)
+			_ = s.places.Release(t.Context(), saleKey, []int64{2})
+			expect(t, p.press("anna"), Refused, ReasonSoldOut) // as far as this process knows
+			p.look(t)
+			s.log.hold()
+			expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
+			if now, _ := p.board.Snapshot(""); now.AllClaimed {
+				t.Error("a place was given, and it is still shown")
+			}
 		})
 	})
 }

@@ -30,7 +30,6 @@ func (lostCursor) Cursor(context.Context, int) (int64, time.Time, error) {
 
 func TestWhetherTheLogIsConsumed(t *testing.T) {
 	t.Parallel()
-	const idle = 200 * time.Millisecond
 	now := time.Now()
 	for name, c := range map[string]struct {
 		at      *cursorAt
@@ -39,8 +38,8 @@ func TestWhetherTheLogIsConsumed(t *testing.T) {
 		"before the claim, still for long": {&cursorAt{offset: 5, movedAt: now.Add(-time.Second)}, true},
 		"right at the claim":               {&cursorAt{offset: 7, movedAt: now.Add(-time.Second)}, true},
 		"past the claim":                   {&cursorAt{offset: 8, movedAt: now.Add(-time.Hour)}, false},
-		"before the claim, but moving":     {&cursorAt{offset: 5, movedAt: now.Add(-idle)}, false},
-		"idle by a hair":                   {&cursorAt{offset: 5, movedAt: now.Add(-idle - 1)}, true},
+		"before the claim, but moving":     {&cursorAt{offset: 5, movedAt: now.Add(-idleTime)}, false},
+		"idle by a hair":                   {&cursorAt{offset: 5, movedAt: now.Add(-idleTime - 1)}, true},
 		"nobody can say":                   {&cursorAt{offset: 8, movedAt: now, err: errAway}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

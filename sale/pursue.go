@@ -59,10 +59,10 @@ func (b *buying) claim(attempt int) events.Claim {
 // pursue sees a claim through to the answer. An old decline is answered once with the attempt that comes next.
 func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own bool) Answer {
 	// A receipt is in the book before its claim leaves the books of those who wait. So whoever comes too late to share
-	// the wait sees it here, and does not take another press's purchase for its own.
+	// the wait sees it here. It may still be this press's own: another one that found the place held was quicker.
 	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
 		b.waiters.leave(w)
-		return b.already(ctx, r)
+		return b.owns(ctx, r, own && !b.before(r.At))
 	}
 	verdict, how := b.await(ctx, claim, w, own)
 	b.waiters.leave(w)
@@ -76,7 +76,7 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 	b.look()
 	switch how {
 	case decided:
-		return b.settle(ctx, &verdict, w, own)
+		return b.settle(ctx, &verdict, own)
 	case acknowledged:
 		a := b.answer(Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
@@ -89,21 +89,20 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 }
 
 // old is true for a verdict from before this press. A new one that was looked up does not say that it is, so the
-// time decides, with room for the doubt about Postgres' clock: a press must not take its own purchase for an old one.
-func (b *buying) old(v *events.Verdict) bool {
-	return !v.Fresh && v.At.Before(b.pressed.Add(-b.board.clock.doubt()))
+// time decides.
+func (b *buying) old(v *events.Verdict) bool { return !v.Fresh && b.before(v.At) }
+
+// before is true for what was decided before this press, with room for the doubt about Postgres' clock: a press must
+// not take its own purchase for an old one.
+func (b *buying) before(at time.Time) bool {
+	return at.Before(b.pressed.Add(-b.board.clock.doubt()))
 }
 
 // settle turns a verdict into the answer.
-func (b *buying) settle(ctx context.Context, v *events.Verdict, w *waiter, own bool) Answer {
+func (b *buying) settle(ctx context.Context, v *events.Verdict, own bool) Answer {
 	switch {
 	case v.Outcome == events.Ordered && v.NextAttempt == 0 && v.OrderID == uuid.Nil:
-		if own && !b.old(v) && w.bought.CompareAndSwap(false, true) {
-			a := b.answer(Bought)
-			a.Receipt, a.ClaimID = receiptOf(v), v.ClaimID
-			return a
-		}
-		return b.already(ctx, receiptOf(v))
+		return b.owns(ctx, receiptOf(v), own && !b.old(v))
 	case v.Outcome == events.Ordered && v.OrderID == uuid.Nil:
 		return b.unavailable() // bought and cancelled while the press waited
 	case v.Reason == events.ReasonAlreadyOwns || v.OrderID != uuid.Nil:
@@ -115,6 +114,16 @@ func (b *buying) settle(ctx context.Context, v *events.Verdict, w *waiter, own b
 		a.ClaimID = v.ClaimID
 		return a
 	}
+}
+
+// owns is the answer to the owner: that this press bought it if that is so and no other press has said it.
+func (b *buying) owns(ctx context.Context, r Receipt, mine bool) Answer {
+	if !mine || !b.announced.first(r.OrderID) {
+		return b.already(ctx, r)
+	}
+	a := b.answer(Bought)
+	a.Receipt, a.ClaimID = r, r.OrderID
+	return a
 }
 
 // owner is the answer to somebody who has an order.

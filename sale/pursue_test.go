@@ -123,7 +123,7 @@ func TestWithoutTheLedger(t *testing.T) {
 					s.ledger.reading.acts(away)
 					began := time.Now()
 					a := p.press("anna")
-					if took := time.Since(began); a.Kind != Pending || took < verdictTime || took > 2*verdictTime {
+					if took := time.Since(began); a.Kind != Pending || took < verdictTime || took > verdictTime+appendTime {
 						t.Errorf("got %s after %v", a.Kind, took)
 					}
 					s.ledger.acts(nil)
@@ -232,6 +232,33 @@ func TestAPlaceThatIsHeld(t *testing.T) {
 			if a.Kind != AlreadyBought || a.Receipt.Unit != 1 || len(s.log.written()) != 1 {
 				t.Errorf("got %s with %v: the claim has to be written again", a.Kind, s.calls.all())
 			}
+		})
+	})
+	t.Run("by another press whose claim is being written", func(t *testing.T) {
+		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
+			s.log.acts(hangs)
+			first := p.later(Press{Name: "anna"})
+			synctest.Wait()
+			second := p.later(Press{Name: "anna"})
+			if a, b := <-first, <-second; a.Kind != Bought || b.Kind != AlreadyBought {
+				t.Errorf("got %s and %s", a.Kind, b.Kind)
+			}
+			if s.calls.of("append") != 1 || s.calls.of("direct") != 1 {
+				t.Errorf("each press does for itself what one does for all: %v", s.calls.all())
+			}
+		})
+	})
+	t.Run("by another press whose claim nobody takes", func(t *testing.T) {
+		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
+			s.log.acts(hangs)
+			s.ledger.acts(hangs)
+			first := p.later(Press{Name: "anna"})
+			synctest.Wait()
+			began := time.Now()
+			if a := p.press("anna"); a.Kind != Unavailable || time.Since(began) > lookupTime+verdictTime {
+				t.Errorf("got %s after %v: nothing is pending", a.Kind, time.Since(began))
+			}
+			<-first
 		})
 	})
 	t.Run("while the ledger cannot say whose", func(t *testing.T) {
@@ -386,6 +413,9 @@ func TestAnOldDecline(t *testing.T) {
 			}
 			if p.waiters.count.Load() != 0 {
 				t.Error("a waiter is left over")
+			}
+			if next := p.attempts.of(shopperKey{saleKey, 1}); next < 2 {
+				t.Errorf("the next press is attempt %d again", next)
 			}
 		})
 	})

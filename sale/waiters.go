@@ -44,8 +44,6 @@ type waiter struct {
 	sent atomic.Int64
 	// position is where the log has it, once it said so.
 	position atomic.Pointer[events.Position]
-	// bought is set by the one press that may say that it bought the unit.
-	bought atomic.Bool
 
 	// Guarded by the shard.
 	presses int
