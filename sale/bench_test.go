@@ -18,6 +18,12 @@ type counter struct {
 	level  Level
 	answer func(events.Claim) events.Verdict
 	c      *Checkout
+	buyers int64 // so many shoppers have bought
+}
+
+// Known has everybody be the next shopper: nobody buys twice.
+func (c *counter) Known(name string) (Shopper, bool) {
+	return Shopper{ID: 1 + c.buyers, Username: name, MayPurchase: true}, true
 }
 
 func (c *counter) look(context.Context, map[int64]Key, map[int64]int64) (news, error) {
@@ -77,6 +83,7 @@ func BenchmarkBuy(b *testing.B) {
 		if a := c.c.Buy(b.Context(), press); a.Kind != Bought {
 			b.Fatalf("%s %s", a.Kind, a.Reason)
 		}
+		c.buyers++
 	}
 }
 
