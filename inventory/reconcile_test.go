@@ -67,8 +67,8 @@ func TestPlacesNobodyWillDecideAboutAreFreed(t *testing.T) {
 	s := openShop(t, 1)
 	s.run(t, quick)
 	eventually(t, "first load", s.holdersAre())
-	s.wantReserve(t, "R", 66) // and the process dies before the claim is written
 	s.change(func() { s.end, s.cursor = 10, 9 })
+	s.wantReserve(t, "R", 66) // and the process dies before the claim is written
 	s.looks(t, 4)
 	if !s.holdersAre(66)() {
 		t.Fatal("a place was taken away although the log is not decided to its end")
