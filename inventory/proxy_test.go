@@ -1,10 +1,13 @@
 package inventory_test
 
 import (
+	"fmt"
 	"net"
 	"sync"
 	"testing"
 	"time"
+
+	"flashsale/app/embedded/embeddedtest"
 )
 
 // proxy stands between a client and a server and misbehaves on demand.
@@ -22,7 +25,11 @@ type proxy struct {
 
 func newProxy(t *testing.T, target string) *proxy {
 	t.Helper()
-	p := &proxy{target: target, address: "127.0.0.1:0", conns: map[net.Conn]bool{}}
+	port, err := embeddedtest.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{target: target, address: fmt.Sprintf("127.0.0.1:%d", port), conns: map[net.Conn]bool{}}
 	p.open(t)
 	t.Cleanup(func() {
 		p.speak()

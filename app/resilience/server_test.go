@@ -20,6 +20,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/segmentio/kafka-go"
+
+	"flashsale/app/embedded/embeddedtest"
 )
 
 // server is one real server as a child process. It can be killed and started again on the same port and files.
@@ -87,19 +89,6 @@ func (s *server) stop(signal syscall.Signal) error {
 	return nil
 }
 
-// openPort finds a port below the range of outgoing connections, so that a server that was killed gets it back.
-func openPort() (int, error) {
-	for range 200 {
-		port := 20000 + int(time.Now().UnixNano()/1000)%10000
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			return port, l.Close()
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return 0, errors.New("no free port")
-}
-
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 // newRedis prepares a redis-server with these settings on top of an empty one without persistence.
@@ -108,7 +97,7 @@ func newRedis(dir string, settings ...string) (*server, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: redis-server", errNotInstalled)
 	}
-	port, err := openPort()
+	port, err := embeddedtest.FreePort()
 	if err != nil {
 		return nil, "", err
 	}
@@ -139,7 +128,7 @@ func newPostgres(dir string) (*server, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	port, err := openPort()
+	port, err := embeddedtest.FreePort()
 	if err != nil {
 		return nil, "", err
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"flashsale/app/embedded/embeddedtest"
 )
 
 // shared are the servers and files of the whole run. Rows whose fault is on the wire use them, each in a namespace of
@@ -133,7 +135,7 @@ func (s *sharing) wiredKafka(t *testing.T) (*wire, string) {
 func (s *sharing) startKafka() (*wire, string, error) {
 	var ports kafkaPorts
 	for _, p := range []*int{&ports.product, &ports.tests, &ports.controller} {
-		port, err := openPort()
+		port, err := embeddedtest.FreePort()
 		if err != nil {
 			return nil, "", err
 		}

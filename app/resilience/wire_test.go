@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/Shopify/toxiproxy/v2"
+
+	"flashsale/app/embedded/embeddedtest"
 )
 
 // wire is a toxiproxy between the product and one server.
@@ -16,11 +18,15 @@ type wire struct {
 	proxy *toxiproxy.Proxy
 }
 
-// newWire listens on a free port for connections to upstream, a host and port.
+// newWire listens for connections to upstream, a host and port, at an address that is its own also after refuse.
 func newWire(name, upstream string) (*wire, error) {
+	port, err := embeddedtest.FreePort()
+	if err != nil {
+		return nil, err
+	}
 	api := &toxiproxy.ApiServer{Collection: toxiproxy.NewProxyCollection(), Metrics: toxiproxy.NewMetricsContainer(nil)}
 	api.Logger = silent(api.Logger)
-	w := &wire{proxy: toxiproxy.NewProxy(api, name, "127.0.0.1:0", upstream)}
+	w := &wire{proxy: toxiproxy.NewProxy(api, name, loopback(port), upstream)}
 	if err := w.proxy.Start(); err != nil {
 		return nil, fmt.Errorf("proxy for %s: %w", name, err)
 	}
