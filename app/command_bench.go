@@ -16,6 +16,7 @@ import (
 type benching struct {
 	quick, configured bool
 	url, ops, profile string
+	growth            int
 }
 
 func benchCommand(t terminal) *cobra.Command {
@@ -30,6 +31,9 @@ func benchCommand(t terminal) *cobra.Command {
 			"--url is given. The exit code is 1 when an invariant of the sale is broken afterwards, not for a missed goal.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := b.agree(cmd.Flags().Changed); err != nil {
+				return err
+			}
 			if b.quick {
 				cfg = hurried(cfg, cmd.Flags().Changed)
 			}
@@ -54,6 +58,7 @@ func benchCommand(t terminal) *cobra.Command {
 	f.BoolVar(&b.configured, "configured", false, "use the servers the environment names (in a namespace of its own, removed afterwards)")
 	f.StringVar(&b.url, "url", "", "measure the instance running there, which is reset again and again")
 	f.StringVar(&b.ops, "ops", "", "with --url: where that instance shows /metrics, like http://127.0.0.1:9464")
+	f.IntVar(&b.growth, "growth", 0, "instead, what a purchase costs in sales of 1,000 to this many units, with streams, and with more processes")
 	f.StringVar(&b.profile, "profile", "", "write a CPU profile of one path's process to this file")
 	f.StringVar(&cfg.ProfileOf, "profile-of", "purchases", "the path: one of "+strings.Join(bench.Profiled(), ", "))
 	return c
@@ -70,9 +75,6 @@ func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
 		defer func() { _ = file.Close() }()
 		cfg.Profile = file
 	}
-	if b.url == "" && b.ops != "" {
-		return errors.New("--ops is for an instance that is named with --url")
-	}
 	l, err := newLaboratory()
 	if err != nil {
 		return err
@@ -81,11 +83,33 @@ func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
 	if err := l.furnish(ctx, b, &cfg); err != nil {
 		return err
 	}
-	r, err := bench.Run(ctx, cfg)
-	if err == nil && !r.OK {
+	var ok bool
+	if b.growth > 0 {
+		var g bench.Growth
+		g, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, Another: l.another})
+		ok = g.OK
+	} else {
+		var r bench.Report
+		r, err = bench.Run(ctx, cfg)
+		ok = r.OK
+	}
+	if err == nil && !ok {
 		err = errReported
 	}
 	return err
+}
+
+// agree refuses flags that say different things.
+func (b benching) agree(asked func(flag string) bool) error {
+	switch {
+	case b.url == "" && b.ops != "":
+		return errors.New("--ops is for an instance that is named with --url")
+	case asked("growth") && b.profile != "":
+		return errors.New("--profile is of a path, and --growth visits none; leave one of them out")
+	case asked("growth") && b.growth < 1:
+		return errors.New("--growth must be at least 1000 units")
+	}
+	return nil
 }
 
 // hurried takes the sizes of a quick run, except those that were asked for.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ type laboratory struct {
 	dir       string
 	processes []*bench.Process
 	cleanups  []func(context.Context) error
+	// another starts one more instance beside the product, on the same servers and in the same namespace; nil where
+	// the servers are inside the product's process.
+	another func(context.Context) (bench.Target, error)
 }
 
 func newLaboratory() (*laboratory, error) {
@@ -57,11 +61,28 @@ func (l *laboratory) furnish(ctx context.Context, b benching, cfg *bench.Config)
 			return err
 		}
 	}
-	if cfg.Product, err = l.instance(ctx, "serve", servers); err != nil {
+	namespace := newNamespace()
+	if cfg.Product, err = l.instance(ctx, "serve", namespace, servers); err != nil {
 		return err
 	}
-	cfg.Hall, err = l.instance(ctx, "bench-hall", servers)
+	if b.growth > 0 {
+		if shared(servers) {
+			l.another = func(ctx context.Context) (bench.Target, error) { return l.instance(ctx, "serve", namespace, servers) }
+		}
+		return nil
+	}
+	cfg.Hall, err = l.instance(ctx, "bench-hall", newNamespace(), servers)
 	return err
+}
+
+// shared is true when every server is one that several processes can use.
+func shared(servers []string) bool {
+	for _, name := range []string{"DATABASE_URL=", "REDIS_URL=", "KAFKA_BROKERS="} {
+		if !slices.ContainsFunc(servers, func(v string) bool { return strings.HasPrefix(v, name) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // configuredServers are the servers that the environment names, as variables and in words.
@@ -96,7 +117,7 @@ func configuredServers() (variables []string, words string, err error) {
 }
 
 // instance starts one of the product's commands as an instance of its own.
-func (l *laboratory) instance(ctx context.Context, command string, servers []string) (bench.Target, error) {
+func (l *laboratory) instance(ctx context.Context, command, namespace string, servers []string) (bench.Target, error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return bench.Target{}, err
@@ -105,10 +126,9 @@ func (l *laboratory) instance(ctx context.Context, command string, servers []str
 	if err != nil {
 		return bench.Target{}, err
 	}
-	namespace := "bench_" + randomHex()
 	env := append([]string{
 		"DEMO=true", "HOST=127.0.0.1", "PORT=" + port, "OPS_ADDR=127.0.0.1:" + opsPort, "LOG_FORMAT=json",
-		"NAMESPACE=" + namespace, "DATA_DIR=" + filepath.Join(l.dir, command),
+		"NAMESPACE=" + namespace, "DATA_DIR=" + filepath.Join(l.dir, command+strconv.Itoa(len(l.processes))),
 	}, servers...)
 	for _, v := range servers {
 		if strings.HasPrefix(v, "DATABASE_URL=") {
@@ -164,10 +184,10 @@ func freePort(ctx context.Context) (string, error) {
 	return port, errors.Join(err, l.Close())
 }
 
-func randomHex() string {
+func newNamespace() string {
 	b := make([]byte, 4)
 	_, _ = rand.Read(b) // it never fails
-	return hex.EncodeToString(b)
+	return "bench_" + hex.EncodeToString(b)
 }
 
 // variables are the names that ConfigFrom looks up.

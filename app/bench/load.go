@@ -24,19 +24,38 @@ type generator struct {
 
 // newGenerator makes one for a base address like http://127.0.0.1:3001.
 func newGenerator(base string, connections int) (*generator, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-		return nil, fmt.Errorf("%w: %q is not like http://127.0.0.1:3001 (the meter speaks plain HTTP/1.1)", ErrTarget, base)
+	host, address, err := addressOf(base)
+	if err != nil {
+		return nil, err
 	}
-	address := u.Host
-	if u.Port() == "" {
-		address += ":80"
-	}
-	g := &generator{host: u.Host, conns: make([]*conn, connections)}
+	g := &generator{host: host, conns: make([]*conn, connections)}
 	for i := range g.conns {
 		g.conns[i] = &conn{address: address}
 	}
 	return g, nil
+}
+
+// addressOf takes a base address apart: what the Host field says, and where to connect to.
+func addressOf(base string) (host, address string, err error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return "", "", fmt.Errorf("%w: %q is not like http://127.0.0.1:3001 (the meter speaks plain HTTP/1.1)", ErrTarget, base)
+	}
+	if u.Port() == "" {
+		return u.Host, u.Host + ":80", nil
+	}
+	return u.Host, u.Host, nil
+}
+
+// spread gives the connections to these processes in turn. It comes before the first run.
+func (g *generator) spread(over []Target) error {
+	for i, c := range g.conns {
+		var err error
+		if _, c.address, err = addressOf(over[i%len(over)].URL); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (g *generator) close() {

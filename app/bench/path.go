@@ -112,15 +112,26 @@ func pressTail(name []byte) []byte {
 
 // presses are those of the first n shoppers of the series, from one of chance onwards, each once or again and again.
 func (m *meter) presses(host string, n int, repeat bool) requests {
+	first := m.dice.IntN(n)
+	return presses(host, func(at int) (shopper int, more bool) { return (first + at) % n, at < n || repeat })
+}
+
+// pressesOf are those of the shoppers from one to another of the series, each once.
+func (m *meter) pressesOf(host string, from, to int) requests {
+	return presses(host, func(at int) (shopper int, more bool) { return from + at, from+at < to })
+}
+
+// presses asks who presses next, by the number of the press.
+func presses(host string, who func(at int) (shopper int, more bool)) requests {
 	head := []byte("POST /api/flash-sale/purchase HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\nContent-Length: ")
-	first, count := m.dice.IntN(n), &atomic.Int64{}
+	count := &atomic.Int64{}
 	return func(b []byte) ([]byte, bool) {
-		at := int(count.Add(1)) - 1
-		if at >= n && !repeat {
+		shopper, more := who(int(count.Add(1)) - 1)
+		if !more {
 			return b, false
 		}
 		var space [48]byte
-		name := appendName(space[:0], (first+at)%n)
+		name := appendName(space[:0], shopper)
 		b = append(b, head...)
 		b = strconv.AppendInt(b, int64(len(name)+15), 10)
 		b = append(append(b, "\r\n\r\n{\"username\":\""...), name...)
