@@ -1,0 +1,45 @@
+# The fuzz targets of the decoders, one after the other: 10 s each, FUZZTIME=10m for a long run, FUZZ=Config for those
+# whose name matches. What a target finds is printed and stays where `go test` runs it again, below testdata/fuzz of
+# its package; inputs that are merely new stay in a cache outside of the checkout, and the next run begins with them.
+
+part_fuzz() {
+  local time=${FUZZTIME:-10s} package binary target rc=0 count=0
+  mkdir -p "$RUN/fuzz"
+  touch "$RUN/fuzz/began"
+  while read -r package; do
+    binary=$RUN/fuzz/${package//\//_}.test
+    # With -fuzz the binary is instrumented; one serves all targets of its package.
+    go test -c -fuzz=. -o "$binary" "./$package"
+    while read -r target; do
+      count=$((count + 1))
+      fuzz_target "$package" "$binary" "$target" "$time" || rc=1
+    done < <(cd "$package" && "$binary" -test.list '^Fuzz' | grep "${FUZZ:-.}")
+  done < <(fuzz_packages)
+  echo "$count targets, $time each"
+  ((count > 0)) || { echo "no target found"; return 1; }
+  ((rc == 0)) || fuzz_finds
+  return $rc
+}
+
+fuzz_packages() {
+  grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | sed 's#^\./##'
+}
+
+# A target runs where its seeds lie. Two thirds of what a find costs is making it small, so that has a limit too.
+fuzz_target() { # package binary target time
+  local log=$RUN/log/fuzz.$3.log rc=0
+  (cd "$1" && no_settings timeout --foreground -k 10 12h \
+    "$2" -test.run='^$' -test.fuzz="^$3\$" -test.fuzztime="$4" -test.fuzzminimizetime=5s \
+    -test.fuzzcachedir="$CACHE/fuzz/$1") >"$log" 2>&1 </dev/null || rc=$?
+  printf '%-12s %-28s %s\n' "$1" "$3" "$(grep -E '^fuzz: elapsed' "$log" | tail -1 | sed 's/^fuzz: elapsed: //')"
+  ((rc == 0)) || { echo "--- $3"; grep -v '^fuzz: elapsed' "$log" | head -60; }
+  return $rc
+}
+
+fuzz_finds() {
+  local file
+  while read -r file; do
+    printf '\nfound: %s\n' "$file"
+    head -c 2000 "$file"
+  done < <(find . -path '*/testdata/fuzz/*' -type f -newer "$RUN/fuzz/began")
+}
