@@ -73,7 +73,11 @@ func (s *Server) claim(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	at, err := logPosition(c.QueryParam("at"))
+	where, _, err := queryValue(c, "at")
+	if err != nil {
+		return err
+	}
+	at, err := logPosition(where)
 	if err != nil {
 		return err
 	}

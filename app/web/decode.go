@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -121,7 +122,9 @@ func decodeForm(body []byte, known spec) (values, error) {
 		return nil, badField("body", "must be a correctly encoded form")
 	}
 	got := values{}
-	for name, want := range known {
+	// In order, so that of several wrong fields it is always the same one that is named.
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		want := known[name]
 		all, ok := form[name]
 		if !ok {
 			continue

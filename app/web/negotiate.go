@@ -71,7 +71,7 @@ func quality(v string) float64 {
 // prefersAsync reports whether the Prefer field asks for an answer before the verdict (RFC 7240).
 func prefersAsync(r *http.Request) bool {
 	for _, v := range r.Header["Prefer"] {
-		for p := range strings.SplitSeq(v, ",") {
+		for p := range strings.SplitSeq(unquoted(v), ",") {
 			name, _, _ := strings.Cut(p, ";")
 			if strings.EqualFold(strings.TrimSpace(name), "respond-async") {
 				return true
@@ -79,4 +79,26 @@ func prefersAsync(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// unquoted leaves out the quoted texts of a field: a comma or a name in them is somebody else's value.
+func unquoted(v string) string {
+	if !strings.Contains(v, `"`) {
+		return v
+	}
+	var out strings.Builder
+	quoted, escaped := false, false
+	for i := range len(v) {
+		switch b := v[i]; {
+		case escaped:
+			escaped = false
+		case quoted && b == '\\':
+			escaped = true
+		case b == '"':
+			quoted = !quoted
+		case !quoted:
+			out.WriteByte(b)
+		}
+	}
+	return out.String()
 }

@@ -99,12 +99,12 @@ func userOf(a users.Account, r sale.Receipt, owns bool) userDocument {
 
 // queryNumber is a number of the query between low and high, or def when it is absent.
 func queryNumber(c echo.Context, name string, low, high, def int) (int, error) {
-	all, given := c.QueryParams()[name]
-	if !given {
-		return def, nil
+	v, given, err := queryValue(c, name)
+	if err != nil || !given {
+		return def, err
 	}
-	n, err := strconv.Atoi(all[0])
-	if err != nil || len(all) > 1 || n < low || n > high {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < low || n > high {
 		return 0, badField(name, "must be a whole number from "+itoa(low)+" to "+itoa(high))
 	}
 	return n, nil

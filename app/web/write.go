@@ -70,6 +70,20 @@ func param(c echo.Context, name string) string {
 	return v
 }
 
+// queryValue is a value of the query, "" when it is not given. A query that cannot be read is refused, also where
+// another part of it is broken: the standard library drops what it cannot read, and a default would stand in for it.
+func queryValue(c echo.Context, name string) (value string, given bool, err error) {
+	q, err := url.ParseQuery(c.Request().URL.RawQuery)
+	if err != nil {
+		return "", false, badField("query", "must be correctly encoded name=value pairs, separated by &")
+	}
+	all, given := q[name]
+	if len(all) > 1 {
+		return "", false, badField(name, "must appear once")
+	}
+	return q.Get(name), given, nil
+}
+
 // setVersion says on which version of the sale an answer rests.
 func setVersion(h http.Header, version int64) {
 	if version > 0 {

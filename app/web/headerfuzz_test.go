@@ -1,0 +1,179 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// FuzzWhereARequestComesFrom: another site's page never reaches a button, a foreign Host never reaches demo mode, no
+// origin is allowed that is not configured, and nothing that a client writes about a proxy changes any of that.
+func FuzzWhereARequestComesFrom(f *testing.F) {
+	for _, seed := range [][4]string{
+		{"localhost:3001", "", "", ""}, {"localhost", "http://localhost", "", "x"}, {"[::1]:80", "http://[::1]:80", "same-origin", "evil.example"},
+		{"evil.example", "http://evil.example", "same-origin", "localhost"}, {"localhost:3001", "null", "cross-site", ""},
+		{"localhost:3001", "http://localhost:3000", "cross-site", ""}, {"localhost:3001", "http://localhost:3000.evil.example", "", ""},
+		{"localhost:3001", "http://localhost:3001@evil.example", "", ""}, {"LOCALHOST.", "file://", "none", ""}, {"shop.example:1", "\x00", "same-site", ""},
+		{"localhost@evil.example", "http://", "", ""}, {"[::1", "http://[::1", "", ""}, {"127.0.0.1:", "http://127.0.0.1:", "", ""}, {"", "", "", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	// Written down once more, as what an operator would say these names are.
+	ours := regexp.MustCompile(`(?i)^(localhost|127\.0\.0\.1|\[::1\]|shop\.example)(:.*)?$`)
+	w := quietWorld(f)
+	f.Fuzz(func(t *testing.T, host, origin, site, forwarded string) {
+		h := http.Header{}
+		for name, value := range map[string]string{"Origin": origin, "Sec-Fetch-Site": site} {
+			if value != "" {
+				h[name] = []string{value}
+			}
+		}
+		plain := w.press(t, host, h)
+		if plain.StatusCode == http.StatusCreated {
+			if !ours.MatchString(host) {
+				t.Fatalf("demo mode answers to %q", host)
+			}
+			from, err := url.Parse(origin)
+			foreign := origin != "" && (err != nil || !strings.EqualFold(from.Host, host)) && !strings.EqualFold(origin, "http://localhost:3000")
+			if foreign && site != "same-origin" && site != "none" || site == "cross-site" && foreign {
+				t.Fatalf("a page of %q (%q) pressed a button of %q", origin, site, host)
+			}
+		} else {
+			plain.refusedClearly(t, h)
+		}
+		if allowed := plain.Header.Get("Access-Control-Allow-Origin"); allowed != "" && !strings.EqualFold(allowed, "http://localhost:3000") {
+			t.Fatalf("%q may call", allowed)
+		}
+		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "X-Original-Url"} {
+			h[name] = []string{forwarded}
+		}
+		if told := w.press(t, host, h); told.raw != plain.raw || told.StatusCode != plain.StatusCode {
+			t.Fatalf("%q said by a proxy that nobody knows: %d %s instead of %d", forwarded, told.StatusCode, told.raw, plain.StatusCode)
+		}
+	})
+}
+
+// press is a purchase with just these fields.
+func (w *world) press(t testing.TB, host string, h http.Header) reply {
+	t.Helper()
+	w.forget()
+	r := http.Header{"Content-Type": {"application/json"}}
+	for name, values := range h {
+		r[name] = values
+	}
+	return w.asks(t, asking{host, "192.0.2.7:40000", http.MethodPost, "/api/flash-sale/purchase", "", []byte(`{"username":"alice"}`), r})
+}
+
+// FuzzNetworkOfAClient: a client pays into the bucket of the address it connects from. Its port, the rest of its IPv6
+// network, and what it writes into fields of the request buy no further bucket.
+func FuzzNetworkOfAClient(f *testing.F) {
+	f.Add("192.0.2.7", uint16(1), uint16(2), "10.0.0.1", byte(0))
+	f.Add("2001:db8:1:2::1", uint16(1), uint16(65535), "for=192.0.2.1", byte(255))
+	f.Add("::ffff:192.0.2.7", uint16(9), uint16(9), "unknown, _hidden", byte(1))
+	f.Add("fe80::1%eth0", uint16(80), uint16(81), "\r\nX: y", byte(7))
+	f.Add("not an address", uint16(0), uint16(0), "", byte(0))
+	w := quietWorld(f, accountsMode)
+	f.Fuzz(func(t *testing.T, address string, port, other uint16, forwarded string, last byte) {
+		clear(w.limits.buckets)
+		at := func(address string, port uint16, fields ...string) {
+			h := http.Header{"Test-Session": {"alice"}}
+			for _, name := range fields {
+				h[name] = []string{forwarded}
+			}
+			w.asks(t, asking{"localhost", net.JoinHostPort(address, itoa(int(port))), http.MethodPost, "/api/flash-sale/purchase", "", nil, h})
+		}
+		at(address, port)
+		at(address, other, "X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip")
+		if ip := net.ParseIP(address); ip != nil && ip.To4() == nil {
+			ip[15], ip[7] = ip[15]^last, ip[7]^last
+			at(ip.String(), port)
+		}
+		if len(w.limits.buckets) != 1 {
+			t.Fatalf("%q has %d buckets: %v", address, len(w.limits.buckets), w.limits.buckets)
+		}
+	})
+}
+
+// FuzzFieldsOfAPress: what the checkout is told about a press is what its fields say, whole or not at all.
+func FuzzFieldsOfAPress(f *testing.F) {
+	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	for _, seed := range [][4]string{
+		{"key-1", "respond-async", trace, "id-1"}, {"", "", "", ""}, {strings.Repeat("k", 256), "wait=5, respond-async;x=1", strings.ToUpper(trace), "a b"},
+		{"a", `foo="a, respond-async, b"`, "00-" + strings.Repeat("0", 32) + trace[35:], "x\r\ny"}, {"é", "Respond-Async=\"\"", trace + "-x", strings.Repeat("i", 65)},
+		{" ", "respond-asynchronously", "01" + trace[2:], "-"}, {"k", `x="\", respond-async`, trace[:54], "_"},
+	} {
+		f.Add(seed[0], seed[1], seed[2], seed[3])
+	}
+	wellFormed := regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+	zeros := regexp.MustCompile(`-0+-`)
+	saneKey := regexp.MustCompile(`^[ -~]{1,255}$`)
+	w := quietWorld(f)
+	f.Fuzz(func(t *testing.T, key, prefer, trace, id string) {
+		res := w.press(t, "localhost", http.Header{
+			"Idempotency-Key": {key}, "Prefer": {prefer}, "Traceparent": {trace}, "X-Request-Id": {id},
+		})
+		if given := res.Header.Get("X-Request-Id"); !saneID(given) || saneID(id) && given != id {
+			t.Fatalf("the request %q is called %q", id, given)
+		}
+		if !saneKey.MatchString(key) {
+			if res.refusedClearly(t, key); firstField(res) != "Idempotency-Key" {
+				t.Fatalf("%q: %s", key, res.raw)
+			}
+			return
+		}
+		if len(w.checkout.presses) != 1 {
+			t.Fatalf("%q %q %q: %d %s", key, prefer, trace, res.StatusCode, res.raw)
+		}
+		press := w.checkout.presses[0]
+		want := trace
+		if !wellFormed.MatchString(trace) || zeros.MatchString(trace) {
+			want = ""
+		}
+		if press.Key != key || press.Traceparent != want {
+			t.Fatalf("%q %q: pressed %+v", key, trace, press)
+		}
+		if press.Async && !strings.Contains(strings.ToLower(prefer), "respond-async") {
+			t.Fatalf("%q asks for no early answer", prefer)
+		}
+		quoted := `other="` + strings.NewReplacer(`"`, "", `\`, "").Replace(prefer) + `"`
+		if prefersAsync(&http.Request{Header: http.Header{"Prefer": {quoted}}}) {
+			t.Fatalf("%s asks for no early answer: that is a text of another preference", quoted)
+		}
+	})
+}
+
+// FuzzAccept: a browser's field leads to a page, and of two types only one is preferred.
+func FuzzAccept(f *testing.F) {
+	for _, seed := range []string{
+		"", "*/*", "text/html", "application/json, text/html", "text/html;q=0.5, application/json;q=0.4", "text/html;q=1.0000", "TEXT/HTML ; Q=0",
+		"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html;q=nan", "text/html;q=-1", ";;;,,,=", "text/html;q=0.1234",
+	} {
+		f.Add(seed)
+	}
+	w := quietWorld(f)
+	f.Fuzz(func(t *testing.T, accept string) {
+		if prefers(accept, "text/html", "application/json") && prefers(accept, "application/json", "text/html") {
+			t.Fatalf("%q prefers both", accept)
+		}
+		for part := range strings.SplitSeq(accept, ",") {
+			if _, q := acceptPart(part); q < 0 || q > 1 {
+				t.Fatalf("%q weighs %v", part, q)
+			}
+		}
+		res := w.ask(t, http.MethodGet, "/problems/sold-out", "", nil, http.Header{"Accept": {accept}})
+		if res.StatusCode != http.StatusOK {
+			t.Fatalf("%q: %d", accept, res.StatusCode)
+		}
+		refused := w.ask(t, http.MethodGet, "/nothing/here", "", nil, http.Header{"Accept": {accept}})
+		types := []string{"application/problem+json; charset=utf-8", "text/html; charset=UTF-8"}
+		page := strings.Contains(strings.ToLower(accept), "text/html")
+		switch got := refused.Header.Get("Content-Type"); {
+		case refused.StatusCode != http.StatusNotFound, !slices.Contains(types, got), got == types[1] && !page:
+			t.Fatalf("%q: %d %s", accept, refused.StatusCode, got)
+		}
+	})
+}
