@@ -50,7 +50,18 @@ func newRecord(offset int64, key, value []byte) record {
 	return r
 }
 
+const (
+	// maxRecord bounds a record in bytes; ours stay far below 1 KiB. What comes of a claim must fit a record of the events
+	// topic, where one that the broker refuses would stop its sale's events.
+	maxRecord = 16 << 10
+	// maxAttempt leaves room for the attempt that follows, in the column that both go to.
+	maxAttempt = 1_000_000_000
+)
+
 func decodeClaim(value []byte) (Claim, error) {
+	if len(value) > maxRecord {
+		return Claim{}, fmt.Errorf("undecodable record: %d bytes, at most %d are a claim", len(value), maxRecord)
+	}
 	var c Claim
 	if err := json.Unmarshal(value, &c); err != nil {
 		return Claim{}, fmt.Errorf("undecodable record: %w", err)
@@ -65,6 +76,9 @@ func decodeClaim(value []byte) (Claim, error) {
 	case KindClaim:
 		if c.ID == uuid.Nil || c.UserID <= 0 {
 			return Claim{}, errors.New("undecodable record: a claim without an id or a shopper")
+		}
+		if c.Attempt < 1 || c.Attempt > maxAttempt {
+			return Claim{}, fmt.Errorf("undecodable record: attempt %d, they are 1 to %d", c.Attempt, maxAttempt)
 		}
 	case KindClose:
 	default:

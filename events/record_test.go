@@ -55,17 +55,22 @@ func TestOnlyWhatIsUnderstoodIsDecided(t *testing.T) {
 		name, value string
 		readable    bool
 	}{
-		{"a claim", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2}`, true},
-		{"of the next version, with a new field", `{"v":2,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"color":"red"}`, true},
-		{"of a version after that", `{"v":3,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2}`, false},
-		{"without a version", `{"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2}`, false},
+		{"a claim", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, true},
+		{"of the next version, with a new field", `{"v":2,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1,"color":"red"}`, true},
+		{"of a version after that", `{"v":3,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, false},
+		{"without a version", `{"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, false},
 		{"a close record", `{"v":1,"kind":"close","sale":1,"generation":1}`, true},
-		{"of an unknown kind", `{"v":1,"kind":"refund",` + id + `,"sale":1,"generation":1,"user":2}`, false},
-		{"without an id", `{"v":1,"kind":"claim","sale":1,"generation":1,"user":2}`, false},
-		{"without a shopper", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1}`, false},
-		{"without a sale", `{"v":1,"kind":"claim",` + id + `,"generation":1,"user":2}`, false},
-		{"without a generation", `{"v":1,"kind":"claim",` + id + `,"sale":1,"user":2}`, false},
-		{"with a crooked id", `{"v":1,"kind":"claim","id":"x","sale":1,"generation":1,"user":2}`, false},
+		{"of an unknown kind", `{"v":1,"kind":"refund",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, false},
+		{"without an id", `{"v":1,"kind":"claim","sale":1,"generation":1,"user":2,"attempt":1}`, false},
+		{"without a shopper", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"attempt":1}`, false},
+		{"without a sale", `{"v":1,"kind":"claim",` + id + `,"generation":1,"user":2,"attempt":1}`, false},
+		{"without a generation", `{"v":1,"kind":"claim",` + id + `,"sale":1,"user":2,"attempt":1}`, false},
+		{"without an attempt", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2}`, false},
+		{"of an attempt that no column holds", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":4294967297}`, false},
+		{"of an attempt that nothing can follow", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":2147483647}`, false},
+		{"of a size that no claim has", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1,"x":"` +
+			strings.Repeat("x", maxRecord) + `"}`, false},
+		{"with a crooked id", `{"v":1,"kind":"claim","id":"x","sale":1,"generation":1,"user":2,"attempt":1}`, false},
 		{"cut off", `{"v":1,"kind":"cl`, false},
 		{"empty", ``, false},
 	}

@@ -96,6 +96,9 @@ func malformed(err error) error {
 	if syntax.JSONPointer != "" {
 		field = clip(strings.Join(slices.Collect(syntax.JSONPointer.Tokens()), "."))
 	}
+	if field == "" {
+		field = `""` // the empty name is one, too
+	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return badField(field, "must appear once")
 	}
