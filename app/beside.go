@@ -14,10 +14,25 @@ type beside struct {
 	cfg Config
 }
 
-// withDeployment opens the deployment that the environment names and hands it to do: the configured servers, the
+// withDeployment opens the deployment that the environment names and hands it to do.
+func withDeployment(t terminal, do func(ctx context.Context, b beside) error) func(*cobra.Command, []string) error {
+	return withServers(t, func(ctx context.Context, cfg Config, s *services, log *slog.Logger) error {
+		if err := s.connect(ctx, cfg, log, nil); err != nil {
+			return err
+		}
+		c := newCore(cfg, s, log, nil)
+		defer c.close()
+		if err := c.prepare(ctx); err != nil {
+			return err
+		}
+		return do(ctx, beside{c, cfg})
+	})
+}
+
+// withServers finds the servers that the environment names, without connecting to them: the configured ones, the
 // embedded ones of the instance running on the same data directory, or, when none runs, embedded ones started for
 // this command only.
-func withDeployment(t terminal, do func(ctx context.Context, b beside) error) func(*cobra.Command, []string) error {
+func withServers(t terminal, do func(context.Context, Config, *services, *slog.Logger) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) (err error) {
 		cfg, err := LoadConfig()
 		if err != nil {
@@ -37,14 +52,6 @@ func withDeployment(t terminal, do func(ctx context.Context, b beside) error) fu
 			defer cancel()
 			err = errors.Join(err, s.close(stopping))
 		}()
-		if err := s.connect(ctx, cfg, log, nil); err != nil {
-			return err
-		}
-		c := newCore(cfg, s, log, nil)
-		defer c.close()
-		if err := c.prepare(ctx); err != nil {
-			return err
-		}
-		return do(ctx, beside{c, cfg})
+		return do(ctx, cfg, s, log)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,5 +110,46 @@ func TestMissingServiceIsNamed(t *testing.T) {
 	}
 	if strings.Contains(errOut, "hidden") {
 		t.Errorf("the sentence shows the password: %s", errOut)
+	}
+}
+
+// Whatever does not answer, the doctor goes on to the others and names all that are bad.
+func TestDoctorListsEveryServer(t *testing.T) {
+	t.Setenv("NAMESPACE", embeddedtest.Namespace(t))
+	t.Setenv("DATA_DIR", t.TempDir())
+	gone := map[string]string{
+		"PostgreSQL": "postgres://postgres:hidden@127.0.0.1:1/flash_sale?sslmode=disable",
+		"Redis":      "redis://:hidden@127.0.0.1:2",
+		"Kafka":      "127.0.0.1:3",
+	}
+	variable := map[string]string{"PostgreSQL": "DATABASE_URL", "Redis": "REDIS_URL", "Kafka": "KAFKA_BROKERS"}
+	brokers, _ := embeddedtest.Kafka(t)
+	there := map[string]string{"PostgreSQL": embeddedtest.DatabaseURL(t), "Redis": embeddedtest.RedisURL(t), "Kafka": strings.Join(brokers, ",")}
+	for _, away := range [][]string{{"PostgreSQL"}, {"Redis"}, {"Kafka"}, {"PostgreSQL", "Redis", "Kafka"}} {
+		for name, variable := range variable {
+			t.Setenv(variable, there[name])
+			if slices.Contains(away, name) {
+				t.Setenv(variable, gone[name])
+			}
+		}
+		code, out, errOut := command(t, "", "doctor")
+		if code != 1 || strings.Contains(out+errOut, "hidden") {
+			t.Errorf("%v away: exit %d\n%s%s", away, code, out, errOut)
+		}
+		for name := range variable {
+			want := "ok       " + name
+			if slices.Contains(away, name) {
+				want = "bad      " + name
+			}
+			if strings.Count(out, want) != 1 {
+				t.Errorf("%v away: not one line %q\n%s%s", away, want, out, errOut)
+			}
+		}
+		if state := strings.Contains(out, "migrations to apply"); state == slices.Contains(away, "PostgreSQL") {
+			t.Errorf("%v away: the schema is examined: %v\n%s", away, state, out)
+		}
+		if state := strings.Contains(out, "partitions"); state == slices.Contains(away, "Kafka") {
+			t.Errorf("%v away: the topics are examined: %v\n%s", away, state, out)
+		}
 	}
 }

@@ -123,20 +123,27 @@ func (s *services) connect(ctx context.Context, cfg Config, log *slog.Logger, re
 	if s.redis, err = openRedis(s.redisURL, s.redisEmbedded); err != nil {
 		return err
 	}
-	mechanism, err := kafkaSASL(cfg.KafkaSASL)
+	at, err := s.logConfig(cfg, log, reg)
 	if err != nil {
-		return fmt.Errorf("KAFKA_SASL: %w", err)
+		return err
 	}
-	s.log, err = patiently(func() (*events.Log, error) {
-		return events.Open(ctx, events.Config{
-			Brokers: s.kafkaBrokers, TLS: kafkaTLS(cfg.KafkaTLS), SASL: mechanism,
-			Namespace: cfg.Namespace, LogID: s.kafkaID, Logger: log, Registerer: reg,
-		})
-	})
+	s.log, err = patiently(func() (*events.Log, error) { return events.Open(ctx, at) })
 	if err != nil {
 		return missing("Kafka", fmt.Sprint(s.kafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
 	}
 	return nil
+}
+
+// logConfig is where the log is and how to get in.
+func (s *services) logConfig(cfg Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
+	mechanism, err := kafkaSASL(cfg.KafkaSASL)
+	if err != nil {
+		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
+	}
+	return events.Config{
+		Brokers: s.kafkaBrokers, TLS: kafkaTLS(cfg.KafkaTLS), SASL: mechanism,
+		Namespace: cfg.Namespace, LogID: s.kafkaID, Logger: log, Registerer: reg,
+	}, nil
 }
 
 func (s *services) openDatabase(ctx context.Context, cfg Config) error {

@@ -26,6 +26,7 @@ type follower struct {
 // run follows the partition until ctx ends. Whatever goes wrong, it takes its seat anew and goes on from there.
 func (f *follower) run(ctx context.Context) {
 	defer f.ledger.own(f.partition)()
+	defer f.ledger.interrupted.drop(f.partition)
 	var wait backoff
 	for ctx.Err() == nil {
 		began := f.place
@@ -40,8 +41,7 @@ func (f *follower) run(ctx context.Context) {
 			f.alarm(ctx, err)
 			continue
 		}
-		f.ledger.log.logger.Warn("following the claims log was interrupted", "partition", f.partition,
-			"offset", f.place.next, "error", err)
+		f.ledger.interrupted.met(f.partition, err, "partition", f.partition, "offset", f.place.next)
 		_ = wait.pause(ctx)
 	}
 }
@@ -87,6 +87,7 @@ func (f *follower) fetch(ctx context.Context, offset int64, records chan<- recor
 			f.ledger.log.refresh()
 			return err
 		}
+		f.ledger.interrupted.over(f.partition)
 		for _, r := range got {
 			select {
 			case records <- r:
@@ -177,6 +178,7 @@ func (f *follower) decideTogether(ctx context.Context, batch []record) error {
 // then tells how it ended.
 func (f *follower) settle(ctx context.Context, records []record, work func(context.Context, pgx.Tx) (Decision, error)) error {
 	target := f.place.after(records)
+	defer f.ledger.undecided.drop(f.partition)
 	var wait backoff
 	for {
 		if ctx.Err() != nil {
@@ -187,6 +189,9 @@ func (f *follower) settle(ctx context.Context, records []record, work func(conte
 		if errors.Is(err, errRefused) {
 			d, err = f.recall(ctx, target, records)
 		}
+		if err == nil || errors.Is(err, errRefused) || permanent(err) {
+			f.ledger.undecided.over(f.partition)
+		}
 		switch {
 		case err == nil:
 			f.place = target
@@ -196,8 +201,7 @@ func (f *follower) settle(ctx context.Context, records []record, work func(conte
 		case errors.Is(err, errRefused), permanent(err):
 			return err
 		}
-		f.ledger.log.logger.Warn("a batch of claims is not decided yet", "partition", f.partition,
-			"offset", f.place.next, "records", len(records), "error", err)
+		f.ledger.undecided.met(f.partition, err, "partition", f.partition, "offset", f.place.next, "records", len(records))
 		if err := wait.pause(ctx); err != nil {
 			return err
 		}

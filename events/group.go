@@ -39,7 +39,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 		if time.Since(began) > joinTimeout {
 			wait.reset()
 		}
-		l.log.logger.Warn("the consumer group is joined anew", "group", l.log.Group(), "error", err)
+		l.unjoined.met(sole, err, "group", l.log.Group())
 		_ = wait.pause(ctx)
 	}
 	return nil
@@ -57,6 +57,7 @@ func (l *Ledger) session(ctx context.Context, stalled <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
+		l.unjoined.over(sole)
 		ended := make(chan struct{})
 		gen.Start(func(genCtx context.Context) {
 			defer close(ended)

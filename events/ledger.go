@@ -91,6 +91,8 @@ type Ledger struct {
 	mu     sync.Mutex
 	poison map[int]*poisonLimit // by partition; directPoison is that of the direct path
 	owned  map[int]bool         // partitions that this process follows; false while stopped by an alarm
+
+	interrupted, undecided, unjoined *outage
 }
 
 // directPoison stands for the direct path among the partitions.
@@ -103,13 +105,16 @@ func NewLedger(pool *pgxpool.Pool, log *Log, d decider, cfg LedgerConfig) *Ledge
 		log.logger.Warn("the ledger's pool does not watch for warnings; prepare it with events.LedgerPool")
 	}
 	return &Ledger{
-		cfg:     cfg,
-		pool:    pool,
-		log:     log,
-		decider: d,
-		turns:   make(chan struct{}, cfg.DirectMax),
-		poison:  make(map[int]*poisonLimit),
-		owned:   make(map[int]bool),
+		cfg:         cfg,
+		pool:        pool,
+		log:         log,
+		decider:     d,
+		turns:       make(chan struct{}, cfg.DirectMax),
+		poison:      make(map[int]*poisonLimit),
+		owned:       make(map[int]bool),
+		interrupted: newOutage(log.logger, "following the claims log was interrupted", "the claims log is followed again"),
+		undecided:   newOutage(log.logger, "a batch of claims is not decided yet", "claims of the log are decided again"),
+		unjoined:    newOutage(log.logger, "the consumer group is joined anew", "the consumer group is joined"),
 	}
 }
 

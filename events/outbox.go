@@ -17,11 +17,14 @@ type Outbox struct {
 	log    *Log
 	holder string
 	wake   chan struct{}
+
+	interrupted *outage
 }
 
 // NewOutbox returns the outbox of a namespace. The pool may be any; the relay uses one connection of it at a time.
 func NewOutbox(pool *pgxpool.Pool, log *Log) *Outbox {
-	return &Outbox{pool: pool, log: log, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
+	return &Outbox{pool: pool, log: log, holder: uuid.NewString(), wake: make(chan struct{}, 1),
+		interrupted: newOutage(log.logger, "the outbox's relay was interrupted", "events of the outbox are published again")}
 }
 
 // AppendTx adds events to the outbox in their order, in one statement. Call it while the transaction holds the lock of
@@ -91,4 +94,7 @@ func (o *Outbox) measure(ctx context.Context) {
 	}
 	o.log.metrics.unpublished.Set(float64(n))
 	o.log.metrics.oldest.Set(age.Seconds())
+	if n == 0 {
+		o.interrupted.over(sole) // also when it was another process that published them
+	}
 }

@@ -65,7 +65,7 @@ func (l *Log) produce(ctx context.Context, topic string, partition int, messages
 	for try := 1; try < produceTries && err != nil && curable(err); try++ {
 		l.refresh()
 		if topicGone(err) {
-			l.recreateTopics(ctx)
+			l.recreateTopics(ctx, err)
 		}
 		if pause(ctx, time.Duration(try*try)*retryPause) != nil {
 			break
@@ -75,6 +75,7 @@ func (l *Log) produce(ctx context.Context, topic string, partition int, messages
 	if err != nil {
 		return 0, fmt.Errorf("%w: append to %s/%d: %w", ErrUnacknowledged, topic, partition, err)
 	}
+	l.gone.over(sole)
 	return base, nil
 }
 
@@ -92,10 +93,10 @@ func (l *Log) produceOnce(ctx context.Context, topic string, partition int, mess
 }
 
 // recreateTopics brings back topics that were deleted under a running process.
-func (l *Log) recreateTopics(ctx context.Context) {
-	l.logger.Error("a topic is gone; creating it again", "topic", l.ClaimsTopic())
+func (l *Log) recreateTopics(ctx context.Context, cause error) {
+	l.gone.met(sole, cause, "topics", []string{l.ClaimsTopic(), l.EventsTopic()})
 	if err := l.createTopics(ctx); err != nil {
-		l.logger.Warn("cannot create topics", "error", err)
+		l.logger.Debug("cannot create topics", "error", err)
 	}
 }
 

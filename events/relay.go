@@ -46,7 +46,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // a cancelled context is the clean stop
 		}
 		if err != nil {
-			o.log.logger.Warn("the outbox's relay was interrupted", "error", err)
+			o.interrupted.met(sole, err)
 			_ = wait.pause(ctx)
 			continue
 		}
@@ -115,6 +115,7 @@ func (r *relay) work(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		r.outbox.interrupted.over(sole)
 		if more {
 			continue
 		}
