@@ -90,7 +90,7 @@ func (p patient) examine(ctx context.Context) (line string, bad bool) {
 	}
 	if err != nil {
 		return fmt.Sprintf("%-11s %s (%s): %s; start it (%s) or correct its address", p.name, p.address, kind,
-			oneLine(hideSecrets(err.Error())), p.remedy), true
+			oneLine(secretPattern.ReplaceAllString(err.Error(), "${1}***@")), p.remedy), true
 	}
 	return fmt.Sprintf("%-11s %s (%s) %s, round trip %s", p.name, p.address, kind, version,
 		time.Since(began).Round(10*time.Microsecond)), false
@@ -169,18 +169,17 @@ func (d *doctor) examineState(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*doctorPatience)
 	defer cancel()
 	database, log := d.services.pool != nil, d.services.log != nil
-	if database {
-		d.examineSchema(ctx)
-	}
+	current := database && d.examineSchema(ctx)
 	if log {
 		d.examineTopics(ctx)
 	}
-	if database && log {
+	if current && log {
 		d.examineLag(ctx)
 	}
 }
 
-func (d *doctor) examineSchema(ctx context.Context) {
+// examineSchema is true when every table is there.
+func (d *doctor) examineSchema(ctx context.Context) bool {
 	pending := 0
 	all, err := migrations.Status(ctx, d.services.pool, d.cfg.Namespace)
 	for _, m := range all {
@@ -196,6 +195,7 @@ func (d *doctor) examineSchema(ctx context.Context) {
 	default:
 		d.say(true, "%-11s %s, %d migrations applied", "schema", d.cfg.Namespace, len(all))
 	}
+	return err == nil && pending == 0
 }
 
 func (d *doctor) examineTopics(ctx context.Context) {
