@@ -6,7 +6,9 @@
 // The rows of faults need real servers and run when FLASHSALE_TEST_REAL=1 says so: redis-server, PostgreSQL and Apache
 // Kafka, from REDIS_URL, DATABASE_URL, KAFKA_BROKERS and KAFKA_LIBS (the directory of Kafka's jars), or started here.
 // FLASHSALE_RESILIENCE=full runs every row with one instance and with three; otherwise one row for each server runs,
-// with one instance. The table of figures is printed at the end, and written to the file that RESILIENCE_TABLE names.
+// with one instance. The table of figures is printed at the end. RESILIENCE_RESULTS names a directory in which every
+// row leaves a record and the table is table.md; what was kept on the same commit is not run again, so that the whole
+// matrix can be done in pieces.
 package resilience
 
 import (
@@ -20,7 +22,8 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := errors.Join(rows.publish(), shared.close()); err != nil {
+	past, err := results()
+	if err := errors.Join(err, past.publish(present()), shared.close()); err != nil {
 		fmt.Fprintln(os.Stderr, "end of the run:", err)
 		code = max(code, 1)
 	}

@@ -3,73 +3,119 @@
 package resilience
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"flashsale/users"
 )
 
-// stroke is one fault of a mix: what happens to which server, from when to when.
-type stroke struct {
-	server, fault string
-	from, to      time.Duration
-}
+const mixed = "seeded mixes of up to three faults, with operators' actions among them"
 
-func (s stroke) String() string {
-	return fmt.Sprintf("%s %s %v-%v", s.server, s.fault, s.from.Round(time.Millisecond), s.to.Round(time.Millisecond))
-}
+// rivalsAreTold is true once of two instances that decide the same press without Redis only one answers 201. Until
+// then receipts that came as a 201 twice are counted, and from then on they fail the schedule.
+const rivalsAreTold = false
 
-// mix draws up to three faults that overlap, no two on one server.
-func mix(dice *rand.Rand) []stroke {
-	servers := []string{"Redis", "Kafka", "PostgreSQL"}
-	dice.Shuffle(len(servers), func(i, j int) { servers[i], servers[j] = servers[j], servers[i] })
-	var drawn []stroke
-	for _, server := range servers[:1+dice.IntN(3)] {
-		from := time.Duration(dice.IntN(800)) * time.Millisecond
-		drawn = append(drawn, stroke{server: server, fault: []string{"refuses", "is late", "is silent"}[dice.IntN(3)],
-			from: from, to: from + time.Duration(500+dice.IntN(2000))*time.Millisecond})
+// TestMixes plays seeded schedules of faults and operators' actions, half of them with one instance and half with
+// three. RESILIENCE_SCHEDULES says how many, RESILIENCE_SEED draws others, RESILIENCE_SCHEDULE plays one that is
+// written down, with as many instances as RESILIENCE_INSTANCES says. A schedule that fails is played again, in
+// processes of their own, to find the smallest part of it that fails.
+func TestMixes(t *testing.T) {
+	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
+		t.Skip("mixes of faults need real servers: FLASHSALE_TEST_REAL=1")
 	}
-	return drawn
+	if text := os.Getenv("RESILIENCE_SCHEDULE"); text != "" {
+		replay(t, text)
+		return
+	}
+	many := numbered(t, "RESILIENCE_SCHEDULES", map[bool]uint64{true: 200, false: 4}[full()])
+	seed := numbered(t, "RESILIENCE_SEED", seedOf(present()))
+	for _, instances := range []int{3, 1} {
+		if !full() && instances == 1 {
+			continue
+		}
+		t.Run(strconv.Itoa(instances), func(t *testing.T) { playAll(t, seed, int(many), instances) })
+	}
 }
 
-// inject puts one fault on a wire and returns what takes it away.
-func (s stroke) inject(t *testing.T, w *wire) func() {
+// seedOf is another one for every commit in the full run, so that more than the same schedules are tried in time. The
+// part of every run is the same for all.
+func seedOf(now state) uint64 {
+	if seed, err := strconv.ParseUint(now.commit[:min(15, len(now.commit))], 16, 64); err == nil && full() {
+		return seed
+	}
+	return 1
+}
+
+// playAll plays the schedules whose number says that they are for so many instances, in one world.
+func playAll(t *testing.T, seed uint64, many, instances int) {
+	var m *mix
+	for n := 1; n <= many && !t.Failed(); n++ {
+		if full() && (n%2 == 1) != (instances == 3) {
+			continue
+		}
+		r := &report{id: "X1", number: n, fault: mixed, instances: instances}
+		recorded(t, strconv.Itoa(n), r, func(inner *testing.T, r *report) {
+			if m == nil {
+				m = newMix(t, r)
+			}
+			s := drawn(seed, n, instances)
+			defer func() {
+				if inner.Failed() {
+					explain(inner, r, seed, s)
+				}
+			}()
+			m.play(inner, r, s)
+		})
+	}
+}
+
+// explain writes down how to see a failure again: its seed, its schedule, and the smallest part of it that failed.
+func explain(t *testing.T, r *report, seed uint64, s schedule) {
 	t.Helper()
-	switch s.fault {
-	case "refuses":
-		w.refuse()
-		return func() { w.accept(t) }
-	case "is late":
-		w.delay(t, 300)
-	default:
-		w.swallow(t)
+	t.Logf("seed %d, schedule %d: %v", seed, r.number, s)
+	r.note("seed %d", seed)
+	replays := numbered(t, "RESILIENCE_REPLAYS", map[bool]uint64{true: 14, false: 5}[full()])
+	smallest := shrink(s, int(replays), func(s schedule) bool { return failsAlone(s, r.instances) })
+	if smallest == nil {
+		t.Logf("the schedule did not fail when it was played again (at most %d replays)", replays)
+		smallest = s
 	}
-	return w.cure
+	command := fmt.Sprintf("RESILIENCE_INSTANCES=%d RESILIENCE_SCHEDULE='%v'", r.instances, smallest)
+	t.Logf("play it again with %s go test -run TestMixes ./app/resilience", command)
+	r.note("again: %s", command)
 }
 
-// play lets the faults of a mix happen at their times, one step after the other.
-func play(t *testing.T, wires map[string]*wire, drawn []stroke) {
-	t.Helper()
-	type step struct {
-		at time.Duration
-		do func()
+// failsAlone plays a schedule in a process, and so in a world, of its own.
+func failsAlone(s schedule, instances int) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
+	again := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestMixes$", "-test.timeout=3m")
+	again.Env = append(os.Environ(), "RESILIENCE_SCHEDULE="+s.String(), fmt.Sprintf("RESILIENCE_INSTANCES=%d", instances), "RESILIENCE_RESULTS=")
+	out, err := again.CombinedOutput()
+	return err != nil && strings.Contains(string(out), "--- FAIL: TestMixes")
+}
+
+func replay(t *testing.T, text string) {
+	var s schedule
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		t.Fatalf("RESILIENCE_SCHEDULE: %v", err)
 	}
-	var steps []step
-	for _, s := range drawn {
-		heal := func() {}
-		steps = append(steps, step{s.from, func() { heal = s.inject(t, wires[s.server]) }}, step{s.to, func() { heal() }})
-	}
-	slices.SortFunc(steps, func(a, b step) int { return int(a.at - b.at) })
-	began := time.Now()
-	for _, one := range steps {
-		time.Sleep(one.at - time.Since(began))
-		one.do()
-	}
+	r := &report{id: "X1", fault: mixed, instances: int(numbered(t, "RESILIENCE_INSTANCES", 3))}
+	newMix(t, r).play(t, r, s)
+	t.Logf("kept: %s; %v", counted(r.statuses), r.figures)
 }
 
 // numbered reads a number from the environment.
@@ -86,62 +132,244 @@ func numbered(t *testing.T, variable string, otherwise uint64) uint64 {
 	return n
 }
 
-// faultsMixed plays seeded mixes of faults, and operators' actions between them. RESILIENCE_SEED repeats a run,
-// RESILIENCE_SCHEDULES says how many mixes there are.
-func faultsMixed(t *testing.T, r *report) {
-	seed, schedules := numbered(t, "RESILIENCE_SEED", rand.Uint64()), int(numbered(t, "RESILIENCE_SCHEDULES", 20))
-	r.note("seed %d, %d schedules", seed, schedules)
+// mix is a world in which anything may happen to any part.
+type mix struct {
+	*world
+	redisServer *server
+	wires       map[string]*wire
+	actions     sync.WaitGroup
+	gone        []int // instances that were killed
+}
+
+const mixCrowd, mixStock = 200, 80
+
+func newMix(t *testing.T, r *report) *mix {
+	t.Helper()
+	own, redisServer, _ := ownRedis(t)
 	s, kafka := wiredKafka(t)
-	wires := map[string]*wire{"Kafka": kafka}
-	for name, address := range map[string]*string{"Redis": &s.redis, "PostgreSQL": &s.database} {
-		one, err := newWire(strings.ToLower(name), hostOf(t, *address))
+	s.realRedis = own.realRedis
+	m := &mix{redisServer: redisServer, wires: map[string]*wire{onKafka: kafka}}
+	for part, real := range map[string]string{onRedis: own.realRedis, onPostgres: s.realDatabase} {
+		one, err := newWire(strings.ToLower(part), hostOf(t, real))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(one.refuse)
-		*address, wires[name] = through(t, *address, one.address()), one
+		m.wires[part] = one
 	}
-	units := 250 * schedules
-	w := newWorld(t, r, s, units, units+200)
-	dice := rand.New(rand.NewPCG(seed, 0))
-	for n := range schedules {
-		drawn := mix(dice)
-		func() {
-			defer func() {
-				if t.Failed() {
-					t.Logf("seed %d, schedule %d: %v", seed, n, drawn)
-				}
-			}()
-			before := w.shoppers.answered.Load()
-			l := w.pressing(rate / 2)
-			play(t, wires, drawn)
-			r.hits += int64(len(drawn))
-			healed := time.Now()
-			time.Sleep(500 * time.Millisecond)
-			l.stop()
-			r.pressed += w.shoppers.answered.Load() - before
-			w.settled(healed, 60*time.Second)
-			w.verified()
-			w.assertInPostgres()
-			w.act(dice)
-		}()
-		if t.Failed() {
-			return
-		}
-	}
-	w.kept()
-	w.assertOutcomes("503 overloaded", "503 not-bought-retry", "409 paused")
+	s.redis, s.database = through(t, s.realRedis, m.wires[onRedis].address()), through(t, s.realDatabase, m.wires[onPostgres].address())
+	m.world = newWorld(t, r, s, mixStock, mixCrowd)
+	return m
 }
 
-// act is an operator's action between two mixes: one in three pauses and resumes, one adds a unit.
-func (w *world) act(dice *rand.Rand) {
-	w.t.Helper()
-	switch dice.IntN(3) {
-	case 0:
-		w.operate("/api/flash-sale/pause", "", http.StatusOK)
-		w.operate("/api/flash-sale/resume", "", http.StatusOK)
-	case 1:
-		w.stock++
-		w.operate("/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, w.stock), http.StatusOK)
+// play lets everything in the schedule happen to a new generation while shoppers press, and then holds everything
+// that was said against what Postgres has.
+func (m *mix) play(t *testing.T, r *report, s schedule) {
+	outer := m.t
+	m.t, m.report = t, r
+	defer func() { m.t = outer }()
+	history := m.watched(t) // from before, as an answer may tell of a moment ago
+	m.fresh(t)
+	b := newBook(m.shoppers, history)
+	l := m.random()
+	m.run(t, s)
+	before := m.shoppers.answered.Load()
+	for _, i := range m.gone {
+		m.instances[i] = m.back(outer, m.instances[i])
+	}
+	m.gone = nil
+	healed := time.Now()
+	m.eventually(30*time.Second, "shoppers are answered after the faults", func() bool { return m.shoppers.answered.Load() > before+workers })
+	l.stop()
+	r.pressed = before
+	m.resumed()
+	m.settled(healed, 60*time.Second)
+	m.verified()
+	m.judge(t, b)
+	m.sellRest(t)
+	m.verified()
+	m.judge(t, b)
+	m.tellOutcomes(t, s)
+}
+
+// fresh begins a generation that nobody has bought from.
+func (m *mix) fresh(t *testing.T) {
+	t.Helper()
+	m.shoppers = newShoppers(t)
+	m.resumed()
+	m.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)
+	m.operate("/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, mixStock), http.StatusOK)
+	m.awaitTotal(mixStock)
+}
+
+// random presses for shoppers of the whole crowd.
+func (m *mix) random() *load {
+	m.next = m.crowd
+	return m.pressing(rate)
+}
+
+// run does what the schedule says, each thing at its time. Operators do not wait for one another.
+func (m *mix) run(t *testing.T, s schedule) {
+	t.Helper()
+	type step struct {
+		at time.Duration
+		do func()
+	}
+	var steps []step
+	for _, one := range s {
+		end := func() {}
+		steps = append(steps, step{one.begin(), func() { end = m.begin(t, one) }})
+		if one.To > 0 {
+			steps = append(steps, step{one.end(), func() { end() }})
+		}
+	}
+	slices.SortStableFunc(steps, func(a, b step) int { return int(a.at - b.at) })
+	began := time.Now()
+	for _, one := range steps {
+		time.Sleep(one.at - time.Since(began))
+		one.do()
+		m.report.hits++
+	}
+	m.actions.Wait()
+}
+
+// begin lets a stroke begin, and returns what ends it.
+func (m *mix) begin(t *testing.T, s stroke) (end func()) {
+	t.Helper()
+	switch {
+	case s.On == onOperator:
+		return m.act(t, s)
+	case s.On == onInstance:
+		return m.strike(s)
+	case s.What == isFlushed:
+		if err := m.redis.Do(context.Background(), m.redis.B().Flushall().Build()).Error(); err != nil {
+			t.Errorf("flush: %v", err)
+		}
+		return func() {}
+	case s.What == isKilled:
+		_ = m.redisServer.stop(syscall.SIGKILL)
+		return func() {
+			if err := m.redisServer.start(); err != nil {
+				t.Errorf("Redis does not come back: %v", err)
+			}
+		}
+	}
+	wire := m.wires[s.On]
+	switch s.What {
+	case refuses:
+		wire.refuse()
+		return func() { wire.accept(t) }
+	case isLate:
+		wire.delay(t, 300)
+	default:
+		wire.swallow(t)
+	}
+	return wire.cure
+}
+
+// strike kills or freezes an instance. A killed one is started again when everything else is well, as it needs its
+// servers to begin.
+func (m *mix) strike(s stroke) (end func()) {
+	victim := m.instances[s.N%len(m.instances)]
+	if s.What == isKilled {
+		victim.kill()
+		m.gone = append(m.gone, s.N%len(m.instances))
+		return func() {}
+	}
+	_ = victim.cmd.Process.Signal(syscall.SIGSTOP)
+	return func() { _ = victim.cmd.Process.Signal(syscall.SIGCONT) }
+}
+
+// back starts an instance again at its old address. It lives as long as the world, not as the schedule.
+func (m *mix) back(outer *testing.T, p *process) *process {
+	address, err := url.Parse(p.url)
+	if err != nil {
+		outer.Fatal(err)
+	}
+	port, err := strconv.Atoi(address.Port())
+	if err != nil {
+		outer.Fatal(err)
+	}
+	return launch(outer, port, "DATABASE_URL="+m.settings.database, "REDIS_URL="+m.settings.redis, "KAFKA_BROKERS="+m.settings.kafka, "NAMESPACE="+m.namespace)
+}
+
+// act is an operator's action. Under faults it may be refused, in words that say so.
+func (m *mix) act(t *testing.T, s stroke) (end func()) {
+	send := func(path, body string) {
+		base := m.anywhere()
+		m.actions.Go(func() {
+			a := m.shoppers.send(context.Background(), http.MethodPost, base+path, body)
+			switch outcome := a.outcome(); outcome {
+			case "200", "409 busy", "409 wrong-state", "409 below-sold", "503 unavailable", "refused", "reset":
+			default:
+				t.Errorf("an operator's %s %s is answered %s %s", path, body, outcome, a.Raw)
+			}
+		})
+	}
+	switch s.What {
+	case resets:
+		send("/api/flash-sale/reset", `{"resetToSmallStock":false}`)
+	case presets:
+		send("/api/flash-sale/stock-preset/medium", "")
+	case resizes:
+		send("/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, s.N))
+	default:
+		send("/api/admin/pause", "")
+		return func() { send("/api/admin/resume", "") }
+	}
+	return func() {}
+}
+
+// resumed makes sure that the sale is not paused.
+func (m *mix) resumed() {
+	m.t.Helper()
+	m.eventually(30*time.Second, "the sale goes on", func() bool {
+		a := m.shoppers.send(context.Background(), http.MethodPost, m.anywhere()+"/api/admin/resume", "")
+		return a.Status == http.StatusOK || a.outcome() == "409 wrong-state"
+	})
+}
+
+// sellRest lets everybody press until nothing is left, and nothing may be left over or be sold twice.
+func (m *mix) sellRest(t *testing.T) {
+	t.Helper()
+	total := m.total()
+	m.eventually(60*time.Second, fmt.Sprintf("all %d units are sold", total), func() bool {
+		names := make(chan string, m.crowd)
+		for _, n := range rand.Perm(m.crowd) {
+			names <- users.SeriesName(n + 1)
+		}
+		close(names)
+		var pressing sync.WaitGroup
+		for range 16 {
+			pressing.Go(func() {
+				for name := range names {
+					m.shoppers.press(context.Background(), m.anywhere(), name)
+				}
+			})
+		}
+		pressing.Wait()
+		return m.number("SELECT count(*) FROM orders WHERE released_at IS NULL AND generation = (SELECT max(generation) FROM sales)") == total
+	})
+}
+
+// tellOutcomes allows what the strokes explain, and nothing else.
+func (m *mix) tellOutcomes(t *testing.T, s schedule) {
+	t.Helper()
+	allowed := append(ordinary(), "503 overloaded", "503 not-bought-retry", "409 paused", "409 generation-changed")
+	if s.hits(onInstance, isKilled) {
+		allowed = append(allowed, "reset", "refused")
+	}
+	seen := m.shoppers.tally()
+	for outcome, n := range seen {
+		if !slices.Contains(allowed, outcome) {
+			t.Errorf("%d answers were %q, which nothing in the schedule explains", n, outcome)
+		}
+	}
+	m.report.statuses = seen
+	if n := m.shoppers.twice(); n > 0 {
+		seen["201 twice"] = n
+		if rivalsAreTold {
+			t.Errorf("%d receipts came as 201 twice", n)
+		}
 	}
 }

@@ -18,7 +18,7 @@ func ordinary() []string { return []string{"200", "201", "202", "409 all-claimed
 func (w *world) assertOutcomes(more ...string) {
 	w.t.Helper()
 	seen := w.shoppers.tally()
-	w.report.statuses = counted(seen)
+	w.report.statuses = seen
 	if n := w.shoppers.twice(); n > 0 {
 		w.report.note("%d receipts came as 201 twice", n)
 	}
@@ -37,9 +37,11 @@ func (w *world) settled(healed time.Time, patience time.Duration) time.Duration 
 	waiting := w.shoppers.waiting()
 	w.eventually(patience, "every 202 comes to its verdict", func() bool {
 		for claim, location := range waiting {
-			if a := w.shoppers.send(ctx, http.MethodGet, w.anywhere()+location, ""); a.Status != http.StatusOK && a.Status != http.StatusGone {
+			a := w.shoppers.send(ctx, http.MethodGet, w.anywhere()+location, "")
+			if a.Status != http.StatusOK && a.Status != http.StatusGone {
 				return false
 			}
+			w.shoppers.decided(claim, a)
 			delete(waiting, claim)
 		}
 		return true

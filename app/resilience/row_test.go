@@ -27,19 +27,7 @@ func TestFaults(t *testing.T) {
 			if !full() && (!one.short || instances > 1) || one.alone && instances == 1 {
 				continue
 			}
-			t.Run(fmt.Sprintf("%s/%d", one.id, instances), func(t *testing.T) {
-				r, began := &report{id: one.id, fault: one.fault, instances: instances}, time.Now()
-				defer func() {
-					r.took, r.verdict = time.Since(began), "kept"
-					if t.Failed() {
-						r.verdict = "FAILED"
-					}
-					if !t.Skipped() {
-						rows.add(r)
-					}
-				}()
-				one.run(t, r)
-			})
+			recorded(t, fmt.Sprintf("%s/%d", one.id, instances), &report{id: one.id, fault: one.fault, instances: instances}, one.run)
 		}
 	}
 }
@@ -67,7 +55,6 @@ func matrix() []row {
 		{id: "R6", fault: "lagging replica promoted, half the instances on the old primary", alone: true, run: replicaPromoted},
 		{id: "A4", fault: "five instances reconcile at once", alone: true, run: reconciledAtOnce},
 		{id: "K7", fault: "topic replaced by a new log", run: logReplaced},
-		{id: "X1", fault: "seeded mixes of up to three faults", run: faultsMixed},
 	}
 }
 

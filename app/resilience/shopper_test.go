@@ -24,6 +24,7 @@ import (
 type answer struct {
 	Status   int
 	Receipt  string `json:"purchaseId"`
+	Name     string `json:"userId"`
 	Problem  string `json:"type"`
 	Claim    string `json:"claimId"`
 	State    string `json:"state"`
@@ -60,9 +61,18 @@ type shoppers struct {
 	outcomes map[string]int    // by status and, of a problem, its kind
 	bought   map[string]int    // how often a receipt came as a 201
 	pending  map[string]string // where a 202 said that the verdict will be, by claim
+	verdicts map[string]answer // what came of them
 	slowest  time.Duration
+	heard    func(heard) // is told of every answer, one at a time, unless nil
 	answered atomic.Int64
 	inFlight atomic.Int64
+}
+
+// heard is an answer, and between which moments its press was on its way.
+type heard struct {
+	answer
+	name         string
+	began, ended time.Time
 }
 
 func newShoppers(t *testing.T) *shoppers {
@@ -70,7 +80,8 @@ func newShoppers(t *testing.T) *shoppers {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &shoppers{http: &http.Client{Transport: transport, Timeout: 15 * time.Second},
-		receipts: map[string]string{}, statuses: map[int]int{}, outcomes: map[string]int{}, pending: map[string]string{}, bought: map[string]int{}}
+		receipts: map[string]string{}, statuses: map[int]int{}, outcomes: map[string]int{}, pending: map[string]string{}, verdicts: map[string]answer{},
+		bought: map[string]int{}}
 }
 
 // press sends one purchase and notes what was promised.
@@ -85,6 +96,9 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	s.statuses[a.Status]++
 	s.outcomes[a.outcome()]++
 	s.slowest = max(s.slowest, time.Since(began))
+	if s.heard != nil {
+		s.heard(heard{answer: a, name: name, began: began, ended: time.Now()})
+	}
 	if a.Status == http.StatusAccepted {
 		s.pending[a.Claim] = a.Location
 	}
@@ -161,6 +175,13 @@ func (s *shoppers) forgetSlowest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slowest = 0
+}
+
+// decided notes what came of a 202.
+func (s *shoppers) decided(claim string, verdict answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.verdicts[claim] = verdict
 }
 
 // settled forgets the 202s that came to their verdicts.

@@ -1,0 +1,190 @@
+//go:build unix
+
+package resilience
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// glance is the sale as the ledger had it at some moment between before and after.
+type glance struct {
+	before, after time.Time
+	generation    int64
+	state         string
+	total, taken  int64
+	stockVersion  int64
+	saleVersion   int64
+}
+
+func (g glance) soldOut() bool { return g.taken >= g.total }
+
+// history is what the ledger said from moment to moment, past every fault on the way to it. Refusals are held
+// against it: they must have been true while their press was on its way, or at most the lease before.
+type history struct {
+	mu      sync.Mutex
+	glances []glance
+	cancel  context.CancelFunc
+	done    chan struct{}
+}
+
+// lease is how old the state may be that an answer tells: I6 gives it two seconds.
+const lease = 2 * time.Second
+
+// watched begins a history of the world's sale. It ends with the test, or with close.
+func (w *world) watched(t *testing.T) *history {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	h := &history{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(h.done)
+		for ctx.Err() == nil {
+			if g, err := w.glance(ctx); err == nil {
+				h.add(g)
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	t.Cleanup(h.close)
+	h.awaitGlance(t)
+	return h
+}
+
+func (w *world) glance(ctx context.Context) (glance, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	g := glance{before: time.Now()}
+	err := w.pool.QueryRow(ctx, `SELECT s.generation, s.state, s.version, k.total, k.taken, k.version
+		FROM sales s JOIN stock k ON k.sale_id = s.id AND k.generation = s.generation ORDER BY s.id LIMIT 1`).
+		Scan(&g.generation, &g.state, &g.saleVersion, &g.total, &g.taken, &g.stockVersion)
+	g.after = time.Now()
+	return g, err
+}
+
+func (h *history) add(g glance) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.glances = append(h.glances, g)
+}
+
+func (h *history) close() {
+	h.cancel()
+	<-h.done
+}
+
+// awaitGlance waits for one that was begun after the call, so that what has been answered by then can be judged.
+func (h *history) awaitGlance(t *testing.T) {
+	t.Helper()
+	called, deadline := time.Now(), time.Now().Add(30*time.Second)
+	for {
+		h.mu.Lock()
+		seen := len(h.glances) > 0 && h.glances[len(h.glances)-1].before.After(called)
+		h.mu.Unlock()
+		if seen {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the ledger cannot be looked at")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// around is what was seen from the last glance before a time to the first one after another.
+func (h *history) around(from, to time.Time) []glance {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	first, last := 0, len(h.glances)
+	for i, g := range h.glances {
+		if g.after.Before(from) {
+			first = i
+		}
+		if g.before.After(to) {
+			last = i + 1
+			break
+		}
+	}
+	return slices.Clone(h.glances[first:last])
+}
+
+// untrue says what is wrong with an answer; empty when nothing is.
+func (h *history) untrue(a heard) string {
+	seen := h.around(a.began.Add(-lease), a.ended)
+	if len(seen) == 0 {
+		return "nobody looked"
+	}
+	is := func(what func(glance) bool) bool { return slices.ContainsFunc(seen, what) }
+	var fits bool
+	switch a.outcome() {
+	case "409 sold-out":
+		fits = is(glance.soldOut) || unseen(seen, func(g glance) int64 { return g.stockVersion }, func(a, b glance) bool {
+			return a.generation != b.generation || a.total != b.total
+		})
+	case "409 paused":
+		fits = is(func(g glance) bool { return g.state == "paused" }) ||
+			unseen(seen, func(g glance) int64 { return g.saleVersion }, func(glance, glance) bool { return true })
+	case "409 generation-changed":
+		fits = seen[0].generation != seen[len(seen)-1].generation
+	default:
+		return ""
+	}
+	if fits {
+		return ""
+	}
+	first, last := seen[0], seen[len(seen)-1]
+	return fmt.Sprintf("%s was told %q after %v, while the ledger had %s, %d of %d in generation %d, and at last %s, %d of %d in generation %d",
+		a.name, a.outcome(), a.ended.Sub(a.began).Round(time.Millisecond), first.state, first.taken, first.total, first.generation,
+		last.state, last.taken, last.total, last.generation)
+}
+
+// unseen is true when something may have come and gone between two glances: more than one change, of that kind.
+func unseen(seen []glance, version func(glance) int64, change func(a, b glance) bool) bool {
+	for i := 1; i < len(seen); i++ {
+		if version(seen[i])-version(seen[i-1]) > 1 && change(seen[i-1], seen[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// Refusals that do not fit what the ledger had are found, those that do are not.
+func TestRefusalsAreHeldAgainstTheLedger(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	h := &history{}
+	for _, g := range []glance{
+		{before: at(0), generation: 1, state: "open", total: 9, taken: 5, stockVersion: 10, saleVersion: 1},
+		{before: at(100), generation: 1, state: "open", total: 9, taken: 9, stockVersion: 12, saleVersion: 1},
+		{before: at(200), generation: 1, state: "paused", total: 20, taken: 9, stockVersion: 13, saleVersion: 2},
+		{before: at(300), generation: 1, state: "open", total: 20, taken: 9, stockVersion: 13, saleVersion: 3},
+		{before: at(5000), generation: 1, state: "open", total: 20, taken: 12, stockVersion: 15, saleVersion: 3},
+		{before: at(9000), generation: 2, state: "open", total: 20, taken: 12, stockVersion: 19, saleVersion: 4},
+		{before: at(12000), generation: 2, state: "open", total: 20, taken: 13, stockVersion: 20, saleVersion: 6},
+	} {
+		g.after = g.before.Add(time.Millisecond)
+		h.add(g)
+	}
+	for _, one := range []struct {
+		outcome    string
+		began      int
+		wantUntrue bool
+	}{
+		{"sold-out", 150, false}, {"sold-out", 2000, false}, {"sold-out", 2350, true}, {"sold-out", 4500, true},
+		{"sold-out", 8000, false}, // the generation changed meanwhile, with more than one change of the stock
+		{"paused", 150, false}, {"paused", 2000, false}, {"paused", 4500, true}, {"paused", 11500, false},
+		{"generation-changed", 150, true}, {"generation-changed", 8000, false}, {"all-claimed", 150, false},
+	} {
+		a := heard{answer: answer{Status: 409, Problem: "/problems/" + one.outcome}, name: "x", began: at(one.began), ended: at(one.began + 20)}
+		if got := h.untrue(a); (got != "") != one.wantUntrue {
+			t.Errorf("%s at %d ms: %q", one.outcome, one.began, got)
+		}
+	}
+}
