@@ -5,6 +5,7 @@ package resilience
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -38,15 +39,36 @@ type ordered struct {
 func (m *mix) judge(t *testing.T, b *book) {
 	t.Helper()
 	b.history.awaitGlance(t)
-	orders := m.ordersByID(t)
-	var wrong []string
 	b.shoppers.mu.Lock()
-	answers := slices.Clone(b.heard[b.judged:])
+	answers, verdicts := slices.Clone(b.heard[b.judged:]), maps.Clone(b.shoppers.verdicts)
 	b.judged = len(b.heard)
 	b.shoppers.mu.Unlock()
+	asked := slices.Clone(answers)
+	for claim := range verdicts {
+		asked = append(asked, heard{answer: answer{Receipt: claim}}) // an order's id is its claim's
+	}
+	orders, err := m.ordersByID(asked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := b.history.wrong(answers, orders)
+	for claim, verdict := range verdicts {
+		order, there := orders[claim]
+		if bought := verdict.State == "ordered"; bought != there || bought && !strings.EqualFold(order.name, verdict.Name) {
+			wrong = append(wrong, fmt.Sprintf("the 202 of claim %s came to %s %q for %q; in Postgres it is %q's",
+				claim, verdict.outcome(), verdict.State, verdict.Name, order.name))
+		}
+	}
+	if len(wrong) > 0 {
+		t.Errorf("%d answers were not true:\n%s", len(wrong), strings.Join(wrong[:min(8, len(wrong))], "\n"))
+	}
+}
+
+// wrong lists what was answered and is not so, by the orders and by what the ledger had at the time.
+func (h *history) wrong(answers []heard, orders map[string]ordered) (wrong []string) {
 	for _, a := range answers {
 		if a.Receipt == "" {
-			if untrue := b.history.untrue(a); untrue != "" {
+			if untrue := h.untrue(a); untrue != "" {
 				wrong = append(wrong, untrue)
 			}
 			continue
@@ -56,32 +78,28 @@ func (m *mix) judge(t *testing.T, b *book) {
 			wrong = append(wrong, fmt.Sprintf("%s was answered %d with receipt %s, which in Postgres is %q's", a.name, a.Status, a.Receipt, order.name))
 			continue
 		}
-		seen := b.history.around(a.began.Add(-lease), a.ended)
+		seen := h.around(a.began.Add(-lease), a.ended)
 		if first, last := seen[0].generation, seen[len(seen)-1].generation; order.generation < first || order.generation > last {
-			wrong = append(wrong, fmt.Sprintf("%s was answered %d with a receipt of generation %d while generations %d to %d were on sale", a.name, a.Status, order.generation, first, last))
+			wrong = append(wrong, fmt.Sprintf("%s was answered %d with a receipt of generation %d while generations %d to %d were on sale",
+				a.name, a.Status, order.generation, first, last))
 		}
 	}
-	m.shoppers.mu.Lock()
-	defer m.shoppers.mu.Unlock()
-	for claim, verdict := range m.shoppers.verdicts {
-		order, there := orders[claim]
-		if bought := verdict.State == "ordered"; bought != there || bought && !strings.EqualFold(order.name, verdict.Name) {
-			wrong = append(wrong, fmt.Sprintf("a 202 for claim %s came to %q for %q; Postgres has it for %q", claim, verdict.outcome()+" "+verdict.State, verdict.Name, order.name))
-		}
-	}
-	if len(wrong) > 0 {
-		t.Errorf("%d answers were not true:\n%s", len(wrong), strings.Join(wrong[:min(8, len(wrong))], "\n"))
-	}
+	return wrong
 }
 
-// ordersByID is every live order of every generation.
-func (w *world) ordersByID(t *testing.T) map[string]ordered {
-	t.Helper()
+// ordersByID is the live orders of these answers, of every generation.
+func (w *world) ordersByID(answers []heard) (map[string]ordered, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	rows, err := w.pool.Query(ctx, "SELECT id::text, username, generation FROM orders WHERE released_at IS NULL")
+	var ids []string
+	for _, a := range answers {
+		if a.Receipt != "" {
+			ids = append(ids, a.Receipt)
+		}
+	}
+	rows, err := w.pool.Query(ctx, "SELECT id::text, username, generation FROM orders WHERE released_at IS NULL AND id = ANY($1::uuid[])", ids)
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("read the orders: %w", err)
 	}
 	defer rows.Close()
 	orders := map[string]ordered{}
@@ -89,12 +107,9 @@ func (w *world) ordersByID(t *testing.T) map[string]ordered {
 		var id string
 		var one ordered
 		if err := rows.Scan(&id, &one.name, &one.generation); err != nil {
-			t.Fatal(err)
+			return nil, fmt.Errorf("read an order: %w", err)
 		}
 		orders[id] = one
 	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return orders
+	return orders, rows.Err()
 }

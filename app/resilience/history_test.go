@@ -74,6 +74,17 @@ func (h *history) add(g glance) {
 	h.glances = append(h.glances, g)
 }
 
+// forget drops what lies before a time, but for the last glance before it.
+func (h *history) forget(before time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	drop := 0
+	for drop+1 < len(h.glances) && h.glances[drop+1].after.Before(before) {
+		drop++
+	}
+	h.glances = slices.Delete(h.glances, 0, drop)
+}
+
 func (h *history) close() {
 	h.cancel()
 	<-h.done

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -175,7 +174,7 @@ func (m *mix) play(t *testing.T, r *report, s schedule) {
 	m.run(t, s)
 	before := m.shoppers.answered.Load()
 	for _, i := range m.gone {
-		m.instances[i] = m.back(outer, m.instances[i])
+		m.instances[i] = m.again(outer, m.instances[i]) // it lives as long as the world
 	}
 	m.gone = nil
 	healed := time.Now()
@@ -278,19 +277,6 @@ func (m *mix) strike(s stroke) (end func()) {
 	}
 	_ = victim.cmd.Process.Signal(syscall.SIGSTOP)
 	return func() { _ = victim.cmd.Process.Signal(syscall.SIGCONT) }
-}
-
-// back starts an instance again at its old address. It lives as long as the world, not as the schedule.
-func (m *mix) back(outer *testing.T, p *process) *process {
-	address, err := url.Parse(p.url)
-	if err != nil {
-		outer.Fatal(err)
-	}
-	port, err := strconv.Atoi(address.Port())
-	if err != nil {
-		outer.Fatal(err)
-	}
-	return launch(outer, port, "DATABASE_URL="+m.settings.database, "REDIS_URL="+m.settings.redis, "KAFKA_BROKERS="+m.settings.kafka, "NAMESPACE="+m.namespace)
 }
 
 // act is an operator's action. Under faults it may be refused, in words that say so.

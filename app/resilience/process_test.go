@@ -46,6 +46,7 @@ func build(t *testing.T) string {
 // process is one instance of the product as an operating system process.
 type process struct {
 	cmd  *exec.Cmd
+	port int
 	url  string
 	ops  string // metrics and probes
 	exit chan error
@@ -85,7 +86,7 @@ func freePort(t *testing.T) int {
 // launch starts the product with these settings only and waits until it says that it is ready.
 func launch(t *testing.T, port int, env ...string) *process {
 	t.Helper()
-	p := &process{exit: make(chan error, 1), log: &tail{}, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	p := &process{exit: make(chan error, 1), log: &tail{}, port: port, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	operators := freePort(t)
 	p.ops = fmt.Sprintf("http://127.0.0.1:%d", operators)
 	p.cmd = exec.Command(build(t), "serve")

@@ -1,0 +1,97 @@
+//go:build unix
+
+package resilience
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+)
+
+// growth is what a long run was seen to hold, look by look.
+type growth struct {
+	looks []map[string]float64
+}
+
+// look notes what the instances and the tables hold now.
+func (g *growth) look(w *world) {
+	now := map[string]float64{}
+	for name, metric := range map[string]string{"goroutines": "go_goroutines", "descriptors": "process_open_fds", "resident bytes": "process_resident_memory_bytes"} {
+		now[name] = w.metrics(metric)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	// Tables that hold no orders: their size may not follow the number of those. Generations are few, and each leaves a
+	// row or two.
+	rows, err := w.pool.Query(ctx, `SELECT relname, pg_total_relation_size(oid)::float8 FROM pg_class
+		WHERE relkind = 'r' AND relnamespace = $1::regnamespace AND relname NOT IN ('orders', 'declines', 'outbox')`, w.namespace)
+	if err != nil {
+		w.t.Errorf("sizes of tables: %v", err)
+		return
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var table string
+		var bytes float64
+		if err := rows.Scan(&table, &bytes); err != nil {
+			w.t.Errorf("sizes of tables: %v", err)
+			return
+		}
+		now["table "+table] = bytes
+	}
+	if err := rows.Err(); err != nil {
+		w.t.Errorf("sizes of tables: %v", err)
+		return
+	}
+	rows.Close()
+	now["events waiting"] = float64(w.number("SELECT count(*) FROM outbox WHERE published_at IS NULL"))
+	now["events without an order or a decline"] = float64(max(0, w.number(`SELECT (SELECT count(*) FROM outbox)
+		- (SELECT count(*) FROM orders) - (SELECT count(*) FROM declines)`)))
+	g.looks = append(g.looks, now)
+}
+
+// slack is what may come on top of twice as much: what a run of half a minute shows by chance.
+func slack(name string) float64 {
+	switch name {
+	case "resident bytes":
+		return 300 << 20
+	case "goroutines", "descriptors":
+		return 500
+	case "events waiting", "events without an order or a decline":
+		return 2000
+	default:
+		return 1 << 20
+	}
+}
+
+// compare holds the median of the last third against that of the first.
+func (g *growth) compare(t *testing.T, r *report) {
+	t.Helper()
+	third := len(g.looks) / 3
+	if third == 0 {
+		t.Errorf("%d looks at what grows are too few", len(g.looks))
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.looks[0])) {
+		first, last := middle(g.looks[:third], name), middle(g.looks[len(g.looks)-third:], name)
+		if name == "resident bytes" || name == "goroutines" || name == "descriptors" {
+			r.note("%s", fmt.Sprintf("%s %.0f, at the end %.0f", name, first, last))
+		}
+		if last > 2*first+slack(name) {
+			t.Errorf("%s grew from %.0f to %.0f", name, first, last)
+		}
+	}
+}
+
+// middle is the median of what the looks saw of that name.
+func middle(looks []map[string]float64, name string) float64 {
+	var values []float64
+	for _, one := range looks {
+		values = append(values, one[name])
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
