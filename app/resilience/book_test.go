@@ -59,6 +59,9 @@ func (m *mix) judge(t *testing.T, b *book) {
 				claim, verdict.outcome(), verdict.State, verdict.Name, order.name))
 		}
 	}
+	if impossible := b.history.impossible(); impossible != "" {
+		t.Error(impossible)
+	}
 	if len(wrong) > 0 {
 		t.Errorf("%d answers were not true:\n%s", len(wrong), strings.Join(wrong[:min(8, len(wrong))], "\n"))
 	}

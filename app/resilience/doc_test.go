@@ -8,7 +8,14 @@
 // FLASHSALE_RESILIENCE=full runs every row with one instance and with three; otherwise one row for each server runs,
 // with one instance. The table of figures is printed at the end. RESILIENCE_RESULTS names a directory in which every
 // row leaves a record and the table is table.md; what was kept on the same commit is not run again, so that the whole
-// matrix can be done in pieces.
+// matrix can be done in pieces, and a mix by its number:
+//
+//	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_RESILIENCE=full RESILIENCE_RESULTS=/tmp/results \
+//		go test -count=1 -timeout 2h -run 'TestFaults|TestMixes' ./app/resilience
+//
+// An hour of a thousand shoppers with rolling restarts, which needs the same servers:
+//
+//	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_SOAK=1h go test -count=1 -timeout 2h -run TestSoak ./app/resilience
 package resilience
 
 import (

@@ -155,6 +155,30 @@ func (h *history) untrue(a heard) string {
 		last.state, last.taken, last.total, last.generation)
 }
 
+// impossible says what the ledger did that it never may; empty when nothing: more sold than there is, something sold in
+// a pause, or a version that goes back.
+func (h *history) impossible() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i, g := range h.glances {
+		if g.taken > g.total {
+			return fmt.Sprintf("%d of %d units were taken in generation %d", g.taken, g.total, g.generation)
+		}
+		if i == 0 {
+			continue
+		}
+		before := h.glances[i-1]
+		switch {
+		case g.generation < before.generation || g.saleVersion < before.saleVersion || g.stockVersion < before.stockVersion:
+			return fmt.Sprintf("from generation %d, versions %d and %d, the ledger went to generation %d, versions %d and %d", before.generation,
+				before.saleVersion, before.stockVersion, g.generation, g.saleVersion, g.stockVersion)
+		case g.state == "paused" && before.state == "paused" && g.saleVersion == before.saleVersion && g.taken > before.taken:
+			return fmt.Sprintf("%d units were sold in a pause of generation %d", g.taken-before.taken, g.generation)
+		}
+	}
+	return ""
+}
+
 // unseen is true when something may have come and gone between two glances: more than one change, of that kind.
 func unseen(seen []glance, version func(glance) int64, change func(a, b glance) bool) bool {
 	for i := 1; i < len(seen); i++ {
@@ -196,6 +220,26 @@ func TestRefusalsAreHeldAgainstTheLedger(t *testing.T) {
 		a := heard{answer: answer{Status: 409, Problem: "/problems/" + one.outcome}, name: "x", began: at(one.began), ended: at(one.began + 20)}
 		if got := h.untrue(a); (got != "") != one.wantUntrue {
 			t.Errorf("%s at %d ms: %q", one.outcome, one.began, got)
+		}
+	}
+}
+
+// What the ledger may never do is found in what was seen of it.
+func TestImpossibleHistoriesAreFound(t *testing.T) {
+	t.Parallel()
+	paused := glance{generation: 2, state: "paused", total: 9, taken: 5, stockVersion: 10, saleVersion: 4}
+	for name, change := range map[string]func(*glance){
+		"more than there is": func(g *glance) { g.state, g.taken, g.saleVersion = "open", 10, 5 },
+		"sold in a pause":    func(g *glance) { g.taken++; g.stockVersion++ },
+		"a generation back":  func(g *glance) { g.generation-- },
+		"a version back":     func(g *glance) { g.stockVersion-- },
+		"":                   func(g *glance) { g.state, g.saleVersion, g.taken, g.stockVersion = "open", 5, 9, 14 },
+	} {
+		after := paused
+		change(&after)
+		h := &history{glances: []glance{paused, after}}
+		if got := h.impossible(); (got != "") != (name != "") {
+			t.Errorf("%q: %q", name, got)
 		}
 	}
 }

@@ -157,6 +157,9 @@ func (s *soak) judge(before time.Time) {
 		s.t.Error(err)
 		return
 	}
+	if impossible := s.history.impossible(); impossible != "" {
+		s.t.Error(impossible)
+	}
 	for _, wrong := range s.history.wrong(answers, orders) {
 		s.untrue(wrong)
 	}
