@@ -57,6 +57,9 @@ type Verdict struct {
 	Reason     string    `json:"reason,omitempty"`
 	Unit       int64     `json:"unit,omitempty"`
 	At         time.Time `json:"at"`
+	// Press is that of the record which was decided; zero where the ledger does not keep it: with declines that were
+	// looked up, and with orders written by the version before.
+	Press uuid.UUID `json:"press,omitzero"`
 	// Fresh is true when this very transaction decided; false when the claim had its verdict already.
 	Fresh bool `json:"fresh"`
 	// NextAttempt is set when the verdict is an old decline (or a cancelled order): the number under which the

@@ -42,6 +42,8 @@ type buying struct {
 	shopper Shopper
 	// pressed is the time of the press by Postgres' clock.
 	pressed time.Time
+	// id tells this press's records from those of the shopper's other presses; set with its first claim.
+	id uuid.UUID
 }
 
 // buyable is true when the last known state of the sale takes claims at that time.

@@ -80,12 +80,11 @@ type Checkout struct {
 	logger   *slog.Logger
 	metrics  *checkoutMetrics
 
-	waiters   waiters
-	announced announced
-	attempts  attempts
-	progress  progress
-	releases  chan release
-	load      chan struct{}
+	waiters  waiters
+	attempts attempts
+	progress progress
+	releases chan release
+	load     chan struct{}
 }
 
 // NewCheckout makes a Checkout.

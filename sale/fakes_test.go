@@ -252,6 +252,7 @@ func (l *memoryLedger) sell(user Shopper, press Press) events.Verdict {
 	return l.rule(events.FromLog, events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(secret, k.Generation, user.ID, 1), SaleID: k.Sale,
 		Generation: k.Generation, UserID: user.ID, Username: user.Username, Attempt: 1, PressKey: pressKeyOf(secret, user.ID, press.Key),
+		Press: uuid.New(),
 	}).Verdicts[0]
 }
 
@@ -273,7 +274,7 @@ func (l *memoryLedger) rule(src events.Source, claims ...events.Claim) events.De
 		l.step.levels[k] = level
 		row := receiptOf(r.verdict)
 		row.pressKey, row.keyed = r.claim.PressKey, true
-		l.rows[row.OrderID] = &order{Receipt: row, revision: level.Version, live: true}
+		l.rows[row.OrderID] = &order{Receipt: row, revision: level.Version, live: true, press: r.claim.Press}
 	}
 	var stocks []events.Stock
 	for k := range made.take() {
@@ -291,6 +292,9 @@ func (l *memoryLedger) rule(src events.Source, claims ...events.Claim) events.De
 func (l *memoryLedger) age(v *events.Verdict) {
 	if v == nil || v.Outcome == events.Ordered && l.rows[v.ClaimID].live {
 		return
+	}
+	if v.Outcome == events.Declined {
+		v.Press = uuid.Nil // the ledger keeps it with orders only
 	}
 	who := shopperKey{Key{v.SaleID, v.Generation}, v.UserID}
 	v.NextAttempt, v.OrderID = 0, l.step.owners[who]

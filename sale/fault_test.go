@@ -217,7 +217,7 @@ func TestAHeldPlaceWithoutAClaimIsNotTheEnd(t *testing.T) {
 		// The process that reserved died before it wrote the claim.
 		w.change(func() { w.holders['a'] = true })
 		a := w.press("a")
-		want(t, "held", a, AlreadyBought, "")
+		want(t, "held", a, Bought, "")
 		if a.Receipt.Unit != 1 || w.count("kafka") != 1 {
 			t.Errorf("receipt %+v after %d claims", a.Receipt, w.count("kafka"))
 		}

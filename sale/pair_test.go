@@ -3,6 +3,7 @@ package sale
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -117,6 +118,33 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 	s.must(a.board.Refresh(t.Context()))
 	inTime(t, "the unit is sold again", func() bool { return press(b, "z").Kind == Bought })
 	inTime(t, "the receipt is gone", func() bool { return press(b, "a").Reason == ReasonSoldOut })
+	s.whole()
+}
+
+// Neither Redis nor the log is there, so every press of every process takes the direct path for the same claim.
+func TestOnePressOfTwoProcessesBuys(t *testing.T) {
+	t.Parallel()
+	const shoppers = 20
+	s := newShop(t, shoppers)
+	a, b := s.instance(t), s.instance(t)
+	for n := range shoppers {
+		name, start := string(rune('A'+n)), make(chan struct{})
+		answers := make([]Answer, 8)
+		var pressing sync.WaitGroup
+		for i := range answers {
+			at := a
+			if i%2 == 1 {
+				at = b
+			}
+			pressing.Go(func() { <-start; answers[i] = at.checkout.Buy(t.Context(), Press{Name: name}) })
+		}
+		close(start)
+		pressing.Wait()
+		if slices.ContainsFunc(answers, func(a Answer) bool { return a.Kind == Unavailable }) {
+			continue // the servers were too slow for one of them, and it may be the one that bought
+		}
+		alone(t, answers...)
+	}
 	s.whole()
 }
 

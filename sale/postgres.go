@@ -8,7 +8,8 @@ const sqlProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off',
 
 const (
 	orderColumns = `id, sale_id, generation, user_id, username, unit, attempt,
-	coalesce(press_key, '00000000-0000-0000-0000-000000000000'), revision, decided_at, released_at IS NULL`
+	coalesce(press_key, '00000000-0000-0000-0000-000000000000'), revision, decided_at, released_at IS NULL,
+	coalesce(press, '00000000-0000-0000-0000-000000000000')`
 
 	sqlOrdersByID = `SELECT ` + orderColumns + ` FROM orders WHERE id = ANY($1)`
 
@@ -36,11 +37,12 @@ FROM declines WHERE claim_id = ANY($1)`
 // What the ledger writes. Orders have no ON CONFLICT: a repeat among them would be a unit sold twice, and must
 // fail. Declines can meet themselves, as a claim for a sale that does not exist has no row to lock.
 const (
-	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at)
+	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press)
 SELECT c.id, c.sale_id, c.generation, c.user_id, c.username, c.unit, c.attempt,
-	nullif(c.press_key, '00000000-0000-0000-0000-000000000000'), c.revision, $10
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::uuid[], $9::bigint[])
-	AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision)`
+	nullif(c.press_key, '00000000-0000-0000-0000-000000000000'), c.revision, $10,
+	nullif(c.press, '00000000-0000-0000-0000-000000000000')
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::uuid[], $9::bigint[], $11::uuid[])
+	AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, press)`
 
 	sqlInsertDeclines = `INSERT INTO declines (claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at)
 SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"flashsale/events"
 )
 
@@ -54,7 +56,11 @@ func TestAClaimSaysWhatThePressWas(t *testing.T) {
 			V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(secret, 1, 1, 1), SaleID: flashSale, Generation: 1, UserID: 1,
 			Username: "anna", Attempt: 1, PressKey: pressKeyOf(secret, 1, "k"), Traceparent: "00-1-2-01", PressedAt: a.Sale.Now,
 		}
-		if got := s.log.written(); len(got) != 1 || got[0] != claim {
+		got := s.log.written()
+		if len(got) != 1 || got[0].Press == uuid.Nil {
+			t.Fatalf("the log has %+v", got)
+		}
+		if claim.Press = got[0].Press; got[0] != claim {
 			t.Errorf("the log has %+v, want %+v", got, claim)
 		}
 		if s.calls.of("direct") != 0 || s.calls.of("reserve") != 1 || s.calls.of("verdicts") != 0 {

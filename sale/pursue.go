@@ -9,7 +9,7 @@ import (
 	"flashsale/events"
 )
 
-// reserved goes on with a place: the claim is this press's own.
+// reserved goes on with a place that nobody of the shopper's had.
 func (b *buying) reserved(ctx context.Context) Answer {
 	claim := b.claim(b.attempts.of(b.who()))
 	w := b.waiters.join(claim.ID, b.entry.Key)
@@ -49,29 +49,30 @@ func (b *buying) who() shopperKey { return shopperKey{b.entry.Key, b.shopper.ID}
 
 func (b *buying) claim(attempt int) events.Claim {
 	e := b.entry
+	if b.id == uuid.Nil {
+		b.id = uuid.New()
+	}
 	return events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(e.secret, e.Generation, b.shopper.ID, attempt),
 		SaleID: e.Sale, Generation: e.Generation, UserID: b.shopper.ID, Username: b.shopper.Username, Attempt: attempt,
-		PressKey: pressKeyOf(e.secret, b.shopper.ID, b.press.Key), Traceparent: b.press.Traceparent, PressedAt: b.pressed,
+		PressKey: pressKeyOf(e.secret, b.shopper.ID, b.press.Key), Press: b.id, Traceparent: b.press.Traceparent, PressedAt: b.pressed,
 	}
 }
 
 // pursue sees a claim through to the answer. An old decline is answered once with the attempt that comes next.
 func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own bool) Answer {
 	// A receipt is in the book before its claim leaves the books of those who wait. So whoever comes too late to share
-	// the wait sees it here. It may still be this press's own: another one that found the place held was quicker.
+	// the wait sees it here.
 	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
 		b.waiters.leave(w)
-		return b.owns(ctx, r, own && !b.before(r.At))
+		return b.already(ctx, r)
 	}
-	verdict, how := b.await(ctx, claim, w, own)
-	b.waiters.leave(w)
+	verdict, how := b.verdictOn(ctx, claim, w, own)
 	if how == decided && b.old(&verdict) && verdict.NextAttempt > 0 {
 		b.attempts.remember(b.who(), verdict.NextAttempt)
 		claim = b.claim(verdict.NextAttempt)
 		w = b.waiters.join(claim.ID, b.entry.Key)
-		verdict, how = b.await(ctx, claim, w, own)
-		b.waiters.leave(w)
+		verdict, how = b.verdictOn(ctx, claim, w, own)
 	}
 	b.look()
 	switch how {
@@ -88,21 +89,52 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 	}
 }
 
-// old is true for a verdict from before this press. A new one that was looked up does not say that it is, so the
-// time decides.
-func (b *buying) old(v *events.Verdict) bool { return !v.Fresh && b.before(v.At) }
+// verdictOn waits for the verdict on a claim and ends the wait. What was delivered was true when it was decided; when
+// that was before this press, it is looked up once more.
+func (b *buying) verdictOn(ctx context.Context, claim events.Claim, w *waiter, own bool) (events.Verdict, result) {
+	defer b.waiters.leave(w)
+	v, how := b.await(ctx, claim, w, own)
+	if _, delivered := ready(w, unknown); how != decided || delivered != decided || !b.old(&v) {
+		return v, how
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	found, err := b.records.Verdicts(ctx, []uuid.UUID{claim.ID})
+	switch {
+	case err == nil && len(found) > 0:
+		return found[0], decided
+	case w.position.Load() != nil:
+		return events.Verdict{}, acknowledged
+	default:
+		return events.Verdict{}, unknown
+	}
+}
 
-// before is true for what was decided before this press, with room for the doubt about Postgres' clock: a press must
-// not take its own purchase for an old one.
-func (b *buying) before(at time.Time) bool {
-	return at.Before(b.pressed.Add(-b.board.clock.doubt()))
+// old is true for a verdict from before this press, with room for the doubt about Postgres' clock. One on its own
+// record never is.
+func (b *buying) old(v *events.Verdict) bool {
+	return v.Press != b.id && v.At.Before(b.pressed.Add(-b.board.clock.doubt()))
+}
+
+// mine is true when the record that was decided is this press's own. The version before keeps no presses: what it
+// decides is taken by the press that has the place, as it was then.
+func (b *buying) mine(v *events.Verdict, own bool) bool {
+	if v.Press == uuid.Nil {
+		return own && v.Fresh && !b.old(v)
+	}
+	return v.Press == b.id
 }
 
 // settle turns a verdict into the answer.
 func (b *buying) settle(ctx context.Context, v *events.Verdict, own bool) Answer {
 	switch {
 	case v.Outcome == events.Ordered && v.NextAttempt == 0 && v.OrderID == uuid.Nil:
-		return b.owns(ctx, receiptOf(v), own && !b.old(v))
+		if !b.mine(v, own) {
+			return b.already(ctx, receiptOf(v))
+		}
+		a := b.answer(Bought)
+		a.Receipt, a.ClaimID = receiptOf(v), v.ClaimID
+		return a
 	case v.Outcome == events.Ordered && v.OrderID == uuid.Nil:
 		return b.unavailable() // bought and cancelled while the press waited
 	case v.Reason == events.ReasonAlreadyOwns || v.OrderID != uuid.Nil:
@@ -114,16 +146,6 @@ func (b *buying) settle(ctx context.Context, v *events.Verdict, own bool) Answer
 		a.ClaimID = v.ClaimID
 		return a
 	}
-}
-
-// owns is the answer to the owner: that this press bought it if that is so and no other press has said it.
-func (b *buying) owns(ctx context.Context, r Receipt, mine bool) Answer {
-	if !mine || !b.announced.first(r.OrderID) {
-		return b.already(ctx, r)
-	}
-	a := b.answer(Bought)
-	a.Receipt, a.ClaimID = r, r.OrderID
-	return a
 }
 
 // owner is the answer to somebody who has an order.

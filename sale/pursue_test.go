@@ -159,7 +159,7 @@ func TestAVerdictThatComesWhileTheLedgerIsAskedDirectly(t *testing.T) {
 			p.Decided(s.ledger.rule(events.Direct, p.claimOf(s, "anna", 1))) // by somebody else
 			return errAway
 		})
-		if a := p.press("anna"); a.Kind != Bought {
+		if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.Unit != 1 {
 			t.Errorf("got %s", a.Kind)
 		}
 	})
@@ -229,8 +229,8 @@ func TestAPlaceThatIsHeld(t *testing.T) {
 		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 			s.places.give(saleKey, 1)
 			a := p.press("anna")
-			if a.Kind != AlreadyBought || a.Receipt.Unit != 1 || len(s.log.written()) != 1 {
-				t.Errorf("got %s with %v: the claim has to be written again", a.Kind, s.calls.all())
+			if a.Kind != Bought || a.Receipt.Unit != 1 || len(s.log.written()) != 1 {
+				t.Errorf("got %s with %v: the claim has to be written again, and nobody else bought", a.Kind, s.calls.all())
 			}
 		})
 	})
@@ -388,7 +388,7 @@ func TestAnOldDecline(t *testing.T) {
 			decline(s, p, 1)
 			p.look(t)
 			s.places.give(saleKey, 1)
-			if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.Attempt != 2 {
+			if a := p.press("anna"); a.Kind != Bought || a.Receipt.Attempt != 2 {
 				t.Errorf("got %s, attempt %d", a.Kind, a.Receipt.Attempt)
 			}
 		})
@@ -463,7 +463,7 @@ func TestVerdictsBecomeAnswers(t *testing.T) {
 		"undecidable":         {events.Verdict{Outcome: events.Declined, Reason: events.ReasonUndecidable, Fresh: true}, Unavailable, ""},
 		"owns, but cancelled": {events.Verdict{Outcome: events.Declined, Reason: events.ReasonAlreadyOwns, Fresh: true}, Unavailable, ""},
 		"cancelled meanwhile": {events.Verdict{Outcome: events.Ordered, NextAttempt: 2, Fresh: true}, Unavailable, ""},
-		"ordered":             {events.Verdict{Outcome: events.Ordered, Unit: 7, Fresh: true}, Bought, ""},
+		"ordered":             {events.Verdict{Outcome: events.Ordered, Unit: 7, Fresh: true}, AlreadyBought, ""},
 		"ordered long ago":    {events.Verdict{Outcome: events.Ordered, Unit: 7}, AlreadyBought, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -485,18 +485,19 @@ func TestVerdictsBecomeAnswers(t *testing.T) {
 	}
 }
 
-// The claim was decided by another process, and this one only finds the verdict: it is as new as its time says.
-func TestAVerdictFromElsewhereIsNewOrOldByItsTime(t *testing.T) {
+// The claim was declined by another process, and this one only finds the verdict: it is as new as its time says.
+func TestADeclineFromElsewhereIsNewOrOldByItsTime(t *testing.T) {
 	t.Parallel()
-	for ago, kind := range map[time.Duration]Kind{0: Bought, clockDrift: Bought, clockDrift + time.Millisecond: AlreadyBought} {
+	for ago, tries := range map[time.Duration]int{0: 1, clockDrift: 1, clockDrift + time.Millisecond: 2} {
 		t.Run(fmt.Sprint(ago), func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 				s.log.fails(errAway)
 				p.direct = always(func(c events.Claim) events.Verdict {
-					return events.Verdict{ClaimID: c.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-ago)}
+					return events.Verdict{ClaimID: c.ID, Outcome: events.Declined, Reason: ReasonPaused, NextAttempt: c.Attempt + 1, At: time.Now().Add(-ago)}
 				})
-				if a := p.press("anna"); a.Kind != kind {
-					t.Errorf("got %s, want %s", a.Kind, kind)
+				expect(t, p.press("anna"), Refused, ReasonPaused)
+				if n := s.calls.of("append"); n != tries {
+					t.Errorf("%d attempts, want %d", n, tries)
 				}
 			})
 		})

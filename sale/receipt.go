@@ -40,12 +40,13 @@ type order struct {
 	Receipt
 	revision int64
 	live     bool
+	press    uuid.UUID // that bought it; zero: not known
 }
 
 func scanOrder(row pgx.CollectableRow) (order, error) {
 	var o order
 	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
-		&o.pressKey, &o.revision, &o.At, &o.live)
+		&o.pressKey, &o.revision, &o.At, &o.live, &o.press)
 	o.At, o.keyed = o.At.UTC(), true
 	return o, err
 }

@@ -164,3 +164,30 @@ func TestVerdictsKeepTheTimeOfTheLedger(t *testing.T) {
 		t.Errorf("decided at %s, between %s and %s", v.At, before, after)
 	}
 }
+
+// The records of one claim by several presses, in one batch and later, by both paths: the first one's press stays.
+func TestAnOrderKeepsThePressOfTheRecordThatWasDecided(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, 2)
+	first, second := d.claim(1, 1), d.claim(1, 1)
+	first.Press, second.Press = uuid.New(), uuid.New()
+	before := d.claim(2, 1) // by the version before, which knows no presses
+	made := d.decide(t, first, second, before).Verdicts
+	again := d.decide(t, second, before).Verdicts
+	found := d.lookup(t, first.ID, before.ID)
+	for what, v := range map[string]events.Verdict{
+		"decided": made[0], "its repeat in the batch": made[1], "decided again": again[0], "looked up": found[first.ID],
+	} {
+		if v.Press != first.Press || v.Unit != 1 {
+			t.Errorf("%s: unit %d for press %s, want %s", what, v.Unit, v.Press, first.Press)
+		}
+	}
+	for what, v := range map[string]events.Verdict{"decided": made[2], "decided again": again[1], "looked up": found[before.ID]} {
+		if v.Press != uuid.Nil || v.Unit != 2 {
+			t.Errorf("without a press, %s: unit %d for press %s", what, v.Unit, v.Press)
+		}
+	}
+	if n := d.number(t, `SELECT count(*) FROM orders WHERE press IS NULL`); n != 1 {
+		t.Errorf("%d orders are stored without a press, want 1", n)
+	}
+}

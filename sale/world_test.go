@@ -179,7 +179,7 @@ func (w *world) commit(made outcome) {
 		w.sheet.level.Taken++
 		r.verdict.Unit = w.sheet.level.NextUnit
 		w.sheet.level.NextUnit++
-		o := &order{Receipt: receiptOf(r.verdict), revision: w.sheet.level.Version, live: true}
+		o := &order{Receipt: receiptOf(r.verdict), revision: w.sheet.level.Version, live: true, press: r.claim.Press}
 		o.pressKey, o.keyed = r.claim.PressKey, true
 		w.orders[r.claim.ID] = o
 	}
@@ -200,6 +200,9 @@ func (w *world) known(id uuid.UUID) *events.Verdict {
 	o := w.orders[id]
 	if o != nil && o.live {
 		return &v
+	}
+	if v.Outcome == events.Declined {
+		v.Press = uuid.Nil // the ledger keeps it with orders only
 	}
 	for _, other := range w.verdicts {
 		if other.UserID == v.UserID && other.Generation == v.Generation {

@@ -34,14 +34,15 @@ func orderArrays(made []ruling, revisions map[Key]int64, now time.Time) []any {
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
 	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
 	units, attempts, revision := make([]int64, n), make([]int32, n), make([]int64, n)
+	presses := make([][16]byte, n)
 	for i, r := range made {
 		c := r.claim
-		ids[i], keys[i], names[i] = c.ID, c.PressKey, c.Username
+		ids[i], keys[i], names[i], presses[i] = c.ID, c.PressKey, c.Username, c.Press
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
 		units[i], attempts[i] = r.verdict.Unit, int32(c.Attempt)
 		revision[i] = revisions[Key{c.SaleID, c.Generation}]
 	}
-	return []any{ids, sales, generations, users, names, units, attempts, keys, revision, now}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revision, now, presses}
 }
 
 func declineArrays(made []ruling, now time.Time) []any {
