@@ -92,19 +92,31 @@ func (c *core) prepare(ctx context.Context) error {
 	if defaults.EndsAt.IsZero() {
 		defaults.EndsAt = defaults.StartsAt.AddDate(1, 0, 0)
 	}
-	created, err := c.sales.EnsureSale(ctx, defaults)
-	if err != nil {
+	if err := c.ensureFirst(ctx, defaults); err != nil {
 		return err
-	}
-	if created {
-		if err := c.users.EnsureDefaults(ctx); err != nil {
-			return err
-		}
 	}
 	if err := c.directory.Refresh(ctx); err != nil {
 		return err
 	}
 	return c.board.Refresh(ctx)
+}
+
+// ensureFirst makes the accounts and the sale of a first start. The accounts come first: where there is a sale, nobody
+// looks for them again, also not after a start that was broken off.
+func (c *core) ensureFirst(ctx context.Context, defaults sale.Defaults) error {
+	exists, err := c.sales.Any(ctx)
+	if err != nil || exists {
+		return err
+	}
+	if err := c.users.EnsureDefaults(ctx); err != nil {
+		return err
+	}
+	// gofail: var accountsEnsured struct{}
+	if _, err := c.sales.EnsureSale(ctx, defaults); err != nil {
+		return err
+	}
+	// gofail: var saleEnsured struct{}
+	return nil
 }
 
 func (c *core) close() {

@@ -21,6 +21,14 @@ type Defaults struct {
 
 const firstSlug = "flash-sale"
 
+// Any tells whether there is a sale at all.
+func (s *Store) Any(ctx context.Context) (exists bool, err error) {
+	if err := s.pool.QueryRow(ctx, sqlAnySale).Scan(&exists); err != nil {
+		return false, fmt.Errorf("look for a sale: %w", err)
+	}
+	return exists, nil
+}
+
 // EnsureSale creates the first sale, with a complete product, when there is no sale at all. Several processes may
 // call it at once: one creates, the others wait for it.
 func (s *Store) EnsureSale(ctx context.Context, d Defaults) (created bool, err error) {

@@ -38,6 +38,9 @@ func TestProcessesThatStartTogetherCreateOneWholeSale(t *testing.T) {
 	d := emptyDesk(t)
 	var all sync.WaitGroup
 	var created atomic.Int64
+	if exists, err := d.Any(ctxOf(t)); err != nil || exists {
+		t.Errorf("a ledger without a sale has one: %v, %v", exists, err)
+	}
 	start := make(chan struct{})
 	for i := range int64(10) {
 		all.Go(func() {
@@ -57,6 +60,9 @@ func TestProcessesThatStartTogetherCreateOneWholeSale(t *testing.T) {
 	}
 	close(start)
 	all.Wait()
+	if exists, err := d.Any(ctxOf(t)); err != nil || !exists {
+		t.Errorf("the sale is not seen: %v, %v", exists, err)
+	}
 	if created.Load() != 1 {
 		t.Errorf("%d processes created it", created.Load())
 	}
