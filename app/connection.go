@@ -126,6 +126,8 @@ func poolConfig(address, namespace string, size int32) (*pgxpool.Config, error) 
 	cfg.ConnConfig.ConnectTimeout = 2 * time.Second
 	cfg.ConnConfig.RuntimeParams["search_path"] = namespace
 	cfg.ConnConfig.RuntimeParams["application_name"] = "flashsale"
+	// A process that is stopped in the middle of an operator's transaction does not keep the sale's stock row.
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "6000"
 	cfg.HealthCheckPeriod = time.Second
 	return cfg, nil
 }
