@@ -192,6 +192,7 @@ func (a *App) Stop(ctx context.Context) error {
 	if a.public != nil {
 		time.Sleep(drainGrace)
 	}
+	// gofail: var drainBegun struct{}
 	requests, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
 	for _, server := range []*http.Server{a.public, a.ops} {
@@ -202,9 +203,12 @@ func (a *App) Stop(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), server.Close())
 		}
 	}
+	// gofail: var requestsFinished struct{}
 	parts, cancel := context.WithTimeout(ctx, partsPatience)
 	defer cancel()
-	if !a.ledger.stop(parts) || !a.parts.stop(parts) {
+	ended := a.ledger.stop(parts)
+	// gofail: var consumerStopped struct{}
+	if !a.parts.stop(parts) || !ended {
 		errs = append(errs, errors.New("some background parts did not end in time"))
 	}
 	if a.core != nil {

@@ -64,7 +64,9 @@ func (o *operations) beginGeneration(ctx context.Context, slug string, total int
 	if err != nil {
 		return after, err
 	}
+	// gofail: var retireDue struct{}
 	o.tell(ctx, "the old generation's places expire later", o.places.Retire(ctx, inventory.Key(before.Key())))
+	// gofail: var placesRetired struct{}
 	return after, nil
 }
 
@@ -99,11 +101,13 @@ func (o *operations) change(ctx context.Context, slug, action string, detail any
 		if err := do(tx); err != nil {
 			return err
 		}
+		// gofail: var changeWritten struct{}
 		return o.audit.RecordTx(ctx, tx, events.Entry{Actor: "operator", Action: action, Subject: o.slug(slug), Detail: detail})
 	})
 	if err != nil {
 		return sale.Snapshot{}, err
 	}
+	// gofail: var changeCommitted struct{}
 	if err := o.board.Refresh(ctx); err != nil {
 		return sale.Snapshot{}, fmt.Errorf("the change is made, but cannot be shown yet: %w", err)
 	}

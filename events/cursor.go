@@ -114,9 +114,11 @@ func (l *Ledger) firstSeat(ctx context.Context, partition int) (place, error) {
 		l.log.logger.Error("ALARM: the claims log is another one than before; reading it from its beginning",
 			"log", l.log.id, "partition", partition, "offset", start)
 	}
+	// gofail: var cursorDue struct{}
 	if _, err := l.pool.Exec(ctx, sqlNewCursor, l.log.id, partition, start); err != nil {
 		return place{}, fmt.Errorf("create cursor: %w", err)
 	}
+	// gofail: var cursorCreated struct{}
 	p, _, _, err := l.cursor(ctx, partition)
 	return p, err
 }

@@ -54,6 +54,7 @@ func (l *Ledger) decideDirect(ctx context.Context, claims []Claim) ([]Verdict, e
 // is left of the first, finds its verdicts if there are any, and its own commit proves both durable.
 func (l *Ledger) decideTogether(ctx context.Context, claims []Claim) ([]Verdict, error) {
 	began := time.Now()
+	// gofail: var directDue struct{}
 	d, err := l.decideOnce(ctx, claims)
 	if errors.Is(err, errUnknown) {
 		d, err = l.decideOnce(ctx, claims)
@@ -61,6 +62,7 @@ func (l *Ledger) decideTogether(ctx context.Context, claims []Claim) ([]Verdict,
 	if err != nil {
 		return nil, err
 	}
+	// gofail: var directCommitted struct{}
 	l.decided(Direct, d, began)
 	return d.Verdicts, nil
 }
@@ -69,6 +71,7 @@ func (l *Ledger) decideOnce(ctx context.Context, claims []Claim) (Decision, erro
 	var d Decision
 	err := transact(ctx, l.pool, nil, func(tx pgx.Tx) (err error) {
 		d, err = l.decideTx(ctx, tx, Direct, claims)
+		// gofail: var directDecided struct{}
 		return err
 	})
 	return d, err

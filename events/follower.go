@@ -194,6 +194,7 @@ func (f *follower) settle(ctx context.Context, records []record, work func(conte
 		}
 		switch {
 		case err == nil:
+			// gofail: var claimsCommitted struct{}
 			f.place = target
 			f.passed(f.partition, target.next)
 			f.ledger.decided(FromLog, d, began)
@@ -210,11 +211,14 @@ func (f *follower) settle(ctx context.Context, records []record, work func(conte
 
 // try is one transaction. The end of ctx does not interrupt it: a partition is handed over between batches.
 func (f *follower) try(ctx context.Context, target place, work func(context.Context, pgx.Tx) (Decision, error)) (Decision, error) {
+	// gofail: var claimsFetched struct{}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()
 	var d Decision
 	err := transact(ctx, f.ledger.pool, f.ledger.move(f.partition, f.place, target), func(tx pgx.Tx) (err error) {
+		// gofail: var cursorMoved struct{}
 		d, err = work(ctx, tx)
+		// gofail: var claimsDecided struct{}
 		return err
 	})
 	return d, err
@@ -230,6 +234,7 @@ func (f *follower) recall(ctx context.Context, target place, records []record) (
 		return Decision{}, err
 	}
 	if !now.equal(target) {
+		f.ledger.log.metrics.fenced.Inc()
 		return Decision{}, fmt.Errorf("%w: partition %d is at %d, not at %d", errRefused, f.partition, now.next, f.place.next)
 	}
 	claims := decodable(records)

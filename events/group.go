@@ -132,6 +132,7 @@ func (l *Ledger) generation(run, genCtx context.Context, gen *kafka.Generation) 
 	ctx, cancel := context.WithCancel(run)
 	defer cancel()
 	defer context.AfterFunc(genCtx, cancel)()
+	// gofail: var groupJoined struct{}
 	passed := &offsets{topic: l.log.ClaimsTopic(), next: make(map[int]int64), logger: l.log.logger}
 	var following sync.WaitGroup
 	for _, a := range gen.Assignments[l.log.ClaimsTopic()] {
@@ -173,10 +174,12 @@ func (o *offsets) commit(gen *kafka.Generation) {
 	if len(fresh) == 0 {
 		return
 	}
+	// gofail: var offsetsDue struct{}
 	if err := gen.CommitOffsets(map[string]map[int]int64{o.topic: fresh}); err != nil {
 		// The cursor is in Postgres; the next commit brings the tools up to date.
 		o.logger.Debug("offsets not committed to the group", "error", err)
 	}
+	// gofail: var offsetsCommitted struct{}
 }
 
 // own notes that this process follows a partition; the returned function takes it back.

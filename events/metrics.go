@@ -16,6 +16,7 @@ type metrics struct {
 	stopped     *prometheus.GaugeVec
 	quarantined prometheus.Counter
 	logChanged  prometheus.Counter
+	fenced      prometheus.Counter
 	unpublished prometheus.Gauge
 	oldest      prometheus.Gauge
 	published   prometheus.Counter
@@ -48,6 +49,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		logChanged: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_log_changed_total",
 			Help: "Times a cursor did not fit its log and reading began anew."})),
+		fenced: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_ledger_fenced_total",
+			Help: "Batches of claims that the cursor refused because another process had moved it."})),
 		unpublished: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "flashsale_outbox_unpublished",
 			Help: "Events waiting to be published."})),

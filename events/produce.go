@@ -43,10 +43,12 @@ func (l *Log) Append(ctx context.Context, partition int, claims []Claim) ([]Posi
 		}
 	}
 	began := time.Now()
+	// gofail: var appendDue struct{}
 	base, err := l.produce(ctx, l.ClaimsTopic(), partition, messages)
 	if err != nil {
 		return nil, err
 	}
+	// gofail: var claimsAppended struct{}
 	l.metrics.append.Observe(time.Since(began).Seconds())
 	positions := make([]Position, len(claims))
 	for i := range positions {

@@ -32,6 +32,7 @@ func (r *relay) send(ctx context.Context, partition int, batch []row) ([]int64, 
 	for i, m := range batch {
 		messages[i], ids[i] = m.cloudEvent(r.outbox.log.source()), m.id
 	}
+	// gofail: var eventsDue struct{}
 	_, err := r.outbox.log.produce(ctx, r.outbox.log.EventsTopic(), partition, messages)
 	if err == nil {
 		return ids, nil

@@ -44,11 +44,13 @@ func (f *follower) quarantine(ctx context.Context, r record, cause error) error 
 		return fmt.Errorf("%w: record %d: %w", errPoisoned, r.offset, cause)
 	}
 	records := []record{r}
+	// gofail: var quarantineDue struct{}
 	err := f.settle(ctx, records, func(ctx context.Context, tx pgx.Tx) (Decision, error) {
 		if _, err := tx.Exec(ctx, sqlQuarantine, f.ledger.log.id, f.place.epoch, f.partition, r.offset,
 			claimIDOf(r), r.key, r.value, printable(cause.Error()), sqlState(cause)); err != nil {
 			return Decision{}, fmt.Errorf("quarantine record %d: %w", r.offset, err)
 		}
+		// gofail: var recordQuarantined struct{}
 		if r.undecodable != nil {
 			return Decision{}, nil //nolint:nilerr // it is the reason for being here, and there is nobody to tell
 		}

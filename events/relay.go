@@ -39,6 +39,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 		}
 		r, err := o.takeRelay(ctx)
 		if err == nil && r != nil {
+			// gofail: var relayTaken struct{}
 			err = r.work(ctx)
 			r.release(ctx)
 		}
@@ -158,9 +159,11 @@ func (r *relay) publishBatch(ctx context.Context) (more bool, safe int64, err er
 	}
 	done, publishErr := r.publish(ctx, rows)
 	if len(done) > 0 {
+		// gofail: var eventsPublished struct{}
 		if err := r.mark(ctx, done, r.position); err != nil {
 			return false, 0, err
 		}
+		// gofail: var eventsMarked struct{}
 		r.outbox.log.metrics.published.Add(float64(len(done)))
 	}
 	full := len(rows) == relayBatch

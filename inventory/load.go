@@ -49,7 +49,10 @@ func (p *Places) load(ctx context.Context, key Key, limit, version int64, owners
 	switch {
 	case err != nil:
 		return false, err
-	case h.Version > version, h.Count >= 0 && h.Version == version && h.Limit == limit:
+	case h.Version > version:
+		p.metrics.outdated.Inc()
+		return false, nil
+	case h.Count >= 0 && h.Version == version && h.Limit == limit:
 		return false, nil
 	case h.Count >= 0:
 		return p.merge(ctx, key, limit, version, owners)
@@ -60,6 +63,8 @@ func (p *Places) load(ctx context.Context, key Key, limit, version int64, owners
 		return false, err
 	case outcome == "present":
 		return p.merge(ctx, key, limit, version, owners)
+	case outcome == "older":
+		p.metrics.outdated.Inc()
 	case outcome == "torn":
 		return false, fmt.Errorf("%w: %w", ErrUnavailable, errTorn)
 	}
@@ -82,6 +87,7 @@ func (p *Places) add(ctx context.Context, key Key, users []int64) (int64, error)
 	s := p.shelf(key)
 	var total int64
 	for chunk := range chunks(users, addBatch) {
+		// gofail: var ownersDue struct{}
 		added, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (int64, error) {
 			return addScript.Exec(ctx, p.client, s.both[:1], decimal(chunk)).AsInt64()
 		})
@@ -91,6 +97,7 @@ func (p *Places) add(ctx context.Context, key Key, users []int64) (int64, error)
 		if added < 0 {
 			return total, ErrMissing
 		}
+		// gofail: var ownersAdded struct{}
 		total += added
 	}
 	return total, nil
@@ -105,6 +112,7 @@ func (p *Places) replace(ctx context.Context, key Key, limit, version int64, own
 	}
 	// Owners are distinct in the ledger, but the size is compared, so a repeat must not look like a loss.
 	size := int64(len(slices.Compact(slices.Sorted(slices.Values(owners))))) + 1
+	// gofail: var holdersPrepared struct{}
 	return guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (string, error) {
 		keys := []string{s.both[0], s.both[1], prepared}
 		return loadScript.Exec(ctx, p.client, keys, decimal([]int64{limit, version, size})).ToString()
@@ -141,12 +149,14 @@ func (p *Places) bulkAdd(ctx context.Context, s *shelf, name string, members []s
 // repair removes keys whose value is not ours, and raises the alarm about what it met.
 func (p *Places) repair(ctx context.Context, key Key, met error) error {
 	s := p.shelf(key)
+	// gofail: var repairDue struct{}
 	removed, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (int64, error) {
 		return repairScript.Exec(ctx, p.client, s.both, nil).AsInt64()
 	})
 	if err != nil {
 		return err
 	}
+	// gofail: var holdersRepaired struct{}
 	p.metrics.wrongTypes.Add(float64(removed))
 	p.config.Logger.Error("redis keys of this sale held something else; they were removed and are loaded again",
 		"sale", key.Sale, "generation", key.Generation, "removed", removed, "error", met)

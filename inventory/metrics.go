@@ -10,6 +10,7 @@ type metrics struct {
 	batch      prometheus.Histogram
 	degraded   prometheus.Gauge
 	wrongTypes prometheus.Counter
+	outdated   prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -24,6 +25,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		})),
 		wrongTypes: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_redis_wrong_type_total", Help: "Keys found to hold a value that is not ours.",
+		})),
+		outdated: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_places_outdated_total", Help: "Loads of places that were refused because the stock had a newer version.",
 		})),
 	}
 }

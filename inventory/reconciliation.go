@@ -78,10 +78,12 @@ func (rec *reconciliation) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// gofail: var ownersRead struct{}
 	loaded, err := rec.places.Load(ctx, rec.key, limit, version, owners)
 	if err != nil {
 		return err
 	}
+	// gofail: var holdersLoaded struct{}
 	if loaded {
 		rec.metrics.changes.WithLabelValues("loaded").Inc()
 		rec.config.Logger.Info("holders loaded from the ledger", "sale", rec.key.Sale,
@@ -136,6 +138,7 @@ func (rec *reconciliation) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// gofail: var holdersCompared struct{}
 	missing, extra := difference(slices.Sorted(slices.Values(owners)), holders)
 	if err := rec.admit(ctx, missing); err != nil {
 		return err

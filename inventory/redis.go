@@ -114,6 +114,7 @@ func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, 
 	p.metrics.batch.Observe(float64(len(users)))
 	places := make([]Place, 0, len(users))
 	for chunk := range chunks(users, reserveBatch) {
+		// gofail: var placesDue struct{}
 		reply, err := p.script(ctx, p.shelf(key), reserveWithin, reserveScript, decimal(chunk))
 		if err != nil {
 			return nil, fmt.Errorf("reserve: %w", err)
@@ -122,6 +123,7 @@ func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, 
 			return nil, fmt.Errorf("reserve: %w", err)
 		}
 	}
+	// gofail: var placesReserved struct{}
 	return places, nil
 }
 
@@ -159,6 +161,7 @@ func (p *Places) Release(ctx context.Context, key Key, users []int64) error {
 	}
 	s := p.shelf(key)
 	for chunk := range chunks(users, bulkBatch) {
+		// gofail: var releaseDue struct{}
 		_, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {
 			cmd := p.client.B().Hdel().Key(s.holders()).Field(decimal(chunk)...).Build()
 			return p.client.Do(ctx, cmd).AsInt64()
@@ -166,6 +169,7 @@ func (p *Places) Release(ctx context.Context, key Key, users []int64) error {
 		if err != nil {
 			return fmt.Errorf("release places: %w", err)
 		}
+		// gofail: var placesReleased struct{}
 	}
 	return nil
 }
@@ -187,9 +191,11 @@ func (p *Places) setLimit(ctx context.Context, key Key, limit, version int64, cr
 	if create {
 		args = append(args, "create")
 	}
+	// gofail: var limitDue struct{}
 	set, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {
 		return limitScript.Exec(ctx, p.client, s.both[1:], args).AsInt64()
 	})
+	// gofail: var limitSet struct{}
 	if err == nil && set < 0 {
 		err = ErrMissing
 	}

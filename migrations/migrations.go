@@ -8,6 +8,7 @@ package migrations
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"hash/fnv"
 
@@ -22,14 +23,27 @@ import (
 var files embed.FS
 
 // Up creates the schema if there is none and applies what is missing. Several processes may call it at
-// once: a Postgres advisory lock lets one work and the others wait. The pool's search_path must be schema.
+// once: a Postgres advisory lock lets one work and the others wait, and one that dies between two migrations leaves
+// the rest to whoever comes next. The pool's search_path must be schema.
 func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.MigrationResult, error) {
 	p, done, err := provider(ctx, pool, schema)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	return p.Up(ctx)
+	var applied []*goose.MigrationResult
+	for {
+		// gofail: var migrationDue struct{}
+		one, err := p.UpByOne(ctx)
+		if errors.Is(err, goose.ErrNoNextVersion) {
+			return applied, nil
+		}
+		if err != nil {
+			return applied, err
+		}
+		// gofail: var migrationApplied struct{}
+		applied = append(applied, one)
+	}
 }
 
 // Down takes back the newest applied migration.

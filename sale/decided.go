@@ -30,6 +30,7 @@ type release struct {
 // the places of declined claims are given back, the other processes are told. It does not block.
 func (c *Checkout) Decided(d events.Decision) {
 	c.take(d)
+	// gofail: var shoppersWoken struct{}
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
 		if v.Fresh && v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns {
@@ -40,6 +41,7 @@ func (c *Checkout) Decided(d events.Decision) {
 		c.board.nudge()
 	}
 	c.tell(d)
+	// gofail: var verdictsTold struct{}
 }
 
 // reread is true for verdicts that were read again after a commit whose reply was lost: they come without stocks.

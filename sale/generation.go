@@ -89,6 +89,7 @@ func (s *Store) BeginGenerationTx(ctx context.Context, tx pgx.Tx, slug string, t
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return Level{}, fmt.Errorf("begin generation: %w", err)
 	}
+	// gofail: var generationBegun struct{}
 	changed := ChangedSale{Sale: h.Sale, Slug: slug, Generation: next.Generation, State: state, Total: total}
 	return level, s.outbox.AppendTx(ctx, tx, []events.Message{
 		{SaleID: h.Sale, Type: events.TypeGenerationBegun, Subject: slug, Data: changed},

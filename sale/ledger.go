@@ -22,22 +22,27 @@ func (s *Store) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, clai
 	if err != nil {
 		return events.Decision{}, fmt.Errorf("lock stock: %w", err)
 	}
+	// gofail: var stockLocked struct{}
 	found, err := readLedger(ctx, tx, levels, claims)
 	if err != nil {
 		return events.Decision{}, fmt.Errorf("read the ledger: %w", err)
 	}
+	// gofail: var ledgerRead struct{}
 	found.standing.source = src
 	made := decide(&found.standing, claims)
 	stocks, revisions, err := s.giveUnits(ctx, tx, made)
 	if err != nil {
 		return events.Decision{}, fmt.Errorf("take units: %w", err)
 	}
+	// gofail: var unitsTaken struct{}
 	if err := write(ctx, tx, found.standing.now, made, revisions); err != nil {
 		return events.Decision{}, fmt.Errorf("write verdicts: %w", err)
 	}
+	// gofail: var verdictsWritten struct{}
 	if err := s.announce(ctx, tx, made, stocks, found.slugs); err != nil {
 		return events.Decision{}, fmt.Errorf("write outbox: %w", err)
 	}
+	// gofail: var outboxWritten struct{}
 	return decisionOf(made, stocks), nil
 }
 

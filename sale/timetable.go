@@ -99,10 +99,12 @@ func (b *Board) seeClosed(ctx context.Context, e *entry, written map[int64]time.
 	written[e.Sale] = time.Now()
 	call, cancel := context.WithTimeout(ctx, closeAgain)
 	defer cancel()
+	// gofail: var closeDue struct{}
 	_, err := b.log.Append(call, e.partition, events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClose, ID: closeID(e.secret, e.Generation, e.closingVersion),
 		SaleID: e.Sale, Generation: e.Generation, PressedAt: b.clock.now(time.Now()),
 	})
+	// gofail: var closeAppended struct{}
 	if err != nil && ctx.Err() == nil {
 		b.logger.Warn("close record cannot be written", "sale", e.slug, "error", err)
 	}

@@ -13,6 +13,11 @@
 //	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_RESILIENCE=full RESILIENCE_RESULTS=/tmp/results \
 //		go test -count=1 -timeout 2h -run 'TestFaults|TestMixes' ./app/resilience
 //
+// The thousand kills at named points, which may be stopped and go on where they were, and the zombies:
+//
+//	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_RESILIENCE=full RESILIENCE_RESULTS=/tmp/results \
+//		go test -count=1 -timeout 3h -run 'TestKilledAtEveryPoint|TestZombies' ./app/resilience
+//
 // An hour of a thousand shoppers with rolling restarts, which needs the same servers:
 //
 //	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_SOAK=1h go test -count=1 -timeout 2h -run TestSoak ./app/resilience

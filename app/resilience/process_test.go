@@ -51,6 +51,8 @@ type process struct {
 	ops  string // metrics and probes
 	exit chan error
 	log  *tail
+
+	ready chan struct{} // closed when it says so
 }
 
 // tail keeps the last of what a process wrote.
@@ -86,10 +88,18 @@ func freePort(t *testing.T) int {
 // launch starts the product with these settings only and waits until it says that it is ready.
 func launch(t *testing.T, port int, env ...string) *process {
 	t.Helper()
-	p := &process{exit: make(chan error, 1), log: &tail{}, port: port, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	p := spawn(t, build(t), port, env...)
+	p.await(t)
+	return p
+}
+
+// spawn starts a build of the product with these settings only.
+func spawn(t *testing.T, program string, port int, env ...string) *process {
+	t.Helper()
 	operators := freePort(t)
-	p.ops = fmt.Sprintf("http://127.0.0.1:%d", operators)
-	p.cmd = exec.Command(build(t), "serve")
+	p := &process{exit: make(chan error, 1), ready: make(chan struct{}), log: &tail{}, port: port,
+		url: fmt.Sprintf("http://127.0.0.1:%d", port), ops: fmt.Sprintf("http://127.0.0.1:%d", operators)}
+	p.cmd = exec.Command(program, "serve")
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true", "HOST=127.0.0.1",
 		fmt.Sprintf("PORT=%d", port), fmt.Sprintf("OPS_ADDR=127.0.0.1:%d", operators)}, env...)
@@ -101,14 +111,14 @@ func launch(t *testing.T, port int, env ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ready := make(chan struct{})
+	t.Cleanup(p.kill)
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
 		lines := bufio.NewScanner(out)
 		for lines.Scan() {
 			if strings.HasPrefix(lines.Text(), "Application is running on:") {
-				close(ready)
+				close(p.ready)
 				_, _ = io.Copy(io.Discard, out)
 			}
 		}
@@ -117,16 +127,31 @@ func launch(t *testing.T, port int, env ...string) *process {
 		<-read
 		p.exit <- p.cmd.Wait()
 	}()
+	return p
+}
+
+// await returns when the product says that it is ready.
+func (p *process) await(t *testing.T) {
+	t.Helper()
 	select {
-	case <-ready:
+	case <-p.ready:
 	case err := <-p.exit:
 		p.exit <- err
 		t.Fatalf("the product ended at its start: %v\n%s", err, p.log)
 	case <-time.After(2 * time.Minute):
 		t.Fatalf("the product did not become ready\n%s", p.log)
 	}
-	t.Cleanup(func() { p.kill() })
-	return p
+}
+
+// ended is true when the process is no more.
+func (p *process) ended() bool {
+	select {
+	case err := <-p.exit:
+		p.exit <- err
+		return true
+	default:
+		return false
+	}
 }
 
 // kill ends the process without a chance to do anything, and waits until it is gone.

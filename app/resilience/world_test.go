@@ -103,13 +103,18 @@ func (w *world) removeTraces() {
 	for _, p := range w.instances {
 		p.kill()
 	}
-	_, _ = w.pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+w.namespace+" CASCADE")
-	if keys, err := w.redis.Do(ctx, w.redis.B().Keys().Pattern(w.namespace+":*").Build()).AsStrSlice(); err == nil && len(keys) > 0 {
+	w.remove(ctx, w.namespace)
+}
+
+// remove takes a namespace away that no instance uses any more.
+func (w *world) remove(ctx context.Context, namespace string) {
+	_, _ = w.pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+namespace+" CASCADE")
+	if keys, err := w.redis.Do(ctx, w.redis.B().Keys().Pattern(namespace+":*").Build()).AsStrSlice(); err == nil && len(keys) > 0 {
 		_ = w.redis.Do(ctx, w.redis.B().Unlink().Key(keys...).Build()).Error()
 	}
 	client, done := w.kafka()
 	defer done()
-	_, _ = client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{w.namespace + ".claims", w.namespace + ".events"}})
+	_, _ = client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{namespace + ".claims", namespace + ".events"}})
 }
 
 // kafka is a client past every proxy.

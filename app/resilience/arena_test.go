@@ -1,0 +1,239 @@
+//go:build unix
+
+package resilience
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const (
+	// arenaSize is how many instances serve the sale in which one is killed after the other.
+	arenaSize = 3
+	// arenaCrowd is how many shoppers there are, and units: so many that points of a purchase are always met.
+	arenaCrowd = 4000
+	// least is how many purchases are in flight at least when an instance is killed.
+	least = 50
+)
+
+// arena is a sale served by three instances with points, under load, in which they are killed and come back.
+type arena struct {
+	*world
+	throng   *throng
+	switches []*switchboard
+	ports    []int
+
+	pending sync.WaitGroup // provocations and bursts under way
+}
+
+func newArena(t *testing.T) *arena {
+	t.Helper()
+	w := &world{t: t, report: &report{id: "A1", instances: arenaSize}, settings: plain(t), stock: arenaCrowd, crowd: arenaCrowd,
+		shoppers: newShoppers(t), namespace: fmt.Sprintf("ra1_%x", rand.Uint64())}
+	a := &arena{world: w}
+	w.connect()
+	t.Cleanup(w.removeTraces)
+	for i := range arenaSize {
+		a.ports, a.switches = append(a.ports, freePort(t)), append(a.switches, newSwitchboard(t))
+		w.instances = append(w.instances, nil)
+		a.rise(i)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			for i, p := range w.instances {
+				t.Logf("instance %d said:\n%s", i, p.log)
+			}
+		}
+	})
+	prepare(t, w.shoppers, w.instances[0].url, w.stock, w.crowd)
+	w.awaitTotal(w.stock)
+	a.throng = newThrong(w, a.everywhereURLs()...)
+	t.Cleanup(func() {
+		a.throng.stop()
+		a.pending.Wait()
+	})
+	return a
+}
+
+// rise starts an instance at its address until it is ready, as whoever supervises it would: on a busy machine a server may
+// not answer in the time that a start gives it.
+func (a *arena) rise(i int) {
+	a.t.Helper()
+	for try := 1; ; try++ {
+		p := a.spawn(i)
+		if try == risings {
+			p.await(a.t)
+			return
+		}
+		select {
+		case <-p.ready:
+			return
+		case err := <-p.exit:
+			p.exit <- err
+			a.t.Logf("instance %d ended at its start: %v\n%s", i, err, p.log)
+		}
+	}
+}
+
+// risings is how often an instance is started before it is given up.
+const risings = 5
+
+func (a *arena) spawn(i int, set ...string) *process {
+	a.t.Helper()
+	program, err := pointed()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.instances[i] = spawn(a.t, program, a.ports[i], append(a.switches[i].environment(set...), a.environment(a.namespace)...)...)
+	return a.instances[i]
+}
+
+func (a *arena) environment(namespace string) []string {
+	return []string{"DATABASE_URL=" + a.settings.database, "REDIS_URL=" + a.settings.redis,
+		"KAFKA_BROKERS=" + a.settings.kafka, "NAMESPACE=" + namespace, "LOG_LEVEL=warn"}
+}
+
+// beside runs something beside the kills, which ends by itself.
+func (a *arena) beside(do func()) { a.pending.Go(do) }
+
+// act does an operator's action on an instance; whatever comes of it, for it may be killed meanwhile.
+func (a *arena) act(ctx context.Context, instance int, path, body string) {
+	a.shoppers.send(ctx, http.MethodPost, a.instances[instance].url+path, body)
+}
+
+// consumed is how far the ledger has read the sale's part of the log.
+func (a *arena) consumed() int64 {
+	return a.number("SELECT coalesce(max(next_offset), 0) FROM log_cursors WHERE partition = (SELECT partition FROM sales ORDER BY id LIMIT 1)")
+}
+
+// calm waits until the log is consumed: after a kill the group is without a consumer for some seconds.
+func (a *arena) calm() {
+	from := a.consumed()
+	a.eventually(time.Minute, "the log is consumed", func() bool { return a.consumed() > from })
+}
+
+// checkSince looks at what can be seen under load: the books of the present generation, and that every receipt given
+// since the last look is in Postgres.
+func (a *arena) checkSince() {
+	a.t.Helper()
+	a.inPostgres(a.throng.fresh())
+	if n := a.number(`SELECT count(*) FROM stock s, LATERAL (SELECT count(*) live, count(DISTINCT user_id) shoppers, count(DISTINCT unit) units
+		FROM orders o WHERE o.sale_id = s.sale_id AND o.generation = s.generation AND o.released_at IS NULL) o
+		WHERE NOT (s.taken = o.live AND o.live = o.shoppers AND o.live = o.units AND s.taken <= s.total)`); n != 0 {
+		a.t.Errorf("the books of %d generations are wrong", n)
+	}
+}
+
+// inPostgres looks receipts up, past the product: each is an order, of the shopper who was given it.
+func (a *arena) inPostgres(given map[string]string) {
+	a.t.Helper()
+	ids := make([]string, 0, len(given))
+	for id := range given {
+		ids = append(ids, id)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	rows, err := a.pool.Query(ctx, "SELECT id::text, username FROM orders WHERE released_at IS NULL AND id = ANY($1::text[]::uuid[])", ids)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer rows.Close()
+	owner := map[string]string{}
+	for rows.Next() {
+		var id, name string
+		if err := rows.Scan(&id, &name); err != nil {
+			a.t.Fatal(err)
+		}
+		owner[id] = name
+	}
+	if err := rows.Err(); err != nil {
+		a.t.Fatal(err)
+	}
+	for id, name := range given {
+		if !strings.EqualFold(owner[id], name) {
+			a.t.Errorf("%s was given the receipt %s, which in Postgres is %q's", name, id, owner[id])
+		}
+	}
+}
+
+// audit checks everything, with nobody pressing: all verdicts are there, all invariants hold on every instance, every
+// receipt ever given is in Postgres, and whoever has one gets it again.
+func (a *arena) audit() {
+	a.t.Helper()
+	a.throng.stop()
+	a.pending.Wait()
+	a.settled(time.Now(), time.Minute)
+	a.verified()
+	a.checkSince()
+	a.inPostgres(a.throng.given())
+	for id, name := range a.latest(60) {
+		if r := a.shoppers.press(context.Background(), a.anywhere(), name); r.Status != http.StatusOK || r.Receipt != id {
+			a.t.Errorf("%s has the receipt %s and is answered %d %s", name, id, r.Status, r.Raw)
+		}
+	}
+	if !a.t.Failed() {
+		a.throng.start()
+	}
+}
+
+// latest is some receipts of the present generation that were given, with their shoppers.
+func (a *arena) latest(most int) map[string]string {
+	a.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	given, some := a.throng.given(), map[string]string{}
+	var ids []string
+	if err := a.pool.QueryRow(ctx, `SELECT coalesce(array_agg(id::text), '{}') FROM orders WHERE released_at IS NULL
+		AND generation = (SELECT max(generation) FROM sales)`).Scan(&ids); err != nil {
+		a.t.Fatal(err)
+	}
+	for _, id := range ids {
+		if name, ok := given[id]; ok && len(some) < most {
+			some[id] = name
+		}
+	}
+	return some
+}
+
+// finish begins a last generation, which is sold out: each unit once.
+func (a *arena) finish() {
+	a.t.Helper()
+	a.throng.stop()
+	a.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)
+	a.operate("/api/flash-sale/update-stock", `{"stockAmount":150}`, http.StatusOK)
+	a.stock, a.crowd = 150, 250
+	seen := a.shoppers
+	a.shoppers = newShoppers(a.t)
+	a.kept()
+	a.shoppers = seen
+	a.inPostgres(a.throng.given())
+	a.assertOutcomes("reset", "refused", "503 not-bought-retry", "503 overloaded", "409 paused", "409 ended", "409 generation-changed")
+	a.t.Logf("answers: %s", counted(a.report.statuses))
+}
+
+// kept, for a generation of its own: orders of older ones are not counted.
+func (a *arena) kept() {
+	a.t.Helper()
+	a.verified()
+	sellOut(a.t, a.shoppers, a.anywhere(), a.stock, a.crowd)
+	if sold := a.number("SELECT count(*) FROM orders WHERE released_at IS NULL AND generation = (SELECT max(generation) FROM sales)"); sold != int64(a.stock) {
+		a.t.Errorf("%d live orders for %d units", sold, a.stock)
+	}
+	if promised := len(a.shoppers.promised()); promised != a.stock {
+		a.t.Errorf("%d receipts were given for %d units", promised, a.stock)
+	}
+	assertPromisesKept(a.t, a.shoppers, a.anywhere())
+	a.verified()
+}
+
+// owned are some users who own a unit.
+func (a *arena) owned(most int) []int64 {
+	owners := a.owners(a.sale())
+	return owners[:min(len(owners), most)]
+}
