@@ -137,7 +137,9 @@ type mix struct {
 	redisServer *server
 	wires       map[string]*wire
 	actions     sync.WaitGroup
-	gone        []int // instances that were killed
+	mu          sync.Mutex
+	begun       []int64 // generations that operators were told they began
+	gone        []int   // instances that were killed
 }
 
 const mixCrowd, mixStock = 200, 80
@@ -185,6 +187,7 @@ func (m *mix) play(t *testing.T, r *report, s schedule) {
 	m.settled(healed, 60*time.Second)
 	m.verified()
 	m.judge(t, b)
+	m.generationsBegun(t)
 	m.sellRest(t)
 	m.verified()
 	m.judge(t, b)
@@ -277,42 +280,6 @@ func (m *mix) strike(s stroke) (end func()) {
 	}
 	_ = victim.cmd.Process.Signal(syscall.SIGSTOP)
 	return func() { _ = victim.cmd.Process.Signal(syscall.SIGCONT) }
-}
-
-// act is an operator's action. Under faults it may be refused, in words that say so.
-func (m *mix) act(t *testing.T, s stroke) (end func()) {
-	send := func(path, body string) {
-		base := m.anywhere()
-		m.actions.Go(func() {
-			a := m.shoppers.send(context.Background(), http.MethodPost, base+path, body)
-			switch outcome := a.outcome(); outcome {
-			case "200", "409 busy", "409 wrong-state", "409 below-sold", "503 unavailable", "refused", "reset":
-			default:
-				t.Errorf("an operator's %s %s is answered %s %s", path, body, outcome, a.Raw)
-			}
-		})
-	}
-	switch s.What {
-	case resets:
-		send("/api/flash-sale/reset", `{"resetToSmallStock":false}`)
-	case presets:
-		send("/api/flash-sale/stock-preset/medium", "")
-	case resizes:
-		send("/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, s.N))
-	default:
-		send("/api/admin/pause", "")
-		return func() { send("/api/admin/resume", "") }
-	}
-	return func() {}
-}
-
-// resumed makes sure that the sale is not paused.
-func (m *mix) resumed() {
-	m.t.Helper()
-	m.eventually(30*time.Second, "the sale goes on", func() bool {
-		a := m.shoppers.send(context.Background(), http.MethodPost, m.anywhere()+"/api/admin/resume", "")
-		return a.Status == http.StatusOK || a.outcome() == "409 wrong-state"
-	})
 }
 
 // sellRest lets everybody press until nothing is left, and nothing may be left over or be sold twice.
