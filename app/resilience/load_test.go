@@ -5,6 +5,7 @@ package resilience
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +31,7 @@ func (w *world) pressing(perSecond int, targets ...*process) *load {
 	l := &load{w: w, cancel: cancel}
 	l.next.Store(int64(w.next))
 	if len(targets) == 0 {
-		targets = w.instances
+		targets = slices.Clone(w.instances) // which a schedule may replace
 	}
 	pause := workers * time.Second / time.Duration(perSecond)
 	for range workers {
