@@ -59,14 +59,23 @@ type VariableError struct {
 }
 
 func (e *VariableError) Error() string {
-	return fmt.Sprintf("%s is %q; it must be %s", e.Name, e.Value, e.Want)
+	const most = 200
+	value := e.Value
+	if len(value) > most {
+		value = value[:most] + "..."
+	}
+	return fmt.Sprintf("%s is %q; it must be %s", e.Name, value, e.Want)
 }
 
 // LoadConfig reads .env in the working directory (the environment wins) and then the environment.
 func LoadConfig() (Config, error) {
-	file, err := godotenv.Read(".env")
+	raw, err := os.ReadFile(".env")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Config{}, fmt.Errorf(".env cannot be read (%w); mend or remove it", err)
+	}
+	file, err := envFile(string(raw))
+	if err != nil {
+		return Config{}, err
 	}
 	return ConfigFrom(func(name string) (string, bool) {
 		if v, ok := os.LookupEnv(name); ok {
@@ -75,6 +84,26 @@ func LoadConfig() (Config, error) {
 		v, ok := file[name]
 		return v, ok
 	})
+}
+
+// envFile reads the text of a .env file. The library's error quotes the rest of the file, passwords and all, so it is
+// left out and the line is counted instead.
+func envFile(text string) (map[string]string, error) {
+	vars, err := godotenv.Unmarshal(text)
+	if err == nil {
+		return vars, nil
+	}
+	line := 1
+	for i, b := range text {
+		if b != '\n' {
+			continue
+		}
+		if _, err := godotenv.Unmarshal(text[:i]); err != nil {
+			break
+		}
+		line++
+	}
+	return nil, fmt.Errorf(".env cannot be read: line %d is no NAME=value; mend it or remove the file", line)
 }
 
 // ConfigFrom reads the configuration through lookup, which has the meaning of os.LookupEnv. An empty value
@@ -89,11 +118,11 @@ func ConfigFrom(lookup func(string) (string, bool)) (Config, error) {
 		KafkaBrokers: r.addresses("KAFKA_BROKERS"),
 		KafkaTLS:     r.boolean("KAFKA_TLS", false),
 		KafkaSASL:    r.checked("KAFKA_SASL", "", "plain:user:password, scram-sha-256:user:password or scram-sha-512:user:password", validSASL),
-		Namespace:    r.checked("NAMESPACE", "flashsale", "1 to 40 lower-case letters, digits and _, beginning with a letter", validNamespace),
+		Namespace:    r.checked("NAMESPACE", "flashsale", "1 to 40 lower-case letters, digits and _, beginning with a letter, and none of PostgreSQL's own (pg_..., public)", validNamespace),
 		MaxStock:     int64(r.integer("MAX_STOCK", 5, 0, maxStock)),
 		StartTime:    r.instant("FLASH_SALE_START_TIME"),
 		EndTime:      r.instant("FLASH_SALE_END_TIME"),
-		DemoHosts:    r.list("DEMO_HOSTS"),
+		DemoHosts:    r.each("DEMO_HOSTS", "host names, separated by commas, like shop.local", validDemoHost),
 		LogLevel:     r.level("LOG_LEVEL"),
 		LogFormat:    r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
 	}
@@ -114,7 +143,10 @@ func (c *Config) listeners(r *reader) {
 	host, set := r.value("HOST")
 	switch {
 	case set:
-		c.Hosts = []string{host}
+		if !validHost(host) {
+			r.fail("HOST", host, "an address of this machine or its name, like 0.0.0.0")
+		}
+		c.Hosts = []string{strings.Trim(host, "[]")}
 	case c.AllEmbedded():
 		c.Hosts = []string{"127.0.0.1", "::1"}
 	default:
@@ -123,7 +155,7 @@ func (c *Config) listeners(r *reader) {
 	ops, set := r.value("OPS_ADDR")
 	c.OpsAddr, c.OpsStrict = "127.0.0.1:9464", set
 	if set {
-		if _, _, err := net.SplitHostPort(ops); err != nil {
+		if !validAddress(ops, 0) {
 			r.fail("OPS_ADDR", ops, "host:port, like 127.0.0.1:9464")
 		}
 		c.OpsAddr = ops
@@ -133,12 +165,7 @@ func (c *Config) listeners(r *reader) {
 // audience: demo mode is the default only where nobody else can reach it.
 func (c *Config) audience(r *reader) {
 	c.Demo = r.boolean("DEMO", c.AllEmbedded() && c.loopbackOnly())
-	c.CORSOrigins = r.list("CORS_ORIGINS")
-	for _, origin := range c.CORSOrigins {
-		if !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
-			r.fail("CORS_ORIGINS", origin, "origins like https://shop.example, separated by commas")
-		}
-	}
+	c.CORSOrigins = r.each("CORS_ORIGINS", "origins like https://shop.example, separated by commas", validOrigin)
 	if len(c.CORSOrigins) == 0 && c.Demo {
 		c.CORSOrigins = []string{"http://localhost:3000"}
 	}

@@ -65,7 +65,12 @@ func sentinelOptions(value string) (rueidis.ClientOption, error) {
 		addresses = hosts
 		opt.Username, opt.Password, _ = strings.Cut(credentials, ":")
 	}
-	opt.InitAddress = strings.Split(addresses, ",")
+	for address := range strings.SplitSeq(addresses, ",") {
+		if !strings.Contains(address, ":") {
+			address += ":26379"
+		}
+		opt.InitAddress = append(opt.InitAddress, address)
+	}
 	opt.Sentinel = rueidis.SentinelOption{MasterSet: name}
 	return tuned(opt), nil
 }
@@ -75,10 +80,11 @@ func bareAddress(a string) string {
 	if _, after, ok := strings.Cut(a, "://"); ok {
 		a = after
 	}
+	a = strings.TrimSuffix(a[strings.LastIndexByte(a, '@')+1:], "/") // the first address's credentials are everybody's
 	if a != "" && !strings.Contains(a, ":") {
 		a += ":6379"
 	}
-	return strings.TrimSuffix(a, "/")
+	return a
 }
 
 func suffix(sep, s string) string {

@@ -92,7 +92,12 @@ func (c *core) prepare(ctx context.Context) error {
 	if defaults.EndsAt.IsZero() {
 		defaults.EndsAt = defaults.StartsAt.AddDate(1, 0, 0)
 	}
-	if err := c.ensureFirst(ctx, defaults); err != nil {
+	err := c.ensureFirst(ctx, defaults)
+	if err != nil && !defaults.EndsAt.After(defaults.StartsAt) {
+		return &VariableError{"FLASH_SALE_END_TIME", defaults.EndsAt.Format(time.RFC3339),
+			"later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
+	}
+	if err != nil {
 		return err
 	}
 	if err := c.directory.Refresh(ctx); err != nil {

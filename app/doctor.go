@@ -90,7 +90,7 @@ func (p patient) examine(ctx context.Context) (line string, bad bool) {
 	}
 	if err != nil {
 		return fmt.Sprintf("%-11s %s (%s): %s; start it (%s) or correct its address", p.name, p.address, kind,
-			oneLine(secretPattern.ReplaceAllString(err.Error(), "${1}***@")), p.remedy), true
+			oneLine(hideSecrets(err.Error())), p.remedy), true
 	}
 	return fmt.Sprintf("%-11s %s (%s) %s, round trip %s", p.name, p.address, kind, version,
 		time.Since(began).Round(10*time.Microsecond)), false
