@@ -3,7 +3,7 @@
 // Thousands of pages follow the same sale, so a frame is rendered once and everybody is handed the same bytes. A
 // stream gets the newest frame when it asks for one, never a backlog: a slow reader skips what it missed, costs no
 // memory and holds nobody up. There is no goroutine and no queue per stream; publishing replaces one pointer and
-// closes one channel, which wakes whoever waits.
+// closes one channel, which wakes whoever waits. A Feed writes the frames to connections.
 package live
 
 import (
@@ -33,6 +33,8 @@ type Hub struct {
 	open   atomic.Int64
 	done   chan struct{}
 	closed sync.Once
+	// published holds a token when there is a frame that the feed has not been told of.
+	published chan struct{}
 
 	mu     sync.Mutex // guards the map and each topic's users
 	topics map[string]*topic
@@ -54,7 +56,7 @@ type moment struct {
 
 // New makes a hub for at most limit open streams.
 func New(limit int) *Hub {
-	return &Hub{limit: int64(limit), done: make(chan struct{}), topics: map[string]*topic{}}
+	return &Hub{limit: int64(limit), done: make(chan struct{}), published: make(chan struct{}, 1), topics: map[string]*topic{}}
 }
 
 // Publish makes the frame its topic's newest and wakes the streams that wait. It never blocks on a stream, and does
@@ -72,6 +74,10 @@ func (h *Hub) Publish(name, id string, frame []byte) {
 		frame: Frame{ID: id, Data: frame}, number: last.number + 1, passed: make(chan struct{}),
 	})
 	close(last.passed)
+	select {
+	case h.published <- struct{}{}:
+	default:
+	}
 }
 
 // Subscribe opens a stream of the topic's frames, beginning with the newest there is. ErrTooMany at the limit,
@@ -158,6 +164,18 @@ func (s *Stream) Next(ctx context.Context) (Frame, error) {
 		}
 	}
 }
+
+// newer is Next for the feed, which does not wait.
+func (s *Stream) newer() (Frame, bool) {
+	m := s.topic.newest.Load()
+	if m.number <= s.seen {
+		return Frame{}, false
+	}
+	s.seen = m.number
+	return m.frame, true
+}
+
+func (s *Stream) isClosed() bool { return s.ended(context.Background()) != nil }
 
 func (s *Stream) ended(ctx context.Context) error {
 	select {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"flashsale/sale"
@@ -19,9 +18,6 @@ const (
 const pageTopic = "page"
 
 func statusTopic(slug string) string { return "status/" + slug }
-
-// quiet tells a heartbeat's time-out from the end of a stream.
-func quiet(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
 
 // Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
 func (s *Server) Run(ctx context.Context) error {

@@ -1,8 +1,10 @@
 package web
 
 import (
-	"context"
+	"bytes"
+	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,7 +19,7 @@ import (
 const (
 	// heartbeatTime is how often a quiet stream gets a comment, so that proxies keep it and dead peers are noticed.
 	heartbeatTime = 15 * time.Second
-	// frameTime is how long a reader may take to accept one frame before its stream is cut.
+	// frameTime is how long a reader may take to accept the first frame.
 	frameTime = 10 * time.Second
 )
 
@@ -39,6 +41,8 @@ func (s *Server) pageStream(c echo.Context) error {
 	return s.stream(c, "", pageTopic, s.pageFrame)
 }
 
+// stream answers with the newest frame and hands the connection to the feed, which sends those that follow. From then
+// on the request is over for net/http, which keeps neither its goroutine nor its buffers.
 func (s *Server) stream(c echo.Context, slug, topic string, frame func(*sale.Snapshot) []byte) error {
 	snap, err := s.cfg.Board.Snapshot(slug)
 	if err != nil {
@@ -48,80 +52,51 @@ func (s *Server) stream(c echo.Context, slug, topic string, frame func(*sale.Sna
 	if err != nil {
 		return err
 	}
-	defer sub.Close()
 	// The newest snapshot after the subscription: nothing can be missed between the two.
 	if now, err := s.cfg.Board.Snapshot(slug); err == nil {
 		snap = now
 	}
-	w := startStream(c.Response())
-	if !w.send(retryHint(), frame(&snap)) {
-		return nil
+	conn, err := beginStream(c.Response(), retryHint(), frame(&snap))
+	if err != nil {
+		sub.Close()
+		return err
 	}
-	s.follow(c.Request().Context(), sub, w, frameID(&snap))
+	s.feed.Add(sub, conn, frameID(&snap))
 	return nil
 }
 
-// follow sends frames until the client goes, does not take one in time, or the server drains.
-func (s *Server) follow(ctx context.Context, sub *live.Stream, w *streamWriter, last string) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(s.draining, cancel)()
-	for {
-		frame, err := s.next(ctx, sub)
-		switch {
-		case s.draining.Err() != nil:
-			w.send(retryHint())
-			return
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			// Quiet for a heartbeat, or the hub has closed the stream; the latter shows at the next turn.
-			if !quiet(err) || !w.send([]byte(": \n\n")) {
-				return
-			}
-		case known(frame.ID, last):
-			// The hub replays its newest frame, which may be the one this stream began with or an older one.
-		default:
-			last = frame.ID
-			if !w.send(frame.Data) {
-				return
-			}
-		}
-	}
-}
-
-// next waits for a frame, at most until a heartbeat is due.
-func (s *Server) next(ctx context.Context, sub *live.Stream) (live.Frame, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.heartbeat)
-	defer cancel()
-	return sub.Next(ctx)
-}
-
-// streamWriter writes to a stream with a deadline for each write.
-type streamWriter struct {
-	res *echo.Response
-	rc  *http.ResponseController
-}
-
-// startStream sends the header, which asks proxies not to hold the stream back.
-func startStream(res *echo.Response) *streamWriter {
+// beginStream takes the connection from net/http and sends the header and the first frames. The answer has no length
+// and ends with the connection, which every version of HTTP understands. The feed finds out about a client that has gone.
+func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error) {
 	h := res.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("X-Accel-Buffering", "no")
-	w := &streamWriter{res: res, rc: http.NewResponseController(res.Writer)}
-	res.WriteHeader(http.StatusOK)
-	return w
+	h.Set("X-Accel-Buffering", "no") // asks proxies not to hold the stream back
+	h.Set("Connection", "close")
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	if conn, _, err = res.Hijack(); err != nil {
+		return nil, fmt.Errorf("take over a stream's connection: %w", err)
+	}
+	res.Status, res.Committed = http.StatusOK, true
+	b := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(b) // a buffer takes everything
+	b.WriteString("\r\n")
+	for _, f := range first {
+		b.Write(f)
+	}
+	_ = conn.SetDeadline(time.Now().Add(frameTime))
+	if _, err := conn.Write(b.Bytes()); err != nil {
+		_ = conn.Close() // it may have taken a part
+	}
+	_ = conn.SetDeadline(time.Time{})
+	return conn, nil
 }
 
-// send writes and flushes; false means that the stream is over.
-func (w *streamWriter) send(parts ...[]byte) bool {
-	_ = w.rc.SetWriteDeadline(time.Now().Add(frameTime)) // not every writer knows deadlines
-	for _, p := range parts {
-		if _, err := w.res.Write(p); err != nil {
-			return false
-		}
-	}
-	return w.rc.Flush() == nil
+// newFeed makes the feed of the server's streams.
+func (s *Server) newFeed() *live.Feed {
+	return live.NewFeed(live.FeedConfig{
+		Hub: s.cfg.Hub, Known: known, Beat: []byte(": \n\n"), Bye: retryHint,
+		Heartbeat: func() time.Duration { return s.heartbeat },
+	})
 }
 
 // retryHint spreads the return of many clients over a few seconds.

@@ -86,6 +86,7 @@ type Server struct {
 	now          func() time.Time
 	heartbeat    time.Duration
 	failures     sampler
+	feed         *live.Feed
 
 	// draining ends when Drain is called.
 	draining context.Context
@@ -111,6 +112,7 @@ func New(cfg Config) *Server {
 	}
 	s.limits = newLimiter(cfg.PurchaseRate, 4*cfg.PurchaseRate, func() time.Time { return s.now() })
 	s.draining, s.drain = context.WithCancel(context.Background()) //nolint:gosec // Drain calls it
+	s.feed = s.newFeed()
 	s.pages = newPages(s)
 	s.echo = s.router()
 	return s
@@ -136,9 +138,11 @@ func withDefaults(cfg Config) Config {
 func (s *Server) Handler() http.Handler { return s.echo }
 
 // Drain makes /readyz fail, ends the open streams with a hint when to come back, and lets every further answer close
-// its connection. Requests under way are
-// not touched: they end by http.Server.Shutdown. It may be called more than once.
-func (s *Server) Drain() { s.once.Do(s.drain) }
+// its connection. Requests under way are not touched: they end by http.Server.Shutdown. It may be called more than once.
+func (s *Server) Drain() {
+	s.once.Do(s.drain)
+	s.feed.Close()
+}
 
 // HTTPServer is an http.Server with the timeouts and limits the public and the operator's listeners need. It
 // has no WriteTimeout, as that would end the streams; the lane sets a deadline for each answer instead.

@@ -1,0 +1,32 @@
+package live
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+)
+
+// pusher writes to a connection without waiting for its reader.
+type pusher interface {
+	// push writes as much as there is room for now. An error means that the connection is of no more use.
+	push(b []byte) (int, error)
+	// hungUp reports whether the client has closed its side, where that can be told without waiting.
+	hungUp() bool
+}
+
+// patient is the pusher for systems and connections that cannot be asked for room: it waits, for a moment.
+type patient struct{ conn net.Conn }
+
+const patience = 20 * time.Millisecond
+
+func (p patient) push(b []byte) (int, error) {
+	_ = p.conn.SetWriteDeadline(time.Now().Add(patience))
+	n, err := p.conn.Write(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	return n, err
+}
+
+func (patient) hungUp() bool { return false }
