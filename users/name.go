@@ -33,13 +33,14 @@ func (e *NameError) Error() string { return e.Reason }
 func (e *NameError) Unwrap() error { return ErrName }
 
 // NormalName gives the one form in which usernames and e-mail addresses are compared: without white space around
-// it, case folded, in NFC. An entry with an "@" is an address. It fails with a *NameError for what is empty, too
+// it and one space for any within, case folded, in NFC. An entry with an "@" is an address. It fails with a *NameError for what is empty, too
 // long (MaxUsername, MaxEmail), not UTF-8, or holds a character that nobody can see.
 //
 // Those are the control characters, line and paragraph separators, and everything invisible: direction marks,
-// embeddings and overrides, zero-width characters, fillers, soft hyphens, tags. Two names that look the same
-// would be two people, and an override turns the text around it in a list or a log. Joiners and variation selectors are taken
-// only after a character outside ASCII: Persian, the scripts of India and emoji need them, Latin spoofs use them.
+// embeddings and overrides, zero-width characters, fillers, soft hyphens, tags, and what Unicode has not assigned. Two
+// names that look the same would be two people, and an override turns the text around it in a list or a log. Joiners and
+// variation selectors are taken only between characters that change by them: Persian, the scripts of India and emoji
+// need them, spoofs put them where they show nothing.
 //
 // NormalName(NormalName(x)) = NormalName(x). A name that is plain lower-case ASCII costs no allocation.
 func NormalName(raw string) (string, error) {
@@ -81,13 +82,31 @@ func plain(raw string) bool {
 func fold(raw string) (string, bool) {
 	folder := cases.Fold()
 	for range 4 {
-		next := norm.NFC.String(folder.String(norm.NFD.String(strings.TrimSpace(raw))))
+		next := norm.NFC.String(folder.String(norm.NFD.String(spaced(raw))))
 		if next == raw {
 			return raw, true
 		}
 		raw = next
 	}
 	return "", false
+}
+
+// spaced trims, and makes one ordinary space of spaces of any width: a page shows them alike.
+func spaced(raw string) string {
+	var b strings.Builder
+	gap := false
+	for _, r := range strings.TrimSpace(raw) {
+		if unicode.Is(unicode.Zs, r) {
+			gap = true
+			continue
+		}
+		if gap {
+			b.WriteByte(' ')
+		}
+		gap = false
+		b.WriteRune(r)
+	}
+	return b.String()
 }
 
 func acceptable(name string) error {
@@ -103,21 +122,35 @@ func acceptable(name string) error {
 	}
 	var before rune
 	for _, r := range name {
-		if hidden(r) && !(before > unicode.MaxASCII && joins(r)) {
-			return &NameError{"a name must not contain control characters, direction marks or other invisible characters"}
+		if hidden(r) && !joins(before, r) {
+			return &NameError{"a name must not contain control characters, direction marks or other invisible or unassigned characters"}
 		}
 		before = r
+	}
+	if unicode.Is(unicode.Join_Control, before) {
+		return &NameError{"a name must not end in an invisible character"}
 	}
 	return nil
 }
 
 // hidden is true for characters that leave no ink and are not an ordinary space.
 func hidden(r rune) bool {
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp,
+	const brailleBlank = '\u2800' // a symbol to Unicode
+	return r == brailleBlank || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Cn, unicode.Zl, unicode.Zp,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// joins is true for the invisible characters that some scripts cannot do without.
-func joins(r rune) bool {
-	return unicode.Is(unicode.Join_Control, r) || unicode.Is(unicode.Variation_Selector, r)
+// joins is true for the invisible characters that some scripts cannot do without, after a character that they change.
+func joins(before, r rune) bool {
+	switch {
+	case unicode.Is(unicode.Variation_Selector, r):
+		return before > unicode.MaxASCII && unicode.In(before, unicode.So, unicode.Sm, unicode.Sk, unicode.Po,
+			unicode.Han, unicode.Mongolian, unicode.Myanmar, unicode.Phags_Pa)
+	case !unicode.Is(unicode.Join_Control, r), hidden(before) && !unicode.Is(unicode.Variation_Selector, before):
+		return false
+	case unicode.In(before, unicode.So, unicode.Sk, unicode.Variation_Selector):
+		return before > unicode.MaxASCII
+	}
+	return unicode.In(before, unicode.L, unicode.M) &&
+		!unicode.In(before, unicode.Latin, unicode.Greek, unicode.Cyrillic, unicode.Common, unicode.Inherited)
 }

@@ -16,6 +16,9 @@ func TestNormalName(t *testing.T) {
 		"plain":                             {"john_doe_1", "john_doe_1"},
 		"white space around it":             {"  john_doe \t\n", "john_doe"},
 		"space within stays":                {"john doe", "john doe"},
+		"spaces of any width are one":       {"john \u00a0\u3000 doe", "john doe"},
+		"heart on fire":                     {"\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"},
+		"half a conjunct":                   {"\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"},
 		"upper case":                        {"John_DOE", "john_doe"},
 		"address":                           {"John@Example.COM", "john@example.com"},
 		"full folding":                      {"Straße", "strasse"},
@@ -68,6 +71,15 @@ func TestNormalNameRefuses(t *testing.T) {
 		"byte order mark":              {"\ufeffjohn", "invisible"},
 		"Hangul filler":                {"\u3164", "invisible"},
 		"grapheme joiner":              {"jo\u034fhn", "invisible"},
+		"joiner after an accent":       {"jos\u00e9\u200dx", "invisible"},
+		"joiner after a loose accent":  {"x\u0301\u200dx", "invisible"},
+		"joiner at the end":            {"\u0645\u06cc\u200c", "invisible"},
+		"two joiners":                  {"\u0645\u200c\u200c\u0645", "invisible"},
+		"selector that selects none":   {"\u05d0\ufe0f", "invisible"},
+		"selector after a selector":    {"\u2764\ufe0f\ufe0f", "invisible"},
+		"blank of Braille":             {"\u2800", "invisible"},
+		"noncharacter":                 {"john\uffff", "unassigned"},
+		"not assigned yet":             {"john\u0378", "unassigned"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -117,8 +129,15 @@ func FuzzNormalName(f *testing.F) {
 		if n := utf8.RuneCountInString(name); n < 1 || n > limit {
 			t.Fatalf("%+q: %d characters", raw, n)
 		}
-		if strings.ContainsFunc(name, unicode.IsControl) || strings.TrimSpace(name) != name || !norm.NFC.IsNormalString(name) {
+		if strings.ContainsFunc(name, unicode.IsControl) || strings.Join(strings.Fields(name), " ") != name || !norm.NFC.IsNormalString(name) {
 			t.Fatalf("%+q: %+q is not a normal form", raw, name)
+		}
+		if strings.Contains(name, "@") {
+			return
+		}
+		// The address that seeding makes of a name is the name's own, and no second person's.
+		if address, err := NormalName(name + "@example.com"); err != nil || address != name+"@example.com" {
+			t.Fatalf("%+q: its address is %+q, %v", name, address, err)
 		}
 	})
 }

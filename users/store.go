@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -52,6 +53,28 @@ func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, tot
 func (s *Store) EnsureDefaults(ctx context.Context) error {
 	_, err := s.ensure(ctx, defaults())
 	return err
+}
+
+// EnsureNamed makes accounts of these usernames exist, in their normal form, who may purchase, and tells how many were
+// created or brought back; live ones are not touched. Names that normalise to one are one account. A name that
+// NormalName refuses, or an address, is a *NameError and nothing is done.
+func (s *Store) EnsureNamed(ctx context.Context, names []string) (created int, err error) {
+	seen := make(map[string]bool, len(names))
+	var list []entry
+	for _, raw := range names {
+		name, err := NormalName(raw)
+		if err == nil && strings.Contains(name, "@") {
+			err = &NameError{"a username holds no @"}
+		}
+		if err != nil {
+			return 0, err
+		}
+		if !seen[name] {
+			seen[name] = true
+			list = append(list, entry{username: name, mayPurchase: true})
+		}
+	}
+	return s.ensure(ctx, list)
 }
 
 // EnsureAble makes the first n accounts of the series exist and, when some of them may not purchase, as many

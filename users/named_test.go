@@ -1,0 +1,85 @@
+package users
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unicode"
+)
+
+// strangeNames are all acceptable and all somebody else.
+func strangeNames() []string {
+	names := []string{
+		"'; drop table users; --", `\`, `\x00`, `"`, "$1", "%s%n", "null", "<script>", "a,b", "=1+1", ".", "..", "a/b", "{0}", "*",
+		"josé", "jose", "jоse" /* Cyrillic o */, "ｊｏｓｅ", "𝐣𝐨𝐬𝐞", "👩\u200d👧", "🇩🇪", "❤\ufe0f", "\ue000", "\U0010fffd", "\u0301", "x" + strings.Repeat("\u0327", 20),
+		strings.Repeat("𝐚", MaxUsername), strings.Repeat("a", MaxUsername), "可口可乐", "مي\u200cخ", "שלום", "i\u0307", "ı", "strasse", "\ufffd",
+	}
+	// And one of each category that is visible, from all over Unicode.
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 2_000 {
+		r := rune(random.IntN(unicode.MaxRune + 1))
+		if name, err := NormalName("n" + string(r) + "n"); err == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func TestStrangeNamesSurvivePostgres(t *testing.T) {
+	t.Parallel()
+	store := NewStore(newPool(t))
+	names := map[string]bool{}
+	var list []string
+	for _, name := range strangeNames() {
+		normal, err := NormalName(name)
+		if err != nil || normal != name {
+			t.Fatalf("%+q: %+q, %v", name, normal, err)
+		}
+		if !names[name] {
+			list, names[name] = append(list, name), true
+		}
+	}
+	for _, want := range []int{len(list), 0} {
+		if n, err := store.EnsureNamed(t.Context(), list); err != nil || n != want {
+			t.Fatalf("%d of %d accounts were made, %v", n, want, err)
+		}
+	}
+	directory := NewDirectory(store, DirectoryConfig{})
+	ids := map[int64]string{}
+	for _, form := range []string{"", "@example.com"} {
+		asked := make([]string, len(list))
+		for i, name := range list {
+			asked[i] = name + form
+		}
+		found, err := directory.Find(t.Context(), asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, a := range found {
+			if other, taken := ids[a.ID]; a.ID == 0 || a.Username != list[i] || a.Email != list[i]+"@example.com" || taken && other != a.Username {
+				t.Fatalf("%+q is %+v (and %+q)", asked[i], a, other)
+			}
+			ids[a.ID] = a.Username
+		}
+	}
+	if len(ids) != len(list) {
+		t.Errorf("%d people for %d names", len(ids), len(list))
+	}
+}
+
+func TestNamesThatNormaliseToOneAreOneAccount(t *testing.T) {
+	t.Parallel()
+	store := NewStore(newPool(t))
+	if n, err := store.EnsureNamed(t.Context(), []string{"Jose\u0301", " JOSÉ ", "josé"}); err != nil || n != 1 {
+		t.Fatalf("%d accounts, %v", n, err)
+	}
+	for _, bad := range []string{"a\u202eb", "anna@example.com", "", "x\x00"} {
+		if n, err := store.EnsureNamed(t.Context(), []string{"anna", bad}); n != 0 || !errors.Is(err, ErrName) {
+			t.Errorf("%+q: %d accounts, %v", bad, n, err)
+		}
+	}
+	if page, err := store.List(t.Context(), 1, 10); err != nil || page.Total != 1 || page.Accounts[0].Username != "josé" {
+		t.Errorf("%+v, %v", page, err)
+	}
+}
