@@ -54,8 +54,8 @@ const (
 	// maxRecord bounds a record in bytes; ours stay far below 1 KiB. What comes of a claim must fit a record of the events
 	// topic, where one that the broker refuses would stop its sale's events.
 	maxRecord = 16 << 10
-	// maxAttempt leaves room for the attempt that follows, in the column that both go to.
-	maxAttempt = 1_000_000_000
+	// MaxAttempt is the highest attempt of a claim. It leaves room for the one that follows, in the column that both go to.
+	MaxAttempt = 1_000_000_000
 )
 
 func decodeClaim(value []byte) (Claim, error) {
@@ -77,8 +77,8 @@ func decodeClaim(value []byte) (Claim, error) {
 		if c.ID == uuid.Nil || c.UserID <= 0 {
 			return Claim{}, errors.New("undecodable record: a claim without an id or a shopper")
 		}
-		if c.Attempt < 1 || c.Attempt > maxAttempt {
-			return Claim{}, fmt.Errorf("undecodable record: attempt %d, they are 1 to %d", c.Attempt, maxAttempt)
+		if c.Attempt < 1 || c.Attempt > MaxAttempt {
+			return Claim{}, fmt.Errorf("undecodable record: attempt %d, they are 1 to %d", c.Attempt, MaxAttempt)
 		}
 	case KindClose:
 	default:

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"flashsale/events"
 )
 
@@ -117,10 +119,34 @@ func (c *Checkout) hear(payload []byte) {
 		c.logger.Warn("unreadable message from another process", "error", err)
 		return
 	}
+	if !plausible(d) {
+		c.logger.Warn("a message from another process says what no ledger does; it is left to the next look")
+		return
+	}
 	c.take(d)
 	if len(d.Closed) > 0 {
 		c.board.nudge()
 	}
+}
+
+// plausible is false for a decision that no ledger makes: of a version to come, torn, or not one of ours. Nothing is
+// lost by passing it over, while an attempt out of range would follow its shopper into every claim.
+func plausible(d events.Decision) bool {
+	for i := range d.Verdicts {
+		v := &d.Verdicts[i]
+		sound := v.SaleID > 0 && v.Generation > 0 && v.UserID > 0 && v.ClaimID != uuid.Nil &&
+			v.Attempt > 0 && v.Attempt < events.MaxAttempt && v.NextAttempt >= 0 && v.NextAttempt <= events.MaxAttempt &&
+			(v.Outcome == events.Ordered && v.Unit > 0 || v.Outcome == events.Declined && v.Reason != "")
+		if !sound && *v != (events.Verdict{}) { // a close record has the zero Verdict
+			return false
+		}
+	}
+	for _, l := range d.Stocks {
+		if l.SaleID <= 0 || l.Generation <= 0 || l.Taken < 0 || l.Total < l.Taken {
+			return false
+		}
+	}
+	return true
 }
 
 // Run does what no press waits for, until ctx ends: it looks up late verdicts, gives places back, and loads the
