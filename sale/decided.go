@@ -82,7 +82,8 @@ func (c *Checkout) note(verdicts []events.Verdict, read *shelf) {
 		if e == nil || before == nil || e.version != before.version || e.Generation != v.Generation {
 			continue
 		}
-		if v.Outcome == events.Ordered && v.NextAttempt == 0 {
+		// An order that was taken back has the number of the next attempt, or the order that came of one.
+		if v.Outcome == events.Ordered && v.NextAttempt == 0 && v.OrderID == uuid.Nil {
 			orders[e.book] = append(orders[e.book], receiptOf(v))
 		}
 	}

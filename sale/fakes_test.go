@@ -188,6 +188,8 @@ type memoryLedger struct {
 	calls   *tally
 	tell    func(events.Decision)
 	moved   func() (offset int64, at time.Time)
+	// watch is told of every change, under mu, when it is set.
+	watch func()
 
 	mu    sync.Mutex
 	sheet sheet
@@ -213,7 +215,16 @@ func newMemoryLedger(calls *tally, total int64) *memoryLedger {
 func (l *memoryLedger) begin(total, version int64) {
 	k := l.sheet.Key
 	l.step.levels[k] = Level{Sale: k.Sale, Generation: k.Generation, Total: total, NextUnit: 1, Version: version}
-	l.step.sales[k.Sale] = saleStanding{generation: k.Generation, state: l.sheet.state}
+	l.stand()
+}
+
+// stand tells the core in which state the sale is. The caller holds mu.
+func (l *memoryLedger) stand() {
+	s := &l.sheet
+	l.step.sales[s.Sale] = saleStanding{generation: s.Generation, state: s.state, closeID: closeID(s.secret, s.Generation, s.closingVersion)}
+	if l.watch != nil {
+		l.watch()
+	}
 }
 
 // change is an operator's action.
@@ -226,7 +237,20 @@ func (l *memoryLedger) change(do func(*sheet)) {
 	if l.sheet.Key != old {
 		l.begin(l.step.levels[old].Total, l.step.levels[old].Version+1)
 	}
-	l.step.sales[old.Sale] = saleStanding{generation: l.sheet.Generation, state: l.sheet.state}
+	l.stand()
+}
+
+// resize changes the stock, unless more is sold.
+func (l *memoryLedger) resize(total int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	level := l.step.levels[l.sheet.Key]
+	if total < level.Taken {
+		return
+	}
+	level.Total, level.Version = total, level.Version+1
+	l.step.levels[l.sheet.Key] = level
+	l.stand()
 }
 
 // cancel takes an order back.
@@ -242,6 +266,7 @@ func (l *memoryLedger) cancel(id uuid.UUID) {
 	l.step.levels[k] = level
 	delete(l.step.owners, shopperKey{k, o.UserID})
 	l.sheet.version++
+	l.stand()
 }
 
 // sell has an order made by another process.
@@ -285,6 +310,11 @@ func (l *memoryLedger) rule(src events.Source, claims ...events.Claim) events.De
 	for _, r := range slices.Concat(made.ordered, made.declined) {
 		r.verdict.Fresh = false
 	}
+	for range made.closed {
+		l.sheet.state = Closed
+		l.sheet.version++
+	}
+	l.stand()
 	return d
 }
 
@@ -385,7 +415,7 @@ func (l *memoryLedger) ordersSince(ctx context.Context, k Key, revision int64) (
 	defer l.mu.Unlock()
 	var changed []order
 	for _, o := range l.rows {
-		if (Key{o.SaleID, o.Generation}) == k && o.revision > revision && (o.live || revision > 0) {
+		if (Key{o.SaleID, o.Generation}) == k && o.revision > revision {
 			changed = append(changed, *o)
 		}
 	}
@@ -511,6 +541,8 @@ type memoryPlaces struct {
 	mu      sync.Mutex
 	limit   int
 	missing bool
+	// rooms is how many may hold a place in each generation that is loaded; nil: limit, and all are.
+	rooms   map[Key]int
 	holders map[Key]map[int64]bool
 }
 
@@ -521,12 +553,16 @@ func (p *memoryPlaces) Reserve(ctx context.Context, k Key, user int64) (Place, e
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	room, loaded := p.rooms[k]
+	if p.rooms == nil {
+		room, loaded = p.limit, !p.missing
+	}
 	switch held := p.holders[k]; {
-	case p.missing:
+	case !loaded:
 		return 0, ErrMissing
 	case held[user]:
 		return Held, nil
-	case len(held) >= p.limit:
+	case len(held) >= room:
 		return Full, nil
 	case held == nil:
 		p.holders[k] = make(map[int64]bool)

@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -174,8 +175,9 @@ func TestOwnersAreListedForThePlaces(t *testing.T) {
 	}))
 	changed, err := s.ordersSince(t.Context(), keys[0], 0)
 	s.must(err)
-	if len(changed) != 1 || !changed[0].live || changed[0].UserID != 12 {
-		t.Errorf("all live orders: %+v", changed)
+	slices.SortFunc(changed, func(a, b order) int { return cmp.Compare(b.UserID, a.UserID) })
+	if len(changed) != 2 || !changed[0].live || changed[0].UserID != 12 || changed[1].live || changed[1].UserID != 11 {
+		t.Fatalf("all orders: %+v", changed)
 	}
 	changed, err = s.ordersSince(t.Context(), keys[0], changed[0].revision)
 	s.must(err)

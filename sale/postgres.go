@@ -19,9 +19,12 @@ const (
 	SELECT ` + orderColumns + ` FROM orders
 	WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper AND released_at IS NULL LIMIT 1) mine`
 
-	// Everything that changed after a revision, released orders too: they have to leave what readers hold.
+	// Everything that changed after a revision, released orders too: they have to leave what readers hold. Also from the
+	// beginning, as a reader may have heard of an order before its first question. Each half has an index of its own.
 	sqlOrdersSince = `SELECT ` + orderColumns + ` FROM orders
-WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND ($3 > 0 OR released_at IS NULL)`
+WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND released_at IS NULL
+UNION ALL SELECT ` + orderColumns + ` FROM orders
+WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND released_at IS NOT NULL`
 
 	sqlDeclinesByID = `SELECT claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at
 FROM declines WHERE claim_id = ANY($1)`

@@ -69,7 +69,7 @@ func (s *Store) LiveReceipts(ctx context.Context, k Key, users []int64) ([]Recei
 	return receipts, nil
 }
 
-// ordersSince reads what changed after a revision of the stock row. 0: all live orders.
+// ordersSince reads what changed after a revision of the stock row. 0: all orders, those that were taken back too.
 func (s *Store) ordersSince(ctx context.Context, k Key, revision int64) ([]order, error) {
 	rows, err := s.pool.Query(ctx, sqlOrdersSince, k.Sale, k.Generation, revision)
 	if err != nil {

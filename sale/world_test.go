@@ -279,7 +279,7 @@ func (w *world) ordersSince(ctx context.Context, k Key, revision int64) ([]order
 	defer w.mu.Unlock()
 	var changed []order
 	for _, o := range w.orders {
-		if o.Generation == k.Generation && o.revision > revision && (revision > 0 || o.live) {
+		if o.Generation == k.Generation && o.revision > revision {
 			changed = append(changed, *o)
 		}
 	}

@@ -1,0 +1,229 @@
+package sale
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+)
+
+// What happens on the stage.
+
+func (s *stage) at(st step) *branch { return s.processes[st.process%len(s.processes)] }
+
+func (s *stage) press(st step) { s.pressWith(st, Press{}) }
+
+func (s *stage) pressWith(st step, p Press) {
+	p.Slug, p.Name = "flash", customers[st.shopper]
+	b := s.at(st)
+	s.running.Go(func() {
+		a := answered{branch: b, press: p, user: s.names.shopper(p.Name).ID, from: time.Now()}
+		a.Answer = b.Buy(context.Background(), p)
+		a.to = time.Now()
+		if b.dead.Load() {
+			return // its shopper sees a broken connection
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.answers = append(s.answers, a)
+	})
+}
+
+func (s *stage) rush(st step) {
+	for st.shopper = range customers {
+		s.press(st)
+	}
+}
+
+// disturb notes that something has happened that may cost a shopper who presses now the answer, or leave a place to the
+// reconciler, though no server was ill.
+func (s *stage) disturb() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaks = true
+	s.spells[disturbance] = append(s.spells[disturbance], spell{mute, time.Now(), time.Now()})
+}
+
+// meddle changes what Redis holds for the present generation, and counts as an illness of it.
+func (s *stage) meddle(do func(p *memoryPlaces, k Key)) {
+	how := s.condition(redis)
+	s.turn(redis, mute)
+	defer s.turn(redis, how)
+	s.ledger.mu.Lock()
+	k := s.ledger.sheet.Key
+	s.ledger.mu.Unlock()
+	s.places.mu.Lock()
+	defer s.places.mu.Unlock()
+	do(s.places, k)
+}
+
+func (s *stage) forget(step) {
+	s.meddle(func(p *memoryPlaces, _ Key) { clear(p.rooms); clear(p.holders) })
+}
+
+func (s *stage) dump(step) {
+	s.places.mu.Lock()
+	defer s.places.mu.Unlock()
+	s.saved = copyOf(s.places)
+}
+
+func (s *stage) rollBack(step) {
+	s.meddle(func(p *memoryPlaces, _ Key) {
+		then := copyOf(&memoryPlaces{rooms: s.saved.rooms, holders: s.saved.holders})
+		p.rooms, p.holders = then.rooms, then.holders
+	})
+}
+
+// keys is all that Redis has.
+type keys struct {
+	rooms   map[Key]int
+	holders map[Key]map[int64]bool
+}
+
+func copyOf(p *memoryPlaces) keys {
+	c := keys{rooms: make(map[Key]int), holders: make(map[Key]map[int64]bool)}
+	maps.Copy(c.rooms, p.rooms)
+	for k, all := range p.holders {
+		c.holders[k] = maps.Clone(all)
+	}
+	return c
+}
+
+func (s *stage) strangers(st step) {
+	s.meddle(func(p *memoryPlaces, k Key) {
+		if p.holders[k] == nil {
+			return
+		}
+		for i := range st.number {
+			p.holders[k][int64(1000+i)] = true
+		}
+	})
+}
+
+// repeat writes a record of the log once more, as a producer does that did not hear of its success.
+func (s *stage) repeat(st step) {
+	if all := s.log.written(); len(all) > 0 {
+		_, _ = s.log.Append(context.Background(), 3, all[st.number%len(all)])
+		s.rouse()
+	}
+}
+
+// replay has everything in the log come again, as when the log has become another one.
+func (s *stage) replay(step) {
+	s.log.mu.Lock()
+	s.log.cursor = 0
+	s.log.mu.Unlock()
+	s.rouse()
+}
+
+// unheard has the replies to the next commits lost.
+func (s *stage) unheard(st step) {
+	s.turn(replies, mute)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lost = 1 + st.number
+}
+
+// refresh shows an operator's action on the process where it was made.
+func (s *stage) refresh(st step) {
+	b := s.at(st)
+	s.running.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = b.board.Refresh(ctx)
+	})
+}
+
+func (s *stage) move(st step, to State, from ...State) {
+	s.ledger.change(func(sh *sheet) {
+		if !slices.Contains(from, sh.state) {
+			return
+		}
+		sh.state = to
+		if to == Closing {
+			sh.closingVersion = sh.version + 1
+		}
+	})
+	s.refresh(st)
+}
+
+func (s *stage) reset(st step) {
+	s.disturb()
+	s.ledger.change(func(sh *sheet) { sh.Generation++; sh.state = Open })
+	s.ledger.resize(int64(st.number))
+	s.refresh(st)
+}
+
+// cancel takes back an order of the shopper, of the present generation if there is one.
+func (s *stage) cancel(st step) {
+	live := s.live(s.names.shopper(customers[st.shopper]).ID)
+	if len(live) == 0 {
+		return
+	}
+	o := live[len(live)-1]
+	s.mu.Lock()
+	s.cancelled[o.OrderID] = time.Now()
+	s.mu.Unlock()
+	s.disturb()
+	s.ledger.cancel(o.OrderID)
+	b := s.at(st)
+	s.running.Go(func() { _ = b.Release(context.Background(), Key{o.SaleID, o.Generation}, []int64{o.UserID}) })
+	s.refresh(st)
+}
+
+// live lists the live orders of a shopper, or of all (0), oldest generation first.
+func (s *stage) live(user int64) []order {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	var all []order
+	for _, o := range s.ledger.rows {
+		if o.live && (user == 0 || o.UserID == user) {
+			all = append(all, *o)
+		}
+	}
+	slices.SortFunc(all, func(a, b order) int {
+		return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.Unit, b.Unit))
+	})
+	return all
+}
+
+// row is an order, live or not; nil when there is none.
+func (s *stage) row(id uuid.UUID) *order {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	o := s.ledger.rows[id]
+	if o == nil {
+		return nil
+	}
+	found := *o
+	return &found
+}
+
+// verdict is what the ledger has decided about a claim; nil when it has not.
+func (s *stage) verdict(id uuid.UUID) *events.Verdict {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	v := s.ledger.step.verdicts[id]
+	if v == nil {
+		return nil
+	}
+	found := *v
+	return &found
+}
+
+// heal makes everything well, and waits until what was under way is over.
+func (s *stage) heal() {
+	for _, server := range []string{redis, kafka, postgres, replies, theBus} {
+		s.turn(server, well)
+	}
+	s.mu.Lock()
+	s.lost = 0
+	s.mu.Unlock()
+	s.processes[0].consumes.Store(true)
+	s.rouse()
+}
