@@ -114,9 +114,11 @@ func (a *App) runParts() {
 func (a *App) serve(listeners []net.Listener) {
 	a.public = web.HTTPServer(a.web.Handler())
 	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
+	lobby := newLobby(lobbySize(descriptors()))
+	a.public.ConnState = lobby.state
 	for _, l := range listeners {
 		go func() {
-			if err := a.public.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := a.public.Serve(lobby.in(l)); !errors.Is(err, http.ErrServerClosed) {
 				a.failed <- fmt.Errorf("the public listener ended: %w", err)
 			}
 		}()

@@ -21,6 +21,9 @@
 // An hour of a thousand shoppers with rolling restarts, which needs the same servers:
 //
 //	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_SOAK=1h go test -count=1 -timeout 2h -run TestSoak ./app/resilience
+//
+// TestBadClients runs in any case; FLASHSALE_RESILIENCE=full makes it 10,000 idle connections and 1,000 of each slow kind
+// (two minutes, 16,000 descriptors for the product and as many for the test).
 package resilience
 
 import (

@@ -96,10 +96,15 @@ func launch(t *testing.T, port int, env ...string) *process {
 // spawn starts a build of the product with these settings only.
 func spawn(t *testing.T, program string, port int, env ...string) *process {
 	t.Helper()
+	return spawnBy(t, exec.Command(program, "serve"), port, env...)
+}
+
+// spawnBy is spawn with a command of its own.
+func spawnBy(t *testing.T, cmd *exec.Cmd, port int, env ...string) *process {
+	t.Helper()
 	operators := freePort(t)
-	p := &process{exit: make(chan error, 1), ready: make(chan struct{}), log: &tail{}, port: port,
+	p := &process{cmd: cmd, exit: make(chan error, 1), ready: make(chan struct{}), log: &tail{}, port: port,
 		url: fmt.Sprintf("http://127.0.0.1:%d", port), ops: fmt.Sprintf("http://127.0.0.1:%d", operators)}
-	p.cmd = exec.Command(program, "serve")
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true", "HOST=127.0.0.1",
 		fmt.Sprintf("PORT=%d", port), fmt.Sprintf("OPS_ADDR=127.0.0.1:%d", operators)}, env...)
