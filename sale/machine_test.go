@@ -10,9 +10,6 @@ import (
 	"pgregory.net/rapid"
 )
 
-// batches of scripts, a hundred each, as many as rapid checks at a time. Together 10,000 scripts.
-const batches = 100
-
 // TestAnyScriptKeepsEveryPromise plays scripts of presses, operators and faults before several processes, in fake time, and
 // holds every answer against what the ledger said while the press was under way.
 func TestAnyScriptKeepsEveryPromise(t *testing.T) {
