@@ -151,6 +151,7 @@ func (s *services) openDatabase(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	events.WatchNotices(requests)
 	if s.pool, err = openPool(ctx, requests); err != nil {
 		return err
 	}

@@ -204,3 +204,25 @@ func TestLedgerPoolSettingsAreInForce(t *testing.T) {
 		}
 	}
 }
+
+func TestAWarningWhileSomethingIsDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	conn, err := w.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	run := func(sql string) error {
+		return Confirmed(conn.Conn(), func() error { _, err := conn.Exec(t.Context(), sql); return err })
+	}
+	if err := run(`DO $$ BEGIN RAISE WARNING 'not confirmed'; END $$`); !errors.Is(err, ErrUnconfirmed) {
+		t.Errorf("a warning gave %v", err)
+	}
+	if err := run(`DO $$ BEGIN RAISE NOTICE 'by the way'; END $$`); err != nil {
+		t.Errorf("a notice after a warning gave %v", err)
+	}
+	if err := run(`no SQL`); err == nil || errors.Is(err, ErrUnconfirmed) {
+		t.Errorf("a failure gave %v", err)
+	}
+}

@@ -1,8 +1,11 @@
 package events
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -40,4 +43,21 @@ func WatchNotices(cfg *pgxpool.Config) {
 			next(conn, notice)
 		}
 	}
+}
+
+// ErrUnconfirmed means that the server warned: what was just committed is perhaps on no other server.
+var ErrUnconfirmed = errors.New("events: the commit was not confirmed by the standby")
+
+// Confirmed runs do on a connection whose pool [WatchNotices] has prepared. The error is do's own, or ErrUnconfirmed when
+// a commit in it was answered with a warning.
+func Confirmed(conn *pgx.Conn, do func() error) error {
+	data := conn.PgConn().CustomData()
+	delete(data, warningKey)
+	if err := do(); err != nil {
+		return err
+	}
+	if code, warned := data[warningKey]; warned {
+		return fmt.Errorf("%w (%v)", ErrUnconfirmed, code)
+	}
+	return nil
 }

@@ -71,12 +71,14 @@ func (s *Store) LiveReceipts(ctx context.Context, k Key, users []int64) ([]Recei
 
 // ordersSince reads what changed after a revision of the stock row. 0: all orders, those that were taken back too.
 func (s *Store) ordersSince(ctx context.Context, k Key, revision int64) ([]order, error) {
-	rows, err := s.pool.Query(ctx, sqlOrdersSince, k.Sale, k.Generation, revision)
-	if err != nil {
-		return nil, fmt.Errorf("read orders: %w", err)
-	}
-	changed, err := pgx.CollectRows(rows, scanOrder)
-	if err != nil {
+	var changed []order
+	b := &pgx.Batch{}
+	b.Queue(`SELECT ` + sqlProof)
+	b.Queue(sqlOrdersSince, k.Sale, k.Generation, revision).Query(func(rows pgx.Rows) (err error) {
+		changed, err = pgx.CollectRows(rows, scanOrder)
+		return err
+	})
+	if err := s.prove(ctx, b); err != nil {
 		return nil, fmt.Errorf("read orders: %w", err)
 	}
 	return changed, nil
@@ -87,11 +89,11 @@ func (s *Store) ordersSince(ctx context.Context, k Key, revision int64) ([]order
 func (s *Store) probe(ctx context.Context, sql string, args ...any) ([]order, error) {
 	var found []order
 	b := &pgx.Batch{}
-	b.Queue(sqlProbes)
+	b.Queue(sqlProvenProbes)
 	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
 		found, err = pgx.CollectRows(rows, scanOrder)
 		return err
 	})
-	err := s.pool.SendBatch(ctx, b).Close()
+	err := s.prove(ctx, b)
 	return found, err
 }

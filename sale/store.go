@@ -17,7 +17,8 @@ type Store struct {
 	outbox outbox
 }
 
-// NewStore makes a Store on a pool whose search_path is the namespace's schema.
+// NewStore makes a Store on a pool whose search_path is the namespace's schema, and which events.WatchNotices has
+// prepared.
 func NewStore(pool *pgxpool.Pool, s stock, o outbox) *Store {
 	return &Store{pool: pool, stock: s, outbox: o}
 }

@@ -33,7 +33,7 @@ func scanDecline(row pgx.CollectableRow) (events.Verdict, error) {
 }
 
 // Verdicts looks up what was decided about these claims, in no particular order. Claims without a verdict are
-// left out. It is a batch operation, and none of its verdicts is Fresh.
+// left out. It is a batch operation, none of its verdicts is Fresh, and all are durable.
 func (s *Store) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
 	found := make(map[uuid.UUID]*events.Verdict, len(ids))
 	raw := make([][16]byte, len(ids))
@@ -42,10 +42,10 @@ func (s *Store) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict
 	}
 	r := ledgerRead{standing: standing{verdicts: found}}
 	b := &pgx.Batch{}
-	b.Queue(sqlProbes)
+	b.Queue(sqlProvenProbes)
 	b.Queue(sqlOrdersByID, raw).Query(r.orders)
 	b.Queue(sqlDeclinesByID, raw).Query(r.declines)
-	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := s.prove(ctx, b); err != nil {
 		return nil, fmt.Errorf("look up verdicts: %w", err)
 	}
 	if err := nextAttempts(ctx, s.pool, found, nil); err != nil {

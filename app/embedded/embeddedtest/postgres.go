@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"flashsale/app/embedded"
 	"flashsale/migrations"
 )
 
@@ -87,4 +88,23 @@ func drop(t testing.TB, url, schema string) {
 	if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE"); err != nil {
 		t.Errorf("drop schema %s: %v", schema, err)
 	}
+}
+
+// OwnDatabaseURL names a server of the test's own, for those that change its settings. It takes seconds to start.
+func OwnDatabaseURL(t testing.TB) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), startPatience)
+	defer cancel()
+	stack, err := embedded.Start(ctx, embedded.Options{Dir: t.TempDir(), Postgres: true})
+	if err != nil {
+		t.Fatalf("start a Postgres of the test's own: %v", err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopPatience)
+		defer cancel()
+		if err := stack.Close(ctx); err != nil {
+			t.Errorf("stop the test's own Postgres: %v", err)
+		}
+	})
+	return stack.Settings().DatabaseURL
 }
