@@ -8,7 +8,7 @@ inline replicate() {
 	standby.nextUnit = db.nextUnit;
 	standby.returned = db.returned;
 	standby.cursor = db.cursor;
-	for (i : 0 .. CLAIMS - 1) { standby.verdict[i] = db.verdict[i] }
+	for (i : 0 .. CLAIMS - 1) { standby.verdict[i] = db.verdict[i]; standby.by[i] = db.by[i] }
 	skip
 #endif
 }
@@ -20,7 +20,7 @@ inline replicate() {
 #define durable()	skip
 #endif
 
-/* What was only read is not proved durable by its reader, unless he commits something too. */
+/* Store.prove: what was only read is not proved durable by its reader, unless he commits something too. */
 #ifdef LOOK_WITHOUT_PROOF
 #define proved()	skip
 #else
@@ -80,7 +80,7 @@ inline nextAttempts(c, v, owners) {
 /* Store.Verdicts: what was decided, read without a lock. */
 inline Verdicts(c, v) {
 	v.outcome = db.verdict[c];
-	v.fresh = false; v.nextAttempt = 0; v.orderID = 0;
+	v.fresh = false; v.nextAttempt = 0; v.orderID = 0; v.by = db.by[c];
 	if
 	:: v.outcome != NONE -> nextAttempts(c, v, false)
 	:: else
@@ -102,9 +102,9 @@ inline TakeTx() {
 	db.taken++
 }
 
-/* standing.step with what it stands on; generation and taken are those under the lock, but for a mutant. */
-inline DecideTx(c, v, generation_, taken_) {
-	v.fresh = false; v.nextAttempt = 0; v.orderID = 0;
+/* standing.step on the record of press p; generation and taken are those under the lock, but for a mutant. */
+inline DecideTx(c, p, v, generation_, taken_) {
+	v.fresh = false; v.nextAttempt = 0; v.orderID = 0; v.by = db.by[c];
 	v.outcome = db.verdict[c];
 	if
 	:: v.outcome != NONE -> nextAttempts(c, v, true)
@@ -133,7 +133,8 @@ inline DecideTx(c, v, generation_, taken_) {
 						/* Nobody else was promised this unit and still is. */
 						assert(i == c || !PROMISED(i, unit) || GENERATION(i) != GENERATION(c))	/* I3 */
 					}
-					v.outcome = ORDERED(unit)
+					v.outcome = ORDERED(unit);
+					db.by[c] = p; v.by = p
 				fi
 			fi
 		fi;
@@ -157,7 +158,7 @@ inline Decided(c, v) {
 		if
 		:: waits[i] == c + 1 && got[i].outcome == NONE ->
 			got[i].outcome = v.outcome; got[i].fresh = v.fresh;
-			got[i].nextAttempt = v.nextAttempt; got[i].orderID = v.orderID
+			got[i].nextAttempt = v.nextAttempt; got[i].orderID = v.orderID; got[i].by = v.by
 		:: else
 		fi
 	}
@@ -168,4 +169,4 @@ inline Decided(c, v) {
 	fi
 }
 
-inline clear(v) { v.outcome = NONE; v.fresh = false; v.nextAttempt = 0; v.orderID = 0 }
+inline clear(v) { v.outcome = NONE; v.fresh = false; v.nextAttempt = 0; v.orderID = 0; v.by = 0 }

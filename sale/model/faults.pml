@@ -14,13 +14,13 @@ active proctype network() {
 end_idle:
 	do
 #if LATE > 0
-	:: d_step { late && end < LOG -> log[end] = late - 1; end++; late = 0 }
+	:: d_step { late && end < LOG -> log[end] = late - 1; by[end] = lateBy; end++; late = 0; lateBy = 0 }
 #endif
 #if DUPLICATES > 0
 	:: atomic { duplicates > 0 && end > 0 && end < LOG ->
 			duplicates--;
 			select(k : 0 .. end - 1);
-			log[end] = log[k]; end++; k = 0 }
+			log[end] = log[k]; by[end] = by[k]; end++; k = 0 }
 #endif
 	od
 }
@@ -106,7 +106,7 @@ end_idle:
 			failovers--;
 			db.generation = standby.generation; db.taken = standby.taken; db.nextUnit = standby.nextUnit;
 			db.returned = standby.returned; db.cursor = standby.cursor;
-			for (i : 0 .. CLAIMS - 1) { db.verdict[i] = standby.verdict[i] }
+			for (i : 0 .. CLAIMS - 1) { db.verdict[i] = standby.verdict[i]; db.by[i] = standby.by[i] }
 			printf("postgres: the standby is promoted, cursor %d\n", db.cursor);
 #ifdef SYNC_STANDBY
 			promises();	/* nothing may have to be decided again */

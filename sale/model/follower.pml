@@ -27,7 +27,7 @@ end_idle:
 	/* follower.try: the fence matches */
 	:: atomic { end > place && CURSOR == place ->
 			printf("follower: offset %d\n", place);
-			d_step { DecideTx(log[place], v, db.generation, db.taken); CURSOR = place + 1; high() };
+			d_step { DecideTx(log[place], by[place], v, db.generation, db.taken); CURSOR = place + 1; high() };
 			if
 			:: durable() -> goto decided
 			:: durable() -> clear(v)	/* nobody heard of it: the fence will tell */

@@ -85,7 +85,8 @@ typedef Verdict {
 	byte outcome;
 	bool fresh;
 	byte nextAttempt;
-	byte orderID	/* claim + 1; 0: none */
+	byte orderID;	/* claim + 1; 0: none */
+	byte by	/* Press: whose record was decided; 0: not kept */
 }
 
 typedef Postgres {
@@ -94,7 +95,8 @@ typedef Postgres {
 	byte nextUnit = 1;
 	byte returned;	/* returned_units, a bit each */
 	byte cursor;
-	byte verdict[CLAIMS]	/* orders and declines */
+	byte verdict[CLAIMS];	/* orders and declines */
+	byte by[CLAIMS]	/* of orders */
 }
 
 Postgres db;
@@ -103,11 +105,13 @@ Postgres standby;
 #endif
 
 byte log[LOG];
+byte by[LOG];		/* the press that wrote the record */
 byte end;
 byte group;		/* the offset committed to the consumer group */
 #if LATE > 0
 byte lates = LATE;
 byte late;		/* claim + 1 of an append that was given up and is still on its way */
+byte lateBy;
 #endif
 
 bool loaded;		/* the holders, of the current generation */
@@ -135,6 +139,7 @@ Verdict got[PRESSERS];	/* what was delivered to its waiter */
 #define REFUSED			1
 #define RECEIPT(unit)		(1 + (unit))
 byte told[CLAIMS];
+bool said[CLAIMS];	/* that a press was told 201 for it */
 #define PROMISED(c, unit)	(told[c] == RECEIPT(unit) && db.verdict[c] != CANCELLED)
 
 #if WARNINGS > 0

@@ -18,6 +18,26 @@ inline receipt(c) {
 	told[c] = RECEIPT(UNIT(v.outcome))
 }
 
+/* buying.mine: 201 for the press whose record was decided, 200 for who had it before, or shares it. */
+#ifdef WHO_WAITS_BUYS
+#define MINE	(!(before & BIT(attempt)))
+#else
+#define MINE	(v.by == ME)
+#endif
+#define ME	(1 + me + PRESSERS * presses)
+
+inline bought(c) {
+	receipt(c);
+	if
+	:: MINE ->
+		assert(!(before & BIT(attempt)));	/* nobody buys what was bought before */
+		assert(!said[c]);	/* one press says it */
+		printf("shopper %d: bought claim %d\n", u, c);
+		said[c] = true
+	:: else
+	fi
+}
+
 inline Load() {	/* Places.Load with Reconciler's owners */
 	holders = 0;
 	for (i : CLAIM(db.generation, 0, 1) .. CLAIM(db.generation, SHOPPERS - 1, ATTEMPTS)) {
@@ -69,11 +89,11 @@ inline past(u) {
 /* Ledger.decideOnce: a transaction of its own. Without a reply there is no verdict. */
 inline decideOnce() {
 	if
-	:: d_step { DecideTx(THE_CLAIM, v, SEEN); durable(); Decided(THE_CLAIM, v);
+	:: d_step { DecideTx(THE_CLAIM, ME, v, SEEN); durable(); Decided(THE_CLAIM, v);
 			printf("shopper %d: direct, claim %d: %d, next attempt %d, order %d\n", u, THE_CLAIM, v.outcome, v.nextAttempt, v.orderID) }
-	:: d_step { DecideTx(THE_CLAIM, v, SEEN); durable(); clear(v) }
+	:: d_step { DecideTx(THE_CLAIM, ME, v, SEEN); durable(); clear(v) }
 #if WARNINGS > 0
-	:: d_step { warnings > 0 -> warnings--; DecideTx(THE_CLAIM, v, SEEN); clear(v) }
+	:: d_step { warnings > 0 -> warnings--; DecideTx(THE_CLAIM, ME, v, SEEN); clear(v) }
 #endif
 	fi
 }
@@ -151,14 +171,14 @@ again:
 await:
 	/* buying.send: the log may have it whatever it replies, or refuse it, or another press has written it just now */
 	if
-	:: atomic { end < LOG -> log[end] = THE_CLAIM; end++;
+	:: atomic { end < LOG -> log[end] = THE_CLAIM; by[end] = ME; end++;
 			printf("log: claim %d at %d\n", THE_CLAIM, end - 1);
 #ifdef ANSWER_AFTER_APPEND
 			told[THE_CLAIM] = RECEIPT(1)
 #endif
 		}
 #if LATE > 0
-	:: late == 0 && lates > 0 -> atomic { lates--; late = THE_CLAIM + 1 }
+	:: late == 0 && lates > 0 -> atomic { lates--; late = THE_CLAIM + 1; lateBy = ME }
 #endif
 	:: skip
 	fi;
@@ -166,7 +186,7 @@ await:
 	:: d_step { got[me].outcome != NONE ->
 			printf("shopper %d: hears of claim %d: %d, fresh %d\n", u, THE_CLAIM, got[me].outcome, got[me].fresh);
 			v.outcome = got[me].outcome; v.fresh = got[me].fresh;
-			v.nextAttempt = got[me].nextAttempt; v.orderID = got[me].orderID;
+			v.nextAttempt = got[me].nextAttempt; v.orderID = got[me].orderID; v.by = got[me].by;
 			heard = true }
 	/* Checkout.lookForVerdicts */
 	:: d_step { db.verdict[THE_CLAIM] != NONE -> Verdicts(THE_CLAIM, v); proved();
@@ -190,7 +210,7 @@ await:
 #endif
 	:: goto answered	/* 202 with an acknowledgement, else 503; or the process was killed, here or later */
 	fi;
-	/* buying.pursue */
+	/* buying.pursue, buying.verdictOn */
 	if
 #ifndef DELIVERED_IS_YOUNG
 	/* What was delivered was true when it was decided; much may have happened between that and this press. */
@@ -214,7 +234,7 @@ await:
 	/* buying.settle */
 	heard = false;
 	if
-	:: IS_LIVE(v.outcome) -> d_step { receipt(THE_CLAIM) }	/* 201, or 200 for who had it before */
+	:: IS_LIVE(v.outcome) -> d_step { bought(THE_CLAIM) }
 #ifdef RELEASED_COUNTS_AS_LIVE
 	:: v.outcome == CANCELLED && v.nextAttempt == 0 -> assert(!(gone & BIT(attempt)))
 	:: v.outcome != CANCELLED && (v.outcome == ALREADY_OWNS || (!IS_LIVE(v.outcome) && v.orderID)) ->
