@@ -60,6 +60,8 @@ type Verdict struct {
 	// Press is that of the record which was decided; zero where the ledger does not keep it: with declines that were
 	// looked up, and with orders written by the version before.
 	Press uuid.UUID `json:"press,omitzero"`
+	// Revision is set with Ordered: the version of the stock at which the order was made.
+	Revision int64 `json:"revision,omitempty"`
 	// Fresh is true when this very transaction decided; false when the claim had its verdict already.
 	Fresh bool `json:"fresh"`
 	// NextAttempt is set when the verdict is an old decline (or a cancelled order): the number under which the

@@ -161,7 +161,7 @@ func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 	refreshBoard(t, b)
 	b.heard([]events.Stock{p.sell(2)})
 	first := b.find("")
-	first.book.add([]Receipt{{OrderID: ClaimID(testSecret, 1, 1, 1), UserID: 1}})
+	first.book.add([]order{{Receipt: Receipt{OrderID: ClaimID(testSecret, 1, 1, 1), UserID: 1}, revision: 99}})
 	p.edit(func(s *sheet) { s.state, s.version = Paused, 2 })
 	refreshBoard(t, b)
 	paused := b.find("")

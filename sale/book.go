@@ -21,9 +21,16 @@ type book struct {
 	// suspect is set when orders may have been cancelled since.
 	suspect atomic.Bool
 
+	// Guarded by mu.
 	mu       sync.Mutex
-	revision int64 // of the newest order that was loaded; guarded by mu
+	revision int64 // of the newest order that was loaded
+	// floor is the version of the stock row up to which the book has been told by the ledger itself what is live. News
+	// of an order from before comes too late: the order may have been cancelled since.
+	floor int64
 }
+
+// newBook is an empty book that believes no news from up to that version of the stock row.
+func newBook(version int64) *book { return &book{floor: version} }
 
 // owned is a receipt, as small as it gets: a book may hold a million. A zero id is a receipt taken back.
 type owned struct {
@@ -71,23 +78,25 @@ func (b *book) wanting(version int64, buyable bool) bool {
 	return !b.whole(version)
 }
 
-// doubt says that receipts may have been taken back since.
-func (b *book) doubt() {
+// doubt says that receipts may have been taken back, up to that version of the stock row.
+func (b *book) doubt(version int64) {
+	b.mu.Lock()
+	b.floor = max(b.floor, version)
+	b.mu.Unlock()
 	b.changes.Add(1)
 	b.suspect.Store(true)
 }
 
-// add notes receipts that are known to be live.
-func (b *book) add(receipts []Receipt) {
-	if len(receipts) == 0 {
-		return
-	}
-	page := make(map[int64]owned, len(receipts))
-	for _, r := range receipts {
-		page[r.UserID] = ownedOf(r)
-	}
+// add notes orders that were live when they were heard of, but for those that are heard of too late.
+func (b *book) add(heard []order) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	page := make(map[int64]owned, len(heard))
+	for _, o := range heard {
+		if o.revision > b.floor {
+			page[o.UserID] = ownedOf(o.Receipt)
+		}
+	}
 	b.turn(page)
 }
 
@@ -116,6 +125,7 @@ func (b *book) load(changed []order, version int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.revision = max(b.revision, newest)
+	b.floor = max(b.floor, newest, version)
 	b.changes.Add(1)
 	b.turn(page)
 	b.through.Store(max(b.through.Load(), version))

@@ -33,7 +33,7 @@ func TestABookGivesReceiptsAsTheyWere(t *testing.T) {
 	}
 	want := receiptFor(1, 2)
 	want.pressKey, want.keyed = uuid.New(), true
-	b.add([]Receipt{want})
+	b.add([]order{{Receipt: want, revision: 1}})
 	if got, ok := inBook(&b, 1); !ok || got != want {
 		t.Errorf("receipt %+v, want %+v", got, want)
 	}
@@ -56,7 +56,7 @@ func TestABookIsWholeUpToTheVersionItWasLoadedFor(t *testing.T) {
 	if !b.whole(5) {
 		t.Error("an older load took something away")
 	}
-	b.doubt()
+	b.doubt(0)
 	if b.whole(5) {
 		t.Error("a doubtful book is whole")
 	}
@@ -65,11 +65,11 @@ func TestABookIsWholeUpToTheVersionItWasLoadedFor(t *testing.T) {
 func TestOnlyABookWithReceiptsIsLoadedWhileTheSaleRuns(t *testing.T) {
 	t.Parallel()
 	var b book
-	b.doubt()
+	b.doubt(0)
 	if b.wanting(1, true) {
 		t.Error("an empty book is loaded")
 	}
-	b.add([]Receipt{receiptFor(1, 1)})
+	b.add([]order{orderFor(1, 1, 1, true)})
 	if !b.wanting(1, true) {
 		t.Error("receipts that may be gone are kept")
 	}
@@ -96,7 +96,7 @@ func TestALateAnswerIsNotAddedAfterACancellation(t *testing.T) {
 	t.Parallel()
 	var b book
 	changes := b.changes.Load()
-	b.doubt()
+	b.doubt(0)
 	b.found(receiptFor(1, 1), changes)
 	if _, ok := inBook(&b, 1); ok {
 		t.Error("a receipt from before was added")
@@ -117,7 +117,8 @@ func TestABookAgreesWithAMap(t *testing.T) {
 			user, attempt := rapid.Int64Range(1, 40).Draw(t, "user"), rapid.IntRange(1, 9).Draw(t, "attempt")
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0:
-				b.add([]Receipt{receiptFor(user, attempt), receiptFor(user+1, attempt)})
+				revision++
+				b.add([]order{orderFor(user, attempt, revision, true), orderFor(user+1, attempt, revision, true)})
 				model[user], model[user+1] = attempt, attempt
 			case 1:
 				revision++
@@ -156,7 +157,7 @@ func TestABookIsReadWhileItIsWritten(t *testing.T) {
 	for part := range int64(4) {
 		all.Go(func() {
 			for user := part; user < users; user += 4 {
-				b.add([]Receipt{receiptFor(user, 1)})
+				b.add([]order{orderFor(user, 1, 1, true)})
 				if _, ok := inBook(&b, user); !ok {
 					t.Errorf("receipt of %d was lost at once", user)
 				}

@@ -56,7 +56,7 @@ func reread(d events.Decision) bool {
 // take brings the process up to date with a decision, its own or another's. The board comes first: an answer shows
 // the sale as its own verdict left it.
 func (c *Checkout) take(d events.Decision) {
-	c.note(d.Verdicts, c.board.shelf.Load())
+	c.note(d.Verdicts)
 	c.board.heard(d.Stocks)
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
@@ -71,24 +71,23 @@ func (c *Checkout) take(d events.Decision) {
 	}
 }
 
-// note adds live orders to the books of their sales. They were read when that shelf was there: where a sale has
-// changed since, an order may have been cancelled.
-func (c *Checkout) note(verdicts []events.Verdict, read *shelf) {
+// note adds live orders to the books of their sales.
+func (c *Checkout) note(verdicts []events.Verdict) {
 	shelf := c.board.shelf.Load()
-	orders := make(map[*book][]Receipt, 1)
+	orders := make(map[*book][]order, 1)
 	for i := range verdicts {
 		v := &verdicts[i]
-		e, before := shelf.byID[v.SaleID], read.byID[v.SaleID]
-		if e == nil || before == nil || e.version != before.version || e.Generation != v.Generation {
+		e := shelf.byID[v.SaleID]
+		if e == nil || e.Generation != v.Generation {
 			continue
 		}
 		// An order that was taken back has the number of the next attempt, or the order that came of one.
 		if v.Outcome == events.Ordered && v.NextAttempt == 0 && v.OrderID == uuid.Nil {
-			orders[e.book] = append(orders[e.book], receiptOf(v))
+			orders[e.book] = append(orders[e.book], order{Receipt: receiptOf(v), revision: v.Revision, live: true})
 		}
 	}
-	for b, receipts := range orders {
-		b.add(receipts)
+	for b, heard := range orders {
+		b.add(heard)
 	}
 }
 
@@ -175,7 +174,6 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 		if len(ids) == 0 {
 			continue
 		}
-		shelf := c.board.shelf.Load()
 		call, cancel := context.WithTimeout(ctx, time.Second)
 		verdicts, err := c.records.Verdicts(call, ids)
 		cancel()
@@ -183,7 +181,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 			c.logger.Debug("late verdicts cannot be looked up", "error", err)
 			continue
 		}
-		c.note(verdicts, shelf)
+		c.note(verdicts)
 		for i := range verdicts {
 			c.waiters.deliver(&verdicts[i])
 		}

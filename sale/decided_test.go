@@ -187,7 +187,7 @@ func TestTheBoardLooksAfterWhatADecisionDoesNotSay(t *testing.T) {
 }
 
 func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
-	order := events.Verdict{ClaimID: uuid.New(), SaleID: flashSale, Generation: 1, UserID: 1, Outcome: events.Ordered, Unit: 1}
+	order := events.Verdict{ClaimID: uuid.New(), SaleID: flashSale, Generation: 1, UserID: 1, Outcome: events.Ordered, Unit: 1, Revision: 99}
 	for name, c := range map[string]struct {
 		change  func(*events.Verdict)
 		noticed bool
@@ -212,16 +212,67 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 	}
 }
 
-// A verdict was read, then its order cancelled, and only then it came in.
-func TestAVerdictFromBeforeAChangeOfTheSaleAddsNoReceipt(t *testing.T) {
+// An order was made, then cancelled, and only then its news came in: over the bus, or from a look that was slow.
+func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
+	t.Parallel()
+	for name, since := range map[string]func(t *testing.T, s *servers, p *process){
+		"the process has seen the change": func(t *testing.T, _ *servers, p *process) { p.look(t) },
+		"and has emptied the book":        func(t *testing.T, _ *servers, p *process) { p.look(t); p.fill(t) },
+		"and has loaded the book": func(t *testing.T, s *servers, p *process) {
+			s.ledger.change(func(sh *sheet) { sh.state = Paused })
+			p.look(t)
+			p.fill(t)
+			if !p.board.find("").book.whole(12) {
+				t.Fatal("not loaded")
+			}
+		},
+		"of another generation": func(t *testing.T, s *servers, p *process) {
+			s.ledger.change(func(sh *sheet) { sh.Generation++ })
+			p.look(t)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 3, func(t *testing.T, s *servers, p *process) {
+				v := s.ledger.sell(s.names.shopper("anna"), Press{})
+				s.ledger.cancel(v.ClaimID)
+				since(t, s, p)
+				p.take(events.Decision{Verdicts: []events.Verdict{v}})
+				p.look(t)
+				if r, ok := p.board.find("").book.receipt(p.board.find("").Key, s.names.shopper("anna")); ok {
+					t.Errorf("the book has an order that was cancelled: %+v", r)
+				}
+			})
+		})
+	}
+	t.Run("a process that has just begun", func(t *testing.T) {
+		bubble(t, 3, func(t *testing.T, s *servers, _ *process) {
+			v := s.ledger.sell(s.names.shopper("anna"), Press{})
+			s.ledger.cancel(v.ClaimID)
+			p := s.process(t)
+			p.take(events.Decision{Verdicts: []events.Verdict{v}})
+			if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
+				t.Error("the book has an order that was cancelled")
+			}
+		})
+	})
+}
+
+// A ledger that was restored from a backup begins again at an older version: what it says from then on is news.
+func TestARestoredLedgerIsBelieved(t *testing.T) {
 	bubble(t, 3, func(t *testing.T, s *servers, p *process) {
-		read := p.board.shelf.Load()
-		v := s.ledger.sell(s.names.shopper("anna"), Press{})
-		s.ledger.cancel(v.ClaimID)
+		p.press("anna")
 		p.look(t)
-		p.note([]events.Verdict{v}, read)
-		if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
-			t.Error("the book has an order that was cancelled")
+		p.fill(t)
+		s.ledger.mu.Lock()
+		level := s.ledger.step.levels[saleKey]
+		level.Version = 3
+		s.ledger.step.levels[saleKey] = level
+		s.ledger.mu.Unlock()
+		time.Sleep(time.Second)
+		p.look(t)
+		expect(t, p.press("ben"), Bought, "")
+		if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("ben")); !ok {
+			t.Error("news of the restored ledger are taken for old ones")
 		}
 	})
 }

@@ -297,6 +297,7 @@ func (l *memoryLedger) rule(src events.Source, claims ...events.Claim) events.De
 		level.NextUnit++
 		level.Version++
 		l.step.levels[k] = level
+		r.verdict.Revision = level.Version
 		row := receiptOf(r.verdict)
 		row.pressKey, row.keyed = r.claim.PressKey, true
 		l.rows[row.OrderID] = &order{Receipt: row, revision: level.Version, live: true, press: r.claim.Press}

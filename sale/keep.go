@@ -51,7 +51,7 @@ func (c *Checkout) loadBook(ctx context.Context, e *entry) error {
 	}
 	if err := c.fill(ctx, e); err != nil {
 		if suspect {
-			e.book.doubt()
+			e.book.doubt(0)
 		}
 		return err
 	}

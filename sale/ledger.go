@@ -212,6 +212,7 @@ func (s *Store) giveUnits(ctx context.Context, tx pgx.Tx, made outcome) ([]event
 	for _, r := range made.ordered {
 		k := Key{r.claim.SaleID, r.claim.Generation}
 		r.verdict.Unit, units[k] = units[k][0], units[k][1:]
+		r.verdict.Revision = revisions[k]
 	}
 	return stocks, revisions, nil
 }

@@ -340,7 +340,7 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 		return p.board.look(context.Background())
 	}, Refused, ReasonPaused)
 	whileAsked("the receipt comes", func(s *servers, p *process) error {
-		p.board.find("").book.add([]Receipt{receiptOf(new(s.ledger.sell(s.names.shopper("anna"), Press{})))})
+		p.board.find("").book.add([]order{{Receipt: receiptOf(new(s.ledger.sell(s.names.shopper("anna"), Press{}))), revision: 99}})
 		return nil
 	}, AlreadyBought, "")
 	t.Run("every place is held", func(t *testing.T) {

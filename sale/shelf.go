@@ -26,8 +26,12 @@ func (s *shelf) with(n news) *shelf {
 		byID = make(map[int64]*entry)
 	}
 	changed := len(n.changed) > 0
+	at := make(map[Key]int64, len(n.levels))
+	for _, l := range n.levels {
+		at[l.key()] = l.Version
+	}
 	for _, row := range n.changed {
-		byID[row.Sale] = newEntry(row, byID[row.Sale])
+		byID[row.Sale] = newEntry(row, byID[row.Sale], at[row.Key])
 	}
 	for _, l := range n.levels {
 		e := byID[l.Sale]
@@ -39,7 +43,11 @@ func (s *shelf) with(n news) *shelf {
 		if l.Version < e.level.Version && !e.pushed.Before(n.asked) {
 			continue
 		}
-		byID[l.Sale], changed = e.at(l, e.pushed), true
+		next := e.at(l, e.pushed)
+		if l.Version < e.level.Version {
+			next.book = newBook(l.Version)
+		}
+		byID[l.Sale], changed = next, true
 	}
 	if !changed {
 		return nil
@@ -73,16 +81,17 @@ func (s *shelf) heard(stocks []events.Stock, at time.Time) (next *shelf, unknown
 	return newShelf(byID), unknown
 }
 
-// newEntry takes a changed row onto the shelf; what is known of the generation stays with it.
-func newEntry(row sheet, old *entry) *entry {
+// newEntry takes a changed row onto the shelf; what is known of the generation stays with it. version is that of the
+// stock row, read after it.
+func newEntry(row sheet, old *entry, version int64) *entry {
 	e := &entry{sheet: row, claimed: new(atomic.Int64)}
 	if old != nil && old.Key == row.Key {
 		e.level, e.pushed, e.book = old.level, old.pushed, old.book
-		e.book.doubt()
+		e.book.doubt(version)
 		return e
 	}
 	e.level = Level{Sale: row.Sale, Generation: row.Generation}
-	e.book = new(book)
+	e.book = newBook(version)
 	return e
 }
 

@@ -177,7 +177,7 @@ func (w *world) commit(made outcome) {
 	}
 	for _, r := range made.ordered {
 		w.sheet.level.Taken++
-		r.verdict.Unit = w.sheet.level.NextUnit
+		r.verdict.Unit, r.verdict.Revision = w.sheet.level.NextUnit, w.sheet.level.Version
 		w.sheet.level.NextUnit++
 		o := &order{Receipt: receiptOf(r.verdict), revision: w.sheet.level.Version, live: true, press: r.claim.Press}
 		o.pressKey, o.keyed = r.claim.PressKey, true

@@ -84,7 +84,13 @@ end_idle:
 
 /* ---- what the process hears ---- */
 
-inline doubt() { book.changes++; book.suspect = true }
+inline doubt(v) {
+	if
+	:: v > book.floor -> book.floor = v
+	:: else
+	fi;
+	book.changes++; book.suspect = true
+}
 
 active proctype hears() {
 	byte k;
@@ -102,7 +108,7 @@ end_idle:
 #ifdef LATE_RECEIPT_KEPT
 			:: bus[k].generation == e.generation -> book.receipt = bus[k].claim
 #else
-			/* Not what the book was loaded or emptied after: that look knew of this order, and of its end. */
+			/* Not what the book was loaded, made or doubted after: that look knew of this order, and of its end. */
 			:: bus[k].generation == e.generation && bus[k].version > book.floor -> book.receipt = bus[k].claim
 #endif
 			:: else
@@ -145,7 +151,7 @@ end_idle:
 		d_step {
 			if
 			:: seenSale == e.saleVersion
-			:: seenSale != e.saleVersion && seenGeneration == e.generation -> e.saleVersion = seenSale; doubt()
+			:: seenSale != e.saleVersion && seenGeneration == e.generation -> e.saleVersion = seenSale; doubt(seenVersion)
 			:: seenSale != e.saleVersion && seenGeneration != e.generation ->
 				e.saleVersion = seenSale; e.generation = seenGeneration; e.version = 0; e.taken = 0;
 				book.receipt = 0; book.through = 0; book.revision = 0; book.floor = seenVersion; book.suspect = false; book.changes++
@@ -173,7 +179,6 @@ end_idle:
 			if
 			:: book.suspect && book.revision == 0 ->	/* book.clear */
 				book.suspect = false; book.receipt = 0; book.through = 0; book.changes++;
-				book.floor = e.version;
 				fill = e.taken;
 				printf("book: cleared, floor %d\n", book.floor)
 			:: else -> book.suspect = false
