@@ -61,22 +61,28 @@ func newArena(t *testing.T) *arena {
 	return a
 }
 
-// rise starts an instance at its address until it is ready, as whoever supervises it would: on a busy machine a server may
-// not answer in the time that a start gives it.
+// rise starts an instance at its address, and returns when it is ready.
 func (a *arena) rise(i int) {
 	a.t.Helper()
+	risen(a.t, func() *process { return a.spawn(i) })
+}
+
+// risen starts an instance until it is ready, as whoever supervises it would: on a busy machine a server may not answer
+// in the time that a start gives it.
+func risen(t *testing.T, start func() *process) *process {
+	t.Helper()
 	for try := 1; ; try++ {
-		p := a.spawn(i)
+		p := start()
 		if try == risings {
-			p.await(a.t)
-			return
+			p.await(t)
+			return p
 		}
 		select {
 		case <-p.ready:
-			return
+			return p
 		case err := <-p.exit:
 			p.exit <- err
-			a.t.Logf("instance %d ended at its start: %v\n%s", i, err, p.log)
+			t.Logf("an instance ended at its start: %v\n%s", err, p.log)
 		}
 	}
 }
@@ -115,7 +121,7 @@ func (a *arena) consumed() int64 {
 // calm waits until the log is consumed: after a kill the group is without a consumer for some seconds.
 func (a *arena) calm() {
 	from := a.consumed()
-	a.eventually(time.Minute, "the log is consumed", func() bool { return a.consumed() > from })
+	a.eventually(patience, "the log is consumed", func() bool { return a.consumed() > from })
 }
 
 // checkSince looks at what can be seen under load: the books of the present generation, and that every receipt given
@@ -168,7 +174,7 @@ func (a *arena) audit() {
 	a.t.Helper()
 	a.throng.stop()
 	a.pending.Wait()
-	a.settled(time.Now(), time.Minute)
+	a.settled(time.Now(), patience)
 	a.verified()
 	a.checkSince()
 	a.inPostgres(a.throng.given())

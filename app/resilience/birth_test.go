@@ -64,18 +64,23 @@ func (a *arena) killStarting(p point, d *death, namespace string) bool {
 		time.Sleep(pollEvery)
 	}
 	d.Reached = time.Since(began).Milliseconds()
-	together := []*process{}
+	var beside *process
+	other := freePort(a.t)
 	if d.Calm { // a second one is under way already
-		other := freePort(a.t)
-		together = append(together, spawn(a.t, program, other, a.environment(namespace)...))
+		beside = spawn(a.t, program, other, a.environment(namespace)...)
 	}
 	d.InFlight = a.burst()
 	victim.kill()
 	stood := time.Since(away) < stand
 	back := time.Now()
-	together = append(together, start())
-	for _, one := range together {
-		one.await(a.t)
+	together := []*process{risen(a.t, func() *process { return start() })}
+	if beside != nil {
+		together = append(together, risen(a.t, func() *process {
+			if beside.ended() {
+				beside = spawn(a.t, program, other, a.environment(namespace)...)
+			}
+			return beside
+		}))
 	}
 	d.Back = time.Since(back).Milliseconds()
 	a.complete(together)
@@ -95,7 +100,7 @@ func (a *arena) complete(instances []*process) {
 				want = http.StatusOK
 			}
 			var last answer
-			for began := time.Now(); last.Status != want && time.Since(began) < 30*time.Second; time.Sleep(20 * time.Millisecond) {
+			for began := time.Now(); last.Status != want && time.Since(began) < patience; time.Sleep(20 * time.Millisecond) {
 				if last = a.shoppers.send(context.Background(), http.MethodPost, one.url+"/api/flash-sale/purchase", fmt.Sprintf(`{"username":%q}`, name)); last.Status == http.StatusOK {
 					break
 				}

@@ -92,7 +92,7 @@ func (w *world) verified() {
 			w.t.Log("the last check said", last)
 		}
 	}()
-	w.eventually(30*time.Second, "the invariants hold", func() bool {
+	w.eventually(patience, "the invariants hold", func() bool {
 		last = ""
 		for _, p := range w.instances {
 			a := w.shoppers.send(context.Background(), http.MethodPost, p.url+"/api/admin/verify", "")

@@ -167,7 +167,7 @@ func (a *arena) burst() int64 {
 				return n
 			}
 		}
-		if time.Since(began) > 30*time.Second {
+		if time.Since(began) > patience {
 			a.t.Fatal("there are never enough purchases in flight")
 		}
 	}
@@ -179,7 +179,7 @@ func (a *arena) reopen(generation int64) {
 	a.t.Helper()
 	closed := a.number("SELECT count(*) FROM sales WHERE state IN ('closing', 'closed')") > 0
 	if closed {
-		a.eventually(30*time.Second, "the sale is closed", func() bool { return a.number("SELECT count(*) FROM sales WHERE state = 'closed'") > 0 })
+		a.eventually(patience, "the sale is closed", func() bool { return a.number("SELECT count(*) FROM sales WHERE state = 'closed'") > 0 })
 	}
 	if closed || a.throng.next.Load() > arenaCrowd*3/4 {
 		a.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)

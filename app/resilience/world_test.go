@@ -130,7 +130,7 @@ func (w *world) anywhere() string { return w.instances[rand.IntN(len(w.instances
 func (w *world) awaitTotal(stock int) {
 	w.t.Helper()
 	for _, p := range w.instances {
-		w.eventually(10*time.Second, "every instance shows the stock", func() bool {
+		w.eventually(patience, "every instance shows the stock", func() bool {
 			a := w.shoppers.send(context.Background(), http.MethodGet, p.url+"/api/flash-sale/status", "")
 			var s struct{ MaxStock int }
 			return json.Unmarshal([]byte(a.Raw), &s) == nil && s.MaxStock == stock
@@ -208,7 +208,7 @@ func (w *world) metrics(name string) (sum float64) {
 // number asks Postgres for one.
 func (w *world) number(query string, args ...any) int64 {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var n int64
 	if err := w.pool.QueryRow(ctx, query, args...).Scan(&n); err != nil {

@@ -71,7 +71,7 @@ func (a *arena) stoppedOperator(r *report) {
 	operator := a.stopAt(point{name: "changeWritten", provoke: raiseStockThere}, 0)
 	stopped, bought := time.Now(), a.shoppers.tally()["201"]
 	a.throng.aim(a.instances[others(operator)[0]].url)
-	a.eventually(time.Minute, "the others sell while the operator's process is stopped", func() bool {
+	a.eventually(patience, "the others sell while the operator's process is stopped", func() bool {
 		a.throng.press(a.throng.name())
 		return a.shoppers.tally()["201"] > bought+3
 	})
