@@ -110,7 +110,7 @@ func (a *arena) beside(do func()) { a.pending.Go(do) }
 
 // act does an operator's action on an instance; whatever comes of it, for it may be killed meanwhile.
 func (a *arena) act(ctx context.Context, instance int, path, body string) {
-	a.shoppers.send(ctx, http.MethodPost, a.instances[instance].url+path, body)
+	a.shoppers.send(ctx, http.MethodPost, "http://"+loopback(a.ports[instance])+path, body)
 }
 
 // consumed is how far the ledger has read the sale's part of the log.

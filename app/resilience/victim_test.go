@@ -125,7 +125,11 @@ func (a *arena) await(ctx context.Context, p point, d *death, candidates []int) 
 	for {
 		if p.provoke != nil && time.Since(provoked) > provokeEvery && !(p.once && !provoked.IsZero()) {
 			provoked = time.Now()
-			a.beside(func() { p.provoke(ctx, a, victim) })
+			if p.once {
+				p.provoke(ctx, a, victim)
+			} else {
+				a.beside(func() { p.provoke(ctx, a, victim) })
+			}
 		}
 		for _, i := range candidates {
 			before := time.Now()
