@@ -71,9 +71,9 @@ func (a *arena) rise(i int) {
 // in the time that a start gives it.
 func risen(t *testing.T, start func() *process) *process {
 	t.Helper()
-	for try := 1; ; try++ {
+	for began := time.Now(); ; {
 		p := start()
-		if try == risings {
+		if time.Since(began) > patience {
 			p.await(t)
 			return p
 		}
@@ -86,9 +86,6 @@ func risen(t *testing.T, start func() *process) *process {
 		}
 	}
 }
-
-// risings is how often an instance is started before it is given up.
-const risings = 5
 
 func (a *arena) spawn(i int, set ...string) *process {
 	a.t.Helper()
