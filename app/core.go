@@ -86,14 +86,8 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 // prepare brings a new deployment to the point where the first shopper can buy. It changes nothing in an old one.
 func (c *core) prepare(ctx context.Context) error {
 	defaults := sale.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
-	if defaults.StartsAt.IsZero() {
-		defaults.StartsAt = time.Now().UTC().Add(-time.Second)
-	}
-	if defaults.EndsAt.IsZero() {
-		defaults.EndsAt = defaults.StartsAt.AddDate(1, 0, 0)
-	}
 	err := c.ensureFirst(ctx, defaults)
-	if err != nil && !defaults.EndsAt.After(defaults.StartsAt) {
+	if err != nil && defaults.StartsAt.IsZero() && !defaults.EndsAt.IsZero() && !defaults.EndsAt.After(time.Now()) {
 		return &VariableError{"FLASH_SALE_END_TIME", defaults.EndsAt.Format(time.RFC3339),
 			"later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
 	}
