@@ -20,8 +20,8 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// binary is the product, built once for all tests.
-var binary = sync.OnceValues(func() (string, error) {
+// product is the product, built once for all tests.
+var product = sync.OnceValues(func() (string, error) {
 	dir, err := shared.folder("product")
 	if err != nil {
 		return "", err
@@ -36,7 +36,7 @@ var binary = sync.OnceValues(func() (string, error) {
 
 func build(t *testing.T) string {
 	t.Helper()
-	path, err := binary()
+	path, err := product()
 	if err != nil {
 		t.Fatal(err)
 	}

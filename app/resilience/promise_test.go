@@ -14,9 +14,10 @@ import (
 // ordinary are the outcomes that every row may see.
 func ordinary() []string { return []string{"200", "201", "202", "409 all-claimed", "409 sold-out"} }
 
-// assertOutcomes holds what shoppers saw against what the row allows.
+// assertOutcomes holds what shoppers saw against what the row allows, and against what was true.
 func (w *world) assertOutcomes(more ...string) {
 	w.t.Helper()
+	w.assertHonest()
 	seen := w.shoppers.tally()
 	w.report.statuses = seen
 	if n := w.shoppers.twice(); n > 0 {

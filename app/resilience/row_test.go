@@ -54,6 +54,11 @@ func matrix() []row {
 		{id: "D2", fault: "stock below sold; raised after sold out", run: stockChanged},
 		{id: "R6", fault: "lagging replica promoted, half the instances on the old primary", alone: true, run: replicaPromoted},
 		{id: "A4", fault: "five instances reconcile at once", alone: true, run: reconciledAtOnce},
+		{id: "K4", fault: "leaders shuffled, a broker killed, the group rebalanced every second", run: leadersShuffled},
+		{id: "R8", fault: "cluster of three, two sales, one node killed", run: nodeKilled},
+		{id: "P4a", fault: "standby without the tail promoted, claims by the log", run: standbyPromoted},
+		{id: "P4b", fault: "synchronous standby lost while committing", run: standbyLost},
+		{id: "C1", fault: "one instance's clock an hour off, either way", run: clockWrong},
 		{id: "K7", fault: "topic replaced by a new log", run: logReplaced},
 	}
 }

@@ -53,7 +53,7 @@ func (s *server) start() error {
 }
 
 func (s *server) await() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	for {
 		attempt, done := context.WithTimeout(ctx, 2*time.Second)
@@ -87,6 +87,17 @@ func (s *server) stop(signal syscall.Signal) error {
 		s.exit <- <-s.exit
 	}
 	return nil
+}
+
+// gone is true between stop and the next start.
+func (s *server) gone() bool {
+	select {
+	case err := <-s.exit:
+		s.exit <- err
+		return true
+	default:
+		return false
+	}
 }
 
 func loopback(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -194,6 +205,11 @@ type kafkaPorts struct{ product, tests, controller int }
 
 // newKafka formats the files of one broker that tells clients to come to advertised.
 func newKafka(dir string, ports kafkaPorts, advertised string) (*server, error) {
+	return newBroker(dir, kafkaProperties(dir, ports, advertised), loopback(ports.tests))
+}
+
+// newBroker formats the files of a broker with these properties, which is asked at that address whether it is ready.
+func newBroker(dir, properties, address string) (*server, error) {
 	libs := os.Getenv("KAFKA_LIBS")
 	if libs == "" {
 		return nil, fmt.Errorf("%w: Apache Kafka (KAFKA_LIBS names the directory of its jars)", errNotInstalled)
@@ -203,19 +219,19 @@ func newKafka(dir string, ports kafkaPorts, advertised string) (*server, error) 
 		return nil, fmt.Errorf("%w: java", errNotInstalled)
 	}
 	file := filepath.Join(dir, "server.properties")
-	if err := os.WriteFile(file, []byte(kafkaProperties(dir, ports, advertised)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(properties), 0o600); err != nil {
 		return nil, err
 	}
 	jars := filepath.Join(libs, "*")
-	format := exec.Command(java, "-Xmx256m", "-cp", jars, "kafka.tools.StorageTool", "format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c", file)
+	format := exec.Command(java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", jars, "kafka.tools.StorageTool", "format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c", file)
 	if out, err := format.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("format: %w\n%s", err, out)
 	}
-	s := &server{name: "Apache Kafka", program: java, dir: dir, args: []string{"-Xmx512m", "-cp", jars, "kafka.Kafka", file}}
+	s := &server{name: "Apache Kafka", program: java, dir: dir, args: []string{"-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", jars, "kafka.Kafka", file}}
 	s.ready = func(ctx context.Context) error {
 		transport := &kafka.Transport{}
 		defer transport.CloseIdleConnections()
-		_, err := (&kafka.Client{Addr: kafka.TCP(loopback(ports.tests)), Transport: transport}).Metadata(ctx, &kafka.MetadataRequest{})
+		_, err := (&kafka.Client{Addr: kafka.TCP(address), Transport: transport}).Metadata(ctx, &kafka.MetadataRequest{})
 		return err
 	}
 	return s, nil

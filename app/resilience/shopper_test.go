@@ -28,6 +28,7 @@ type answer struct {
 	Problem  string `json:"type"`
 	Claim    string `json:"claimId"`
 	State    string `json:"state"`
+	Version  int64  `json:"version"`
 	Location string
 	Raw      string
 	// Closing is set when the server said that it closes this connection.
@@ -53,6 +54,7 @@ func (a answer) outcome() string {
 // shoppers press and write down every receipt they were promised.
 type shoppers struct {
 	http *http.Client
+	sale string // the path of the sale they want
 
 	mu       sync.Mutex
 	receipts map[string]string // by name
@@ -62,6 +64,8 @@ type shoppers struct {
 	bought   map[string]int    // how often a receipt came as a 201
 	pending  map[string]string // where a 202 said that the verdict will be, by claim
 	verdicts map[string]answer // what came of them
+	soldOut  []time.Time       // when those pressed who were told so
+	nameless int               // answers that did not say which version of the sale they were about
 	slowest  time.Duration
 	heard    func(heard) // is told of every answer, one at a time, unless nil
 	answered atomic.Int64
@@ -79,7 +83,7 @@ func newShoppers(t *testing.T) *shoppers {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, MaxConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &shoppers{http: &http.Client{Transport: transport, Timeout: 15 * time.Second},
+	return &shoppers{http: &http.Client{Transport: transport, Timeout: 15 * time.Second}, sale: "/api/flash-sale",
 		receipts: map[string]string{}, statuses: map[int]int{}, outcomes: map[string]int{}, pending: map[string]string{}, verdicts: map[string]answer{},
 		bought: map[string]int{}}
 }
@@ -89,13 +93,14 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	s.inFlight.Add(1)
 	defer s.inFlight.Add(-1)
 	began := time.Now()
-	a := s.send(ctx, http.MethodPost, base+"/api/flash-sale/purchase", fmt.Sprintf(`{"username":%q}`, name))
+	a := s.send(ctx, http.MethodPost, base+s.sale+"/purchase", fmt.Sprintf(`{"username":%q}`, name))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answered.Add(1)
 	s.statuses[a.Status]++
 	s.outcomes[a.outcome()]++
 	s.slowest = max(s.slowest, time.Since(began))
+	s.note(a, began)
 	if s.heard != nil {
 		s.heard(heard{answer: a, name: name, began: began, ended: time.Now()})
 	}
@@ -113,6 +118,19 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	}
 	s.receipts[name] = a.Receipt
 	return a
+}
+
+// note keeps what is to be held against the ledger later.
+func (s *shoppers) note(a answer, began time.Time) {
+	if a.outcome() == "409 sold-out" {
+		s.soldOut = append(s.soldOut, began)
+	}
+	switch a.Status {
+	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusConflict:
+		if a.Version == 0 {
+			s.nameless++
+		}
+	}
 }
 
 func (s *shoppers) send(ctx context.Context, method, url, body string) answer {
@@ -147,6 +165,13 @@ func (s *shoppers) promised() map[string]string {
 		promised[name] = receipt
 	}
 	return promised
+}
+
+// told are when those pressed who were told that it is sold out, and how many answers named no version of the sale.
+func (s *shoppers) told() (soldOut []time.Time, unversioned int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]time.Time(nil), s.soldOut...), s.nameless
 }
 
 // broken lists promises that were changed.

@@ -29,6 +29,8 @@ func full() bool { return os.Getenv("FLASHSALE_RESILIENCE") == "full" }
 type settings struct {
 	database, redis, kafka       string
 	realDatabase, realRedis, log string
+	// first starts the first instance, if it is another than the others.
+	first func(t *testing.T, env ...string) *process
 }
 
 // world is one row under way: instances of the product, their servers, and the shoppers.
@@ -41,6 +43,7 @@ type world struct {
 	pool      *pgxpool.Pool
 	redis     rueidis.Client
 	report    *report
+	witness   *witness // nil: nobody looks
 	stock     int
 	crowd     int
 	next      int // the first shopper who has not pressed
@@ -65,14 +68,19 @@ func newWorld(t *testing.T, r *report, s settings, stock, crowd int) *world {
 	})
 	prepare(t, w.shoppers, w.instances[0].url, stock, crowd)
 	w.awaitTotal(stock)
+	w.attend()
 	return w
 }
 
 // instance starts one more process of the product.
 func (w *world) instance() *process {
 	w.t.Helper()
-	return launch(w.t, freePort(w.t), "DATABASE_URL="+w.settings.database, "REDIS_URL="+w.settings.redis,
-		"KAFKA_BROKERS="+w.settings.kafka, "NAMESPACE="+w.namespace)
+	env := []string{"DATABASE_URL=" + w.settings.database, "REDIS_URL=" + w.settings.redis,
+		"KAFKA_BROKERS=" + w.settings.kafka, "NAMESPACE=" + w.namespace}
+	if len(w.instances) == 0 && w.settings.first != nil {
+		return w.settings.first(w.t, env...)
+	}
+	return launch(w.t, freePort(w.t), env...)
 }
 
 func (w *world) connect() {
