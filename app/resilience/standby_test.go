@@ -168,7 +168,7 @@ func (w *world) bought(address string) map[string]int64 {
 			units[id] = unit
 			return nil
 		})
-		return err
+		return errors.Join(err, rows.Err())
 	})
 	return units
 }
