@@ -48,8 +48,8 @@ func (g *growth) look(w *world) {
 	}
 	rows.Close()
 	now["events waiting"] = float64(w.number("SELECT count(*) FROM outbox WHERE published_at IS NULL"))
-	now["events without an order or a decline"] = float64(max(0, w.number(`SELECT (SELECT count(*) FROM outbox)
-		- (SELECT count(*) FROM orders) - (SELECT count(*) FROM declines)`)))
+	now["events for an order"] = float64(w.number("SELECT count(*) FROM outbox")) /
+		float64(max(1, w.number("SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM declines)")))
 	g.looks = append(g.looks, now)
 }
 
@@ -60,8 +60,10 @@ func slack(name string) float64 {
 		return 300 << 20
 	case "goroutines", "descriptors":
 		return 500
-	case "events waiting", "events without an order or a decline":
+	case "events waiting":
 		return 2000
+	case "events for an order":
+		return 2 // its own, one of the stock, and what operators do
 	default:
 		return 1 << 20
 	}

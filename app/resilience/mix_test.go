@@ -23,10 +23,6 @@ import (
 
 const mixed = "seeded mixes of up to three faults, with operators' actions among them"
 
-// rivalsAreTold is true once of two instances that decide the same press without Redis only one answers 201. Until
-// then receipts that came as a 201 twice are counted, and from then on they fail the schedule.
-const rivalsAreTold = false
-
 // TestMixes plays seeded schedules of faults and operators' actions, half of them with one instance and half with
 // three. RESILIENCE_SCHEDULES says how many, RESILIENCE_SEED draws others, RESILIENCE_SCHEDULE plays one that is
 // written down, with as many instances as RESILIENCE_INSTANCES says. A schedule that fails is played again, in
@@ -320,9 +316,6 @@ func (m *mix) tellOutcomes(t *testing.T, s schedule) {
 	}
 	m.report.statuses = seen
 	if n := m.shoppers.twice(); n > 0 {
-		seen["201 twice"] = n
-		if rivalsAreTold {
-			t.Errorf("%d receipts came as 201 twice", n)
-		}
+		t.Errorf("%d receipts came as 201 twice", n)
 	}
 }

@@ -223,8 +223,7 @@ func (s *shoppers) slowestSoFar() time.Duration {
 	return s.slowest
 }
 
-// twice is how many receipts came as a 201 more than once. None does while Redis answers; without it, two processes
-// that are asked by the same shopper in the same moment may both call the one purchase theirs.
+// twice is how many receipts came as a 201 more than once: of the presses for one unit, one has bought it.
 func (s *shoppers) twice() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
