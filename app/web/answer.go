@@ -23,7 +23,7 @@ func (s *Server) answer(c echo.Context, p sale.Press, a *sale.Answer) error {
 		a.Username = p.Name
 	}
 	h := c.Response().Header()
-	setVersion(h, a.Sale.Version)
+	s.versions.set(h, a.Sale.Version)
 	s.count(a)
 	if a.Kind == sale.Pending {
 		h.Set("Location", claimAddress(p.Slug, a))
@@ -162,15 +162,15 @@ func claimAddress(slug string, a *sale.Answer) string {
 
 // count records what came of a press.
 func (s *Server) count(a *sale.Answer) {
-	outcome := a.Kind.String()
-	if a.Kind == sale.Refused {
-		k := refusal(a.Reason)
-		outcome = k.name
-		if k == errSoldOut {
-			s.metrics.soldOut.Inc()
-		}
+	if a.Kind != sale.Refused {
+		s.metrics.purchases.WithLabelValues(a.Kind.String()).Inc()
+		return
 	}
-	s.metrics.purchases.WithLabelValues(outcome).Inc()
+	k := refusal(a.Reason)
+	if k == errSoldOut {
+		s.metrics.soldOut.Inc()
+	}
+	s.metrics.refuse(k)
 }
 
 // lines are the buffers that documents are put together in.

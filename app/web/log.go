@@ -9,16 +9,18 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 )
 
-// requestIDs makes ids that are unique among processes and in order within one.
+// requestIDs makes ids that are unique among processes and within one.
 type requestIDs struct {
 	prefix string
 	last   atomic.Uint64
+	blocks sync.Pool
 }
 
 func newRequestIDs(process string) *requestIDs {
@@ -30,10 +32,42 @@ func newRequestIDs(process string) *requestIDs {
 	return &requestIDs{prefix: process + "-"}
 }
 
-func (g *requestIDs) next() string {
-	b := make([]byte, 0, 64)
-	b = append(b, g.prefix...)
-	return string(strconv.AppendUint(b, g.last.Add(1), 36))
+// idBlock is how many ids are made at once, to share the memory of their text and of the fields they are sent in.
+const idBlock = 32
+
+// block is ids that nobody has been given yet. Blocks are kept apart by processor, so ids are in order within a block.
+type block struct {
+	fields [idBlock]string
+	used   int
+}
+
+// next is an id in the form of a field's values.
+func (g *requestIDs) next() []string {
+	b, ok := g.blocks.Get().(*block)
+	if !ok {
+		b = g.make()
+	}
+	id := b.fields[b.used : b.used+1 : b.used+1]
+	if b.used++; b.used < idBlock {
+		g.blocks.Put(b)
+	}
+	return id
+}
+
+func (g *requestIDs) make() *block {
+	b := &block{}
+	first := g.last.Add(idBlock) - idBlock + 1
+	text := make([]byte, 0, idBlock*(len(g.prefix)+8))
+	var ends [idBlock]int
+	for i := range ends {
+		text = strconv.AppendUint(append(text, g.prefix...), first+uint64(i), 36)
+		ends[i] = len(text)
+	}
+	all, from := string(text), 0
+	for i, end := range ends {
+		b.fields[i], from = all[from:end], end
+	}
+	return b
 }
 
 // saneID reports whether an id may stand in a field and a log line as it is.

@@ -15,7 +15,9 @@ type instruments struct {
 	requests  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	purchases *prometheus.CounterVec
-	soldOut   prometheus.Counter
+	// refused are those of purchases for the problems most presses come to.
+	refused map[*kind]prometheus.Counter
+	soldOut prometheus.Counter
 }
 
 func newInstruments(reg prometheus.Registerer, hub *live.Hub) *instruments {
@@ -23,7 +25,7 @@ func newInstruments(reg prometheus.Registerer, hub *live.Hub) *instruments {
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "flashsale_live_streams", Help: "Open streams of live updates.",
 	}, func() float64 { return float64(hub.Count()) })
-	return &instruments{
+	m := &instruments{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "flashsale_http_requests_total", Help: "Answered requests.",
 		}, []string{"route", "method", "code"}),
@@ -38,6 +40,20 @@ func newInstruments(reg prometheus.Registerer, hub *live.Hub) *instruments {
 			Name: "flashsale_sold_out_answers_total", Help: "Presses answered with sold out.",
 		}),
 	}
+	m.refused = map[*kind]prometheus.Counter{}
+	for _, k := range []*kind{errNotStarted, errEnded, errPaused, errSoldOut, errAllClaimed} {
+		m.refused[k] = m.purchases.WithLabelValues(k.name)
+	}
+	return m
+}
+
+// refuse counts a press that came to a problem.
+func (m *instruments) refuse(k *kind) {
+	if c, ok := m.refused[k]; ok {
+		c.Inc()
+		return
+	}
+	m.purchases.WithLabelValues(k.name).Inc()
 }
 
 // routeMeter counts one route's answers. It keeps the counters it has met, because finding one by its labels

@@ -20,7 +20,7 @@ const (
 // done answers an operator: browsers get the sentence, others the document.
 func (s *Server) done(c echo.Context, snap *sale.Snapshot, message string, document any) error {
 	if snap != nil {
-		setVersion(c.Response().Header(), snap.Version)
+		s.versions.set(c.Response().Header(), snap.Version)
 	}
 	if s.pages != nil && wantsPage(c.Request()) {
 		return s.pages.Done(c, message)

@@ -195,14 +195,14 @@ func (s *Server) refusePress(c echo.Context, slug, name string, err error) error
 	}
 	var k *kind
 	if errors.As(err, &k) {
-		s.metrics.purchases.WithLabelValues(k.name).Inc()
+		s.metrics.refuse(k)
 	}
 	at := s.now()
 	if snap, err := s.cfg.Board.Snapshot(slug); err == nil {
 		at, p.Version = snap.Now, snap.Version
 	}
 	p.Timestamp, p.UserID = string(appendInstant(nil, at)), clip(name)
-	setVersion(c.Response().Header(), p.Version)
+	s.versions.set(c.Response().Header(), p.Version)
 	s.refuse(c, p)
 	return nil
 }

@@ -50,7 +50,7 @@ func (s *Server) product(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	setVersion(c.Response().Header(), snap.Version)
+	s.versions.set(c.Response().Header(), snap.Version)
 	return writeJSON(c, http.StatusOK, productOf(&snap))
 }
 

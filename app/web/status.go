@@ -19,7 +19,7 @@ func (s *Server) status(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	setVersion(c.Response().Header(), snap.Version)
+	s.versions.set(c.Response().Header(), snap.Version)
 	buf := s.lines.take()
 	defer s.lines.give(buf)
 	*buf = append(appendStatus((*buf)[:0], &snap), '\n')

@@ -13,6 +13,7 @@ package web
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -78,8 +79,9 @@ type Server struct {
 	gate    gate
 	limits  *limiter
 	metrics *instruments
-	// heads, purchaseBody, bodies and lines are what the hot routes have ready.
+	// heads, versions, purchaseBody, bodies and lines are what the hot routes have ready.
 	heads        map[*kind][]byte
+	versions     versions
 	purchaseBody spec
 	bodies       bodies
 	lines        lines
@@ -149,6 +151,7 @@ func (s *Server) Drain() {
 func HTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
+		ConnContext:       func(ctx context.Context, _ net.Conn) context.Context { return withDeadline(ctx) },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
