@@ -70,6 +70,10 @@ func (s stockOf) SetTotalTx(ctx context.Context, tx pgx.Tx, k sale.Key, total in
 	return sale.Level(l), err
 }
 
+// maxWait is how long the oldest call may wait for its batch before new ones are refused at once: answering some in
+// time is better than answering everybody late. Claims are never refused like that, since each of them holds a place.
+const maxWait = 500 * time.Millisecond
+
 // placesOf lets sale reserve single places; everybody who waits shares one script call.
 type placesOf struct {
 	places     *inventory.Places
@@ -79,7 +83,7 @@ type placesOf struct {
 
 func newPlaces(places *inventory.Places, reconciler *inventory.Reconciler) *placesOf {
 	return &placesOf{places: places, reconciler: reconciler, reserve: combine.NewGroup(places.Reserve, combine.Options{
-		MaxBatch: 256, InFlight: 2, Queue: 20_000, Timeout: time.Second,
+		MaxBatch: 256, InFlight: 2, Queue: 20_000, Timeout: time.Second, MaxWait: maxWait,
 	})}
 }
 
@@ -90,6 +94,8 @@ func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (sale.Pl
 		return sale.Place(place), nil
 	case errors.Is(err, inventory.ErrMissing):
 		return 0, sale.ErrMissing
+	case errors.Is(err, combine.ErrFull):
+		return 0, errors.Join(sale.ErrCrowded, err)
 	default:
 		return 0, errors.Join(sale.ErrUnavailable, err)
 	}
@@ -170,7 +176,7 @@ type shoppersOf struct {
 }
 
 func newShoppers(d *users.Directory) *shoppersOf {
-	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second})}
+	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second, MaxWait: maxWait})}
 }
 
 func (s *shoppersOf) Known(name string) (sale.Shopper, bool) {

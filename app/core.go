@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/rueidis"
 
 	"flashsale/app/combine"
@@ -35,7 +36,7 @@ type core struct {
 	presence   *events.Presence
 	ledger     *events.Ledger
 	operations *operations
-	combiners  []interface{ Close() }
+	combiners  map[string]combining
 }
 
 func newCore(cfg Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
@@ -80,7 +81,30 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})
 	direct.through(c.ledger)
 	cursor.ledger = c.ledger
-	c.combiners = []interface{ Close() }{places.reserve, names.find, produce.append, direct.decide, receipts.group}
+	c.combiners = map[string]combining{
+		"reserve": places.reserve, "names": names.find, "produce": produce.append, "direct": direct.decide, "receipts": receipts.group,
+	}
+	observe(c.combiners, reg)
+}
+
+// combining is a combiner of whatever kind.
+type combining interface {
+	Close()
+	Waiting() (calls int, oldest time.Duration)
+}
+
+// observe shows at each stage how many wait for a batch and how long the oldest has.
+func observe(stages map[string]combining, reg prometheus.Registerer) {
+	f := promauto.With(reg)
+	for stage, one := range stages {
+		labels := prometheus.Labels{"stage": stage}
+		f.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flashsale_combine_waiting", Help: "Calls that wait for a batch.", ConstLabels: labels,
+		}, func() float64 { calls, _ := one.Waiting(); return float64(calls) })
+		f.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flashsale_combine_wait_seconds", Help: "How long the oldest call has waited for its batch.", ConstLabels: labels,
+		}, func() float64 { _, oldest := one.Waiting(); return oldest.Seconds() })
+	}
 }
 
 // prepare brings a new deployment to the point where the first shopper can buy. It changes nothing in an old one.
@@ -131,7 +155,7 @@ type receiptsOf struct {
 
 func newReceipts(store *sale.Store) receiptsOf {
 	return receiptsOf{combine.NewGroup(store.LiveReceipts, combine.Options{
-		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second,
+		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second, MaxWait: maxWait,
 	})}
 }
 

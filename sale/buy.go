@@ -188,8 +188,11 @@ func (b *buying) reserve(ctx context.Context) Answer {
 		}
 	}
 	if err != nil {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return b.unavailable()
+		case errors.Is(err, ErrCrowded):
+			return b.overloaded(ctx)
 		}
 		return b.withoutPlace(context.WithoutCancel(ctx))
 	}
@@ -233,6 +236,16 @@ func (b *buying) answer(k Kind) Answer {
 func (b *buying) unavailable() Answer {
 	a := b.answer(Unavailable)
 	a.RetryAfter = jitter(time.Second, 2*time.Second)
+	return a
+}
+
+// overloaded is the answer when more are inside than there is room for. An owner finds the receipt even then.
+func (b *buying) overloaded(ctx context.Context) Answer {
+	if r, err := b.find(ctx); err == nil && r.OrderID != uuid.Nil {
+		return b.already(ctx, r)
+	}
+	a := b.answer(Overloaded)
+	a.RetryAfter = jitter(2*time.Second, 5*time.Second)
 	return a
 }
 

@@ -35,12 +35,7 @@ func (b *buying) withoutPlace(ctx context.Context) Answer {
 	left, processes := int(b.sale.Left()), max(1, b.live())
 	w, first := b.waiters.admit(claim.ID, b.entry.Key, max(1, (left+processes-1)/processes))
 	if w == nil {
-		if r, err := b.find(ctx); err == nil && r.OrderID != uuid.Nil {
-			return b.already(ctx, r)
-		}
-		a := b.answer(Overloaded)
-		a.RetryAfter = jitter(2*time.Second, 5*time.Second)
-		return a
+		return b.overloaded(ctx)
 	}
 	return b.pursue(ctx, claim, w, first)
 }

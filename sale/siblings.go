@@ -35,7 +35,7 @@ const (
 	Full
 )
 
-// reserver gives places. Its errors are ErrMissing, ErrUnavailable, or something that wraps them.
+// reserver gives places. Its errors are ErrMissing, ErrUnavailable, ErrCrowded, or something that wraps them.
 type reserver interface {
 	Reserve(ctx context.Context, k Key, user int64) (Place, error)
 }
