@@ -1,7 +1,6 @@
 package events
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -12,37 +11,41 @@ import (
 // eventVersion is the version of the published payloads.
 const eventVersion = "1"
 
-// row is an event as it stands in the outbox.
+// row is a row of the outbox: what one transaction has to tell about one sale, in order.
 type row struct {
-	id          int64
-	saleID      int64
-	createdAt   time.Time
-	kind        string
-	subject     string
-	traceparent string
-	data        string
+	id        int64
+	saleID    int64
+	createdAt time.Time
+	events    []event
 }
 
-// cloudEvent is the row in the Kafka protocol binding's binary mode. Every header follows from the row, so a repeat
+// cloudEvents is the row in the Kafka protocol binding's binary mode. Every header follows from the row, so a repeat
 // carries the same id; the time in it keeps ids apart after a restore from a backup has taken numbers back.
-func (r row) cloudEvent(source string) message {
+func (r row) cloudEvents(source string) []message {
 	at := r.createdAt.UTC()
-	headers := []protocol.Header{
-		{Key: "ce_specversion", Value: []byte("1.0")},
-		{Key: "ce_id", Value: fmt.Appendf(nil, "%d-%d", r.id, at.UnixMicro())},
-		{Key: "ce_type", Value: []byte(r.kind)},
-		{Key: "ce_source", Value: []byte(source)},
-		{Key: "ce_time", Value: at.AppendFormat(nil, time.RFC3339Nano)},
-		{Key: "ce_subject", Value: []byte(r.subject)},
-		{Key: "ce_v", Value: []byte(eventVersion)},
-		{Key: "content-type", Value: []byte("application/json")},
+	head := append(strconv.AppendInt(nil, r.id, 10), '.')
+	tail := strconv.AppendInt([]byte("-"), at.UnixMicro(), 10)
+	key, from, when := r.key(), []byte(source), at.AppendFormat(nil, time.RFC3339Nano)
+	messages := make([]message, len(r.events))
+	for i, e := range r.events {
+		id := make([]byte, 0, len(head)+len(tail)+4)
+		id = append(strconv.AppendInt(append(id, head...), int64(i), 10), tail...)
+		headers := append(make([]protocol.Header, 0, 10),
+			protocol.Header{Key: "ce_specversion", Value: []byte("1.0")},
+			protocol.Header{Key: "ce_id", Value: id},
+			protocol.Header{Key: "ce_type", Value: []byte(e.kind)},
+			protocol.Header{Key: "ce_source", Value: from},
+			protocol.Header{Key: "ce_time", Value: when},
+			protocol.Header{Key: "ce_subject", Value: []byte(e.subject)},
+			protocol.Header{Key: "ce_v", Value: []byte(eventVersion)},
+			protocol.Header{Key: "content-type", Value: []byte("application/json")})
+		if e.traceparent != "" {
+			trace := []byte(e.traceparent)
+			headers = append(headers, protocol.Header{Key: "ce_traceparent", Value: trace}, protocol.Header{Key: traceHeader, Value: trace})
+		}
+		messages[i] = message{key: key, value: e.data, headers: headers}
 	}
-	if r.traceparent != "" {
-		headers = append(headers,
-			protocol.Header{Key: "ce_traceparent", Value: []byte(r.traceparent)},
-			protocol.Header{Key: traceHeader, Value: []byte(r.traceparent)})
-	}
-	return message{key: r.key(), value: []byte(r.data), headers: headers}
+	return messages
 }
 
 func (r row) key() []byte { return strconv.AppendInt(nil, r.saleID, 10) }

@@ -30,7 +30,7 @@
 //
 //	header           meaning
 //	ce_specversion   "1.0"
-//	ce_id            unique within ce_source: outbox number and time of writing, such as "17-1793000000000000"
+//	ce_id            unique within ce_source: outbox number, place and time of writing, such as "17.3-1793000000000000"
 //	ce_source        "/flashsale/<namespace>"
 //	ce_type          one of the Type... constants
 //	ce_subject       what the event is about: an order's id, a claim's id, a sale's slug

@@ -2,7 +2,6 @@ package events
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -30,27 +29,33 @@ func NewOutbox(pool *pgxpool.Pool, log *Log) *Outbox {
 // AppendTx adds events to the outbox in their order, in one statement. Call it while the transaction holds the lock of
 // the sale's stock row: that is what keeps the events of one sale in the order of its commits.
 func (o *Outbox) AppendTx(ctx context.Context, tx pgx.Tx, messages []Message) error {
-	if len(messages) == 0 {
-		return nil
-	}
-	sales := make([]int64, len(messages))
-	types, subjects := make([]string, len(messages)), make([]string, len(messages))
-	traces, data := make([]string, len(messages)), make([]string, len(messages))
-	for i, m := range messages {
-		body, err := json.Marshal(m.Data)
-		if err != nil {
-			return fmt.Errorf("encode event %s of sale %d: %w", m.Type, m.SaleID, err)
-		}
-		sales[i], types[i], subjects[i], traces[i], data[i] = m.SaleID, m.Type, m.Subject, m.Traceparent, string(body)
-	}
-	// The transaction must have its number before it draws one for a row: the relay trusts a number once every
-	// transaction as old as it is over.
 	batch := &pgx.Batch{}
-	batch.Queue(sqlOwnTransaction)
-	batch.Queue(sqlAppendOutbox, sales, types, subjects, traces, data)
+	if err := o.Queue(batch, messages); err != nil || batch.Len() == 0 {
+		return err
+	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("append %d events to the outbox: %w", len(messages), err)
 	}
+	return nil
+}
+
+// Queue is AppendTx for a transaction that sends its last statements together. They must be sent under the lock.
+func (o *Outbox) Queue(batch *pgx.Batch, messages []Message) error {
+	if len(messages) == 0 {
+		return nil
+	}
+	bundles, err := bundle(messages)
+	if err != nil {
+		return err
+	}
+	sales, counts, values := make([]int64, len(bundles)), make([]int32, len(bundles)), make([][]byte, len(bundles))
+	for i, b := range bundles {
+		sales[i], counts[i], values[i] = b.sale, b.count, b.bytes
+	}
+	// The transaction must have its number before it draws one for a row: the relay trusts a number once every
+	// transaction as old as it is over.
+	batch.Queue(sqlOwnTransaction)
+	batch.Queue(sqlAppendOutbox, sales, counts, values)
 	return nil
 }
 

@@ -24,17 +24,18 @@ const (
 	sqlQuarantinedOffsets = `SELECT record_offset FROM quarantine
 		WHERE log_id = $1 AND epoch = $2 AND partition = $3 AND record_offset = ANY($4)`
 
-	sqlAppendOutbox = `INSERT INTO outbox (sale_id, type, subject, traceparent, data)
-		SELECT sale_id, type, subject, traceparent, data::json
-		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
-			WITH ORDINALITY AS m (sale_id, type, subject, traceparent, data, ord) ORDER BY ord`
+	sqlAppendOutbox = `INSERT INTO outbox (sale_id, events, bundle) SELECT sale_id, events, bundle
+		FROM unnest($1::bigint[], $2::int[], $3::bytea[]) WITH ORDINALITY AS m (sale_id, events, bundle, ord) ORDER BY ord`
 	sqlOwnTransaction    = `SELECT pg_current_xact_id()`
 	sqlOldestTransaction = `SELECT pg_snapshot_xmin(pg_current_snapshot())`
-	sqlUnpublished       = `SELECT id, sale_id, created_at, type, subject, traceparent, data::text FROM outbox
-		WHERE id > $1 AND published_at IS NULL AND sale_id <> ALL($2::bigint[]) ORDER BY id LIMIT $3`
+	// At most $3 rows, and none that begins behind $4 events. Bundles lie beside the table and are only read for the result.
+	sqlUnpublished = `SELECT id, sale_id, created_at, events, bundle, type, subject, traceparent, data::text FROM (
+		SELECT *, sum(events) OVER (ORDER BY id) - events AS before FROM (
+			SELECT * FROM outbox WHERE id > $1 AND published_at IS NULL AND sale_id <> ALL($2::bigint[]) ORDER BY id LIMIT $3) waiting
+		) counted WHERE before < $4 ORDER BY id`
 	sqlNewestRow     = `SELECT coalesce(max(id), 0) FROM outbox`
 	sqlMarkPublished = `UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1)`
-	sqlOutboxWaiting = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
+	sqlOutboxWaiting = `SELECT coalesce(sum(events), 0), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
 		FROM outbox WHERE published_at IS NULL AND id > (SELECT position FROM outbox_relay)`
 	sqlPruneOutbox = `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox
 		WHERE id <= $1 AND published_at < clock_timestamp() - make_interval(secs => $2) ORDER BY id LIMIT $3)`

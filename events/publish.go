@@ -8,60 +8,85 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// publish sends the rows, a batch for each partition, and returns the ids of those that the log has. An error means
-// that the log is not there; a row that the log refuses blocks its sale for a while and no other.
+// sendMost is how many events go to a partition at once: a broker takes batches of 1 MiB unless it was told otherwise.
+const sendMost = 500
+
+// parcel is one event of a row on its way.
+type parcel struct {
+	row     *row
+	message message
+}
+
+// publish sends the rows, some events at a time for each partition, and returns the ids of those rows that the log has
+// whole. An error means that the log is not there; an event that the log refuses blocks its sale for a while and no other.
 func (r *relay) publish(ctx context.Context, rows []row) (done []int64, err error) {
-	batches := make(map[int][]row)
-	for _, m := range rows {
-		p := m.partition()
-		batches[p] = append(batches[p], m)
+	parcels := make(map[int][]parcel)
+	for i := range rows {
+		p := rows[i].partition()
+		for _, m := range rows[i].cloudEvents(r.outbox.log.source()) {
+			parcels[p] = append(parcels[p], parcel{&rows[i], m})
+		}
 	}
-	for partition, batch := range batches {
-		ids, sendErr := r.send(ctx, partition, batch)
-		done = append(done, ids...)
-		if sendErr != nil {
-			err = sendErr
+	sent := make(map[int64]int, len(rows))
+	for partition, waiting := range parcels {
+		for len(waiting) > 0 {
+			n := min(len(waiting), sendMost)
+			if sendErr := r.send(ctx, partition, waiting[:n], sent); sendErr != nil {
+				err = sendErr
+				break
+			}
+			waiting = waiting[n:]
+		}
+	}
+	for i := range rows {
+		if sent[rows[i].id] == len(rows[i].events) {
+			done = append(done, rows[i].id)
 		}
 	}
 	return done, err
 }
 
-func (r *relay) send(ctx context.Context, partition int, batch []row) ([]int64, error) {
-	messages := make([]message, len(batch))
-	ids := make([]int64, len(batch))
-	for i, m := range batch {
-		messages[i], ids[i] = m.cloudEvent(r.outbox.log.source()), m.id
+// send counts in sent, for each row, the events that the log has.
+func (r *relay) send(ctx context.Context, partition int, batch []parcel, sent map[int64]int) error {
+	messages := make([]message, 0, len(batch))
+	for _, p := range batch {
+		if _, blocked := r.blocked[p.row.saleID]; !blocked {
+			messages = append(messages, p.message)
+		}
+	}
+	if len(messages) == 0 {
+		return nil
 	}
 	// gofail: var eventsDue struct{}
 	_, err := r.outbox.log.produce(ctx, r.outbox.log.EventsTopic(), partition, messages)
-	if err == nil {
-		return ids, nil
+	switch {
+	case err == nil:
+		for _, p := range batch {
+			if _, blocked := r.blocked[p.row.saleID]; !blocked {
+				sent[p.row.id]++
+				r.outbox.log.metrics.published.Inc()
+			}
+		}
+		return nil
+	case !refusedRecord(err):
+		return err
+	case len(batch) > 1:
+		return r.sendSingly(ctx, partition, batch, sent)
 	}
-	if !refusedRecord(err) {
-		return nil, err
-	}
-	if len(batch) > 1 {
-		return r.sendSingly(ctx, partition, batch)
-	}
-	r.blocked[batch[0].saleID] = time.Now()
+	refused := batch[0].row
+	r.blocked[refused.saleID] = time.Now()
 	r.outbox.log.logger.Error("the events topic refuses an event; its sale's events wait",
-		"sale", batch[0].saleID, "event", batch[0].id, "error", err)
-	return nil, nil
+		"sale", refused.saleID, "event", refused.id, "error", err)
+	return nil
 }
 
-func (r *relay) sendSingly(ctx context.Context, partition int, batch []row) ([]int64, error) {
-	var done []int64
-	for _, m := range batch {
-		if _, blocked := r.blocked[m.saleID]; blocked {
-			continue
-		}
-		ids, err := r.send(ctx, partition, []row{m})
-		done = append(done, ids...)
-		if err != nil {
-			return done, err
+func (r *relay) sendSingly(ctx context.Context, partition int, batch []parcel, sent map[int64]int) error {
+	for i := range batch {
+		if err := r.send(ctx, partition, batch[i:i+1], sent); err != nil {
+			return err
 		}
 	}
-	return done, nil
+	return nil
 }
 
 // refusedRecord is true when the log would take another record instead.

@@ -11,8 +11,13 @@ import (
 
 const (
 	relayTimeout = 5 * time.Second
-	relayBatch   = 500
-	relayPoll    = 200 * time.Millisecond
+	// relayRows and relayEvents bound what is published at once; a row may be all events of a transaction.
+	relayRows   = 500
+	relayEvents = 1000
+	relayPoll   = 200 * time.Millisecond
+	// relayRest is how long the relay leaves the servers to the ledger after it has caught up, that a busy ledger's
+	// batches are published several at once.
+	relayRest = 25 * time.Millisecond
 	// relayLease is how long a relay that died keeps the others waiting.
 	relayLease = 5 * time.Second
 	// relayRenew is how long an idle relay leaves its lease alone.
@@ -120,6 +125,9 @@ func (r *relay) work(ctx context.Context) error {
 		if more {
 			continue
 		}
+		if err := pause(ctx, relayRest); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -164,9 +172,8 @@ func (r *relay) publishBatch(ctx context.Context) (more bool, safe int64, err er
 			return false, 0, err
 		}
 		// gofail: var eventsMarked struct{}
-		r.outbox.log.metrics.published.Add(float64(len(done)))
 	}
-	full := len(rows) == relayBatch
+	full := full(rows)
 	if publishErr != nil || len(r.blocked) > 0 {
 		r.horizon = horizon{}
 		return full && len(done) > 0, 0, publishErr
@@ -180,6 +187,15 @@ func (r *relay) publishBatch(ctx context.Context) (more bool, safe int64, err er
 	r.sweeping = false
 	safe, err = r.advance(ctx, oldest)
 	return false, safe, err
+}
+
+// full is true when there may be more rows than were read.
+func full(rows []row) bool {
+	events := 0
+	for i := range rows {
+		events += len(rows[i].events)
+	}
+	return len(rows) == relayRows || events >= relayEvents
 }
 
 // advance is called when a sweep has published everything it could see. oldest is the oldest transaction that was
@@ -216,7 +232,7 @@ func (r *relay) read(ctx context.Context) (rows []row, oldest uint64, err error)
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(sqlOldestTransaction).QueryRow(func(found pgx.Row) error { return found.Scan(&oldest) })
-	batch.Queue(sqlUnpublished, from, r.blockedSales(), relayBatch).Query(func(found pgx.Rows) (err error) {
+	batch.Queue(sqlUnpublished, from, r.blockedSales(), relayRows, relayEvents).Query(func(found pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(found, scanRow)
 		return err
 	})
@@ -226,9 +242,22 @@ func (r *relay) read(ctx context.Context) (rows []row, oldest uint64, err error)
 	return rows, oldest, nil
 }
 
+// scanRow also reads the older form, in which a row is one event.
 func scanRow(found pgx.CollectableRow) (m row, err error) {
-	err = found.Scan(&m.id, &m.saleID, &m.createdAt, &m.kind, &m.subject, &m.traceparent, &m.data)
-	return m, err
+	var count int
+	var bundle []byte
+	var kind, subject, traceparent, data *string
+	if err := found.Scan(&m.id, &m.saleID, &m.createdAt, &count, &bundle, &kind, &subject, &traceparent, &data); err != nil {
+		return m, err
+	}
+	if bundle == nil {
+		m.events = []event{{*kind, *subject, *traceparent, []byte(*data)}}
+		return m, nil
+	}
+	if m.events, err = unbundle(bundle, count); err != nil {
+		return m, fmt.Errorf("row %d: %w", m.id, err)
+	}
+	return m, nil
 }
 
 // mark notes rows as published and moves the position, unless another relay has the lease.
