@@ -31,6 +31,15 @@ func (s stockOf) LockTx(ctx context.Context, tx pgx.Tx, keys []sale.Key) ([]sale
 	return saleLevels(locked), err
 }
 
+func (s stockOf) QueueLock(batch *pgx.Batch, keys []sale.Key, got func([]sale.Level)) {
+	s.store.QueueLock(batch, inventoryKeys(keys), func(locked []inventory.Level) { got(saleLevels(locked)) })
+}
+
+func (s stockOf) QueueTake(batch *pgx.Batch, locked sale.Level, n int64) ([]int64, sale.Level, bool) {
+	units, l, ok := s.store.QueueTake(batch, inventory.Level(locked), n)
+	return units, sale.Level(l), ok
+}
+
 func (s stockOf) Levels(ctx context.Context, keys []sale.Key) ([]sale.Level, error) {
 	levels, err := s.store.Levels(ctx, inventoryKeys(keys))
 	return saleLevels(levels), err

@@ -68,13 +68,14 @@ func (l *Ledger) decideTogether(ctx context.Context, claims []Claim) ([]Verdict,
 }
 
 func (l *Ledger) decideOnce(ctx context.Context, claims []Claim) (Decision, error) {
-	var d Decision
-	err := transact(ctx, l.pool, nil, func(tx pgx.Tx) (err error) {
-		d, err = l.decideTx(ctx, tx, Direct, claims)
-		// gofail: var directDecided struct{}
-		return err
+	return l.decide(ctx, nil, func(reads *pgx.Batch) Ruling {
+		rule := l.ask(reads, Direct, claims)
+		return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
+			d, err := rule(ctx, tx, writes)
+			// gofail: var directDecided struct{}
+			return d, err
+		}
 	})
-	return d, err
 }
 
 // refuseDirect quarantines a claim that came directly and tells its shopper.

@@ -118,10 +118,13 @@ func TestADeciderThatForgetsAVerdictIsNotBelieved(t *testing.T) {
 
 type forgetful struct{ *shop }
 
-func (f forgetful) DecideTx(ctx context.Context, tx pgx.Tx, src Source, claims []Claim) (Decision, error) {
-	d, err := f.shop.DecideTx(ctx, tx, src, claims)
-	if err == nil {
-		d.Verdicts = d.Verdicts[1:]
+func (f forgetful) Ask(reads *pgx.Batch, src Source, claims []Claim) Ruling {
+	rule := f.shop.Ask(reads, src, claims)
+	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
+		d, err := rule(ctx, tx, writes)
+		if err == nil {
+			d.Verdicts = d.Verdicts[1:]
+		}
+		return d, err
 	}
-	return d, err
 }

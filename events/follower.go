@@ -166,9 +166,7 @@ func (f *follower) decide(ctx context.Context, batch []record) error {
 
 func (f *follower) decideTogether(ctx context.Context, batch []record) error {
 	claims := decodable(batch)
-	return f.settle(ctx, batch, func(ctx context.Context, tx pgx.Tx) (Decision, error) {
-		return f.ledger.decideTx(ctx, tx, FromLog, claims)
-	})
+	return f.settle(ctx, batch, func(reads *pgx.Batch) Ruling { return f.ledger.ask(reads, FromLog, claims) })
 }
 
 // settle moves the cursor past the records in the transaction in which work is done, and tries until that is known to
@@ -176,7 +174,7 @@ func (f *follower) decideTogether(ctx context.Context, batch []record) error {
 //
 // An unknown commit needs no treatment of its own: the next try's compare-and-swap waits for what is left of it and
 // then tells how it ended.
-func (f *follower) settle(ctx context.Context, records []record, work func(context.Context, pgx.Tx) (Decision, error)) error {
+func (f *follower) settle(ctx context.Context, records []record, ask func(*pgx.Batch) Ruling) error {
 	target := f.place.after(records)
 	defer f.ledger.undecided.drop(f.partition)
 	var wait backoff
@@ -185,7 +183,7 @@ func (f *follower) settle(ctx context.Context, records []record, work func(conte
 			return ctx.Err()
 		}
 		began := time.Now()
-		d, err := f.try(ctx, target, work)
+		d, err := f.try(ctx, target, ask)
 		if errors.Is(err, errRefused) {
 			d, err = f.recall(ctx, target, records)
 		}
@@ -210,18 +208,19 @@ func (f *follower) settle(ctx context.Context, records []record, work func(conte
 }
 
 // try is one transaction. The end of ctx does not interrupt it: a partition is handed over between batches.
-func (f *follower) try(ctx context.Context, target place, work func(context.Context, pgx.Tx) (Decision, error)) (Decision, error) {
+func (f *follower) try(ctx context.Context, target place, ask func(*pgx.Batch) Ruling) (Decision, error) {
 	// gofail: var claimsFetched struct{}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()
-	var d Decision
-	err := transact(ctx, f.ledger.pool, f.ledger.move(f.partition, f.place, target), func(tx pgx.Tx) (err error) {
-		// gofail: var cursorMoved struct{}
-		d, err = work(ctx, tx)
-		// gofail: var claimsDecided struct{}
-		return err
+	return f.ledger.decide(ctx, f.ledger.move(f.partition, f.place, target), func(reads *pgx.Batch) Ruling {
+		rule := ask(reads)
+		return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
+			// gofail: var cursorMoved struct{}
+			d, err := rule(ctx, tx, writes)
+			// gofail: var claimsDecided struct{}
+			return d, err
+		}
 	})
-	return d, err
 }
 
 // recall looks whether the commit that was refused had already been made, by us (its reply was lost) or by another

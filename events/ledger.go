@@ -16,8 +16,8 @@ const directMax = 4
 
 // decider gives the verdicts; package sale implements it.
 type decider interface {
-	// DecideTx decides claims in order, within tx. Verdicts has one entry a claim.
-	DecideTx(ctx context.Context, tx pgx.Tx, src Source, claims []Claim) (Decision, error)
+	// Ask queues what deciding the claims has to lock and to read, and returns what comes of it.
+	Ask(reads *pgx.Batch, src Source, claims []Claim) Ruling
 	// DeclineTx declines a claim that cannot be decided. A claim that has its verdict keeps it.
 	DeclineTx(ctx context.Context, tx pgx.Tx, claim Claim, reason string) (Verdict, error)
 	// Decided is called after the commit; it must be quick. When a commit's reply was lost, Verdicts holds only what
@@ -26,6 +26,10 @@ type decider interface {
 	// Verdicts reads the verdicts of those claims that have one.
 	Verdicts(ctx context.Context, ids []uuid.UUID) ([]Verdict, error)
 }
+
+// Ruling decides claims in order, within tx, once what was asked for has been read there. It queues what makes its verdicts
+// so; that is sent together with the commit, and must fail unless it does all it should. Verdicts has one entry a claim.
+type Ruling func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error)
 
 // LedgerConfig tunes a Ledger; the zero value is the production setting.
 type LedgerConfig struct {
@@ -118,19 +122,36 @@ func NewLedger(pool *pgxpool.Pool, log *Log, d decider, cfg LedgerConfig) *Ledge
 	}
 }
 
-// decideTx gives the claims to the decider and checks that it kept its promise.
-func (l *Ledger) decideTx(ctx context.Context, tx pgx.Tx, src Source, claims []Claim) (Decision, error) {
+// ask has the decider prepare for the claims, and checks that it keeps its promise.
+func (l *Ledger) ask(reads *pgx.Batch, src Source, claims []Claim) Ruling {
 	if len(claims) == 0 {
-		return Decision{}, nil
+		return func(context.Context, pgx.Tx, *pgx.Batch) (Decision, error) { return Decision{}, nil }
 	}
-	d, err := l.decider.DecideTx(ctx, tx, src, claims)
-	if err != nil {
-		return Decision{}, fmt.Errorf("decide %d claims: %w", len(claims), err)
+	rule := l.decider.Ask(reads, src, claims)
+	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
+		d, err := rule(ctx, tx, writes)
+		if err != nil {
+			return Decision{}, fmt.Errorf("decide %d claims: %w", len(claims), err)
+		}
+		if len(d.Verdicts) != len(claims) {
+			return Decision{}, fmt.Errorf("decide %d claims: got %d verdicts", len(claims), len(d.Verdicts))
+		}
+		return d, nil
 	}
-	if len(d.Verdicts) != len(claims) {
-		return Decision{}, fmt.Errorf("decide %d claims: got %d verdicts", len(claims), len(d.Verdicts))
-	}
-	return d, nil
+}
+
+// decide is one transaction of a ruling.
+func (l *Ledger) decide(ctx context.Context, first *fence, ask func(reads *pgx.Batch) Ruling) (Decision, error) {
+	var rule Ruling
+	var d Decision
+	err := run(ctx, l.pool, first, work{
+		ask: func(reads *pgx.Batch) { rule = ask(reads) },
+		body: func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (err error) {
+			d, err = rule(ctx, tx, writes)
+			return err
+		},
+	})
+	return d, err
 }
 
 // decided tells everybody about a commit.

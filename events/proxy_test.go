@@ -2,6 +2,8 @@ package events
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"net"
 	"net/url"
@@ -72,7 +74,7 @@ func (p *proxy) forward(client, server net.Conn, muted *atomic.Bool) {
 	for {
 		n, err := client.Read(buffer)
 		if n > 0 {
-			if bytes.Contains(buffer[:n], []byte("commit\x00")) && p.lose.Add(-1) >= 0 {
+			if commits(buffer[:n]) && p.lose.Add(-1) >= 0 {
 				muted.Store(true)
 			}
 			if _, err := server.Write(buffer[:n]); err != nil {
@@ -83,6 +85,13 @@ func (p *proxy) forward(client, server net.Conn, muted *atomic.Bool) {
 			return
 		}
 	}
+}
+
+// commits is true for a COMMIT as a statement of its own, and for the use (not the preparation) of a prepared one.
+func commits(sent []byte) bool {
+	name := sha256.Sum256([]byte(sqlCommit))
+	return bytes.Contains(sent, []byte("Q\x00\x00\x00\x0bcommit\x00")) ||
+		bytes.Contains(sent, []byte("\x00stmtcache_"+hex.EncodeToString(name[:24])+"\x00"))
 }
 
 // backward swallows the first answer after it was muted, which is the commit's, and hangs up.

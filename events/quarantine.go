@@ -43,18 +43,11 @@ func (f *follower) quarantine(ctx context.Context, r record, cause error) error 
 	if !f.ledger.poisonOf(f.partition).allow(time.Now()) {
 		return fmt.Errorf("%w: record %d: %w", errPoisoned, r.offset, cause)
 	}
-	records := []record{r}
 	// gofail: var quarantineDue struct{}
-	err := f.settle(ctx, records, func(ctx context.Context, tx pgx.Tx) (Decision, error) {
-		if _, err := tx.Exec(ctx, sqlQuarantine, f.ledger.log.id, f.place.epoch, f.partition, r.offset,
-			claimIDOf(r), r.key, r.value, printable(cause.Error()), sqlState(cause)); err != nil {
-			return Decision{}, fmt.Errorf("quarantine record %d: %w", r.offset, err)
+	err := f.settle(ctx, []record{r}, func(*pgx.Batch) Ruling {
+		return func(ctx context.Context, tx pgx.Tx, _ *pgx.Batch) (Decision, error) {
+			return f.putAside(ctx, tx, r, cause)
 		}
-		// gofail: var recordQuarantined struct{}
-		if r.undecodable != nil {
-			return Decision{}, nil //nolint:nilerr // it is the reason for being here, and there is nobody to tell
-		}
-		return f.ledger.declineTx(ctx, tx, r.claim)
 	})
 	if err == nil {
 		f.ledger.log.metrics.quarantined.Inc()
@@ -62,6 +55,18 @@ func (f *follower) quarantine(ctx context.Context, r record, cause error) error 
 			"offset", r.offset, "claim", r.claim.ID, "error", cause)
 	}
 	return err
+}
+
+func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r record, cause error) (Decision, error) {
+	if _, err := tx.Exec(ctx, sqlQuarantine, f.ledger.log.id, f.place.epoch, f.partition, r.offset,
+		claimIDOf(r), r.key, r.value, printable(cause.Error()), sqlState(cause)); err != nil {
+		return Decision{}, fmt.Errorf("quarantine record %d: %w", r.offset, err)
+	}
+	// gofail: var recordQuarantined struct{}
+	if r.undecodable != nil {
+		return Decision{}, nil //nolint:nilerr // it is the reason for being here, and there is nobody to tell
+	}
+	return f.ledger.declineTx(ctx, tx, r.claim)
 }
 
 // declineTx declines a claim within a savepoint: if even that violates something, the claim goes without a verdict.

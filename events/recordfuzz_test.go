@@ -71,9 +71,18 @@ func FuzzEventRecord(f *testing.F) {
 		if at.Year() < 0 || at.Year() > 9999 {
 			return
 		}
-		event := row{id: id, saleID: sale, createdAt: at, kind: kind, subject: subject, traceparent: trace, data: data}
-		m := event.cloudEvent("/source")
-		if repeat := event.cloudEvent("/source"); !reflect.DeepEqual(m, repeat) {
+		packed, err := bundle([]Message{{SaleID: sale, Type: kind, Subject: subject, Traceparent: trace, Data: data}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		unpacked, err := unbundle(packed[0].bytes, 1)
+		if err != nil || unpacked[0].kind != kind || unpacked[0].subject != subject || unpacked[0].traceparent != trace {
+			t.Fatalf("%q %q %q were unpacked as %+v (%v)", kind, subject, trace, unpacked, err)
+		}
+		unpacked[0].data = []byte(data)
+		event := row{id: id, saleID: sale, createdAt: at, events: unpacked}
+		m := event.cloudEvents("/source")[0]
+		if repeat := event.cloudEvents("/source")[0]; !reflect.DeepEqual(m, repeat) {
 			t.Fatalf("%+v is two events", event)
 		}
 		if p := event.partition(); p < 0 || p >= Partitions {
@@ -93,7 +102,7 @@ func FuzzEventRecord(f *testing.F) {
 		}
 		other := event
 		other.id++
-		if next := other.cloudEvent("/source"); bytes.Equal(next.headers[1].Value, m.headers[1].Value) || next.headers[1].Key != "ce_id" {
+		if next := other.cloudEvents("/source")[0]; bytes.Equal(next.headers[1].Value, m.headers[1].Value) || next.headers[1].Key != "ce_id" {
 			t.Fatalf("two rows have the id %s", m.headers[1].Value)
 		}
 		if key, err := json.Marshal(sale); err != nil || !bytes.Equal(m.key, key) {

@@ -265,13 +265,12 @@ func (r *relay) mark(ctx context.Context, ids []int64, position int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayTimeout)
 	defer cancel()
 	first := &fence{sql: sqlMoveRelay, args: []any{r.epoch, r.position, position, relayLease.Seconds()}}
-	err := transact(ctx, r.outbox.pool, first, func(tx pgx.Tx) error {
-		if len(ids) == 0 {
-			return nil
+	err := run(ctx, r.outbox.pool, first, work{body: func(_ context.Context, _ pgx.Tx, writes *pgx.Batch) error {
+		if len(ids) > 0 {
+			writes.Queue(sqlMarkPublished, ids)
 		}
-		_, err := tx.Exec(ctx, sqlMarkPublished, ids)
-		return err
-	})
+		return nil
+	}})
 	if err != nil {
 		return fmt.Errorf("mark published events: %w", err)
 	}

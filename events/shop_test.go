@@ -35,6 +35,7 @@ func newShop(t *testing.T, pool *pgxpool.Pool) *shop {
 		CREATE TABLE shop (unit bigint GENERATED ALWAYS AS IDENTITY, claim_id uuid PRIMARY KEY, user_id bigint,
 			outcome text, reason text);
 		CREATE TABLE shop_lock (id int PRIMARY KEY);
+		CREATE TABLE shop_commits (id bigint GENERATED ALWAYS AS IDENTITY);
 		INSERT INTO shop_lock VALUES (1)`)
 	if err != nil {
 		t.Fatal(err)
@@ -42,14 +43,20 @@ func newShop(t *testing.T, pool *pgxpool.Pool) *shop {
 	return &shop{pool: pool}
 }
 
+// Ask reads under the shop's lock and writes with the commit, as the true decider does, though not much.
+func (s *shop) Ask(reads *pgx.Batch, src Source, claims []Claim) Ruling {
+	reads.Queue(`SELECT 1 FROM shop_lock FOR UPDATE`)
+	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
+		writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)
+		return s.DecideTx(ctx, tx, src, claims)
+	}
+}
+
 func (s *shop) DecideTx(ctx context.Context, tx pgx.Tx, src Source, claims []Claim) (Decision, error) {
 	if s.before != nil {
 		if err := s.before(src, claims); err != nil {
 			return Decision{}, err
 		}
-	}
-	if _, err := tx.Exec(ctx, `SELECT 1 FROM shop_lock FOR UPDATE`); err != nil {
-		return Decision{}, err
 	}
 	var d Decision
 	for _, c := range claims {

@@ -32,6 +32,11 @@ ORDER BY sale_id, generation`
 WHERE sale_id = $1 AND generation = $2 AND next_unit - 1 = taken AND taken + $3 <= total
 RETURNING ` + levelColumns
 
+	// takeLockedSQL takes what numbers that were read under the row's lock say is there.
+	takeLockedSQL = `WITH taking AS (UPDATE stock SET taken = taken + $3, next_unit = next_unit + $3, version = version + 1
+	WHERE sale_id = $1 AND generation = $2 AND version = $4 AND taken = $5 AND next_unit = $6 RETURNING 1)
+SELECT must_change(count(*), 1) FROM taking`
+
 	takeReturnedSQL = `DELETE FROM returned_units WHERE (sale_id, generation, unit) IN (
 	SELECT sale_id, generation, unit FROM returned_units
 	WHERE sale_id = $1 AND generation = $2 ORDER BY unit LIMIT $3)
@@ -75,6 +80,33 @@ func (s *Store) LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, err
 		return nil, fmt.Errorf("lock stock: %w", err)
 	}
 	return levels, nil
+}
+
+// QueueLock is LockTx for a transaction that asks for several things at once; got is told the rows when they have been read.
+func (s *Store) QueueLock(batch *pgx.Batch, keys []Key, got func([]Level)) {
+	sales, generations := columns(keys)
+	batch.Queue(lockSQL, sales, generations).Query(func(rows pgx.Rows) error {
+		levels, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Level])
+		if err != nil {
+			return fmt.Errorf("lock stock: %w", err)
+		}
+		got(levels)
+		return nil
+	})
+}
+
+// QueueTake takes n units of a row that the transaction has locked, and knows before it is sent which they are. It is
+// refused, with nothing queued, when units have come back or too few are left: then TakeTx has to look.
+func (s *Store) QueueTake(batch *pgx.Batch, locked Level, n int64) ([]int64, Level, bool) {
+	if n <= 0 || locked.NextUnit-1 != locked.Taken || locked.Left() < n {
+		return nil, locked, false
+	}
+	batch.Queue(takeLockedSQL, locked.Sale, locked.Generation, n, locked.Version, locked.Taken, locked.NextUnit)
+	units := numbered(make([]int64, 0, n), locked.NextUnit, n)
+	locked.Taken += n
+	locked.NextUnit += n
+	locked.Version++
+	return units, locked, true
 }
 
 // TakeTx takes n units and returns their numbers: units that came back first, lowest number first, then new

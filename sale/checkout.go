@@ -56,7 +56,7 @@ type Deps struct {
 
 // records is Store, as far as a purchase needs it.
 type records interface {
-	DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error)
+	Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling
 	DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason string) (events.Verdict, error)
 	Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error)
 	LiveReceipts(ctx context.Context, k Key, users []int64) ([]Receipt, error)
@@ -106,9 +106,9 @@ func newCheckout(d Deps, r records) *Checkout {
 	return c
 }
 
-// DecideTx gives claims their verdicts within the ledger's transaction. See Store.DecideTx.
-func (c *Checkout) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
-	return c.records.DecideTx(ctx, tx, src, claims)
+// Ask prepares claims for their verdicts in the ledger's transaction. See Store.Ask.
+func (c *Checkout) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
+	return c.records.Ask(reads, src, claims)
 }
 
 // DeclineTx declines a claim that cannot be decided. See Store.DeclineTx.

@@ -19,7 +19,7 @@ import (
 func emptyDesk(t *testing.T) *desk {
 	t.Helper()
 	pool, _ := embeddedtest.Postgres(t)
-	return &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, events.NewOutbox(pool, nil)), pool: pool}
+	return &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, openOutbox(t, pool)), pool: pool}
 }
 
 // rowsOf counts what makes up a sale.

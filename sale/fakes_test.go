@@ -450,8 +450,10 @@ func (l *memoryLedger) look(ctx context.Context, _ map[int64]Key, versions map[i
 func (l *memoryLedger) advance(context.Context, string) (bool, error) { return false, nil }
 func (l *memoryLedger) digestNext(context.Context) (bool, error)      { return true, nil }
 
-func (l *memoryLedger) DecideTx(_ context.Context, _ pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
-	return l.rule(src, claims...), l.ask(context.Background())
+func (l *memoryLedger) Ask(_ *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
+	return func(context.Context, pgx.Tx, *pgx.Batch) (events.Decision, error) {
+		return l.rule(src, claims...), l.ask(context.Background())
+	}
 }
 
 func (l *memoryLedger) DeclineTx(_ context.Context, _ pgx.Tx, c events.Claim, reason string) (events.Verdict, error) {

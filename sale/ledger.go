@@ -3,6 +3,7 @@ package sale
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,35 +12,35 @@ import (
 	"flashsale/events"
 )
 
-// DecideTx gives every claim its verdict within the caller's transaction: a READ COMMITTED one, which sees
-// what was committed before the stock rows' locks were got. The verdicts stand once that commits. Claims may
-// repeat, be decided already, or belong to any sale; the order of the slice is the order of the log.
-func (s *Store) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
-	if len(claims) == 0 {
-		return events.Decision{}, nil
+// Ask queues what deciding the claims has to lock and to read; the ruling, within the same transaction, gives every claim its
+// verdict and queues what makes them so. It wants a READ COMMITTED transaction, which sees what was committed before the
+// stock rows' locks were got. The verdicts stand once that commits. Claims may repeat, be decided already, or belong to
+// any sale; the order of the slice is the order of the log.
+func (s *Store) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
+	found := newLedgerRead(src, len(claims))
+	// The locks come first: what follows sees everything that was committed before they were got.
+	s.stock.QueueLock(reads, keysOf(claims), found.levels)
+	found.queue(reads, claims)
+	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (events.Decision, error) {
+		return s.rule(ctx, tx, found, claims, writes)
 	}
-	levels, err := s.stock.LockTx(ctx, tx, keysOf(claims))
-	if err != nil {
-		return events.Decision{}, fmt.Errorf("lock stock: %w", err)
-	}
-	// gofail: var stockLocked struct{}
-	found, err := readLedger(ctx, tx, levels, claims)
-	if err != nil {
+}
+
+func (s *Store) rule(ctx context.Context, tx pgx.Tx, found *ledgerRead, claims []events.Claim, writes *pgx.Batch) (events.Decision, error) {
+	if err := found.complete(ctx, tx, claims); err != nil {
 		return events.Decision{}, fmt.Errorf("read the ledger: %w", err)
 	}
 	// gofail: var ledgerRead struct{}
-	found.standing.source = src
+	locked := maps.Clone(found.standing.levels)
 	made := decide(&found.standing, claims)
-	stocks, revisions, err := s.giveUnits(ctx, tx, made)
+	stocks, revisions, err := s.giveUnits(ctx, tx, made, locked, writes)
 	if err != nil {
 		return events.Decision{}, fmt.Errorf("take units: %w", err)
 	}
 	// gofail: var unitsTaken struct{}
-	if err := write(ctx, tx, found.standing.now, made, revisions); err != nil {
-		return events.Decision{}, fmt.Errorf("write verdicts: %w", err)
-	}
+	write(writes, found.standing.now, made, revisions)
 	// gofail: var verdictsWritten struct{}
-	if err := s.announce(ctx, tx, made, stocks, found.slugs); err != nil {
+	if err := s.outbox.Queue(writes, announcements(made, stocks, found.slugs)); err != nil {
 		return events.Decision{}, fmt.Errorf("write outbox: %w", err)
 	}
 	// gofail: var outboxWritten struct{}
@@ -78,21 +79,28 @@ type ledgerRead struct {
 	slugs    map[int64]string
 }
 
-func readLedger(ctx context.Context, tx pgx.Tx, levels []Level, claims []events.Claim) (*ledgerRead, error) {
-	r := &ledgerRead{
+func newLedgerRead(src events.Source, claims int) *ledgerRead {
+	return &ledgerRead{
 		standing: standing{
+			source:   src,
 			sales:    make(map[int64]saleStanding, 1),
-			levels:   make(map[Key]Level, len(levels)),
-			verdicts: make(map[uuid.UUID]*events.Verdict, len(claims)),
-			owners:   make(map[shopperKey]uuid.UUID),
+			levels:   make(map[Key]Level, 1),
+			verdicts: make(map[uuid.UUID]*events.Verdict, claims),
+			owners:   make(map[shopperKey]uuid.UUID, claims),
 		},
 		slugs: make(map[int64]string, 1),
 	}
-	for _, l := range levels {
+}
+
+func (r *ledgerRead) levels(locked []Level) {
+	// gofail: var stockLocked struct{}
+	for _, l := range locked {
 		r.standing.levels[l.key()] = l
 	}
+}
+
+func (r *ledgerRead) queue(b *pgx.Batch, claims []events.Claim) {
 	ids, sales, users := asked(claims)
-	b := &pgx.Batch{}
 	b.Queue(sqlProbes).QueryRow(r.clock)
 	b.Queue(sqlSalesByID, sales).Query(r.sales)
 	b.Queue(sqlOrdersByID, ids).Query(r.orders)
@@ -100,13 +108,14 @@ func readLedger(ctx context.Context, tx pgx.Tx, levels []Level, claims []events.
 	for k, of := range users {
 		b.Queue(sqlLiveOrdersOf, k.Sale, k.Generation, of).Query(r.owners)
 	}
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return nil, err
-	}
+}
+
+// complete looks up what only the first answers tell to be of interest.
+func (r *ledgerRead) complete(ctx context.Context, tx pgx.Tx, claims []events.Claim) error {
 	if err := r.wholeStock(claims); err != nil {
-		return nil, err
+		return err
 	}
-	return r, nextAttempts(ctx, tx, r.standing.verdicts, r.standing.owners)
+	return nextAttempts(ctx, tx, r.standing.verdicts, r.standing.owners)
 }
 
 // asked sorts out which rows the claims can meet.
@@ -190,16 +199,19 @@ func (r *ledgerRead) declines(rows pgx.Rows) error {
 	return err
 }
 
-// giveUnits takes the units of each sale from the stock and hands them out in the order of the claims.
-func (s *Store) giveUnits(ctx context.Context, tx pgx.Tx, made outcome) ([]events.Stock, map[Key]int64, error) {
+// giveUnits takes the units of each sale from the stock, as it was locked, and hands them out in the order of the claims.
+func (s *Store) giveUnits(ctx context.Context, tx pgx.Tx, made outcome, locked map[Key]Level, writes *pgx.Batch) ([]events.Stock, map[Key]int64, error) {
 	need := made.take()
 	var stocks []events.Stock
 	revisions := make(map[Key]int64, len(need))
 	units := make(map[Key][]int64, len(need))
 	for k, n := range need {
-		given, level, err := s.stock.TakeTx(ctx, tx, k, n)
-		if err != nil {
-			return nil, nil, err
+		given, level, ok := s.stock.QueueTake(writes, locked[k], n)
+		if !ok {
+			var err error
+			if given, level, err = s.stock.TakeTx(ctx, tx, k, n); err != nil {
+				return nil, nil, err
+			}
 		}
 		if int64(len(given)) != n {
 			return nil, nil, fmt.Errorf("asked for %d units of sale %d, got %d", n, k.Sale, len(given))

@@ -118,6 +118,8 @@ func (p *postbox) AppendTx(_ context.Context, _ pgx.Tx, m []events.Message) erro
 	return nil
 }
 
+func (p *postbox) Queue(_ *pgx.Batch, m []events.Message) error { return p.AppendTx(nil, nil, m) }
+
 // drain lists the types of what came since the last time.
 func (p *postbox) drain() map[string]int {
 	p.mu.Lock()
@@ -141,6 +143,15 @@ func (r realStock) BeginTx(ctx context.Context, tx pgx.Tx, k Key, total, version
 func (r realStock) LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, error) {
 	found, err := r.Store.LockTx(ctx, tx, inventoryKeys(keys))
 	return levelsOf(found), err
+}
+
+func (r realStock) QueueLock(b *pgx.Batch, keys []Key, got func([]Level)) {
+	r.Store.QueueLock(b, inventoryKeys(keys), func(found []inventory.Level) { got(levelsOf(found)) })
+}
+
+func (r realStock) QueueTake(b *pgx.Batch, locked Level, n int64) ([]int64, Level, bool) {
+	units, l, ok := r.Store.QueueTake(b, inventory.Level(locked), n)
+	return units, Level(l), ok
 }
 
 func (r realStock) TakeTx(ctx context.Context, tx pgx.Tx, k Key, n int64) ([]int64, Level, error) {

@@ -29,7 +29,7 @@ type desk struct {
 func openDesk(t testing.TB, total int64) *desk {
 	t.Helper()
 	pool, _ := embeddedtest.Postgres(t)
-	d := &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, events.NewOutbox(pool, nil)), pool: pool}
+	d := &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, openOutbox(t, pool)), pool: pool}
 	if created, err := d.EnsureSale(ctxOf(t), Defaults{Stock: total}); err != nil || !created {
 		t.Fatalf("EnsureSale: %v, %v", created, err)
 	}
@@ -179,17 +179,17 @@ func (d *desk) level(t testing.TB) Level {
 	return levels[0]
 }
 
-// posted is a row of the outbox.
+// posted is a message to the outbox.
 type posted struct {
 	Type, Subject, Traceparent string
 	Sale                       int64
 	Data                       map[string]any
 }
 
-// posted lists what was written to the outbox after that many rows.
+// posted lists what was told to the outbox after that many messages.
 func (d *desk) posted(t testing.TB, after int64) []posted {
 	t.Helper()
-	rows, err := d.pool.Query(ctxOf(t), `SELECT type, subject, traceparent, sale_id, data::text FROM outbox ORDER BY id OFFSET $1`, after)
+	rows, err := d.pool.Query(ctxOf(t), `SELECT type, subject, traceparent, sale_id, data::text FROM copies ORDER BY id OFFSET $1`, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +208,7 @@ func (d *desk) posted(t testing.TB, after int64) []posted {
 
 func (d *desk) outboxRows(t testing.TB) int64 {
 	t.Helper()
-	return d.number(t, `SELECT count(*) FROM outbox`)
+	return d.number(t, `SELECT count(*) FROM copies`)
 }
 
 // audit checks I1 and I2 over all generations.

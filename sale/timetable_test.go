@@ -214,7 +214,7 @@ ends_at = clock_timestamp() + interval '900 milliseconds'`)
 	if moves["open"] != 1 || moves["closing"] != 1 || moves["closed"] != 1 || len(moves) != 3 {
 		t.Errorf("moves that were published: %v", moves)
 	}
-	early := d.number(t, `SELECT count(*) FROM outbox o, sales s WHERE o.type = $1 AND o.created_at <
+	early := d.number(t, `SELECT count(*) FROM copies o, sales s WHERE o.type = $1 AND o.at <
 CASE o.data->>'state' WHEN 'open' THEN s.starts_at ELSE s.ends_at END`, events.TypeSaleStateChanged)
 	if early != 0 {
 		t.Errorf("%d moves before their time", early)

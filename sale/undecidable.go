@@ -36,10 +36,15 @@ func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason
 		Attempt: c.Attempt, Outcome: events.Declined, Reason: reason, At: now, Fresh: true, Press: c.Press,
 	}
 	made := outcome{declined: []ruling{{&c, &v}}}
-	if err := write(ctx, tx, now, made, nil); err != nil {
+	writes := &pgx.Batch{}
+	write(writes, now, made, nil)
+	if err := s.outbox.Queue(writes, announcements(made, nil, nil)); err != nil {
+		return v, fmt.Errorf("announce the decline: %w", err)
+	}
+	if err := tx.SendBatch(ctx, writes).Close(); err != nil {
 		return v, fmt.Errorf("write the decline: %w", err)
 	}
-	return v, s.announce(ctx, tx, made, nil, nil)
+	return v, nil
 }
 
 // storable is the text without what a text column refuses.

@@ -222,7 +222,7 @@ func (w *world) cancel(id uuid.UUID) {
 	})
 }
 
-func (w *world) DecideTx(context.Context, pgx.Tx, events.Source, []events.Claim) (events.Decision, error) {
+func (w *world) Ask(*pgx.Batch, events.Source, []events.Claim) events.Ruling {
 	panic("the world's ledger has no transactions")
 }
 

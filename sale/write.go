@@ -1,7 +1,6 @@
 package sale
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -11,22 +10,20 @@ import (
 	"flashsale/events"
 )
 
-// write stores what was decided now, in one round trip.
-func write(ctx context.Context, tx pgx.Tx, now time.Time, made outcome, revisions map[Key]int64) error {
-	b := &pgx.Batch{}
-	if n := len(made.ordered); n > 0 {
-		b.Queue(sqlInsertOrders, orderArrays(made.ordered, revisions, now)...).Exec(exactly(n, "orders"))
+// write queues what was decided now. Each statement changes all the rows it should or fails: orders by having no
+// ON CONFLICT, the others because they count. Fewer declines than claims mean that somebody else decided the same
+// claims without the lock, and the next try will meet their verdicts.
+func write(b *pgx.Batch, now time.Time, made outcome, revisions map[Key]int64) {
+	if len(made.ordered) > 0 {
+		b.Queue(sqlInsertOrders, orderArrays(made.ordered, revisions, now)...)
 	}
 	if n := len(made.declined); n > 0 {
-		b.Queue(sqlInsertDeclines, declineArrays(made.declined, now)...).Exec(exactly(n, "declines"))
+		b.Queue(`WITH done AS (`+sqlInsertDeclines+` RETURNING 1) SELECT must_change(count(*), $9) FROM done`,
+			append(declineArrays(made.declined, now), n)...)
 	}
 	for _, k := range made.closed {
-		b.Queue(sqlSetClosed, k.Sale).Exec(exactly(1, "closed sales"))
+		b.Queue(`WITH done AS (`+sqlSetClosed+` RETURNING 1) SELECT must_change(count(*), 1) FROM done`, k.Sale)
 	}
-	if b.Len() == 0 {
-		return nil
-	}
-	return tx.SendBatch(ctx, b).Close()
 }
 
 func orderArrays(made []ruling, revisions map[Key]int64, now time.Time) []any {
@@ -90,8 +87,8 @@ type ChangedSale struct {
 	Total int64 `json:"total,omitempty"`
 }
 
-// announce writes what was decided to the outbox. The data of stock.changed is an events.Stock.
-func (s *Store) announce(ctx context.Context, tx pgx.Tx, made outcome, stocks []events.Stock, slugs map[int64]string) error {
+// announcements are what the outbox is told. The data of stock.changed is an events.Stock.
+func announcements(made outcome, stocks []events.Stock, slugs map[int64]string) []events.Message {
 	messages := make([]events.Message, 0, len(made.ordered)+len(made.declined)+len(stocks)+len(made.closed))
 	for _, r := range made.ordered {
 		messages = append(messages, confirmed(r))
@@ -105,10 +102,7 @@ func (s *Store) announce(ctx context.Context, tx pgx.Tx, made outcome, stocks []
 	for _, k := range made.closed {
 		messages = append(messages, stateChanged(k, slugs[k.Sale], Closed))
 	}
-	if len(messages) == 0 {
-		return nil
-	}
-	return s.outbox.AppendTx(ctx, tx, messages)
+	return messages
 }
 
 func confirmed(r ruling) events.Message {
