@@ -18,13 +18,13 @@ type copies struct{ *events.Outbox }
 func openOutbox(t testing.TB, pool *pgxpool.Pool) outbox {
 	t.Helper()
 	if _, measured := t.(*testing.B); measured {
-		return events.NewOutbox(pool, nil)
+		return events.NewOutbox(pool, &events.Log{})
 	}
 	if _, err := pool.Exec(t.Context(), `CREATE TABLE copies (id bigint GENERATED ALWAYS AS IDENTITY,
 at timestamptz DEFAULT clock_timestamp(), type text, subject text, traceparent text, sale_id bigint, data json)`); err != nil {
 		t.Fatal(err)
 	}
-	return copies{events.NewOutbox(pool, nil)}
+	return copies{events.NewOutbox(pool, &events.Log{})}
 }
 
 func (c copies) AppendTx(ctx context.Context, tx pgx.Tx, messages []events.Message) error {
