@@ -118,7 +118,9 @@ func (p *postbox) AppendTx(_ context.Context, _ pgx.Tx, m []events.Message) erro
 	return nil
 }
 
-func (p *postbox) Queue(_ *pgx.Batch, m []events.Message) error { return p.AppendTx(nil, nil, m) }
+func (p *postbox) Queue(_ *pgx.Batch, m []events.Message) error {
+	return p.AppendTx(context.Background(), nil, m)
+}
 
 // drain lists the types of what came since the last time.
 func (p *postbox) drain() map[string]int {
