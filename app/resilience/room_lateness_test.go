@@ -21,13 +21,14 @@ func TestLatenessOfSoldOut(t *testing.T) {
 		{"before there was room", []int{500}, 0},
 		{"soon after", []int{1100}, 100},
 		{"long after", []int{1100, 4500, 1200}, 3500},
+		{"sold out before the answer", []int{4800}, 0},
 		{"sold out between", []int{5500}, 0},
 		{"after the second time", []int{6500, 5500}, 500},
 		{"nobody knows", []int{9500}, 0},
 	} {
-		var pressed []time.Time
+		var pressed []told
 		for _, ms := range c.pressed {
-			pressed = append(pressed, at(ms))
+			pressed = append(pressed, told{at(ms), at(ms + 300)})
 		}
 		if got := see.lateness(pressed); got != time.Duration(c.want)*time.Millisecond {
 			t.Errorf("%s: %v, want %d ms", c.name, got, c.want)

@@ -72,14 +72,17 @@ func (w *world) seekRoom(ctx context.Context, open bool) bool {
 	return true
 }
 
+// told is an answer, which may have become true at any moment between the two.
+type told struct{ pressed, answered time.Time }
+
 // lateness is the longest time for which there had been room when somebody pressed and was told "sold out".
-func (see *witness) lateness(soldOut []time.Time) (most time.Duration) {
+func (see *witness) lateness(soldOut []told) (most time.Duration) {
 	see.mu.Lock()
 	defer see.mu.Unlock()
-	for _, pressed := range soldOut {
+	for _, one := range soldOut {
 		for _, s := range see.spans {
-			if pressed.After(s.from) && pressed.Before(s.to) {
-				most = max(most, pressed.Sub(s.from))
+			if one.pressed.After(s.from) && one.answered.Before(s.to) {
+				most = max(most, one.pressed.Sub(s.from))
 			}
 		}
 	}

@@ -64,7 +64,7 @@ type shoppers struct {
 	bought   map[string]int    // how often a receipt came as a 201
 	pending  map[string]string // where a 202 said that the verdict will be, by claim
 	verdicts map[string]answer // what came of them
-	soldOut  []time.Time       // when those pressed who were told so
+	soldOut  []told            // when those pressed who were told so
 	nameless int               // answers that did not say which version of the sale they were about
 	slowest  time.Duration
 	heard    func(heard) // is told of every answer, one at a time, unless nil
@@ -123,7 +123,7 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 // note keeps what is to be held against the ledger later.
 func (s *shoppers) note(a answer, began time.Time) {
 	if a.outcome() == "409 sold-out" {
-		s.soldOut = append(s.soldOut, began)
+		s.soldOut = append(s.soldOut, told{began, time.Now()})
 	}
 	switch a.Status {
 	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusConflict:
@@ -168,10 +168,10 @@ func (s *shoppers) promised() map[string]string {
 }
 
 // told are when those pressed who were told that it is sold out, and how many answers named no version of the sale.
-func (s *shoppers) told() (soldOut []time.Time, unversioned int) {
+func (s *shoppers) told() (soldOut []told, unversioned int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]time.Time(nil), s.soldOut...), s.nameless
+	return append([]told(nil), s.soldOut...), s.nameless
 }
 
 // broken lists promises that were changed.
