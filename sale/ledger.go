@@ -22,11 +22,11 @@ func (s *Store) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) 
 	s.stock.QueueLock(reads, keysOf(claims), found.levels)
 	found.queue(reads, claims)
 	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (events.Decision, error) {
-		return s.rule(ctx, tx, found, claims, writes)
+		return s.decideTx(ctx, tx, found, claims, writes)
 	}
 }
 
-func (s *Store) rule(ctx context.Context, tx pgx.Tx, found *ledgerRead, claims []events.Claim, writes *pgx.Batch) (events.Decision, error) {
+func (s *Store) decideTx(ctx context.Context, tx pgx.Tx, found *ledgerRead, claims []events.Claim, writes *pgx.Batch) (events.Decision, error) {
 	if err := found.complete(ctx, tx, claims); err != nil {
 		return events.Decision{}, fmt.Errorf("read the ledger: %w", err)
 	}

@@ -3,7 +3,7 @@
 // One rule decides its shape: Postgres gives the verdict, and nothing is called bought before its commit.
 // Redis only says who may ask, Kafka only carries what was asked. So a purchase has two halves. Checkout
 // (Buy) takes a press to the point where a claim waits for its verdict and answers the shopper; Store
-// (DecideTx) decides claims in batches under the lock of the sale's stock row, by a pure function that no
+// (Ask) decides claims in batches under the lock of the sale's stock row, by a pure function that no
 // fault can reach. A claim id gets one verdict for ever, whichever path brings it first, so every half may
 // be repeated, and repeating is the whole of error handling.
 //

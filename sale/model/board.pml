@@ -56,7 +56,7 @@ active proctype ledger() {
 	byte k;
 end_idle:
 	do
-	/* Store.DecideTx, Checkout.Decided or, on its way from another process, Checkout.hear */
+	/* Store.decideTx, Checkout.Decided or, on its way from another process, Checkout.hear */
 	:: atomic { orders > 0 && !TAKEN ->
 			orders--; claims++; version++;
 			order = claims; revision = version; soldOut = soldOut | BIT(generation);
