@@ -12,10 +12,6 @@ import (
 )
 
 const (
-	// twoProcessesMaySayBought permits that presses at two processes are both told that they bought the same order, when
-	// both came without a place: what was said is remembered by each process for itself.
-	twoProcessesMaySayBought = true
-
 	// answerTime is how long a press may take whatever fails.
 	answerTime = 5 * time.Second
 	// quietTime is how long after the last fault everything is in order: two looks of the reconciler.
@@ -94,9 +90,6 @@ func (s *stage) saidOnce() error {
 		first := said[a.Receipt.OrderID]
 		if first == nil {
 			said[a.Receipt.OrderID] = a
-			continue
-		}
-		if twoProcessesMaySayBought && first.branch != a.branch && (s.sick(redis, s.began, a.to) || s.sick(postgres, s.began, a.to)) {
 			continue
 		}
 		return fmt.Errorf("two presses bought the same order:\n%s\n%s", first, a)
