@@ -37,7 +37,7 @@ func acceptedNames() []string {
 		=cmd|'/c;calc'!a1 =1+1 +1+1 -1+1 =hyperlink("http://x","y") "a,b" a,b
 		admin аdmin аdmіn ａｄｍｉｎ 𝐚𝐝𝐦𝐢𝐧 αdmin admın adrnin ad.min admin. .admin _admin admin_ аԁмin 管理员 관리자 админ
 		paypal pаypаl раураl ρaypal payраl 00000 ооооо οοοοο oooo0 l1l1l 1l1l1 ӏӏӏӏӏ
-		jose josé joṡe strasse straβe i̇stanbul ıstanbul istanbul fish ﬁ5h kelvin ångström` +
+		jose josé joṡe strasse straβe i̇stanbul ıstanbul istanbul fish ﬁ5h kelvin ångström ` +
 		"👩\u200d👧\u200d👦 🏳\ufe0f\u200d🌈 👍🏽 👍 🇩🇪 🇩 ❤\ufe0f ❤ ❤\ufe0f\u200d🔥 🤷🏽\u200d♀\ufe0f 👁\ufe0f\u200d🗨\ufe0f " +
 		"می\u200cخواهم میخواهم क्\u200dष क्ष שלום سلام ไทย 한국 ょ ǆ ﷽ ௵ 𓂀 𝄞 ꙮ x̧̧̧̧̧̧̧̧ z͎a͎l͎g͎o͎ ́ ̧ ´ ")
 	for i, name := range names {

@@ -33,7 +33,7 @@ func openOwnDesk(t *testing.T, total int64) *desk {
 	if _, err := migrations.Up(ctx, pool, "own"); err != nil {
 		t.Fatal(err)
 	}
-	d := &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, events.NewOutbox(pool, nil)), pool: pool}
+	d := &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, events.NewOutbox(pool, &events.Log{})), pool: pool}
 	if _, err := d.EnsureSale(ctx, Defaults{Stock: total}); err != nil {
 		t.Fatal(err)
 	}
