@@ -181,7 +181,7 @@ func (s *stage) cancelledAt(id uuid.UUID) (time.Time, bool) {
 	return at, ok
 }
 
-func (s *stage) restarted(a *answered) bool { return s.processes[a.branch.number] != a.branch }
+func (s *stage) restarted(a *answered) bool { return s.all()[a.branch.number] != a.branch }
 
 // owed: while Postgres answers, somebody who owns an order throughout is told so.
 func (s *stage) owed(a *answered) error {
@@ -283,7 +283,7 @@ func (s *stage) epilogue() error {
 		if a.Kind != Pending {
 			continue
 		}
-		c, err := s.processes[0].Claim(context.Background(), a.ClaimID, a.Position)
+		c, err := s.all()[0].Claim(context.Background(), a.ClaimID, a.Position)
 		if err != nil {
 			return fmt.Errorf("ask for a claim: %w", err)
 		}
@@ -292,7 +292,7 @@ func (s *stage) epilogue() error {
 			return fmt.Errorf("a claim that was pending is %s, the ledger says %+v\n%s", c.State, v, &a)
 		}
 	}
-	for _, b := range s.processes {
+	for _, b := range s.all() {
 		for n := range customers {
 			if err := s.lastPress(b, customers[n]); err != nil {
 				return fmt.Errorf("all is well and quiet: %w", err)

@@ -82,7 +82,7 @@ func verbs() map[string]func(*stage, step) {
 		"the bus is deaf":    func(s *stage, _ step) { s.turn(theBus, refuses) },
 		"the bus stammers":   func(s *stage, _ step) { s.turn(theBus, twice) },
 		"the bus is well":    func(s *stage, _ step) { s.turn(theBus, well) },
-		"a process restarts": func(s *stage, st step) { s.disturb(); s.restart(st.process % len(s.processes)) },
+		"a process restarts": func(s *stage, st step) { s.disturb(); s.restart(st.process % len(s.all())) },
 
 		"pause":  func(s *stage, st step) { s.move(st, Paused, Open) },
 		"resume": func(s *stage, st step) { s.move(st, Open, Paused) },

@@ -18,7 +18,7 @@ func (b *branch) Append(ctx context.Context, partition int, c events.Claim) (at 
 
 // rouse tells the consumers that there may be something to read.
 func (s *stage) rouse() {
-	for _, b := range s.processes {
+	for _, b := range s.all() {
 		b.rouse()
 	}
 }

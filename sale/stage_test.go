@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,7 +50,7 @@ type spell struct {
 type stage struct {
 	*servers
 	running   sync.WaitGroup
-	processes []*branch
+	processes atomic.Pointer[[]*branch] // replaced as a whole; see all
 	began     time.Time
 
 	mu        sync.Mutex
@@ -109,10 +110,12 @@ func openStage(t *testing.T, processes int, units int64) *stage {
 	s.ledger.mu.Lock()
 	s.note()
 	s.ledger.mu.Unlock()
+	s.processes.Store(&[]*branch{})
 	for n := range processes {
-		s.processes = append(s.processes, s.start(n))
+		more := append(slices.Clone(s.all()), s.start(n))
+		s.processes.Store(&more)
 	}
-	s.processes[0].consumes.Store(true)
+	s.all()[0].consumes.Store(true)
 	return s
 }
 
@@ -122,7 +125,7 @@ func (s *stage) start(number int) *branch {
 	b := &branch{memoryLedger: s.ledger, stage: s, number: number, end: end, wake: make(chan struct{}, 1)}
 	d := Deps{
 		Places: b, Releaser: b, Rebuild: b, Log: b, Direct: b, Cursors: b, Shoppers: s.names, Lookup: b.lookup,
-		Live: func() int { return len(s.processes) }, Logger: slog.New(slog.DiscardHandler),
+		Live: func() int { return len(s.all()) }, Logger: slog.New(slog.DiscardHandler),
 	}
 	d.Board = newBoard(b, nil, b, d.Logger)
 	b.process = &process{newCheckout(d, b)}
@@ -135,16 +138,21 @@ func (s *stage) start(number int) *branch {
 
 // restart kills a process and starts another in its place. Nobody hears an answer of the old one any more.
 func (s *stage) restart(number int) {
-	old := s.processes[number]
+	old := s.all()[number]
 	old.dead.Store(true)
 	old.end()
 	next := s.start(number)
 	next.consumes.Store(old.consumes.Load())
-	s.processes[number] = next
+	others := slices.Clone(s.all())
+	others[number] = next
+	s.processes.Store(&others)
 }
 
+// all are the processes as they are now.
+func (s *stage) all() []*branch { return *s.processes.Load() }
+
 func (s *stage) leave() {
-	for _, b := range s.processes {
+	for _, b := range s.all() {
 		b.end()
 	}
 	s.running.Wait()
@@ -329,7 +337,7 @@ func (b *branch) decided(d events.Decision) {
 		panic(err)
 	}
 	how := b.stage.condition(theBus)
-	for _, other := range b.stage.processes {
+	for _, other := range b.stage.all() {
 		if other == b || how == refuses {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 
 // What happens on the stage.
 
-func (s *stage) at(st step) *branch { return s.processes[st.process%len(s.processes)] }
+func (s *stage) at(st step) *branch { return s.all()[st.process%len(s.all())] }
 
 func (s *stage) press(st step) { s.pressWith(st, Press{}) }
 
@@ -224,6 +224,6 @@ func (s *stage) heal() {
 	s.mu.Lock()
 	s.lost = 0
 	s.mu.Unlock()
-	s.processes[0].consumes.Store(true)
+	s.all()[0].consumes.Store(true)
 	s.rouse()
 }
