@@ -108,7 +108,10 @@ func (h *history) decideSome() {
 	}
 	want := h.rule(src, claims)
 	for i, v := range h.desk.decideFrom(h.t, src, claims...).Verdicts {
-		v.At = want[i].At
+		if (v.Outcome == events.Ordered) != (v.Revision > 0) {
+			h.Fatalf("claim %d of %d: %s with revision %d", i, len(claims), v.Outcome, v.Revision)
+		}
+		v.At, v.Revision = want[i].At, 0
 		if v != want[i] {
 			h.Fatalf("claim %d of %d in a %s sale:\n got %+v\nwant %+v", i, len(claims), h.state, v, want[i])
 		}
