@@ -4,6 +4,7 @@ package resilience
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -211,6 +212,7 @@ func (a *arena) finish() {
 	a.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)
 	a.operate("/api/flash-sale/update-stock", `{"stockAmount":150}`, http.StatusOK)
 	a.stock, a.crowd = 150, 250
+	a.awaitGeneration()
 	seen := a.shoppers
 	a.shoppers = newShoppers(a.t)
 	a.kept()
@@ -218,6 +220,23 @@ func (a *arena) finish() {
 	a.inPostgres(a.throng.given())
 	a.assertOutcomes("reset", "refused", "503 not-bought-retry", "503 overloaded", "409 paused", "409 ended", "409 generation-changed")
 	a.t.Logf("answers: %s", counted(a.report.statuses))
+}
+
+// awaitGeneration waits until every instance sells the newest generation: until then one answers with the receipts of
+// the generation before, for as long as its lease.
+func (a *arena) awaitGeneration() {
+	a.t.Helper()
+	newest := a.sale().Generation
+	for _, p := range a.instances {
+		a.eventually(patience, "every instance has the newest generation with its stock", func() bool {
+			said := a.shoppers.send(context.Background(), http.MethodGet, p.url+"/api/flash-sale/status", "")
+			var now struct {
+				MaxStock   int
+				Generation int64
+			}
+			return json.Unmarshal([]byte(said.Raw), &now) == nil && now.Generation == newest && now.MaxStock == a.stock
+		})
+	}
 }
 
 // kept, for a generation of its own: orders of older ones are not counted.
