@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -30,13 +32,20 @@ func (r *reader) fail(name, value, want string) {
 		value = hidePassword(value)
 	case "KAFKA_SASL":
 		value = hideCredentials(value)
+	case "DB_PASSWORD":
+		value = "***"
 	}
 	r.err = &VariableError{Name: name, Value: value, Want: want}
 }
 
+// value is a variable without the space around it. No variable holds control characters, which only a .env file can
+// bring: drivers fail over them with words of their own.
 func (r *reader) value(name string) (string, bool) {
 	v, ok := r.lookup(name)
 	v = strings.TrimSpace(v)
+	if !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {
+		r.fail(name, v, "text without control characters")
+	}
 	return v, ok && v != ""
 }
 
