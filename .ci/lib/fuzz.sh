@@ -32,8 +32,8 @@ fuzz_target() { # package binary target time
   (cd "$1" && no_settings timeout --foreground -k 10 12h \
     "$2" -test.run='^$' -test.fuzz="^$3\$" -test.fuzztime="$4" -test.fuzzminimizetime=200x \
     -test.fuzzcachedir="$CACHE/fuzz/$1") >"$log" 2>&1 </dev/null || rc=$?
-  printf '%-12s %-28s %s\n' "$1" "$3" "$(grep -E '^fuzz: elapsed' "$log" | tail -1 | sed 's/^fuzz: elapsed: //')"
-  ((rc == 0)) || { echo "--- $3"; grep -v '^fuzz: elapsed' "$log" | head -60; }
+  printf '%-12s %-28s %s\n' "$1" "$3" "$(grep -aE '^fuzz: elapsed' "$log" | tail -1 | sed 's/^fuzz: elapsed: //')"
+  ((rc == 0)) || { echo "--- $3"; grep -av '^fuzz: elapsed' "$log" | head -60; }
   return $rc
 }
 

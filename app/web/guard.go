@@ -130,10 +130,12 @@ func (s *Server) preflight(c echo.Context) error {
 
 // network is the part of an address that one customer of an access network usually has to themselves.
 func network(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return remote
+	// Not SplitHostPort: what it refuses would come back with its port, and so anew with each connection.
+	host := remote
+	if at := strings.LastIndexByte(remote, ':'); at >= 0 {
+		host = remote[:at]
 	}
+	host, _, _ = strings.Cut(strings.Trim(host, "[]"), "%") // an interface's name is no part of the client's address
 	ip := net.ParseIP(host)
 	switch {
 	case ip == nil:
