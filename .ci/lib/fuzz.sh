@@ -1,9 +1,11 @@
 # The fuzz targets of the decoders, one after the other: 10 s each, FUZZTIME=10m for a long run, FUZZ='Body|Config' for those
 # whose name matches. What a target finds is printed and stays where `go test` runs it again, below testdata/fuzz of
-# its package; inputs that are merely new stay in a cache outside of the checkout, and the next run begins with them.
+# its package. A short run begins with the committed inputs, so that it asks the same of every machine; a long one begins
+# with what earlier long ones found new, and keeps that outside of the checkout.
 
 part_fuzz() {
-  local time=${FUZZTIME:-10s} package binary target rc=0 count=0
+  local time=${FUZZTIME:-10s} package binary target rc=0 count=0 known=$RUN/fuzz/known
+  [[ -z ${FUZZTIME:-} ]] || known=$CACHE/fuzz
   mkdir -p "$RUN/fuzz"
   touch "$RUN/fuzz/began"
   while read -r package; do
@@ -12,7 +14,7 @@ part_fuzz() {
     go test -c -fuzz=. -o "$binary" "./$package"
     while read -r target; do
       count=$((count + 1))
-      fuzz_target "$package" "$binary" "$target" "$time" || rc=1
+      fuzz_target "$package" "$binary" "$target" "$time" "$known" || rc=1
     done < <(cd "$package" && "$binary" -test.list '^Fuzz' | grep -E "${FUZZ:-.}")
   done < <(fuzz_packages)
   echo "$count targets, $time each"
@@ -27,11 +29,11 @@ fuzz_packages() {
 
 # A target runs where its seeds lie. Making an input small is bounded by tries: it is done for every new one, also for those that fail
 # nothing, and a bound in time would eat the ten seconds.
-fuzz_target() { # package binary target time
+fuzz_target() { # package binary target time known
   local log=$RUN/log/fuzz.$3.log rc=0
   (cd "$1" && no_settings timeout --foreground -k 10 12h \
     "$2" -test.run='^$' -test.fuzz="^$3\$" -test.fuzztime="$4" -test.fuzzminimizetime=200x \
-    -test.fuzzcachedir="$CACHE/fuzz/$1") >"$log" 2>&1 </dev/null || rc=$?
+    -test.fuzzcachedir="$5/$1") >"$log" 2>&1 </dev/null || rc=$?
   printf '%-12s %-28s %s\n' "$1" "$3" "$(grep -aE '^fuzz: elapsed' "$log" | tail -1 | sed 's/^fuzz: elapsed: //')"
   ((rc == 0)) || { echo "--- $3"; grep -av '^fuzz: elapsed' "$log" | head -60; }
   return $rc
