@@ -145,10 +145,10 @@ func walkResets(t *testing.T, p *tab, c *crowd) {
 
 	p.shows("users-section", "Total: ")
 	p.until("the page of pages", `/Total: \d+ users \(Page 1 of \d+\)/.test(`+element("users-section")+`.textContent)`)
-	p.do(chromedp.Click(`.pager a`))
+	p.clickAt(`.pager a`)
 	p.until("the second page", `/\(Page 2 of \d+\)/.test(`+element("users-section")+`.textContent)`)
 	wanted := value[string](p, `document.querySelector('[data-try]').dataset.try`)
-	p.do(chromedp.Click(`[data-try]`))
+	p.clickAt(`[data-try]`)
 	p.shows("user-purchase-status", "You haven't purchased this item yet")
 	if got := value[string](p, element("user-id-input")+`.value`); got != wanted {
 		t.Errorf("trying %q put %q into the form", wanted, got)

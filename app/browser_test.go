@@ -144,7 +144,24 @@ func hook(name string) string { return `[data-testid="` + name + `"]` }
 // click presses what carries the hook, once it is visible.
 func (p *tab) click(name string) {
 	p.t.Helper()
-	p.do(chromedp.WaitVisible(hook(name)), chromedp.Click(hook(name)))
+	p.clickAt(hook(name))
+}
+
+// clickAt presses what a selector finds, once it is visible. A live update may put another element in its place between
+// finding and pressing; then nothing was pressed, and the new one is.
+func (p *tab) clickAt(selector string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.WaitVisible(selector), chromedp.Click(selector))
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "Could not find node") || ctx.Err() != nil {
+			p.t.Fatal(err)
+		}
+	}
 }
 
 // name puts a shopper into the form as a shopper does: with keys.
