@@ -55,6 +55,10 @@ report() {
     total=$((total + seconds))
   done
   printf '%-12s %7d\n' all "$total"
+  if [[ -s $RUN/unsteady ]]; then
+    printf '\nunsteady, to be mended:\n'
+    sed 's/^/  /' "$RUN/unsteady"
+  fi
   ((${#FAILED[@]} > 0)) || return 0
   printf '\nFAILED: %s\n' "${FAILED[*]}"
   for part in test test-real; do # once more, for who reads from the end
