@@ -156,6 +156,10 @@ func (c *cursorOf) Cursor(ctx context.Context, partition int) (int64, time.Time,
 	return at.Offset, at.MovedAt, err
 }
 
+func (c *cursorOf) Settled(ctx context.Context, partition int) (int64, bool, error) {
+	return c.ledger.Settled(ctx, partition)
+}
+
 // claimsOf answers the reconciler's questions about a sale's part of the log.
 type claimsOf struct{ *cursorOf }
 

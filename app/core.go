@@ -75,7 +75,7 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	receipts := newReceipts(c.sales)
 	c.checkout = sale.NewCheckout(sale.Deps{
 		Store: c.sales, Board: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
-		Log: produce, Direct: direct, Cursors: cursor, Shoppers: names, Live: c.presence.Live,
+		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.presence.Live,
 		Lookup: receipts.find, Logger: log, Registerer: reg,
 	})
 	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})

@@ -25,6 +25,22 @@ func (l *Ledger) Cursor(ctx context.Context, partition int) (Cursor, error) {
 	return c, err
 }
 
+// Settled is true when the ledger has decided every record that a partition holds at the time of the call. False where
+// the cursor does not fit the log: what it passed is not what the log holds. epoch changes when that was noticed.
+func (l *Ledger) Settled(ctx context.Context, partition int) (epoch int64, settled bool, err error) {
+	// The end before the cursor: what is written in between is not asked for.
+	_, end, err := l.log.Range(ctx, partition)
+	if err != nil {
+		return 0, false, err
+	}
+	p, _, found, err := l.cursor(ctx, partition)
+	if err != nil || !found || p.next < end {
+		return p.epoch, false, err
+	}
+	misfit, _, err := l.misfit(ctx, partition, p)
+	return p.epoch, misfit == "" && err == nil, err
+}
+
 // place is a position to compare with and swap.
 type place struct {
 	epoch       int64

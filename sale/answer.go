@@ -88,7 +88,8 @@ type Answer struct {
 // ClaimStatus is how far a claim has got.
 type ClaimStatus string
 
-// The statuses of a claim. ClaimGone: the log has passed it, or nobody knows where it is, and there is no verdict.
+// The statuses of a claim. ClaimGone: there is no verdict, and the log holds no claim that is
+// still to be decided, or nobody knows where the claim is.
 const (
 	ClaimOrdered  ClaimStatus = "ordered"
 	ClaimDeclined ClaimStatus = "declined"

@@ -48,6 +48,9 @@ type Deps struct {
 	Live func() int
 	// Lookup is Store.LiveReceipts for one shopper, combined by the wiring with those of others who wait.
 	Lookup func(ctx context.Context, k Key, user int64) (Receipt, error)
+	// Settled is true when the ledger has decided every record that a partition of the log holds. epoch changes when the
+	// log is found to be another one.
+	Settled func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
 	// Logger is slog.Default when nil.
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil: none are registered.
@@ -83,6 +86,7 @@ type Checkout struct {
 	waiters  waiters
 	attempts attempts
 	progress progress
+	losses   losses
 	releases chan release
 	load     chan struct{}
 }
@@ -98,6 +102,7 @@ func newCheckout(d Deps, r records) *Checkout {
 		records: r, board: d.Board, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
 		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, logger: d.Logger,
 		progress: progress{cursors: d.Cursors},
+		losses:   losses{settled: d.Settled},
 		releases: make(chan release, releaseQueue),
 		load:     make(chan struct{}, 1),
 	}

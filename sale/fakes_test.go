@@ -122,7 +122,7 @@ func newServers(t testing.TB, total int64) *servers {
 func (s *servers) process(t testing.TB, change ...func(*Deps)) *process {
 	t.Helper()
 	d := Deps{
-		Places: s.places, Releaser: s.places, Rebuild: s.places, Log: s.log, Direct: s.ledger, Cursors: s.ledger,
+		Places: s.places, Releaser: s.places, Rebuild: s.places, Log: s.log, Direct: s.ledger, Cursors: s.ledger, Settled: s.log.settled,
 		Shoppers: s.names, Live: func() int { return 1 }, Lookup: s.ledger.lookup, Logger: slog.New(slog.DiscardHandler),
 	}
 	for _, do := range change {
@@ -468,6 +468,7 @@ type memoryLog struct {
 
 	mu      sync.Mutex
 	claims  []events.Claim
+	epoch   int64
 	cursor  int
 	movedAt time.Time
 	held    bool
@@ -525,6 +526,20 @@ func (l *memoryLog) at() (int64, time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return int64(l.cursor), l.movedAt
+}
+
+// settled is true while nothing is left to be decided.
+func (l *memoryLog) settled(context.Context, int) (int64, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epoch, l.cursor == len(l.claims), nil
+}
+
+// replace puts an empty log in the place of this one.
+func (l *memoryLog) replace() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.epoch, l.claims, l.cursor = l.epoch+1, nil, 0
 }
 
 // written lists what the log has.

@@ -247,6 +247,7 @@ func TestAClaimThatTheLogHasPassedWithoutAVerdictIsGone(t *testing.T) {
 		a := Answer{ClaimID: ClaimID(testSecret, 1, 'x', 1), Position: &events.Position{Partition: 7, Offset: 0}}
 		w.claimIs(a, ClaimPending)
 		w.press("a") // the log passes offset 0
+		time.Sleep(lostAfter)
 		w.claimIs(a, ClaimGone)
 		a.Position = nil
 		w.claimIs(a, ClaimGone)

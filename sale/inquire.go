@@ -52,8 +52,9 @@ func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (
 	return byUser, nil
 }
 
-// Claim says what became of a claim. at is where the log has it, from the Answer: it is what "pending" is derived
-// from, so that it does not last for ever. Without it only a verdict, or a press that waits here, is known.
+// Claim says what became of a claim. at is where the log has it, from the Answer: what the ledger has decided of that
+// partition tells a claim that is pending from one that is lost. Without it only a verdict, or a press that waits here,
+// is known.
 func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position) (ClaimState, error) {
 	if state, ok, err := c.verdict(ctx, id); ok || err != nil {
 		return state, err
@@ -64,14 +65,14 @@ func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position)
 	if at == nil {
 		return ClaimState{State: ClaimGone}, nil
 	}
-	offset, _, err := c.progress.cursors.Cursor(ctx, at.Partition)
+	lost, err := c.losses.lost(ctx, id, at.Partition)
 	if err != nil {
-		return ClaimState{}, fmt.Errorf("read cursor: %w", err)
+		return ClaimState{}, fmt.Errorf("look whether the log is decided: %w", err)
 	}
-	if offset <= at.Offset {
+	if !lost {
 		return ClaimState{State: ClaimPending}, nil
 	}
-	// The ledger may have passed it between the two questions.
+	// It may have been decided between the two questions.
 	state, ok, err := c.verdict(ctx, id)
 	if !ok && err == nil {
 		state = ClaimState{State: ClaimGone}

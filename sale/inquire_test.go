@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -88,12 +89,6 @@ func TestWhatBecameOfAClaim(t *testing.T) {
 		if got.State != ClaimDeclined || got.Reason != ReasonSoldOut || got.Username != "ben" || got.Receipt.Unit != 0 {
 			t.Errorf("declined: %+v", got)
 		}
-		if got := state(uuid.New(), &events.Position{Partition: 3, Offset: 0}); got.State != ClaimGone {
-			t.Errorf("one that the log has passed: %+v", got)
-		}
-		if got := state(uuid.New(), &events.Position{Partition: 3, Offset: 1}); got.State != ClaimPending {
-			t.Errorf("one that is next: %+v", got)
-		}
 	})
 }
 
@@ -110,13 +105,17 @@ func TestAClaimThatAPressWaitsForIsPending(t *testing.T) {
 	})
 }
 
-// Between the look for a verdict and the look at the cursor the ledger may decide: that is not "gone".
+// Between the look for a verdict and the look at the log the ledger may decide: that is not "gone".
 func TestAClaimDecidedBetweenTwoLooks(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		claim := p.claimOf(s, "anna", 1)
-		s.ledger.moved = func() (offset int64, at time.Time) {
+		if got, err := p.Claim(t.Context(), claim.ID, &events.Position{}); err != nil || got.State != ClaimPending {
+			t.Fatalf("the first look: %+v, %v", got, err)
+		}
+		time.Sleep(lostAfter)
+		p.losses.settled = func(context.Context, int) (int64, bool, error) {
 			s.ledger.rule(events.FromLog, claim)
-			return 1, at
+			return 0, true, nil
 		}
 		if got, err := p.Claim(t.Context(), claim.ID, &events.Position{}); err != nil || got.State != ClaimOrdered {
 			t.Errorf("%+v, %v", got, err)
@@ -131,7 +130,7 @@ func TestAClaimThatCannotBeLookedUp(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		s.ledger.fails(nil)
-		p.progress.cursors = lostCursor{}
+		p.losses.settled = func(context.Context, int) (int64, bool, error) { return 0, false, errAway }
 		if got, err := p.Claim(t.Context(), uuid.New(), &events.Position{}); !errors.Is(err, errAway) || got.State != "" {
 			t.Errorf("%+v, %v", got, err)
 		}

@@ -33,7 +33,7 @@ func (s *shop) instance(t *testing.T) *instance {
 	i := &instance{shop: s, board: NewBoard(BoardConfig{Store: s.Store, Bus: bus, Log: absent{}, Logger: quiet})}
 	i.checkout = NewCheckout(Deps{
 		Store: s.Store, Board: i.board, Bus: bus, Places: absent{}, Releaser: absent{}, Rebuild: absent{}, Log: absent{}, Direct: i,
-		Cursors: absent{}, Shoppers: absent{}, Live: func() int { return 2 }, Logger: quiet, Registerer: prometheus.NewRegistry(),
+		Cursors: absent{}, Settled: neverSettled, Shoppers: absent{}, Live: func() int { return 2 }, Logger: quiet, Registerer: prometheus.NewRegistry(),
 		Lookup: func(ctx context.Context, k Key, user int64) (Receipt, error) {
 			found, err := s.LiveReceipts(ctx, k, []int64{user})
 			if err != nil {

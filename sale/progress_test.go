@@ -22,12 +22,6 @@ func (c *cursorAt) Cursor(context.Context, int) (int64, time.Time, error) {
 	return c.offset, c.movedAt, c.err
 }
 
-type lostCursor struct{}
-
-func (lostCursor) Cursor(context.Context, int) (int64, time.Time, error) {
-	return 0, time.Time{}, errAway
-}
-
 func TestWhetherTheLogIsConsumed(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

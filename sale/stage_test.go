@@ -124,7 +124,7 @@ func (s *stage) start(number int) *branch {
 	ctx, end := context.WithCancel(context.Background())
 	b := &branch{memoryLedger: s.ledger, stage: s, number: number, end: end, wake: make(chan struct{}, 1)}
 	d := Deps{
-		Places: b, Releaser: b, Rebuild: b, Log: b, Direct: b, Cursors: b, Shoppers: s.names, Lookup: b.lookup,
+		Places: b, Releaser: b, Rebuild: b, Log: b, Direct: b, Cursors: b, Settled: neverSettled, Shoppers: s.names, Lookup: b.lookup,
 		Live: func() int { return len(s.all()) }, Logger: slog.New(slog.DiscardHandler),
 	}
 	d.Board = newBoard(b, nil, b, d.Logger)

@@ -75,7 +75,7 @@ func inWorld(t *testing.T, units int64, test func(w *world)) {
 		quiet := slog.New(slog.DiscardHandler)
 		w.board = newBoard(w, nil, w, quiet)
 		w.checkout = newCheckout(Deps{
-			Board: w.board, Places: w, Releaser: w, Rebuild: w, Log: w, Direct: w, Cursors: w, Shoppers: w,
+			Board: w.board, Places: w, Releaser: w, Rebuild: w, Log: w, Direct: w, Cursors: w, Settled: w.settled, Shoppers: w,
 			Live: func() int { return 1 + w.others }, Lookup: w.lookup, Logger: quiet,
 		}, w)
 		if err := w.board.Refresh(ctx); err != nil {
@@ -413,6 +413,14 @@ func (w *world) Cursor(ctx context.Context, _ int) (int64, time.Time, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return int64(w.cursor), w.movedAt, nil
+}
+
+// settled is true while the ledger has read all of the log.
+func (w *world) settled(ctx context.Context, partition int) (int64, bool, error) {
+	offset, _, err := w.Cursor(ctx, partition)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return 0, offset == int64(len(w.log)), err
 }
 
 func (w *world) Decide(ctx context.Context, c events.Claim) (events.Verdict, error) {

@@ -17,7 +17,7 @@ var (
 	errUndecidable = &kind{"undecidable", 409, "The purchase could not be decided", "The purchase could not be decided and was declined",
 		"The ledger could not apply this claim and declined it for good. Nothing was bought; press again to make a new one."}
 	errNotBoughtYet = &kind{"not-bought", 410, "Not bought", "Not bought, press again",
-		"The log has passed this claim and it has no verdict, so it never will have one. Nothing was bought; press again."}
+		"All that the log holds is decided and this claim has no verdict, so it never will have one. Nothing was bought; press again."}
 
 	errSignIn = &kind{"sign-in", 401, "Not signed in", "Sign in, or start with DEMO=true",
 		"This server is not in demo mode, so it must know who is asking. Sign in, or start it with DEMO=true."}

@@ -1,0 +1,104 @@
+package sale
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+)
+
+func neverSettled(context.Context, int) (int64, bool, error) { return 0, false, nil }
+
+// asksFor looks a claim up and wants to find it like that.
+func (p *process) asksFor(t *testing.T, a Answer, when string, want ClaimStatus) {
+	t.Helper()
+	if got, err := p.Claim(t.Context(), a.ClaimID, a.Position); err != nil || got.State != want {
+		t.Errorf("%s: %+v, %v; want %s", when, got, err, want)
+	}
+}
+
+// A position of the old log lies past the end of the new one, which may never get that far.
+func TestAClaimOfALogThatWasReplacedDoesNotWaitForEver(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		s.log.hold()
+		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
+		expect(t, a, Pending, "")
+		p.asksFor(t, a, "before the ledger reached it", ClaimPending)
+		time.Sleep(2 * lostAfter)
+		p.asksFor(t, a, "however long that takes", ClaimPending)
+		s.log.replace()
+		p.asksFor(t, a, "the first look at the new log", ClaimPending)
+		time.Sleep(lostAfter - 1)
+		p.asksFor(t, a, "too soon for a second look", ClaimPending)
+		time.Sleep(time.Nanosecond)
+		p.asksFor(t, a, "the second look", ClaimGone)
+		p.asksFor(t, a, "asked again", ClaimGone)
+		s.log.resume()
+		expect(t, p.press("anna"), Bought, "")
+	})
+}
+
+// The claim may be in the new log as well, at another offset, before the old one's or after.
+func TestAClaimThatMayStillBeDecidedIsPending(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		s.log.hold()
+		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
+		s.log.replace()
+		p.asksFor(t, a, "the first look", ClaimPending)
+		time.Sleep(lostAfter)
+		again := p.Buy(t.Context(), Press{Name: "anna", Async: true})
+		p.asksFor(t, a, "written again", ClaimPending)
+		p.asksFor(t, again, "where it is now", ClaimPending)
+		s.log.resume()
+		time.Sleep(time.Nanosecond)
+		p.asksFor(t, a, "decided", ClaimOrdered)
+	})
+}
+
+// Two looks count only when they are at the same log.
+func TestALogThatIsReplacedBetweenTheLooks(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		a := Answer{ClaimID: uuid.New(), Position: &events.Position{}}
+		p.asksFor(t, a, "the first look", ClaimPending)
+		time.Sleep(lostAfter)
+		s.log.replace()
+		p.asksFor(t, a, "the first at another log", ClaimPending)
+		time.Sleep(lostAfter)
+		p.asksFor(t, a, "the second at that", ClaimGone)
+	})
+}
+
+func TestWhileTheLogIsAwayNothingIsLost(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		a := Answer{ClaimID: uuid.New(), Position: &events.Position{}}
+		p.asksFor(t, a, "the first look", ClaimPending)
+		time.Sleep(lostAfter)
+		p.losses.settled = func(context.Context, int) (int64, bool, error) {
+			return 0, true, fmt.Errorf("%w: away", events.ErrLog)
+		}
+		p.asksFor(t, a, "without the log", ClaimPending)
+	})
+}
+
+func TestFirstLooksAreBounded(t *testing.T) {
+	t.Parallel()
+	var l losses
+	now := time.Now()
+	kept := uuid.New()
+	for range mostLooks {
+		l.note(kept, settledLook{at: now})
+		kept = uuid.New()
+	}
+	l.note(kept, settledLook{at: now.Add(lookKept)})
+	if _, ok := l.first(kept); ok || len(l.looks) != mostLooks {
+		t.Errorf("%d looks, want %d", len(l.looks), mostLooks)
+	}
+	l.note(kept, settledLook{at: now.Add(lookKept + 1)})
+	if _, ok := l.first(kept); !ok || len(l.looks) != 1 {
+		t.Errorf("%d looks once the old ones went", len(l.looks))
+	}
+}
