@@ -74,6 +74,7 @@ func TestWhatBecameOfAClaim(t *testing.T) {
 		if got := state(a.ClaimID, a.Position); got != (ClaimState{State: ClaimPending}) {
 			t.Errorf("before the ledger reached it: %+v", got)
 		}
+		time.Sleep(resendEvery)
 		if got := state(a.ClaimID, nil); got.State != ClaimGone {
 			t.Errorf("without its position: %+v", got)
 		}

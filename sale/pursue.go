@@ -166,16 +166,19 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 	sender := b.send(ctx, claim, w, own)
 	acked := w.position.Load() != nil
 	if b.press.Async && acked {
+		w.unawaited.Store(true)
 		return ready(w, acknowledged)
 	}
 	if sender && !acked {
 		return b.decideNow(ctx, claim, w, directTime)
 	}
+	// Who wrote it may not have waited.
+	sees := w.seen.CompareAndSwap(false, true) || sender
 	if wait(w, idleTime) {
 		return w.verdict, decided
 	}
 	rest := verdictTime - idleTime
-	if at := w.position.Load(); sender && at != nil {
+	if at := w.position.Load(); sees && at != nil {
 		began := time.Now()
 		if b.progress.stalled(ctx, at.Partition, at.Offset, b.board.clock.now(began)) {
 			if v, how := b.decideNow(ctx, claim, w, rest); how == decided {

@@ -191,6 +191,49 @@ func TestAnAsynchronousPress(t *testing.T) {
 	})
 }
 
+// Who is told "pending" at once presses again soon; the log need not have the claim each time.
+func TestAsynchronousPressesDoNotFillTheLog(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		s.log.hold()
+		p.start(t)
+		first := p.Buy(t.Context(), Press{Name: "anna", Async: true})
+		for range 9 {
+			time.Sleep(resendEvery / 10)
+			again := p.Buy(t.Context(), Press{Name: "anna", Async: true})
+			if again.Kind != Pending || again.ClaimID != first.ClaimID || again.Position == nil || *again.Position != *first.Position {
+				t.Fatalf("pressed again: %+v, want what was answered before: %+v", again, first)
+			}
+		}
+		if n := len(s.log.written()); n != 1 {
+			t.Errorf("the claim was written %d times within a second", n)
+		}
+		time.Sleep(resendEvery / 5)
+		expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
+		if n := len(s.log.written()); n != 2 {
+			t.Errorf("after a second it was written %d times, want once more", n)
+		}
+		time.Sleep(2 * resendEvery)
+		if n := p.waiters.count.Load(); n != 0 {
+			t.Errorf("%d claims are on the books although nobody waits", n)
+		}
+	})
+}
+
+// A press that waits, made soon after one that did not, is the only one to see that nobody consumes.
+func TestAPressAfterAnAsynchronousOneIsDecidedThoughNobodyConsumes(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		s.log.hold()
+		expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
+		a := p.press("anna")
+		if a.Kind != AlreadyBought && a.Kind != Bought {
+			t.Errorf("got %s", a.Kind)
+		}
+		if n := len(s.log.written()); n != 1 {
+			t.Errorf("the claim was written %d times", n)
+		}
+	})
+}
+
 func TestAPlaceThatIsHeld(t *testing.T) {
 	t.Parallel()
 	t.Run("by an owner", func(t *testing.T) {

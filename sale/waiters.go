@@ -17,7 +17,8 @@ const (
 )
 
 // waiters is the bookkeeping of the claims that wait for their verdict in this process. A claim is on the books
-// while a press waits for it, and, if it was admitted without a place, until its verdict or for a minute.
+// while a press waits for it, and afterwards for as long as it is not to be written again; if it was admitted without a
+// place, until its verdict or for a minute.
 type waiters struct {
 	shards [waiterShards]waiterShard
 	count  atomic.Int64
@@ -44,6 +45,10 @@ type waiter struct {
 	sent atomic.Int64
 	// position is where the log has it, once it said so.
 	position atomic.Pointer[events.Position]
+	// seen is true once a press sees to it that the claim is decided though the log does not get on.
+	seen atomic.Bool
+	// unawaited is true once a press was answered without waiting.
+	unawaited atomic.Bool
 
 	// Guarded by the shard.
 	presses int
@@ -113,7 +118,8 @@ func (w *waiters) returnShare(k Key) {
 	}
 }
 
-// leave ends a join. A claim of the share that the log has stays on the books: it may still get a unit.
+// leave ends a join. A claim that the log has stays on the books: of the share, because it may still get a unit, else so
+// that a press that does not wait, made over and over, does not write it each time.
 func (w *waiters) leave(c *waiter) {
 	s := w.shard(c.id)
 	s.mu.Lock()
@@ -122,11 +128,16 @@ func (w *waiters) leave(c *waiter) {
 	if c.presses > 0 || s.claims[c.id] != c {
 		return
 	}
-	if c.share && c.position.Load() != nil {
-		c.kept = true
-		return
+	if c.kept = c.position.Load() != nil && (c.share || c.unawaited.Load()) && time.Now().Before(c.keptUntil()); !c.kept {
+		w.remove(s, c)
 	}
-	w.remove(s, c)
+}
+
+func (c *waiter) keptUntil() time.Time {
+	if c.share {
+		return c.since.Add(keptFor)
+	}
+	return time.Unix(0, c.sent.Load()).Add(resendEvery)
 }
 
 // remove takes a claim off the books. The caller holds the shard.
@@ -164,7 +175,7 @@ func (w *waiters) overdue(now time.Time, than time.Duration, most int, kept bool
 		s.mu.Lock()
 		for id, c := range s.claims {
 			switch {
-			case c.kept && c.presses == 0 && now.Sub(c.since) > keptFor:
+			case c.kept && c.presses == 0 && now.After(c.keptUntil()):
 				w.remove(s, c)
 			case c.presses == 0 && !kept, now.Sub(c.since) < than, len(ids) >= most:
 			default:
@@ -181,5 +192,6 @@ func (w *waiters) waiting(id uuid.UUID) bool {
 	s := w.shard(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.claims[id] != nil
+	c := s.claims[id]
+	return c != nil && (c.presses > 0 || time.Now().Before(c.keptUntil()))
 }
