@@ -58,7 +58,8 @@ type Board struct {
 	poke    chan struct{} // asks Run for a look
 	readers readers
 
-	immobile atomic.Bool // a move has failed, and that was logged
+	immobile  atomic.Bool // a move has failed, and that was logged
+	unwritten atomic.Bool // so has a close record
 }
 
 // shelf is all that the board knows, never changed once it is there.

@@ -105,7 +105,10 @@ func (b *Board) seeClosed(ctx context.Context, e *entry, written map[int64]time.
 		SaleID: e.Sale, Generation: e.Generation, PressedAt: b.clock.now(time.Now()),
 	})
 	// gofail: var closeAppended struct{}
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil && b.unwritten.Swap(false):
+		b.logger.Info("close records are written again", "sale", e.slug)
+	case err != nil && ctx.Err() == nil && !b.unwritten.Swap(true):
 		b.logger.Warn("close record cannot be written", "sale", e.slug, "error", err)
 	}
 	return closeAgain

@@ -162,6 +162,21 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	}
 }
 
+func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
+	t.Parallel()
+	_, b, e, log := timed(t, Closing, -time.Hour, time.Hour)
+	var said bytes.Buffer
+	b.logger = slog.New(slog.NewTextHandler(&said, nil))
+	for _, away := range []error{nil, errLedgerAway, errLedgerAway, errLedgerAway, nil, nil} {
+		log.away = away
+		b.attend(t.Context(), e, map[int64]time.Time{})
+	}
+	begun, ended := strings.Count(said.String(), "cannot be written"), strings.Count(said.String(), "written again")
+	if begun != 1 || ended != 1 || len(log.records) != 6 {
+		t.Errorf("the beginning was logged %d times, the end %d times, in %d tries: %s", begun, ended, len(log.records), said.String())
+	}
+}
+
 func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
 	p, b := onPapers(Open)
