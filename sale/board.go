@@ -197,6 +197,20 @@ func (b *Board) heard(stocks []events.Stock) {
 	}
 }
 
+// putAway gives a closed sale an empty book. Presses on their way still read the full one to its end, because a book
+// that lost its receipts under them would call an owner a loser.
+func (b *Board) putAway(e *entry) {
+	if e.book.pages.Load() == nil {
+		return
+	}
+	b.change.Lock()
+	defer b.change.Unlock()
+	shelf := b.shelf.Load()
+	if now := shelf.byID[e.Sale]; now != nil && now.book == e.book && now.state == Closed {
+		b.put(shelf.without(now))
+	}
+}
+
 // put replaces the shelf; nil keeps it. The caller holds change.
 func (b *Board) put(next *shelf) {
 	if next == nil {

@@ -20,6 +20,12 @@ type book struct {
 	changes atomic.Int64
 	// suspect is set when orders may have been cancelled since.
 	suspect atomic.Bool
+	// asked is set by presses that met the book before it was whole.
+	asked atomic.Bool
+
+	// closed is from when on the book of a closed sale is kept for a while; zero: the sale is not closed. It belongs
+	// to keepBooks alone.
+	closed time.Time
 
 	// Guarded by mu.
 	mu       sync.Mutex
@@ -76,6 +82,22 @@ func (b *book) wanting(version int64, buyable bool) bool {
 		return b.suspect.Load() && b.pages.Load() != nil
 	}
 	return !b.whole(version)
+}
+
+// lapsed is true when the book need not be in memory: its sale has been closed for long, and nobody has asked since.
+func (b *book) lapsed(e *entry, now time.Time) bool {
+	switch {
+	case e.state != Closed:
+		b.closed = time.Time{}
+		return false
+	case b.asked.Swap(false):
+		b.closed = now
+	case b.closed.IsZero() && e.endsAt.Before(now):
+		b.closed = e.endsAt
+	case b.closed.IsZero():
+		b.closed = now
+	}
+	return now.Sub(b.closed) >= bookKept
 }
 
 // doubt says that receipts may have been taken back, up to that version of the stock row.

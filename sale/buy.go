@@ -147,7 +147,7 @@ func (b *buying) fromMemory(ctx context.Context) (Answer, bool) {
 		}
 		return b.closedAnswer(), true
 	}
-	b.wantBook()
+	b.wantBook(b.entry.book)
 	r, err := b.find(ctx)
 	switch {
 	case err != nil:

@@ -6,18 +6,20 @@ import (
 	"time"
 )
 
+// bookKept is how long the receipts of a closed sale stay in memory after its close, or after a press that asked for
+// them again. Then its owners are answered by the ledger.
+const bookKept = 10 * time.Minute
+
 // keepBooks loads what is missing in the books of sales that cannot be bought from, so that their losers and their
-// owners are answered from memory. It is the only loader, so nothing is ever loaded twice at once.
+// owners are answered from memory, and puts away those that nobody needs any more. It is the only loader, so nothing
+// is ever loaded twice at once.
 func (c *Checkout) keepBooks(ctx context.Context) {
 	changed, done := c.board.Changed()
 	defer done()
 	for ctx.Err() == nil {
 		failed := false
 		for _, e := range c.board.shelf.Load().list {
-			if !e.book.wanting(e.level.Version, c.buyable(e, c.board.clock.now(time.Now()))) {
-				continue
-			}
-			if err := c.loadBook(ctx, e); err != nil {
+			if err := c.keepBook(ctx, e); err != nil {
 				failed = true
 				c.logger.Debug("receipts cannot be loaded", "sale", e.slug, "error", err)
 			}
@@ -35,6 +37,18 @@ func (c *Checkout) keepBooks(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+func (c *Checkout) keepBook(ctx context.Context, e *entry) error {
+	now := c.board.clock.now(time.Now())
+	if e.book.lapsed(e, now) {
+		c.board.putAway(e)
+		return nil
+	}
+	if !e.book.wanting(e.level.Version, c.buyable(e, now)) {
+		return nil
+	}
+	return c.loadBook(ctx, e)
 }
 
 // loadBook reads what changed since the last time, and makes the owners' names known: from then on somebody
@@ -80,7 +94,8 @@ func (c *Checkout) fill(ctx context.Context, e *entry) error {
 }
 
 // wantBook asks for a load now.
-func (c *Checkout) wantBook() {
+func (c *Checkout) wantBook(b *book) {
+	b.asked.Store(true)
 	select {
 	case c.load <- struct{}{}:
 	default:

@@ -66,7 +66,7 @@ func TestALoadThatFailsIsTriedAgain(t *testing.T) {
 				p.start(t)
 				for range 100 {
 					time.Sleep(lookEvery / 10)
-					p.wantBook()
+					p.wantBook(p.board.find("").book)
 					p.board.readers.tell()
 				}
 				if n := s.calls.of("orders"); n < 9 || n > 11 {
@@ -149,6 +149,107 @@ func TestADoubtOutlivesALoadThatFails(t *testing.T) {
 		p.fill(t)
 		if !p.board.find("").book.whole(11) {
 			t.Error("the doubt stays")
+		}
+	})
+}
+
+// A process that serves one sale after the other does not keep the receipts of all of them, and answers their owners
+// all the same.
+func TestTheBookOfAClosedSaleIsPutAway(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		bought := p.press("anna")
+		expect(t, bought, Bought, "")
+		p.start(t)
+		s.ledger.change(func(row *sheet) { row.state = Closed })
+		p.look(t)
+		time.Sleep(bookKept - time.Minute)
+		p.look(t)
+		synctest.Wait()
+		full := p.board.find("").book
+		if !full.whole(11) {
+			t.Fatal("the book is put away too early, or was never loaded")
+		}
+		time.Sleep(2 * time.Minute)
+		p.look(t)
+		synctest.Wait()
+		if book := p.board.find("").book; book.pages.Load() != nil || book.whole(11) {
+			t.Fatal("the book is still there")
+		}
+		if _, ok := full.receipt(saleKey, s.names.shopper("anna")); !ok {
+			t.Error("a press that was on its way lost its receipt")
+		}
+		loads := s.calls.of("orders")
+		time.Sleep(10 * lookEvery)
+		if n := s.calls.of("orders"); n != loads {
+			t.Errorf("%d loads that nobody asked for", n-loads)
+		}
+
+		p.look(t)
+		if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.OrderID != bought.Receipt.OrderID {
+			t.Errorf("the owner got %s %+v", a.Kind, a.Receipt)
+		}
+		synctest.Wait()
+		if !p.board.find("").book.whole(11) {
+			t.Error("the book is not read again although somebody asked")
+		}
+		before := s.calls.of("receipts")
+		expect(t, p.press("ben"), Refused, ReasonEnded)
+		if n := s.calls.of("receipts"); n != before {
+			t.Error("a loser costs a question although the book is whole")
+		}
+		time.Sleep(bookKept + time.Second)
+		p.look(t)
+		synctest.Wait()
+		if p.board.find("").book.pages.Load() != nil {
+			t.Error("the book that was read again stays for ever")
+		}
+	})
+}
+
+// A sale that was closed and whose book is gone is opened again: its owners stay owners, its units go on.
+func TestASaleOpenedAgainAfterItsBookWasPutAway(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		bought := p.press("anna")
+		p.start(t)
+		s.ledger.change(func(row *sheet) { row.state = Closed })
+		p.look(t)
+		time.Sleep(bookKept + time.Second)
+		p.look(t)
+		synctest.Wait()
+		s.ledger.change(func(row *sheet) { row.state = Open })
+		p.look(t)
+		synctest.Wait()
+		if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.OrderID != bought.Receipt.OrderID {
+			t.Errorf("the owner got %s %+v", a.Kind, a.Receipt)
+		}
+		expect(t, p.press("ben"), Bought, "")
+		p.look(t)
+		synctest.Wait()
+		if !p.board.find("").book.whole(12) {
+			t.Fatal("the book of the sold-out sale is not loaded")
+		}
+		expect(t, p.press("anna"), AlreadyBought, "")
+		expect(t, p.press("ben"), AlreadyBought, "")
+		expect(t, p.press("cleo"), Refused, ReasonSoldOut)
+	})
+}
+
+// A process that starts long after a sale does not read its receipts until somebody asks.
+func TestTheBookOfASaleLongOverIsNotLoadedByItself(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
+		s.ledger.sell(s.names.shopper("anna"), Press{})
+		s.ledger.change(func(row *sheet) { row.state, row.endsAt = Closed, time.Now().Add(-time.Hour) })
+		p.look(t)
+		p.start(t)
+		time.Sleep(2 * lookEvery)
+		if n := s.calls.of("orders"); n != 0 {
+			t.Fatalf("%d loads", n)
+		}
+		p.look(t)
+		expect(t, p.press("anna"), AlreadyBought, "")
+		synctest.Wait()
+		if s.calls.of("orders") != 1 || !p.board.find("").book.whole(11) {
+			t.Error("the book is not read although somebody asked")
 		}
 	})
 }

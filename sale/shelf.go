@@ -81,6 +81,16 @@ func (s *shelf) heard(stocks []events.Stock, at time.Time) (next *shelf, unknown
 	return newShelf(byID), unknown
 }
 
+// without is the shelf with an empty book for that sale.
+func (s *shelf) without(e *entry) *shelf {
+	next := *e
+	next.book = newBook(e.level.Version)
+	next.book.closed = e.book.closed
+	byID := maps.Clone(s.byID)
+	byID[e.Sale] = &next
+	return newShelf(byID)
+}
+
 // newEntry takes a changed row onto the shelf; what is known of the generation stays with it. version is that of the
 // stock row, read after it.
 func newEntry(row sheet, old *entry, version int64) *entry {
