@@ -175,7 +175,7 @@ func (p *Places) forget(ctx context.Context, key Key) error {
 // Compare tells which owners hold no place, and which holders are not among the owners; both sorted. The set is
 // read in steps, so a shopper who comes or goes meanwhile may or may not be seen. ErrMissing when it is not loaded.
 func (p *Places) Compare(ctx context.Context, key Key, owners []int64) (missing, extra []int64, err error) {
-	holders, err := p.members(ctx, key)
+	holders, _, err := p.members(ctx, key)
 	if err != nil {
 		return nil, nil, fmt.Errorf("compare holders: %w", err)
 	}
@@ -183,11 +183,10 @@ func (p *Places) Compare(ctx context.Context, key Key, owners []int64) (missing,
 	return missing, extra, nil
 }
 
-// members reads all holders, sorted, without the mark and without fields that are no user's id (there are none
-// unless somebody else writes to the key).
-func (p *Places) members(ctx context.Context, key Key) ([]int64, error) {
+// members reads all holders, sorted, without the mark. foreign are the fields that are no user's id: there are none
+// unless somebody else writes to the key, and each takes a place.
+func (p *Places) members(ctx context.Context, key Key) (all []int64, foreign []string, err error) {
 	s := p.shelf(key)
-	var all []int64
 	marked := false
 	for cursor := uint64(0); ; {
 		entry, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (rueidis.ScanEntry, error) {
@@ -195,12 +194,17 @@ func (p *Places) members(ctx context.Context, key Key) ([]int64, error) {
 			return p.client.Do(ctx, cmd).AsScanEntry()
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i := 0; i < len(entry.Elements); i += 2 { // a field and its empty value
-			marked = marked || entry.Elements[i] == loadedMark
-			if user, err := strconv.ParseInt(entry.Elements[i], 10, 64); err == nil && user > 0 {
+			field := entry.Elements[i]
+			switch user, ours := holder(field); {
+			case field == loadedMark:
+				marked = true
+			case ours:
 				all = append(all, user)
+			default:
+				foreign = append(foreign, field)
 			}
 		}
 		if cursor = entry.Cursor; cursor == 0 {
@@ -208,10 +212,37 @@ func (p *Places) members(ctx context.Context, key Key) ([]int64, error) {
 		}
 	}
 	if !marked {
-		return nil, ErrMissing
+		return nil, nil, ErrMissing
 	}
 	slices.Sort(all)
-	return slices.Compact(all), nil
+	return slices.Compact(all), foreign, nil
+}
+
+// holder reads a field as the scripts write users: "007" and "+7" are not the place of user 7.
+func holder(field string) (user int64, ok bool) {
+	user, err := strconv.ParseInt(field, 10, 64)
+	return user, err == nil && user > 0 && strconv.FormatInt(user, 10) == field
+}
+
+// expel removes foreign fields, and raises the alarm about them. No press and no claim ever has such a field, so none
+// is waited for.
+func (p *Places) expel(ctx context.Context, key Key, foreign []string) (int64, error) {
+	s := p.shelf(key)
+	var removed int64
+	for chunk := range slices.Chunk(foreign, bulkBatch) {
+		n, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {
+			return p.client.Do(ctx, p.client.B().Hdel().Key(s.holders()).Field(chunk...).Build()).AsInt64()
+		})
+		if err != nil {
+			return removed, fmt.Errorf("remove foreign fields: %w", err)
+		}
+		removed += n
+	}
+	if removed > 0 {
+		p.config.Logger.Error("the holders in redis had fields that are nobody's; they were removed and their places are free",
+			"sale", key.Sale, "generation", key.Generation, "removed", removed, "one", fmt.Sprintf("%.40q", foreign[0]))
+	}
+	return removed, nil
 }
 
 // difference splits two sorted lists into what only the one or only the other has.

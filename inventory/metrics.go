@@ -47,7 +47,7 @@ func newReconcilerMetrics(r prometheus.Registerer) reconcilerMetrics {
 		}, []string{"sale"})),
 		changes: register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flashsale_reconciled_total",
-			Help: "Corrections to the places in Redis: sets loaded, holders added and removed, limits set, alarms.",
+			Help: "Corrections to the places in Redis: sets loaded, holders added and removed, foreign fields removed, limits set, alarms.",
 		}, []string{"change"})),
 	}
 }

@@ -79,6 +79,48 @@ func TestPlacesNobodyWillDecideAboutAreFreed(t *testing.T) {
 	s.wantReserve(t, "R", 67)
 }
 
+// A field that is no user's id, as the product writes it, takes a place that nobody can ever give back.
+func TestForeignFieldsTakeNoPlaces(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, 3)
+	s.buy(t, 7)
+	now(t, s.reconciler(quick))
+	// A claim is under way all the while.
+	s.change(func() { s.end, s.cursor = 10, 9 })
+	s.wantReserve(t, "R", 66)
+	s.do(t, "HSET", s.name("holders"), "nobody", "", "007", "", "-5", "x", "00", "", "", "")
+	s.wantReserve(t, "F", 1)
+	s.run(t, quick)
+	eventually(t, "only ids are left", func() bool {
+		n, err := s.do(t, "HLEN", s.name("holders")).AsInt64()
+		return err == nil && n == 3 // the mark, 7 and 66
+	})
+	eventually(t, "they are counted", func() bool { return s.corrections(t, "foreign") == 5 })
+	s.looks(t, 4)
+	if !s.holdersAre(7, 66)() {
+		t.Fatal("the place of an owner or of a claim under way was taken away")
+	}
+	s.wantReserve(t, "HHRF", 7, 66, 1, 2) // the whole stock is given
+	if n := strings.Count(s.log.String(), "fields that are nobody's"); n != 1 {
+		t.Errorf("%d alarms, want one:\n%s", n, s.log)
+	}
+}
+
+// An id that nobody presses with looks like a claim under way until the log is decided to its end.
+func TestAnIDWithoutAClaimLosesThePlaceOnceTheLogIsDecided(t *testing.T) {
+	t.Parallel()
+	s := openShop(t, 1)
+	s.run(t, quick)
+	eventually(t, "first load", s.holdersAre())
+	s.change(func() { s.end, s.cursor = 10, 9 })
+	s.do(t, "HSET", s.name("holders"), "9223372036854775807", "")
+	s.looks(t, 4)
+	s.wantReserve(t, "F", 1)
+	s.change(func() { s.cursor = 10 })
+	eventually(t, "the place is free", s.holdersAre())
+	s.wantReserve(t, "R", 1)
+}
+
 func TestNobodyIsRemovedWhileTheLogIsUnknown(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, 2)

@@ -129,8 +129,11 @@ func (rec *reconciliation) due(h Holders, level Level) bool {
 // the cursor was read is seen as an owner, or is none.
 func (rec *reconciliation) compare(ctx context.Context) error {
 	began, outages := time.Now(), rec.places.outages(rec.key)
-	holders, err := rec.places.members(ctx, rec.key)
+	holders, foreign, err := rec.places.members(ctx, rec.key)
 	if err != nil {
+		return err
+	}
+	if err := rec.expel(ctx, foreign); err != nil {
 		return err
 	}
 	progress := rec.progress(ctx)
@@ -168,6 +171,14 @@ func (rec *reconciliation) progress(ctx context.Context) progress {
 	}
 	cursor, err := rec.claims.Cursor(ctx, rec.key.Sale)
 	return progress{end: end, cursor: cursor, known: err == nil}
+}
+
+func (rec *reconciliation) expel(ctx context.Context, foreign []string) error {
+	removed, err := rec.places.expel(ctx, rec.key, foreign)
+	if removed > 0 {
+		rec.metrics.changes.WithLabelValues("foreign").Add(float64(removed))
+	}
+	return err
 }
 
 func (rec *reconciliation) admit(ctx context.Context, missing []int64) error {
