@@ -177,8 +177,9 @@ func (a *App) Failed() <-chan error { return a.failed }
 const requestPatience = 6 * time.Second
 
 // drainGrace is how long requests are still taken after the instance has said, in /readyz and in every answer, that it
-// goes: clients and load balancers leave by themselves, and none is cut off with a request on its way.
-const drainGrace = 300 * time.Millisecond
+// goes: clients and load balancers leave by themselves, and none is cut off with a request on its way. Connections that
+// nothing was asked on for so long are ended after it. A second lets a client go that presses about once a second.
+const drainGrace = time.Second
 
 // partsPatience is the part that belongs to everything behind them: leaving the consumer group takes up to four seconds.
 const partsPatience = 4 * time.Second

@@ -14,7 +14,7 @@ import (
 )
 
 // stopPatience bounds an orderly stop; what has not ended by then is cut off.
-const stopPatience = 10 * time.Second
+const stopPatience = drainGrace + requestPatience + partsPatience
 
 func serveCommand(t terminal) *cobra.Command {
 	return &cobra.Command{

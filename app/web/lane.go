@@ -118,6 +118,13 @@ func (s *Server) identify(r *http.Request, h http.Header) {
 // requestID is the id that identify gave a request.
 func requestID(c echo.Context) string { return c.Response().Header().Get(headerRequestID) }
 
+// part tells the client of a process that stops that this connection ends, instead of losing its next request on it.
+func (s *Server) part(h http.Header) {
+	if s.draining.Err() != nil {
+		h["Connection"] = []string{"close"}
+	}
+}
+
 // policy lets a page load its own origin's files only, without inline scripts or styles, in no frame.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
@@ -127,10 +134,7 @@ func (s *Server) secure(rt route, r *http.Request, h http.Header) {
 	s.guard.allowOrigin(r, h)
 	h["X-Content-Type-Options"] = headerNosniff
 	h["Cache-Control"] = headerNoStore
-	if s.draining.Err() != nil {
-		// The client hears in its answer that this connection ends, instead of losing its next request on it.
-		h["Connection"] = []string{"close"}
-	}
+	s.part(h)
 	if rt.hot && !wantsPage(r) {
 		return
 	}

@@ -59,6 +59,7 @@ func (s *Server) buy(c echo.Context, p sale.Press) error {
 	}
 	defer s.gate.leave()
 	a := s.cfg.Checkout.Buy(c.Request().Context(), p)
+	s.part(c.Response().Header()) // the stop may have begun while the press waited
 	// gofail: var answerDue struct{}
 	if a.Kind == sale.Unavailable && a.Sale.ID == 0 {
 		// The checkout knows no such sale; the board says whether there is one.

@@ -222,6 +222,32 @@ func TestDrainEndsStreamsWithAHint(t *testing.T) {
 	waitFor(t, func() bool { return w.hub.Count() == 0 })
 }
 
+// A connection that is answered while the process stops must not be used again, whenever its request began.
+func TestEveryAnswerWhileDrainingEndsItsConnection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.checkout.buy = func(sale.Press) sale.Answer {
+		w.Drain() // the press waits for its verdict meanwhile
+		return sale.Answer{Kind: sale.Refused, Reason: sale.ReasonSoldOut, Sale: activeSale()}
+	}
+	if res := w.send(t, "GET", "/api/flash-sale/status", ""); res.Header.Get("Connection") != "" {
+		t.Fatalf("before: Connection %q", res.Header.Get("Connection"))
+	}
+	for _, ask := range [][3]string{
+		{"POST", "/api/flash-sale/purchase", `{"username":"alice"}`},
+		{"POST", "/api/flash-sale/purchase", `{"username":`},
+		{"GET", "/api/flash-sale/status", ""},
+		{"GET", "/api/flash-sale/product", ""},
+		{"OPTIONS", "/api/flash-sale/status", ""},
+		{"GET", "/livez", ""},
+		{"GET", "/nowhere", ""},
+	} {
+		if res := w.send(t, ask[0], ask[1], ask[2]); res.Header.Get("Connection") != "close" {
+			t.Errorf("%s %s: %d without Connection: close", ask[0], ask[1], res.StatusCode)
+		}
+	}
+}
+
 func TestQuietStreamsGetHeartbeats(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
