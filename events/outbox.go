@@ -85,7 +85,10 @@ func (o *Outbox) waiting(ctx context.Context) (int64, time.Duration, error) {
 	defer cancel()
 	var n int64
 	var seconds float64
-	if err := o.pool.QueryRow(ctx, sqlOutboxWaiting).Scan(&n, &seconds); err != nil {
+	batch := &pgx.Batch{}
+	batch.Queue(sqlRelayPlans)
+	batch.Queue(sqlOutboxWaiting).QueryRow(func(found pgx.Row) error { return found.Scan(&n, &seconds) })
+	if err := o.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return 0, 0, fmt.Errorf("look at the outbox: %w", err)
 	}
 	return n, time.Duration(seconds * float64(time.Second)), nil

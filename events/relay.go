@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -231,6 +232,7 @@ func (r *relay) read(ctx context.Context) (rows []row, oldest uint64, err error)
 		from = r.position
 	}
 	batch := &pgx.Batch{}
+	batch.Queue(sqlRelayPlans)
 	batch.Queue(sqlOldestTransaction).QueryRow(func(found pgx.Row) error { return found.Scan(&oldest) })
 	batch.Queue(sqlUnpublished, from, r.blockedSales(), relayRows, relayEvents).Query(func(found pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(found, scanRow)
@@ -267,6 +269,7 @@ func (r *relay) mark(ctx context.Context, ids []int64, position int64) error {
 	first := &fence{sql: sqlMoveRelay, args: []any{r.epoch, r.position, position, relayLease.Seconds()}}
 	err := run(ctx, r.outbox.pool, first, work{body: func(_ context.Context, _ pgx.Tx, writes *pgx.Batch) error {
 		if len(ids) > 0 {
+			writes.Queue(sqlRelayPlans)
 			writes.Queue(sqlMarkPublished, ids)
 		}
 		return nil
@@ -281,14 +284,25 @@ func (r *relay) mark(ctx context.Context, ids []int64, position int64) error {
 // prune deletes rows that were published long ago, a few at a time so that no lock is held for long.
 func (r *relay) prune(ctx context.Context) error {
 	for {
-		ctx, cancel := context.WithTimeout(ctx, relayTimeout)
-		tag, err := r.outbox.pool.Exec(ctx, sqlPruneOutbox, r.position, keepRows.Seconds(), pruneBatch)
-		cancel()
+		deleted, err := r.pruneSome(ctx)
 		if err != nil {
 			return fmt.Errorf("prune the outbox: %w", err)
 		}
-		if tag.RowsAffected() < pruneBatch {
+		if deleted < pruneBatch {
 			return nil
 		}
 	}
+}
+
+func (r *relay) pruneSome(ctx context.Context) (deleted int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue(sqlRelayPlans)
+	batch.Queue(sqlPruneOutbox, r.position, keepRows.Seconds(), pruneBatch).Exec(func(tag pgconn.CommandTag) error {
+		deleted = tag.RowsAffected()
+		return nil
+	})
+	err = r.outbox.pool.SendBatch(ctx, batch).Close()
+	return deleted, err
 }
