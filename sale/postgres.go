@@ -127,10 +127,12 @@ FROM orders WHERE released_at IS NULL GROUP BY sale_id, generation ORDER BY sale
 	sqlUndigested = `SELECT sale_id, generation FROM generations
 WHERE ended_at IS NOT NULL AND digest IS NULL ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
 
-	// The sum does not depend on the order in which rows are read.
+	// The sum does not depend on the order in which rows are read. The halves are those of sqlOrdersSince: without them every
+	// order of every sale would be read.
 	sqlDigest = `SELECT count(*) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, user_id, username, unit, attempt, state,
 	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0)
-FROM orders WHERE sale_id = $1 AND generation = $2`
+FROM (SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL
+	UNION ALL SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NOT NULL) all_of_it`
 
 	sqlStoreDigest = `UPDATE generations SET digest = $3 WHERE sale_id = $1 AND generation = $2 AND digest IS NULL`
 
