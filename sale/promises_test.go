@@ -14,8 +14,9 @@ import (
 const (
 	// answerTime is how long a press may take whatever fails.
 	answerTime = 5 * time.Second
-	// quietTime is how long after the last fault everything is in order: two looks of the reconciler.
-	quietTime = 5 * time.Second
+	// quietTime is how long after the last fault everything is in order: a look of the reconciler that still hangs, and
+	// three more, because two a second apart may be less than two seconds apart.
+	quietTime = 8 * time.Second
 	// doubtTime is how much older than its press an order may be and still be taken for its own: half of a slow look.
 	doubtTime = 110 * time.Millisecond
 )
