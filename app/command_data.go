@@ -1,21 +1,16 @@
 package app
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"flashsale/app/embedded"
 	"flashsale/migrations"
 )
 
@@ -162,56 +157,4 @@ func resetSale(ctx context.Context, b beside, setStock bool, stock int64, users 
 	}
 	_, err = fmt.Fprintf(t.out, "sale %s: generation %d begins, %d units, nothing sold\n", after.Slug, after.Generation, after.Total)
 	return err
-}
-
-// wipeDeployment removes the schema, or the whole data directory when everything is embedded. Orders are gone after
-// it, so it asks for the name of what it removes.
-func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
-	cfg, err := LoadConfig()
-	if err != nil {
-		return err
-	}
-	if cfg.DatabaseURL == "" {
-		return wipeDirectory(cfg, yes, t)
-	}
-	s := &services{endpoints: endpoints{databaseURL: cfg.DatabaseURL}}
-	if err := s.openDatabase(ctx, cfg); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close(ctx)) }()
-	if !confirmed(t, yes, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, bareURL(cfg.DatabaseURL)), cfg.Namespace) {
-		return errors.New("nothing was removed")
-	}
-	if _, err := s.pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{cfg.Namespace}.Sanitize()+" CASCADE"); err != nil {
-		return fmt.Errorf("remove the schema: %w", err)
-	}
-	_, err = fmt.Fprintln(t.out, "removed; the next start begins anew (old claims in the log are declined then)")
-	return err
-}
-
-func wipeDirectory(cfg Config, yes bool, t terminal) error {
-	if _, err := os.Stat(cfg.DataDir); err != nil {
-		return fmt.Errorf("there is nothing at %s", cfg.DataDir)
-	}
-	lock, err := embedded.Lock(cfg.DataDir)
-	if err != nil {
-		return err
-	}
-	if !confirmed(t, yes, "everything below "+cfg.DataDir, "wipe") {
-		return errors.Join(errors.New("nothing was removed"), lock.Unlock())
-	}
-	if err := errors.Join(lock.Unlock(), removeSoon(cfg.DataDir)); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(t.out, "removed; the next start begins anew")
-	return err
-}
-
-func confirmed(t terminal, yes bool, what, word string) bool {
-	if yes {
-		return true
-	}
-	_, _ = fmt.Fprintf(t.out, "This removes %s for good. Type %q to go on: ", what, word)
-	line, _ := bufio.NewReader(t.in).ReadString('\n')
-	return strings.TrimSpace(line) == word
 }

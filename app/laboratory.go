@@ -150,7 +150,7 @@ func (l *laboratory) start(ctx context.Context, command string, env []string) (*
 	return p, err
 }
 
-// wipe removes the schema that an instance has made on a configured server.
+// wipe removes what an instance has made on configured servers.
 func (l *laboratory) wipe(ctx context.Context, env []string) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()

@@ -123,6 +123,10 @@ func (s *services) connect(ctx context.Context, cfg Config, log *slog.Logger, re
 	if s.redis, err = openRedis(s.redisURL, s.redisEmbedded); err != nil {
 		return err
 	}
+	return s.openLog(ctx, cfg, log, reg)
+}
+
+func (s *services) openLog(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) error {
 	at, err := s.logConfig(cfg, log, reg)
 	if err != nil {
 		return err

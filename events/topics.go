@@ -37,6 +37,33 @@ func (l *Log) createTopics(ctx context.Context) error {
 	return nil
 }
 
+// RemoveTopics deletes both topics with all that they hold, and returns when the cluster has forgotten them. It is for the end of
+// a deployment: a process that still runs would make them anew.
+func (l *Log) RemoveTopics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	topics := []string{l.ClaimsTopic(), l.EventsTopic()}
+	res, err := l.client.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: topics})
+	if err != nil {
+		return fmt.Errorf("%w: delete topics: %w", ErrLog, err)
+	}
+	for topic, err := range res.Errors {
+		if err != nil && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+			return fmt.Errorf("%w: delete topic %s: %w", ErrLog, topic, err)
+		}
+	}
+	for {
+		l.refresh()
+		meta, err := l.client.Metadata(ctx, &kafka.MetadataRequest{})
+		if err == nil && len(l.missingTopics(meta)) == len(topics) {
+			return nil
+		}
+		if waited := pause(ctx, 100*time.Millisecond); waited != nil {
+			return fmt.Errorf("%w: the deleted topics are still there: %w", ErrLog, errors.Join(err, waited))
+		}
+	}
+}
+
 func (l *Log) missingTopics(meta *kafka.MetadataResponse) []kafka.TopicConfig {
 	var missing []kafka.TopicConfig
 	for _, name := range []string{l.ClaimsTopic(), l.EventsTopic()} {

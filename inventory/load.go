@@ -262,3 +262,28 @@ func difference(a, b []int64) (onlyA, onlyB []int64) {
 
 // chunks cuts a list into pieces of at most n.
 func chunks(list []int64, n int) iter.Seq[[]int64] { return slices.Chunk(list, n) }
+
+// RemoveKeys deletes all places of a namespace, on every server of a cluster. A process that still runs would load them
+// again.
+func RemoveKeys(ctx context.Context, client rueidis.Client, namespace string) error {
+	ctx, cancel := context.WithTimeout(ctx, removeWithin)
+	defer cancel()
+	for _, node := range client.Nodes() {
+		for cursor := uint64(0); ; {
+			page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(namespace+":{*").Count(1000).Build()).AsScanEntry()
+			if err != nil {
+				return fmt.Errorf("look for keys in redis: %w", err)
+			}
+			for _, key := range page.Elements {
+				// One at a time: they lie on different shards.
+				if err := client.Do(ctx, client.B().Unlink().Key(key).Build()).Error(); err != nil {
+					return fmt.Errorf("remove keys from redis: %w", err)
+				}
+			}
+			if cursor = page.Cursor; cursor == 0 {
+				break
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/app/embedded"
+	"flashsale/inventory"
+)
+
+// wipe removes a deployment, wherever its parts are.
+type wipe struct {
+	cfg      Config
+	services *services // connections to what is configured
+	lock     *embedded.DirLock
+	what     []string // for the question
+}
+
+// wipeDeployment removes the topics, the keys, the schema and the data directory. Orders are gone after it, so it asks
+// for the name of what it removes. A service that does not answer ends it before anything is removed.
+func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
+	cfg, err := LoadConfig()
+	if err != nil {
+		return err
+	}
+	w := &wipe{cfg: cfg, services: &services{endpoints: endpoints{
+		databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers,
+	}}}
+	defer func() { err = errors.Join(err, w.close(ctx)) }()
+	if err := w.open(ctx); err != nil {
+		return err
+	}
+	word := cfg.Namespace
+	if len(w.what) == 1 && w.lock != nil {
+		word = "wipe"
+	}
+	if !confirmed(t, yes, strings.Join(w.what, ", "), word) {
+		return errors.New("nothing was removed")
+	}
+	if err := w.remove(ctx); err != nil {
+		return fmt.Errorf("only a part was removed, ask again: %w", err)
+	}
+	_, err = fmt.Fprintln(t.out, "removed; the next start begins anew")
+	return err
+}
+
+// open takes hold of every part.
+func (w *wipe) open(ctx context.Context) (err error) {
+	s, cfg := w.services, w.cfg
+	if err := w.openDirectory(); err != nil {
+		return err
+	}
+	if cfg.DatabaseURL != "" {
+		if err := s.openDatabase(ctx, cfg); err != nil {
+			return err
+		}
+		w.what = append(w.what, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, bareURL(cfg.DatabaseURL)))
+	}
+	if cfg.RedisURL != "" {
+		if s.redis, err = openRedis(cfg.RedisURL, false); err != nil {
+			return err
+		}
+		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, bareURL(cfg.RedisURL)))
+	}
+	if len(cfg.KafkaBrokers) > 0 {
+		if err := s.openLog(ctx, cfg, nil, nil); err != nil {
+			return err
+		}
+		w.what = append(w.what, fmt.Sprintf("the topics %s and %s at %s", s.log.ClaimsTopic(), s.log.EventsTopic(), strings.Join(cfg.KafkaBrokers, ",")))
+	}
+	return nil
+}
+
+// openDirectory makes sure that no process has embedded servers there.
+func (w *wipe) openDirectory() (err error) {
+	if !w.cfg.AnyEmbedded() {
+		return nil
+	}
+	_, err = os.Stat(w.cfg.DataDir)
+	switch {
+	case err == nil:
+		w.lock, err = embedded.Lock(w.cfg.DataDir)
+		w.what = append(w.what, "everything below "+w.cfg.DataDir)
+		return err
+	case w.cfg.DatabaseURL+w.cfg.RedisURL == "" && len(w.cfg.KafkaBrokers) == 0:
+		return fmt.Errorf("there is nothing at %s", w.cfg.DataDir)
+	default:
+		return nil
+	}
+}
+
+// remove begins with the log: a claim that outlives its database would be decided anew in the next one.
+func (w *wipe) remove(ctx context.Context) error {
+	s := w.services
+	if s.log != nil {
+		if err := s.log.RemoveTopics(ctx); err != nil {
+			return err
+		}
+	}
+	if s.redis != nil {
+		if err := inventory.RemoveKeys(ctx, s.redis, w.cfg.Namespace); err != nil {
+			return err
+		}
+	}
+	if s.pool != nil {
+		if _, err := s.pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{w.cfg.Namespace}.Sanitize()+" CASCADE"); err != nil {
+			return fmt.Errorf("remove the schema: %w", err)
+		}
+	}
+	if w.lock == nil {
+		return nil
+	}
+	lock := w.lock
+	w.lock = nil
+	return errors.Join(lock.Unlock(), removeSoon(w.cfg.DataDir))
+}
+
+func (w *wipe) close(ctx context.Context) error {
+	err := w.services.close(ctx)
+	if w.lock != nil {
+		err = errors.Join(err, w.lock.Unlock())
+	}
+	return err
+}
+
+func confirmed(t terminal, yes bool, what, word string) bool {
+	if yes {
+		return true
+	}
+	_, _ = fmt.Fprintf(t.out, "Every process of this deployment has to be stopped. This removes %s for good. Type %q to go on: ", what, word)
+	line, _ := bufio.NewReader(t.in).ReadString('\n')
+	return strings.TrimSpace(line) == word
+}
