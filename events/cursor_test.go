@@ -28,6 +28,17 @@ func recreateClaims(w *world) {
 	})
 }
 
+// decided is a ledger that has decided that many claims of partition 0 and follows it no longer.
+func (w *world) decided(claims int) *Ledger {
+	w.Helper()
+	l := w.ledger(LedgerConfig{})
+	stop := w.follow(l, 0)
+	w.append(0, newClaims(claims)...)
+	w.reaches(l, 0, int64(claims))
+	stop()
+	return l
+}
+
 func epoch(w *world) int {
 	w.Helper()
 	return w.count(`SELECT epoch FROM log_cursors WHERE log_id = $1 AND partition = 0`, w.log.ID())
@@ -100,11 +111,7 @@ func TestACursorOutsideTheLogStartsAnew(t *testing.T) {
 func TestACursorThatFitsIsBelieved(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	l := w.ledger(LedgerConfig{})
-	stop := w.follow(l, 0)
-	w.append(0, newClaims(3)...)
-	w.reaches(l, 0, 3)
-	stop()
+	l := w.decided(3)
 	p, err := l.seat(t.Context(), 0)
 	if err != nil || p.next != 3 || p.epoch != 1 {
 		t.Errorf("the seat is %+v (%v)", p, err)

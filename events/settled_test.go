@@ -18,13 +18,9 @@ func TestALogIsSettledWhenAllThatItHoldsIsDecided(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			l := w.ledger(LedgerConfig{})
-			w.wantSettled(l, "never read", false)
-			stop := w.follow(l, 0)
-			w.append(0, newClaims(3)...)
-			w.reaches(l, 0, 3)
+			w.wantSettled(w.ledger(LedgerConfig{}), "never read", false)
+			l := w.decided(3)
 			before := w.wantSettled(l, "all decided", true)
-			stop()
 			recreateClaims(w)
 			w.append(0, newClaims(grown)...)
 			w.wantSettled(l, "a new log that nobody has read", false)
@@ -43,11 +39,7 @@ func TestALogIsSettledWhenAllThatItHoldsIsDecided(t *testing.T) {
 func TestALogWithUndecidedRecordsIsNotSettled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	l := w.ledger(LedgerConfig{})
-	stop := w.follow(l, 0)
-	w.append(0, newClaims(3)...)
-	w.reaches(l, 0, 3)
-	stop()
+	l := w.decided(3)
 	w.append(0, newClaims(1)...)
 	w.wantSettled(l, "one more record", false)
 }

@@ -19,6 +19,8 @@ const (
 	otherWithin = 500 * time.Millisecond
 	// bulkWithin bounds one step of loading or scanning a set.
 	bulkWithin = 2 * time.Second
+	// removeWithin bounds RemoveKeys as a whole.
+	removeWithin = time.Minute
 	// probeEvery is the shortest time between two attempts at a server that failed.
 	probeEvery = 100 * time.Millisecond
 	// callsInFlight bounds the calls to one sale's keys that wait for an answer, and with them the goroutines that

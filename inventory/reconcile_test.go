@@ -3,6 +3,7 @@ package inventory_test
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,21 +63,34 @@ func TestLimitFollowsTheTotal(t *testing.T) {
 	s.wantReserve(t, "HRF", 1, 2, 3)
 }
 
+// A holder without an order looks like a claim under way until the log is decided to its end.
 func TestPlacesNobodyWillDecideAboutAreFreed(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 1)
-	s.run(t, quick)
-	eventually(t, "first load", s.holdersAre())
-	s.change(func() { s.end, s.cursor = 10, 9 })
-	s.wantReserve(t, "R", 66) // and the process dies before the claim is written
-	s.looks(t, 4)
-	if !s.holdersAre(66)() {
-		t.Fatal("a place was taken away although the log is not decided to its end")
+	for name, holder := range map[string]struct {
+		user int64
+		take func(*testing.T, *shop)
+	}{
+		"the process died before the claim was written": {66, func(t *testing.T, s *shop) { s.wantReserve(t, "R", 66) }},
+		"an id that nobody presses with":                {math.MaxInt64, func(t *testing.T, s *shop) { s.do(t, "HSET", s.name("holders"), "9223372036854775807", "") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := openShop(t, 1)
+			s.run(t, quick)
+			eventually(t, "first load", s.holdersAre())
+			s.change(func() { s.end, s.cursor = 10, 9 })
+			holder.take(t, s)
+			s.looks(t, 4)
+			if !s.holdersAre(holder.user)() {
+				t.Fatal("a place was taken away although the log is not decided to its end")
+			}
+			s.wantReserve(t, "F", 67)
+			s.change(func() { s.cursor = 10 })
+			eventually(t, "the place is free", s.holdersAre())
+			eventually(t, "it is counted", func() bool { return s.corrections(t, "removed") == 1 })
+			s.wantReserve(t, "R", 67)
+		})
 	}
-	s.change(func() { s.cursor = 10 })
-	eventually(t, "the place is free", s.holdersAre())
-	eventually(t, "it is counted", func() bool { return s.corrections(t, "removed") == 1 })
-	s.wantReserve(t, "R", 67)
 }
 
 // A field that is no user's id, as the product writes it, takes a place that nobody can ever give back.
@@ -104,21 +118,6 @@ func TestForeignFieldsTakeNoPlaces(t *testing.T) {
 	if n := strings.Count(s.log.String(), "fields that are nobody's"); n != 1 {
 		t.Errorf("%d alarms, want one:\n%s", n, s.log)
 	}
-}
-
-// An id that nobody presses with looks like a claim under way until the log is decided to its end.
-func TestAnIDWithoutAClaimLosesThePlaceOnceTheLogIsDecided(t *testing.T) {
-	t.Parallel()
-	s := openShop(t, 1)
-	s.run(t, quick)
-	eventually(t, "first load", s.holdersAre())
-	s.change(func() { s.end, s.cursor = 10, 9 })
-	s.do(t, "HSET", s.name("holders"), "9223372036854775807", "")
-	s.looks(t, 4)
-	s.wantReserve(t, "F", 1)
-	s.change(func() { s.cursor = 10 })
-	eventually(t, "the place is free", s.holdersAre())
-	s.wantReserve(t, "R", 1)
 }
 
 func TestNobodyIsRemovedWhileTheLogIsUnknown(t *testing.T) {

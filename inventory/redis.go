@@ -55,8 +55,6 @@ const (
 	// reserveBatch and bulkBatch bound the arguments of one script and so the time for which it stops the server.
 	reserveBatch = 500
 	bulkBatch    = 5000
-
-	removeWithin = time.Minute
 	addBatch     = 500
 )
 
