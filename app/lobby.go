@@ -2,13 +2,11 @@ package app
 
 import (
 	"cmp"
-	"errors"
 	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -115,12 +113,18 @@ func (c *lobby) enter(end <-chan struct{}) bool {
 func (c *lobby) leave() { <-c.places }
 
 func (c *lobby) welcome(conn net.Conn) net.Conn {
-	g := &guest{Conn: conn, lobby: c}
-	g.spoke()
+	g := newGuest(conn, c)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.inside[g] = struct{}{}
 	return g
+}
+
+func (c *lobby) forget(g *guest) {
+	c.mu.Lock()
+	delete(c.inside, g)
+	c.mu.Unlock()
+	c.leave()
 }
 
 // makeRoom closes a share of the connections that have been quiet for too long, those that have been for longest first.
@@ -146,69 +150,6 @@ func (c *lobby) state(conn net.Conn, s http.ConnState) {
 	if g, ok := conn.(*guest); ok {
 		g.resting.Store(s == http.StateIdle || s == http.StateNew)
 	}
-}
-
-// guest is a connection that notes when it was last used.
-type guest struct {
-	net.Conn
-	lobby *lobby
-	last  atomic.Int64 // Unix nanoseconds of the last byte in or out
-	gone  sync.Once
-	// resting is true while no request is under way on it.
-	resting atomic.Bool
-}
-
-func (g *guest) spoke() { g.last.Store(time.Now().UnixNano()) }
-
-// Read notes that the client has said something.
-func (g *guest) Read(p []byte) (int, error) {
-	n, err := g.Conn.Read(p)
-	if n > 0 {
-		g.spoke()
-	}
-	return n, err
-}
-
-// Write notes that the client was told something.
-func (g *guest) Write(p []byte) (int, error) {
-	n, err := g.Conn.Write(p)
-	if n > 0 {
-		g.spoke()
-	}
-	return n, err
-}
-
-// SyscallConn lets live updates be written without waiting.
-func (g *guest) SyscallConn() (syscall.RawConn, error) {
-	conn, ok := g.Conn.(syscall.Conn)
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
-	raw, err := conn.SyscallConn()
-	return told{raw, g}, err
-}
-
-// told notes that the client was told something by the way around Write.
-type told struct {
-	syscall.RawConn
-	guest *guest
-}
-
-func (r told) Write(f func(fd uintptr) bool) error {
-	r.guest.spoke()
-	return r.RawConn.Write(f)
-}
-
-// Close gives the place back.
-func (g *guest) Close() error {
-	err := g.Conn.Close()
-	g.gone.Do(func() {
-		g.lobby.mu.Lock()
-		delete(g.lobby.inside, g)
-		g.lobby.mu.Unlock()
-		g.lobby.leave()
-	})
-	return err
 }
 
 // longestQuiet are at most so many guests, the quietest first: those at rest who have not spoken since the first time, and

@@ -50,15 +50,15 @@ func accepted(l net.Listener) <-chan net.Conn {
 	return inside
 }
 
-// await is the next connection that is let in.
-func await(t *testing.T, inside <-chan net.Conn) net.Conn {
+// await is the next of what comes by a channel, as the next connection that is let in.
+func await[T any](t *testing.T, comes <-chan T) T {
 	t.Helper()
 	select {
-	case conn := <-inside:
-		return conn
+	case next := <-comes:
+		return next
 	case <-time.After(time.Minute):
-		t.Fatal("nobody is let in")
-		return nil
+		t.Fatal("nobody is let in, nothing comes")
+		panic("unreachable")
 	}
 }
 
