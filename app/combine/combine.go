@@ -2,7 +2,9 @@
 //
 // A script call to Redis, a produce to Kafka or a transaction in Postgres costs nearly the same for one item as
 // for hundreds. So calls that arrive while a batch is under way form the next batch. There is no timer: with one
-// caller nothing waits, and the busier it gets the larger the batches are. The domains offer plain batch
+// caller nothing waits, and the busier it gets the larger the batches are. While a run is under way another one
+// begins only with a full batch, since what costs the same for one as for hundreds is better done once, or when
+// somebody has waited for so long that the run may hang. The domains offer plain batch
 // operations and know nothing of this; the wiring puts a combiner in front of them.
 //
 // A combiner is fair and bounded: calls are served in the order they came, at most Queue of them wait, and once
@@ -44,7 +46,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("combine: the run panic
 type Options struct {
 	// MaxBatch is the most calls one run gets; 256 by default.
 	MaxBatch int
-	// InFlight is the most runs at the same time; 2 by default, so that one batch travels while another is served.
+	// InFlight is the most runs at the same time; 2 by default, so that a full batch travels while another is served.
 	InFlight int
 	// Queue is the most calls that wait for a run; 10,000 by default.
 	Queue int
@@ -55,6 +57,9 @@ type Options struct {
 	// Observe, when set, is told the size of each batch before it runs. It must be quick.
 	Observe func(batch int)
 }
+
+// patience is how long a call waits for the end of a run before another run may begin for less than a full batch.
+const patience = 50 * time.Millisecond
 
 func (o Options) withDefaults() Options {
 	if o.MaxBatch <= 0 {
@@ -185,11 +190,19 @@ func (c *Combiner[In, Out]) enqueue(p *call[In, Out]) error {
 	}
 	p.since = now
 	c.waiting.push(p)
-	if c.running < c.options.InFlight {
+	if c.running < c.options.InFlight && c.worthARun(c.running, now) {
 		c.running++
 		go c.work()
 	}
 	return nil
+}
+
+// worthARun is true when what waits should go now, with so many other runs under way. The caller holds the lock.
+func (c *Combiner[In, Out]) worthARun(others int, now time.Time) bool {
+	if c.waiting.head == nil {
+		return false
+	}
+	return others == 0 || c.waiting.len >= c.options.MaxBatch || now.Sub(c.waiting.head.since) > patience
 }
 
 // abandon takes a waiting call out of the queue; false when its batch has been formed already.
@@ -225,19 +238,19 @@ func (c *Combiner[In, Out]) work() {
 	finished = true
 }
 
-// next fills the batch with the oldest calls, or gives up the worker's place when there are none.
+// next fills the batch with the oldest calls, or gives up the worker's place when there is nothing for it to do.
 func (c *Combiner[In, Out]) next(b *batch[In, Out]) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.worthARun(c.running-1, time.Now()) {
+		c.running--
+		c.checkDrained()
+		return false
+	}
 	for len(b.calls) < c.options.MaxBatch && c.waiting.head != nil {
 		b.add(c.waiting.pop())
 	}
-	if len(b.calls) > 0 {
-		return true
-	}
-	c.running--
-	c.checkDrained()
-	return false
+	return true
 }
 
 // stack is taken where the panic happened.

@@ -122,6 +122,63 @@ func TestRunsInFlightAreLimited(t *testing.T) {
 	})
 }
 
+func TestAnotherRunBeginsOnlyWithAFullBatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := combine.New(g.double, combine.Options{InFlight: 2, MaxBatch: 3})
+		var wg sync.WaitGroup
+		press := func(n int) {
+			wg.Go(func() { wantDouble(t, c, n) })
+			synctest.Wait()
+		}
+		for n := range 3 {
+			press(n)
+		}
+		if got := g.seen(); len(got) != 1 {
+			t.Fatalf("two calls wait beside a run, and the runs are %v", got)
+		}
+		press(3)
+		press(4)
+		if got, want := g.seen(), [][]int{{0}, {1, 2, 3}}; !slices.EqualFunc(got, want, slices.Equal) {
+			t.Fatalf("runs %v, want %v", got, want)
+		}
+		// One run ends while the other goes on: what waits is no full batch, and waits for that one's end.
+		g.release <- struct{}{}
+		synctest.Wait()
+		if waiting, _ := c.Waiting(); waiting != 1 || len(g.seen()) != 2 {
+			t.Fatalf("%d calls wait beside a run, the runs were %v", waiting, g.seen())
+		}
+		g.release <- struct{}{}
+		synctest.Wait()
+		if got := g.seen(); len(got) != 3 {
+			t.Fatalf("nothing is under way, somebody waits, and the runs were %v", got)
+		}
+		close(g.release)
+		wg.Wait()
+		c.Close()
+	})
+}
+
+func TestARunThatHangsDoesNotHoldEverybodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		c := combine.New(g.double, combine.Options{InFlight: 2, MaxBatch: 100})
+		var wg sync.WaitGroup
+		for n := range 3 { // the first hangs, the second waits for it, the third sees that this was for too long
+			wg.Go(func() { wantDouble(t, c, n) })
+			time.Sleep(100 * time.Millisecond)
+		}
+		if got, want := g.seen(), [][]int{{0}, {1, 2}}; !slices.EqualFunc(got, want, slices.Equal) {
+			t.Fatalf("runs %v, want %v", got, want)
+		}
+		close(g.release)
+		wg.Wait()
+		c.Close()
+	})
+}
+
 func TestFullQueueRefusesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
