@@ -87,14 +87,15 @@ type Snapshot struct {
 	Stale            bool
 	Age              time.Duration
 	Now              time.Time
-	Product          Product
+	// Product is shared with other snapshots and not to be changed; nil in the zero Snapshot only.
+	Product *Product
 }
 
 // Key is the sale and its current generation.
 func (s *Snapshot) Key() Key { return Key{s.ID, s.Generation} }
 
 // Status says what a shopper is told, at the snapshot's Now.
-func (s Snapshot) Status() Status { return status(s.State, s.EndsAt, s.Now, s.Total, s.Taken) }
+func (s *Snapshot) Status() Status { return status(s.State, s.EndsAt, s.Now, s.Total, s.Taken) }
 
 func status(state State, ends, now time.Time, total, taken int64) Status {
 	switch {

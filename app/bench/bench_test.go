@@ -142,7 +142,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 	if err != nil || !r.OK {
 		t.Fatalf("%v %+v", err, r)
 	}
-	want := map[string]int{pathNoop: 204, pathSoldOut: 409, pathStatus: 200, pathReserve: 409, pathPurchase: 201}
+	want := map[string]int{pathNoop: 204, pathConstant: 409, pathSoldOut: 409, pathStatus: 200, pathReserve: 409, pathPurchase: 201}
 	for _, p := range r.Paths {
 		if p.Rate.Median <= 0 || p.Ratio.Q1 <= 0 || len(p.Codes) != 1 || p.Codes[want[p.Name]] == 0 {
 			t.Errorf("%s: %+v", p.Name, p)

@@ -15,7 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// ServeNoop is the yardstick: an echo server whose one handler does nothing. It listens on a free loopback port,
+// ServeNoop is the yardstick: an echo server with a handler that does nothing, and one that reads its request and sends a
+// constant answer of the size of "sold out". It listens on a free loopback port,
 // writes its address to out as a line, and ends with ctx or at the end of in, whichever comes first, so that it
 // does not outlive the process that started it. Like the product it shows /metrics.
 func ServeNoop(ctx context.Context, in io.Reader, out io.Writer) error {
@@ -45,8 +46,30 @@ func noop() http.Handler {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	e := echo.New()
 	e.POST(noopPath, func(c echo.Context) error { return c.NoContent(http.StatusNoContent) })
+	e.POST(constantPath, constant)
 	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	return e
 }
 
-const noopPath = "/noop"
+const (
+	noopPath     = "/noop"
+	constantPath = "/constant"
+)
+
+// soldOut is what a loser is told.
+const soldOut = `{"type":"/problems/sold-out","title":"Sold out","status":409,"detail":"Item is sold out","success":false,` +
+	`"message":"Item is sold out","timestamp":"2026-11-23T15:06:53.615Z","userId":"jane_smith_1","version":4}` + "\n"
+
+// constant costs what any handler of echo has to pay for such a request and such an answer.
+func constant(c echo.Context) error {
+	if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Sale-Version", "4")
+	h.Set("Vary", "Origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Request-Id", "host-22300-70aaf983-3")
+	return c.Blob(http.StatusConflict, "application/problem+json; charset=utf-8", []byte(soldOut))
+}

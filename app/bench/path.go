@@ -13,13 +13,14 @@ import (
 // The paths that are visited in each cycle.
 const (
 	pathNoop     = "noop"
+	pathConstant = "constant"
 	pathSoldOut  = "sold-out"
 	pathStatus   = "status"
 	pathReserve  = "reserve"
 	pathPurchase = "purchases"
 )
 
-// Profiled are the paths of which a profile can be taken: all but the yardstick's, which has none to give.
+// Profiled are the paths of which a profile can be taken: all but the yardsticks', which have none to give.
 func Profiled() []string { return []string{pathSoldOut, pathStatus, pathReserve, pathPurchase} }
 
 // path is one kind of request to one process, with everything that was measured of it.
@@ -65,6 +66,7 @@ func (m *meter) allPaths() ([]*path, error) {
 	product := m.cfg.Product
 	all := []*path{
 		{name: pathNoop, about: "an echo handler that does nothing", target: m.cfg.Noop, want: http.StatusNoContent},
+		{name: pathConstant, about: "an echo handler that reads the press and sends a constant 409", target: m.cfg.Noop, want: http.StatusConflict},
 		{name: pathSoldOut, about: "presses answered 409 sold out", target: product, want: http.StatusConflict, begin: m.sellOut},
 		{name: pathStatus, about: "GET status", target: product, want: http.StatusOK},
 		{name: pathReserve, about: "presses that go up to Redis: 409 all places held", target: m.cfg.Hall, want: http.StatusConflict},
@@ -84,8 +86,9 @@ func (m *meter) allPaths() ([]*path, error) {
 	}
 	for _, p := range paths {
 		switch p.name {
-		case pathNoop:
-			p.begin = always(append([]byte("POST "+noopPath+" HTTP/1.1\r\nHost: "+p.load.host), pressTail(appendName(nil, 0))...))
+		case pathNoop, pathConstant:
+			at := map[string]string{pathNoop: noopPath, pathConstant: constantPath}[p.name]
+			p.begin = always(append([]byte("POST "+at+" HTTP/1.1\r\nHost: "+p.load.host), pressTail(appendName(nil, 0))...))
 		case pathStatus:
 			p.begin = always([]byte("GET /api/flash-sale/status HTTP/1.1\r\nHost: " + p.load.host + "\r\n\r\n"))
 		case pathReserve:

@@ -218,7 +218,7 @@ func activeSale() sale.Snapshot {
 		ID: 1, Slug: "first", Generation: 3, State: sale.Open, Partition: 2,
 		StartsAt: noon.Add(-2 * time.Hour), EndsAt: noon.Add(time.Hour),
 		Total: 5, Taken: 2, Version: 57, Now: noon,
-		Product: sale.Product{
+		Product: &sale.Product{
 			Name: "Lamp", Details: []string{"bright"}, CurrencyCode: "USD", CurrencySymbol: "$",
 			PriceMinor: 49_900, DiscountMinor: 20_005,
 			Images: sale.Images{Main: sale.Image{URL: "/static/a.svg", Alt: "a lamp"}},

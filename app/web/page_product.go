@@ -9,7 +9,7 @@ import (
 	"flashsale/views"
 )
 
-func productView(product sale.Product) views.Product {
+func productView(product *sale.Product) views.Product {
 	v := views.Product{
 		Name:        product.Name,
 		Description: product.Description,
@@ -38,7 +38,7 @@ func pictureView(picture sale.Image) views.Picture {
 }
 
 // amount writes minor units as "$499.00".
-func amount(product sale.Product, minor int64) string {
+func amount(product *sale.Product, minor int64) string {
 	return product.CurrencySymbol + decimal(minor, minorDigits(product.CurrencyCode))
 }
 

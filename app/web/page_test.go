@@ -363,7 +363,7 @@ func TestProductShowsEachPictureOnceUnderItsHashedName(t *testing.T) {
 	t.Parallel()
 	front := sale.Image{URL: "/static/product/front.svg", Alt: "Front"}
 	side := sale.Image{URL: "/static/product/side.svg", Alt: "Side"}
-	v := productView(sale.Product{Images: sale.Images{Main: front, Gallery: []sale.Image{front, side}}})
+	v := productView(&sale.Product{Images: sale.Images{Main: front, Gallery: []sale.Image{front, side}}})
 	hashed := regexp.MustCompile(`^/static/product/(front|side)\.[0-9a-f]{16}\.svg$`)
 	if !hashed.MatchString(v.Picture.URL) || v.Picture.Alt != "Front" {
 		t.Errorf("the picture is %+v", v.Picture)
