@@ -35,12 +35,9 @@ func (l *Log) Append(ctx context.Context, partition int, claims []Claim) ([]Posi
 	if len(claims) == 0 {
 		return nil, nil
 	}
-	messages := make([]message, len(claims))
-	for i := range claims {
-		var err error
-		if messages[i], err = encodeClaim(claims[i]); err != nil {
-			return nil, err
-		}
+	messages, err := encodeClaims(claims)
+	if err != nil {
+		return nil, err
 	}
 	began := time.Now()
 	// gofail: var appendDue struct{}

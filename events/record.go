@@ -3,13 +3,10 @@ package events
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/google/uuid"
-	"github.com/segmentio/kafka-go/protocol"
 )
 
 // versionHeader carries the payload's version, so that a tool need not parse the value.
@@ -27,20 +24,20 @@ type record struct {
 	undecodable error
 }
 
-// encodeClaim is the log's form of a claim.
-func encodeClaim(c Claim) (message, error) {
-	if c.V == 0 {
-		c.V = ClaimVersion
+// encodeClaims is the log's form of claims.
+func encodeClaims(claims []Claim) ([]message, error) {
+	encoder := newClaimEncoder(claims)
+	messages := make([]message, len(claims))
+	for i, c := range claims {
+		if c.V == 0 {
+			c.V = ClaimVersion
+		}
+		var err error
+		if messages[i], err = encoder.message(&c); err != nil {
+			return nil, fmt.Errorf("encode claim %s: %w", c.ID, err)
+		}
 	}
-	value, err := json.Marshal(c)
-	if err != nil {
-		return message{}, fmt.Errorf("encode claim %s: %w", c.ID, err)
-	}
-	headers := []protocol.Header{{Key: versionHeader, Value: []byte(strconv.Itoa(c.V))}}
-	if c.Traceparent != "" {
-		headers = append(headers, protocol.Header{Key: traceHeader, Value: []byte(c.Traceparent)})
-	}
-	return message{key: []byte(c.ID.String()), value: value, headers: headers}, nil
+	return messages, nil
 }
 
 // newRecord never fails: what cannot be understood is a record too, one that will be quarantined.
@@ -62,8 +59,8 @@ func decodeClaim(value []byte) (Claim, error) {
 	if len(value) > maxRecord {
 		return Claim{}, fmt.Errorf("undecodable record: %d bytes, at most %d are a claim", len(value), maxRecord)
 	}
-	var c Claim
-	if err := json.Unmarshal(value, &c); err != nil {
+	c, err := readClaim(value)
+	if err != nil {
 		return Claim{}, fmt.Errorf("undecodable record: %w", err)
 	}
 	if c.V < 1 || c.V > ClaimVersion+1 {

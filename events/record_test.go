@@ -12,11 +12,11 @@ import (
 
 func bodiesOf(t *testing.T, c Claim) (message, record) {
 	t.Helper()
-	m, err := encodeClaim(c)
+	messages, err := encodeClaims([]Claim{c})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, newRecord(3, m.key, m.value)
+	return messages[0], newRecord(3, messages[0].key, messages[0].value)
 }
 
 func TestClaimSurvivesTheLog(t *testing.T) {

@@ -46,10 +46,11 @@ func FuzzClaimRecord(f *testing.F) {
 		if c.Kind == KindClaim && (c.ID == uuid.Nil || c.UserID <= 0 || int(int32(c.Attempt)) != c.Attempt || int32(c.Attempt)+1 <= 1) {
 			t.Fatalf("%q: no column takes %+v", value, c)
 		}
-		m, err := encodeClaim(c)
+		messages, err := encodeClaims([]Claim{c})
 		if err != nil {
 			t.Fatalf("%q was taken and cannot be written: %v", value, err)
 		}
+		m := messages[0]
 		again := newRecord(7, m.key, m.value)
 		if !again.claim.PressedAt.Equal(c.PressedAt) {
 			t.Fatalf("%q: pressed at %v, then at %v", value, c.PressedAt, again.claim.PressedAt)
