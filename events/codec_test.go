@@ -288,3 +288,20 @@ func BenchmarkDecodeClaim(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkReadRecords(b *testing.B) {
+	claims := make([]Claim, 100)
+	for i := range claims {
+		claims[i] = fullClaim()
+	}
+	messages, err := encodeClaims(claims)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if read, err := readRecords(&messageReader{messages: messages}, 0); err != nil || len(read) != len(claims) {
+			b.Fatalf("read %d (%v)", len(read), err)
+		}
+	}
+}

@@ -99,6 +99,7 @@ func (l *Log) fetch(ctx context.Context, partition int, offset int64) ([]record,
 // readRecords skips the records before from: a broker answers with whole batches.
 func readRecords(reader kafka.RecordReader, from int64) ([]record, error) {
 	var records []record
+	var room shelf
 	for {
 		r, err := reader.ReadRecord()
 		if errors.Is(err, io.EOF) {
@@ -107,7 +108,7 @@ func readRecords(reader kafka.RecordReader, from int64) ([]record, error) {
 		if err != nil {
 			return nil, err
 		}
-		key, value, err := bodies(r)
+		key, value, err := room.bodies(r)
 		if err != nil {
 			return nil, err
 		}
@@ -117,16 +118,54 @@ func readRecords(reader kafka.RecordReader, from int64) ([]record, error) {
 	}
 }
 
-func bodies(r *kafka.Record) (key, value []byte, err error) {
+// shelfBytes bounds what a record that is kept keeps with it.
+const shelfBytes = 64 << 10
+
+// shelf holds the bodies of one fetch. It is never used again: a record needs its own until it is decided or put aside.
+type shelf struct {
+	free []byte
+	size int
+}
+
+func (s *shelf) bodies(r *kafka.Record) (key, value []byte, err error) {
 	if r.Key != nil {
 		defer r.Key.Close()
 	}
 	if r.Value != nil {
 		defer r.Value.Close()
 	}
-	key, keyErr := kafka.ReadAll(r.Key)
-	value, valueErr := kafka.ReadAll(r.Value)
+	s.makeRoom(length(r.Key) + length(r.Value))
+	key, keyErr := s.read(r.Key)
+	value, valueErr := s.read(r.Value)
 	return key, value, errors.Join(keyErr, valueErr)
+}
+
+// makeRoom doubles the room: a fetch of one record takes no more than that, a long one few pieces.
+func (s *shelf) makeRoom(n int) {
+	if s.free != nil && n <= len(s.free) {
+		return
+	}
+	s.size = max(n, min(2*s.size, shelfBytes))
+	s.free = make([]byte, s.size)
+}
+
+// read tells a body that is not there, nil, from an empty one.
+func (s *shelf) read(body kafka.Bytes) ([]byte, error) {
+	if body == nil {
+		return nil, nil
+	}
+	n := body.Len()
+	read := s.free[:n:n]
+	s.free = s.free[n:]
+	_, err := io.ReadFull(body, read)
+	return read, err
+}
+
+func length(body kafka.Bytes) int {
+	if body == nil {
+		return 0
+	}
+	return body.Len()
 }
 
 // pause waits for d or until ctx ends, whichever is first; the error is ctx's.

@@ -36,7 +36,7 @@ func readEvents(w *world, partition int) (events []published) {
 		if err != nil {
 			w.Fatal(err)
 		}
-		n := 0
+		n, room := 0, shelf{}
 		for ; ; n++ {
 			r, err := res.Records.ReadRecord()
 			if errors.Is(err, io.EOF) {
@@ -45,7 +45,7 @@ func readEvents(w *world, partition int) (events []published) {
 			if err != nil {
 				w.Fatal(err)
 			}
-			key, value, err := bodies(r)
+			key, value, err := room.bodies(r)
 			if err != nil {
 				w.Fatal(err)
 			}

@@ -1,9 +1,11 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -83,7 +85,7 @@ func (l *Log) produceOnce(ctx context.Context, topic string, partition int, mess
 		Topic:        topic,
 		Partition:    partition,
 		RequiredAcks: kafka.RequireAll,
-		Records:      kafka.NewRecordReader(records(messages)...),
+		Records:      &messageReader{messages: messages},
 	})
 	if err != nil {
 		return 0, err
@@ -120,11 +122,35 @@ func topicGone(err error) bool {
 		errors.Is(err, protocol.ErrNoPartition)
 }
 
-// records makes new readers for each attempt: a first attempt that timed out may still be reading its own.
-func records(messages []message) []kafka.Record {
-	out := make([]kafka.Record, len(messages))
-	for i, m := range messages {
-		out[i] = kafka.Record{Key: kafka.NewBytes(m.key), Value: kafka.NewBytes(m.value), Headers: m.headers}
+// messageReader hands messages to the client, all in the same record. Each attempt has its own: a first one that timed out may
+// still be reading.
+type messageReader struct {
+	messages   []message
+	record     kafka.Record
+	key, value body
+}
+
+// ReadRecord returns a record that is valid until the next one is read.
+func (r *messageReader) ReadRecord() (*kafka.Record, error) {
+	if len(r.messages) == 0 {
+		return nil, io.EOF
 	}
-	return out
+	m := r.messages[0]
+	r.messages = r.messages[1:]
+	r.record = kafka.Record{Key: r.key.over(m.key), Value: r.value.over(m.value), Headers: m.headers}
+	return &r.record, nil
+}
+
+// body is what kafka.NewBytes makes, for one message after the other.
+type body struct{ bytes.Reader }
+
+// Close releases nothing.
+func (*body) Close() error { return nil }
+
+func (b *body) over(content []byte) kafka.Bytes {
+	if content == nil {
+		return nil
+	}
+	b.Reset(content)
+	return b
 }

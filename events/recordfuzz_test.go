@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/segmentio/kafka-go"
 )
 
 // FuzzClaimRecord: a record is a claim that the ledger can write down, and reads the same when it is written again, or it is
@@ -109,7 +108,7 @@ func FuzzEventRecord(f *testing.F) {
 		if key, err := json.Marshal(sale); err != nil || !bytes.Equal(m.key, key) {
 			t.Fatalf("sale %d has the key %q", sale, m.key)
 		}
-		read, err := readRecords(kafka.NewRecordReader(records([]message{m})...), 0)
+		read, err := readRecords(&messageReader{messages: []message{m}}, 0)
 		if err != nil || len(read) != 1 || string(read[0].value) != data || !bytes.Equal(read[0].key, m.key) {
 			t.Fatalf("%q was read as %+v (%v)", data, read, err)
 		}
