@@ -12,19 +12,19 @@ local limit = tonumber(stored[1])
 
 -- The mark that the holders are loaded, field 0, takes no room.
 local room = limit - (redis.call('HLEN', KEYS[1]) - 1)
-local places, joining, seen = {}, {}, {}
-for i, user in ipairs(ARGV) do
+local places, joining, last, seen = {}, {}, 0, {}
+for i = 1, #ARGV do
+	local user = ARGV[i]
 	if held[i + 1] or seen[user] then
 		places[i] = 'H'
-	elseif room > 0 then
-		room = room - 1
+	elseif last < room then
+		last = last + 1
 		seen[user] = true
-		joining[#joining + 1] = user
-		joining[#joining + 1] = ''
+		joining[2 * last - 1], joining[2 * last] = user, ''
 		places[i] = 'R'
 	else
 		places[i] = 'F'
 	end
 end
-if #joining > 0 then redis.call('HSET', KEYS[1], unpack(joining)) end
+if last > 0 then redis.call('HSET', KEYS[1], unpack(joining)) end
 return table.concat(places)
