@@ -18,7 +18,7 @@ const (
 	relayPoll   = 200 * time.Millisecond
 	// relayRest is how long the relay leaves the servers to the ledger after it has caught up, that a busy ledger's
 	// batches are published several at once.
-	relayRest = 25 * time.Millisecond
+	relayRest = 50 * time.Millisecond
 	// relayLease is how long a relay that died keeps the others waiting.
 	relayLease = 5 * time.Second
 	// relayRenew is how long an idle relay leaves its lease alone.
