@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -10,8 +11,14 @@ import (
 	"time"
 )
 
-// watchAfter is how long a request has to be under way before its connection is watched for a client that leaves.
-const watchAfter = 100 * time.Millisecond
+const (
+	// watchAfter is how long a request has to be under way before its connection is watched for a client that leaves.
+	watchAfter = 100 * time.Millisecond
+	// writeWithin is how long a client may take to accept what it is sent, where the request has no time of its own for
+	// that, and writeAtLeast what is left of it for each write.
+	writeWithin  = 10 * time.Second
+	writeAtLeast = writeWithin / 2
+)
 
 // guest is a connection of a lobby. It notes when it was last used, and spares net/http's reads what they cost without
 // need. For each request net/http moves the read deadline six times, and watches, with a goroutine in a read of its own,
@@ -22,6 +29,9 @@ const watchAfter = 100 * time.Millisecond
 //   - The watch begins to read when the request has been under way for watchAfter. It is known by what no other read of
 //     net/http has: a single byte is asked for and there is no deadline, since every server here has an IdleTimeout,
 //     a ReadTimeout and a ReadHeaderTimeout. A read that were taken for it by mistake would only be late.
+//
+// Writes are bounded too, by a deadline that is moved now and then: moving it for each answer costs as much as a tenth of
+// a hot request. While a request has set a deadline of its own, that one counts.
 type guest struct {
 	net.Conn
 	lobby *lobby
@@ -29,6 +39,10 @@ type guest struct {
 	gone  sync.Once
 	// resting is true while no request is under way on it.
 	resting atomic.Bool
+	// writeBound is until when (Unix nanoseconds) the write deadline need not be moved; ownBound is true while the request
+	// that is under way, or whoever took the connection over, has set one.
+	writeBound atomic.Int64
+	ownBound   atomic.Bool
 
 	mu sync.Mutex
 	// due is the read deadline that was asked for, armed the one the connection has; zero: none.
@@ -157,8 +171,15 @@ func (g *guest) SetReadDeadline(t time.Time) error {
 	return nil
 }
 
+// SetWriteDeadline bounds the writes of the request that is under way.
+func (g *guest) SetWriteDeadline(t time.Time) error {
+	g.ownBound.Store(true)
+	return g.Conn.SetWriteDeadline(t)
+}
+
 // SetDeadline bounds reads and writes, those around Read and Write too.
 func (g *guest) SetDeadline(t time.Time) error {
+	g.ownBound.Store(true)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.due = t
@@ -174,11 +195,26 @@ func (g *guest) arm(t time.Time) error {
 
 // Write notes that the client was told something.
 func (g *guest) Write(p []byte) (int, error) {
+	now := time.Now()
+	if !g.ownBound.Load() && now.UnixNano() >= g.writeBound.Load() {
+		_ = g.Conn.SetWriteDeadline(now.Add(writeWithin)) // a closed connection says so when it is written to
+		g.writeBound.Store(now.Add(writeWithin - writeAtLeast).UnixNano())
+	}
 	n, err := g.Conn.Write(p)
 	if n > 0 {
-		g.spoke()
+		g.last.Store(now.UnixNano())
 	}
 	return n, err
+}
+
+// is takes in what net/http says of the connection. The deadlines of a request end with it.
+func (g *guest) is(s http.ConnState) {
+	resting := s == http.StateIdle || s == http.StateNew
+	g.resting.Store(resting)
+	if resting && g.ownBound.Load() {
+		g.writeBound.Store(0)
+		g.ownBound.Store(false)
+	}
 }
 
 // SyscallConn lets live updates be written without waiting.

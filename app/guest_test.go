@@ -22,6 +22,14 @@ const soon = 10 * time.Second
 type counted struct {
 	net.Conn
 	deadlines, watches atomic.Int64
+	// sooner is by how much the write deadlines come earlier than they were asked for; writeBy is what was.
+	sooner  time.Duration
+	writeBy []time.Time
+}
+
+func (c *counted) SetWriteDeadline(t time.Time) error {
+	c.writeBy = append(c.writeBy, t)
+	return c.Conn.SetWriteDeadline(t.Add(-c.sooner))
 }
 
 func (c *counted) SetReadDeadline(t time.Time) error {
@@ -174,6 +182,50 @@ func TestClosingEndsAWatchThatIsHeld(t *testing.T) {
 	if got := await(t, done); !errors.Is(got.err, net.ErrClosed) {
 		t.Errorf("the watch ended with %v", got.err)
 	}
+}
+
+func TestWhoDoesNotReadTheAnswerIsLeft(t *testing.T) {
+	t.Parallel()
+	g, inner, _ := newPair(t)
+	inner.sooner = writeWithin - 50*time.Millisecond
+	much := make([]byte, 1<<20)
+	var err error
+	for tries := 0; err == nil && tries < 1000; tries++ { // until the buffers between the two are full
+		_, err = g.Write(much)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the write ended with %v", err)
+	}
+}
+
+func TestTheWriteDeadlineIsMovedBeforeItComes(t *testing.T) {
+	t.Parallel()
+	g, inner, _ := newPair(t)
+	write := func(moved int, why string) {
+		t.Helper()
+		_, err := g.Write([]byte("x"))
+		must(t, err)
+		if len(inner.writeBy) != moved {
+			t.Errorf("%s: the deadline was set %d times, want %d", why, len(inner.writeBy), moved)
+		}
+	}
+	write(1, "the first")
+	write(1, "the next, at once")
+	if left := time.Until(time.Unix(0, g.writeBound.Load())); left > writeWithin-writeAtLeast {
+		t.Errorf("a write %v from now would have less than %v", left, writeAtLeast)
+	}
+	g.writeBound.Store(time.Now().UnixNano() - 1)
+	write(2, "when less than the least is left")
+	must(t, g.SetWriteDeadline(time.Now().Add(time.Minute)))
+	g.writeBound.Store(0)
+	write(3, "in a request with a deadline of its own")
+	g.is(http.StateActive)
+	write(3, "still in it")
+	g.is(http.StateIdle)
+	write(4, "in the request after it")
+	must(t, g.SetDeadline(time.Time{}))
+	g.is(http.StateHijacked)
+	write(5, "by whoever took the connection over")
 }
 
 // A connection that leaves net/http is used by ways around Read; whatever was put off has to be in place by then.

@@ -148,7 +148,7 @@ func (c *lobby) quietest(now time.Time) []*guest {
 // state is an http.Server's ConnState: it knows which connections are between two requests.
 func (c *lobby) state(conn net.Conn, s http.ConnState) {
 	if g, ok := conn.(*guest); ok {
-		g.resting.Store(s == http.StateIdle || s == http.StateNew)
+		g.is(s)
 	}
 }
 

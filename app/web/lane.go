@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -43,52 +42,17 @@ func (s *Server) lane(rt route) echo.HandlerFunc {
 	}
 }
 
-// bound gives the answer its deadlines. The hot routes are bounded by what they call and get no context of
-// their own; streams set a deadline for each write.
+// bound gives the answer its deadlines. The hot routes are bounded by what they call, and their writes by the connection;
+// streams set a deadline for each write.
 func (s *Server) bound(c echo.Context, rt route, start time.Time) context.CancelFunc {
-	if rt.stream {
-		return func() {}
-	}
-	if d := deadlineOf(c.Request()); rt.hot && d != nil && !d.due(start) {
+	if rt.stream || rt.hot {
 		return func() {}
 	}
 	// Not every writer knows deadlines (a test's recorder does not); then there is none to set.
 	_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(start.Add(rt.limit + writeGrace))
-	if rt.hot {
-		return func() {}
-	}
 	ctx, cancel := context.WithDeadline(c.Request().Context(), start.Add(rt.limit))
 	c.SetRequest(c.Request().WithContext(ctx))
 	return cancel
-}
-
-// writeDeadline is when a connection's deadline for writing has to be moved. Moving it costs as much as a tenth of a hot
-// request, so those are content with one that was set less than a part of the grace ago.
-type writeDeadline struct{ renew atomic.Int64 }
-
-// renewal is how long a deadline is kept. The rest of the grace is left for the answer.
-const renewal = writeGrace / 2
-
-type deadlineKey struct{}
-
-// withDeadline gives a connection its deadline. It is one request's at a time.
-func withDeadline(ctx context.Context) context.Context {
-	return context.WithValue(ctx, deadlineKey{}, &writeDeadline{})
-}
-
-func deadlineOf(r *http.Request) *writeDeadline {
-	d, _ := r.Context().Value(deadlineKey{}).(*writeDeadline)
-	return d
-}
-
-// due reports whether to move the deadline now.
-func (d *writeDeadline) due(now time.Time) bool {
-	at := now.UnixNano()
-	if at < d.renew.Load() {
-		return false
-	}
-	d.renew.Store(at + int64(renewal))
-	return true
 }
 
 func (s *Server) admit(rt route, r *http.Request) error {

@@ -13,7 +13,6 @@ package web
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -147,11 +146,11 @@ func (s *Server) Drain() {
 }
 
 // HTTPServer is an http.Server with the timeouts and limits the public and the operator's listeners need. It
-// has no WriteTimeout, as that would end the streams; the lane sets a deadline for each answer instead.
+// has no WriteTimeout, as that would end the streams; the lane sets a deadline for each answer instead, but for those of
+// the hot routes, whose listener's connections have to bound what is written.
 func HTTPServer(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ConnContext:       func(ctx context.Context, _ net.Conn) context.Context { return withDeadline(ctx) },
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       2 * time.Minute,

@@ -26,22 +26,6 @@ func TestHandWrittenTextIsTheLibraries(t *testing.T) {
 	})
 }
 
-func TestADeadlineIsMovedBeforeItsTime(t *testing.T) {
-	t.Parallel()
-	var d writeDeadline
-	for _, c := range []struct {
-		at   time.Duration
-		want bool
-	}{{0, true}, {time.Millisecond, false}, {renewal - 1, false}, {renewal, true}, {renewal + 1, false}, {3 * renewal, true}} {
-		if got := d.due(noon.Add(c.at)); got != c.want {
-			t.Errorf("after %v: due is %t", c.at, got)
-		}
-	}
-	if renewal >= writeGrace {
-		t.Error("a deadline must outlive what it is kept for")
-	}
-}
-
 func TestRequestIDsAreNeverTheSame(t *testing.T) {
 	t.Parallel()
 	g, seen := newRequestIDs("p"), map[string]bool{}
