@@ -195,7 +195,7 @@ func TestLedgerPoolSettingsAreInForce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for name, want := range map[string]string{
-		"plan_cache_mode": "force_custom_plan", "statement_timeout": "4s", "lock_timeout": "3s",
+		"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "statement_timeout": "4s", "lock_timeout": "3s",
 		"idle_in_transaction_session_timeout": "6s", "jit": "off",
 	} {
 		var got string

@@ -26,8 +26,11 @@ const (
 	sqlQuarantinedOffsets = `SELECT record_offset FROM quarantine
 		WHERE log_id = $1 AND epoch = $2 AND partition = $3 AND record_offset = ANY($4)`
 
+	// The transaction must have its number before it draws one for a row: the relay trusts a number once every
+	// transaction as old as it is over. A condition without a row is looked at before all rows.
 	sqlAppendOutbox = `INSERT INTO outbox (sale_id, events, bundle) SELECT sale_id, events, bundle
-		FROM unnest($1::bigint[], $2::int[], $3::bytea[]) WITH ORDINALITY AS m (sale_id, events, bundle, ord) ORDER BY ord`
+		FROM unnest($1::bigint[], $2::int[], $3::bytea[]) WITH ORDINALITY AS m (sale_id, events, bundle, ord)
+		WHERE pg_current_xact_id() IS NOT NULL ORDER BY ord`
 	sqlOwnTransaction    = `SELECT pg_current_xact_id()`
 	sqlOldestTransaction = `SELECT pg_snapshot_xmin(pg_current_snapshot())`
 	// What the relay asks is planned anew each time and without a scan, as if its pool were any: a plan that was made while

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,8 @@ const (
 	beginSQL = `INSERT INTO stock (sale_id, generation, total, version) VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING RETURNING ` + levelColumns
 
-	// The rows are locked in the order they are sorted in, so two transactions never wait for each other.
-	lockSQL = `SELECT ` + levelColumns + ` FROM stock
-WHERE (sale_id, generation) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
-ORDER BY sale_id, generation FOR UPDATE`
+	// One row, so that its plan cannot be another one when there are many.
+	lockSQL = `SELECT ` + levelColumns + ` FROM stock WHERE sale_id = $1 AND generation = $2 FOR UPDATE`
 
 	levelsSQL = `SELECT ` + levelColumns + ` FROM stock
 WHERE (sale_id, generation) IN (SELECT * FROM unnest($1::bigint[], $2::bigint[]))
@@ -74,25 +73,34 @@ func (s *Store) BeginTx(ctx context.Context, tx pgx.Tx, key Key, total, version 
 
 // LockTx locks the rows in the one order everybody uses and returns them in it. Unknown keys are left out.
 func (s *Store) LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, error) {
-	sales, generations := columns(keys)
-	levels, err := levelRows(ctx, tx, lockSQL, sales, generations)
-	if err != nil {
+	var levels []Level
+	batch := &pgx.Batch{}
+	s.QueueLock(batch, keys, func(got []Level) { levels = append(levels, got...) })
+	if batch.Len() == 0 {
+		return nil, nil
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("lock stock: %w", err)
 	}
 	return levels, nil
 }
 
-// QueueLock is LockTx for a transaction that asks for several things at once; got is told the rows when they have been read.
+// QueueLock is LockTx for a transaction that asks for several things at once; got is told of each row when it has been read.
+// The rows are locked in the order of their keys, so two transactions never wait for each other.
 func (s *Store) QueueLock(batch *pgx.Batch, keys []Key, got func([]Level)) {
-	sales, generations := columns(keys)
-	batch.Queue(lockSQL, sales, generations).Query(func(rows pgx.Rows) error {
-		levels, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Level])
-		if err != nil {
-			return fmt.Errorf("lock stock: %w", err)
-		}
-		got(levels)
-		return nil
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Sale, b.Sale), cmp.Compare(a.Generation, b.Generation))
 	})
+	for _, k := range slices.Compact(keys) {
+		batch.Queue(lockSQL, k.Sale, k.Generation).Query(func(rows pgx.Rows) error {
+			levels, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Level])
+			if err == nil {
+				got(levels)
+			}
+			return err
+		})
+	}
 }
 
 // QueueTake takes n units of a row that the transaction has locked, and knows before it is sent which they are. It is

@@ -101,8 +101,7 @@ func (r *ledgerRead) levels(locked []Level) {
 
 func (r *ledgerRead) queue(b *pgx.Batch, claims []events.Claim) {
 	ids, sales, users := asked(claims)
-	b.Queue(sqlProbes).QueryRow(r.clock)
-	b.Queue(sqlSalesByID, sales).Query(r.sales)
+	b.Queue(sqlLedgerSales, sales).Query(r.sales)
 	b.Queue(sqlOrdersByID, ids).Query(r.orders)
 	b.Queue(sqlDeclinesByID, ids).Query(r.declines)
 	for k, of := range users {
@@ -151,11 +150,11 @@ func (r *ledgerRead) wholeStock(claims []events.Claim) error {
 	return nil
 }
 
-// clock reads the time of the verdicts. Postgres keeps microseconds; so do they, that they read the same later.
+// clock reads the time of the verdicts.
 func (r *ledgerRead) clock(row pgx.Row) error {
 	var set [2]string
 	err := row.Scan(&r.standing.now, &set[0], &set[1])
-	r.standing.now = r.standing.now.UTC().Truncate(time.Microsecond)
+	r.toMicroseconds()
 	return err
 }
 
@@ -165,13 +164,24 @@ func (r *ledgerRead) sales(rows pgx.Rows) error {
 		slug        string
 		secret      []byte
 		s           saleStanding
+		set         [2]string
 	)
-	_, err := pgx.ForEachRow(rows, []any{&id, &slug, &s.generation, &s.state, &secret, &closing}, func() error {
+	into := []any{&r.standing.now, &set[0], &set[1], &id, &slug, &s.generation, &s.state, &secret, &closing}
+	_, err := pgx.ForEachRow(rows, into, func() error {
+		if id == 0 {
+			return nil
+		}
 		s.closeID = closeID(secret, s.generation, closing)
 		r.standing.sales[id], r.slugs[id] = s, slug
 		return nil
 	})
+	r.toMicroseconds()
 	return err
+}
+
+// toMicroseconds makes the time of the verdicts what Postgres keeps of it, that it reads the same later.
+func (r *ledgerRead) toMicroseconds() {
+	r.standing.now = r.standing.now.UTC().Truncate(time.Microsecond)
 }
 
 func (r *ledgerRead) orders(rows pgx.Rows) error {

@@ -205,7 +205,7 @@ func explainOthers(t *testing.T, d, small *desk) {
 	explain(t, d, "analyzed", `SELECT`, map[string]statement{
 		"versions of sales":       {sqlVersions, nil},
 		"sales for the board":     {sqlSales, []any{[]int64{d.Sale}}},
-		"sales for the ledger":    {sqlSalesByID, []any{[]int64{d.Sale}}},
+		"sales for the ledger":    {sqlLedgerSales, []any{[]int64{d.Sale}}},
 		"a sale by its name":      {sqlSaleBySlug, []any{firstSlug}},
 		"the gate":                {sqlGate, []any{firstSlug}},
 		"owners of a small sale":  {sqlOwners, []any{small.Sale, small.Generation}},

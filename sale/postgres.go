@@ -1,8 +1,9 @@
 package sale
 
-// SQL of the package. Statements that probe orders and declines by key are planned anew each time, without sequential
-// scans (sqlProbes sets both for the transaction): a plan that is made and cached while these tables are nearly
-// empty would scan them, or the wrong index, when they have grown.
+// SQL of the package. A plan that is made and kept while orders and declines are nearly empty would scan them, or the wrong
+// index, when they have grown. Nothing that probes them by key may therefore scan, and look-ups are planned anew each
+// time: sqlProbes sets both for the transaction. Planning anew is too dear for the ledger's own transaction. Its
+// statements are such that only one index can serve them, and sqlLedgerSales has their plans kept.
 
 const sqlProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
 
@@ -13,11 +14,13 @@ const (
 
 	sqlOrdersByID = `SELECT ` + orderColumns + ` FROM orders WHERE id = ANY($1)`
 
-	// LIMIT keeps the inner query a probe of its own: with all three columns it can only mean the unique index, whereas
-	// with user_id = ANY the planner is free to filter every order of the sale.
+	// LIMIT keeps the inner query a probe of its own, whereas with user_id = ANY the planner is free to filter every order of
+	// the sale. Only the unique index gives the rows in the order that is asked for: while there are no orders all indexes
+	// look the same to the planner, and it could as well take that of the units.
 	sqlLiveOrdersOf = `SELECT mine.* FROM unnest($3::bigint[]) AS asked (shopper), LATERAL (
 	SELECT ` + orderColumns + ` FROM orders
-	WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper AND released_at IS NULL LIMIT 1) mine`
+	WHERE sale_id = $1 AND generation = $2 AND user_id BETWEEN asked.shopper AND asked.shopper AND released_at IS NULL
+	ORDER BY user_id LIMIT 1) mine`
 
 	// Everything that changed after a revision, released orders too: they have to leave what readers hold. Also from the
 	// beginning, as a reader may have heard of an order before its first question. Each half has an index of its own.
@@ -51,7 +54,11 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6
 SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
 ON CONFLICT (claim_id) DO NOTHING`
 
-	sqlSalesByID = `SELECT id, slug, generation, state, secret, coalesce(closing_version, 0) FROM sales WHERE id = ANY($1)`
+	// The first statement behind the locks: its clock is the time of the verdicts, and its settings hold for all that follow.
+	// It has a row when there is no such sale, too.
+	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+	coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), secret, coalesce(closing_version, 0)
+FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 
 	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
 WHERE id = $1 AND state = 'closing'`
