@@ -52,9 +52,6 @@ func (o *Outbox) Queue(batch *pgx.Batch, messages []Message) error {
 	for i, b := range bundles {
 		sales[i], counts[i], values[i] = b.sale, b.count, b.bytes
 	}
-	// The transaction must have its number before it draws one for a row: the relay trusts a number once every
-	// transaction as old as it is over.
-	batch.Queue(sqlOwnTransaction)
 	batch.Queue(sqlAppendOutbox, sales, counts, values)
 	return nil
 }
