@@ -3,11 +3,9 @@ package events
 import (
 	"context"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -117,29 +115,5 @@ func TestTheRelayReadsOnlyTheRowsItNeeds(t *testing.T) {
 	}
 	if after, _ := w.outboxReads(pool); after == before {
 		t.Error("sequential scans are not counted: the test shows nothing")
-	}
-}
-
-// The fence of the ledger's transaction is planned once for each connection, before there are cursors.
-func TestTheFencesPlanIsOfTheCursorsKey(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	err := pgx.BeginFunc(t.Context(), w.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(t.Context(), `PREPARE kept AS `+sqlMoveCursor); err != nil {
-			return err
-		}
-		rows, err := tx.Query(t.Context(), `EXPLAIN EXECUTE kept ('', 1, 1, 1, 1, '')`)
-		if err != nil {
-			return err
-		}
-		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		plan := strings.Join(lines, "\n")
-		if !strings.Contains(plan, "log_cursors_pkey") || !strings.Contains(plan, "Index Cond: ((log_id = $1) AND (partition = $2))") {
-			t.Error(plan)
-		}
-		return err
-	})
-	if err != nil {
-		t.Error(err)
 	}
 }

@@ -33,10 +33,12 @@ const (
 		WHERE pg_current_xact_id() IS NOT NULL ORDER BY ord`
 	sqlOwnTransaction    = `SELECT pg_current_xact_id()`
 	sqlOldestTransaction = `SELECT pg_snapshot_xmin(pg_current_snapshot())`
-	// What the relay asks is planned anew each time and without a scan, as if its pool were any: a plan that was made while
-	// the outbox was empty reads all of it when it holds the rows of an hour. Guessing too high how many rows wait, the
-	// planner would also compile and parallelise what takes less than a millisecond.
-	sqlRelayPlans = `SELECT set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true),
+	// What the relay asks is planned once for each connection, as if its pool were any, and follows the key in its order: a
+	// plan that was made while the outbox was empty may otherwise read all of it, or sort what waits, when it holds the rows
+	// of an hour. Guessing too high how many rows wait, the planner would also compile and parallelise what takes less than
+	// a millisecond.
+	sqlRelayPlans = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+		set_config('enable_sort', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
 		set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)`
 	// At most $3 rows, and none that begins behind $4 events. Bundles lie beside the table and are only read for the result.
 	sqlUnpublished = `SELECT id, sale_id, created_at, events, bundle, type, subject, traceparent, data::text FROM (
