@@ -23,17 +23,10 @@ type record struct {
 	archived bool
 }
 
-// share makes strings with the same text share their bytes. Of a million accounts of the series this halves what
-// the names weigh: the username is the beginning of the address, and both are their own keys.
-func (r *record) share() {
-	if n := len(r.Username); len(r.Email) > n && r.Email[:n] == r.Username {
-		r.Username = r.Email[:n]
-	}
-	if r.usernameKey == r.Username {
-		r.usernameKey = r.Username
-	}
-	if r.emailKey == r.Email {
-		r.emailKey = r.Email
-	}
-	r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC()
+// utc is the record with its times in UTC; Postgres gives them in its own zone.
+func (r *record) utc() { r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC() }
+
+// known is what a Directory tells of the account.
+func (r *record) known() Account {
+	return Account{ID: r.ID, Username: r.Username, MayPurchase: r.MayPurchase}
 }

@@ -22,16 +22,17 @@ const (
 
 // DirectoryConfig is what a Directory can be told. The zero value is a good one.
 type DirectoryConfig struct {
-	// Limit is how many accounts are held in memory; 0 means a million.
+	// Limit is how many accounts are held in memory, at about 85 bytes each; 0 means ten million, so at most 0.9 GB.
 	Limit int
 	// Logger hears when following fails and when it works again; nil discards that.
 	Logger *slog.Logger
 }
 
-// Directory answers who a name belongs to, from memory. It holds up to a million accounts under both of their
+// Directory answers who a name belongs to, from memory. It holds up to ten million accounts under both of their
 // names and follows the roster, so that what other processes change is seen within about a second. Only accounts
 // that exist are remembered, never that a name is unknown: such a name is asked for again, in batches, and cannot
-// fill the memory. All methods are safe for concurrent use; names are given in normal form.
+// fill the memory. It tells an account's ID, Username and MayPurchase and leaves the other fields zero. All methods
+// are safe for concurrent use; names are given in normal form.
 type Directory struct {
 	store *Store
 	log   *slog.Logger
@@ -44,7 +45,7 @@ type Directory struct {
 // NewDirectory holds nothing until Run or Refresh; until then Known knows nobody and Find asks Postgres.
 func NewDirectory(store *Store, cfg DirectoryConfig) *Directory {
 	if cfg.Limit <= 0 {
-		cfg.Limit = 1_000_000
+		cfg.Limit = 10_000_000
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -108,7 +109,7 @@ func (d *Directory) Find(ctx context.Context, list []string) ([]Account, error) 
 	for i := range records {
 		r := &records[i]
 		for _, at := range slices.Concat(missing[r.usernameKey], missing[r.emailKey]) {
-			found[at] = r.Account
+			found[at] = r.known()
 		}
 	}
 	return found, nil

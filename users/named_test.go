@@ -57,7 +57,7 @@ func TestStrangeNamesSurvivePostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, a := range found {
-			if other, taken := ids[a.ID]; a.ID == 0 || a.Username != list[i] || a.Email != list[i]+"@example.com" || taken && other != a.Username {
+			if other, taken := ids[a.ID]; a.ID == 0 || a.Username != list[i] || taken && other != a.Username {
 				t.Fatalf("%+q is %+v (and %+q)", asked[i], a, other)
 			}
 			ids[a.ID] = a.Username

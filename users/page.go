@@ -92,7 +92,7 @@ func (s *Store) page(ctx context.Context, known *anchors, skip int64, limit int)
 		if err := rows.Scan(append(r.fields(), &version, &found.Total)...); err != nil {
 			return Page{}, 0, fmt.Errorf("read page: %w", err)
 		}
-		r.share()
+		r.utc()
 		found.Accounts = append(found.Accounts, r.Account)
 	}
 	if err := rows.Err(); err != nil {

@@ -107,7 +107,7 @@ func (s *Store) records(ctx context.Context, query string, args ...any) ([]recor
 		if err := rows.Scan(into...); err != nil {
 			return nil, 0, fmt.Errorf("read accounts: %w", err)
 		}
-		r.share()
+		r.utc()
 		list = append(list, r)
 	}
 	if err := rows.Err(); err != nil {
