@@ -83,18 +83,20 @@ func temporaryInstance(ctx context.Context) (*App, func() error, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("temporary directory: %w", err)
 	}
-	tuneMemory()
 	cfg, err := ConfigFrom(func(string) (string, bool) { return "", false })
 	if err != nil {
 		return nil, nil, err
 	}
+	untuned := tuneMemory()
 	cfg.Port, cfg.OpsAddr, cfg.DataDir = 0, "", dir
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	a, err := Start(ctx, cfg, log, io.Discard)
 	if err != nil {
+		untuned()
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return a, func() error {
+		defer untuned()
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 		defer cancel()
 		return errors.Join(a.Stop(stopping), removeSoon(dir))

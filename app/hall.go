@@ -21,7 +21,7 @@ import (
 // over HTTP and for as long as it takes. What would bring the places back into line is not running: the reconciler,
 // and the ledger, which has nothing to decide.
 func serveHall(ctx context.Context, cfg Config, t terminal) error {
-	tuneMemory()
+	defer tuneMemory()()
 	a := &App{cfg: cfg, log: newLogger(cfg, t.err), failed: make(chan error, 4)}
 	a.parts, a.ledger = newBackground(a.log), newBackground(a.log)
 	defer func() {

@@ -8,18 +8,17 @@ import (
 	"strings"
 )
 
-// tuneMemory trades memory for CPU: with a live heap of a few megabytes the collector would otherwise run so often
-// that it takes a third of the CPU during the rush. What the operator set through GOGC or GOMEMLIMIT stays.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	if limit := memoryLimit(); limit > 0 {
+// tuneMemory trades memory for CPU, within bounds: with a live heap of a few megabytes the collector would otherwise
+// run so often that it takes a third of the CPU during the rush, and with a large one four times its size would be
+// wasted. What the operator set through GOGC or GOMEMLIMIT stays. The returned function ends the watch over the heap.
+func tuneMemory() (stop func()) {
+	if limit := memoryLimit(); limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit / 10 * 8)
 	}
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	return newHeadroom().keep()
 }
 
 // memoryLimit is what the control group allows in bytes, or 0 where there is no limit.

@@ -32,7 +32,7 @@ func serveCommand(t terminal) *cobra.Command {
 }
 
 func serve(ctx context.Context, cfg Config, t terminal) error {
-	tuneMemory()
+	defer tuneMemory()()
 	log := newLogger(cfg, t.err)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
