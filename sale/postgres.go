@@ -1,11 +1,14 @@
 package sale
 
 // SQL of the package. A plan that is made and kept while orders and declines are nearly empty would scan them, or the wrong
-// index, when they have grown. Nothing that probes them by key may therefore scan, and look-ups are planned anew each
-// time: sqlProbes sets both for the transaction. Planning anew is too dear for the ledger's own transaction. Its
-// statements are such that only one index can serve them, and sqlLedgerSales has their plans kept.
+// index, when they have grown. Nothing that probes them by key may therefore scan, and is planned anew each time:
+// sqlProbes sets both for the transaction. Planning anew is too dear for what runs with each purchase. Those statements
+// are such that only one index can serve them, and their plans are kept: sqlKeptProbes, and sqlLedgerSales.
 
-const sqlProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
+const (
+	sqlProbes     = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
+	sqlKeptProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+)
 
 const (
 	orderColumns = `id, sale_id, generation, user_id, username, unit, attempt,

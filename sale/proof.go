@@ -16,7 +16,8 @@ const (
 	sqlProof = `CASE WHEN current_setting('synchronous_standby_names') <> ''
 	THEN pg_logical_emit_message(true, 'flashsale look-up', '') END`
 
-	sqlProvenProbes = sqlProbes + `, ` + sqlProof
+	// Both looks are among the ledger's statements, whose plans may be kept.
+	sqlProvenProbes = sqlKeptProbes + `, ` + sqlProof
 )
 
 // prove runs look-ups that a receipt or a refusal may be answered from, in one transaction. Its first statement must
