@@ -83,6 +83,7 @@ func (a *App) start(ctx context.Context, servers func() (*services, error)) erro
 	if err := a.core.prepare(ctx); err != nil {
 		return err
 	}
+	a.readNames(ctx)
 	a.runParts()
 	hub := live.New(maxStreams)
 	a.web = web.New(web.Config{
@@ -104,11 +105,25 @@ func (a *App) runParts() {
 	a.parts.run("board", c.board.Run)
 	a.parts.run("checkout", c.checkout.Run)
 	a.parts.run("reconciler", c.reconciler.Run)
-	a.parts.run("directory", c.directory.Run)
 	a.parts.run("presence", c.presence.Run)
 	a.parts.run("probes", c.operations.run)
 	a.ledger.run("ledger", c.ledger.Run)
 	a.ledger.run("outbox", c.outbox.Run)
+}
+
+// namesPatience is how long a start waits for the names of all shoppers.
+const namesPatience = 10 * time.Second
+
+// readNames lets an ordinary shop know everybody before the first press. A huge one does not wait for the last
+// millions: their names are looked up one by one until all have been read. It comes before the other parts, because
+// reading begins with forgetting, and those whom they pin must stay.
+func (a *App) readNames(ctx context.Context) {
+	a.parts.run("directory", a.core.directory.Run)
+	ctx, cancel := context.WithTimeout(ctx, namesPatience)
+	defer cancel()
+	if !a.core.directory.Await(ctx) {
+		a.log.Info("names are still being read; until all are in memory, Postgres is asked about the others")
+	}
 }
 
 func (a *App) serve(listeners []net.Listener) {

@@ -86,7 +86,7 @@ func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
 	var ok bool
 	if b.growth > 0 {
 		var g bench.Growth
-		g, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, Another: l.another})
+		g, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, Seed: l.seed, Another: l.another})
 		ok = g.OK
 	} else {
 		var r bench.Report

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/migrations"
+	"flashsale/users"
 )
 
 func migrateCommand(t terminal) *cobra.Command {
@@ -86,8 +87,8 @@ func seedCommand(t terminal) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[0])
-			if err != nil || n < 1 || n > 1_000_000 {
-				return fmt.Errorf("%q is not a number of shoppers from 1 to 1000000", args[0])
+			if err != nil || n < 1 || n > users.MaxSeries {
+				return fmt.Errorf("%q is not a number of shoppers from 1 to %d", args[0], users.MaxSeries)
 			}
 			return withDeployment(t, func(ctx context.Context, b beside) error {
 				created, err := b.operations.seed(ctx, n, progressTo(t, "shoppers"))

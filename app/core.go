@@ -118,9 +118,6 @@ func (c *core) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.directory.Refresh(ctx); err != nil {
-		return err
-	}
 	return c.board.Refresh(ctx)
 }
 

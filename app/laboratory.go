@@ -25,10 +25,17 @@ type laboratory struct {
 	dir       string
 	processes []*bench.Process
 	cleanups  []func(context.Context) error
+	// environment is that of the newest instance.
+	environment []string
+	// seed makes the first n shoppers of the series exist; nil where the product was not started here.
+	seed func(ctx context.Context, n int) error
 	// another starts one more instance beside the product, on the same servers and in the same namespace; nil where
 	// the servers are inside the product's process.
 	another func(context.Context) (bench.Target, error)
 }
+
+// seedTime bounds the seeding of ten million shoppers.
+const seedTime = time.Hour
 
 func newLaboratory() (*laboratory, error) {
 	program, err := os.Executable()
@@ -66,6 +73,10 @@ func (l *laboratory) furnish(ctx context.Context, b benching, cfg *bench.Config)
 		return err
 	}
 	if b.growth > 0 {
+		product := l.environment
+		l.seed = func(ctx context.Context, n int) error {
+			return l.command(ctx, product, seedTime, "seed", strconv.Itoa(n))
+		}
 		if shared(servers) {
 			l.another = func(ctx context.Context) (bench.Target, error) { return l.instance(ctx, "serve", namespace, servers) }
 		}
@@ -132,13 +143,17 @@ func (l *laboratory) instance(ctx context.Context, command, namespace string, se
 	}, servers...)
 	for _, v := range servers {
 		if strings.HasPrefix(v, "DATABASE_URL=") {
-			l.cleanups = append(l.cleanups, func(ctx context.Context) error { return l.wipe(ctx, env) })
+			l.cleanups = append(l.cleanups, func(ctx context.Context) error {
+				// What was measured there is removed.
+				return l.command(ctx, env, time.Minute, "reset", "--wipe", "--yes")
+			})
 		}
 	}
 	p, err := l.start(ctx, command, env)
 	if err != nil {
 		return bench.Target{}, err
 	}
+	l.environment = env
 	return bench.Target{URL: "http://127.0.0.1:" + port, Ops: "http://127.0.0.1:" + opsPort, PID: p.PID}, nil
 }
 
@@ -150,14 +165,14 @@ func (l *laboratory) start(ctx context.Context, command string, env []string) (*
 	return p, err
 }
 
-// wipe removes what an instance has made on configured servers.
-func (l *laboratory) wipe(ctx context.Context, env []string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+// command runs one of the product's commands beside an instance, with its environment.
+func (l *laboratory) command(ctx context.Context, env []string, patience time.Duration, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, l.program, "reset", "--wipe", "--yes")
+	c := exec.CommandContext(ctx, l.program, args...)
 	c.Env, c.Dir = append(bench.CleanEnvironment(variables()...), env...), l.dir
 	if said, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("remove what was measured: %w: %s", err, said)
+		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, said)
 	}
 	return nil
 }

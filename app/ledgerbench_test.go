@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -80,7 +81,7 @@ func openReading(b *testing.B) *reading {
 			b.Error(err)
 		}
 	})
-	if err := r.core.prepare(ctx); err != nil {
+	if err := errors.Join(r.core.prepare(ctx), r.core.directory.Refresh(ctx)); err != nil {
 		b.Fatal(err)
 	}
 	r.ledger = events.NewLedger(s.ledger, s.log, r.core.checkout, events.LedgerConfig{Committed: func() {

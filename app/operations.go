@@ -147,7 +147,7 @@ func (o *operations) seed(ctx context.Context, n int, progress func(done, total 
 	if err != nil {
 		return created, err
 	}
-	return created, errors.Join(o.record(ctx, "users.seed", map[string]int{"userCount": n, "created": created}), o.directory.Refresh(ctx))
+	return created, errors.Join(o.record(ctx, "users.seed", map[string]int{"userCount": n, "created": created}), o.learnNames(ctx))
 }
 
 // ArchiveUsers hides every account; their orders stay sold, and seeding brings a name back as the same person.
@@ -156,7 +156,15 @@ func (o *operations) ArchiveUsers(ctx context.Context) (int64, error) {
 	if err != nil {
 		return n, err
 	}
-	return n, errors.Join(o.record(ctx, "users.archive", map[string]int64{"archived": n}), o.directory.Refresh(ctx))
+	return n, errors.Join(o.record(ctx, "users.archive", map[string]int64{"archived": n}), o.learnNames(ctx))
+}
+
+// learnNames makes changed accounts known to this process. A command looks up the few names it needs and holds none.
+func (o *operations) learnNames(ctx context.Context) error {
+	if !o.serving {
+		return nil
+	}
+	return o.directory.Refresh(ctx)
 }
 
 func (o *operations) record(ctx context.Context, action string, detail any) error {

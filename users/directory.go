@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -40,6 +41,9 @@ type Directory struct {
 	// following and finding bound what runs at once: one refresh, and a few look-ups.
 	following, finding chan struct{}
 	loaded             bool // guarded by following
+	// filled is closed when the accounts have been read for the first time.
+	filled   chan struct{}
+	fillOnce sync.Once
 }
 
 // NewDirectory holds nothing until Run or Refresh; until then Known knows nobody and Find asks Postgres.
@@ -52,7 +56,7 @@ func NewDirectory(store *Store, cfg DirectoryConfig) *Directory {
 	}
 	return &Directory{
 		store: store, log: cfg.Logger, held: newHeld(cfg.Limit),
-		following: make(chan struct{}, 1), finding: make(chan struct{}, finding),
+		following: make(chan struct{}, 1), finding: make(chan struct{}, finding), filled: make(chan struct{}),
 	}
 }
 
@@ -77,6 +81,17 @@ func (d *Directory) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// Await waits until the accounts have been read for the first time, or ctx ends, and tells which. Ten million take the
+// better part of a minute; until then whoever is not known yet is found by Find.
+func (d *Directory) Await(ctx context.Context) bool {
+	select {
+	case <-d.filled:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
@@ -198,6 +213,7 @@ func (d *Directory) load(ctx context.Context, version int64) error {
 	}
 	d.held.advance(upTo(version))
 	d.loaded = true
+	d.fillOnce.Do(func() { close(d.filled) })
 	return nil
 }
 

@@ -242,6 +242,26 @@ func TestRunSeesWhatOthersDo(t *testing.T) {
 	}
 }
 
+func TestAwaitEndsWhenEverybodyHasBeenRead(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	seed(t, store, 10)
+	d := NewDirectory(store, DirectoryConfig{})
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	if d.Await(gone) {
+		t.Error("nothing was read, yet it is said to be")
+	}
+	result := make(chan bool)
+	go func() { result <- d.Await(ctx) }()
+	must(t, d.Refresh(ctx))
+	if !<-result {
+		t.Error("the wait was in vain")
+	}
+	must(t, d.Refresh(ctx))
+	sameAs(t, d, everybody(t, store))
+}
+
 func TestLookUpsWhileAccountsComeAndGo(t *testing.T) {
 	t.Parallel()
 	ctx, store := testContext(t), NewStore(newPool(t))

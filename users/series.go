@@ -3,7 +3,7 @@ package users
 import "strconv"
 
 // MaxSeries is the most accounts of the series that can be asked for at once.
-const MaxSeries = 1_000_000
+const MaxSeries = 10_000_000
 
 // bases are the names the series is made of, in its order.
 func bases() [10]string {

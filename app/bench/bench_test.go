@@ -21,6 +21,8 @@ type counter struct {
 	generation int64
 	owners     map[string]bool
 	seeded     int
+	seedings   []int
+	asked      int // how often for the number of shoppers
 	sold       int // of all generations
 	twice      int // presses by owners of the running sale
 	checks     []Check
@@ -41,6 +43,12 @@ func (c *counter) open(t *testing.T) string {
 	mux.HandleFunc("GET /api/flash-sale/status", c.status)
 	mux.HandleFunc("GET /api/flash-sale/stream", c.stream)
 	mux.HandleFunc("POST /api/flash-sale/purchase", c.purchase)
+	mux.HandleFunc("GET /api/users", func(w http.ResponseWriter, _ *http.Request) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.asked++
+		fmt.Fprintf(w, `{"users":[],"pagination":{"total":%d}}`, c.seeded)
+	})
 	mux.HandleFunc("POST /api/", c.operate)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
@@ -108,6 +116,7 @@ func (c *counter) operate(w http.ResponseWriter, q *http.Request) {
 	switch strings.TrimPrefix(q.URL.Path, "/api/") {
 	case "users/seed":
 		c.seeded = max(c.seeded, asked.UserCount)
+		c.seedings = append(c.seedings, asked.UserCount)
 	case "flash-sale/reset":
 		c.stock, c.owners, c.generation = 5, map[string]bool{}, c.generation+1
 	case "flash-sale/update-stock":

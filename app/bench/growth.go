@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -15,6 +16,8 @@ const (
 	grownSample = 20_000
 	// smallestSale is where the sizes begin.
 	smallestSale = 1_000
+	// backlogTime is how long what comes before a sample may take to be published.
+	backlogTime = 10 * time.Minute
 	// MaxProcesses is how many instances share one sale at most.
 	MaxProcesses = 4
 )
@@ -62,6 +65,9 @@ type GrowthConfig struct {
 	Config
 	// Units is the size of the largest sale, at least 1,000.
 	Units int
+	// Seed makes the first n shoppers of the series exist where that is more than MaxShoppers, as many as one request
+	// may ask for; nil: there are never more.
+	Seed func(ctx context.Context, n int) error
 	// Another starts one more instance that shares the sale; nil: there is only the one.
 	Another func(context.Context) (Target, error)
 }
@@ -101,11 +107,11 @@ type grower struct {
 func (g *grower) measure(ctx context.Context) error {
 	g.calibrate(ctx)
 	for units := smallestSale; units <= g.cfg.Units; units *= 10 {
-		shoppers := min(10*units, MaxShoppers)
-		g.bar.say(fmt.Sprintf("%d shoppers", shoppers))
-		if err := g.shop.seed(ctx, shoppers); err != nil {
+		shoppers, err := g.populate(ctx, 10*units)
+		if err != nil {
 			return err
 		}
+		g.bar.say(fmt.Sprintf("%d units", units))
 		s := Step{Units: units, Shoppers: shoppers}
 		if err := g.step(ctx, &s); err != nil {
 			return fmt.Errorf("%d units: %w", units, err)
@@ -119,6 +125,36 @@ func (g *grower) measure(ctx context.Context) error {
 		return err
 	}
 	return g.verify(ctx)
+}
+
+// populate makes so many shoppers exist, or as many as it can, and shows how far that is.
+func (g *grower) populate(ctx context.Context, wanted int) (int, error) {
+	seed := g.shop.seed
+	switch {
+	case wanted > MaxShoppers && g.cfg.Seed != nil:
+		seed = func(ctx context.Context, n int) error {
+			// The product reads all of them before it answers about one.
+			return errors.Join(g.cfg.Seed(ctx, n), g.shop.seed(ctx, 1))
+		}
+	case wanted > MaxShoppers:
+		g.note("an instance that was not started here is asked for at most %d shoppers", MaxShoppers)
+		wanted = MaxShoppers
+	}
+	counting, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	if g.bar != nil {
+		wg.Go(func() {
+			for pause(counting, time.Second) == nil {
+				if n, err := g.shop.shoppers(counting); err == nil {
+					g.bar.say(fmt.Sprintf("%d of %d shoppers", n, wanted))
+				}
+			}
+		})
+	}
+	err := seed(ctx, wanted)
+	stop()
+	wg.Wait()
+	return wanted, err
 }
 
 // watched sells while streams are open.
@@ -189,7 +225,7 @@ func (g *grower) step(ctx context.Context, s *Step) error {
 			return err
 		}
 		resets = append(resets, milliseconds(time.Since(began)))
-		if err := g.sell(ctx, load, 0, s.Units-sample, nil); err != nil {
+		if err := g.sellAhead(ctx, load, s.Units-sample); err != nil {
 			return err
 		}
 		t, used, err := g.measured(ctx, load, s.Units-sample, s.Units)
@@ -241,6 +277,17 @@ func (g *grower) sell(ctx context.Context, load *generator, from, to int, took *
 		*took = t
 	}
 	return nil
+}
+
+// sellAhead sells what comes before a sample, and all that this leaves to be done is done when it returns.
+func (g *grower) sellAhead(ctx context.Context, load *generator, units int) error {
+	if units == 0 {
+		return nil
+	}
+	if err := g.sell(ctx, load, 0, units, nil); err != nil {
+		return err
+	}
+	return g.settleWithin(ctx, backlogTime)
 }
 
 // measured is sell with its cost.

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // growing is a configuration of Grow for a test.
@@ -54,13 +57,8 @@ func TestALargeSaleIsMeasuredAtItsEnd(t *testing.T) {
 	t.Parallel()
 	c := newCounter()
 	cfg := growing(t, c)
-	m, err := newMeter(withNoop(cfg.Config))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.close()
 	cfg.Units = grownSample + 500
-	g := grower{meter: m, cfg: cfg, all: []Target{cfg.Product}}
+	g := growerOf(t, cfg)
 	s := Step{Units: cfg.Units}
 	if err := g.step(t.Context(), &s); err != nil {
 		t.Fatal(err)
@@ -68,6 +66,71 @@ func TestALargeSaleIsMeasuredAtItsEnd(t *testing.T) {
 	if s.Purchases != grownSample || c.sold != cfg.Units || *s.CPU > 1001 {
 		t.Errorf("%d measured of %d sold, %v µs each", s.Purchases, c.sold, *s.CPU)
 	}
+}
+
+// More shoppers than one request may ask for are made in another way, in sight of whoever waits; then the product is
+// asked for one, which it knows when it knows all.
+func TestShoppersBeyondARequestAreSeededBesideIt(t *testing.T) {
+	t.Parallel()
+	c := newCounter()
+	cfg := growing(t, c)
+	var shown bytes.Buffer
+	cfg.Progress = &shown
+	g := growerOf(t, cfg)
+	var asked []int
+	g.cfg.Seed = func(ctx context.Context, n int) error {
+		asked = append(asked, n)
+		c.mu.Lock()
+		c.seeded = 1_234_567
+		seen := c.asked
+		c.mu.Unlock()
+		for now := seen; now < seen+2; { // the bar has the answer to the first when it asks again
+			if err := pause(ctx, 5*time.Millisecond); err != nil {
+				return err
+			}
+			c.mu.Lock()
+			now = c.asked
+			c.mu.Unlock()
+		}
+		return nil
+	}
+	n, err := g.populate(t.Context(), 10*MaxShoppers)
+	if err != nil || n != 10*MaxShoppers || !slices.Equal(asked, []int{10 * MaxShoppers}) {
+		t.Fatalf("%d shoppers, asked for %v, %v", n, asked, err)
+	}
+	if !slices.Equal(c.seedings, []int{1}) {
+		t.Errorf("the product was asked to seed %v", c.seedings)
+	}
+	if !strings.Contains(shown.String(), "1234567 of 10000000 shoppers") {
+		t.Errorf("shown was %q", shown.String())
+	}
+	g.cfg.Seed = func(context.Context, int) error { return context.DeadlineExceeded }
+	if _, err := g.populate(t.Context(), 2*MaxShoppers); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a failed seeding: %v", err)
+	}
+}
+
+func TestAnInstanceOfOthersHasAMillionShoppersAtMost(t *testing.T) {
+	t.Parallel()
+	c := newCounter()
+	g := growerOf(t, growing(t, c))
+	n, err := g.populate(t.Context(), 10*MaxShoppers)
+	if err != nil || n != MaxShoppers || !slices.Equal(c.seedings, []int{MaxShoppers}) {
+		t.Errorf("%d shoppers, asked for %v, %v", n, c.seedings, err)
+	}
+	if len(g.report.Notes) != 1 || !strings.Contains(g.report.Notes[0], "at most 1000000 shoppers") {
+		t.Errorf("notes: %q", g.report.Notes)
+	}
+}
+
+func growerOf(t *testing.T, cfg GrowthConfig) *grower {
+	t.Helper()
+	m, err := newMeter(withNoop(cfg.Config))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.close)
+	return &grower{meter: m, cfg: cfg, all: []Target{cfg.Product}}
 }
 
 func withNoop(cfg Config) Config {

@@ -224,9 +224,11 @@ func (m *meter) visit(ctx context.Context, p *path) error {
 
 // settle waits until the ledger has passed every claim and every event is published: what a slice of purchases
 // leaves to be done is part of its cost, and no other slice's.
-func (m *meter) settle(ctx context.Context) error {
+func (m *meter) settle(ctx context.Context) error { return m.settleWithin(ctx, settleTime) }
+
+func (m *meter) settleWithin(ctx context.Context, patience time.Duration) error {
 	last, still := -1.0, 0
-	for deadline := time.Now().Add(settleTime); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		s, err := m.scrape(ctx, m.cfg.Product)
 		if err != nil {
 			return pause(ctx, time.Second) // as long as most of it takes
@@ -243,7 +245,7 @@ func (m *meter) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	m.note("events were still being published %v after a slice of purchases", settleTime)
+	m.note("events were still being published %v after a slice of purchases", patience)
 	return nil
 }
 

@@ -110,6 +110,13 @@ func (s *shop) seed(ctx context.Context, n int) error {
 	return s.order(ctx, "/api/users/seed", map[string]int{"userCount": n}, nil)
 }
 
+// shoppers is how many there are.
+func (s *shop) shoppers(ctx context.Context) (int, error) {
+	var page struct{ Pagination struct{ Total int } }
+	err := s.call(ctx, http.MethodGet, "/api/users?limit=1", nil, &page)
+	return page.Pagination.Total, err
+}
+
 func (s *shop) status(ctx context.Context) (state, error) {
 	var now state
 	return now, s.call(ctx, http.MethodGet, "/api/flash-sale/status", nil, &now)
