@@ -10,8 +10,10 @@ import (
 // restFactor keeps comparing member by member, whose cost grows with the sale, to a small part of the time.
 const restFactor = 10
 
-// idleFactor is the same for sets whose sizes agree: a Redis that came back with other holders, as many as there are
-// owners, is noticed within Refresh while the sale is small, and costs a hundredth of the time when it is not.
+// idleFactor is the same where nothing is urgent. Sizes that agree: a Redis that came back with other holders, as many
+// as there are owners, is noticed within Refresh while the sale is small, and costs a hundredth of the time when it is
+// not. And a sale that is selling and has room: a place that nobody will decide about is missed by nobody yet, and each
+// comparison reads everybody who has bought so far.
 const idleFactor = 100
 
 // reconciliation is what the Reconciler remembers about one sale from pass to pass. Whoever works with it holds
@@ -25,6 +27,8 @@ type reconciliation struct {
 	cost     time.Duration // how long it took
 	outages  int64         // the count of outages before it began
 	broken   bool          // a pass failed since
+	holders  int64         // how many there were in the last pass
+	taken    int64         // how many units were sold then
 
 	suspects map[int64]suspect
 }
@@ -57,7 +61,7 @@ func (rec *reconciliation) pass(ctx context.Context, l look, level Level) (err e
 			return err
 		}
 	}
-	if !rec.due(l.holders, level) {
+	if !rec.due(l.holders, level, rec.moved(l.holders, level)) {
 		return nil
 	}
 	return rec.compare(ctx)
@@ -106,9 +110,16 @@ func (rec *reconciliation) rewind(ctx context.Context, h Holders, level Level) e
 	return rec.load(ctx)
 }
 
+// moved tells whether somebody took a place or bought since the last pass.
+func (rec *reconciliation) moved(h Holders, level Level) bool {
+	before := [2]int64{rec.holders, rec.taken}
+	rec.holders, rec.taken = h.Count, level.Taken
+	return before != [2]int64{rec.holders, rec.taken}
+}
+
 // due says whether the sets must be compared member by member. Sizes that agree mean sets that agree, but for
-// accidents; holders without an order are normal while claims are under way.
-func (rec *reconciliation) due(h Holders, level Level) bool {
+// accidents; holders without an order are normal while claims are under way, and the sale moves.
+func (rec *reconciliation) due(h Holders, level Level, moved bool) bool {
 	since := time.Since(rec.compared)
 	switch {
 	case rec.compared.IsZero(), rec.broken, rec.outages != rec.places.outages(rec.key):
@@ -117,6 +128,8 @@ func (rec *reconciliation) due(h Holders, level Level) bool {
 		return false
 	case h.Count < level.Taken:
 		return true
+	case h.Count > level.Taken && moved && h.Count < level.Total:
+		return since >= max(rec.config.Settle, idleFactor*rec.cost)
 	case h.Count > level.Taken:
 		return since >= rec.config.Settle
 	default:
