@@ -72,7 +72,7 @@ type GrowthConfig struct {
 	Another func(context.Context) (Target, error)
 }
 
-// Grow measures, and writes the tables to cfg.Out. An error means that it could not be measured.
+// Grow measures, and writes the tables to cfg.Out. An error means that it could not be measured to the end.
 func Grow(ctx context.Context, cfg GrowthConfig) (Growth, error) {
 	if cfg.Units < smallestSale || cfg.Units > MaxShoppers {
 		return Growth{}, fmt.Errorf("units must be %d to %d", smallestSale, MaxShoppers)
@@ -89,11 +89,13 @@ func Grow(ctx context.Context, cfg GrowthConfig) (Growth, error) {
 	defer m.close()
 	g := grower{meter: m, cfg: cfg, all: []Target{cfg.Product}}
 	g.found = Growth{OK: true, Machine: m.report.Machine, Servers: cfg.Servers, Connections: cfg.Connections}
-	if err := g.measure(ctx); err != nil {
+	err = g.measure(ctx)
+	g.found.OK, g.found.Verify, g.found.Notes = m.report.OK, m.report.Verify, m.report.Notes
+	if err != nil && len(g.found.Sizes) == 0 {
 		return g.found, err
 	}
-	g.found.OK, g.found.Verify, g.found.Notes = m.report.OK, m.report.Verify, m.report.Notes
-	return g.found, g.found.write(cfg.Config)
+	// What took long to measure is shown, whatever stopped it.
+	return g.found, errors.Join(err, g.found.write(cfg.Config))
 }
 
 // grower is one measurement under way.

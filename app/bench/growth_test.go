@@ -195,6 +195,22 @@ func TestGrowthRefusesWhatItCannotMeasure(t *testing.T) {
 	}
 }
 
+// A long measurement that is stopped shows what it has found until then.
+func TestWhatWasMeasuredIsShownAfterAFault(t *testing.T) {
+	t.Parallel()
+	cfg := growing(t, newCounter())
+	fault := errors.New("no room for another process")
+	cfg.Another = func(context.Context) (Target, error) { return Target{}, fault }
+	var out bytes.Buffer
+	cfg.Out = &out
+	if _, err := Grow(t.Context(), cfg); !errors.Is(err, fault) {
+		t.Errorf("the fault is %v", err)
+	}
+	if !strings.Contains(out.String(), "units") || !strings.Contains(out.String(), "10000") {
+		t.Errorf("shown was %q", out.String())
+	}
+}
+
 func TestGrowthIsATableForPeople(t *testing.T) {
 	t.Parallel()
 	one, two := 100.0, 150.0
