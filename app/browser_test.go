@@ -195,16 +195,36 @@ func value[T any](p *tab, expression string) T {
 // the page's own scripts are off.
 func (p *tab) until(what, condition string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	if !p.within(patience, condition) {
+		text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.querySelector('main')?.innerText.slice(0, 600) ?? ''`))
+		p.t.Fatalf("the page never showed %s; it says:\n%s", what, text)
+	}
+}
+
+// clickUntil clicks, and again while something else takes the effect away, as a shopper would.
+func (p *tab) clickUntil(selector, what, condition string) {
+	p.t.Helper()
+	for range 4 {
+		p.clickAt(selector)
+		if p.within(patience/5, condition) {
+			return
+		}
+	}
+	p.until(what, condition)
+}
+
+// within is true when the condition comes true in that time.
+func (p *tab) within(long time.Duration, condition string) bool {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, long)
 	defer cancel()
 	for {
 		// An error is a page between two documents; the next look is at the new one.
 		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition)); err == nil && ok {
-			return
+			return true
 		}
 		if err := chromedp.Do(ctx, chromedp.Sleep(20*time.Millisecond)); err != nil {
-			text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.querySelector('main')?.innerText.slice(0, 600) ?? ''`))
-			p.t.Fatalf("the page never showed %s; it says:\n%s", what, text)
+			return false
 		}
 	}
 }
