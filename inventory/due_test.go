@@ -11,17 +11,21 @@ func TestComparingIsPutOffAsLongAsNobodyWaitsForIt(t *testing.T) {
 	const cost, settle, refresh = time.Minute, 2 * time.Second, 3 * time.Second
 	for name, one := range map[string]struct {
 		holders, taken int64 // of 1,000
-		moved          bool
+		moved, outage  bool
 		after          time.Duration
 	}{
-		"an owner has no place":                     {499, 500, true, restFactor * cost},
-		"holders without an order, nothing happens": {510, 500, false, restFactor * cost},
-		"holders without an order, all places held": {1000, 990, true, restFactor * cost},
-		"the sale sells and has room":               {510, 500, true, idleFactor * cost},
-		"sizes agree":                               {500, 500, false, idleFactor * cost},
+		"an owner has no place":                     {499, 500, true, false, restFactor * cost},
+		"holders without an order, nothing happens": {510, 500, false, false, restFactor * cost},
+		"holders without an order, all places held": {1000, 990, true, false, restFactor * cost},
+		"the sale sells and has room":               {510, 500, true, false, idleFactor * cost},
+		"sizes agree":                               {500, 500, false, false, idleFactor * cost},
+		"Redis was away":                            {500, 500, false, true, restFactor * cost},
 	} {
 		rec := newReconciliation(&Reconciler{places: &Places{}, config: ReconcilerConfig{Settle: settle, Refresh: refresh}}, Key{Sale: 1, Generation: 1})
 		rec.outages = rec.places.outages(rec.key)
+		if one.outage {
+			rec.outages--
+		}
 		due := func(ago, cost time.Duration) bool {
 			rec.compared, rec.cost = time.Now().Add(-ago), cost
 			return rec.due(Holders{Count: one.holders}, Level{Taken: one.taken, Total: 1000}, one.moved)

@@ -122,10 +122,12 @@ func (rec *reconciliation) moved(h Holders, level Level) bool {
 func (rec *reconciliation) due(h Holders, level Level, moved bool) bool {
 	since := time.Since(rec.compared)
 	switch {
-	case rec.compared.IsZero(), rec.broken, rec.outages != rec.places.outages(rec.key):
+	case rec.compared.IsZero():
 		return true
 	case since < restFactor*rec.cost:
-		return false
+		return false // also after an outage: where reading a large set stops Redis, it is the outage
+	case rec.broken, rec.outages != rec.places.outages(rec.key):
+		return true
 	case h.Count < level.Taken:
 		return true
 	case h.Count > level.Taken && moved && h.Count < level.Total:
