@@ -19,7 +19,7 @@ func TestComparingIsPutOffAsLongAsNobodyWaitsForIt(t *testing.T) {
 		"holders without an order, all places held": {1000, 990, true, false, restFactor * cost},
 		"the sale sells and has room":               {510, 500, true, false, idleFactor * cost},
 		"sizes agree":                               {500, 500, false, false, idleFactor * cost},
-		"Redis was away":                            {500, 500, false, true, restFactor * cost},
+		"Redis was away":                            {500, 500, false, true, 2 * cost},
 	} {
 		rec := newReconciliation(&Reconciler{places: &Places{}, config: ReconcilerConfig{Settle: settle, Refresh: refresh}}, Key{Sale: 1, Generation: 1})
 		rec.outages = rec.places.outages(rec.key)
@@ -30,11 +30,14 @@ func TestComparingIsPutOffAsLongAsNobodyWaitsForIt(t *testing.T) {
 			rec.compared, rec.cost = time.Now().Add(-ago), cost
 			return rec.due(Holders{Count: one.holders}, Level{Taken: one.taken, Total: 1000}, one.moved)
 		}
-		if due(one.after-cost*5, cost) {
+		if due(one.after-cost, cost) {
 			t.Errorf("%s: compared too early", name)
 		}
 		if !due(one.after, cost) {
 			t.Errorf("%s: not compared after %v", name, one.after)
+		}
+		if one.outage && (due(mendWithin-100*time.Millisecond, time.Second) || !due(mendWithin, time.Second)) {
+			t.Errorf("%s: what takes a second is to be compared again after %v", name, mendWithin)
 		}
 		if !due(refresh, time.Microsecond) {
 			t.Errorf("%s: a small set is not compared after %v", name, refresh)

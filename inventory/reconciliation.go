@@ -16,6 +16,9 @@ const restFactor = 10
 // comparison reads everybody who has bought so far.
 const idleFactor = 100
 
+// mendWithin is how soon after an outage the sets are compared again, if comparing takes less than half of that.
+const mendWithin = 2 * time.Second
+
 // reconciliation is what the Reconciler remembers about one sale from pass to pass. Whoever works with it holds
 // busy.
 type reconciliation struct {
@@ -124,10 +127,11 @@ func (rec *reconciliation) due(h Holders, level Level, moved bool) bool {
 	switch {
 	case rec.compared.IsZero():
 		return true
-	case since < restFactor*rec.cost:
-		return false // also after an outage: where reading a large set stops Redis, it is the outage
 	case rec.broken, rec.outages != rec.places.outages(rec.key):
-		return true
+		// Where reading a large set stops Redis, that is the outage; without a rest each comparison would call for the next.
+		return since >= min(restFactor*rec.cost, max(mendWithin, 2*rec.cost))
+	case since < restFactor*rec.cost:
+		return false
 	case h.Count < level.Taken:
 		return true
 	case h.Count > level.Taken && moved && h.Count < level.Total:
