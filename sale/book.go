@@ -2,6 +2,7 @@ package sale
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -169,7 +170,8 @@ func (b *book) clear() {
 	b.pages.Store(nil)
 }
 
-// turn adds a page and merges pages until each is at least twice as large as the next. The caller holds mu.
+// turn adds a page, which becomes the book's, and merges pages into it until each is at least twice as large as the next.
+// The caller holds mu.
 func (b *book) turn(page map[int64]owned) {
 	if len(page) == 0 {
 		return
@@ -178,15 +180,25 @@ func (b *book) turn(page map[int64]owned) {
 	if old := b.pages.Load(); old != nil {
 		pages = append(pages, *old...)
 	}
-	for len(pages) > 0 && len(pages[len(pages)-1]) < 2*len(page) {
-		last := pages[len(pages)-1]
-		pages = pages[:len(pages)-1]
-		merged := make(map[int64]owned, len(last)+len(page))
-		maps.Copy(merged, last)
-		maps.Copy(merged, page)
-		page = merged
+	kept, size := len(pages), len(page)
+	for kept > 0 && len(pages[kept-1]) < 2*size {
+		kept--
+		size += len(pages[kept])
 	}
-	pages = append(pages, page)
+	// What is loaded at the end of a sale is what the book has been told of already, and is not copied.
+	if size > 2*len(page) {
+		roomy := make(map[int64]owned, size)
+		maps.Copy(roomy, page)
+		page = roomy
+	}
+	for _, older := range slices.Backward(pages[kept:]) {
+		for user, o := range older {
+			if _, newer := page[user]; !newer {
+				page[user] = o
+			}
+		}
+	}
+	pages = append(pages[:kept], page)
 	b.pages.Store(&pages)
 }
 
