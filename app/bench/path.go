@@ -78,9 +78,13 @@ func (m *meter) allPaths() ([]*path, error) {
 		if p.target.URL == "" {
 			continue
 		}
-		var err error
-		if p.load, err = newGenerator(p.target.URL, m.cfg.Connections); err != nil {
-			return nil, err
+		if p.name == pathConstant {
+			p.load = paths[0].load // the same process is pressed, and descriptors are scarce when streams are held
+		} else {
+			var err error
+			if p.load, err = newGenerator(p.target.URL, m.cfg.Connections); err != nil {
+				return nil, err
+			}
 		}
 		paths = append(paths, p)
 	}
