@@ -36,8 +36,8 @@ func TestComparingIsPutOffAsLongAsNobodyWaitsForIt(t *testing.T) {
 		if !due(one.after, cost) {
 			t.Errorf("%s: not compared after %v", name, one.after)
 		}
-		if one.outage && (due(mendWithin-100*time.Millisecond, time.Second) || !due(mendWithin, time.Second)) {
-			t.Errorf("%s: what takes a second is to be compared again after %v", name, mendWithin)
+		if one.outage && (due(mendWithin/2, mendWithin/2) || !due(mendWithin, mendWithin/2)) {
+			t.Errorf("%s: what takes %v is to be compared again after %v", name, mendWithin/2, mendWithin)
 		}
 		if !due(refresh, time.Microsecond) {
 			t.Errorf("%s: a small set is not compared after %v", name, refresh)

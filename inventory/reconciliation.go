@@ -17,7 +17,7 @@ const restFactor = 10
 const idleFactor = 100
 
 // mendWithin is how soon after an outage the sets are compared again, if comparing takes less than half of that.
-const mendWithin = 2 * time.Second
+const mendWithin = time.Second
 
 // reconciliation is what the Reconciler remembers about one sale from pass to pass. Whoever works with it holds
 // busy.
