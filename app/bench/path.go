@@ -74,18 +74,20 @@ func (m *meter) allPaths() ([]*path, error) {
 			begin: m.openSale, after: m.settle},
 	}
 	var paths []*path
+	// One generator for each process: idle connections would have to make room for the streams, and the next press on
+	// them would find itself without one.
+	loads := map[string]*generator{}
 	for _, p := range all {
 		if p.target.URL == "" {
 			continue
 		}
-		if p.name == pathConstant {
-			p.load = paths[0].load // the same process is pressed, and descriptors are scarce when streams are held
-		} else {
+		if loads[p.target.URL] == nil {
 			var err error
-			if p.load, err = newGenerator(p.target.URL, m.cfg.Connections); err != nil {
+			if loads[p.target.URL], err = newGenerator(p.target.URL, m.cfg.Connections); err != nil {
 				return nil, err
 			}
 		}
+		p.load = loads[p.target.URL]
 		paths = append(paths, p)
 	}
 	for _, p := range paths {
