@@ -1,9 +1,7 @@
 package inventory
 
 import (
-	"context"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -17,13 +15,16 @@ func TestPlansThatAreMadeEarlyGoToTheOneRow(t *testing.T) {
 	pool, _ := embeddedtest.Postgres(t)
 	check := func(when string) {
 		t.Helper()
-		for sql, arguments := range map[string]string{lockSQL: `1, 1`, takeLockedSQL: `1, 1, 1, 1, 1, 1`} {
-			var lines []string
-			err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
-				lines, err = keptPlan(t.Context(), tx, sql, arguments)
-				return err
+		for _, sql := range []string{lockSQL, takeLockedSQL} {
+			var plan string
+			err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+				// As the ledger's pool has it.
+				if _, err := tx.Exec(t.Context(), `SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off`); err != nil {
+					return err
+				}
+				plan = embeddedtest.KeptPlan(t, tx, sql)
+				return nil
 			})
-			plan := strings.Join(lines, "\n")
 			wanted := regexp.MustCompile(`Index Scan using stock_pkey on stock .*\n *Index Cond: \(\(sale_id = \$1\) AND \(generation = \$2\)\)`)
 			if err != nil || !wanted.MatchString(plan) {
 				t.Errorf("%s: %v\n%s\n%s", when, err, sql, plan)
@@ -43,25 +44,4 @@ func TestPlansThatAreMadeEarlyGoToTheOneRow(t *testing.T) {
 		}
 		check(step)
 	}
-}
-
-// keptPlan is the plan that a connection would make of a statement now, and keep, with the settings of the ledger's pool.
-func keptPlan(ctx context.Context, tx pgx.Tx, sql, arguments string) ([]string, error) {
-	for _, step := range []string{
-		`SET LOCAL plan_cache_mode = force_generic_plan`, `SET LOCAL enable_seqscan = off`, `PREPARE kept AS ` + sql,
-	} {
-		if _, err := tx.Exec(ctx, step); err != nil {
-			return nil, err
-		}
-	}
-	rows, err := tx.Query(ctx, `EXPLAIN EXECUTE kept (`+arguments+`)`)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.Exec(ctx, `DEALLOCATE kept`)
-	return plan, err
 }

@@ -3,11 +3,12 @@ package sale
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/app/embedded/embeddedtest"
 )
 
 // The plans of the ledger, and of look-ups, are made once, perhaps over tables that are empty, and used for as long as nobody analyzes them.
@@ -64,21 +65,12 @@ func TestPlansThatAreMadeEarlyUseTheIndexOfAFullTable(t *testing.T) {
 // keptPlan is the plan that a connection makes of a statement now, and keeps, behind a first one that sets the planner.
 func (d *desk) keptPlan(t *testing.T, first statement, sql string) (plan string) {
 	t.Helper()
-	highest := 0
-	for _, found := range regexp.MustCompile(`\$(\d+)`).FindAllStringSubmatch(sql, -1) {
-		n, _ := strconv.Atoi(found[1])
-		highest = max(highest, n)
-	}
 	d.do(t, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(t.Context(), first.sql, first.args...); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(t.Context(), `PREPARE kept AS `+sql); err != nil {
-			return err
-		}
-		plan = planOf(t, tx, `EXPLAIN EXECUTE kept (`+strings.TrimSuffix(strings.Repeat("NULL, ", highest), ", ")+`)`)
-		_, err := tx.Exec(t.Context(), `DEALLOCATE kept`)
-		return err
+		plan = embeddedtest.KeptPlan(t, tx, sql)
+		return nil
 	})
 	return plan
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
 )
 
@@ -242,15 +243,7 @@ func TestLookUpsProbeTheirIndex(t *testing.T) {
 			{sqlAttempts, "orders_released", []any{s.id, int64(1), users}},
 			{sqlAttempts, "declines_of_shopper", []any{s.id, int64(1), users}},
 		} {
-			rows, err := tx.Query(t.Context(), "EXPLAIN "+q.sql, q.args...)
-			if err != nil {
-				return err
-			}
-			lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-			if err != nil {
-				return err
-			}
-			plan := strings.Join(lines, "\n")
+			plan := embeddedtest.Plan(t, tx, "EXPLAIN "+q.sql, q.args...)
 			if !strings.Contains(plan, q.index) || strings.Contains(plan, "Seq Scan") || strings.Contains(plan, "Filter:") {
 				t.Errorf("%s\n%s", q.sql, plan)
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
 )
 
@@ -223,25 +224,12 @@ func explain(t *testing.T, d *desk, analyzed, settings string, statements map[st
 			if _, err := tx.Exec(t.Context(), settings); err != nil {
 				return err
 			}
-			if plan := planOf(t, tx, "EXPLAIN "+s.sql, s.args...); scansAll(plan) {
+			if plan := embeddedtest.Plan(t, tx, "EXPLAIN "+s.sql, s.args...); scansAll(plan) {
 				t.Errorf("%s, %s:\n%s", name, analyzed, plan)
 			}
 			return nil
 		})
 	}
-}
-
-func planOf(t *testing.T, tx pgx.Tx, sql string, args ...any) string {
-	t.Helper()
-	rows, err := tx.Query(t.Context(), sql, args...)
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return strings.Join(lines, "\n")
 }
 
 func scansAll(plan string) bool {

@@ -92,9 +92,10 @@ func (m *meter) allPaths() ([]*path, error) {
 	}
 	for _, p := range paths {
 		switch p.name {
-		case pathNoop, pathConstant:
-			at := map[string]string{pathNoop: noopPath, pathConstant: constantPath}[p.name]
-			p.begin = always(append([]byte("POST "+at+" HTTP/1.1\r\nHost: "+p.load.host), pressTail(appendName(nil, 0))...))
+		case pathNoop:
+			p.begin = always(pressAt(noopPath, p.load.host))
+		case pathConstant:
+			p.begin = always(pressAt(constantPath, p.load.host))
 		case pathStatus:
 			p.begin = always([]byte("GET /api/flash-sale/status HTTP/1.1\r\nHost: " + p.load.host + "\r\n\r\n"))
 		case pathReserve:
@@ -117,6 +118,11 @@ func pressTail(name []byte) []byte {
 	b := append([]byte("\r\nContent-Type: application/json\r\nContent-Length: "), strconv.Itoa(len(name)+15)...)
 	b = append(append(b, "\r\n\r\n{\"username\":\""...), name...)
 	return append(b, '"', '}')
+}
+
+// pressAt is the same press every time, for one of the yardsticks.
+func pressAt(path, host string) []byte {
+	return append([]byte("POST "+path+" HTTP/1.1\r\nHost: "+host), pressTail(appendName(nil, 0))...)
 }
 
 // presses are those of the first n shoppers of the series, from one of chance onwards, each once or again and again.
