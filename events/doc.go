@@ -32,22 +32,15 @@
 //	ce_specversion   "1.0"
 //	ce_id            unique within ce_source: outbox number, place and time of writing, such as "17.3-1793000000000000"
 //	ce_source        "/flashsale/<namespace>"
-//	ce_type          one of the Type... constants
+//	ce_type          one of the Type... constants, such as [TypeOrderConfirmed]
 //	ce_subject       what the event is about: an order's id, a claim's id, a sale's slug
 //	ce_time          when the event was written, RFC 3339, UTC
 //	ce_v             version of the payload, "1"
 //	content-type     "application/json"
 //	traceparent      W3C trace context of the request that caused it; also as ce_traceparent; absent when unknown
 //
-// Payloads (JSON; every id but claim and order is a number, times are RFC 3339):
-//
-//	type                    fields
-//	order.confirmed         claim, sale, generation, user, username, attempt, outcome "ordered", unit, at  (a Verdict)
-//	claim.declined          claim, sale, generation, user, username, attempt, outcome "declined", reason, at  (a Verdict)
-//	order.cancelled         order, sale, generation, user, unit, at
-//	stock.changed           sale, generation, total, taken, version  (a Stock)
-//	sale.state-changed      sale, generation, state, at
-//	sale.generation-begun   sale, generation, total, at
+// The value is JSON. Each Type... constant names the struct that is its payload and documents every field; a test reads what is
+// really published and compares it with these structs. Ids of claims and orders are UUIDs, all other ids are numbers.
 //
 // New fields may appear at any time; a reader ignores what it does not know.
 package events

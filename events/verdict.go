@@ -71,16 +71,6 @@ type Verdict struct {
 	OrderID uuid.UUID `json:"order,omitzero"`
 }
 
-// Stock is a sale's count after a decision.
-type Stock struct {
-	SaleID     int64 `json:"sale"`
-	Generation int64 `json:"generation"`
-	Total      int64 `json:"total"`
-	Taken      int64 `json:"taken"`
-	// Version grows with every change of the stock row.
-	Version int64 `json:"version"`
-}
-
 // Decision is the outcome of one ledger transaction: a verdict for every claim given, in the same order, and the
 // stock of every sale it touched. Close records have a zero Verdict at their place.
 type Decision struct {
@@ -98,18 +88,8 @@ type Message struct {
 	Type string
 	// Subject names what the event is about: an order id, a claim id, a sale's slug.
 	Subject string
-	// Data is marshalled to JSON.
+	// Data is marshalled to JSON: the payload of its type.
 	Data any
 	// Traceparent is the W3C trace context of the request that caused it, or empty.
 	Traceparent string
 }
-
-// Types of the published events.
-const (
-	TypeOrderConfirmed   = "order.confirmed"
-	TypeOrderCancelled   = "order.cancelled"
-	TypeClaimDeclined    = "claim.declined"
-	TypeStockChanged     = "stock.changed"
-	TypeSaleStateChanged = "sale.state-changed"
-	TypeGenerationBegun  = "sale.generation-begun"
-)

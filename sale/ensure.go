@@ -71,7 +71,7 @@ func (s *Store) createFirst(ctx context.Context, tx pgx.Tx, d Defaults) (bool, e
 	if _, err := s.stock.BeginTx(ctx, tx, k, d.Stock, 1); err != nil {
 		return false, err
 	}
-	begun := ChangedSale{Sale: k.Sale, Slug: firstSlug, Generation: k.Generation, State: state, Total: d.Stock}
+	begun := events.ChangedSale{Sale: k.Sale, Slug: firstSlug, Generation: k.Generation, State: string(state), Total: d.Stock}
 	return true, s.outbox.AppendTx(ctx, tx, []events.Message{
 		{SaleID: k.Sale, Type: events.TypeGenerationBegun, Subject: firstSlug, Data: begun},
 	})

@@ -90,7 +90,7 @@ func (s *Store) BeginGenerationTx(ctx context.Context, tx pgx.Tx, slug string, t
 		return Level{}, fmt.Errorf("begin generation: %w", err)
 	}
 	// gofail: var generationBegun struct{}
-	changed := ChangedSale{Sale: h.Sale, Slug: slug, Generation: next.Generation, State: state, Total: total}
+	changed := events.ChangedSale{Sale: h.Sale, Slug: slug, Generation: next.Generation, State: string(state), Total: total}
 	return level, s.outbox.AppendTx(ctx, tx, []events.Message{
 		{SaleID: h.Sale, Type: events.TypeGenerationBegun, Subject: slug, Data: changed},
 		stockChanged(slug, level),
@@ -133,15 +133,6 @@ func (s *Store) SetTotalTx(ctx context.Context, tx pgx.Tx, slug string, total in
 	return level, s.outbox.AppendTx(ctx, tx, []events.Message{stockChanged(slug, level)})
 }
 
-// CancelledOrder is the data of an order.cancelled event.
-type CancelledOrder struct {
-	Order      string `json:"order"`
-	Sale       int64  `json:"sale"`
-	Generation int64  `json:"generation"`
-	User       int64  `json:"user"`
-	Unit       int64  `json:"unit"`
-}
-
 // CancelTx takes an order back: its unit returns to the stock and the shopper may press again. The order stays
 // readable. Of an older generation too, so the digest of that is made anew; record it in the audit log.
 // Errors: ErrNoOrder, ErrBusy.
@@ -169,7 +160,7 @@ func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt,
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return Receipt{}, fmt.Errorf("cancel order: %w", err)
 	}
-	gone := CancelledOrder{id.String(), o.SaleID, o.Generation, o.UserID, o.Unit}
+	gone := events.CancelledOrder{Order: id.String(), Sale: o.SaleID, Generation: o.Generation, User: o.UserID, Unit: o.Unit}
 	return o.Receipt, s.outbox.AppendTx(ctx, tx, []events.Message{
 		{SaleID: h.Sale, Type: events.TypeOrderCancelled, Subject: id.String(), Data: gone},
 		stockChanged(slug, level),

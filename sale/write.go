@@ -56,38 +56,7 @@ func declineArrays(made []ruling, now time.Time) []any {
 	return []any{ids, sales, generations, users, names, attempts, reasons, now}
 }
 
-// ConfirmedOrder is the data of an order.confirmed event.
-type ConfirmedOrder struct {
-	Order      string    `json:"order"`
-	Sale       int64     `json:"sale"`
-	Generation int64     `json:"generation"`
-	User       int64     `json:"user"`
-	Username   string    `json:"username"`
-	Unit       int64     `json:"unit"`
-	At         time.Time `json:"at"`
-}
-
-// DeclinedClaim is the data of a claim.declined event.
-type DeclinedClaim struct {
-	Claim      string    `json:"claim"`
-	Sale       int64     `json:"sale"`
-	Generation int64     `json:"generation"`
-	User       int64     `json:"user"`
-	Reason     string    `json:"reason"`
-	At         time.Time `json:"at"`
-}
-
-// ChangedSale is the data of sale.state-changed and sale.generation-begun events.
-type ChangedSale struct {
-	Sale       int64  `json:"sale"`
-	Slug       string `json:"slug"`
-	Generation int64  `json:"generation"`
-	State      State  `json:"state"`
-	// Total is the stock of a generation that has begun.
-	Total int64 `json:"total,omitempty"`
-}
-
-// announcements are what the outbox is told. The data of stock.changed is an events.Stock.
+// announcements are what the outbox is told.
 func announcements(made outcome, stocks []events.Stock, slugs map[int64]string) []events.Message {
 	messages := make([]events.Message, 0, len(made.ordered)+len(made.declined)+len(stocks)+len(made.closed))
 	for _, r := range made.ordered {
@@ -109,7 +78,8 @@ func confirmed(r ruling) events.Message {
 	v := r.verdict
 	return events.Message{
 		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
-		Data: ConfirmedOrder{v.ClaimID.String(), v.SaleID, v.Generation, v.UserID, v.Username, v.Unit, v.At},
+		Data: events.ConfirmedOrder{Order: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
+			Username: v.Username, Unit: v.Unit, At: v.At},
 	}
 }
 
@@ -117,14 +87,15 @@ func declined(r ruling) events.Message {
 	v := r.verdict
 	return events.Message{
 		SaleID: v.SaleID, Type: events.TypeClaimDeclined, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
-		Data: DeclinedClaim{v.ClaimID.String(), v.SaleID, v.Generation, v.UserID, v.Reason, v.At},
+		Data: events.DeclinedClaim{Claim: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
+			Reason: v.Reason, At: v.At},
 	}
 }
 
 func stateChanged(k Key, slug string, to State) events.Message {
 	return events.Message{
 		SaleID: k.Sale, Type: events.TypeSaleStateChanged, Subject: slug,
-		Data: ChangedSale{Sale: k.Sale, Slug: slug, Generation: k.Generation, State: to},
+		Data: events.ChangedSale{Sale: k.Sale, Slug: slug, Generation: k.Generation, State: string(to)},
 	}
 }
 
