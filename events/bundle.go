@@ -13,7 +13,12 @@ import (
 
 const bundleVersion = 1
 
-var errBundle = errors.New("events: undecodable bundle")
+var (
+	errBundle = errors.New("events: undecodable bundle")
+	// errNewerBundle: the next version of this program wrote it and can read it. Two versions run side by side, never three, so a
+	// number beyond that is nonsense.
+	errNewerBundle = errors.New("events: a bundle of a newer version")
+)
 
 // event is a message as the outbox keeps it.
 type event struct {
@@ -62,11 +67,15 @@ func (b *bundled) add(m *Message) error {
 
 // unbundle reads what bundle has written. The data of the events is part of b.
 func unbundle(b []byte, count int) ([]event, error) {
+	if len(b) > 0 && b[0] == bundleVersion+1 {
+		return nil, fmt.Errorf("%w: %d, this program reads %d", errNewerBundle, b[0], bundleVersion)
+	}
 	if len(b) == 0 || b[0] != bundleVersion {
 		return nil, fmt.Errorf("%w: its version is not %d", errBundle, bundleVersion)
 	}
 	b = b[1:]
-	events := make([]event, 0, count)
+	// No event takes less than its four lengths: a count that is not true takes no memory.
+	events := make([]event, 0, min(count, len(b)/4))
 	for len(b) > 0 {
 		var fields [4][]byte
 		for i := range fields {

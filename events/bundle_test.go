@@ -3,6 +3,7 @@ package events
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -55,8 +56,16 @@ func TestADamagedBundleIsNotReadAsAnother(t *testing.T) {
 			t.Fatalf("cut off after %d of %d bytes it gave %v", n, len(good), err)
 		}
 	}
-	if _, err := unbundle(append([]byte{bundleVersion + 1}, good[1:]...), 3); !errors.Is(err, errBundle) {
-		t.Errorf("another version gave %v", err)
+	if _, err := unbundle(append([]byte{bundleVersion + 1}, good[1:]...), 3); !errors.Is(err, errNewerBundle) {
+		t.Errorf("the next version gave %v", err)
+	}
+	for _, version := range []byte{0, bundleVersion + 2, 255} {
+		if _, err := unbundle(append([]byte{version}, good[1:]...), 3); !errors.Is(err, errBundle) {
+			t.Errorf("version %d gave %v", version, err)
+		}
+	}
+	if _, err := unbundle(good, math.MaxInt32); !errors.Is(err, errBundle) {
+		t.Errorf("a count beyond the bytes gave %v", err)
 	}
 	huge := append([]byte{bundleVersion}, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01)
 	if _, err := unbundle(huge, 1); !errors.Is(err, errBundle) {

@@ -16,7 +16,12 @@ type row struct {
 	id        int64
 	saleID    int64
 	createdAt time.Time
-	events    []event
+	// count is how many events the row says it has.
+	count  int
+	events []event
+	// unreadable says why events is not to be used; nil when it is. raw is the bundle that was read.
+	unreadable error
+	raw        []byte
 }
 
 // cloudEvents is the row in the Kafka protocol binding's binary mode. Every header follows from the row, so a repeat

@@ -42,5 +42,9 @@
 // The value is JSON. Each Type... constant names the struct that is its payload and documents every field; a test reads what is
 // really published and compares it with these structs. Ids of claims and orders are UUIDs, all other ids are numbers.
 //
+// An event that can never be published (a bundle of the outbox that cannot be decoded, a record that the log refuses) is missing
+// from the topic; it is in the table quarantine, with the topic as its log, the sale's id as its key and no offset. The events of
+// its sale after it are published.
+//
 // New fields may appear at any time; a reader ignores what it does not know.
 package events

@@ -8,18 +8,20 @@ import (
 
 // metrics are made whether or not somebody collects them, so that no caller has to ask.
 type metrics struct {
-	append      prometheus.Histogram
-	commit      prometheus.Histogram
-	batch       prometheus.Histogram
-	verdicts    *prometheus.CounterVec
-	lag         *prometheus.GaugeVec
-	stopped     *prometheus.GaugeVec
-	quarantined prometheus.Counter
-	logChanged  prometheus.Counter
-	fenced      prometheus.Counter
-	unpublished prometheus.Gauge
-	oldest      prometheus.Gauge
-	published   prometheus.Counter
+	append       prometheus.Histogram
+	commit       prometheus.Histogram
+	batch        prometheus.Histogram
+	verdicts     *prometheus.CounterVec
+	lag          *prometheus.GaugeVec
+	stopped      *prometheus.GaugeVec
+	quarantined  prometheus.Counter
+	logChanged   prometheus.Counter
+	fenced       prometheus.Counter
+	unpublished  prometheus.Gauge
+	oldest       prometheus.Gauge
+	published    prometheus.Counter
+	discarded    prometheus.Counter
+	waitingSales prometheus.Gauge
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -61,6 +63,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		published: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_outbox_published_total",
 			Help: "Events published by this process."})),
+		discarded: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_outbox_quarantined_total",
+			Help: "Events of the outbox put into quarantine instead of being published."})),
+		waitingSales: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "flashsale_outbox_waiting_sales",
+			Help: "Sales whose events wait because one of them can neither be published nor put into quarantine."})),
 	}
 }
 

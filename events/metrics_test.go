@@ -21,7 +21,8 @@ func TestMetricsAreRegisteredUnderTheirNames(t *testing.T) {
 		found[f.GetName()] = true
 	}
 	for _, name := range []string{"flashsale_claim_append_seconds", "flashsale_ledger_commit_seconds", "flashsale_ledger_batch_size",
-		"flashsale_consumer_lag_records", "flashsale_outbox_oldest_seconds", "flashsale_outbox_unpublished", "flashsale_quarantined_total"} {
+		"flashsale_consumer_lag_records", "flashsale_outbox_oldest_seconds", "flashsale_outbox_unpublished", "flashsale_quarantined_total",
+		"flashsale_outbox_quarantined_total", "flashsale_outbox_waiting_sales"} {
 		if !found[name] {
 			t.Errorf("%s is not there", name)
 		}

@@ -18,11 +18,17 @@ type Outbox struct {
 	wake   chan struct{}
 
 	interrupted *outage
+	// poison bounds what is put aside, waitFor is how long a sale waits before its event is tried again.
+	poison  *poisonLimit
+	waitFor time.Duration
+	// yielded is Run's: when it last offered the relay to a newer program.
+	yielded time.Time
 }
 
 // NewOutbox returns the outbox of a namespace. The pool may be any; the relay uses one connection of it at a time.
 func NewOutbox(pool *pgxpool.Pool, log *Log) *Outbox {
 	return &Outbox{pool: pool, log: log, holder: uuid.NewString(), wake: make(chan struct{}, 1),
+		poison: &poisonLimit{max: discardMax, window: discardWindow}, waitFor: blockedFor,
 		interrupted: newOutage(log.logger, "the outbox's relay was interrupted", "events of the outbox are published again")}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -261,28 +260,6 @@ func TestARelayThatLostItsLeaseMarksNothing(t *testing.T) {
 	}
 }
 
-func TestAnEventTheLogRefusesHoldsBackItsOwnSaleOnly(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	o := NewOutbox(w.pool, w.log)
-	huge := Message{SaleID: 1, Type: TypeOrderConfirmed, Subject: "huge", Data: strings.Repeat("x", 3<<20)}
-	neighbour := int64(2)
-	for (row{saleID: neighbour}).partition() != (row{saleID: 1}).partition() {
-		neighbour++
-	}
-	w.send(o, numbered(1, 0, 1)...)
-	w.send(o, huge)
-	w.send(o, numbered(1, 1, 2)...)
-	w.send(o, numbered(neighbour, 0, 3)...)
-	w.start(o.Run)
-	w.eventually("the neighbour's events are there", func() bool { n, err := o.Unpublished(t.Context()); return err == nil && n <= 2 })
-	if slices.Contains(subjects(w, 1), "huge") {
-		t.Skip("this log takes records of 3 MiB")
-	}
-	inOrder(t, subjects(w, neighbour), 3)
-	inOrder(t, subjects(w, 1), 1)
-}
-
 func TestTheRelayWaitsWhileTheLogIsAway(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -303,6 +280,7 @@ func TestTheRelayWaitsWhileTheLogIsAway(t *testing.T) {
 	if len(seen) != 4 {
 		t.Errorf("published %v", seen)
 	}
+	w.inQuarantine(0)
 	if age, err := o.Oldest(t.Context()); err != nil || age != 0 {
 		t.Errorf("the oldest waits for %v (%v)", age, err)
 	}

@@ -14,40 +14,39 @@ const sendMost = 500
 // parcel is one event of a row on its way.
 type parcel struct {
 	row     *row
+	place   int // of the event in its row
 	message message
 }
 
-// publish sends the rows, some events at a time for each partition, and returns the ids of those rows that the log has
-// whole. An error means that the log is not there; an event that the log refuses blocks its sale for a while and no other.
-func (r *relay) publish(ctx context.Context, rows []row) (done []int64, err error) {
-	parcels := make(map[int][]parcel)
-	for i := range rows {
-		p := rows[i].partition()
-		for _, m := range rows[i].cloudEvents(r.outbox.log.source()) {
-			parcels[p] = append(parcels[p], parcel{&rows[i], m})
-		}
-	}
-	sent := make(map[int64]int, len(rows))
-	for partition, waiting := range parcels {
+// publish sends the rows, some events at a time for each partition, and returns the ids of those rows that are done: the log
+// has all of their events that it ever will. discarded are the others of those rows, for quarantine. An error means that the
+// log is not there.
+func (r *relay) publish(ctx context.Context, rows []row) (done []int64, discarded []discard, err error) {
+	s := &shipment{sent: make(map[int64]int, len(rows)), stopped: make(map[int64]error)}
+	for partition, waiting := range r.pack(rows, s) {
 		for len(waiting) > 0 {
 			n := min(len(waiting), sendMost)
-			if sendErr := r.send(ctx, partition, waiting[:n], sent); sendErr != nil {
+			if sendErr := r.send(ctx, partition, waiting[:n], s); sendErr != nil {
 				err = sendErr
 				break
 			}
 			waiting = waiting[n:]
 		}
 	}
+	for sale, cause := range s.stopped {
+		r.block(sale, cause)
+	}
+	r.outbox.log.metrics.waitingSales.Set(float64(len(r.blocked)))
 	for i := range rows {
-		if sent[rows[i].id] == len(rows[i].events) {
+		if s.sent[rows[i].id] == rows[i].count {
 			done = append(done, rows[i].id)
 		}
 	}
-	return done, err
+	return done, s.settled(done), err
 }
 
-// send counts in sent, for each row, the events that the log has.
-func (r *relay) send(ctx context.Context, partition int, batch []parcel, sent map[int64]int) error {
+// send counts the events that the log has. One that it refuses is put aside, or blocks its sale for a while and no other.
+func (r *relay) send(ctx context.Context, partition int, batch []parcel, s *shipment) error {
 	messages := make([]message, 0, len(batch))
 	for _, p := range batch {
 		if _, blocked := r.blocked[p.row.saleID]; !blocked {
@@ -63,7 +62,7 @@ func (r *relay) send(ctx context.Context, partition int, batch []parcel, sent ma
 	case err == nil:
 		for _, p := range batch {
 			if _, blocked := r.blocked[p.row.saleID]; !blocked {
-				sent[p.row.id]++
+				s.sent[p.row.id]++
 				r.outbox.log.metrics.published.Inc()
 			}
 		}
@@ -71,18 +70,15 @@ func (r *relay) send(ctx context.Context, partition int, batch []parcel, sent ma
 	case !refusedRecord(err):
 		return err
 	case len(batch) > 1:
-		return r.sendSingly(ctx, partition, batch, sent)
+		return r.sendSingly(ctx, partition, batch, s)
 	}
-	refused := batch[0].row
-	r.blocked[refused.saleID] = time.Now()
-	r.outbox.log.logger.Error("the events topic refuses an event; its sale's events wait",
-		"sale", refused.saleID, "event", refused.id, "error", err)
+	r.refused(batch[0], s, err)
 	return nil
 }
 
-func (r *relay) sendSingly(ctx context.Context, partition int, batch []parcel, sent map[int64]int) error {
+func (r *relay) sendSingly(ctx context.Context, partition int, batch []parcel, s *shipment) error {
 	for i := range batch {
-		if err := r.send(ctx, partition, batch[i:i+1], sent); err != nil {
+		if err := r.send(ctx, partition, batch[i:i+1], s); err != nil {
 			return err
 		}
 	}
@@ -99,7 +95,7 @@ func refusedRecord(err error) bool {
 func (r *relay) blockedSales() []int64 {
 	sales := make([]int64, 0, len(r.blocked))
 	for sale, since := range r.blocked {
-		if time.Since(since) > blockedFor {
+		if time.Since(since) > r.outbox.waitFor {
 			delete(r.blocked, sale)
 			continue
 		}

@@ -25,7 +25,7 @@ const (
 	relayRenew = 1500 * time.Millisecond
 	// sweepEvery is how often the relay begins at its position again, for rows whose transactions took their time.
 	sweepEvery = time.Second
-	// blockedFor is how long a sale waits whose event the log refused.
+	// blockedFor is how long a sale waits before its event is tried again that can neither be published nor put aside.
 	blockedFor = 10 * time.Second
 	keepRows   = time.Hour
 	pruneEvery = 10 * time.Second
@@ -34,7 +34,7 @@ const (
 
 // Run publishes the outbox until ctx ends. Of all processes one does so at a time; the others wait for its lease to
 // end. It works in the order of the rows, marks each published row, and stops at a sale's first failure so that the
-// order within a sale is kept. A crash between publishing and marking publishes again: at least once.
+// order within a sale is kept; what can never be published goes into quarantine. A crash between publishing and marking publishes again: at least once.
 func (o *Outbox) Run(ctx context.Context) error {
 	measured := time.Time{}
 	var wait backoff
@@ -74,8 +74,10 @@ type relay struct {
 	sweeping bool
 	horizon  horizon
 	blocked  map[int64]time.Time
+	// outdated is true once a row was met that only a newer program can read.
+	outdated bool
 
-	swept, renewed, pruned time.Time
+	alarmed, swept, renewed, pruned time.Time
 }
 
 // horizon is a row number together with a transaction number drawn after the row was seen. Whoever has a row up to
@@ -107,9 +109,10 @@ func (r *relay) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	_, _ = r.outbox.pool.Exec(ctx, sqlReleaseRelay, r.epoch)
+	r.outbox.log.metrics.waitingSales.Set(0)
 }
 
-// work publishes until ctx ends, the lease is lost, or a server fails; nil only for a lost lease.
+// work publishes until ctx ends, the lease is lost or given up, or a server fails; nil only for the lease.
 func (r *relay) work(ctx context.Context) error {
 	ticker := time.NewTicker(relayPoll)
 	defer ticker.Stop()
@@ -123,6 +126,9 @@ func (r *relay) work(ctx context.Context) error {
 			return err
 		}
 		r.outbox.interrupted.over(sole)
+		if r.yields() {
+			return nil
+		}
 		if more {
 			continue
 		}
@@ -149,7 +155,7 @@ func (r *relay) pass(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if safe > r.position || time.Since(r.renewed) > relayRenew {
-		if err := r.mark(ctx, nil, max(safe, r.position)); err != nil {
+		if err := r.mark(ctx, nil, nil, max(safe, r.position)); err != nil {
 			return false, err
 		}
 	}
@@ -166,12 +172,13 @@ func (r *relay) publishBatch(ctx context.Context) (more bool, safe int64, err er
 	if err != nil {
 		return false, 0, err
 	}
-	done, publishErr := r.publish(ctx, rows)
+	done, discarded, publishErr := r.publish(ctx, rows)
 	if len(done) > 0 {
 		// gofail: var eventsPublished struct{}
-		if err := r.mark(ctx, done, r.position); err != nil {
+		if err := r.mark(ctx, done, discarded, r.position); err != nil {
 			return false, 0, err
 		}
+		r.told(discarded)
 		// gofail: var eventsMarked struct{}
 	}
 	full := full(rows)
@@ -194,7 +201,7 @@ func (r *relay) publishBatch(ctx context.Context) (more bool, safe int64, err er
 func full(rows []row) bool {
 	events := 0
 	for i := range rows {
-		events += len(rows[i].events)
+		events += rows[i].count
 	}
 	return len(rows) == relayRows || events >= relayEvents
 }
@@ -244,26 +251,25 @@ func (r *relay) read(ctx context.Context) (rows []row, oldest uint64, err error)
 	return rows, oldest, nil
 }
 
-// scanRow also reads the older form, in which a row is one event.
+// scanRow also reads the older form, in which a row is one event. What it cannot understand is a row too.
 func scanRow(found pgx.CollectableRow) (m row, err error) {
-	var count int
-	var bundle []byte
 	var kind, subject, traceparent, data *string
-	if err := found.Scan(&m.id, &m.saleID, &m.createdAt, &count, &bundle, &kind, &subject, &traceparent, &data); err != nil {
+	if err := found.Scan(&m.id, &m.saleID, &m.createdAt, &m.count, &m.raw, &kind, &subject, &traceparent, &data); err != nil {
 		return m, err
 	}
-	if bundle == nil {
+	switch {
+	case m.raw != nil:
+		m.events, m.unreadable = unbundle(m.raw, m.count)
+	case kind == nil || subject == nil || traceparent == nil || data == nil || m.count != 1:
+		m.unreadable = fmt.Errorf("%w: it is neither a bundle nor an event", errNewerBundle)
+	default:
 		m.events = []event{{*kind, *subject, *traceparent, []byte(*data)}}
-		return m, nil
-	}
-	if m.events, err = unbundle(bundle, count); err != nil {
-		return m, fmt.Errorf("row %d: %w", m.id, err)
 	}
 	return m, nil
 }
 
-// mark notes rows as published and moves the position, unless another relay has the lease.
-func (r *relay) mark(ctx context.Context, ids []int64, position int64) error {
+// mark notes rows as published, puts what is not into quarantine and moves the position, unless another relay has the lease.
+func (r *relay) mark(ctx context.Context, ids []int64, discarded []discard, position int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayTimeout)
 	defer cancel()
 	first := &fence{sql: sqlMoveRelay, args: []any{r.epoch, r.position, position, relayLease.Seconds()}}
@@ -271,6 +277,9 @@ func (r *relay) mark(ctx context.Context, ids []int64, position int64) error {
 		if len(ids) > 0 {
 			writes.Queue(sqlRelayPlans)
 			writes.Queue(sqlMarkPublished, ids)
+		}
+		for _, d := range discarded {
+			d.queue(writes, r.outbox.log.eventsID())
 		}
 		return nil
 	}})
