@@ -42,7 +42,7 @@ func TestCommandsWithoutAnInstance(t *testing.T) {
 		{"seed 25", "", 0, []string{"25 of the series exist"}},
 		{"seed many", "", 1, []string{`"many" is not a number of shoppers`}},
 		{"reset --stock 7", "", 0, []string{"7 units, nothing sold"}},
-		{"verify", "", 0, []string{"ok       I1", "ok       I2", "unknown  I3", "ok       I5", "ok       I7"}},
+		{"verify", "", 0, []string{"ok       I1", "ok       I2", "unknown  I3", "ok       I5", "unknown  I7"}},
 		{"verify --json", "", 0, []string{`"id":"I1"`, `"state":"ok"`}},
 		{"doctor", "", 0, []string{"ok       PostgreSQL", "ok       Redis", "ok       Kafka", all + " migrations applied", "0 claims not yet read"}},
 		{"reset --wipe", "no\n", 1, []string{"for good", "nothing was removed"}},

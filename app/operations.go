@@ -21,11 +21,13 @@ type operations struct {
 	*core
 	log     *slog.Logger
 	serving bool // an instance runs in this process and reconciles
-	probing *probes
+	// patience is how long Verify waits for the holders to follow the ledger.
+	patience time.Duration
+	probing  *probes
 }
 
 func newOperations(c *core, log *slog.Logger) *operations {
-	return &operations{core: c, log: log, probing: newProbes(c)}
+	return &operations{core: c, log: log, probing: newProbes(c), patience: settlePatience}
 }
 
 // smallStock is the stock after a reset to the small size.

@@ -9,44 +9,58 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// inspectBatch is how many claims are looked up at once.
-const inspectBatch = 1000
+const (
+	// inspectBatch is how many claims are looked up at once.
+	inspectBatch = 1000
+	// inspectTries is how often records are asked for that the log should have, before they are said to be unread.
+	inspectTries = 3
+)
 
 // Finding is what an audit of one partition found.
 type Finding struct {
 	Partition int
 	// Start and End are the log's range, Cursor is where the ledger is.
 	Start, End, Cursor int64
-	// Claims is how many claims before the cursor were looked at.
-	Claims int64
+	// Read is how far the log was read, from Start on; Claims is how many claims before the cursor were looked at.
+	Read, Claims int64
 	// Missing are claims before the cursor without a verdict and not in quarantine.
 	Missing []uuid.UUID
 	// Unreadable are offsets before the cursor that cannot be decoded and are not in quarantine.
 	Unreadable []int64
+	// Unread says why not everything before the cursor was looked at; nil when all of it was.
+	Unread error
 }
 
-// OK is true when the cursor is within the log and every claim before it is accounted for.
-func (f Finding) OK() bool {
-	return f.Cursor <= f.End && len(f.Missing) == 0 && len(f.Unreadable) == 0
+// OK is true when everything before the cursor was looked at and nothing is broken.
+func (f Finding) OK() bool { return !f.Broken() && f.Unread == nil }
+
+// Broken is true when the cursor is past the log's end, or something that was looked at is not accounted for.
+func (f Finding) Broken() bool {
+	return f.Cursor > f.End || len(f.Missing) > 0 || len(f.Unreadable) > 0
 }
 
 func (f Finding) String() string {
-	return fmt.Sprintf("partition %d: cursor %d, log %d to %d, %d claims, %d without a verdict, %d unreadable and not in quarantine",
-		f.Partition, f.Cursor, f.Start, f.End, f.Claims, len(f.Missing), len(f.Unreadable))
+	text := fmt.Sprintf("partition %d: cursor %d, log %d to %d, read to %d, %d claims, %d without a verdict, %d unreadable and not in quarantine",
+		f.Partition, f.Cursor, f.Start, f.End, f.Read, f.Claims, len(f.Missing), len(f.Unreadable))
+	if f.Unread != nil {
+		text += ", " + f.Unread.Error()
+	}
+	return text
 }
 
 // Audit reads the claims log from its beginning to the cursor, partition by partition, and asks check which of its
-// claims have no verdict. It may run beside a working ledger; it reads everything, so it is not for every minute.
-func (l *Ledger) Audit(ctx context.Context, check func(context.Context, []Claim) (missing []uuid.UUID, err error)) ([]Finding, error) {
-	findings := make([]Finding, 0, Partitions)
-	for partition := range Partitions {
+// claims have no verdict. There is one finding a partition; one that could not be read to its cursor says so. Audit may run
+// beside a working ledger; it reads everything, so it is not for every minute.
+func (l *Ledger) Audit(ctx context.Context, check func(context.Context, []Claim) (missing []uuid.UUID, err error)) []Finding {
+	findings := make([]Finding, Partitions)
+	for partition := range findings {
 		f, err := l.auditPartition(ctx, partition, check)
 		if err != nil {
-			return findings, fmt.Errorf("audit partition %d: %w", partition, err)
+			f.Unread = fmt.Errorf("not read from %d on: %w", f.Read, err)
 		}
-		findings = append(findings, f)
+		findings[partition] = f
 	}
-	return findings, nil
+	return findings
 }
 
 func (l *Ledger) auditPartition(ctx context.Context, partition int, check func(context.Context, []Claim) ([]uuid.UUID, error)) (Finding, error) {
@@ -55,27 +69,54 @@ func (l *Ledger) auditPartition(ctx context.Context, partition int, check func(c
 	if err != nil {
 		return f, err
 	}
-	if f.Start, f.End, err = l.log.Range(ctx, partition); err != nil {
+	if err := l.auditRange(ctx, &f, p.next, known); err != nil {
 		return f, err
 	}
-	f.Cursor = p.next
-	if !known {
-		f.Cursor = f.Start
-	}
-	for offset := f.Start; offset < min(f.Cursor, f.End); {
-		records, err := l.log.fetch(ctx, partition, offset)
+	for f.Read < min(f.Cursor, f.End) {
+		records, err := l.auditFetch(ctx, f)
 		if err != nil {
 			return f, err
 		}
-		if len(records) == 0 {
-			break // only control records are left
-		}
-		offset = records[len(records)-1].offset + 1
 		if err := l.auditRecords(ctx, &f, p.epoch, records, check); err != nil {
 			return f, err
 		}
+		f.Read = records[len(records)-1].offset + 1
+	}
+	if f.Cursor < f.Start {
+		return f, fmt.Errorf("records %d to %d have left the log before the ledger read them", f.Cursor, f.Start-1)
 	}
 	return f, nil
+}
+
+// auditRange finds where the log begins and ends. A broker that has just become leader may not know yet how far its log goes:
+// only a cursor that stays past the end is past it.
+func (l *Ledger) auditRange(ctx context.Context, f *Finding, cursor int64, known bool) (err error) {
+	for look := 1; ; look++ {
+		if f.Start, f.End, err = l.log.Range(ctx, f.Partition); err != nil {
+			return err
+		}
+		f.Cursor, f.Read = cursor, f.Start
+		if !known {
+			f.Cursor = f.Start
+		}
+		if f.Cursor <= f.End || look >= l.cfg.Looks {
+			return nil
+		}
+		if err := pause(ctx, l.cfg.LookEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// auditFetch returns what follows in the log. A broker that is slow may answer with nothing; that is not the log's end.
+func (l *Ledger) auditFetch(ctx context.Context, f Finding) ([]record, error) {
+	for range inspectTries {
+		records, err := l.log.fetch(ctx, f.Partition, f.Read)
+		if err != nil || len(records) > 0 {
+			return records, err
+		}
+	}
+	return nil, fmt.Errorf("%w: it gives no records between %d and %d", ErrLog, f.Read, min(f.Cursor, f.End)-1)
 }
 
 func (l *Ledger) auditRecords(ctx context.Context, f *Finding, epoch int64, records []record, check func(context.Context, []Claim) ([]uuid.UUID, error)) error {

@@ -215,6 +215,15 @@ func (s *Store) Levels(ctx context.Context, keys []Key) ([]Level, error) {
 	return levels, nil
 }
 
+// AllLevelsTx reads the stock of every generation there ever was, as the transaction sees it, ordered by sale and generation.
+func (s *Store) AllLevelsTx(ctx context.Context, tx pgx.Tx) ([]Level, error) {
+	levels, err := levelRows(ctx, tx, allLevelsSQL)
+	if err != nil {
+		return nil, fmt.Errorf("read stock: %w", err)
+	}
+	return levels, nil
+}
+
 // LevelTx reads the stock of one key as the transaction sees it, without a lock. ErrUnknown when there is none.
 func (s *Store) LevelTx(ctx context.Context, tx pgx.Tx, key Key) (Level, error) {
 	level, err := oneLevel(ctx, tx, levelsSQL, []int64{key.Sale}, []int64{key.Generation})

@@ -51,28 +51,43 @@ type DigestMismatch struct {
 	Stored, Found string
 }
 
-// DigestCheck computes the digests of all ended generations again and lists those that differ. It reads all
-// their orders: for verify.
-func (s *Store) DigestCheck(ctx context.Context) ([]DigestMismatch, error) {
-	rows, err := s.pool.Query(ctx, sqlDigests)
+// DigestCheck computes the digests of all ended generations again, as they are at one moment, and lists those that differ.
+// pending are the ended generations without a digest, which nothing can be said of yet. It reads all their orders: for verify.
+func (s *Store) DigestCheck(ctx context.Context) (differ []DigestMismatch, pending []Key, err error) {
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, s.pool, moment, func(tx pgx.Tx) error {
+		ended, err := endedGenerations(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, m := range ended {
+			if m.Stored == "" {
+				pending = append(pending, m.Key)
+				continue
+			}
+			if m.Found, err = digest(ctx, tx, m.Key); err != nil {
+				return err
+			}
+			if m.Found != m.Stored {
+				differ = append(differ, m)
+			}
+		}
+		return nil
+	})
+	return differ, pending, err
+}
+
+func endedGenerations(ctx context.Context, tx pgx.Tx) ([]DigestMismatch, error) {
+	rows, err := tx.Query(ctx, sqlDigests)
 	if err != nil {
 		return nil, fmt.Errorf("list digests: %w", err)
 	}
-	stored, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m DigestMismatch, err error) {
+	ended, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m DigestMismatch, err error) {
 		err = row.Scan(&m.Sale, &m.Generation, &m.Stored)
 		return m, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list digests: %w", err)
 	}
-	var differ []DigestMismatch
-	for _, m := range stored {
-		if m.Found, err = digest(ctx, s.pool, m.Key); err != nil {
-			return nil, err
-		}
-		if m.Found != m.Stored {
-			differ = append(differ, m)
-		}
-	}
-	return differ, nil
+	return ended, nil
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/events"
@@ -27,7 +28,7 @@ func (d *desk) digestAll(t *testing.T) (n int) {
 
 func (d *desk) mismatches(t *testing.T) []DigestMismatch {
 	t.Helper()
-	wrong, err := d.DigestCheck(ctxOf(t))
+	wrong, _, err := d.DigestCheck(ctxOf(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,5 +199,49 @@ func TestACancellationWaitsForTheDigest(t *testing.T) {
 	}
 	if n := d.digestAll(t); n != 1 || len(d.mismatches(t)) != 0 {
 		t.Errorf("%d digests, mismatches %+v", n, d.mismatches(t))
+	}
+}
+
+// An order of an older generation is cancelled after the check has read the digests and before it reads the orders.
+func TestACancellationDuringTheCheckIsNoMismatch(t *testing.T) {
+	t.Parallel()
+	d, _ := endedDesk(t)
+	ctx := ctxOf(t)
+	var id uuid.UUID
+	if err := d.pool.QueryRow(ctx, `SELECT id FROM orders WHERE user_id = 1`).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := d.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, `LOCK TABLE orders`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.CancelTx(ctx, tx, id); err != nil {
+		t.Fatal(err)
+	}
+	checked := make(chan error, 1)
+	var wrong []DigestMismatch
+	var pending []Key
+	go func() {
+		var err error
+		wrong, pending, err = d.DigestCheck(ctx)
+		checked <- err
+	}()
+	for waits := 0; waits == 0 && ctx.Err() == nil; {
+		if err := d.pool.QueryRow(ctx, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-checked; err != nil || len(wrong) > 0 || len(pending) > 0 {
+		t.Errorf("mismatches %+v, pending %v (%v)", wrong, pending, err)
+	}
+	if _, pending, err := d.DigestCheck(ctx); err != nil || len(pending) != 1 {
+		t.Errorf("afterwards %v are pending (%v)", pending, err)
 	}
 }

@@ -223,7 +223,7 @@ func TestDigestsFindWhatWasChangedBehindTheLedger(t *testing.T) {
 	s.whole()
 
 	s.exec(`UPDATE orders SET unit = 99 WHERE id = $1`, s.claim(1, 2, 1).ID)
-	wrong, err := s.DigestCheck(t.Context())
+	wrong, _, err := s.DigestCheck(t.Context())
 	s.must(err)
 	if len(wrong) != 1 || wrong[0].Key != (Key{s.id, 1}) {
 		t.Errorf("mismatches %+v", wrong)

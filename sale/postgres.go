@@ -146,5 +146,5 @@ FROM (SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_a
 
 	sqlStoreDigest = `UPDATE generations SET digest = $3 WHERE sale_id = $1 AND generation = $2 AND digest IS NULL`
 
-	sqlDigests = `SELECT sale_id, generation, digest FROM generations WHERE digest IS NOT NULL ORDER BY sale_id, generation`
+	sqlDigests = `SELECT sale_id, generation, coalesce(digest, '') FROM generations WHERE ended_at IS NOT NULL ORDER BY sale_id, generation`
 )

@@ -100,7 +100,7 @@ func (s *shop) whole() {
 			s.t.Errorf("generation %d: stock %+v, orders %+v", l.Generation, l, c)
 		}
 	}
-	if wrong, err := s.DigestCheck(s.t.Context()); err != nil || len(wrong) > 0 {
+	if wrong, _, err := s.DigestCheck(s.t.Context()); err != nil || len(wrong) > 0 {
 		s.t.Errorf("digests: %+v, %v", wrong, err)
 	}
 }

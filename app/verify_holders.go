@@ -1,0 +1,190 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"flashsale/app/web"
+	"flashsale/inventory"
+)
+
+const (
+	// settlePatience is how long verify waits for the holders to follow the ledger: twice what reconciling needs.
+	settlePatience = 10 * time.Second
+	// settleLook is the time between two looks.
+	settleLook = 200 * time.Millisecond
+)
+
+// difference is one thing in which Redis and the ledger are not the same.
+type difference struct {
+	key  inventory.Key
+	kind differenceKind
+	// user is who has no place, or no order. For numbers: what is and what should be.
+	user, is, should int64
+}
+
+type differenceKind int
+
+const (
+	ownerWithoutPlace differenceKind = iota
+	placeWithoutOrder
+	otherLimit
+	// otherCount: fields that are no shopper's take places.
+	otherCount
+)
+
+// differences are those of one look, or those that every look so far has met.
+type differences map[difference]bool
+
+// holdersCheck compares Redis with the ledger. The two cannot be read at one moment, so only a difference that every look met,
+// for as long as reconciling may take, is broken. When there always was one, but never the same, nothing can be said.
+func (o *operations) holdersCheck(ctx context.Context) web.Check {
+	c := web.Check{ID: "I4", Title: "holders in Redis = owners in the ledger, limit = total", State: stateUnknown}
+	if o.services.stack != nil && !o.serving {
+		c.Detail = "no instance is running; it rebuilds the holders when it starts"
+		return c
+	}
+	began := time.Now()
+	var first time.Time // since when every look had an answer
+	var stayed differences
+	for {
+		found, err := o.holderDifferences(ctx)
+		switch {
+		case err != nil:
+			stayed = nil
+		case len(found) == 0:
+			c.State = stateOK
+			return c
+		case stayed == nil:
+			stayed, first = found, time.Now()
+		default:
+			stayed = found.alsoIn(stayed)
+		}
+		if time.Since(began) > o.patience || ctx.Err() != nil {
+			if time.Since(first) < o.patience/2 {
+				stayed = nil // too short a time for reconciling
+			}
+			return o.unsettled(ctx, c, stayed, err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(settleLook):
+		}
+	}
+}
+
+// unsettled says what it means that no look found places and orders to be the same.
+func (o *operations) unsettled(ctx context.Context, c web.Check, stayed differences, err error) web.Check {
+	switch {
+	case ctx.Err() != nil:
+		c.Detail = "there was no time to see whether a difference stays: " + ctx.Err().Error()
+	case err != nil:
+		c.Detail = "Redis or the ledger does not answer: " + err.Error()
+	case len(stayed) == 0:
+		c.Detail = "places and orders change too fast to be compared; no difference stayed"
+	case o.logUnread(ctx):
+		c.Detail = "claims in the log are still to be decided, their places have no order yet: " + stayed.String()
+	default:
+		c.State, c.Detail = stateBroken, stayed.String()
+	}
+	return c
+}
+
+// alsoIn keeps those that an earlier look has met too.
+func (d differences) alsoIn(earlier differences) differences {
+	both := make(differences)
+	for one := range d {
+		if earlier[one] {
+			both[one] = true
+		}
+	}
+	return both
+}
+
+// String counts them for each generation.
+func (d differences) String() string {
+	type tally struct{ owners, places, limits, counts int }
+	byKey := make(map[inventory.Key]tally)
+	for one := range d {
+		t := byKey[one.key]
+		switch one.kind {
+		case ownerWithoutPlace:
+			t.owners++
+		case placeWithoutOrder:
+			t.places++
+		case otherLimit:
+			t.limits++
+		case otherCount:
+			t.counts++
+		}
+		byKey[one.key] = t
+	}
+	var lines []string
+	for k, t := range byKey {
+		line := fmt.Sprintf("sale %d generation %d: %d owners without a place, %d places without an order", k.Sale, k.Generation, t.owners, t.places)
+		if t.limits > 0 {
+			line += ", the limit is not the total"
+		}
+		if t.counts > 0 {
+			line += ", places that are no shopper's"
+		}
+		lines = append(lines, line)
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "; ")
+}
+
+// logUnread is true while the ledger has not read the log to its end, as for some seconds after the process that read
+// it was killed. Places without an order may then belong to claims that nobody has looked at.
+func (o *operations) logUnread(ctx context.Context) bool {
+	lags, err := o.ledger.Lag(ctx)
+	if err != nil {
+		return true
+	}
+	for _, lag := range lags {
+		if lag.Records > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// holderDifferences is one look at every sale's present generation.
+func (o *operations) holderDifferences(ctx context.Context) (differences, error) {
+	ledger := ledgerOf{o.sales, o.stock, o.services.pool}
+	keys, err := ledger.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := make(differences)
+	for _, k := range keys {
+		owners, total, _, err := ledger.Owners(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		held, err := o.places.Count(ctx, k)
+		if err != nil {
+			return nil, err
+		}
+		missing, extra, err := o.places.Compare(ctx, k, owners)
+		if err != nil {
+			return nil, err
+		}
+		for _, user := range missing {
+			found[difference{key: k, kind: ownerWithoutPlace, user: user}] = true
+		}
+		for _, user := range extra {
+			found[difference{key: k, kind: placeWithoutOrder, user: user}] = true
+		}
+		if held.Limit != total {
+			found[difference{key: k, kind: otherLimit, is: held.Limit, should: total}] = true
+		}
+		if n := int64(len(owners)); len(missing)+len(extra) == 0 && held.Count != n {
+			found[difference{key: k, kind: otherCount, is: held.Count, should: n}] = true
+		}
+	}
+	return found, nil
+}
