@@ -3,39 +3,57 @@ package events
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/google/uuid"
 	"github.com/segmentio/kafka-go"
 )
 
-// endTransaction writes a control record: one that takes an offset and that no reader is given.
+// endTransaction writes a control record, the fourth: one that takes an offset and that no reader is given.
 func endTransaction(w *world, partition int) {
 	w.Helper()
 	ctx, client, id, topic := w.Context(), w.log.client, uuid.NewString(), w.log.ClaimsTopic()
-	begun, err := client.InitProducerID(ctx, &kafka.InitProducerIDRequest{TransactionalID: id, TransactionTimeoutMs: 10_000, ProducerID: -1, ProducerEpoch: -1})
-	if err == nil {
-		err = begun.Error
+	// A broker that has just begun to coordinate transactions, or ends one, asks to be asked again.
+	step := func(what string, try func() error) {
+		w.Helper()
+		var err error
+		w.eventually(what, func() bool {
+			var code kafka.Error
+			err = try()
+			return !errors.As(err, &code) || !slices.Contains([]kafka.Error{kafka.NotCoordinatorForGroup,
+				kafka.GroupCoordinatorNotAvailable, kafka.GroupLoadInProgress, kafka.ConcurrentTransactions}, code)
+		})
+		if err != nil {
+			w.Fatalf("%s: %v", what, err)
+		}
 	}
-	if err != nil {
-		w.Fatal(err)
-	}
-	added, err := client.AddPartitionsToTxn(ctx, &kafka.AddPartitionsToTxnRequest{TransactionalID: id, ProducerID: begun.Producer.ProducerID,
-		ProducerEpoch: begun.Producer.ProducerEpoch, Topics: map[string][]kafka.AddPartitionToTxn{topic: {{Partition: partition}}}})
-	if err != nil {
-		w.Fatal(err)
-	}
-	if err := added.Topics[topic][0].Error; err != nil {
-		w.Fatal(err)
-	}
-	ended, err := client.EndTxn(ctx, &kafka.EndTxnRequest{TransactionalID: id, ProducerID: begun.Producer.ProducerID,
-		ProducerEpoch: begun.Producer.ProducerEpoch, Committed: true})
-	if err == nil {
-		err = ended.Error
-	}
-	if err != nil {
-		w.Fatal(err)
-	}
+	var producer kafka.ProducerSession
+	step("a transaction's producer", func() error {
+		begun, err := client.InitProducerID(ctx, &kafka.InitProducerIDRequest{TransactionalID: id, TransactionTimeoutMs: 10_000,
+			ProducerID: -1, ProducerEpoch: -1})
+		if err != nil {
+			return err
+		}
+		producer = *begun.Producer
+		return begun.Error
+	})
+	step("a transaction", func() error {
+		added, err := client.AddPartitionsToTxn(ctx, &kafka.AddPartitionsToTxnRequest{TransactionalID: id, ProducerID: producer.ProducerID,
+			ProducerEpoch: producer.ProducerEpoch, Topics: map[string][]kafka.AddPartitionToTxn{topic: {{Partition: partition}}}})
+		if err != nil {
+			return err
+		}
+		return added.Topics[topic][0].Error
+	})
+	step("a transaction's end", func() error {
+		ended, err := client.EndTxn(ctx, &kafka.EndTxnRequest{TransactionalID: id, ProducerID: producer.ProducerID,
+			ProducerEpoch: producer.ProducerEpoch, Committed: true})
+		if err != nil {
+			return err
+		}
+		return ended.Error
+	})
 	w.eventually("the control record is in the log", func() bool { _, end, err := w.log.Range(ctx, partition); return err == nil && end == 4 })
 }
 
