@@ -67,7 +67,7 @@ func TestWhatIsPublishedIsWhatIsDocumented(t *testing.T) {
 	}
 	got := asJSON(t, publications(t, d, records))
 	if os.Getenv("REWRITE") == "1" {
-		if err := os.WriteFile(publishedFile, got, 0o644); err != nil { //nolint:gosec // a file of the repository
+		if err := os.WriteFile(publishedFile, got, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,7 +140,7 @@ func readPublished(t *testing.T, d deployment, a *App) (records []kafka.Message)
 		Partition: partition, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 100 * time.Millisecond})
 	defer func() { _ = reader.Close() }()
 	for {
-		r, err := reader.ReadMessage(ctx)
+		r, err := reader.FetchMessage(ctx)
 		if err != nil {
 			t.Fatalf("after %d events: %v", len(records), err)
 		}
@@ -295,12 +295,12 @@ func TestEachTypeOfEventNamesItsPayload(t *testing.T) {
 			return true
 		}
 		value, literal := spec.Values[0].(*ast.BasicLit)
-		struct_ := named.FindStringSubmatch(spec.Doc.Text())
-		if !literal || struct_ == nil {
+		payload := named.FindStringSubmatch(spec.Doc.Text())
+		if !literal || payload == nil {
 			t.Errorf("the comment of %s names no payload", spec.Names[0])
 			return true
 		}
-		documented[strings.Trim(value.Value, `"`)] = struct_[1]
+		documented[strings.Trim(value.Value, `"`)] = payload[1]
 		return true
 	})
 	want := map[string]string{}

@@ -21,7 +21,8 @@ type deleteRecordsPartition struct {
 	Offset    int64 `kafka:"min=v0,max=v1"`
 }
 
-func (*deleteRecordsRequest) ApiKey() protocol.ApiKey { return protocol.DeleteRecords }
+// ApiKey has the name that the library asks for.
+func (*deleteRecordsRequest) ApiKey() protocol.ApiKey { return protocol.DeleteRecords } //nolint:revive // the library's name
 
 // Broker is the partition's leader.
 func (r *deleteRecordsRequest) Broker(cluster protocol.Cluster) (protocol.Broker, error) {
@@ -41,7 +42,8 @@ type deleteRecordsResponse struct {
 	} `kafka:"min=v0,max=v1"`
 }
 
-func (*deleteRecordsResponse) ApiKey() protocol.ApiKey { return protocol.DeleteRecords }
+// ApiKey has the name that the library asks for.
+func (*deleteRecordsResponse) ApiKey() protocol.ApiKey { return protocol.DeleteRecords } //nolint:revive // the library's name
 
 // Before any test, because the library reads what is registered without a lock.
 var _ = func() bool {
