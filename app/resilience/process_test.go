@@ -55,15 +55,19 @@ type process struct {
 	ready chan struct{} // closed when it says so
 }
 
-// tail keeps the last of what a process wrote.
+// tail keeps the last of what a process wrote, and every line that shows a misunderstanding.
 type tail struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
+
+	line          []byte // as far as it is written
+	misunderstood []string
 }
 
 func (l *tail) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.note(p)
 	if l.buf.Len() > 64<<10 {
 		l.buf.Reset()
 	}

@@ -1,0 +1,33 @@
+# Two versions side by side: the program of the commit named in .ci/previous, and this tree's.
+
+previous_commit() {
+  grep -v '^#' "$ROOT/.ci/previous" | tr -d '[:space:]'
+}
+
+# Builds the version before from an archive of its commit, so that the checkout stays as it is. Kept for the next run.
+build_previous() { # commit
+  local program=$CACHE/previous-$1-$(go env GOVERSION)/flashsale dir=$RUN/previous
+  PREVIOUS=$program
+  [[ -x $program ]] && return
+  mkdir -p "$dir" "$(dirname "$program")"
+  git archive "$1" | tar -x -C "$dir" || return 1
+  (cd "$dir" && go build -buildvcs=false -o "$program.new.$$" .) || { rm -f "$program.new.$$"; return 1; }
+  mv "$program.new.$$" "$program"
+  rm -rf "$dir"
+}
+
+part_versions() {
+  local commit
+  commit=$(previous_commit)
+  if ! git merge-base --is-ancestor "$commit^{commit}" HEAD 2>/dev/null; then
+    echo "the version before, commit ${commit:-(none is named)} of .ci/previous, is not in this clone's history: fetch all of it (git fetch --unshallow) or renew .ci/previous"
+    return 1
+  fi
+  build_previous "$commit" || return 1
+  echo "the version before: $(git log -1 --format='%h %s' "$commit")"
+  export CI=true FLASHSALE_TEST_REAL=1 FLASHSALE_PREVIOUS=$PREVIOUS VERSIONS_TIME=${VERSIONS_TIME:-60s}
+  timeout --foreground -k 30 10m go test -count=1 -timeout 9m -v -run '^TestTwoVersions$' ./app/resilience 2>&1 |
+    tee "$RUN/log/versions.log" | grep -v '"level":"INFO"'
+  # A test that was skipped has compared nothing.
+  grep -q '^--- PASS: TestTwoVersions' "$RUN/log/versions.log" || { echo "the two versions did not run side by side"; return 1; }
+}

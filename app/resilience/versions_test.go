@@ -1,0 +1,333 @@
+//go:build unix
+
+package resilience
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	versionsStock = 400
+	versionsCrowd = 900
+	versionsRate  = 120 // presses a second
+)
+
+// TestTwoVersions runs the version before and the present one beside each other on one schema, one log and one Redis,
+// while both sell: FLASHSALE_PREVIOUS names the program of the version before, VERSIONS_TIME says for how long.
+// It goes on until each has read what the other wrote: claims from the log, bundles of the outbox, rows of operators'
+// acts. It fails when one of them meets what it cannot read.
+func TestTwoVersions(t *testing.T) {
+	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
+		t.Skip("two versions need real servers: FLASHSALE_TEST_REAL=1")
+	}
+	previous := os.Getenv("FLASHSALE_PREVIOUS")
+	if previous == "" {
+		t.Skip("the program of the version before is not here: `.ci/run versions` builds it and sets FLASHSALE_PREVIOUS")
+	}
+	long, err := time.ParseDuration(cmp.Or(os.Getenv("VERSIONS_TIME"), "20s"))
+	if err != nil {
+		t.Fatalf("VERSIONS_TIME: %v", err)
+	}
+	r := &report{id: "V1", fault: "none: the version before and this one, restarted in turn", instances: 1}
+	recorded(t, "sell", r, func(t *testing.T, r *report) { soldByBoth(t, r, long, previous, build(t)) })
+}
+
+// before and after are the two versions, as indices of instances and programs.
+const (
+	before = 0
+	after  = 1
+)
+
+func versionName(i int) string { return []string{"the version before", "this version"}[i] }
+
+// versions is a sale that two versions serve, an instance of each.
+type versions struct {
+	*mix
+	programs [2]string
+	started  [2][]*process // every process of a version, also those that ended
+	book     *book
+	// seen is what must be seen of each version before the test may end.
+	seen [2]seenOf
+}
+
+// seenOf counts what one version did.
+type seenOf struct {
+	acts map[string]int
+	// decided are claims that the other appended and this one took from the log; relayed are published events whose
+	// bundles the other wrote.
+	decided, relayed float64
+	restarts         int
+}
+
+func soldByBoth(t *testing.T, r *report, long time.Duration, programs ...string) {
+	v := &versions{programs: [2]string(programs), seen: [2]seenOf{{acts: map[string]int{}}, {acts: map[string]int{}}}}
+	s := plain(t)
+	s.first = func(t *testing.T, env ...string) *process { return v.start(t, before, freePort(t), env...) }
+	v.mix = &mix{world: newWorld(t, r, s, versionsStock, versionsCrowd)}
+	v.book = newBook(v.shoppers, v.watched(t))
+	began := time.Now()
+	v.join()
+	for n := 0; time.Since(began) < long || v.missing() != ""; n++ {
+		if time.Since(began) > long+3*time.Minute {
+			t.Fatalf("never seen in %v: %s", time.Since(began), v.missing())
+		}
+		v.round(n)
+	}
+	v.conclude()
+}
+
+// start runs one version at a port until it is ready.
+func (v *versions) start(t *testing.T, version, port int, env ...string) *process {
+	t.Helper()
+	p := spawn(t, v.programs[version], port, env...)
+	v.started[version] = append(v.started[version], p)
+	p.await(t)
+	return p
+}
+
+// join starts this version beside the other, which sells while the schema is brought up to date.
+func (v *versions) join() {
+	v.t.Helper()
+	l := v.everybody(v.instances[before])
+	v.eventually(patience, "the version before sells", func() bool { return v.shoppers.tally()["201"] > 0 })
+	known := v.number("SELECT max(version_id) FROM goose_db_version")
+	v.instances = append(v.instances, v.start(v.t, after, freePort(v.t), v.environment()...))
+	answered := v.shoppers.answered.Load()
+	v.eventually(patience, "the version before answers on the present schema", func() bool { return v.shoppers.answered.Load() > answered+workers })
+	l.stop()
+	v.report.instances = 2
+	v.report.note("schema %d, then %d", known, v.number("SELECT max(version_id) FROM goose_db_version"))
+}
+
+func (v *versions) environment() []string {
+	return []string{"DATABASE_URL=" + v.settings.database, "REDIS_URL=" + v.settings.redis, "KAFKA_BROKERS=" + v.settings.kafka, "NAMESPACE=" + v.namespace}
+}
+
+// everybody presses, of the whole crowd, on these instances.
+func (v *versions) everybody(targets ...*process) *load {
+	v.next = v.crowd
+	return v.pressing(versionsRate, targets...)
+}
+
+// round lets one version's operator act while both sell, then has the claims of each decided by whoever reads the log,
+// then restarts one of them.
+func (v *versions) round(n int) {
+	v.t.Helper()
+	acting := n % 2
+	l := v.everybody(v.instances...)
+	v.operateAll(acting)
+	l.stop()
+	for appending := range v.instances {
+		v.cross(appending)
+	}
+	v.restart(n%2, n%4 >= 2)
+	v.judge(v.t, v.book)
+}
+
+// operateAll does every act on one instance; the other must show what came of it.
+func (v *versions) operateAll(acting int) {
+	v.t.Helper()
+	v.act(acting, "preset", "/api/flash-sale/stock-preset/medium", "")
+	v.act(acting, "reset", "/api/flash-sale/reset", `{"resetToSmallStock":false}`)
+	v.act(acting, "stock", "/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, versionsStock))
+	time.Sleep(500 * time.Millisecond) // for presses to be answered in the new generation
+	v.act(acting, "pause", "/api/admin/pause", "")
+	v.act(acting, "resume", "/api/admin/resume", "")
+}
+
+// status is what an instance shows of the sale.
+type status struct {
+	Status               string
+	MaxStock, Generation int64
+}
+
+func (v *versions) status(i int) (s status) {
+	a := v.shoppers.send(context.Background(), http.MethodGet, v.instances[i].url+"/api/flash-sale/status", "")
+	_ = json.Unmarshal([]byte(a.Raw), &s)
+	return s
+}
+
+// perform does an operator's act on one instance.
+func (v *versions) perform(acting int, name, path, body string) {
+	v.t.Helper()
+	a := v.shoppers.send(context.Background(), http.MethodPost, v.instances[acting].url+path, body)
+	if a.Status != http.StatusOK {
+		v.t.Fatalf("%s answers an operator's %s %s with %s %s", versionName(acting), path, body, a.outcome(), a.Raw)
+	}
+	v.seen[acting].acts[name]++
+}
+
+// act is perform, and waits until both versions show what came of it.
+func (v *versions) act(acting int, name, path, body string) {
+	v.t.Helper()
+	v.perform(acting, name, path, body)
+	v.eventually(patience, "both versions show what came of the operator's "+name, func() bool {
+		one, other := v.status(before), v.status(after)
+		return one.Generation == other.Generation && one.MaxStock == other.MaxStock && (one.Status == "paused") == (other.Status == "paused") &&
+			(one.Status == "paused") == (name == "pause")
+	})
+}
+
+const fromLog, appended, published = `flashsale_verdicts_total{outcome="ordered",source="log"`, "flashsale_claim_append_seconds_count", "flashsale_outbox_published_total"
+
+// cross presses on one instance only. What the other then decides from the log, and it has appended nothing, the first
+// has appended. Which of them reads the sale's partition is for the group to say; it changes with the restarts.
+func (v *versions) cross(appending int) {
+	v.t.Helper()
+	v.settled(time.Now(), patience)
+	deciding := v.instances[1-appending]
+	own, decided := v.metric(deciding, appended), v.metric(deciding, fromLog)
+	l := v.everybody(v.instances[appending])
+	time.Sleep(time.Second)
+	l.stop()
+	if v.metric(deciding, appended) == own {
+		v.seen[1-appending].decided += v.metric(deciding, fromLog) - decided
+	}
+}
+
+// restart ends one version's instance under load and starts it anew: on the present schema, which the version before
+// does not know. Meanwhile the other takes over the log and the outbox; what the new process then writes there is the
+// other's to publish.
+func (v *versions) restart(victim int, killed bool) {
+	v.t.Helper()
+	other := v.instances[1-victim]
+	l := v.everybody(v.instances...)
+	v.end(victim, killed)
+	already := v.metric(other, published)
+	v.perform(1-victim, "reset", "/api/flash-sale/reset", `{"resetToSmallStock":false}`) // there is something to sell and to tell of
+	v.eventually(patience, versionName(1-victim)+" publishes what happened", func() bool { return v.metric(other, published) > already })
+	v.instances[victim] = v.start(v.t, victim, v.instances[victim].port, v.environment()...)
+	l.stop()
+	v.seen[victim].restarts++
+	v.report.hits++
+	v.settled(time.Now(), patience)
+	v.relay(victim)
+}
+
+func (v *versions) end(victim int, killed bool) {
+	v.t.Helper()
+	if killed {
+		v.instances[victim].kill()
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := v.instances[victim].stop(ctx); err != nil {
+		v.t.Errorf("%s ends with %v", versionName(victim), err)
+	}
+}
+
+// relay has one instance write a bundle, and sees that the other publishes it.
+func (v *versions) relay(writing int) {
+	v.t.Helper()
+	publisher, writer := v.instances[1-writing], v.instances[writing]
+	v.allPublished()
+	already, own := v.metric(publisher, published), v.metric(writer, published)
+	v.act(writing, "stock", "/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, v.total()+1))
+	v.allPublished()
+	if v.metric(writer, published) == own {
+		v.seen[1-writing].relayed += v.metric(publisher, published) - already
+	}
+}
+
+func (v *versions) allPublished() {
+	v.t.Helper()
+	v.eventually(patience, "every event is published", func() bool { return v.number("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0 })
+}
+
+// missing says what was not seen yet; empty when everything was.
+func (v *versions) missing() string {
+	var missing []string
+	for i, s := range v.seen {
+		for _, name := range []string{"preset", "reset", "stock", "pause", "resume"} {
+			if s.acts[name] == 0 {
+				missing = append(missing, "an operator's "+name+" by "+versionName(i))
+			}
+		}
+		if s.decided == 0 {
+			missing = append(missing, "a claim of the other decided by "+versionName(i))
+		}
+		if s.relayed == 0 {
+			missing = append(missing, "an event of the other published by "+versionName(i))
+		}
+		if s.restarts == 0 {
+			missing = append(missing, "a restart of "+versionName(i))
+		}
+	}
+	return strings.Join(missing, ", ")
+}
+
+// conclude sells what is left and holds everything that was said and written against what it must be.
+func (v *versions) conclude() {
+	v.t.Helper()
+	v.settled(time.Now(), patience)
+	v.verified()
+	v.judge(v.t, v.book)
+	v.sellRest(v.t)
+	v.settled(time.Now(), patience)
+	v.verified()
+	v.judge(v.t, v.book)
+	for i := range v.programs {
+		v.verifiedBy(i)
+	}
+	v.understood()
+	v.eventsReadable()
+	v.outcomes()
+	for i, s := range v.seen {
+		v.report.note("%s: %v acts, %.0f claims and %.0f events of the other, %d restarts", versionName(i), s.acts, s.decided, s.relayed, s.restarts)
+	}
+	v.report.pressed = v.shoppers.answered.Load()
+}
+
+// verifiedBy has one version's command check the invariants.
+func (v *versions) verifiedBy(version int) {
+	v.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, v.programs[version], "verify")
+	cmd.Dir = v.t.TempDir()
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true"}, v.environment()...)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		v.t.Errorf("verify of %s: %v\n%s", versionName(version), err, said)
+	}
+}
+
+// understood checks that neither version met what it cannot read.
+func (v *versions) understood() {
+	v.t.Helper()
+	if n := v.number("SELECT count(*) FROM quarantine"); n != 0 {
+		v.t.Errorf("%d records are in quarantine", n)
+	}
+	for i, processes := range v.started {
+		for _, p := range processes {
+			if lines := p.log.notUnderstood(); len(lines) > 0 {
+				v.t.Errorf("%s met what it cannot read; it said %d times so, at first:\n%s", versionName(i), len(lines), lines[0])
+			}
+		}
+	}
+}
+
+// outcomes allows what restarts and operators explain, and nothing else.
+func (v *versions) outcomes() {
+	v.t.Helper()
+	allowed := append(ordinary(), "409 paused", "409 generation-changed", "503 not-bought-retry", "503 overloaded", "reset", "refused")
+	v.report.statuses = v.shoppers.tally()
+	for outcome, n := range v.report.statuses {
+		if !slices.Contains(allowed, outcome) {
+			v.t.Errorf("%d answers were %q, which neither a restart nor an operator explains", n, outcome)
+		}
+	}
+	if n := v.shoppers.twice(); n > 0 {
+		v.t.Errorf("%d receipts came as 201 twice", n)
+	}
+}
