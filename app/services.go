@@ -119,11 +119,23 @@ func (s *services) connect(ctx context.Context, cfg Config, log *slog.Logger, re
 	if _, err := migrations.Up(ctx, s.pool, cfg.Namespace); err != nil {
 		return fmt.Errorf("bring the schema %s up to date: %w", cfg.Namespace, err)
 	}
+	if err := s.compareVersions(ctx, cfg, log); err != nil {
+		return err
+	}
 	var err error
 	if s.redis, err = openRedis(s.redisURL, s.redisEmbedded); err != nil {
 		return err
 	}
 	return s.openLog(ctx, cfg, log, reg)
+}
+
+// compareVersions says that a newer version has been here, as while it is rolled out or after it was taken back.
+func (s *services) compareVersions(ctx context.Context, cfg Config, log *slog.Logger) error {
+	applied, known, err := migrations.Versions(ctx, s.pool, cfg.Namespace)
+	if err == nil && applied > known {
+		log.Warn("the schema is of a newer version of this program", "migration", applied, "known", known)
+	}
+	return err
 }
 
 func (s *services) openLog(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) error {

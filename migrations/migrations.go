@@ -2,7 +2,8 @@
 //
 // All tables live in the schema named by the NAMESPACE, so that several deployments (or tests) share
 // one database without meeting. Files expand first and contract a release later: two versions of the
-// program run side by side during a rolling restart.
+// program run side by side during a rolling restart, and the older one may be started again on what the newer one has
+// applied. `.ci/run versions` does that. What contracts says in oldest_program which programs are left.
 package migrations
 
 import (
@@ -24,7 +25,8 @@ var files embed.FS
 
 // Up creates the schema if there is none and applies what is missing. Several processes may call it at
 // once: a Postgres advisory lock lets one work and the others wait, and one that dies between two migrations leaves
-// the rest to whoever comes next. The pool's search_path must be schema.
+// the rest to whoever comes next. What a newer program has applied stays; ErrOutdated says that this one cannot work on it.
+// The pool's search_path must be schema.
 func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.MigrationResult, error) {
 	p, done, err := provider(ctx, pool, schema)
 	if err != nil {
@@ -36,7 +38,7 @@ func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.Migrat
 		// gofail: var migrationDue struct{}
 		one, err := p.UpByOne(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
-			return applied, nil
+			return applied, fits(ctx, pool, p)
 		}
 		if err != nil {
 			return applied, err

@@ -1,0 +1,54 @@
+package migrations_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"flashsale/app/embedded/embeddedtest"
+	"flashsale/migrations"
+)
+
+func TestMain(m *testing.M) { embeddedtest.Main(m) }
+
+// A program of the version before is started on a schema that a newer one has expanded: while that is rolled out, or after
+// it was taken back.
+func TestAProgramWorksOnASchemaThatANewerOneHasExpanded(t *testing.T) {
+	t.Parallel()
+	pool, schema := embeddedtest.Postgres(t)
+	applied, known, err := migrations.Versions(t.Context(), pool, schema)
+	if err != nil || applied != known {
+		t.Fatalf("applied up to %d, known up to %d (%v)", applied, known, err)
+	}
+	if _, err := pool.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)`, known+1); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := migrations.Up(t.Context(), pool, schema); err != nil || len(done) != 0 {
+		t.Errorf("%d migrations were applied (%v)", len(done), err)
+	}
+	if ahead, same, err := migrations.Versions(t.Context(), pool, schema); err != nil || ahead != known+1 || same != known {
+		t.Errorf("applied up to %d, known up to %d (%v)", ahead, same, err)
+	}
+}
+
+// What a newer program has taken away cannot be worked around: the start is refused with a sentence that says what to do.
+func TestAProgramThatIsTooOldForTheSchemaIsRefused(t *testing.T) {
+	t.Parallel()
+	pool, schema := embeddedtest.Postgres(t)
+	_, known, err := migrations.Versions(t.Context(), pool, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, needed := range []int64{known, known + 1} {
+		if _, err := pool.Exec(t.Context(), `UPDATE oldest_program SET knows = $1`, needed); err != nil {
+			t.Fatal(err)
+		}
+		_, err := migrations.Up(t.Context(), pool, schema)
+		if errors.Is(err, migrations.ErrOutdated) != (needed > known) {
+			t.Errorf("it knows migration %d, the schema needs %d: %v", known, needed, err)
+		}
+		if needed > known && !strings.Contains(err.Error(), "start a newer version") {
+			t.Errorf("nothing to do about %q", err)
+		}
+	}
+}
