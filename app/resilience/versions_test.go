@@ -20,6 +20,8 @@ const (
 	versionsStock = 400
 	versionsCrowd = 900
 	versionsRate  = 120 // presses a second
+	// versionsPatience is ten times what a group needs to notice that a member was killed.
+	versionsPatience = time.Minute
 )
 
 // TestTwoVersions runs the version before and the present one beside each other on one schema, one log and one Redis,
@@ -71,6 +73,11 @@ type seenOf struct {
 
 func soldByBoth(t *testing.T, r *report, long time.Duration, programs ...string) {
 	v := &versions{programs: [2]string(programs), seen: [2]seenOf{{acts: map[string]int{}}, {acts: map[string]int{}}}}
+	t.Cleanup(func() {
+		if t.Failed() {
+			v.tellMisunderstood(t.Logf)
+		}
+	})
 	s := plain(t)
 	s.first = func(t *testing.T, env ...string) *process { return v.start(t, before, freePort(t), env...) }
 	v.mix = &mix{world: newWorld(t, r, s, versionsStock, versionsCrowd)}
@@ -99,11 +106,11 @@ func (v *versions) start(t *testing.T, version, port int, env ...string) *proces
 func (v *versions) join() {
 	v.t.Helper()
 	l := v.everybody(v.instances[before])
-	v.eventually(patience, "the version before sells", func() bool { return v.shoppers.tally()["201"] > 0 })
+	v.eventually(versionsPatience, "the version before sells", func() bool { return v.shoppers.tally()["201"] > 0 })
 	known := v.number("SELECT max(version_id) FROM goose_db_version")
 	v.instances = append(v.instances, v.start(v.t, after, freePort(v.t), v.environment()...))
 	answered := v.shoppers.answered.Load()
-	v.eventually(patience, "the version before answers on the present schema", func() bool { return v.shoppers.answered.Load() > answered+workers })
+	v.eventually(versionsPatience, "the version before answers on the present schema", func() bool { return v.shoppers.answered.Load() > answered+workers })
 	l.stop()
 	v.report.instances = 2
 	v.report.note("schema %d, then %d", known, v.number("SELECT max(version_id) FROM goose_db_version"))
@@ -171,7 +178,7 @@ func (v *versions) perform(acting int, name, path, body string) {
 func (v *versions) act(acting int, name, path, body string) {
 	v.t.Helper()
 	v.perform(acting, name, path, body)
-	v.eventually(patience, "both versions show what came of the operator's "+name, func() bool {
+	v.eventually(versionsPatience, "both versions show what came of the operator's "+name, func() bool {
 		one, other := v.status(before), v.status(after)
 		return one.Generation == other.Generation && one.MaxStock == other.MaxStock && (one.Status == "paused") == (other.Status == "paused") &&
 			(one.Status == "paused") == (name == "pause")
@@ -184,7 +191,7 @@ const fromLog, appended, published = `flashsale_verdicts_total{outcome="ordered"
 // has appended. Which of them reads the sale's partition is for the group to say; it changes with the restarts.
 func (v *versions) cross(appending int) {
 	v.t.Helper()
-	v.settled(time.Now(), patience)
+	v.calm()
 	deciding := v.instances[1-appending]
 	own, decided := v.metric(deciding, appended), v.metric(deciding, fromLog)
 	l := v.everybody(v.instances[appending])
@@ -205,12 +212,12 @@ func (v *versions) restart(victim int, killed bool) {
 	v.end(victim, killed)
 	already := v.metric(other, published)
 	v.perform(1-victim, "reset", "/api/flash-sale/reset", `{"resetToSmallStock":false}`) // there is something to sell and to tell of
-	v.eventually(patience, versionName(1-victim)+" publishes what happened", func() bool { return v.metric(other, published) > already })
+	v.eventually(versionsPatience, versionName(1-victim)+" publishes what happened", func() bool { return v.metric(other, published) > already })
 	v.instances[victim] = v.start(v.t, victim, v.instances[victim].port, v.environment()...)
 	l.stop()
 	v.seen[victim].restarts++
 	v.report.hits++
-	v.settled(time.Now(), patience)
+	v.calm()
 	v.relay(victim)
 }
 
@@ -242,7 +249,7 @@ func (v *versions) relay(writing int) {
 
 func (v *versions) allPublished() {
 	v.t.Helper()
-	v.eventually(patience, "every event is published", func() bool { return v.number("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0 })
+	v.eventually(versionsPatience, "every event is published", func() bool { return v.number("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0 })
 }
 
 // missing says what was not seen yet; empty when everything was.
@@ -270,11 +277,11 @@ func (v *versions) missing() string {
 // conclude sells what is left and holds everything that was said and written against what it must be.
 func (v *versions) conclude() {
 	v.t.Helper()
-	v.settled(time.Now(), patience)
+	v.calm()
 	v.verified()
 	v.judge(v.t, v.book)
 	v.sellRest(v.t)
-	v.settled(time.Now(), patience)
+	v.calm()
 	v.verified()
 	v.judge(v.t, v.book)
 	for i := range v.programs {
@@ -302,19 +309,39 @@ func (v *versions) verifiedBy(version int) {
 	}
 }
 
-// understood checks that neither version met what it cannot read.
+// understood ends the test when a version met what it cannot read.
 func (v *versions) understood() {
 	v.t.Helper()
 	if n := v.number("SELECT count(*) FROM quarantine"); n != 0 {
 		v.t.Errorf("%d records are in quarantine", n)
 	}
+	for i, p := range v.instances {
+		if n := v.metric(p, "flashsale_bus_unread_total"); n != 0 {
+			v.t.Errorf("%s passed over %.0f messages of the other", versionName(i), n)
+		}
+	}
+	v.tellMisunderstood(v.t.Errorf)
+	if v.t.Failed() {
+		v.t.FailNow()
+	}
+}
+
+// tellMisunderstood tells what each version said about what it cannot read.
+func (v *versions) tellMisunderstood(tell func(format string, args ...any)) {
 	for i, processes := range v.started {
 		for _, p := range processes {
 			if lines := p.log.notUnderstood(); len(lines) > 0 {
-				v.t.Errorf("%s met what it cannot read; it said %d times so, at first:\n%s", versionName(i), len(lines), lines[0])
+				tell("%s met what it cannot read; it said so in %d lines, the first:\n%s", versionName(i), len(lines), lines[0])
 			}
 		}
 	}
+}
+
+// calm waits until everything is decided. Nothing is away, so what takes long will not come.
+func (v *versions) calm() {
+	v.t.Helper()
+	v.understood()
+	v.settled(time.Now(), versionsPatience)
 }
 
 // outcomes allows what restarts and operators explain, and nothing else.
