@@ -9,7 +9,7 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// ErrOutdated: a newer program has changed the schema in a way that this one cannot work with. Start a newer program.
+// ErrOutdated is the error of a start on a schema that a newer program has changed so that this one cannot work with it.
 var ErrOutdated = errors.New("this program is too old for the schema")
 
 // sqlOldestProgram has the newest migration that a program must know.

@@ -17,14 +17,20 @@ build_previous() { # commit
   cp "$program" "$PREVIOUS"
 }
 
+# Asked before servers are started for nothing.
+previous_known() {
+  local commit
+  commit=$(previous_commit)
+  git merge-base --is-ancestor "$commit^{commit}" HEAD 2>/dev/null && return
+  echo "the version before, commit ${commit:-(none is named)} of .ci/previous, is not in this clone's history:" \
+    "fetch all of it (git fetch --unshallow) or renew .ci/previous"
+  return 1
+}
+
 part_versions() {
   local commit
   commit=$(previous_commit)
-  if ! git merge-base --is-ancestor "$commit^{commit}" HEAD 2>/dev/null; then
-    echo "the version before, commit ${commit:-(none is named)} of .ci/previous, is not in this clone's history: fetch all of it (git fetch --unshallow) or renew .ci/previous"
-    return 1
-  fi
-  build_previous "$commit" || return 1
+  build_previous "$commit"
   echo "the version before: $(git log -1 --format='%h %s' "$commit")"
   export CI=true FLASHSALE_TEST_REAL=1 FLASHSALE_PREVIOUS=$PREVIOUS VERSIONS_TIME=${VERSIONS_TIME:-60s} RESILIENCE_RESULTS=
   timeout --foreground -k 30 10m go test -count=1 -timeout 9m -v -run '^TestTwoVersions$' ./app/resilience 2>&1 |
