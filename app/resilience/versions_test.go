@@ -131,6 +131,8 @@ func (v *versions) everybody(targets ...*process) *load {
 func (v *versions) round(n int) {
 	v.t.Helper()
 	acting := n % 2
+	v.crowd += 20 // shoppers whom the other version has not made, and who press there, too
+	v.perform(acting, "seed", "/api/users/seed", fmt.Sprintf(`{"userCount":%d}`, v.crowd))
 	l := v.everybody(v.instances...)
 	v.operateAll(acting)
 	l.stop()
@@ -150,6 +152,9 @@ func (v *versions) operateAll(acting int) {
 	time.Sleep(500 * time.Millisecond) // for presses to be answered in the new generation
 	v.act(acting, "pause", "/api/admin/pause", "")
 	v.act(acting, "resume", "/api/admin/resume", "")
+	v.act(acting, "close", "/api/admin/close", "")
+	v.eventually(versionsPatience, "the close record is reached", func() bool { return v.number("SELECT count(*) FROM sales WHERE state = 'closed'") == 1 })
+	v.act(acting, "reset", "/api/flash-sale/reset", `{"resetToSmallStock":false}`)
 }
 
 // status is what an instance shows of the sale.
@@ -163,6 +168,8 @@ func (v *versions) status(i int) (s status) {
 	_ = json.Unmarshal([]byte(a.Raw), &s)
 	return s
 }
+
+func sells(s status) bool { return s.Status == "active" || s.Status == "sold-out" }
 
 // perform does an operator's act on one instance.
 func (v *versions) perform(acting int, name, path, body string) {
@@ -180,8 +187,17 @@ func (v *versions) act(acting int, name, path, body string) {
 	v.perform(acting, name, path, body)
 	v.eventually(versionsPatience, "both versions show what came of the operator's "+name, func() bool {
 		one, other := v.status(before), v.status(after)
-		return one.Generation == other.Generation && one.MaxStock == other.MaxStock && (one.Status == "paused") == (other.Status == "paused") &&
-			(one.Status == "paused") == (name == "pause")
+		if one.Generation != other.Generation || one.MaxStock != other.MaxStock {
+			return false
+		}
+		switch name {
+		case "pause":
+			return one.Status == "paused" && other.Status == "paused"
+		case "close":
+			return one.Status == "ended" && other.Status == "ended"
+		default:
+			return sells(one) && sells(other)
+		}
 	})
 }
 
@@ -256,7 +272,7 @@ func (v *versions) allPublished() {
 func (v *versions) missing() string {
 	var missing []string
 	for i, s := range v.seen {
-		for _, name := range []string{"preset", "reset", "stock", "pause", "resume"} {
+		for _, name := range []string{"seed", "preset", "reset", "stock", "pause", "resume", "close"} {
 			if s.acts[name] == 0 {
 				missing = append(missing, "an operator's "+name+" by "+versionName(i))
 			}
@@ -347,7 +363,7 @@ func (v *versions) calm() {
 // outcomes allows what restarts and operators explain, and nothing else.
 func (v *versions) outcomes() {
 	v.t.Helper()
-	allowed := append(ordinary(), "409 paused", "409 generation-changed", "503 not-bought-retry", "503 overloaded", "reset", "refused")
+	allowed := append(ordinary(), "409 paused", "409 ended", "409 generation-changed", "503 not-bought-retry", "503 overloaded", "reset", "refused")
 	v.report.statuses = v.shoppers.tally()
 	for outcome, n := range v.report.statuses {
 		if !slices.Contains(allowed, outcome) {
