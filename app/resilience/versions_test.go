@@ -123,7 +123,7 @@ func (v *versions) environment() []string {
 // everybody presses, of the whole crowd, on these instances.
 func (v *versions) everybody(targets ...*process) *load {
 	v.next = v.crowd
-	return v.pressing(versionsRate, targets...)
+	return v.pressing(versionsRate, slices.Clone(targets)...) // a restart replaces one
 }
 
 // round lets one version's operator act while both sell, then has the claims of each decided by whoever reads the log,
@@ -301,27 +301,38 @@ func (v *versions) conclude() {
 	v.verified()
 	v.judge(v.t, v.book)
 	for i := range v.programs {
-		v.verifiedBy(i)
+		if said, err := v.verifyCommand(i); err != nil {
+			v.t.Errorf("verify of %s: %v\n%s", versionName(i), err, said)
+		}
 	}
 	v.understood()
 	v.eventsReadable()
 	v.outcomes()
+	v.outdated()
 	for i, s := range v.seen {
 		v.report.note("%s: %v acts, %.0f claims and %.0f events of the other, %d restarts", versionName(i), s.acts, s.decided, s.relayed, s.restarts)
 	}
 	v.report.pressed = v.shoppers.answered.Load()
 }
 
-// verifiedBy has one version's command check the invariants.
-func (v *versions) verifiedBy(version int) {
-	v.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+// verifyCommand has one version's command check the invariants.
+func (v *versions) verifyCommand(version int) (said string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), versionsPatience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, v.programs[version], "verify")
 	cmd.Dir = v.t.TempDir()
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true"}, v.environment()...)
-	if said, err := cmd.CombinedOutput(); err != nil {
-		v.t.Errorf("verify of %s: %v\n%s", versionName(version), err, said)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// outdated sees that this version refuses a schema for which it is too old, in a sentence that says what to do.
+func (v *versions) outdated() {
+	v.t.Helper()
+	newer := v.number("UPDATE oldest_program SET knows = (SELECT max(version_id) + 1 FROM goose_db_version) RETURNING knows")
+	said, err := v.verifyCommand(after)
+	if err == nil || !strings.Contains(said, fmt.Sprintf("migration %d", newer)) || !strings.Contains(said, "start a newer version") {
+		v.t.Errorf("on a schema for which it is too old this version says (%v):\n%s", err, said)
 	}
 }
 
