@@ -23,7 +23,7 @@ import (
 //
 //	go test -run TestFormsOfTheVersionBefore -forms ./events
 //
-// on the commit that is named there writes the files anew, and the readers below follow that commit's.
+// on the commit that is named there writes the files anew. The readers below become those of that commit.
 var forms = flag.Bool("forms", false, "write the present forms into testdata/before")
 
 // claimSamples have no version: each version writes them with its own.
