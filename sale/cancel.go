@@ -11,36 +11,55 @@ import (
 	"flashsale/events"
 )
 
-// CancelTx takes an order back: its unit returns to the stock and the shopper may press again. The order stays
-// readable. Of an older generation too, so the digest of that is made anew; record it in the audit log.
-// Errors: ErrNoOrder, ErrBusy.
+// CancelTx takes an order back: its unit returns to the stock and the shopper may press again, which Checkout.Cancelled
+// makes so at once after the commit. The order stays readable. Of an older generation too, so the digest of that is made
+// anew; record it in the audit log. Errors: ErrNoOrder; ErrBusy; ErrAlreadyCancelled, which comes with the receipt, as
+// the first cancel did.
+//
+// The order of the locks is gate, generation, stock row. Waiting for the generation may take as long as its digest; the
+// ledger goes on meanwhile. Of the stock rows it is only the order's own: an order of an older generation does not stop
+// the present one.
 func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt, error) {
 	slug, generation, err := placeOf(ctx, tx, id)
 	if err != nil {
 		return Receipt{}, err
 	}
-	h, err := s.hold(ctx, tx, slug)
+	h, err := s.enter(ctx, tx, slug)
 	if err != nil {
+		return Receipt{}, err
+	}
+	k := Key{h.Sale, generation}
+	if _, err := tx.Exec(ctx, sqlLockGeneration, k.Sale, k.Generation); err != nil {
+		return Receipt{}, fmt.Errorf("lock generation: %w", busy(err))
+	}
+	if _, err := s.lockStock(ctx, tx, k); err != nil {
 		return Receipt{}, err
 	}
 	o, err := liveOrder(ctx, tx, id)
 	if err != nil {
-		return Receipt{}, err
+		return o.Receipt, err
 	}
-	level, err := s.stock.ReturnTx(ctx, tx, Key{h.Sale, generation}, o.Unit)
+	return o.Receipt, s.release(ctx, tx, slug, o)
+}
+
+// release takes a live order back. The caller has locked its stock row.
+func (s *Store) release(ctx context.Context, tx pgx.Tx, slug string, o order) error {
+	level, err := s.stock.ReturnTx(ctx, tx, Key{o.SaleID, o.Generation}, o.Unit)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("return unit: %w", err)
+		return fmt.Errorf("return unit: %w", err)
 	}
 	b := &pgx.Batch{}
-	b.Queue(sqlCancel, id, level.Version).Exec(exactly(1, "cancelled orders"))
-	b.Queue(sqlForgetDigest, h.Sale, generation)
-	b.Queue(sqlTouch, h.Sale)
+	b.Queue(sqlCancel, o.OrderID, level.Version).Exec(exactly(1, "cancelled orders"))
+	b.Queue(sqlForgetDigest, o.SaleID, o.Generation)
+	b.Queue(sqlTouch, o.SaleID)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return Receipt{}, fmt.Errorf("cancel order: %w", err)
+		return fmt.Errorf("cancel order: %w", err)
 	}
-	gone := events.CancelledOrder{Order: id.String(), Sale: o.SaleID, Generation: o.Generation, User: o.UserID, Unit: o.Unit}
-	return o.Receipt, s.outbox.AppendTx(ctx, tx, []events.Message{
-		{SaleID: h.Sale, Type: events.TypeOrderCancelled, Subject: id.String(), Data: gone},
+	id := o.OrderID.String()
+	return s.outbox.AppendTx(ctx, tx, []events.Message{
+		{SaleID: o.SaleID, Type: events.TypeOrderCancelled, Subject: id, Data: events.CancelledOrder{
+			Order: id, Sale: o.SaleID, Generation: o.Generation, User: o.UserID, Unit: o.Unit,
+		}},
 		stockChanged(slug, level),
 	})
 }
@@ -60,6 +79,7 @@ func placeOf(ctx context.Context, tx pgx.Tx, id uuid.UUID) (slug string, generat
 	return slug, generation, nil
 }
 
+// liveOrder reads the order as it is behind the lock. ErrAlreadyCancelled comes with it.
 func liveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID) (order, error) {
 	rows, err := tx.Query(ctx, sqlOrdersByID, [][16]byte{id})
 	if err != nil {
@@ -70,7 +90,7 @@ func liveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID) (order, error) {
 		return order{}, fmt.Errorf("read order: %w", err)
 	}
 	if !o.live {
-		return order{}, ErrNoOrder
+		return o, ErrAlreadyCancelled
 	}
 	return o, nil
 }

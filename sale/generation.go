@@ -26,9 +26,20 @@ type held struct {
 	level            Level
 }
 
-// hold takes the sale's gate (one operator at a time; ErrBusy after two seconds), then its stock row, which
-// keeps the ledger out until the caller's transaction ends. ErrNoSale when there is no sale of that slug.
+// hold takes the sale's gate, then its stock row, which keeps the ledger out until the caller's transaction ends.
+// Errors: ErrNoSale, ErrBusy.
 func (s *Store) hold(ctx context.Context, tx pgx.Tx, slug string) (held, error) {
+	h, err := s.enter(ctx, tx, slug)
+	if err != nil {
+		return h, err
+	}
+	h.level, err = s.lockStock(ctx, tx, h.Key)
+	return h, err
+}
+
+// enter takes the sale's gate: one operator at a time, ErrBusy after two seconds. ErrNoSale when there is no sale of that
+// slug.
+func (s *Store) enter(ctx context.Context, tx pgx.Tx, slug string) (held, error) {
 	var h held
 	b := &pgx.Batch{}
 	b.Queue(sqlLockTimeout)
@@ -44,22 +55,27 @@ func (s *Store) hold(ctx context.Context, tx pgx.Tx, slug string) (held, error) 
 	if err != nil {
 		return h, fmt.Errorf("read sale: %w", err)
 	}
-	levels, err := s.stock.LockTx(ctx, tx, []Key{h.Key})
-	if err = busy(err); err != nil {
-		return h, fmt.Errorf("lock stock: %w", err)
-	}
-	if len(levels) != 1 {
-		return h, fmt.Errorf("sale %d has no stock row", h.Sale)
-	}
-	h.level = levels[0]
 	return h, nil
 }
 
-// busy turns a lock timeout into ErrBusy.
+// lockStock waits for the ledger, for two seconds at most, and keeps it out of that generation until the transaction ends.
+// Whoever needs the rows of two generations locks both together: the ledger goes by their numbers, ascending.
+func (s *Store) lockStock(ctx context.Context, tx pgx.Tx, k Key) (Level, error) {
+	levels, err := s.stock.LockTx(ctx, tx, []Key{k})
+	if err = busy(err); err != nil {
+		return Level{}, fmt.Errorf("lock stock: %w", err)
+	}
+	if len(levels) != 1 {
+		return Level{}, fmt.Errorf("generation %d of sale %d has no stock row", k.Generation, k.Sale)
+	}
+	return levels[0], nil
+}
+
+// busy turns a lock that was not got in time, and a deadlock, into ErrBusy: the same act may be tried again.
 func busy(err error) error {
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) && refused.Code == "55P03" {
-		return ErrBusy
+	if errors.As(err, &refused) && (refused.Code == "55P03" || refused.Code == "40P01") {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
 	return err
 }

@@ -78,7 +78,8 @@ const (
 FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
 )
 
-// What operators and the timetable change. The gate is taken first, then the stock row, then the sale.
+// What operators and the timetable change. The gate is taken first, then (to cancel) the generation, then the stock row,
+// then the sale.
 const (
 	sqlLockTimeout = `SELECT set_config('lock_timeout', '2s', true)`
 
@@ -104,6 +105,9 @@ const (
 
 	sqlCancel = `UPDATE orders SET state = 'cancelled', released_at = clock_timestamp(), revision = $2
 WHERE id = $1 AND released_at IS NULL`
+
+	// What keeps a digest from being computed meanwhile.
+	sqlLockGeneration = `SELECT 1 FROM generations WHERE sale_id = $1 AND generation = $2 FOR NO KEY UPDATE`
 
 	sqlForgetDigest = `UPDATE generations SET digest = NULL WHERE sale_id = $1 AND generation = $2`
 )

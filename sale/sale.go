@@ -63,8 +63,10 @@ var (
 	ErrBelowSold = errors.New("stock below what is sold")
 	// ErrState: the sale is not in a state from which this move is possible.
 	ErrState = errors.New("not possible in the sale's state")
-	// ErrNoOrder: there is no live order of that id.
+	// ErrNoOrder: there is and was no order of that id.
 	ErrNoOrder = errors.New("no such order")
+	// ErrAlreadyCancelled: the order was cancelled before; nothing has changed now.
+	ErrAlreadyCancelled = errors.New("the order is cancelled already")
 	// ErrMissing: the holders of the sale are not loaded in Redis.
 	ErrMissing = errors.New("holders are not loaded")
 	// ErrUnavailable: the places cannot be asked now.
