@@ -132,6 +132,23 @@ func (b *book) found(r Receipt, changes int64) {
 	}
 }
 
+// withdraw takes a receipt out. It is false when the shopper has another by now, which stays.
+func (b *book) withdraw(r Receipt) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	// An answer from before the cancel, which is still on its way, does not come in any more.
+	b.changes.Add(1)
+	known, ok := b.receipt(Key{r.SaleID, r.Generation}, Shopper{ID: r.UserID})
+	if !ok {
+		return true
+	}
+	if known.OrderID != r.OrderID {
+		return false
+	}
+	b.turn(map[int64]owned{r.UserID: {}})
+	return true
+}
+
 // load notes what was read from the orders, after a revision that loadedTo gave, when the stock row was at least
 // at that version.
 func (b *book) load(changed []order, version int64) {

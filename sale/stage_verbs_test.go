@@ -172,8 +172,13 @@ func (s *stage) cancel(st step) {
 	s.disturb()
 	s.ledger.cancel(o.OrderID)
 	b := s.at(st)
-	s.running.Go(func() { _ = b.Release(context.Background(), Key{o.SaleID, o.Generation}, []int64{o.UserID}) })
-	s.refresh(st)
+	s.running.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if b.board.Refresh(ctx) == nil {
+			_ = b.Cancelled(ctx, o.Receipt)
+		}
+	})
 }
 
 // live lists the live orders of a shopper, or of all (0), oldest generation first.
