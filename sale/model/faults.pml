@@ -63,10 +63,14 @@ end_idle:
  * Operators: Store.CancelTx, Store.BeginGenerationTx. Under ASYNC_STANDBY the standby must have what they did, and
  * after a failover they wait until the log has been read as far as it once was.
  */
-inline CancelTx(x) {
+inline CancelTx(x, taken_) {
 	for (i : CLAIM(db.generation, 0, 1) .. CLAIM(db.generation, SHOPPERS - 1, ATTEMPTS)) {
 		if
-		:: db.verdict[i] == ORDERED(x) -> db.verdict[i] = CANCELLED; db.taken--; db.returned = db.returned | BIT(x)
+		:: db.verdict[i] == ORDERED(x) ->
+			db.verdict[i] = CANCELLED; db.taken = taken_ - 1; db.returned = db.returned | BIT(x)
+#ifndef REDIS_ANY
+			; free = USER(i) + 1
+#endif
 		:: else
 		fi
 	}
@@ -74,15 +78,43 @@ inline CancelTx(x) {
 	invariants();
 	replicate()
 }
+#define SOLD(x)	(db.nextUnit > (x) && !(db.returned & BIT(x)))
 
 #if CANCELS + RESETS > 0
 active proctype operator() {
 	byte cancels = CANCELS, resets = RESETS;
+#ifndef REDIS_ANY
+	byte free;	/* user + 1 of the place that is to be given back */
+#endif
+#ifdef CANCEL_WITHOUT_LOCK
+	byte seen;
+#endif
 end_idle:
 	do
-	:: d_step { cancels > 0 && REPLAYED && db.taken > 0 && db.nextUnit > 1 && !(db.returned & BIT(1)) -> cancels--; CancelTx(1) }
+#if defined(CANCEL_WITHOUT_LOCK)
+	:: atomic { cancels > 0 && SOLD(1) -> cancels--; seen = db.taken };
+		d_step { SOLD(1) -> CancelTx(1, seen); seen = 0 }
+#elif defined(UNIT_FREED_FIRST)
+	/* The unit goes back in a transaction of its own, before the order. */
+	:: d_step { cancels > 0 && SOLD(1) -> cancels--; db.taken--; db.returned = db.returned | BIT(1) };
+		d_step {
+			for (i : CLAIM(db.generation, 0, 1) .. CLAIM(db.generation, SHOPPERS - 1, ATTEMPTS)) {
+				if
+				:: db.verdict[i] == ORDERED(1) -> db.verdict[i] = CANCELLED
+				:: else
+				fi
+			}
+		}
+#else
+	:: d_step { cancels > 0 && REPLAYED && db.taken > 0 && SOLD(1) -> cancels--; CancelTx(1, db.taken) }
 #if TOTAL > 1
-	:: d_step { cancels > 0 && REPLAYED && db.taken > 0 && db.nextUnit > 2 && !(db.returned & BIT(2)) -> cancels--; CancelTx(2) }
+	:: d_step { cancels > 0 && REPLAYED && db.taken > 0 && SOLD(2) -> cancels--; CancelTx(2, db.taken) }
+#endif
+#endif
+#ifndef REDIS_ANY
+	/* Checkout.Cancelled; or the process was killed, and it is left to reconciliation.dismiss */
+	:: d_step { free > 0 -> holders = holders & ~BIT(free - 1); free = 0 }
+	:: d_step { free > 0 -> free = 0 }
 #endif
 	:: d_step { resets > 0 && REPLAYED && db.generation < GENERATIONS ->
 			resets--;
