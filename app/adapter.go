@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -100,7 +101,7 @@ func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (sale.Pl
 	place, err := p.reserve.Do(ctx, inventory.Key(k), user)
 	switch {
 	case err == nil:
-		return sale.Place(place), nil
+		return placeFor(place)
 	case errors.Is(err, inventory.ErrMissing):
 		return 0, sale.ErrMissing
 	case errors.Is(err, combine.ErrFull):
@@ -108,6 +109,18 @@ func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (sale.Pl
 	default:
 		return 0, errors.Join(sale.ErrUnavailable, err)
 	}
+}
+
+func placeFor(p inventory.Place) (sale.Place, error) {
+	switch p {
+	case inventory.Reserved:
+		return sale.Reserved, nil
+	case inventory.Held:
+		return sale.Held, nil
+	case inventory.Full:
+		return sale.Full, nil
+	}
+	return 0, fmt.Errorf("%w: place %s", sale.ErrUnavailable, p)
 }
 
 func (p *placesOf) Release(ctx context.Context, k sale.Key, users []int64) error {

@@ -19,7 +19,7 @@ type decider interface {
 	// Ask queues what deciding the claims has to lock and to read, and returns what comes of it.
 	Ask(reads *pgx.Batch, src Source, claims []Claim) Ruling
 	// DeclineTx declines a claim that cannot be decided. A claim that has its verdict keeps it.
-	DeclineTx(ctx context.Context, tx pgx.Tx, claim Claim, reason string) (Verdict, error)
+	DeclineTx(ctx context.Context, tx pgx.Tx, claim Claim, reason Reason) (Verdict, error)
 	// Decided is called after the commit; it must be quick. When a commit's reply was lost, Verdicts holds only what
 	// was read again and Stocks is empty.
 	Decided(d Decision)

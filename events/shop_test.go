@@ -83,7 +83,7 @@ func (s *shop) decide(ctx context.Context, tx pgx.Tx, c Claim) (Verdict, error) 
 	return s.put(ctx, tx, c, Ordered, "")
 }
 
-func (s *shop) DeclineTx(ctx context.Context, tx pgx.Tx, c Claim, reason string) (Verdict, error) {
+func (s *shop) DeclineTx(ctx context.Context, tx pgx.Tx, c Claim, reason Reason) (Verdict, error) {
 	if c.UserID == hopeless {
 		_, err := tx.Exec(ctx, `SELECT 'x'::int`)
 		return Verdict{}, err
@@ -91,7 +91,7 @@ func (s *shop) DeclineTx(ctx context.Context, tx pgx.Tx, c Claim, reason string)
 	return s.put(ctx, tx, c, Declined, reason)
 }
 
-func (s *shop) put(ctx context.Context, tx pgx.Tx, c Claim, outcome Outcome, reason string) (Verdict, error) {
+func (s *shop) put(ctx context.Context, tx pgx.Tx, c Claim, outcome Outcome, reason Reason) (Verdict, error) {
 	tag, err := tx.Exec(ctx, `INSERT INTO shop (claim_id, user_id, outcome, reason) VALUES ($1, $2, $3, $4)
 		ON CONFLICT DO NOTHING`, c.ID, c.UserID, outcome, reason)
 	if err != nil {

@@ -18,10 +18,13 @@ const (
 
 // String is the path's name in metrics.
 func (s Source) String() string {
-	if s == Direct {
+	switch s {
+	case FromLog:
+		return "log"
+	case Direct:
 		return "direct"
 	}
-	return "log"
+	return "unknown"
 }
 
 // Outcome is what the ledger decided about a claim. It never changes.
@@ -34,17 +37,6 @@ const (
 	Declined Outcome = "declined"
 )
 
-// Reasons of a declined claim.
-const (
-	ReasonSoldOut           = "sold-out"
-	ReasonNotStarted        = "not-started"
-	ReasonEnded             = "ended"
-	ReasonPaused            = "paused"
-	ReasonGenerationChanged = "generation-changed"
-	ReasonAlreadyOwns       = "already-owns"
-	ReasonUndecidable       = "undecidable"
-)
-
 // Verdict is the ledger's word on one claim.
 type Verdict struct {
 	ClaimID    uuid.UUID `json:"claim"`
@@ -54,7 +46,7 @@ type Verdict struct {
 	Username   string    `json:"username"`
 	Attempt    int       `json:"attempt"`
 	Outcome    Outcome   `json:"outcome"`
-	Reason     string    `json:"reason,omitempty"`
+	Reason     Reason    `json:"reason,omitempty"`
 	Unit       int64     `json:"unit,omitempty"`
 	At         time.Time `json:"at"`
 	// Press is that of the record which was decided; zero where the ledger does not keep it: with declines that were

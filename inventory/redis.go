@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,8 +25,18 @@ const (
 	Full
 )
 
-// placeLetters are the places in the order of their values, as the script writes them.
-const placeLetters = "RHF"
+// placeOf reads a place as the script writes it.
+func placeOf(letter byte) (p Place, ok bool) {
+	switch letter {
+	case 'R':
+		return Reserved, true
+	case 'H':
+		return Held, true
+	case 'F':
+		return Full, true
+	}
+	return 0, false
+}
 
 // String names the place for logs and metrics.
 func (p Place) String() string {
@@ -144,11 +153,11 @@ func appendPlaces(places []Place, reply string, want int) ([]Place, error) {
 		return nil, fmt.Errorf("%w: %d places in the answer to %d users", ErrUnavailable, len(reply), want)
 	}
 	for i := range len(reply) {
-		place := strings.IndexByte(placeLetters, reply[i])
-		if place < 0 {
+		place, ok := placeOf(reply[i])
+		if !ok {
 			return nil, fmt.Errorf("%w: place %q in the answer", ErrUnavailable, reply[i])
 		}
-		places = append(places, Place(place))
+		places = append(places, place)
 	}
 	return places, nil
 }

@@ -29,17 +29,33 @@ const (
 	UnknownShopper
 	// Overloaded: as Unavailable; the process has as many claims under way as it may.
 	Overloaded
-	kinds
 )
 
 // String names the outcome, for logs and metrics.
 func (k Kind) String() string {
-	names := [kinds]string{"unavailable", "bought", "already-bought", "pending", "refused", "not-authorized", "unknown-shopper", "overloaded"}
-	if k < kinds {
-		return names[k]
+	switch k {
+	case Unavailable:
+		return "unavailable"
+	case Bought:
+		return "bought"
+	case AlreadyBought:
+		return "already-bought"
+	case Pending:
+		return "pending"
+	case Refused:
+		return "refused"
+	case NotAuthorized:
+		return "not-authorized"
+	case UnknownShopper:
+		return "unknown-shopper"
+	case Overloaded:
+		return "overloaded"
 	}
 	return "unknown"
 }
+
+// Reason is why a press was refused; events.Reasons lists them all.
+type Reason = events.Reason
 
 // Reasons of a Refused press, in the words of the problem types.
 const (
@@ -47,7 +63,7 @@ const (
 	ReasonEnded             = events.ReasonEnded
 	ReasonPaused            = events.ReasonPaused
 	ReasonSoldOut           = events.ReasonSoldOut
-	ReasonAllClaimed        = "all-claimed"
+	ReasonAllClaimed        = events.ReasonAllClaimed
 	ReasonGenerationChanged = events.ReasonGenerationChanged
 )
 
@@ -69,7 +85,7 @@ type Press struct {
 type Answer struct {
 	Kind Kind
 	// Reason is set with Refused.
-	Reason string
+	Reason Reason
 	// Receipt is set with Bought and AlreadyBought.
 	Receipt Receipt
 	// SameKey is true when the receipt was bought with this press's Idempotency-Key.
@@ -103,7 +119,7 @@ type ClaimState struct {
 	// Receipt is set with ClaimOrdered.
 	Receipt Receipt
 	// Reason is set with ClaimDeclined.
-	Reason string
+	Reason Reason
 	// Username is the shopper's, with a verdict.
 	Username string
 	// At is when it was decided, by Postgres' clock.

@@ -183,11 +183,11 @@ func TestABatchMayConcernAnySale(t *testing.T) {
 	record := events.Claim{Kind: events.KindClose, ID: closeID(b.secret, 1, version), SaleID: b.Sale, Generation: 1}
 	nowhere := claimOf(Key{Sale: 1000, Generation: 1}, 1, 1)
 	made := a.decide(t, old, b.claim(1, 1), a.claim(1, 1), record, b.claim(2, 1), nowhere, a.claim(2, 1))
-	want := []string{events.ReasonGenerationChanged, "unit 1", "unit 1", "", events.ReasonEnded, events.ReasonUndecidable, "unit 2"}
+	want := []events.Reason{events.ReasonGenerationChanged, "unit 1", "unit 1", "", events.ReasonEnded, events.ReasonUndecidable, "unit 2"}
 	for i, v := range made.Verdicts {
 		got := v.Reason
 		if v.Outcome == events.Ordered {
-			got = fmt.Sprintf("unit %d", v.Unit)
+			got = events.Reason(fmt.Sprintf("unit %d", v.Unit))
 		}
 		if got != want[i] {
 			t.Errorf("claim %d: %q, want %q", i, got, want[i])

@@ -201,10 +201,11 @@ func (b *buying) reserve(ctx context.Context) Answer {
 		return b.full(ctx)
 	case Held:
 		return b.held(context.WithoutCancel(ctx))
-	default:
+	case Reserved:
 		b.board.markClaimed(b.entry, false)
 		return b.reserved(context.WithoutCancel(ctx))
 	}
+	return b.unavailable()
 }
 
 // full is the answer when Redis has no place left. Only the ledger says "sold out".
@@ -262,7 +263,7 @@ func (b *buying) already(ctx context.Context, r Receipt) Answer {
 	return a
 }
 
-func (b *buying) refused(reason string) Answer {
+func (b *buying) refused(reason Reason) Answer {
 	a := b.answer(Refused)
 	a.Reason = reason
 	if reason == ReasonAllClaimed {
@@ -280,9 +281,9 @@ func (b *buying) closedAnswer() Answer {
 		return b.refused(ReasonPaused)
 	case SoldOut:
 		return b.refused(ReasonSoldOut)
-	default:
-		return b.refused(ReasonEnded)
+	case Active, Ended:
 	}
+	return b.refused(ReasonEnded) // an active one has ended since it was looked at
 }
 
 // jitter spreads the presses that come back.

@@ -12,7 +12,7 @@ import (
 )
 
 // want checks an answer's kind and reason.
-func want(t *testing.T, what string, a Answer, k Kind, reason string) {
+func want(t *testing.T, what string, a Answer, k Kind, reason Reason) {
 	t.Helper()
 	if a.Kind != k || a.Reason != reason {
 		t.Errorf("%s: %s %q, want %s %q", what, a.Kind, a.Reason, k, reason)
@@ -62,7 +62,7 @@ func TestOnePersonPressing400TimesAtOnceBuysOneUnit(t *testing.T) {
 					case Bought:
 						bought++
 					case AlreadyBought:
-					default:
+					case Unavailable, Pending, Refused, NotAuthorized, UnknownShopper, Overloaded:
 						t.Fatalf("%s %s", a.Kind, a.Reason)
 					}
 					if a.Receipt.OrderID != ClaimID(testSecret, 1, 'a', 1) || a.Receipt.Unit != 1 {
@@ -163,7 +163,7 @@ func TestAnOwnerGetsTheReceiptInAnyState(t *testing.T) {
 func TestLosersCostNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*sheet)
-		reason string
+		reason Reason
 	}{
 		"sold out":    {func(s *sheet) {}, ReasonSoldOut},
 		"paused":      {func(s *sheet) { s.state = Paused }, ReasonPaused},

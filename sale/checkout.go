@@ -3,6 +3,7 @@ package sale
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -60,7 +61,7 @@ type Deps struct {
 // records is Store, as far as a purchase needs it.
 type records interface {
 	Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling
-	DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason string) (events.Verdict, error)
+	DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error)
 	Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error)
 	LiveReceipts(ctx context.Context, k Key, users []int64) ([]Receipt, error)
 	ordersSince(ctx context.Context, k Key, revision int64) ([]order, error)
@@ -89,6 +90,7 @@ type Checkout struct {
 	losses   losses
 	releases chan release
 	load     chan struct{}
+	puzzled  atomic.Bool // by the reason of a newer version, and that was logged
 }
 
 // NewCheckout makes a Checkout.
@@ -117,7 +119,7 @@ func (c *Checkout) Ask(reads *pgx.Batch, src events.Source, claims []events.Clai
 }
 
 // DeclineTx declines a claim that cannot be decided. See Store.DeclineTx.
-func (c *Checkout) DeclineTx(ctx context.Context, tx pgx.Tx, claim events.Claim, reason string) (events.Verdict, error) {
+func (c *Checkout) DeclineTx(ctx context.Context, tx pgx.Tx, claim events.Claim, reason events.Reason) (events.Verdict, error) {
 	return c.records.DeclineTx(ctx, tx, claim, reason)
 }
 

@@ -77,7 +77,7 @@ func decide(s *standing, claims []events.Claim) outcome {
 		case !made:
 		case v.Outcome == events.Ordered:
 			o.ordered = append(o.ordered, ruling{c, v})
-		default:
+		default: // step makes orders and declines
 			o.declined = append(o.declined, ruling{c, v})
 		}
 	}
@@ -136,7 +136,7 @@ func (s *standing) step(c *events.Claim) (v *events.Verdict, made bool) {
 }
 
 // objection is why the sale takes no claim at all in its state, or "".
-func (s saleStanding) objection(source events.Source) string {
+func (s saleStanding) objection(source events.Source) events.Reason {
 	switch s.state {
 	case Open:
 		return ""
@@ -150,7 +150,8 @@ func (s saleStanding) objection(source events.Source) string {
 		return events.ReasonEnded
 	case Paused:
 		return events.ReasonPaused
-	default:
+	case Draft, Scheduled:
 		return events.ReasonNotStarted
 	}
+	return events.ReasonNotStarted // a state that only a newer version knows
 }

@@ -44,7 +44,7 @@ func TestTheStateOfTheSaleDecides(t *testing.T) {
 	for name, c := range map[string]struct {
 		state  State
 		source events.Source
-		want   string // reason of the decline; "" means ordered
+		want   events.Reason // reason of the decline; "" means ordered
 	}{
 		"open":                   {Open, events.FromLog, ""},
 		"open, direct":           {Open, events.Direct, ""},
@@ -132,7 +132,7 @@ func TestClaimsOfAnotherGenerationAreDeclined(t *testing.T) {
 	s.levels[old] = Level{Sale: 7, Generation: 1, Total: 100}
 	s.owners[shopperKey{old, 1}] = uuid.New()
 	made := decide(s, []events.Claim{claimOf(old, 1, 2), claimOf(old, 2, 1), claimOf(Key{99, 1}, 1, 1)})
-	for i, want := range []string{events.ReasonGenerationChanged, events.ReasonGenerationChanged, events.ReasonUndecidable} {
+	for i, want := range []events.Reason{events.ReasonGenerationChanged, events.ReasonGenerationChanged, events.ReasonUndecidable} {
 		if got := made.verdicts[i].Reason; got != want {
 			t.Errorf("claim %d declined as %q, want %q", i, got, want)
 		}
@@ -252,7 +252,7 @@ func textOf(v *events.Verdict) string {
 	case v.Outcome == events.Ordered:
 		return "ordered"
 	default:
-		return v.Reason
+		return string(v.Reason)
 	}
 }
 

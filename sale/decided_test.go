@@ -15,7 +15,7 @@ import (
 )
 
 // declinedNow is a fresh verdict against the shopper.
-func declinedNow(user int64, reason string) events.Verdict {
+func declinedNow(user int64, reason events.Reason) events.Verdict {
 	return events.Verdict{
 		ClaimID: uuid.New(), SaleID: flashSale, Generation: 1, UserID: user, Attempt: 1,
 		Outcome: events.Declined, Reason: reason, Fresh: true,

@@ -456,7 +456,7 @@ func (l *memoryLedger) Ask(_ *pgx.Batch, src events.Source, claims []events.Clai
 	}
 }
 
-func (l *memoryLedger) DeclineTx(_ context.Context, _ pgx.Tx, c events.Claim, reason string) (events.Verdict, error) {
+func (l *memoryLedger) DeclineTx(_ context.Context, _ pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error) {
 	return events.Verdict{ClaimID: c.ID, Outcome: events.Declined, Reason: reason}, l.ask(context.Background())
 }
 

@@ -114,16 +114,18 @@ func (s *Store) BeginGenerationTx(ctx context.Context, tx pgx.Tx, slug string, t
 
 // stateWithin is the state that fits the sale's times. A draft stays one: nobody has announced it.
 func stateWithin(h held) State {
-	switch {
-	case h.state == Draft:
+	switch h.state {
+	case Draft:
 		return Draft
+	case Scheduled, Open, Paused, Closing, Closed:
+	}
+	switch {
 	case h.now.Before(h.startsAt):
 		return Scheduled
 	case h.now.Before(h.endsAt):
 		return Open
-	default:
-		return Closed
 	}
+	return Closed
 }
 
 func stockChanged(slug string, l Level) events.Message {

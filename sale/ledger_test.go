@@ -22,7 +22,7 @@ func TestABatchIsDecidedInTheOrderOfTheLog(t *testing.T) {
 	for i, want := range []struct {
 		outcome events.Outcome
 		unit    int64
-		reason  string
+		reason  Reason
 	}{{events.Ordered, 1, ""}, {events.Ordered, 2, ""}, {events.Ordered, 1, ""}, {events.Declined, 0, events.ReasonSoldOut}} {
 		if v := d.Verdicts[i]; v.Outcome != want.outcome || v.Unit != want.unit || v.Reason != want.reason || !v.Fresh || v.At.IsZero() {
 			t.Errorf("verdict %d: %+v, want %+v", i, v, want)

@@ -117,9 +117,9 @@ func (s *stage) judge(a *answered) error {
 		return s.refusal(a)
 	case Unavailable, Overloaded:
 		return s.excuse(a)
-	default:
-		return fmt.Errorf("a shopper of ours who may buy is %s", a.Kind)
+	case NotAuthorized, UnknownShopper:
 	}
+	return fmt.Errorf("a shopper of ours who may buy is %s", a.Kind)
 }
 
 // was is true when the ledger was like that at some time in between.
@@ -326,7 +326,7 @@ func (s *stage) lastPress(b *branch, name string) error {
 	a := answered{branch: b, press: Press{Slug: "flash", Name: name}, user: s.names.shopper(name).ID, from: time.Now()}
 	k := s.ledger.sheet.Key
 	owners, total := s.owners(k)
-	want, reason := Bought, ""
+	want, reason := Bought, Reason("")
 	switch state := s.ledger.sheet.state; {
 	case owners[a.user]:
 		want = AlreadyBought

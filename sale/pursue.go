@@ -77,11 +77,11 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 		a := b.answer(Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
 		return a
-	default:
-		a := b.unavailable()
-		a.ClaimID = claim.ID
-		return a
+	case unknown:
 	}
+	a := b.unavailable()
+	a.ClaimID = claim.ID
+	return a
 }
 
 // verdictOn waits for the verdict on a claim and ends the wait. What was delivered was true when it was decided; when
@@ -137,9 +137,18 @@ func (b *buying) settle(ctx context.Context, v *events.Verdict, own bool) Answer
 	case v.Reason == events.ReasonUndecidable:
 		return b.unavailable()
 	default:
+		b.unfamiliar(v)
 		a := b.refused(v.Reason)
 		a.ClaimID = v.ClaimID
 		return a
+	}
+}
+
+// unfamiliar logs, the first time, that a newer version declines for a reason that this one cannot tell.
+func (c *Checkout) unfamiliar(v *events.Verdict) {
+	if v.Reason == events.ReasonOther && !c.puzzled.Swap(true) {
+		c.logger.Warn("a claim was declined for a reason that this version does not know; its shopper is told a general one",
+			"claim", v.ClaimID, "sale", v.SaleID)
 	}
 }
 

@@ -496,7 +496,7 @@ func TestVerdictsBecomeAnswers(t *testing.T) {
 	for name, c := range map[string]struct {
 		verdict events.Verdict
 		kind    Kind
-		reason  string
+		reason  Reason
 	}{
 		"sold out":            {events.Verdict{Outcome: events.Declined, Reason: events.ReasonSoldOut, Fresh: true}, Refused, ReasonSoldOut},
 		"paused":              {events.Verdict{Outcome: events.Declined, Reason: events.ReasonPaused, Fresh: true}, Refused, ReasonPaused},

@@ -136,7 +136,7 @@ func TestADecisionWaitsForTheMoveUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		move   func(d *desk, ctx context.Context, tx pgx.Tx) error
-		reason string
+		reason Reason
 	}{
 		"pause": {func(d *desk, ctx context.Context, tx pgx.Tx) error { return d.PauseTx(ctx, tx, firstSlug) }, events.ReasonPaused},
 		"close": {func(d *desk, ctx context.Context, tx pgx.Tx) error { return d.CloseTx(ctx, tx, firstSlug) }, events.ReasonEnded},

@@ -100,18 +100,22 @@ func (s *Snapshot) Key() Key { return Key{s.ID, s.Generation} }
 func (s *Snapshot) Status() Status { return status(s.State, s.EndsAt, s.Now, s.Total, s.Taken) }
 
 func status(state State, ends, now time.Time, total, taken int64) Status {
-	switch {
-	case state == Draft || state == Scheduled:
+	switch state {
+	case Draft, Scheduled:
 		return Upcoming
-	case state == Closing || state == Closed || !now.Before(ends):
+	case Closing, Closed:
+		return Ended
+	case Open, Paused:
+	}
+	switch {
+	case !now.Before(ends):
 		return Ended
 	case state == Paused:
 		return Stopped
 	case taken >= total:
 		return SoldOut
-	default:
-		return Active
 	}
+	return Active
 }
 
 // Left is the number of units without an order.

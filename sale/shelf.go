@@ -147,7 +147,7 @@ func (e *entry) rank() int {
 		return 0
 	case Scheduled:
 		return 1
-	default:
-		return 2
+	case Draft, Closing, Closed:
 	}
+	return 2
 }

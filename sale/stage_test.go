@@ -234,7 +234,7 @@ func (b *branch) ask(ctx context.Context, server, what string, user int64, effec
 		return hangs(ctx)
 	case slow:
 		way += 90 * time.Millisecond
-	default:
+	case well, mute, twice:
 	}
 	if err := rest(ctx, way); err != nil || b.dead.Load() {
 		return errAway

@@ -96,16 +96,24 @@ func (s *Store) advance(ctx context.Context, slug string) (moved bool, err error
 
 // due is the state the sale should be in by its times.
 func due(h held) State {
-	switch {
-	case h.state == Scheduled && !h.now.Before(h.endsAt):
-		return Closed
-	case h.state == Scheduled && !h.now.Before(h.startsAt):
-		return Open
-	case h.state == Open && !h.now.Before(h.endsAt):
-		return Closing
-	case h.state == Paused && !h.now.Before(h.endsAt):
-		return Closed
-	default:
-		return h.state
+	begun, over := !h.now.Before(h.startsAt), !h.now.Before(h.endsAt)
+	switch h.state {
+	case Scheduled:
+		if over {
+			return Closed
+		}
+		if begun {
+			return Open
+		}
+	case Open:
+		if over {
+			return Closing
+		}
+	case Paused:
+		if over {
+			return Closed
+		}
+	case Draft, Closing, Closed:
 	}
+	return h.state
 }

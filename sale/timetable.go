@@ -61,9 +61,9 @@ func (e *entry) nextMove() time.Time {
 		return e.startsAt
 	case Open, Paused:
 		return e.endsAt
-	default:
-		return time.Time{}
+	case Draft, Closing, Closed:
 	}
+	return time.Time{}
 }
 
 // move makes the sale's move and says when to try again if it is still needed.

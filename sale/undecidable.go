@@ -13,7 +13,7 @@ import (
 
 // DeclineTx declines a claim that the ledger cannot decide because its very content makes the statements fail. A
 // claim that has its verdict keeps it. Its texts are stored without what Postgres cannot hold.
-func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason string) (events.Verdict, error) {
+func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error) {
 	if _, err := s.stock.LockTx(ctx, tx, []Key{{c.SaleID, c.Generation}}); err != nil {
 		return events.Verdict{}, fmt.Errorf("lock stock: %w", err)
 	}

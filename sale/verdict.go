@@ -26,8 +26,9 @@ func verdictOf(o *order) events.Verdict {
 
 func scanDecline(row pgx.CollectableRow) (events.Verdict, error) {
 	v := events.Verdict{Outcome: events.Declined}
-	err := row.Scan(&v.ClaimID, &v.SaleID, &v.Generation, &v.UserID, &v.Username, &v.Attempt, &v.Reason, &v.At)
-	v.At = v.At.UTC()
+	var reason string
+	err := row.Scan(&v.ClaimID, &v.SaleID, &v.Generation, &v.UserID, &v.Username, &v.Attempt, &reason, &v.At)
+	v.Reason, v.At = events.ParseReason(reason), v.At.UTC()
 	v.NextAttempt = v.Attempt + 1
 	return v, err
 }

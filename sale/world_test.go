@@ -226,7 +226,7 @@ func (w *world) Ask(*pgx.Batch, events.Source, []events.Claim) events.Ruling {
 	panic("the world's ledger has no transactions")
 }
 
-func (w *world) DeclineTx(context.Context, pgx.Tx, events.Claim, string) (events.Verdict, error) {
+func (w *world) DeclineTx(context.Context, pgx.Tx, events.Claim, events.Reason) (events.Verdict, error) {
 	panic("the world's ledger has no transactions")
 }
 

@@ -49,7 +49,7 @@ func declineArrays(made []ruling, now time.Time) []any {
 	attempts := make([]int32, n)
 	for i, r := range made {
 		c := r.claim
-		ids[i], names[i], reasons[i] = c.ID, c.Username, r.verdict.Reason
+		ids[i], names[i], reasons[i] = c.ID, c.Username, string(r.verdict.Reason)
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
 		attempts[i] = int32(c.Attempt)
 	}
@@ -88,7 +88,7 @@ func declined(r ruling) events.Message {
 	return events.Message{
 		SaleID: v.SaleID, Type: events.TypeClaimDeclined, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
 		Data: events.DeclinedClaim{Claim: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
-			Reason: v.Reason, At: v.At},
+			Reason: string(v.Reason), At: v.At},
 	}
 }
 

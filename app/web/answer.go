@@ -52,10 +52,10 @@ func (s *Server) appendAnswer(b []byte, a *sale.Answer, wait int) (int, []string
 		return http.StatusOK, plainJSON, appendReceipt(b, a.SameKey, messageAlreadyBought, a)
 	case sale.Pending:
 		return http.StatusAccepted, plainJSON, appendPending(b, a)
-	default:
-		k := refusalKind(a)
-		return k.status, problemJSON, appendRefusal(append(b, s.heads[k]...), a, wait)
+	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
 	}
+	k := refusalKind(a)
+	return k.status, problemJSON, appendRefusal(append(b, s.heads[k]...), a, wait)
 }
 
 // refusalKind is the problem of an answer that is a refusal.
@@ -69,9 +69,9 @@ func refusalKind(a *sale.Answer) *kind {
 		return errUnknownShopper
 	case sale.Overloaded:
 		return errOverloaded
-	default:
-		return errNotBought
+	case sale.Unavailable, sale.Bought, sale.AlreadyBought, sale.Pending: // but for the first, no refusals
 	}
+	return errNotBought
 }
 
 func appendReceipt(b []byte, success bool, message string, a *sale.Answer) []byte {

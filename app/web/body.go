@@ -89,9 +89,9 @@ func (s shape) expected() string {
 		return "must be true or false"
 	case number:
 		return "must be a whole number"
-	default:
-		return "must be a string"
+	case text:
 	}
+	return "must be a string"
 }
 
 // values are the decoded fields of a body, by name: a string, bool or int64 as the spec says.

@@ -135,7 +135,7 @@ func claimOf(id uuid.UUID, st sale.ClaimState) claimDocument {
 	case sale.ClaimDeclined:
 		k := refusal(st.Reason)
 		d.Type, d.Title, d.Status, d.Detail, d.Message = "/problems/"+k.name, k.title, k.status, k.message, k.message
-	default:
+	case sale.ClaimPending, sale.ClaimGone: // a claim that is gone is a problem of its own, and does not come here
 		d.Pending, d.Message = true, messagePending
 	}
 	return d
@@ -149,7 +149,7 @@ func claimAnswer(id uuid.UUID, at *events.Position, st sale.ClaimState) sale.Ans
 		a.Kind, a.Receipt = sale.Bought, st.Receipt
 	case sale.ClaimDeclined:
 		a.Kind, a.Reason = sale.Refused, st.Reason
-	default:
+	case sale.ClaimPending, sale.ClaimGone:
 	}
 	return a
 }

@@ -156,7 +156,7 @@ func (s shape) parse(v string) (any, bool) {
 	case number:
 		n, err := strconv.ParseInt(v, 10, 64)
 		return n, err == nil
-	default:
-		return v, utf8.ValidString(v)
+	case text:
 	}
+	return v, utf8.ValidString(v)
 }

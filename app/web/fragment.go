@@ -60,9 +60,9 @@ func statusWords(status sale.Status) (text, badge string) {
 		return "Sold Out", "Sold out"
 	case sale.Stopped:
 		return "Paused", "Paused"
-	default:
-		return "Sale Ended", "Ended"
+	case sale.Ended:
 	}
+	return "Sale Ended", "Ended"
 }
 
 func deadline(s sale.Snapshot, status sale.Status) (at time.Time, when string) {
@@ -75,9 +75,9 @@ func deadline(s sale.Snapshot, status sale.Status) (at time.Time, when string) {
 			return s.EndsAt, ""
 		}
 		return s.EndsAt, "Ended"
-	default:
-		return s.EndsAt, "Ends"
+	case sale.Active, sale.SoldOut, sale.Stopped:
 	}
+	return s.EndsAt, "Ends"
 }
 
 func statusNote(s sale.Snapshot, status sale.Status) string {

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"flashsale/app/live"
+	"flashsale/events"
 )
 
 // instruments are this package's metrics. Labels are the table's routes and fixed words, never a client's text.
@@ -15,7 +16,7 @@ type instruments struct {
 	requests  *prometheus.CounterVec
 	seconds   *prometheus.HistogramVec
 	purchases *prometheus.CounterVec
-	// refused are those of purchases for the problems most presses come to.
+	// refused are those of purchases for the problems that the reasons of a refusal come to.
 	refused map[*kind]prometheus.Counter
 	soldOut prometheus.Counter
 }
@@ -41,7 +42,8 @@ func newInstruments(reg prometheus.Registerer, hub *live.Hub) *instruments {
 		}),
 	}
 	m.refused = map[*kind]prometheus.Counter{}
-	for _, k := range []*kind{errNotStarted, errEnded, errPaused, errSoldOut, errAllClaimed} {
+	for _, reason := range events.Reasons() {
+		k := refusal(reason)
 		m.refused[k] = m.purchases.WithLabelValues(k.name)
 	}
 	return m

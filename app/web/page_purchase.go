@@ -41,10 +41,10 @@ func purchaseView(a sale.Answer) (views.Outcome, int) {
 	case sale.Pending:
 		return views.Outcome{Tone: views.Note, Title: "Your purchase is being confirmed.",
 			Text: "Your place is kept and the verdict follows. Pressing again changes nothing."}, http.StatusAccepted
-	default:
-		k := refusalKind(&a)
-		return refused(k.problem("")), k.status
+	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
 	}
+	k := refusalKind(&a)
+	return refused(k.problem("")), k.status
 }
 
 func receiptView(r sale.Receipt) *views.Receipt {

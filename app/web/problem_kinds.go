@@ -1,5 +1,10 @@
 package web
 
+import (
+	"flashsale/events"
+	"flashsale/sale"
+)
+
 // The kinds of problems. Their names are part of the API: clients tell problems apart by type.
 var (
 	errNotStarted = &kind{"not-started", 409, "The sale has not started", "Flash sale has not started yet",
@@ -87,21 +92,22 @@ func kinds() []*kind {
 	}
 }
 
-// refusals maps the reasons of sale.Answer and of a declined claim to their kinds.
-func refusal(reason string) *kind {
+// refusal is the problem that a reason comes to: its status, title and texts, its page and its metric.
+func refusal(reason sale.Reason) *kind {
 	switch reason {
-	case "not-started":
+	case events.ReasonNotStarted:
 		return errNotStarted
-	case "ended":
+	case events.ReasonEnded:
 		return errEnded
-	case "paused":
+	case events.ReasonPaused:
 		return errPaused
-	case "sold-out":
+	case events.ReasonSoldOut:
 		return errSoldOut
-	case "all-claimed":
+	case events.ReasonAllClaimed:
 		return errAllClaimed
-	case "generation-changed":
+	case events.ReasonGenerationChanged:
 		return errGenerationChanged
+	case events.ReasonUndecidable, events.ReasonAlreadyOwns, events.ReasonOther:
 	}
 	return errUndecidable
 }

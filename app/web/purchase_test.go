@@ -22,7 +22,7 @@ const (
 func TestAnswersOfAPurchase(t *testing.T) {
 	t.Parallel()
 	id := uuid.MustParse("11111111-2222-8333-8444-555555555555")
-	refused := func(reason string) sale.Answer { return sale.Answer{Kind: sale.Refused, Reason: reason} }
+	refused := func(reason sale.Reason) sale.Answer { return sale.Answer{Kind: sale.Refused, Reason: reason} }
 	for name, c := range map[string]struct {
 		answer  sale.Answer
 		status  int
