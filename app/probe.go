@@ -138,8 +138,8 @@ func (p *probes) dependencies() []web.Dependency {
 	return append([]web.Dependency(nil), p.last...)
 }
 
-// Ready says of each server whether it answered the last probe, and since when that is so.
-func (o *operations) Ready(context.Context) []web.Dependency { return o.probing.dependencies() }
+// Dependencies says of each server whether it answered the last probe, and since when that is so.
+func (o *operations) Dependencies(context.Context) []web.Dependency { return o.probing.dependencies() }
 
 func (o *operations) run(ctx context.Context) error { return o.probing.run(ctx) }
 

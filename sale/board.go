@@ -232,6 +232,10 @@ func (b *Board) age(now time.Time) time.Duration {
 	return now.Sub(b.epoch) - time.Duration(renewed)
 }
 
+// Ready is true once a look into Postgres was answered, and stays so: from then on the board has figures that were true
+// once and says how old they are. Safe for concurrent use.
+func (b *Board) Ready() bool { return b.renewed.Load() != 0 }
+
 // find is the sale of that slug, the current one for "", or nil.
 func (b *Board) find(slug string) *entry {
 	shelf := b.shelf.Load()

@@ -11,14 +11,22 @@ import (
 
 func TestABoardThatNeverLookedKnowsNoSale(t *testing.T) {
 	t.Parallel()
-	_, b := onPapers(Open)
+	p, b := onPapers(Open)
 	if _, err := b.Snapshot(""); !errors.Is(err, ErrNoSale) {
 		t.Errorf("the current sale: %v", err)
 	}
-	if !b.stale(time.Now()) || len(b.All()) != 0 {
-		t.Error("a board that never looked is not stale")
+	if !b.stale(time.Now()) || len(b.All()) != 0 || b.Ready() {
+		t.Error("a board that never looked is not stale, or ready")
 	}
+	p.fail(errLedgerAway)
+	if err := b.Refresh(t.Context()); err == nil || b.Ready() {
+		t.Errorf("ready after a look that failed: %v", err)
+	}
+	p.fail(nil)
 	refreshBoard(t, b)
+	if !b.Ready() {
+		t.Error("not ready after a look")
+	}
 	if s, err := b.Snapshot(""); err != nil || s.Slug != "sale-a" {
 		t.Errorf("after a look: %+v, %v", s, err)
 	}
@@ -72,6 +80,9 @@ func TestALookThatFailsLeavesTheLastFigures(t *testing.T) {
 	}
 	if s, err := b.Snapshot(""); err != nil || s.Taken != 0 || b.renewed.Load() != renewed {
 		t.Errorf("after a look that failed: %+v, %v", s, err)
+	}
+	if !b.Ready() {
+		t.Error("not ready any more because the ledger is away")
 	}
 }
 

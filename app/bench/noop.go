@@ -70,6 +70,6 @@ func constant(c echo.Context) error {
 	h.Set("Sale-Version", "4")
 	h.Set("Vary", "Origin")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("X-Request-Id", "host-22300-70aaf983-3")
+	h.Set("X-Request-Id", "70aaf983c01d-3")
 	return c.Blob(http.StatusConflict, "application/problem+json; charset=utf-8", []byte(soldOut))
 }

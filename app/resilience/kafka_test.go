@@ -33,6 +33,7 @@ func kafkaRefuses(t *testing.T, r *report) {
 	}, func(began time.Time) int64 {
 		w.eventually(20*time.Second, "/readyz shows it", func() bool { return w.everywhere(w.kafkaAway) })
 		r.within(t, "/readyz shows it", time.Since(began), 3*time.Second)
+		w.offered()
 		return w.hold(lasting(8*time.Second, 4*time.Second), w.kafkaAway)
 	})
 	if direct := w.shoppers.tally()["201"] - bought; direct == 0 {

@@ -33,7 +33,11 @@ func postgresRefuses(t *testing.T, r *report) {
 	healed := w.during(rate, func() func() {
 		wire.refuse()
 		return func() { wire.accept(t) }
-	}, func(time.Time) int64 { return w.hold(lasting(30*time.Second, 6*time.Second), w.postgresAway) })
+	}, func(time.Time) int64 {
+		w.eventually(20*time.Second, "every probe misses Postgres", func() bool { return w.everywhere(w.postgresAway) })
+		w.offered()
+		return w.hold(lasting(30*time.Second, 6*time.Second), w.postgresAway)
+	})
 	if waited := len(w.shoppers.waiting()); waited == 0 {
 		t.Error("no claim had to wait while Postgres refused")
 	}

@@ -49,11 +49,7 @@ func (w *world) settled(healed time.Time, patience time.Duration) time.Duration 
 	})
 	took := time.Since(healed)
 	w.shoppers.settled()
-	w.eventually(patience, "every instance is ready", func() bool {
-		return w.everywhere(func(p *process) bool {
-			return w.shoppers.send(ctx, http.MethodGet, p.ops+"/readyz", "").Status == http.StatusOK
-		})
-	})
+	w.eventually(patience, "every instance finds every server", func() bool { return w.everywhere(w.complete) })
 	client, done := w.kafka()
 	defer done()
 	w.eventually(patience, "the log is read to its end", func() bool {

@@ -72,6 +72,7 @@ func (w *world) soldOutFromMemory(wire *wire) {
 	w.eventually(20*time.Second, "every probe misses Redis", func() bool {
 		return w.everywhere(func(p *process) bool { return !w.ready(p, "Redis") })
 	})
+	w.offered()
 	owners := w.shoppers.promised()
 	for n := range w.crowd {
 		name := users.SeriesName(n + 1)

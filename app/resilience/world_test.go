@@ -160,7 +160,21 @@ func (w *world) eventually(patience time.Duration, what string, is func() bool) 
 }
 
 // ready says whether the instance's probes find that server, which is named as in /readyz.
-func (w *world) ready(p *process, server string) bool {
+func (w *world) ready(p *process, server string) bool { return w.probed(p)[server] }
+
+// complete says whether the instance's probes find every server.
+func (w *world) complete(p *process) bool {
+	found := w.probed(p)
+	for _, ok := range found {
+		if !ok {
+			return false
+		}
+	}
+	return len(found) > 0
+}
+
+// probed is which servers the instance's probes find. Only operators are told.
+func (w *world) probed(p *process) map[string]bool {
 	a := w.shoppers.send(context.Background(), http.MethodGet, p.ops+"/readyz", "")
 	var d struct {
 		Dependencies []struct {
@@ -168,15 +182,25 @@ func (w *world) ready(p *process, server string) bool {
 			OK   bool
 		}
 	}
+	found := make(map[string]bool)
 	if json.Unmarshal([]byte(a.Raw), &d) != nil {
-		return false
+		return found
 	}
 	for _, one := range d.Dependencies {
-		if one.Name == server {
-			return one.OK
+		found[one.Name] = one.OK
+	}
+	return found
+}
+
+// offered fails the test when an instance asks to be taken off its load balancer because a server is away: all of them
+// share that server.
+func (w *world) offered() {
+	w.t.Helper()
+	for i, p := range w.instances {
+		if a := w.shoppers.send(context.Background(), http.MethodGet, p.url+"/readyz", ""); a.Status != http.StatusOK {
+			w.t.Errorf("while a server is away, /readyz of instance %d answers %d %s", i, a.Status, a.Raw)
 		}
 	}
-	return false
 }
 
 // everywhere is true when it is true of every instance.

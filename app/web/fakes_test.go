@@ -27,6 +27,7 @@ type fakeBoard struct {
 	snaps   []sale.Snapshot
 	changed chan struct{}
 	err     error
+	unready bool
 }
 
 func (b *fakeBoard) Snapshot(slug string) (sale.Snapshot, error) {
@@ -48,6 +49,8 @@ func (b *fakeBoard) All() []sale.Snapshot {
 	defer b.mu.Unlock()
 	return append([]sale.Snapshot(nil), b.snaps...)
 }
+
+func (b *fakeBoard) Ready() bool { return !b.unready }
 
 func (b *fakeBoard) Changed() (<-chan struct{}, func()) { return b.changed, func() {} }
 
@@ -179,8 +182,8 @@ func (f *fakeOperations) ArchiveUsers(context.Context) (int64, error) {
 	return 12, err
 }
 
-func (f *fakeOperations) Verify(context.Context) ([]Check, error) { return f.checks, f.err }
-func (f *fakeOperations) Ready(context.Context) []Dependency      { return f.ready }
+func (f *fakeOperations) Verify(context.Context) ([]Check, error)   { return f.checks, f.err }
+func (f *fakeOperations) Dependencies(context.Context) []Dependency { return f.ready }
 
 // world is a server with its fakes.
 type world struct {

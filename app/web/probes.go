@@ -18,15 +18,54 @@ func (s *Server) health(c echo.Context) error { return c.String(http.StatusOK, "
 // mend them.
 func (s *Server) livez(c echo.Context) error { return c.String(http.StatusOK, "OK") }
 
+// readyz says whether a load balancer may send requests here. A server that is away is no reason against it: every
+// instance shares that server, so all of them would go, and each goes on answering without it.
 func (s *Server) readyz(c echo.Context) error {
-	code, d := s.readiness(c.Request().Context())
-	return writeJSON(c, code, d)
+	state := s.readiness()
+	return writeJSON(c, state.code(), readyDocument{Status: state})
 }
 
-// readyDocument says whether this process should get requests, and why not.
+// readiness says whether this process can give true answers.
+type readiness string
+
+const (
+	ready readiness = "ready"
+	// starting: no figures of the ledger were ever read, so there is nothing to answer from.
+	starting readiness = "starting"
+	// draining: the process stops.
+	draining readiness = "draining"
+)
+
+// readiness asks nobody, so that the probe is as fast as memory. Figures that were read once came from a schema that
+// is up to date.
+func (s *Server) readiness() readiness {
+	switch {
+	case s.draining.Err() != nil:
+		return draining
+	case !s.cfg.Board.Ready():
+		return starting
+	}
+	return ready
+}
+
+func (r readiness) code() int {
+	if r == ready {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
+}
+
+// readyDocument is what everybody may know: nothing of the machine, the program or the servers behind it.
 type readyDocument struct {
-	// Status is "ready", "degraded" when a dependency is away, or "draining" while the process stops.
-	Status       string               `json:"status"`
+	Status readiness `json:"status"`
+}
+
+// degraded is what operators are told instead of ready while a server is away.
+const degraded readiness = "degraded"
+
+// operatorsDocument is the same for operators, with the servers this process depends on.
+type operatorsDocument struct {
+	Status       readiness            `json:"status"`
 	Version      string               `json:"version,omitzero"`
 	Process      string               `json:"process,omitzero"`
 	Dependencies []dependencyDocument `json:"dependencies"`
@@ -42,22 +81,20 @@ type dependencyDocument struct {
 	Detail   string  `json:"detail,omitzero"`
 }
 
-func (s *Server) readiness(ctx context.Context) (int, readyDocument) {
-	d := readyDocument{Status: "ready", Version: s.cfg.Version, Process: s.cfg.ProcessID, Dependencies: []dependencyDocument{}}
-	code := http.StatusOK
-	for _, dep := range s.cfg.Operations.Ready(ctx) {
+// operatorsView is the code of the probe and what operators are told besides.
+func (s *Server) operatorsView(ctx context.Context) (int, operatorsDocument) {
+	state := s.readiness()
+	d := operatorsDocument{Status: state, Version: s.cfg.Version, Process: s.cfg.ProcessID, Dependencies: []dependencyDocument{}}
+	for _, dep := range s.cfg.Operations.Dependencies(ctx) {
 		d.Dependencies = append(d.Dependencies, dependencyDocument{
 			Name: dep.Name, OK: dep.OK, Since: instant(dep.Since), Address: dep.Address,
 			Version: dep.Version, Embedded: dep.Embedded, Detail: dep.Detail,
 		})
-		if !dep.OK {
-			d.Status, code = "degraded", http.StatusServiceUnavailable
+		if !dep.OK && state == ready {
+			d.Status = degraded
 		}
 	}
-	if s.draining.Err() != nil {
-		d.Status, code = "draining", http.StatusServiceUnavailable
-	}
-	return code, d
+	return state.code(), d
 }
 
 // OpsHandler answers the operator's listener: probes, metrics and profiles. It is for a private address: it
@@ -82,7 +119,7 @@ func (s *Server) OpsHandler() http.Handler {
 func (s *Server) opsReadyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
-	code, d := s.readiness(ctx)
+	code, d := s.operatorsView(ctx)
 	body, err := json.Marshal(d)
 	if err != nil {
 		http.Error(w, "the readiness could not be written", http.StatusInternalServerError)

@@ -44,7 +44,7 @@ var (
 	errTooManyStreams = &kind{"too-many-streams", 503, "Too many live streams", "This process has no room for another live stream",
 		"The limit of open streams is reached. Ask for the status instead, or connect again after Retry-After seconds."}
 	errUnavailable = &kind{"unavailable", 503, "Not available", "Not available right now, please try again",
-		"A server this program depends on did not answer in time. /readyz says which."}
+		"A server this program depends on did not answer in time, so there is no true answer at the moment. Ask again after Retry-After seconds."}
 
 	errInvalid = &kind{"invalid-request", 422, "Invalid request", "The request is invalid",
 		"A field of the request is missing, of the wrong type or out of range. The errors list says which and what was expected."}

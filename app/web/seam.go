@@ -17,6 +17,8 @@ type board interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
 	All() []sale.Snapshot
+	// Ready is true once the sales were looked up, and stays so.
+	Ready() bool
 	// Changed signals that a snapshot may have changed; the signal keeps no history. Call the function when done.
 	Changed() (<-chan struct{}, func())
 }
@@ -47,8 +49,8 @@ type operations interface {
 	ArchiveUsers(ctx context.Context) (int64, error)
 	// Verify checks the invariants and says of each whether it holds.
 	Verify(ctx context.Context) ([]Check, error)
-	// Ready says of each dependency whether it answers. It returns within a second.
-	Ready(ctx context.Context) []Dependency
+	// Dependencies says of each server this program needs whether it answers. It returns within a second.
+	Dependencies(ctx context.Context) []Dependency
 }
 
 // Check is one invariant as Verify found it.

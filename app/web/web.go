@@ -59,9 +59,10 @@ type Config struct {
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
 
-	// Version is the program's, shown by the probes.
+	// Version is the program's, shown by the probes of OpsHandler.
 	Version string
-	// ProcessID tells processes apart in logs and request ids. Empty: request ids get a random prefix.
+	// ProcessID tells processes apart. Only operators are shown it: in the probes of OpsHandler, and in the log beside the
+	// random prefix that this process gives its request ids.
 	ProcessID string
 	// Static serves /static/*. Nil: 404.
 	Static http.Handler
@@ -103,7 +104,7 @@ func New(cfg Config) *Server {
 		cfg:          cfg,
 		log:          cfg.Logger,
 		guard:        newGuard(cfg.Demo, cfg.DemoHosts, cfg.CORSOrigins),
-		ids:          newRequestIDs(cfg.ProcessID),
+		ids:          newRequestIDs(),
 		gate:         gate{limit: int64(cfg.MaxPurchases)},
 		metrics:      newInstruments(cfg.Registerer, cfg.Hub),
 		heads:        refusalHeads(),
@@ -116,6 +117,7 @@ func New(cfg Config) *Server {
 	s.feed = s.newFeed()
 	s.pages = newPages(s)
 	s.echo = s.router()
+	s.log.Info("request ids of this process begin with its prefix", "process", cfg.ProcessID, "prefix", s.ids.prefix)
 	return s
 }
 

@@ -28,7 +28,7 @@ func TestHandWrittenTextIsTheLibraries(t *testing.T) {
 
 func TestRequestIDsAreNeverTheSame(t *testing.T) {
 	t.Parallel()
-	g, seen := newRequestIDs("p"), map[string]bool{}
+	g, seen := newRequestIDs(), map[string]bool{}
 	for range 5 * idBlock {
 		id := g.next()
 		if len(id) != 1 || cap(id) != 1 || !saneID(id[0]) || seen[id[0]] {
