@@ -58,8 +58,9 @@ type Board struct {
 	poke    chan struct{} // asks Run for a look
 	readers readers
 
-	immobile  atomic.Bool // a move has failed, and that was logged
-	unwritten atomic.Bool // so has a close record
+	immobile   atomic.Bool // a move has failed, and that was logged
+	unwritten  atomic.Bool // so has a close record
+	undigested atomic.Bool // so has a digest
 }
 
 // shelf is all that the board knows, never changed once it is there.

@@ -25,6 +25,11 @@ type papers struct {
 	undone    int           // digests to compute
 	before    chan struct{} // a look that has read waits for it, when set
 	read      chan struct{} // gets a token when a look has read, when set
+	// hang says of a sale whether a move of it never ends by itself; nil: none does.
+	hang func(slug string) bool
+	// endless makes digests that never end by themselves; digesting is how many are under way.
+	endless   bool
+	digesting int
 }
 
 // onPapers makes a ledger with one sale of a hundred units, and a board that looks at it.
@@ -88,7 +93,11 @@ func (p *papers) look(ctx context.Context, known map[int64]Key, versions map[int
 	return n, err
 }
 
-func (p *papers) advance(_ context.Context, slug string) (bool, error) {
+func (p *papers) advance(ctx context.Context, slug string) (bool, error) {
+	if p.hang != nil && p.hang(slug) {
+		<-ctx.Done()
+		return false, ctx.Err()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.questions = append(p.questions, p.clock())
@@ -112,11 +121,21 @@ func (p *papers) advance(_ context.Context, slug string) (bool, error) {
 	return false, ErrNoSale
 }
 
-func (p *papers) digestNext(context.Context) (bool, error) {
+func (p *papers) digestNext(ctx context.Context) (bool, error) {
 	p.mu.Lock()
+	p.digesting++
+	p.mu.Unlock()
+	if p.endless {
+		<-ctx.Done()
+	}
+	p.mu.Lock()
+	p.digesting--
 	defer p.mu.Unlock()
 	if p.away != nil {
 		return false, p.away
+	}
+	if p.endless {
+		return false, ctx.Err()
 	}
 	if p.undone == 0 {
 		return true, nil
@@ -132,12 +151,18 @@ type tape struct {
 	records []events.Claim
 	at      []int
 	onto    func(events.Claim)
+	// stalls says of a record whether writing it never ends by itself; nil: none does.
+	stalls  func(events.Claim) bool
 	written chan events.Claim
 }
 
 func newTape() *tape { return &tape{written: make(chan events.Claim, 64)} }
 
-func (l *tape) Append(_ context.Context, partition int, c events.Claim) (events.Position, error) {
+func (l *tape) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {
+	if l.stalls != nil && l.stalls(c) {
+		<-ctx.Done()
+		return events.Position{}, ctx.Err()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.records, l.at = append(l.records, c), append(l.at, partition)

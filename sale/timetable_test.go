@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -81,18 +82,25 @@ func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
 		starts, ends time.Duration
 		most         time.Duration
 	}{
-		"long before":     {Scheduled, time.Hour, 2 * time.Hour, digestsEvery},
-		"soon":            {Scheduled, digestsEvery / 2, time.Hour, digestsEvery/2 + 10*time.Millisecond},
-		"running":         {Open, -time.Hour, time.Hour, digestsEvery},
-		"a draft, late":   {Draft, -2 * time.Hour, -time.Hour, digestsEvery},
-		"over for longer": {Closed, -2 * time.Hour, -time.Hour, digestsEvery},
+		"long before":     {Scheduled, time.Hour, 2 * time.Hour, time.Hour + 10*time.Millisecond},
+		"soon":            {Scheduled, attendEvery / 2, time.Hour, attendEvery/2 + 10*time.Millisecond},
+		"running":         {Open, -time.Hour, time.Hour, time.Hour + 10*time.Millisecond},
+		"a draft, late":   {Draft, -2 * time.Hour, -time.Hour, attendEvery},
+		"over for longer": {Closed, -2 * time.Hour, -time.Hour, attendEvery},
+		"closing":         {Closing, -2 * time.Hour, -time.Hour, attendEvery},
 	} {
-		p, b, e, log := timed(t, c.state, c.starts, c.ends)
-		if wait := b.attend(t.Context(), e, map[int64]time.Time{}); wait <= 0 || wait > c.most {
-			t.Errorf("%s: look again in %s, want at most %s", name, wait, c.most)
+		_, b, e, _ := timed(t, c.state, c.starts, c.ends)
+		if wait := b.untilMove(e); wait <= 0 || wait > c.most {
+			t.Errorf("%s: it moves in %s, want at most %s", name, wait, c.most)
 		}
-		if len(p.questions) != 0 || len(log.records) != 0 {
-			t.Errorf("%s: %d moves, %d close records", name, len(p.questions), len(log.records))
+		if wait := b.untilClose(e); (wait == 0) != (c.state == Closing) {
+			t.Errorf("%s: it needs a close record in %s", name, wait)
+		}
+	}
+	for name, state := range map[string]State{"its start came": Scheduled, "its end came": Open, "paused at its end": Paused} {
+		_, b, e, _ := timed(t, state, -2*time.Hour, -time.Hour)
+		if wait := b.untilMove(e); wait != 0 {
+			t.Errorf("%s: it moves in %s", name, wait)
 		}
 	}
 }
@@ -112,15 +120,15 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 			var said bytes.Buffer
 			b.logger = slog.New(slog.NewTextHandler(&said, nil))
 			p.refuse = c.refuse
-			if wait := b.attend(t.Context(), e, nil); wait != moveRetry {
+			if wait := b.move(t.Context(), e); wait != moveRetry {
 				t.Errorf("again in %s, want %s", wait, moveRetry)
 			}
-			b.attend(t.Context(), e, nil)
+			b.move(t.Context(), e)
 			if told := strings.Count(said.String(), "cannot be moved"); told != c.told {
 				t.Errorf("logged %d times, want %d: %q", told, c.told, said.String())
 			}
 			p.refuse = nil
-			b.attend(t.Context(), e, nil)
+			b.move(t.Context(), e)
 			if s, _ := b.Snapshot("sale-a"); s.State != Open {
 				t.Errorf("state %s after the third try", s.State)
 			}
@@ -132,7 +140,7 @@ func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
 	t.Parallel()
 	p, b, e, _ := timed(t, Scheduled, -time.Second, time.Hour)
 	p.edit(func(s *sheet) { s.state, s.version = Open, s.version+1 })
-	if wait := b.attend(t.Context(), e, nil); wait != moveSoon {
+	if wait := b.move(t.Context(), e); wait != moveSoon {
 		t.Errorf("again in %s", wait)
 	}
 	if s, _ := b.Snapshot("sale-a"); s.State != Open || len(p.questions) != 1 {
@@ -142,24 +150,31 @@ func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
 
 func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	t.Parallel()
-	_, b, e, log := timed(t, Closing, -time.Hour, time.Hour)
-	log.away = errLedgerAway
-	written := map[int64]time.Time{}
-	if wait := b.attend(t.Context(), e, written); wait != closeAgain || len(log.records) != 1 {
-		t.Fatalf("%d records, again in %s", len(log.records), wait)
-	}
-	if wait := b.attend(t.Context(), e, written); wait > closeAgain || len(log.records) != 1 {
-		t.Fatalf("%d records at once, again in %s", len(log.records), wait)
-	}
-	log.away = nil
-	written[e.Sale] = time.Now().Add(-closeAgain)
-	b.attend(t.Context(), e, written)
-	if len(log.records) != 2 || log.records[0].ID != log.records[1].ID || log.at[1] != e.partition {
-		t.Errorf("records %+v in partitions %v", log.records, log.at)
-	}
-	if want := closeID(testSecret, 1, 7); log.records[1].ID != want {
-		t.Errorf("id %s, want %s", log.records[1].ID, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p, b, e, log := timed(t, Closing, -time.Hour, time.Hour)
+		log.away = errLedgerAway
+		runBoard(t, b)
+		for n := range 3 { // the third one is reached
+			synctest.Wait()
+			if len(log.records) != n+1 {
+				t.Fatalf("%d records after %d seconds", len(log.records), n)
+			}
+			if n == 1 {
+				log.mu.Lock()
+				log.away = nil
+				log.onto = func(events.Claim) { p.edit(func(s *sheet) { s.state, s.version = Closed, s.version+1 }) }
+				log.mu.Unlock()
+			}
+			time.Sleep(closeAgain)
+		}
+		time.Sleep(10 * closeAgain)
+		if len(log.records) != 3 || log.records[0].ID != log.records[2].ID || log.at[1] != e.partition {
+			t.Errorf("records %+v in partitions %v", log.records, log.at)
+		}
+		if want := closeID(testSecret, 1, 7); log.records[1].ID != want {
+			t.Errorf("id %s, want %s", log.records[1].ID, want)
+		}
+	})
 }
 
 func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
@@ -169,7 +184,7 @@ func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
 	b.logger = slog.New(slog.NewTextHandler(&said, nil))
 	for _, away := range []error{nil, errLedgerAway, errLedgerAway, errLedgerAway, nil, nil} {
 		log.away = away
-		b.attend(t.Context(), e, map[int64]time.Time{})
+		b.seeClosed(t.Context(), e)
 	}
 	begun, ended := strings.Count(said.String(), "cannot be written"), strings.Count(said.String(), "written again")
 	if begun != 1 || ended != 1 || len(log.records) != 6 {
@@ -180,16 +195,21 @@ func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
 func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
 	p, b := onPapers(Open)
+	var said bytes.Buffer
+	b.logger = slog.New(slog.NewTextHandler(&said, nil))
 	p.undone = 3
-	b.digest(t.Context())
-	if p.undone != 0 {
-		t.Errorf("%d digests are missing", p.undone)
+	if rest := b.digest(t.Context()); p.undone != 0 || rest != digestsEvery {
+		t.Errorf("%d digests are missing, the next look is in %s", p.undone, rest)
 	}
 	p.undone = 3
 	p.fail(errLedgerAway)
-	b.digest(t.Context()) // comes back
-	if p.undone != 3 {
-		t.Errorf("%d digests are missing, want 3", p.undone)
+	for range 2 {
+		if rest := b.digest(t.Context()); p.undone != 3 || rest != digestRetry {
+			t.Errorf("%d digests are missing, want 3; the next look is in %s", p.undone, rest)
+		}
+	}
+	if told := strings.Count(said.String(), "cannot be digested"); told != 1 {
+		t.Errorf("logged %d times: %s", told, said.String())
 	}
 }
 

@@ -1,0 +1,104 @@
+package sale
+
+import (
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashsale/events"
+)
+
+// atOnce is what an opening may take after its second: the hair that it is late on purpose, and what a look takes.
+const atOnce = 10 * time.Millisecond
+
+// opensOnTime runs a board whose last sale starts in two and a half seconds, so that nothing which happens once a second
+// happens in that moment, and fails the test when that sale is not open then.
+func opensOnTime(t *testing.T, p *papers, b *Board, log *tape) {
+	t.Helper()
+	b.log = log
+	p.mu.Lock()
+	last := p.sheets[int64(len(p.sheets))]
+	starts := time.Now().Add(2500 * time.Millisecond)
+	last.state, last.startsAt = Scheduled, starts
+	p.mu.Unlock()
+	refreshBoard(t, b)
+	runBoard(t, b)
+	time.Sleep(time.Until(starts) + atOnce)
+	synctest.Wait()
+	if s, err := b.Snapshot(last.slug); err != nil || s.State != Open {
+		t.Errorf("%s after its start the sale is %s, %v", time.Since(starts), s.State, err)
+	}
+}
+
+func TestADigestDoesNotDelayAnOpening(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, b := onPapers(Open, Scheduled)
+		p.endless = true
+		opensOnTime(t, p, b, newTape())
+		if p.digesting != 1 {
+			t.Errorf("%d digests are under way", p.digesting)
+		}
+	})
+}
+
+func TestACloseRecordDoesNotDelayAnOpening(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, b := onPapers(Closing, Scheduled)
+		log := newTape()
+		log.stalls = func(events.Claim) bool { return true }
+		opensOnTime(t, p, b, log)
+	})
+}
+
+// Somebody holds the locks of other sales whose time has come.
+func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{1, 7} {
+		synctest.Test(t, func(t *testing.T) {
+			states := make([]State, others+1)
+			for i := range states {
+				states[i] = Scheduled
+			}
+			p, b := onPapers(states...)
+			for _, s := range p.sheets {
+				s.startsAt = time.Now().Add(-time.Second)
+			}
+			last := p.sheets[int64(len(states))].slug
+			var hanging atomic.Int64
+			p.hang = func(slug string) bool {
+				if slug != last {
+					hanging.Add(1)
+				}
+				return slug != last
+			}
+			opensOnTime(t, p, b, newTape())
+			if n := int(hanging.Load()); n != others {
+				t.Errorf("%d moves hang, want one for each of %d sales", n, others)
+			}
+		})
+	}
+}
+
+func TestACloseRecordThatStallsDoesNotDelayAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, b := onPapers(Closing, Closing)
+		log := newTape()
+		log.stalls = func(c events.Claim) bool { return c.SaleID == 1 }
+		b.log = log
+		refreshBoard(t, b)
+		runBoard(t, b)
+		synctest.Wait()
+		select {
+		case c := <-log.written:
+			if c.SaleID != 2 {
+				t.Errorf("the record of sale %d was written", c.SaleID)
+			}
+		default:
+			t.Error("the record of the second sale waits for that of the first")
+		}
+	})
+}
