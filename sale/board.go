@@ -50,8 +50,8 @@ type Board struct {
 	logger *slog.Logger
 
 	clock   clock
-	epoch   time.Time
-	renewed atomic.Int64 // nanoseconds from epoch to the question of the last answered look; 0: never
+	origin  time.Time
+	renewed atomic.Int64 // nanoseconds from origin to the question of the last answered look; 0: never
 	shelf   atomic.Pointer[shelf]
 	change  sync.Mutex    // held while the shelf is replaced
 	looking chan struct{} // holds a token while a look is under way
@@ -78,10 +78,12 @@ type entry struct {
 	sheet
 	// pushed is when a commit was last heard of, rather than looked up.
 	pushed time.Time
-	// claimed is until when (from epoch) all places are said to be held. It belongs to one version.
+	// claimed is until when (from origin) all places are said to be held. It belongs to one version.
 	claimed *atomic.Int64
 	// book holds the receipts of the present generation.
 	book *book
+	// epoch counts how often the ledger went back. Within one, versions only grow.
+	epoch int64
 }
 
 // NewBoard makes a Board that knows nothing yet.
@@ -97,7 +99,7 @@ func newBoard(view ledgerView, bus *Bus, log appender, logger *slog.Logger) *Boa
 	b := &Board{
 		view: view, bus: bus, log: log, logger: logger,
 		// A second back, so that no moment of this process lies at zero.
-		epoch:   time.Now().Add(-time.Second),
+		origin:  time.Now().Add(-time.Second),
 		looking: make(chan struct{}, 1),
 		poke:    make(chan struct{}, 1),
 	}
@@ -182,7 +184,7 @@ func (b *Board) look(ctx context.Context) error {
 	b.clock.sample(n.asked, n.answeredAt, n.now)
 	b.change.Lock()
 	b.put(b.shelf.Load().with(n))
-	b.renewed.Store(int64(n.asked.Sub(b.epoch)))
+	b.renewed.Store(int64(n.asked.Sub(b.origin)))
 	b.change.Unlock()
 	return nil
 }
@@ -228,9 +230,9 @@ func (b *Board) stale(now time.Time) bool { return b.age(now) > lease }
 func (b *Board) age(now time.Time) time.Duration {
 	renewed := b.renewed.Load()
 	if renewed == 0 {
-		return now.Sub(b.epoch) + lease
+		return now.Sub(b.origin) + lease
 	}
-	return now.Sub(b.epoch) - time.Duration(renewed)
+	return now.Sub(b.origin) - time.Duration(renewed)
 }
 
 // Ready is true once a look into Postgres was answered, and stays so: from then on the board has figures that were true
@@ -274,15 +276,15 @@ func (b *Board) snapshot(e *entry, local time.Time) Snapshot {
 	age := b.age(local)
 	return Snapshot{
 		ID: e.Sale, Slug: e.slug, Generation: e.Generation, State: e.state, Partition: e.partition,
-		StartsAt: e.startsAt, EndsAt: e.endsAt, Total: e.level.Total, Taken: e.level.Taken, Version: e.shown(),
-		AllClaimed: e.claimed.Load() > int64(local.Sub(b.epoch)) && e.level.Taken < e.level.Total,
+		StartsAt: e.startsAt, EndsAt: e.endsAt, Total: e.level.Total, Taken: e.level.Taken, Epoch: e.epoch, Version: e.shown(),
+		AllClaimed: e.claimed.Load() > int64(local.Sub(b.origin)) && e.level.Taken < e.level.Total,
 		Stale:      age > lease, Age: age, Now: b.clock.now(local).UTC(), Product: &e.product,
 	}
 }
 
 // markClaimed notes that Redis has no place left, or (false) that it gave one.
 func (b *Board) markClaimed(e *entry, all bool) {
-	now := int64(time.Since(b.epoch))
+	now := int64(time.Since(b.origin))
 	was := e.claimed.Load()
 	if !all {
 		if was > now && e.claimed.CompareAndSwap(was, 0) {

@@ -33,18 +33,20 @@ func (s *shelf) with(n news) *shelf {
 	for _, row := range n.changed {
 		byID[row.Sale] = newEntry(row, byID[row.Sale], at[row.Key])
 	}
+	// Apart from commits that were heard of meanwhile the answer counts, also when it goes back: Postgres may have been
+	// restored from a backup.
 	for _, l := range n.levels {
 		e := byID[l.Sale]
 		if e == nil || e.Key != l.key() || e.level == l {
 			continue
 		}
-		// A commit that was heard of while the question was under way is newer than the answer. Apart from that
-		// the answer counts, also with a lower version: Postgres may have been restored from a backup.
-		if l.Version < e.level.Version && !e.pushed.Before(n.asked) {
+		follows := l.follows(e.level)
+		// A commit that was heard of while the question was under way is newer than the answer.
+		if !follows && !e.pushed.Before(n.asked) {
 			continue
 		}
 		next := e.at(l, e.pushed)
-		if l.Version < e.level.Version {
+		if !follows {
 			next.book = newBook(l.Version)
 		}
 		byID[l.Sale], changed = next, true
@@ -52,7 +54,30 @@ func (s *shelf) with(n news) *shelf {
 	if !changed {
 		return nil
 	}
+	for id, e := range byID {
+		e.succeed(s.byID[id])
+	}
 	return newShelf(byID)
+}
+
+// follows is true when old can have become l by what happens to a stock row: each change makes its version larger. A
+// ledger that was restored from a backup has another history.
+func (l Level) follows(old Level) bool {
+	return l.Version > old.Version || l.Version == old.Version && l.Total == old.Total && l.Taken == old.Taken
+}
+
+// succeed gives an entry that was just made its epoch: another one than that of the entry whose place it takes, if it
+// cannot have become of it.
+func (e *entry) succeed(old *entry) {
+	if old == nil || e == old {
+		return
+	}
+	e.epoch = old.epoch
+	switch {
+	case e.Generation < old.Generation, e.version < old.version,
+		e.Generation == old.Generation && !e.level.follows(old.level):
+		e.epoch++
+	}
 }
 
 // heard is the shelf after a commit, nil when it is known already. unknown is true when it is about a generation

@@ -127,25 +127,40 @@ func eventHead(snap *sale.Snapshot) []byte {
 	return append(appendInt(b, snap.Version), '\n')
 }
 
-// frameID names what a frame shows: the sale, its version, and what changes by the clock alone.
+// frameID names what a frame shows: the sale, its epoch and version, and what changes by the clock alone.
 func frameID(snap *sale.Snapshot) string {
 	b := append(appendInt(nil, snap.ID), '.')
+	b = append(appendInt(b, snap.Epoch), '.')
 	b = append(appendInt(b, snap.Version), '.')
 	b = append(b, snap.Status()...)
 	b = strconv.AppendBool(append(b, '.'), snap.AllClaimed)
 	return string(strconv.AppendBool(append(b, '.'), snap.Stale))
 }
 
-// known reports whether a frame shows what last did, or an earlier version of the same sale.
+// known reports whether a frame shows what last did, or an earlier state of the same sale. A lower version is a later
+// state when its epoch is a later one: the ledger was restored.
 func known(id, last string) bool {
-	sale, version := saleAndVersion(id)
-	lastSale, lastVersion := saleAndVersion(last)
-	return id == last || sale == lastSale && version < lastVersion
+	shown, before := stateOf(id), stateOf(last)
+	switch {
+	case id == last:
+		return true
+	case shown.sale != before.sale:
+		return false
+	case shown.epoch != before.epoch:
+		return shown.epoch < before.epoch
+	}
+	return shown.version < before.version
 }
 
-func saleAndVersion(id string) (sale string, version int64) {
-	sale, rest, _ := strings.Cut(id, ".")
-	number, _, _ := strings.Cut(rest, ".")
-	version, _ = strconv.ParseInt(number, 10, 64)
-	return sale, version
+// state is what the beginning of a frame's id says.
+type state struct{ sale, epoch, version int64 }
+
+func stateOf(id string) state {
+	var s state
+	for _, part := range []*int64{&s.sale, &s.epoch, &s.version} {
+		var number string
+		number, id, _ = strings.Cut(id, ".")
+		*part, _ = strconv.ParseInt(number, 10, 64)
+	}
+	return s
 }

@@ -179,18 +179,42 @@ func TestStreamNeverGoesBack(t *testing.T) {
 	l.status().has(t, map[string]any{"version": 58})
 }
 
+// The ledger was restored from a backup.
+func TestStreamFollowsAnotherEpoch(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.running(t)
+	url := w.open(t)
+	l, page := listen(t.Context(), t, url+"/api/flash-sale/stream"), listen(t.Context(), t, url+"/live")
+	l.status().has(t, map[string]any{"version": 57})
+	w.board.change(func(s *sale.Snapshot) { s.Epoch, s.Version, s.Taken = 1, 40, 0 })
+	l.status().has(t, map[string]any{"version": 40, "sold": 0})
+	w.board.change(func(s *sale.Snapshot) { s.Version, s.Taken = 41, 1 })
+	l.status().has(t, map[string]any{"version": 41, "sold": 1})
+	for e, ok := page.next(); e.id != "41"; e, ok = page.next() {
+		if !ok {
+			t.Fatal("the page's stream has ended")
+		}
+	}
+}
+
 func TestFramesOfAnotherSaleAreNewWhateverTheirVersion(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		id, last string
 		want     bool
 	}{
-		{"1.57.active.false.false", "1.57.active.false.false", true},
-		{"1.56.active.false.false", "1.57.active.false.false", true},
-		{"1.58.active.false.false", "1.57.active.false.false", false},
-		{"1.57.ended.false.false", "1.57.active.false.false", false},
-		{"1.9.active.false.false", "1.10.active.false.false", true},
-		{"2.1.active.false.false", "1.57.active.false.false", false},
+		{"1.0.57.active.false.false", "1.0.57.active.false.false", true},
+		{"1.0.56.active.false.false", "1.0.57.active.false.false", true},
+		{"1.0.58.active.false.false", "1.0.57.active.false.false", false},
+		{"1.0.57.ended.false.false", "1.0.57.active.false.false", false},
+		{"1.0.9.active.false.false", "1.0.10.active.false.false", true},
+		{"2.0.1.active.false.false", "1.0.57.active.false.false", false},
+		{"1.1.3.active.false.false", "1.0.57.active.false.false", false},
+		{"1.1.57.active.false.false", "1.0.57.active.false.false", false},
+		{"1.0.57.active.false.false", "1.1.3.active.false.false", true},
+		{"1.10.3.active.false.false", "1.9.57.active.false.false", false},
+		{"2.0.3.active.false.false", "1.1.57.active.false.false", false},
 	} {
 		if got := known(c.id, c.last); got != c.want {
 			t.Errorf("%s after %s: known is %v", c.id, c.last, got)
@@ -259,7 +283,7 @@ func TestQuietStreamsGetHeartbeats(t *testing.T) {
 			t.Fatalf("%+v, want a comment", e)
 		}
 	}
-	w.hub.Publish(statusTopic(""), "1.58.active.false.false", []byte("id: 58\nevent: status\ndata: {\"version\":58}\n\n"))
+	w.hub.Publish(statusTopic(""), "1.0.58.active.false.false", []byte("id: 58\nevent: status\ndata: {\"version\":58}\n\n"))
 	l.status().has(t, map[string]any{"version": 58})
 }
 
@@ -322,7 +346,7 @@ func TestRunSendsTheSameBytesOncePerChange(t *testing.T) {
 	}
 	defer sub.Close()
 	first, err := sub.Next(t.Context())
-	if err != nil || first.ID != "1.57.active.false.false" {
+	if err != nil || first.ID != "1.0.57.active.false.false" {
 		t.Fatalf("%+v %v", first, err)
 	}
 	w.board.snaps[0].Now = noon.Add(time.Second)
