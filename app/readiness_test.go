@@ -96,7 +96,7 @@ func TestPublicAnswersNameNoServerAndNoMachine(t *testing.T) {
 	}, d.ends.kafkaBrokers...)
 	c := newClient(t, a.URL())
 	for _, ask := range [][2]string{
-		{http.MethodGet, "/readyz"}, {http.MethodGet, "/livez"}, {http.MethodGet, "/health"}, {http.MethodGet, "/nowhere"},
+		{http.MethodGet, "/"}, {http.MethodGet, "/api/users"}, {http.MethodGet, "/readyz"}, {http.MethodGet, "/livez"}, {http.MethodGet, "/health"}, {http.MethodGet, "/nowhere"},
 		{http.MethodGet, "/api/flash-sale/status"}, {http.MethodPost, "/api/flash-sale/purchase"},
 		{http.MethodGet, "/problems/unavailable"}, {http.MethodGet, "/metrics"}, {http.MethodDelete, "/readyz"},
 	} {

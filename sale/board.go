@@ -2,6 +2,7 @@ package sale
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -162,19 +163,29 @@ func (b *Board) nudge() {
 }
 
 // Refresh looks into Postgres now and tells the other processes to. What was committed before the call is on the
-// board when it returns without an error.
+// board when it returns without an error. A look that takes too long is made again until ctx ends.
 func (b *Board) Refresh(ctx context.Context) error {
 	err := b.look(ctx)
+	for errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		err = b.look(ctx)
+	}
 	b.bus.publish(salesChannel, nil)
 	return err
 }
 
+// look brings the board up to date with Postgres. One at a time does, and none for longer than lookTime, so that an
+// answer which is lost keeps nobody else from renewing the lease; only the first may take its time.
 func (b *Board) look(ctx context.Context) error {
 	select {
 	case b.looking <- struct{}{}:
 		defer func() { <-b.looking }()
 	case <-ctx.Done():
 		return fmt.Errorf("look at sales: %w", ctx.Err())
+	}
+	if b.Ready() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, lookTime)
+		defer cancel()
 	}
 	known, versions := b.shelf.Load().known()
 	n, err := b.view.look(ctx, known, versions)

@@ -37,8 +37,8 @@ func TestADigestDoesNotDelayAnOpening(t *testing.T) {
 		p, b := onPapers(Open, Scheduled)
 		p.endless = true
 		opensOnTime(t, p, b, newTape())
-		if p.digesting != 1 {
-			t.Errorf("%d digests are under way", p.digesting)
+		if n := p.underWay(); n != 1 {
+			t.Errorf("%d digests are under way", n)
 		}
 	})
 }

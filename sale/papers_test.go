@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ type papers struct {
 	away      error
 	refuse    error         // of advance
 	looks     int           // how often was looked
+	lost      int           // the number of the look whose answer never comes; 0: none
 	questions []time.Time   // when advance was asked, by the ledger's clock
 	undone    int           // digests to compute
 	before    chan struct{} // a look that has read waits for it, when set
@@ -68,12 +70,24 @@ func (p *papers) fail(err error) {
 	p.away = err
 }
 
+// underWay is how many digests are being computed.
+func (p *papers) underWay() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.digesting
+}
+
 func (p *papers) clock() time.Time { return time.Now().Add(p.ahead) }
 
 func (p *papers) look(ctx context.Context, known map[int64]Key, versions map[int64]int64) (news, error) {
 	n := news{asked: time.Now()}
 	p.mu.Lock()
 	p.looks++
+	if p.looks == p.lost {
+		p.mu.Unlock()
+		<-ctx.Done()
+		return n, ctx.Err()
+	}
 	err := p.away
 	for id, s := range p.sheets {
 		if versions[id] != s.version {
@@ -154,6 +168,13 @@ type tape struct {
 	// stalls says of a record whether writing it never ends by itself; nil: none does.
 	stalls  func(events.Claim) bool
 	written chan events.Claim
+}
+
+// kept is what was written until now.
+func (l *tape) kept() (records []events.Claim, at []int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.records), slices.Clone(l.at)
 }
 
 func newTape() *tape { return &tape{written: make(chan events.Claim, 64)} }

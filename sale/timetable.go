@@ -103,13 +103,10 @@ func (b *Board) move(ctx context.Context, e *entry) time.Duration {
 		return moveRetry
 	}
 	b.immobile.Store(false)
-	// Nobody may keep the board from its next look for longer than a look of its own would.
-	look, cancel := context.WithTimeout(ctx, lookTime)
-	defer cancel()
 	if moved {
-		err = b.Refresh(look)
+		err = b.Refresh(ctx)
 	} else {
-		err = b.look(look)
+		err = b.look(ctx)
 	}
 	if err != nil && ctx.Err() == nil {
 		b.logger.Warn("sale was moved but cannot be looked up", "sale", e.slug, "error", err)

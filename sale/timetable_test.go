@@ -156,8 +156,8 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 		runBoard(t, b)
 		for n := range 3 { // the third one is reached
 			synctest.Wait()
-			if len(log.records) != n+1 {
-				t.Fatalf("%d records after %d seconds", len(log.records), n)
+			if records, _ := log.kept(); len(records) != n+1 {
+				t.Fatalf("%d records after %d seconds", len(records), n)
 			}
 			if n == 1 {
 				log.mu.Lock()
@@ -168,11 +168,12 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 			time.Sleep(closeAgain)
 		}
 		time.Sleep(10 * closeAgain)
-		if len(log.records) != 3 || log.records[0].ID != log.records[2].ID || log.at[1] != e.partition {
-			t.Errorf("records %+v in partitions %v", log.records, log.at)
+		records, at := log.kept()
+		if len(records) != 3 || records[0].ID != records[2].ID || at[1] != e.partition {
+			t.Fatalf("records %+v in partitions %v", records, at)
 		}
-		if want := closeID(testSecret, 1, 7); log.records[1].ID != want {
-			t.Errorf("id %s, want %s", log.records[1].ID, want)
+		if want := closeID(testSecret, 1, 7); records[1].ID != want {
+			t.Errorf("id %s, want %s", records[1].ID, want)
 		}
 	})
 }
