@@ -1,6 +1,8 @@
 package sale
 
 import (
+	"context"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -80,6 +82,51 @@ func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Somebody holds the gate of the first sale, whose start has come, on a real ledger; the second one starts meanwhile.
+func TestAHeldSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
+	t.Parallel()
+	d := openDesk(t, 5)
+	d.second(t)
+	gate, err := d.pool.Begin(ctxOf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = gate.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := gate.Exec(ctxOf(t), sqlGate, firstSlug); err != nil {
+		t.Fatal(err)
+	}
+	d.exec(t, `UPDATE sales SET state = 'scheduled', starts_at = CASE slug WHEN $1 THEN clock_timestamp() - interval '1 second'
+	ELSE clock_timestamp() + interval '300 milliseconds' END`, firstSlug)
+	b := NewBoard(BoardConfig{Store: d.Store, Log: newTape(), Logger: slog.New(slog.DiscardHandler)})
+	refreshBoard(t, b)
+	runBoard(t, b)
+	awaitBoard(t, b, "the start of the second sale", func(Snapshot) bool {
+		s, err := b.Snapshot("second")
+		return err == nil && s.State == Open
+	})
+	if s, err := b.Snapshot(firstSlug); err != nil || s.State != Scheduled {
+		t.Errorf("the first sale was not held: %s, %v", s.State, err)
+	}
+	late := d.number(t, `SELECT (extract(epoch FROM updated_at - starts_at) * 1000)::bigint FROM sales WHERE slug = 'second'`)
+	t.Logf("late by %d ms", late)
+	if late > 1000 {
+		t.Errorf("the second sale opened %d ms late", late)
+	}
+}
+
+// second adds a sale like the first one.
+func (d *desk) second(t *testing.T) {
+	t.Helper()
+	d.exec(t, `INSERT INTO sales (slug, state, starts_at, ends_at, partition, secret)
+SELECT 'second', state, starts_at, ends_at, partition, secret FROM sales`)
+	const of = `(SELECT id FROM sales WHERE slug = 'second')`
+	d.exec(t, `INSERT INTO products (sale_id, name, description, details, specification, important_info, images, price_minor, discount_minor,
+currency_code, currency_symbol) SELECT `+of+`, name, description, details, specification, important_info, images, price_minor, discount_minor,
+currency_code, currency_symbol FROM products`)
+	d.exec(t, `INSERT INTO generations (sale_id, generation, total) SELECT `+of+`, generation, total FROM generations`)
+	d.exec(t, `INSERT INTO stock (sale_id, generation, total, taken, next_unit, version) SELECT `+of+`, generation, total, 0, 1, 1 FROM stock`)
 }
 
 func TestACloseRecordThatStallsDoesNotDelayAnother(t *testing.T) {
