@@ -270,6 +270,7 @@ func (b *Board) snapshot(e *entry, local time.Time) Snapshot {
 	return Snapshot{
 		ID: e.Sale, Slug: e.slug, Generation: e.Generation, State: e.state, Partition: e.partition,
 		StartsAt: e.startsAt, EndsAt: e.endsAt, Total: e.level.Total, Taken: e.level.Taken, Version: e.shown(),
+		Revision:   e.revision,
 		AllClaimed: e.claimed.Load() > int64(local.Sub(b.epoch)) && e.level.Taken < e.level.Total,
 		Stale:      age > lease, Age: age, Now: b.clock.now(local).UTC(), Product: &e.product,
 	}

@@ -83,10 +83,12 @@ type Snapshot struct {
 	StartsAt, EndsAt time.Time
 	Total, Taken     int64
 	Version          int64
-	AllClaimed       bool
-	Stale            bool
-	Age              time.Duration
-	Now              time.Time
+	// Revision grows by one with each act of an operator, and with nothing else.
+	Revision   int64
+	AllClaimed bool
+	Stale      bool
+	Age        time.Duration
+	Now        time.Time
 	// Product is shared with other snapshots and not to be changed; nil in the zero Snapshot only.
 	Product *Product
 }
