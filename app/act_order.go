@@ -58,12 +58,12 @@ func cancellationRecord(c web.Cancellation, reason string) events.Entry {
 	}}
 }
 
-// releasePlace gives back the place that the order's shopper held. Whoever pressed again meanwhile gets a place anew,
-// and the reconciler repairs what this leaves.
+// releasePlace gives back the place that the order's shopper held. Of an order that had been cancelled before it gives none:
+// its shopper may have bought again, and hold a place for that. The reconciler repairs what this leaves.
 func (o *operations) releasePlace(ctx context.Context, c web.Cancellation) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), showTime)
 	defer cancel()
-	if c.Order.Generation != c.After.Generation {
+	if c.Order.Generation != c.After.Generation || c.Before.Revision == c.After.Revision {
 		return
 	}
 	err := o.places.Release(ctx, inventory.Key(c.After.Key()), []int64{c.Order.UserID})
