@@ -35,7 +35,8 @@ var (
 	ErrFixed = errors.New("the times cannot be changed so any more")
 )
 
-// AmendError is an Amendment that is refused because of one of its fields. It wraps ErrTimes, ErrFixed or ErrBelowSold.
+// AmendError is an Amendment that is refused because of one of its fields. It wraps ErrTimes, ErrFixed,
+// ErrState or ErrBelowSold.
 type AmendError struct {
 	Field Field
 	// Reason is a sentence without its subject, which is the field.
@@ -50,8 +51,8 @@ func (e *AmendError) Unwrap() error { return e.kind }
 // stays, and an end that is changed lies ahead by more than a snapshot's lease, because by then every process judges
 // presses by it. The state follows the new times: a scheduled sale whose start has passed opens, an open one whose start
 // is moved ahead is scheduled again, and one that its time has closed opens when its end is moved ahead. A paused one stays
-// paused. One that is closing, or that an operator closed, keeps its times (ErrState): a reset begins anew. Errors:
-// *AmendError, ErrState, ErrNoSale, ErrBusy.
+// paused. One that is closing, or that an operator closed, keeps its times: a reset begins anew. Errors:
+// *AmendError, ErrNoSale, ErrBusy.
 func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a Amendment) error {
 	h, err := s.hold(ctx, tx, slug)
 	if err != nil {
@@ -102,10 +103,22 @@ func (h held) amended(a Amendment) (held, error) {
 	}
 	state, ok := h.follow(next)
 	if !ok {
-		return h, fmt.Errorf("the times of sale %s, which is %s, cannot change; a reset begins anew: %w", h.slug, h.state, ErrState)
+		return h, h.over(startMoves)
 	}
 	next.state = state
 	return next, nil
+}
+
+// over says why a sale keeps its times.
+func (h held) over(startMoves bool) error {
+	field, what := FieldEnd, "an operator closed the sale"
+	if startMoves {
+		field = FieldStart
+	}
+	if h.state == Closing {
+		what = "the sale is closing"
+	}
+	return &AmendError{field, "cannot change, because " + what + "; a reset begins it anew", ErrState}
 }
 
 func notBefore(startMoves bool, start, end time.Time) error {

@@ -62,9 +62,9 @@ func TestTheStateFollowsTheTimes(t *testing.T) {
 		"closed by its time, goes on":          {before: orders, state: Closed, start: -2 * hour, end: -hour, to: in(hour), want: Open},
 		"closed by its time, again later":      {state: Closed, start: -2 * hour, end: -hour, from: in(hour), to: in(2 * hour), want: Scheduled},
 		"closed by its time, began earlier":    {state: Closed, start: -2 * hour, end: -hour, from: in(-3 * hour), want: Closed},
-		"closing":                              {before: closeNow, start: -hour, end: hour, to: in(2 * hour), err: ErrState},
-		"closed by an operator, not yet over":  {state: Closed, start: -hour, end: hour, to: in(2 * hour), err: ErrState},
-		"closed by an operator, over by now":   {state: Closed, start: -3 * hour, end: -hour, closedBefore: true, to: in(hour), err: ErrState},
+		"closing":                              {before: closeNow, start: -hour, end: hour, to: in(2 * hour), err: ErrState, field: FieldEnd},
+		"closed by an operator, not yet over":  {state: Closed, start: -hour, end: hour, to: in(2 * hour), err: ErrState, field: FieldEnd},
+		"closed by an operator, over by now":   {state: Closed, start: -3 * hour, end: -hour, closedBefore: true, to: in(hour), err: ErrState, field: FieldEnd},
 		"the same times are no change of them": {before: orders, state: Closed, start: -hour, end: hour, from: in(-hour), to: in(hour), want: Closed},
 	} {
 		t.Run(name, func(t *testing.T) {

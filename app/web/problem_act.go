@@ -22,6 +22,8 @@ func refusedAmendment(e *sale.AmendError) Problem {
 		kind = errTimes
 	case errors.Is(e, sale.ErrBelowSold):
 		kind = errBelowSold
+	case errors.Is(e, sale.ErrState):
+		kind = errWrongState
 	}
 	p := kind.problem(e.Error())
 	p.Message, p.Errors = e.Error(), []FieldProblem{{Field: string(e.Field), Message: e.Reason}}
