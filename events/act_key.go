@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	// ErrKeyRunning: an act with this key is under way.
+	// ErrKeyRunning means that an act with this key is under way.
 	ErrKeyRunning = errors.New("events: an act with this key is under way")
-	// ErrKeyReused: this key was given to another act.
+	// ErrKeyReused means that this key was given to another act.
 	ErrKeyReused = errors.New("events: this key was given to another act")
 )
 

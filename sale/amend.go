@@ -29,9 +29,9 @@ const (
 )
 
 var (
-	// ErrTimes: a sale starts before it ends.
+	// ErrTimes means that the start would not lie before the end.
 	ErrTimes = errors.New("the start must lie before the end")
-	// ErrFixed: what happened already forbids this change of the times.
+	// ErrFixed means that what has happened already forbids this change of the times.
 	ErrFixed = errors.New("the times cannot be changed so any more")
 )
 

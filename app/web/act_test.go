@@ -54,7 +54,7 @@ func TestEveryActSaysBeforeAndAfter(t *testing.T) {
 		{"POST", someOrder, `{"reason":"a mistake"}`},
 	} {
 		res := newWorld(t).send(t, c.method, c.target, c.body, "If-Match: *")
-		if res.StatusCode != 200 || res.Header.Get("ETag") != `"9"` {
+		if res.StatusCode != http.StatusOK || res.Header.Get("ETag") != `"9"` {
 			t.Errorf("%s: %d, ETag %s", c.target, res.StatusCode, res.Header.Get("ETag"))
 		}
 		res.has(t, map[string]any{"success": true, "revision": 9, "slug": "first"})
@@ -73,7 +73,7 @@ func TestAnActIsKnownByItsRequest(t *testing.T) {
 	w := newWorld(t, accountsMode)
 	send := func(session, target, body string, fields ...string) Act {
 		t.Helper()
-		if res := w.send(t, "POST", target, body, append(fields, "Test-Session: "+session)...); res.StatusCode != 200 {
+		if res := w.send(t, "POST", target, body, append(fields, "Test-Session: "+session)...); res.StatusCode != http.StatusOK {
 			t.Fatalf("%d %s", res.StatusCode, res.raw)
 		}
 		return w.ops.acts[len(w.ops.acts)-1]
@@ -179,7 +179,7 @@ func TestCancelling(t *testing.T) {
 	w := newWorld(t)
 	res := w.send(t, "POST", someOrder, `{"reason":"  paid twice\nsorry "}`)
 	o, _ := res.json["order"].(map[string]any)
-	if res.StatusCode != 200 || o["purchaseId"] != "8f14e45f-ceea-867a-9a36-dedd4bea2543" || o["state"] != "cancelled" || o["userId"] != "alice" ||
+	if res.StatusCode != http.StatusOK || o["purchaseId"] != "8f14e45f-ceea-867a-9a36-dedd4bea2543" || o["state"] != "cancelled" || o["userId"] != "alice" ||
 		o["unit"] != 3.0 || o["cancelledAt"] != at12 {
 		t.Errorf("%d %s", res.StatusCode, res.raw)
 	}
@@ -193,7 +193,7 @@ func TestCancelling(t *testing.T) {
 			t.Errorf("%s names %q", body, firstField(res))
 		}
 	}
-	if res := w.send(t, "POST", someOrder, `{"reason":"`+strings.Repeat("é", 500)+`"}`); res.StatusCode != 200 {
+	if res := w.send(t, "POST", someOrder, `{"reason":"`+strings.Repeat("é", 500)+`"}`); res.StatusCode != http.StatusOK {
 		t.Errorf("500 characters: %d", res.StatusCode)
 	}
 	for _, id := range []string{"7", "{8f14e45f-ceea-867a-9a36-dedd4bea2543}", "8f14e45fceea867a9a36dedd4bea2543", "%00"} {
