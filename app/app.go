@@ -83,6 +83,7 @@ func (a *App) start(ctx context.Context, servers func() (*services, error)) erro
 	if err := a.core.prepare(ctx); err != nil {
 		return err
 	}
+	a.warnOfIgnored()
 	a.readNames(ctx)
 	a.runParts()
 	hub := live.New(maxStreams)

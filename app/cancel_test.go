@@ -10,23 +10,20 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
+	"flashsale/app/web"
+	"flashsale/events"
 	"flashsale/sale"
 )
+
+// operator is an act of an operator without a key.
+func operator() web.Act { return web.Act{ActKey: events.ActKey{Principal: "demo"}} }
 
 // cancelOrder takes an order back as an operator does: one act, shown on this process, and the place given back.
 func cancelOrder(t *testing.T, a *App, id uuid.UUID) (sale.Receipt, error) {
 	t.Helper()
-	var gone sale.Receipt
-	_, err := a.core.operations.change(t.Context(), "", "order.cancel", nil, func(tx pgx.Tx) (err error) {
-		gone, err = a.core.sales.CancelTx(t.Context(), tx, id)
-		return err
-	})
-	if err == nil {
-		err = a.core.checkout.Cancelled(t.Context(), gone)
-	}
-	return gone, err
+	done, err := a.core.operations.CancelOrder(t.Context(), operator(), id, "a test")
+	return done.Order.Receipt, err
 }
 
 func idOf(t *testing.T, r reply) uuid.UUID {
@@ -137,7 +134,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	if r := c.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": shoppers}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
-	if _, err := a.core.operations.SetStock(t.Context(), "", stock); err != nil {
+	if _, err := a.core.operations.SetStock(t.Context(), operator(), "", stock); err != nil {
 		t.Fatal(err)
 	}
 
@@ -176,7 +173,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 		}
 	}
 	cancel(cancels / 2)
-	if _, err := a.core.operations.Reset(t.Context(), "", false); err != nil {
+	if _, err := a.core.operations.Reset(t.Context(), operator(), "", false); err != nil {
 		t.Fatal(err)
 	}
 	cancel(cancels / 2)

@@ -58,7 +58,7 @@ func rootCommand(t terminal) *cobra.Command {
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)
-	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), stressCommand(t),
+	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), saleCommand(t), stressCommand(t),
 		benchCommand(t), noopCommand(t), hallCommand(t), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
 	return root
 }

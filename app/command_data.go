@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"flashsale/events"
 	"flashsale/migrations"
 	"flashsale/users"
 )
@@ -91,7 +93,7 @@ func seedCommand(t terminal) *cobra.Command {
 				return fmt.Errorf("%q is not a number of shoppers from 1 to %d", args[0], users.MaxSeries)
 			}
 			return withDeployment(t, func(ctx context.Context, b beside) error {
-				created, err := b.operations.seed(ctx, n, progressTo(t, "shoppers"))
+				created, err := b.operations.seed(ctx, byCommand(), n, progressTo(t, "shoppers"))
 				if err != nil {
 					return err
 				}
@@ -145,17 +147,18 @@ func resetSale(ctx context.Context, b beside, setStock bool, stock int64, users 
 	if stock < 0 || stock > maxStock {
 		return fmt.Errorf("--stock must be from 0 to %d", maxStock)
 	}
-	if _, err := b.operations.seed(ctx, users, progressTo(t, "shoppers")); err != nil {
+	if _, err := b.operations.seed(ctx, byCommand(), users, progressTo(t, "shoppers")); err != nil {
 		return err
 	}
 	total := int64(smallStock)
 	if setStock {
 		total = stock
 	}
-	after, err := b.operations.beginGeneration(ctx, "", total, "sale.reset", nil)
+	done, err := b.operations.beginGeneration(ctx, byCommand(), "", total, events.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
 	if err != nil {
 		return err
 	}
+	after := done.After
 	_, err = fmt.Fprintf(t.out, "sale %s: generation %d begins, %d units, nothing sold\n", after.Slug, after.Generation, after.Total)
 	return err
 }

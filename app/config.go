@@ -29,6 +29,7 @@ type Config struct {
 	Namespace    string
 
 	MaxStock  int64
+	StockSet  bool      // MAX_STOCK was set
 	StartTime time.Time // zero: the start of the process
 	EndTime   time.Time // zero: one year after the start
 
@@ -126,6 +127,7 @@ func ConfigFrom(lookup func(string) (string, bool)) (Config, error) {
 		LogLevel:     r.level("LOG_LEVEL"),
 		LogFormat:    r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
 	}
+	_, c.StockSet = r.value("MAX_STOCK")
 	c.listeners(r)
 	c.audience(r)
 	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {

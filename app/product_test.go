@@ -136,6 +136,10 @@ func (c *client) call(method, path string, body any) reply {
 }
 
 func (c *client) try(method, path string, body any) (reply, error) {
+	return c.tryWith(method, path, body, http.Header{})
+}
+
+func (c *client) tryWith(method, path string, body any, header http.Header) (reply, error) {
 	var reader io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -148,6 +152,7 @@ func (c *client) try(method, path string, body any) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	req.Header = header
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}

@@ -21,8 +21,8 @@ import (
 	"flashsale/sale"
 )
 
-// busy presses, cancels and begins the sale anew until the test ends or stop is called; it says how many bought.
-func busy(t *testing.T, a *App) (stop func() int64) {
+// underLoad presses, cancels and begins the sale anew until the test ends or stop is called; it says how many bought.
+func underLoad(t *testing.T, a *App) (stop func() int64) {
 	t.Helper()
 	c := newClient(t, a.URL())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -73,7 +73,7 @@ func TestVerifyUnderLoadCallsNothingBroken(t *testing.T) {
 	if r := newClient(t, a.URL()).call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1500}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
-	stop := busy(t, a)
+	stop := underLoad(t, a)
 	var mu sync.Mutex
 	said := map[string]int{}
 	note := func(checks ...web.Check) {

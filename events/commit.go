@@ -104,7 +104,7 @@ func commit(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) error {
 	err := sendCommit(ctx, tx, writes)
 	if err == nil {
 		if code, warned := conn.CustomData()[warningKey]; warned {
-			return fmt.Errorf("%w: warning %v", errUnknown, code)
+			return fmt.Errorf("%w: %w (%v)", errUnknown, ErrUnconfirmed, code)
 		}
 		return nil
 	}

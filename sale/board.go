@@ -288,6 +288,7 @@ func (b *Board) snapshot(e *entry, local time.Time) Snapshot {
 	return Snapshot{
 		ID: e.Sale, Slug: e.slug, Generation: e.Generation, State: e.state, Partition: e.partition,
 		StartsAt: e.startsAt, EndsAt: e.endsAt, Total: e.level.Total, Taken: e.level.Taken, Epoch: e.epoch, Version: e.shown(),
+		Revision:   e.revision,
 		AllClaimed: e.claimed.Load() > int64(local.Sub(b.origin)) && e.level.Taken < e.level.Total,
 		Stale:      age > lease, Age: age, Now: b.clock.now(local).UTC(), Product: &e.product,
 	}

@@ -29,8 +29,8 @@ func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt,
 		return Receipt{}, err
 	}
 	k := Key{h.Sale, generation}
-	if _, err := tx.Exec(ctx, sqlLockGeneration, k.Sale, k.Generation); err != nil {
-		return Receipt{}, fmt.Errorf("lock generation: %w", busy(err))
+	if err := lockGeneration(ctx, tx, k); err != nil {
+		return Receipt{}, err
 	}
 	if _, err := s.lockStock(ctx, tx, k); err != nil {
 		return Receipt{}, err
@@ -40,6 +40,14 @@ func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt,
 		return o.Receipt, err
 	}
 	return o.Receipt, s.release(ctx, tx, slug, o)
+}
+
+// lockGeneration keeps a digest from being computed, and waits for one that is.
+func lockGeneration(ctx context.Context, tx pgx.Tx, k Key) error {
+	if _, err := tx.Exec(ctx, sqlLockGeneration, k.Sale, k.Generation); err != nil {
+		return fmt.Errorf("lock generation: %w", busy(err))
+	}
+	return nil
 }
 
 // release takes a live order back. The caller has locked its stock row.

@@ -21,13 +21,16 @@ type held struct {
 	slug             string
 	state            State
 	startsAt, endsAt time.Time
+	partition        int
 	version          int64
+	revision         int64
+	closingAt        *time.Time
 	now              time.Time
 	level            Level
 }
 
-// hold takes the sale's gate, then its stock row, which keeps the ledger out until the caller's transaction ends.
-// Errors: ErrNoSale, ErrBusy.
+// hold takes the sale's gate, then its stock row, which keeps the ledger out until the caller's transaction ends. An empty
+// slug means the current sale. Errors: ErrNoSale, ErrBusy.
 func (s *Store) hold(ctx context.Context, tx pgx.Tx, slug string) (held, error) {
 	h, err := s.enter(ctx, tx, slug)
 	if err != nil {
@@ -40,20 +43,29 @@ func (s *Store) hold(ctx context.Context, tx pgx.Tx, slug string) (held, error) 
 // enter takes the sale's gate: one operator at a time, ErrBusy after two seconds. ErrNoSale when there is no sale of that
 // slug.
 func (s *Store) enter(ctx context.Context, tx pgx.Tx, slug string) (held, error) {
+	gate, row, args := sqlGate, sqlSaleBySlug, []any{slug}
+	if slug == "" {
+		gate, row, args = sqlCurrentGate, sqlCurrentSale, nil
+	}
 	var h held
+	var entered int64
 	b := &pgx.Batch{}
 	b.Queue(sqlLockTimeout)
-	b.Queue(sqlGate, slug)
-	if err := busy(tx.SendBatch(ctx, b).Close()); err != nil {
+	b.Queue(gate, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&entered) })
+	if err := busy(tx.SendBatch(ctx, b).Close()); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return h, fmt.Errorf("hold sale: %w", err)
 	}
 	// A statement after the one that waited, so that it sees what the holder before committed.
-	err := tx.QueryRow(ctx, sqlSaleBySlug, slug).Scan(&h.Sale, &h.slug, &h.Generation, &h.state, &h.startsAt, &h.endsAt, &h.version, &h.now)
+	err := tx.QueryRow(ctx, row, args...).Scan(&h.Sale, &h.slug, &h.Generation, &h.state, &h.startsAt, &h.endsAt,
+		&h.partition, &h.version, &h.revision, &h.closingAt, &h.now)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return h, ErrNoSale
 	}
 	if err != nil {
 		return h, fmt.Errorf("read sale: %w", err)
+	}
+	if h.Sale != entered {
+		return h, fmt.Errorf("another sale has become the current one: %w", ErrBusy)
 	}
 	return h, nil
 }
@@ -105,10 +117,10 @@ func (s *Store) BeginGenerationTx(ctx context.Context, tx pgx.Tx, slug string, t
 		return Level{}, fmt.Errorf("begin generation: %w", err)
 	}
 	// gofail: var generationBegun struct{}
-	changed := events.ChangedSale{Sale: h.Sale, Slug: slug, Generation: next.Generation, State: string(state), Total: total}
+	changed := events.ChangedSale{Sale: h.Sale, Slug: h.slug, Generation: next.Generation, State: string(state), Total: total}
 	return level, s.outbox.AppendTx(ctx, tx, []events.Message{
-		{SaleID: h.Sale, Type: events.TypeGenerationBegun, Subject: slug, Data: changed},
-		stockChanged(slug, level),
+		{SaleID: h.Sale, Type: events.TypeGenerationBegun, Subject: h.slug, Data: changed},
+		stockChanged(h.slug, level),
 	})
 }
 
@@ -147,5 +159,8 @@ func (s *Store) SetTotalTx(ctx context.Context, tx pgx.Tx, slug string, total in
 	if err != nil {
 		return Level{}, fmt.Errorf("set stock: %w", err)
 	}
-	return level, s.outbox.AppendTx(ctx, tx, []events.Message{stockChanged(slug, level)})
+	if _, err := tx.Exec(ctx, sqlTouch, h.Sale); err != nil {
+		return Level{}, fmt.Errorf("set stock: %w", err)
+	}
+	return level, s.outbox.AppendTx(ctx, tx, []events.Message{stockChanged(h.slug, level)})
 }

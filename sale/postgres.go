@@ -72,30 +72,49 @@ const (
 	sqlVersions = `SELECT id, version FROM sales`
 
 	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
-	coalesce(s.closing_version, 0), s.closing_at,
+	coalesce(s.closing_version, 0), s.closing_at, s.revision,
 	p.name, p.description, p.details, p.specification, p.important_info, p.images,
 	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
 FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
 )
 
 // What operators and the timetable change. The gate is taken first, then (to cancel) the generation, then the stock row,
-// then the sale.
+// then the sale. An operator's act makes the sale's revision grow by one, a move at its time does not.
 const (
 	sqlLockTimeout = `SELECT set_config('lock_timeout', '2s', true)`
 
-	sqlGate = `SELECT 1 FROM products WHERE sale_id = (SELECT id FROM sales WHERE slug = $1) FOR UPDATE`
+	sqlBySlug = `(SELECT id FROM sales WHERE slug = $1)`
 
-	sqlSaleBySlug = `SELECT id, slug, generation, state, starts_at, ends_at, version, clock_timestamp() FROM sales WHERE slug = $1`
+	// The open sale with the lowest id, else the next to open, else the last that ended; ties by id. It is the rule of
+	// entry.comesBefore, on the rows as they are now.
+	sqlCurrentID = `(SELECT id FROM sales WHERE state <> 'draft' ORDER BY
+	CASE WHEN state IN ('open', 'paused') THEN 0 WHEN state = 'scheduled' THEN 1 ELSE 2 END,
+	CASE WHEN state = 'scheduled' THEN starts_at END, CASE WHEN state IN ('closing', 'closed') THEN ends_at END DESC, id LIMIT 1)`
 
-	sqlSetState = `UPDATE sales SET state = $2, version = version + 1, updated_at = clock_timestamp() WHERE id = $1`
+	sqlGate        = `SELECT sale_id FROM products WHERE sale_id = ` + sqlBySlug + ` FOR UPDATE`
+	sqlCurrentGate = `SELECT sale_id FROM products WHERE sale_id = ` + sqlCurrentID + ` FOR UPDATE`
 
-	sqlSetClosing = `UPDATE sales SET state = 'closing', version = version + 1, closing_version = version + 1,
+	sqlSaleColumns = `SELECT id, slug, generation, state, starts_at, ends_at, partition, version, revision, closing_at, clock_timestamp()
+FROM sales WHERE id = `
+	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
+	sqlCurrentSale = sqlSaleColumns + sqlCurrentID
+
+	// A sale that an operator closes at once keeps that time, as one that is closing does.
+	sqlSetState = `UPDATE sales SET state = $2, version = version + 1, revision = revision + $3, updated_at = clock_timestamp(),
+	closing_at = CASE WHEN $2 = 'closed' AND $3 > 0 THEN clock_timestamp() ELSE closing_at END WHERE id = $1`
+
+	sqlSetClosing = `UPDATE sales SET state = 'closing', version = version + 1, revision = revision + $2, closing_version = version + 1,
 	closing_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = $1`
 
-	sqlNextGeneration = `UPDATE sales SET generation = $2, state = $3, version = version + 1, closing_version = NULL,
-	closing_at = NULL, updated_at = clock_timestamp() WHERE id = $1`
+	sqlNextGeneration = `UPDATE sales SET generation = $2, state = $3, version = version + 1, revision = revision + 1,
+	closing_version = NULL, closing_at = NULL, updated_at = clock_timestamp() WHERE id = $1`
 
-	sqlTouch = `UPDATE sales SET version = version + 1, updated_at = clock_timestamp() WHERE id = $1`
+	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
+
+	// A sale that is not over has not been closed.
+	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4, version = version + 1, revision = revision + 1,
+	closing_version = CASE WHEN $4 = 'closed' THEN closing_version END, closing_at = CASE WHEN $4 = 'closed' THEN closing_at END,
+	updated_at = clock_timestamp() WHERE id = $1`
 
 	sqlEndGeneration = `UPDATE generations SET ended_at = clock_timestamp() WHERE sale_id = $1 AND generation = $2`
 
@@ -108,6 +127,9 @@ WHERE id = $1 AND released_at IS NULL`
 
 	// What keeps a digest from being computed meanwhile.
 	sqlLockGeneration = `SELECT 1 FROM generations WHERE sale_id = $1 AND generation = $2 FOR NO KEY UPDATE`
+
+	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales WHERE id = sale_id)
+FROM orders WHERE id = $1`
 
 	sqlForgetDigest = `UPDATE generations SET digest = NULL WHERE sale_id = $1 AND generation = $2`
 )

@@ -87,10 +87,12 @@ type Snapshot struct {
 	// Version grows with every change of the sale, as long as Epoch stays the same. Epoch is this process's own count of
 	// how often it found that the ledger had gone back, as after a restore from a backup; other processes count otherwise.
 	Epoch, Version int64
-	AllClaimed     bool
-	Stale          bool
-	Age            time.Duration
-	Now            time.Time
+	// Revision grows by one with each act of an operator, and with nothing else.
+	Revision   int64
+	AllClaimed bool
+	Stale      bool
+	Age        time.Duration
+	Now        time.Time
 	// Product is shared with other snapshots and not to be changed; nil in the zero Snapshot only.
 	Product *Product
 }

@@ -17,6 +17,7 @@ type sheet struct {
 	partition        int
 	secret           []byte
 	version          int64
+	revision         int64
 	closingVersion   int64
 	closingAt        time.Time
 	product          Product
@@ -95,7 +96,7 @@ func scanSheet(row pgx.CollectableRow) (sheet, error) {
 	var closingAt *time.Time
 	p := &s.product
 	err := row.Scan(&s.Sale, &s.slug, &s.Generation, &s.state, &s.startsAt, &s.endsAt, &s.partition, &s.secret,
-		&s.version, &s.closingVersion, &closingAt,
+		&s.version, &s.closingVersion, &closingAt, &s.revision,
 		&p.Name, &p.Description, &p.Details, &p.Specification, &p.ImportantInfo, &p.Images,
 		&p.PriceMinor, &p.DiscountMinor, &p.CurrencyCode, &p.CurrencySymbol)
 	s.startsAt, s.endsAt = s.startsAt.UTC(), s.endsAt.UTC()

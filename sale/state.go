@@ -55,20 +55,28 @@ func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(held) 
 	}
 	state, allowed := to(h)
 	if !allowed {
-		return fmt.Errorf("sale %s is %s: %w", slug, h.state, ErrState)
+		return fmt.Errorf("sale %s is %s: %w", h.slug, h.state, ErrState)
 	}
-	if err := setState(ctx, tx, h, state); err != nil {
+	if err := setState(ctx, tx, h, state, byOperator); err != nil {
 		return fmt.Errorf("set state: %w", err)
 	}
-	return s.outbox.AppendTx(ctx, tx, []events.Message{stateChanged(h.Key, slug, state)})
+	return s.outbox.AppendTx(ctx, tx, []events.Message{stateChanged(h.Key, h.slug, state)})
 }
 
-func setState(ctx context.Context, tx pgx.Tx, h held, state State) error {
+// cause is what moves a sale: by how much its revision grows.
+type cause int
+
+const (
+	byTime cause = iota
+	byOperator
+)
+
+func setState(ctx context.Context, tx pgx.Tx, h held, state State, by cause) error {
 	if state == Closing {
-		_, err := tx.Exec(ctx, sqlSetClosing, h.Sale)
+		_, err := tx.Exec(ctx, sqlSetClosing, h.Sale, int(by))
 		return err
 	}
-	_, err := tx.Exec(ctx, sqlSetState, h.Sale, state)
+	_, err := tx.Exec(ctx, sqlSetState, h.Sale, state, int(by))
 	return err
 }
 
@@ -86,7 +94,7 @@ func (s *Store) advance(ctx context.Context, slug string) (moved bool, err error
 			return nil
 		}
 		moved = true
-		if err := setState(ctx, tx, h, state); err != nil {
+		if err := setState(ctx, tx, h, state, byTime); err != nil {
 			return fmt.Errorf("set state: %w", err)
 		}
 		return s.outbox.AppendTx(ctx, tx, []events.Message{stateChanged(h.Key, slug, state)})

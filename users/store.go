@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// seedChunk is how many accounts one transaction creates: the roster is locked for a fraction of a second.
-const seedChunk = 20_000
+// Chunk is how many accounts one transaction creates: the roster is locked for a fraction of a second.
+const Chunk = 20_000
 
 // Store is the accounts in Postgres. It is safe for concurrent use, by several processes too.
 type Store struct {
@@ -34,8 +34,8 @@ func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, tot
 	if n < 0 || n > MaxSeries {
 		return 0, fmt.Errorf("a series of %d accounts: it has 0 to %d", n, MaxSeries)
 	}
-	for from := 0; from < n; from += seedChunk {
-		to := min(from+seedChunk, n)
+	for from := 0; from < n; from += Chunk {
+		to := min(from+Chunk, n)
 		more, err := s.ensure(ctx, series(from, to))
 		if err != nil {
 			return created, err
@@ -46,6 +46,33 @@ func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, tot
 		}
 	}
 	return created, nil
+}
+
+// EnsureSeriesTx is EnsureSeries for at most Chunk accounts behind the first from, in the caller's READ COMMITTED transaction. It
+// holds the roster, which every other change of accounts waits for, until that ends.
+func (s *Store) EnsureSeriesTx(ctx context.Context, tx pgx.Tx, from, to int) (created int, err error) {
+	if from < 0 || to < from || to-from > Chunk || to > MaxSeries {
+		return 0, fmt.Errorf("accounts %d to %d of the series: one transaction creates up to %d of %d", from, to, Chunk, MaxSeries)
+	}
+	return s.ensureTx(ctx, tx, series(from, to))
+}
+
+// EnsureAbleTx is EnsureAble in the caller's READ COMMITTED transaction, for at most Chunk accounts.
+func (s *Store) EnsureAbleTx(ctx context.Context, tx pgx.Tx, n int) error {
+	for done, length := 0, n; ; {
+		if _, err := s.EnsureSeriesTx(ctx, tx, done, length); err != nil {
+			return err
+		}
+		now, err := readRoster(tx.QueryRow(ctx, lockRoster))
+		if err != nil {
+			return err
+		}
+		lacking := int(int64(n) - now.able)
+		if lacking <= 0 {
+			return nil
+		}
+		done, length = length, length+lacking
+	}
 }
 
 // EnsureDefaults makes the accounts of a first start exist: the ten names without a number, of which bob_wilson,
@@ -97,29 +124,57 @@ func (s *Store) EnsureAble(ctx context.Context, n int) error {
 }
 
 // ArchiveAll hides every account at one moment and tells how many it hid. Their names stay theirs.
-func (s *Store) ArchiveAll(ctx context.Context) (int64, error) {
-	hidden, err := s.change(ctx, func(context.Context, pgx.Tx) error { return nil }, archiveAll)
+func (s *Store) ArchiveAll(ctx context.Context) (hidden int64, err error) {
+	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		hidden, err = s.ArchiveAllTx(ctx, tx)
+		return err
+	})
+	return hidden, err
+}
+
+// ArchiveAllTx is ArchiveAll in the caller's READ COMMITTED transaction. It holds the roster until that ends.
+func (s *Store) ArchiveAllTx(ctx context.Context, tx pgx.Tx) (int64, error) {
+	hidden, err := change(ctx, tx, archiveAll)
 	if err != nil {
 		return 0, fmt.Errorf("archive accounts: %w", err)
 	}
 	return hidden, nil
 }
 
-// ensure creates what does not exist and revives what is archived, in the order given.
-func (s *Store) ensure(ctx context.Context, list []entry) (int, error) {
+// Live is how many accounts there are that are not archived.
+func (s *Store) Live(ctx context.Context) (int64, error) {
+	now, err := s.roster(ctx)
+	return now.live, err
+}
+
+// ensure is ensureTx in a transaction of its own.
+func (s *Store) ensure(ctx context.Context, list []entry) (created int, err error) {
+	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		created, err = s.ensureTx(ctx, tx, list)
+		return err
+	})
+	return created, err
+}
+
+// ensureTx creates what does not exist and revives what is archived, in the order given.
+func (s *Store) ensureTx(ctx context.Context, tx pgx.Tx, list []entry) (int, error) {
 	rows, err := seedRows(list)
 	if err != nil {
 		return 0, err
 	}
 	columns := []string{"ordinal", "username", "username_key", "email", "email_key", "may_purchase"}
-	created, err := s.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, createSeeding); err != nil {
-			return err
-		}
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{"seeding"}, columns, pgx.CopyFromRows(rows))
-		return err
-	}, insertSeeding)
+	if _, err := tx.Exec(ctx, createSeeding); err != nil {
+		return 0, fmt.Errorf("create accounts: %w", err)
+	}
+	if _, err := tx.CopyFrom(ctx, pgx.Identifier{"seeding"}, columns, pgx.CopyFromRows(rows)); err != nil {
+		return 0, fmt.Errorf("create accounts: %w", err)
+	}
+	created, err := change(ctx, tx, insertSeeding)
 	if err != nil {
+		return 0, fmt.Errorf("create accounts: %w", err)
+	}
+	// The transaction may come here again.
+	if _, err := tx.Exec(ctx, dropSeeding); err != nil {
 		return 0, fmt.Errorf("create accounts: %w", err)
 	}
 	return int(created), nil
@@ -142,30 +197,29 @@ func seedRows(list []entry) ([][]any, error) {
 	return rows, nil
 }
 
-// change runs one transaction: prepare first, without the roster; then, holding it, a statement that is given the
-// next version and answers how many accounts it touched and by how much it moved live and able.
-func (s *Store) change(ctx context.Context, prepare func(context.Context, pgx.Tx) error, statement string) (touched int64, err error) {
+// transact is a transaction of the store's own: read committed, whatever the server's default, because a statement behind the
+// roster must see what was committed before the lock.
+func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	// Read committed, whatever the server's default: the statement must see what was committed before the lock.
-	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		if err := prepare(ctx, tx); err != nil {
-			return err
-		}
-		before, err := readRoster(tx.QueryRow(ctx, lockRoster))
-		if err != nil {
-			return err
-		}
-		next := before.version + 1
-		var live, able int64
-		if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able); err != nil {
-			return err
-		}
-		if touched == 0 {
-			return nil
-		}
-		_, err = tx.Exec(ctx, updateRoster, next, live, able)
-		return err
-	})
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return do(ctx, tx) })
+}
+
+// change takes the roster, then runs a statement that is given the next version and answers how many accounts it touched and by
+// how much it moved live and able.
+func change(ctx context.Context, tx pgx.Tx, statement string) (touched int64, err error) {
+	before, err := readRoster(tx.QueryRow(ctx, lockRoster))
+	if err != nil {
+		return 0, err
+	}
+	next := before.version + 1
+	var live, able int64
+	if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able); err != nil {
+		return 0, err
+	}
+	if touched == 0 {
+		return 0, nil
+	}
+	_, err = tx.Exec(ctx, updateRoster, next, live, able)
 	return touched, err
 }

@@ -100,16 +100,7 @@ type values map[string]any
 // spec names the fields a route knows, each with its shape. Other fields are ignored.
 type spec map[string]shape
 
-// decodeRequest reads and decodes the body of a request. No body, or one of blanks only, gives no values,
-// whatever its content type.
-func decodeRequest(r *http.Request, known spec) (values, error) {
-	body, err := readBody(r, make([]byte, maxBody+1))
-	if err != nil {
-		return nil, err
-	}
-	return decodeBody(r.Header, body, known)
-}
-
+// decodeBody decodes the body of a request. No body, or one of blanks only, gives no values, whatever its content type.
 func decodeBody(h http.Header, body []byte, known spec) (values, error) {
 	if blank(body) {
 		return values{}, nil

@@ -128,57 +128,77 @@ func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error)
 	return f.page, nil
 }
 
-// fakeOperations remembers the calls as words and answers with the board's snapshot.
+// fakeOperations remembers the calls as words and answers with the board's snapshot, as if every act moved the sale from the
+// revision before to the board's.
 type fakeOperations struct {
-	board  *fakeBoard
-	calls  []string
-	err    error
-	checks []Check
-	ready  []Dependency
+	board     *fakeBoard
+	calls     []string
+	acts      []Act
+	amendment sale.Amendment
+	err       error
+	checks    []Check
+	ready     []Dependency
 }
 
-func (f *fakeOperations) called(words ...string) (sale.Snapshot, error) {
+func (f *fakeOperations) called(a Act, words ...string) (sale.Change, error) {
 	f.calls = append(f.calls, strings.Join(words, " "))
+	f.acts = append(f.acts, a)
 	if f.err != nil {
-		return sale.Snapshot{}, f.err
+		return sale.Change{}, f.err
 	}
-	return f.board.All()[0], nil
+	after := f.board.All()[0]
+	if err := a.Match.Allows(after.Revision); err != nil {
+		return sale.Change{}, err
+	}
+	before := after
+	before.Revision--
+	return sale.Change{Before: before, After: after}, nil
 }
 
-func (f *fakeOperations) Reset(_ context.Context, slug string, toSmall bool) (sale.Snapshot, error) {
+func (f *fakeOperations) Reset(_ context.Context, a Act, slug string, toSmall bool) (sale.Change, error) {
 	if toSmall {
-		return f.called("reset", slug, "small")
+		return f.called(a, "reset", slug, "small")
 	}
-	return f.called("reset", slug, "keep")
+	return f.called(a, "reset", slug, "keep")
 }
 
-func (f *fakeOperations) Preset(_ context.Context, slug string, p sale.Preset) (sale.Snapshot, error) {
-	return f.called("preset", slug, p.Name)
+func (f *fakeOperations) Preset(_ context.Context, a Act, slug string, p sale.Preset) (sale.Change, error) {
+	return f.called(a, "preset", slug, p.Name)
 }
 
-func (f *fakeOperations) SetStock(_ context.Context, slug string, n int64) (sale.Snapshot, error) {
-	return f.called("stock", slug, itoa64(n))
+func (f *fakeOperations) SetStock(_ context.Context, a Act, slug string, n int64) (sale.Change, error) {
+	return f.called(a, "stock", slug, itoa64(n))
 }
 
-func (f *fakeOperations) Pause(_ context.Context, slug string) (sale.Snapshot, error) {
-	return f.called("pause", slug)
+func (f *fakeOperations) Pause(_ context.Context, a Act, slug string) (sale.Change, error) {
+	return f.called(a, "pause", slug)
 }
 
-func (f *fakeOperations) Resume(_ context.Context, slug string) (sale.Snapshot, error) {
-	return f.called("resume", slug)
+func (f *fakeOperations) Resume(_ context.Context, a Act, slug string) (sale.Change, error) {
+	return f.called(a, "resume", slug)
 }
 
-func (f *fakeOperations) Close(_ context.Context, slug string) (sale.Snapshot, error) {
-	return f.called("close", slug)
+func (f *fakeOperations) Close(_ context.Context, a Act, slug string) (sale.Change, error) {
+	return f.called(a, "close", slug)
 }
 
-func (f *fakeOperations) SeedUsers(_ context.Context, n int) (int, error) {
-	_, err := f.called("seed", itoa(n))
+func (f *fakeOperations) Amend(_ context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error) {
+	f.amendment = to
+	return f.called(a, "amend", slug)
+}
+
+func (f *fakeOperations) CancelOrder(_ context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error) {
+	ch, err := f.called(a, "cancel", id.String(), reason)
+	return Cancellation{Change: ch, Order: sale.Order{Receipt: receipt("alice"), Slug: "first", CancelledAt: noon}}, err
+}
+
+func (f *fakeOperations) SeedUsers(_ context.Context, a Act, n int) (int, error) {
+	_, err := f.called(a, "seed", itoa(n))
 	return n, err
 }
 
-func (f *fakeOperations) ArchiveUsers(context.Context) (int64, error) {
-	_, err := f.called("archive")
+func (f *fakeOperations) ArchiveUsers(_ context.Context, a Act) (int64, error) {
+	_, err := f.called(a, "archive")
 	return 12, err
 }
 
@@ -220,7 +240,7 @@ func activeSale() sale.Snapshot {
 	return sale.Snapshot{
 		ID: 1, Slug: "first", Generation: 3, State: sale.Open, Partition: 2,
 		StartsAt: noon.Add(-2 * time.Hour), EndsAt: noon.Add(time.Hour),
-		Total: 5, Taken: 2, Version: 57, Now: noon,
+		Total: 5, Taken: 2, Version: 57, Revision: 9, Now: noon,
 		Product: &sale.Product{
 			Name: "Lamp", Details: []string{"bright"}, CurrencyCode: "USD", CurrencySymbol: "$",
 			PriceMinor: 49_900, DiscountMinor: 20_005,

@@ -112,7 +112,7 @@ func (g guard) allowOrigin(r *http.Request, h http.Header) {
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Allow-Credentials", "true")
-	h.Set("Access-Control-Expose-Headers", "Location, Retry-After, Sale-Version, X-Request-Id, RateLimit, RateLimit-Policy")
+	h.Set("Access-Control-Expose-Headers", "ETag, Location, Retry-After, Sale-Version, X-Request-Id, RateLimit, RateLimit-Policy")
 }
 
 // preflight answers OPTIONS: what the address takes, and to pages of an allowed origin what they may send.
@@ -122,7 +122,7 @@ func (s *Server) preflight(c echo.Context) error {
 	h.Set("Allow", allow)
 	if h.Get("Access-Control-Allow-Origin") != "" && header(r, "Access-Control-Request-Method") != "" {
 		h.Set("Access-Control-Allow-Methods", allow)
-		h.Set("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key, Prefer, Traceparent, X-Request-Id, Last-Event-ID")
+		h.Set("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key, If-Match, Prefer, Traceparent, X-Request-Id, Last-Event-ID")
 		h.Set("Access-Control-Max-Age", "600")
 	}
 	return c.NoContent(http.StatusNoContent)

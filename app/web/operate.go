@@ -21,6 +21,7 @@ const (
 func (s *Server) done(c echo.Context, snap *sale.Snapshot, message string, document any) error {
 	if snap != nil {
 		s.versions.set(c.Response().Header(), snap.Version)
+		setRevision(c.Response().Header(), snap.Revision)
 	}
 	if s.pages != nil && wantsPage(c.Request()) {
 		return s.pages.Done(c, message)
@@ -34,26 +35,25 @@ type resetDocument struct {
 	ResetToSmallStock bool   `json:"resetToSmallStock"`
 	Generation        int64  `json:"generation"`
 	StockAmount       int64  `json:"stockAmount"`
+	changed
 }
 
 func (s *Server) reset(c echo.Context) error {
-	slug, err := slug(c)
-	if err != nil {
-		return err
-	}
 	const field = "resetToSmallStock"
-	v, err := decodeRequest(c.Request(), spec{field: flag})
+	slug, a, v, err := s.saleAct(c, spec{field: flag})
 	if err != nil {
 		return err
 	}
 	toSmall := v.flagOr(field, true)
-	snap, err := s.cfg.Operations.Reset(c.Request().Context(), slug, toSmall)
+	change, err := s.cfg.Operations.Reset(c.Request().Context(), a, slug, toSmall)
 	if err != nil {
 		return err
 	}
+	snap := &change.After
 	message := "The sale was reset: " + units(snap.Total) + ", nothing sold"
-	return s.done(c, &snap, message, resetDocument{
+	return s.done(c, snap, message, resetDocument{
 		Success: true, Message: message, ResetToSmallStock: toSmall, Generation: snap.Generation, StockAmount: snap.Total,
+		changed: changedOf(&change),
 	})
 }
 
@@ -72,10 +72,11 @@ type presetDocument struct {
 	UserCount   int     `json:"userCount"`
 	Timestamp   instant `json:"timestamp"`
 	Generation  int64   `json:"generation"`
+	changed
 }
 
 func (s *Server) preset(c echo.Context) error {
-	slug, err := slug(c)
+	slug, a, _, err := s.saleAct(c, nil)
 	if err != nil {
 		return err
 	}
@@ -83,14 +84,15 @@ func (s *Server) preset(c echo.Context) error {
 	if !ok {
 		return errUnknownPreset
 	}
-	snap, err := s.cfg.Operations.Preset(c.Request().Context(), slug, p)
+	change, err := s.cfg.Operations.Preset(c.Request().Context(), a, slug, p)
 	if err != nil {
 		return err
 	}
+	snap := &change.After
 	message := "Preset " + p.Name + " is set: " + units(snap.Total) + ", at least " + itoa(p.Users) + " shoppers"
-	return s.done(c, &snap, message, presetDocument{
+	return s.done(c, snap, message, presetDocument{
 		Success: true, Message: message, Preset: p.Name, StockAmount: snap.Total, UserCount: p.Users,
-		Timestamp: instant(snap.Now), Generation: snap.Generation,
+		Timestamp: instant(snap.Now), Generation: snap.Generation, changed: changedOf(&change),
 	})
 }
 
@@ -101,15 +103,12 @@ type stockDocument struct {
 	Timestamp    instant `json:"timestamp"`
 	CurrentStock int64   `json:"currentStock"`
 	Sold         int64   `json:"sold"`
+	changed
 }
 
 func (s *Server) updateStock(c echo.Context) error {
-	slug, err := slug(c)
-	if err != nil {
-		return err
-	}
 	const field = "stockAmount"
-	v, err := decodeRequest(c.Request(), spec{field: number})
+	slug, a, v, err := s.saleAct(c, spec{field: number})
 	if err != nil {
 		return err
 	}
@@ -117,14 +116,15 @@ func (s *Server) updateStock(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap, err := s.cfg.Operations.SetStock(c.Request().Context(), slug, n)
+	change, err := s.cfg.Operations.SetStock(c.Request().Context(), a, slug, n)
 	if err != nil {
 		return err
 	}
+	snap := &change.After
 	message := "The stock is now " + units(snap.Total) + ", " + itoa64(snap.Taken) + " of them sold"
-	return s.done(c, &snap, message, stockDocument{
+	return s.done(c, snap, message, stockDocument{
 		Success: true, Message: message, StockAmount: snap.Total, Timestamp: instant(snap.Now),
-		CurrentStock: snap.Left(), Sold: snap.Taken,
+		CurrentStock: snap.Left(), Sold: snap.Taken, changed: changedOf(&change),
 	})
 }
 
@@ -135,6 +135,7 @@ type moveDocument struct {
 	State     sale.State  `json:"state"`
 	Timestamp instant     `json:"timestamp"`
 	Version   int64       `json:"version"`
+	changed
 }
 
 func (s *Server) pause(c echo.Context) error {
@@ -149,18 +150,19 @@ func (s *Server) close(c echo.Context) error {
 	return s.move(c, s.cfg.Operations.Close, "The sale is closing")
 }
 
-func (s *Server) move(c echo.Context, act func(context.Context, string) (sale.Snapshot, error), message string) error {
-	slug, err := slug(c)
+func (s *Server) move(c echo.Context, act func(context.Context, Act, string) (sale.Change, error), message string) error {
+	slug, a, _, err := s.saleAct(c, nil)
 	if err != nil {
 		return err
 	}
-	snap, err := act(c.Request().Context(), slug)
+	change, err := act(c.Request().Context(), a, slug)
 	if err != nil {
 		return err
 	}
-	return s.done(c, &snap, message, moveDocument{
+	snap := &change.After
+	return s.done(c, snap, message, moveDocument{
 		Success: true, Message: message, Status: snap.Status(), State: snap.State,
-		Timestamp: instant(snap.Now), Version: snap.Version,
+		Timestamp: instant(snap.Now), Version: snap.Version, changed: changedOf(&change),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/live"
+	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/users"
 )
@@ -40,6 +41,9 @@ type Problem struct {
 	Timestamp string `json:"timestamp,omitzero"`
 	UserID    string `json:"userId,omitzero"`
 	Version   int64  `json:"version,omitzero"`
+	// SeenRevision is what If-Match named, PresentRevision where the sale stands.
+	SeenRevision    string `json:"seenRevision,omitzero"`
+	PresentRevision int64  `json:"presentRevision,omitzero"`
 	// RetryAfter is the number of seconds of the Retry-After field; 0: none.
 	RetryAfter int `json:"retryAfter,omitzero"`
 }
@@ -93,6 +97,8 @@ func problemOf(err error) Problem {
 		own   *detailed
 		wait  *waiting
 		base  *echo.HTTPError
+		rev   *sale.RevisionError
+		amend *sale.AmendError
 	)
 	switch {
 	case errors.As(err, &field):
@@ -109,6 +115,10 @@ func problemOf(err error) Problem {
 		return p
 	case errors.As(err, &k):
 		return k.problem("")
+	case errors.As(err, &rev):
+		return staleRevision(rev)
+	case errors.As(err, &amend):
+		return refusedAmendment(amend)
 	case errors.As(err, &base):
 		return echoKind(base).problem("")
 	}
@@ -126,6 +136,14 @@ func domainKind(err error) *kind {
 		return errBelowSold
 	case errors.Is(err, sale.ErrState):
 		return errWrongState
+	case errors.Is(err, sale.ErrNoOrder):
+		return errNoOrder
+	case errors.Is(err, events.ErrKeyRunning):
+		return errKeyRunning
+	case errors.Is(err, events.ErrKeyReused):
+		return errKeyReused
+	case errors.Is(err, events.ErrOutcomeUnknown):
+		return errOutcomeUnknown
 	case errors.Is(err, users.ErrName):
 		return errInvalid
 	case errors.Is(err, live.ErrTooMany):

@@ -78,6 +78,24 @@ var (
 		"For example: a sale that is not paused cannot be resumed. The status says in which state it is."}
 	errInternal = &kind{"internal", 500, "Internal error", "Something went wrong on our side",
 		"The request was fine; this server has a fault. Its log has the details under the request id of the answer."}
+
+	// Of operators' acts.
+	errRevisionChanged = &kind{"revision-changed", 412, "Somebody else changed the sale", "The sale was changed since you looked at it",
+		"If-Match names a revision at which the sale no longer stands. Look at the sale again, and repeat the act with its present ETag if it is still wanted."}
+	errRevisionRequired = &kind{"revision-required", 428, "Which revision?", "Say in If-Match which revision of the sale you have seen",
+		"This change is only made to the sale as you saw it. Send the ETag of GET /api/admin/sales/:slug as If-Match, or * for whichever."}
+	errKeyRunning = &kind{"key-running", 409, "Under way", "An act with this Idempotency-Key is under way",
+		"The first request with this key has no answer yet. Repeat it a little later to get that answer."}
+	errKeyReused = &kind{"key-reused", 422, "Key used before", "This Idempotency-Key was given to another request",
+		"A key belongs to one request: the same method, address and body. Give the new one a key of its own."}
+	errOutcomeUnknown = &kind{"outcome-unknown", 504, "Outcome unknown", "It is not known whether this was done. With an Idempotency-Key it is safe to repeat it with the same key; without one, look first",
+		"The database did not say whether the act was committed. The same request with the same Idempotency-Key does it at most once. Without a key, look at the sale's revision before you repeat it."}
+	errTimes = &kind{"times", 422, "Times in the wrong order", "A sale starts before it ends",
+		"The errors list says which of the two times is wrong."}
+	errTimesFixed = &kind{"times-fixed", 409, "Too late for that", "These times cannot be changed so any more",
+		"Once a generation of a sale has orders its start stays, and its end never moves into the past. A reset begins a generation without orders."}
+	errNoOrder = &kind{"no-order", 404, "No such order", "There is no such order",
+		"The id of an order is the purchaseId of its receipt."}
 )
 
 // kinds lists them all, for the pages that explain them.
@@ -89,6 +107,7 @@ func kinds() []*kind {
 		errInvalid, errTooLarge, errMediaType, errUnknownPreset,
 		errNotFound, errGoneRoute, errNoSale, errNoClaim, errMethod, errHost, errCrossSite,
 		errBusy, errBelowSold, errWrongState, errInternal,
+		errRevisionChanged, errRevisionRequired, errKeyRunning, errKeyReused, errOutcomeUnknown, errTimes, errTimesFixed, errNoOrder,
 	}
 }
 

@@ -47,6 +47,10 @@ func (s *Server) table() []route {
 		{method: "POST", path: "/api/admin/pause", handler: s.pause, admin: true},
 		{method: "POST", path: "/api/admin/resume", handler: s.resume, admin: true},
 		{method: "POST", path: "/api/admin/close", handler: s.close, admin: true},
+		{method: "GET", path: "/api/admin/sales", handler: s.adminSales, admin: true},
+		{method: "GET", path: adminSale, handler: s.adminSale, admin: true},
+		{method: "PATCH", path: adminSale, handler: s.amend, admin: true},
+		{method: "POST", path: "/api/admin/orders/:id/cancel", handler: s.cancelOrder, admin: true},
 
 		// The original's routes for debugging and load: gone, and the answer says what to use instead.
 		{method: "*", path: "/api/flash-sale/debug/*", handler: s.gone},
@@ -68,6 +72,9 @@ func (s *Server) table() []route {
 
 // currentSale is the prefix under which the current sale answers, as the original's only one did.
 const currentSale = "/api/flash-sale"
+
+// adminSale is where a sale stands for operators.
+const adminSale = "/api/admin/sales/:slug"
 
 func (s *Server) saleTable(base string) []route {
 	return []route{
@@ -129,7 +136,7 @@ func unmatchedError(c echo.Context) error {
 
 // slug is the sale a request is about: empty for the current one.
 func slug(c echo.Context) (string, error) {
-	if !strings.HasPrefix(c.Path(), "/api/sales/") {
+	if !strings.HasPrefix(c.Path(), "/api/sales/") && c.Path() != adminSale {
 		return "", nil
 	}
 	name := param(c, "slug")

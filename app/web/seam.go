@@ -36,21 +36,31 @@ type accounts interface {
 	List(ctx context.Context, page, limit int) (users.Page, error)
 }
 
-// operations are the operator's actions, which span several owners. The returned snapshot is the sale as it
-// is after the action, on this process.
+// operations are the operators' acts, which span several owners. What they answer is what their transaction wrote. An act
+// that is repeated under its key is answered as the first time. Errors beside the domains' own: *sale.RevisionError,
+// events.ErrKeyRunning, events.ErrKeyReused, events.ErrOutcomeUnknown.
 type operations interface {
-	Reset(ctx context.Context, slug string, toSmall bool) (sale.Snapshot, error)
-	Preset(ctx context.Context, slug string, p sale.Preset) (sale.Snapshot, error)
-	SetStock(ctx context.Context, slug string, n int64) (sale.Snapshot, error)
-	Pause(ctx context.Context, slug string) (sale.Snapshot, error)
-	Resume(ctx context.Context, slug string) (sale.Snapshot, error)
-	Close(ctx context.Context, slug string) (sale.Snapshot, error)
-	SeedUsers(ctx context.Context, n int) (created int, err error)
-	ArchiveUsers(ctx context.Context) (int64, error)
+	Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error)
+	Preset(ctx context.Context, a Act, slug string, p sale.Preset) (sale.Change, error)
+	SetStock(ctx context.Context, a Act, slug string, n int64) (sale.Change, error)
+	Pause(ctx context.Context, a Act, slug string) (sale.Change, error)
+	Resume(ctx context.Context, a Act, slug string) (sale.Change, error)
+	Close(ctx context.Context, a Act, slug string) (sale.Change, error)
+	Amend(ctx context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error)
+	CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error)
+	SeedUsers(ctx context.Context, a Act, n int) (created int, err error)
+	ArchiveUsers(ctx context.Context, a Act) (int64, error)
 	// Verify checks the invariants and says of each whether it holds.
 	Verify(ctx context.Context) ([]Check, error)
 	// Dependencies says of each server this program needs whether it answers. It returns within a second.
 	Dependencies(ctx context.Context) []Dependency
+}
+
+// Cancellation is an order that was taken back, and what that changed. Of an order that had been cancelled before nothing has
+// changed.
+type Cancellation struct {
+	sale.Change
+	Order sale.Order
 }
 
 // Check is one invariant as Verify found it.

@@ -118,7 +118,7 @@ type seedDocument struct {
 
 func (s *Server) seedUsers(c echo.Context) error {
 	const field = "userCount"
-	v, err := decodeRequest(c.Request(), spec{field: number})
+	a, v, err := s.act(c, spec{field: number})
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (s *Server) seedUsers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	created, err := s.cfg.Operations.SeedUsers(c.Request().Context(), int(n))
+	created, err := s.cfg.Operations.SeedUsers(c.Request().Context(), a, int(n))
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,11 @@ type archiveDocument struct {
 }
 
 func (s *Server) archiveUsers(c echo.Context) error {
-	n, err := s.cfg.Operations.ArchiveUsers(c.Request().Context())
+	a, _, err := s.act(c, nil)
+	if err != nil {
+		return err
+	}
+	n, err := s.cfg.Operations.ArchiveUsers(c.Request().Context(), a)
 	if err != nil {
 		return err
 	}

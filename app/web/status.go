@@ -66,6 +66,8 @@ func appendStatus(b []byte, snap *sale.Snapshot) []byte {
 	b = appendInt(b, snap.Generation)
 	b = append(b, `,"version":`...)
 	b = appendInt(b, snap.Version)
+	b = append(b, `,"revision":`...)
+	b = appendInt(b, snap.Revision)
 	b = append(b, `,"allClaimed":`...)
 	b = strconv.AppendBool(b, snap.AllClaimed)
 	b = append(b, `,"serverTime":"`...)

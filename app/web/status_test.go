@@ -12,7 +12,7 @@ func TestStatus(t *testing.T) {
 	t.Parallel()
 	base := map[string]any{
 		"maxStock": 5, "startTime": "2026-01-01T10:00:00.000Z", "endTime": "2026-01-01T13:00:00.000Z",
-		"id": 1, "slug": "first", "generation": 3, "version": 57, "serverTime": at12,
+		"id": 1, "slug": "first", "generation": 3, "version": 57, "revision": 9, "serverTime": at12,
 	}
 	for name, c := range map[string]struct {
 		change func(*sale.Snapshot)

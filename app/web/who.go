@@ -37,6 +37,17 @@ func (s *Server) who(r *http.Request) asker {
 	return asker{signedIn: true, Identity: id}
 }
 
+// principal is the name under which an act is recorded, and by which its keys are told from those of others.
+func (a asker) principal() string {
+	switch {
+	case a.demo:
+		return "demo"
+	case a.Username != "":
+		return a.Username
+	}
+	return "operator"
+}
+
 // operator refuses everybody who may not use the admin routes.
 func (a asker) operator() error {
 	switch {

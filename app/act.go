@@ -1,0 +1,110 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"flashsale/app/web"
+	"flashsale/events"
+	"flashsale/inventory"
+	"flashsale/sale"
+)
+
+const (
+	// actTime bounds an act on a sale.
+	actTime = 10 * time.Second
+	// crowdTime bounds one that makes ten thousand shoppers exist first.
+	crowdTime = time.Minute
+	// showTime bounds what this process does to show a committed act before it answers.
+	showTime = 3 * time.Second
+)
+
+// deed is the part of an act that differs from one to another. It runs in the act's transaction and gives the answer and
+// what the audit log says of it; without an action nothing was done, and nothing is recorded.
+type deed[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record events.Entry, err error)
+
+// perform carries an act out once: its changes, its audit record and its answer are one transaction. A repeat under the
+// same key is given that answer, and changes nothing: then first is false.
+func perform[A any](ctx context.Context, o *operations, a web.Act, do deed[A]) (answer A, first bool, err error) {
+	err = o.audit.Act(ctx, func(tx pgx.Tx) error {
+		kept, found, err := o.audit.AnswerTx(ctx, tx, a.ActKey)
+		if err != nil {
+			return err
+		}
+		if found {
+			return decodeAnswer(kept, &answer)
+		}
+		var record events.Entry
+		if answer, record, err = do(ctx, tx); err != nil {
+			return err
+		}
+		first = true
+		// gofail: var changeWritten struct{}
+		return o.seal(ctx, tx, a, record, answer)
+	})
+	if err == nil {
+		// gofail: var changeCommitted struct{}
+		return answer, first, nil
+	}
+	var none A
+	return none, false, busy(err)
+}
+
+// seal writes what belongs to an act beside what it did.
+func (o *operations) seal(ctx context.Context, tx pgx.Tx, a web.Act, record events.Entry, answer any) error {
+	if record.Action != "" {
+		record.Actor = a.Principal
+		if err := o.audit.RecordTx(ctx, tx, record); err != nil {
+			return err
+		}
+	}
+	if a.Key == "" {
+		return nil
+	}
+	kept, err := json.Marshal(answer)
+	if err != nil {
+		return fmt.Errorf("encode the act's answer: %w", err)
+	}
+	return o.audit.KeepTx(ctx, tx, a.ActKey, kept)
+}
+
+func decodeAnswer(kept []byte, into any) error {
+	if err := json.Unmarshal(kept, into); err != nil {
+		return fmt.Errorf("decode the act's answer: %w", err)
+	}
+	return nil
+}
+
+// busy makes sale.ErrBusy of what Postgres says when others were in the way: a lock that was waited for too long, a
+// deadlock, a transaction that another one overtook. Nothing was done.
+func busy(err error) error {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && !errors.Is(err, sale.ErrBusy) {
+		switch refused.Code {
+		case "55P03", "40P01", "40001":
+			return fmt.Errorf("%w: %w", sale.ErrBusy, err)
+		}
+	}
+	return err
+}
+
+// show brings this process up to date with an act that is committed. Nothing that fails here takes the act back: the
+// process learns of it with its next look, and so do the others.
+func (o *operations) show(ctx context.Context, ch *sale.Change) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), showTime)
+	defer cancel()
+	o.tell(ctx, "the change is made, and will be shown with the next look", o.board.Refresh(ctx))
+	o.tell(ctx, "the holders follow with the next reconciling", o.reconciler.Now(ctx, inventory.Key(ch.After.Key())))
+	if ch.Before.Generation == ch.After.Generation {
+		return
+	}
+	// gofail: var retireDue struct{}
+	o.tell(ctx, "the old generation's places expire later", o.places.Retire(ctx, inventory.Key(ch.Before.Key())))
+	// gofail: var placesRetired struct{}
+}

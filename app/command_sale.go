@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"flashsale/sale"
+)
+
+func saleCommand(t terminal) *cobra.Command {
+	c := &cobra.Command{Use: "sale", Short: "Change a sale", Args: cobra.NoArgs}
+	c.AddCommand(saleSetCommand(t))
+	return c
+}
+
+// saleSet is what the command line of `sale set` gives.
+type saleSet struct {
+	slug, start, end string
+	stock            int64
+}
+
+func saleSetCommand(t terminal) *cobra.Command {
+	var set saleSet
+	c := &cobra.Command{
+		Use:   "set [--slug S] [--start T] [--end T] [--stock N]",
+		Short: "Change the times and the stock of a sale, also of one that runs; what is sold stays sold",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			to, err := set.amendment(cmd.Flags().Changed("stock"))
+			if err != nil {
+				return err
+			}
+			return withDeployment(t, func(ctx context.Context, b beside) error { return amendSale(ctx, b, set.slug, to, t) })(cmd, args)
+		},
+	}
+	c.Flags().StringVar(&set.slug, "slug", "", "the sale; without it the current one")
+	c.Flags().StringVar(&set.start, "start", "", "when it starts, like 2026-01-01T10:00:00Z; not once it has orders")
+	c.Flags().StringVar(&set.end, "end", "", "when it ends, like 2026-01-01T12:00:00Z; never in the past")
+	c.Flags().Int64Var(&set.stock, "stock", 0, "units on sale, at least as many as are sold")
+	return c
+}
+
+func (s saleSet) amendment(setStock bool) (to sale.Amendment, err error) {
+	if to.StartsAt, err = flagTime("--start", s.start); err != nil {
+		return to, err
+	}
+	if to.EndsAt, err = flagTime("--end", s.end); err != nil {
+		return to, err
+	}
+	if setStock {
+		if s.stock < 0 || s.stock > maxStock {
+			return to, fmt.Errorf("--stock must be from 0 to %d", maxStock)
+		}
+		to.Total = &s.stock
+	}
+	if to == (sale.Amendment{}) {
+		return to, errors.New("nothing to change: give at least one of --start, --end and --stock")
+	}
+	return to, nil
+}
+
+func flagTime(name, value string) (*time.Time, error) {
+	if value == "" {
+		return nil, nil
+	}
+	t, err := time.Parse(time.RFC3339, value)
+	t = t.UTC()
+	if err != nil || t.Year() < firstYear || t.Year() > lastYear {
+		return nil, fmt.Errorf("%s is %q; it must be a time like 2026-01-01T10:00:00Z, of the years %d to %d", name, value, firstYear, lastYear)
+	}
+	return &t, nil
+}
+
+func amendSale(ctx context.Context, b beside, slug string, to sale.Amendment, t terminal) error {
+	done, err := b.operations.Amend(ctx, byCommand(), slug, to)
+	if err != nil {
+		return err
+	}
+	after := done.After
+	_, err = fmt.Fprintf(t.out, "sale %s: %s, %s to %s, %d units, %d sold (revision %d)\n", after.Slug, after.Status(),
+		after.StartsAt.Format(time.RFC3339), after.EndsAt.Format(time.RFC3339), after.Total, after.Taken, after.Revision)
+	return err
+}

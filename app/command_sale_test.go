@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"flashsale/app/embedded/embeddedtest"
+)
+
+// An instance runs on its embedded servers, and the command changes its sale from beside.
+func TestSaleSetBesideARunningInstance(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	t.Setenv("DATA_DIR", dir)
+	t.Setenv("NAMESPACE", embeddedtest.Namespace(t))
+	cfg, err := LoadConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Port, cfg.Hosts, cfg.OpsAddr = 0, []string{"127.0.0.1"}, ""
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	a, err := Start(ctx, cfg, slog.New(slog.DiscardHandler), testWriter{t})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		deployment{}.stop(t, a)
+		if code, out, errOut := command(t, "", "reset", "--wipe", "--yes"); code != 0 {
+			t.Errorf("wipe: %s%s", out, errOut)
+		}
+	})
+	c := newClient(t, a.URL())
+	end := time.Now().UTC().Add(2 * time.Hour).Truncate(time.Second)
+	for _, step := range []struct {
+		args string
+		code int
+		says string
+	}{
+		{"sale set", 1, "nothing to change"},
+		{"sale set --start tomorrow", 1, `--start is "tomorrow"; it must be a time like`},
+		{"sale set --stock -1", 1, "--stock must be from 0"},
+		{"sale set --slug nothing --stock 1", 1, "no such sale"},
+		{"sale set --end 2001-01-01T00:00:00Z", 1, "endTime must lie after the start"},
+		{"sale set --stock 33 --end " + end.Format(time.RFC3339), 0, "sale flash-sale: active"},
+	} {
+		code, out, errOut := command(t, "", strings.Fields(step.args)...)
+		if code != step.code || !strings.Contains(out+errOut, step.says) {
+			t.Errorf("flashsale %s: exit %d, %q %q; want %d and %q", step.args, code, out, errOut, step.code, step.says)
+		}
+	}
+	shown := func() reply {
+		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			if r := c.status(); r.number("maxStock") == 33 || time.Now().After(deadline) {
+				return r
+			}
+		}
+	}
+	if now := shown(); now.number("maxStock") != 33 || now.text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.number("revision") != 2 {
+		t.Errorf("the instance shows %s", now.Raw)
+	}
+	recent, err := a.core.audit.Recent(t.Context(), 1)
+	if err != nil || recent[0].Action != "sale.amend" || recent[0].Actor != "operator" || recent[0].Subject != "flash-sale" {
+		t.Errorf("recorded %+v (%v)", recent, err)
+	}
+}
