@@ -147,9 +147,10 @@ func (o *operations) historyCheck(ctx context.Context) web.Check {
 	}
 	c := check("I7", "orders of older generations are unchanged", broken)
 	switch {
+	case len(wrong) > 0: // broken, whatever else could not be read
 	case err != nil:
 		c.State, c.Detail = stateUnknown, err.Error()
-	case c.State == stateOK && len(pending) > 0:
+	case len(pending) > 0:
 		c.State, c.Detail = stateUnknown, fmt.Sprintf("%d ended generations have no digest yet to compare with, the first is generation %d of sale %d",
 			len(pending), pending[0].Generation, pending[0].Sale)
 	}
