@@ -37,7 +37,7 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 		}
 	}
 	made := map[uintptr]string{}
-	reachable(reflect.ValueOf(a), map[uintptr]bool{}, made)
+	leadsTo(reflect.ValueOf(a), map[uintptr]bool{}, made)
 	if len(made) < len(list) {
 		t.Errorf("%d of %d parts are found in an instance; the search is wrong", len(made), len(list))
 	}
@@ -92,8 +92,8 @@ func receiver(f *ast.FuncDecl) string {
 	return of.(*ast.Ident).Name
 }
 
-// reachable collects what has a Run among all that a value of ours leads to.
-func reachable(v reflect.Value, seen map[uintptr]bool, made map[uintptr]string) {
+// leadsTo collects what has a Run among all that a value of ours leads to.
+func leadsTo(v reflect.Value, seen map[uintptr]bool, made map[uintptr]string) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() || seen[v.Pointer()] || !ours(v.Type().Elem()) {
@@ -103,20 +103,20 @@ func reachable(v reflect.Value, seen map[uintptr]bool, made map[uintptr]string) 
 		if v.Type().Implements(reflect.TypeFor[runner]()) && v.Type().Elem().Kind() == reflect.Struct && !embeds(v.Type().Elem()) {
 			made[v.Pointer()] = v.Type().String()
 		}
-		reachable(v.Elem(), seen, made)
+		leadsTo(v.Elem(), seen, made)
 	case reflect.Interface:
-		reachable(v.Elem(), seen, made)
+		leadsTo(v.Elem(), seen, made)
 	case reflect.Struct:
 		for i := range v.NumField() {
-			reachable(v.Field(i), seen, made)
+			leadsTo(v.Field(i), seen, made)
 		}
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			reachable(v.Index(i), seen, made)
+			leadsTo(v.Index(i), seen, made)
 		}
 	case reflect.Map:
 		for each := v.MapRange(); each.Next(); {
-			reachable(each.Value(), seen, made)
+			leadsTo(each.Value(), seen, made)
 		}
 	default:
 	}
