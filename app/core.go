@@ -162,7 +162,7 @@ type receiptsOf struct {
 
 func newReceipts(store *sale.Store) receiptsOf {
 	return receiptsOf{combine.NewGroup(store.LiveReceipts, combine.Options{
-		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second, MaxWait: maxWait,
+		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: receiptTime, MaxWait: maxWait,
 	})}
 }
 
