@@ -149,19 +149,21 @@ func (d durations) operate(of string, e *ast.BinaryExpr) (int64, error) {
 	if err := errors.Join(errX, errY); err != nil {
 		return 0, err
 	}
-	switch e.Op {
-	case token.ADD:
+	switch op := e.Op.String(); op {
+	case "+":
 		return x + y, nil
-	case token.SUB:
+	case "-":
 		return x - y, nil
-	case token.MUL:
+	case "*":
 		return x * y, nil
-	case token.QUO:
-		if y != 0 {
-			return x / y, nil
+	case "/":
+		if y == 0 {
+			return 0, errors.New("a division by zero")
 		}
+		return x / y, nil
+	default:
+		return 0, fmt.Errorf("%d %s %d is nothing that a time is made of", x, op, y)
 	}
-	return 0, fmt.Errorf("%s of %d and %d", e.Op, x, y)
 }
 
 func (d durations) named(name string) (int64, error) {

@@ -133,11 +133,11 @@ func (b *Bus) heard(m rueidis.PubSubMessage) {
 
 // Run connects, listens and publishes until ctx ends, and begins again with a growing pause when Redis goes away.
 func (b *Bus) Run(ctx context.Context) error {
-	for pause := busRetry; ctx.Err() == nil; {
+	for pause := busRetry; ; {
 		began := time.Now()
 		lost := b.session(ctx)
 		if ctx.Err() != nil {
-			break
+			return nil //nolint:nilerr // the end of ctx is the clean stop
 		}
 		if time.Since(began) > busRetried {
 			pause = busRetry
@@ -149,7 +149,6 @@ func (b *Bus) Run(ctx context.Context) error {
 		sleep(ctx, pause/2+rand.N(pause), nil)
 		pause = min(2*pause, busRetried)
 	}
-	return nil
 }
 
 // session lasts as long as its two connections. They are two because a client that hears much reads its own replies late.
