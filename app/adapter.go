@@ -93,7 +93,7 @@ type placesOf struct {
 
 func newPlaces(places *inventory.Places, reconciler *inventory.Reconciler) *placesOf {
 	return &placesOf{places: places, reconciler: reconciler, reserve: combine.NewGroup(places.Reserve, combine.Options{
-		MaxBatch: 256, InFlight: 2, Queue: 20_000, Timeout: time.Second, MaxWait: maxWait,
+		MaxBatch: 256, InFlight: 2, Queue: 20_000, Timeout: reserveTime, MaxWait: maxWait,
 	})}
 }
 
@@ -137,7 +137,7 @@ type logOf struct {
 }
 
 func newLogOf(log *events.Log) *logOf {
-	return &logOf{combine.NewGroup(log.Append, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: 2 * time.Second})}
+	return &logOf{combine.NewGroup(log.Append, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: produceTime})}
 }
 
 func (l *logOf) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {
@@ -150,7 +150,7 @@ type directTo struct {
 }
 
 func (d *directTo) through(l *events.Ledger) {
-	d.decide = combine.New(l.Decide, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: 5 * time.Second})
+	d.decide = combine.New(l.Decide, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: decideTime})
 }
 
 func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, error) {
@@ -202,7 +202,7 @@ type shoppersOf struct {
 }
 
 func newShoppers(d *users.Directory) *shoppersOf {
-	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second, MaxWait: maxWait})}
+	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: nameTime, MaxWait: maxWait})}
 }
 
 func (s *shoppersOf) Known(name string) (sale.Shopper, bool) {

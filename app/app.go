@@ -35,8 +35,6 @@ type App struct {
 	services *services
 	core     *core
 	web      *web.Server
-	parts    *background // everything but the ledger's consumer and the outbox
-	ledger   *background // stopped last: requests in flight still need verdicts
 	public   *http.Server
 	ops      *http.Server
 	address  *net.TCPAddr
@@ -46,13 +44,20 @@ type App struct {
 // Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
 // started is stopped again. Progress of long work (a download, a first start) is written to progress.
 func Start(ctx context.Context, cfg Config, log *slog.Logger, progress io.Writer) (*App, error) {
-	return startWith(ctx, cfg, log, func() (*services, error) { return startServers(ctx, cfg, log, progress) })
+	servers := func() (*services, error) { return startServers(ctx, cfg, log, progress) }
+	return startWith(ctx, cfg, log, servers, wholly)
 }
 
+// opening is what an instance does between its wiring and the start of its parts. It may leave some of them out.
+type opening func(context.Context, *App) error
+
+// wholly leaves nothing out.
+func wholly(context.Context, *App) error { return nil }
+
 // startWith starts an instance on the servers that the function brings.
-func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func() (*services, error)) (*App, error) {
-	a := &App{cfg: cfg, log: log, failed: make(chan error, 4), parts: newBackground(log), ledger: newBackground(log)}
-	if err := a.start(ctx, servers); err != nil {
+func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func() (*services, error), open opening) (*App, error) {
+	a := &App{cfg: cfg, log: log, failed: make(chan error, 4)}
+	if err := a.start(ctx, servers, open); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 		defer cancel()
 		return nil, errors.Join(err, a.Stop(stopping))
@@ -60,7 +65,7 @@ func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func()
 	return a, nil
 }
 
-func (a *App) start(ctx context.Context, servers func() (*services, error)) error {
+func (a *App) start(ctx context.Context, servers func() (*services, error), open opening) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	listeners, err := listenPublic(ctx, a.cfg)
@@ -79,20 +84,15 @@ func (a *App) start(ctx context.Context, servers func() (*services, error)) erro
 	if err := a.services.connect(ctx, a.cfg, a.log, registry); err != nil {
 		return err
 	}
-	a.core = newCore(a.cfg, a.services, a.log, registry)
+	a.wire(registry)
 	if err := a.core.prepare(ctx); err != nil {
 		return err
 	}
 	a.warnOfIgnored()
-	a.readNames(ctx)
-	a.runParts()
-	hub := live.New(maxStreams)
-	a.web = web.New(web.Config{
-		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: a.core.operations, Hub: hub,
-		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
-		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
-	})
-	a.parts.run("live updates", a.web.Run)
+	if err := open(ctx, a); err != nil {
+		return err
+	}
+	a.startParts(ctx)
 	a.serve(listeners)
 	if err := a.serveOps(ctx); err != nil {
 		return err
@@ -100,31 +100,32 @@ func (a *App) start(ctx context.Context, servers func() (*services, error)) erro
 	return a.leaveRunFile()
 }
 
-func (a *App) runParts() {
-	c := a.core
-	c.operations.serving = true
-	a.parts.run("board", c.board.Run)
-	a.parts.run("checkout", c.checkout.Run)
-	a.parts.run("reconciler", c.reconciler.Run)
-	a.parts.run("presence", c.presence.Run)
-	a.parts.run("probes", c.operations.run)
-	a.ledger.run("ledger", c.ledger.Run)
-	a.ledger.run("outbox", c.outbox.Run)
+// wire makes what an instance is made of. Nothing runs yet.
+func (a *App) wire(registry *prometheus.Registry) {
+	a.core = newCore(a.cfg, a.services, a.log, registry)
+	a.web = web.New(web.Config{
+		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: a.core.operations, Hub: live.New(maxStreams),
+		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
+		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
+	})
+	a.core.parts.add("live updates", serving, a.web)
 }
 
 // namesPatience is how long a start waits for the names of all shoppers.
 const namesPatience = 10 * time.Second
 
-// readNames lets an ordinary shop know everybody before the first press. A huge one does not wait for the last
+// startParts lets an ordinary shop know everybody before the first press. A huge one does not wait for the last
 // millions: their names are looked up one by one until all have been read. It comes before the other parts, because
 // reading begins with forgetting, and those whom they pin must stay.
-func (a *App) readNames(ctx context.Context) {
-	a.parts.run("directory", a.core.directory.Run)
+func (a *App) startParts(ctx context.Context) {
+	a.core.operations.serving = true
+	a.core.parts.start(knowing, a.log)
 	ctx, cancel := context.WithTimeout(ctx, namesPatience)
 	defer cancel()
 	if !a.core.directory.Await(ctx) {
 		a.log.Info("names are still being read; until all are in memory, Postgres is asked about the others")
 	}
+	a.core.parts.start(deciding, a.log)
 }
 
 func (a *App) serve(listeners []net.Listener) {
@@ -225,12 +226,12 @@ func (a *App) Stop(ctx context.Context) error {
 	// gofail: var requestsFinished struct{}
 	parts, cancel := context.WithTimeout(ctx, partsPatience)
 	defer cancel()
-	ended := a.ledger.stop(parts)
-	// gofail: var consumerStopped struct{}
-	if !a.parts.stop(parts) || !ended {
-		errs = append(errs, errors.New("some background parts did not end in time"))
-	}
 	if a.core != nil {
+		errs = append(errs, a.core.parts.stop(parts, deciding))
+	}
+	// gofail: var consumerStopped struct{}
+	if a.core != nil {
+		errs = append(errs, a.core.parts.stop(parts, knowing))
 		a.core.close()
 	}
 	if a.services != nil {

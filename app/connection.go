@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -97,9 +98,9 @@ func suffix(sep, s string) string {
 // tuned: nothing is cached client-side, calls fail fast, and a dead connection is noticed within a second.
 func tuned(opt rueidis.ClientOption) rueidis.ClientOption {
 	opt.DisableCache = true
-	opt.Dialer.Timeout = 500 * time.Millisecond
+	opt.Dialer.Timeout = redisDialTime
 	opt.Dialer.KeepAlive = time.Second
-	opt.ConnWriteTimeout = time.Second
+	opt.ConnWriteTimeout = redisWriteTime
 	opt.DisableRetry = true
 	return opt
 }
@@ -129,11 +130,11 @@ func poolConfig(address, namespace string, size int32) (*pgxpool.Config, error) 
 		return nil, fmt.Errorf("DATABASE_URL: %s", hideSecrets(err.Error()))
 	}
 	cfg.MaxConns = max(cfg.MaxConns, size)
-	cfg.ConnConfig.ConnectTimeout = 2 * time.Second
+	cfg.ConnConfig.ConnectTimeout = databaseDialTime
 	cfg.ConnConfig.RuntimeParams["search_path"] = namespace
 	cfg.ConnConfig.RuntimeParams["application_name"] = "flashsale"
 	// A process that is stopped in the middle of an operator's transaction does not keep the sale's stock row.
-	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "6000"
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(forgottenTime.Milliseconds(), 10)
 	cfg.HealthCheckPeriod = time.Second
 	return cfg, nil
 }

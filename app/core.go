@@ -16,8 +16,8 @@ import (
 	"flashsale/users"
 )
 
-// core is the domains, wired. Nothing in it runs by itself: an instance runs its parts, a command beside an
-// instance only uses the stores.
+// core is the domains, wired. Nothing in it runs by itself: an instance starts its parts, a command beside an
+// instance only uses the stores. What has a Run is put on the list of parts where it is made.
 type core struct {
 	id         string
 	cfg        Config
@@ -37,6 +37,7 @@ type core struct {
 	ledger     *events.Ledger
 	operations *operations
 	combiners  map[string]combining
+	parts      parts
 }
 
 func newCore(cfg Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
@@ -45,6 +46,7 @@ func newCore(cfg Config, s *services, log *slog.Logger, reg prometheus.Registere
 	c.purchasePath(log, reg)
 	c.operations = newOperations(c, log)
 	c.operations.probing.register(reg)
+	c.parts.add("probes", serving, c.operations.probing)
 	return c
 }
 
@@ -54,10 +56,13 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.places = inventory.NewPlaces(s.redis, inventory.PlacesConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg})
 	c.outbox = events.NewOutbox(s.pool, s.log)
 	c.audit = events.NewAudit(s.pool)
+	c.parts.add("outbox", deciding, c.outbox)
 	c.presence = events.NewPresence(s.pool, c.id)
+	c.parts.add("presence", serving, c.presence)
 	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
 	c.users = users.NewStore(s.pool)
 	c.directory = users.NewDirectory(c.users, users.DirectoryConfig{Logger: log})
+	c.parts.add("directory", knowing, c.directory)
 }
 
 // purchasePath wires a press to its verdict. Checkout and ledger need each other: the checkout asks the ledger for
@@ -65,12 +70,15 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.services
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
-	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg,
+	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return dialRedis(s.redisURL, s.redisEmbedded) }})
+	c.parts.add("bus", serving, c.bus)
 	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Bus: c.bus, Log: produce, Logger: log})
+	c.parts.add("board", serving, c.board)
 	cursor.board = c.board
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
 		inventory.ReconcilerConfig{Logger: log, Registerer: reg})
+	c.parts.add("reconciler", serving, c.reconciler)
 	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
 	receipts := newReceipts(c.sales)
 	c.checkout = sale.NewCheckout(sale.Deps{
@@ -78,7 +86,9 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.presence.Live,
 		Lookup: receipts.find, Logger: log, Registerer: reg,
 	})
+	c.parts.add("checkout", serving, c.checkout)
 	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})
+	c.parts.add("ledger", deciding, c.ledger)
 	direct.through(c.ledger)
 	cursor.ledger = c.ledger
 	c.combiners = map[string]combining{
@@ -152,7 +162,7 @@ type receiptsOf struct {
 
 func newReceipts(store *sale.Store) receiptsOf {
 	return receiptsOf{combine.NewGroup(store.LiveReceipts, combine.Options{
-		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: 2 * time.Second, MaxWait: maxWait,
+		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: receiptTime, MaxWait: maxWait,
 	})}
 }
 

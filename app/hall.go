@@ -2,17 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
-	"net"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"flashsale/app/bench"
-	"flashsale/app/live"
-	"flashsale/app/web"
 	"flashsale/inventory"
-	"flashsale/static"
 )
 
 // serveHall is an instance in a state that a real one passes within milliseconds: every place in Redis is held, and
@@ -22,17 +14,16 @@ import (
 // and the ledger, which has nothing to decide.
 func serveHall(ctx context.Context, cfg Config, t terminal) error {
 	defer tuneMemory()()
-	a := &App{cfg: cfg, log: newLogger(cfg, t.err), failed: make(chan error, 4)}
-	a.parts, a.ledger = newBackground(a.log), newBackground(a.log)
+	log := newLogger(cfg, t.err)
+	a, err := startWith(ctx, cfg, log, func() (*services, error) { return startServers(ctx, cfg, log, t.err) }, asHall)
+	if err != nil {
+		return err
+	}
 	defer func() {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 		defer cancel()
 		_ = a.Stop(stopping)
 	}()
-	servers := func() (*services, error) { return startServers(ctx, cfg, a.log, t.err) }
-	if err := a.openHall(ctx, servers); err != nil {
-		return err
-	}
 	a.banner(t.out)
 	select {
 	case <-ctx.Done():
@@ -42,37 +33,12 @@ func serveHall(ctx context.Context, cfg Config, t terminal) error {
 	}
 }
 
-func (a *App) openHall(ctx context.Context, servers func() (*services, error)) error {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	var err error
-	if a.services, err = servers(); err != nil {
+// asHall opens an instance as a hall.
+func asHall(ctx context.Context, a *App) error {
+	if err := a.core.parts.leaveOut("reconciler", "ledger", "outbox", "probes"); err != nil {
 		return err
 	}
-	if err := a.services.connect(ctx, a.cfg, a.log, registry); err != nil {
-		return err
-	}
-	a.core = newCore(a.cfg, a.services, a.log, registry)
-	if err := errors.Join(a.core.prepare(ctx), a.fillHall(ctx)); err != nil {
-		return err
-	}
-	a.parts.run("board", a.core.board.Run)
-	a.parts.run("checkout", a.core.checkout.Run)
-	a.parts.run("directory", a.core.directory.Run)
-	a.parts.run("presence", a.core.presence.Run)
-	a.web = web.New(web.Config{
-		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: a.core.operations, Hub: live.New(1),
-		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
-		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
-	})
-	a.parts.run("live updates", a.web.Run)
-	listeners, err := listenPublic(ctx, a.cfg)
-	if err != nil {
-		return err
-	}
-	a.address, _ = listeners[0].Addr().(*net.TCPAddr)
-	a.serve(listeners)
-	return a.serveOps(ctx)
+	return a.fillHall(ctx)
 }
 
 // fillHall makes the shoppers who will press, and holds every place.

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,14 +12,7 @@ import (
 
 func (d deployment) startHall(t *testing.T) *App {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	a := &App{cfg: d.cfg, log: d.log, failed: make(chan error, 4), parts: newBackground(d.log), ledger: newBackground(d.log)}
-	t.Cleanup(func() { d.stop(t, a) })
-	if err := a.openHall(ctx, func() (*services, error) { return &services{endpoints: d.ends}, nil }); err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return d.open(t, asHall)
 }
 
 // Every press goes as far as the places and no further: told that all are held, never sold out, for as long as it lasts.

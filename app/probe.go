@@ -58,8 +58,8 @@ func newProbes(c *core) *probes {
 	return p
 }
 
-// run probes until ctx ends.
-func (p *probes) run(ctx context.Context) error {
+// Run probes until ctx ends.
+func (p *probes) Run(ctx context.Context) error {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
 	for {
@@ -140,8 +140,6 @@ func (p *probes) dependencies() []web.Dependency {
 
 // Dependencies says of each server whether it answered the last probe, and since when that is so.
 func (o *operations) Dependencies(context.Context) []web.Dependency { return o.probing.dependencies() }
-
-func (o *operations) run(ctx context.Context) error { return o.probing.run(ctx) }
 
 // bareURL is the host and port of an address, without user and password.
 func bareURL(address string) string {

@@ -58,9 +58,14 @@ func dropSchema(t *testing.T, schema string) {
 // start adds an instance; it is stopped at the end of the test, in order and completely.
 func (d deployment) start(t *testing.T) *App {
 	t.Helper()
+	return d.open(t, wholly)
+}
+
+func (d deployment) open(t *testing.T, open opening) *App {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	a, err := startWith(ctx, d.cfg, d.log, func() (*services, error) { return &services{endpoints: d.ends}, nil })
+	a, err := startWith(ctx, d.cfg, d.log, func() (*services, error) { return &services{endpoints: d.ends}, nil }, open)
 	if err != nil {
 		t.Fatalf("start an instance: %v", err)
 	}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -84,41 +81,4 @@ func versionCommand(t terminal) *cobra.Command {
 			return err
 		},
 	}
-}
-
-const healthPatience = 3 * time.Second
-
-// healthCommand asks the instance on PORT whether it lives: the health check of an image without a shell.
-func healthCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    "health",
-		Short:  "Ask the instance on PORT whether it lives (exit 1 if not)",
-		Args:   cobra.NoArgs,
-		Hidden: true,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig()
-			if err != nil {
-				return err
-			}
-			ctx, cancel := context.WithTimeout(cmd.Context(), healthPatience)
-			defer cancel()
-			return alive(ctx, "http://127.0.0.1:"+strconv.Itoa(cfg.Port)+"/livez")
-		},
-	}
-}
-
-func alive(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return fmt.Errorf("health: %w", err)
-	}
-	res, err := (&http.Client{Timeout: healthPatience}).Do(req)
-	if err != nil {
-		return fmt.Errorf("nothing answers on %s: %w", url, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, res.Status)
-	}
-	return nil
 }

@@ -85,9 +85,9 @@ func (l *Ledger) groupConfig() kafka.ConsumerGroupConfig {
 			TLS:           l.log.cfg.TLS,
 			SASLMechanism: l.log.cfg.SASL,
 		},
-		HeartbeatInterval: 500 * time.Millisecond,
-		SessionTimeout:    6 * time.Second,
-		RebalanceTimeout:  6 * time.Second,
+		HeartbeatInterval: signEvery,
+		SessionTimeout:    sessionTime,
+		RebalanceTimeout:  rebalanceTime,
 		JoinGroupBackoff:  300 * time.Millisecond,
 		Timeout:           3 * time.Second,
 		ErrorLogger: kafka.LoggerFunc(func(format string, args ...any) {

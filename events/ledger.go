@@ -55,14 +55,14 @@ type LedgerConfig struct {
 
 func (c LedgerConfig) withDefaults() LedgerConfig {
 	c.BatchMax = orInt(c.BatchMax, 1000)
-	c.Timeout = orDuration(c.Timeout, 5*time.Second)
+	c.Timeout = orDuration(c.Timeout, transactionTime)
 	c.DirectMax = orInt(c.DirectMax, directMax)
-	c.DirectTimeout = orDuration(c.DirectTimeout, 2*time.Second)
+	c.DirectTimeout = orDuration(c.DirectTimeout, directTime)
 	c.PoisonMax = orInt(c.PoisonMax, 10)
 	c.PoisonWindow = orDuration(c.PoisonWindow, time.Minute)
 	c.Looks = orInt(c.Looks, 4)
 	c.LookEvery = orDuration(c.LookEvery, 500*time.Millisecond)
-	c.StallAfter = orDuration(c.StallAfter, 15*time.Second)
+	c.StallAfter = orDuration(c.StallAfter, stallAfter)
 	if c.Committed == nil {
 		c.Committed = func() {}
 	}

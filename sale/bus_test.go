@@ -12,6 +12,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/events"
 )
 
 // mailbox collects what a bus hears.
@@ -26,11 +27,18 @@ func (m *mailbox) take(payload []byte) {
 	m.heard = append(m.heard, string(payload))
 }
 
-func (m *mailbox) has(text string) bool {
+// has is true once news of that sale's close were heard.
+func (m *mailbox) has(sale int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return slices.Contains(m.heard, text)
+	return slices.ContainsFunc(m.heard, func(text string) bool {
+		d, err := readDecision([]byte(text))
+		return err == nil && slices.Contains(d.Closed, sale)
+	})
 }
+
+// newsOf is news that tests tell apart by a number.
+func newsOf(sale int64) *events.Decision { return &events.Decision{Closed: []int64{sale}} }
 
 // dialer makes clients for a bus. It refuses while the server is away.
 type dialer struct {
@@ -38,7 +46,7 @@ type dialer struct {
 	url   string
 	away  atomic.Bool
 	mu    sync.Mutex
-	last  rueidis.Client
+	made  []rueidis.Client
 	calls atomic.Int32
 }
 
@@ -55,7 +63,9 @@ func (d *dialer) dial() (rueidis.Client, error) {
 	client, err := rueidis.NewClient(options)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.last = client
+	if err == nil {
+		d.made = append(d.made, client)
+	}
 	return client, err
 }
 
@@ -63,7 +73,10 @@ func (d *dialer) dial() (rueidis.Client, error) {
 func (d *dialer) cut() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.last.Close()
+	for _, client := range d.made {
+		client.Close()
+	}
+	d.made = nil
 }
 
 // runBus is a bus with one channel that goes on until the test ends.
@@ -84,16 +97,21 @@ func runBus(t *testing.T, namespace string) (*Bus, *mailbox, *dialer, <-chan str
 func TestProcessesHearEachOther(t *testing.T) {
 	t.Parallel()
 	namespace := embeddedtest.Namespace(t)
-	a, _, _, aReady := runBus(t, namespace)
-	_, box, _, bReady := runBus(t, namespace)
+	a, own, _, aReady := runBus(t, namespace)
+	b, box, _, bReady := runBus(t, namespace)
 	_, stranger, _, cReady := runBus(t, embeddedtest.Namespace(t))
 	<-aReady
 	<-bReady
 	<-cReady
-	a.publish("greetings", []byte("hello \x00 world"))
-	inTime(t, "the message", func() bool { return box.has("hello \x00 world") })
-	if stranger.has("hello \x00 world") {
+	a.publish("greetings", newsOf(7))
+	inTime(t, "the message", func() bool { return box.has(7) })
+	b.publish("greetings", newsOf(8)) // behind which nothing of the first message can be under way
+	inTime(t, "the answer", func() bool { return own.has(8) })
+	if stranger.has(7) {
 		t.Error("another deployment heard it too")
+	}
+	if own.has(7) || box.has(8) {
+		t.Error("a process heard what it said itself")
 	}
 }
 
@@ -112,8 +130,8 @@ func TestABusFindsItsWayBack(t *testing.T) {
 	// The board looks by itself whenever it may have missed something.
 	<-aReady
 	inTime(t, "a message after the outage", func() bool {
-		a.publish("greetings", []byte("back"))
-		return box.has("back")
+		a.publish("greetings", newsOf(1))
+		return box.has(1)
 	})
 }
 

@@ -39,6 +39,13 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 	} {
 		f.Add([]byte(strings.ReplaceAll(string(text), change[0], change[1])))
 	}
+	enveloped, err := json.Marshal(message{V: messageVersion, From: "another", Decision: &sound})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(enveloped)
+	f.Add([]byte(strings.Replace(string(enveloped), `"v":1`, `"v":2,"later":{"a":[1]}`, 1)))
+	f.Add([]byte(strings.Replace(string(enveloped), `"another"`, `7`, 1)))
 	f.Add([]byte(`null`))
 	f.Add([]byte(`{"stocks":[{"sale":1,"generation":99,"total":1}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {

@@ -2,12 +2,12 @@ package sale
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/events"
 )
@@ -31,7 +31,7 @@ type release struct {
 // Decided takes in what a transaction decided, after its commit: the board shows it, presses that wait are woken,
 // the places of declined claims are given back, the other processes are told. It does not block.
 func (c *Checkout) Decided(d events.Decision) {
-	c.take(d)
+	c.take(d, c.metrics.decided)
 	// gofail: var shoppersWoken struct{}
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
@@ -54,8 +54,8 @@ func reread(d events.Decision) bool {
 }
 
 // take brings the process up to date with a decision, its own or another's. The board comes first: an answer shows
-// the sale as its own verdict left it.
-func (c *Checkout) take(d events.Decision) {
+// the sale as its own verdict left it. woken counts the claims that were waited for.
+func (c *Checkout) take(d events.Decision, woken prometheus.Counter) {
 	c.note(d.Verdicts)
 	c.board.heard(d.Stocks)
 	for i := range d.Verdicts {
@@ -67,7 +67,9 @@ func (c *Checkout) take(d events.Decision) {
 		case v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns:
 			c.attempts.remember(who, v.Attempt+1)
 		}
-		c.waiters.deliver(v)
+		if c.waiters.deliver(v) {
+			woken.Inc()
+		}
 	}
 }
 
@@ -104,49 +106,23 @@ func (c *Checkout) tell(d events.Decision) {
 	if c.live() < 2 {
 		return
 	}
-	payload, err := json.Marshal(d)
-	if err != nil {
-		c.logger.Error("decision cannot be written", "error", err)
-		return
+	for _, some := range split(d) {
+		c.bus.publish(verdictsChannel, some)
 	}
-	c.bus.publish(verdictsChannel, payload)
 }
 
-// hear takes in what another process decided. Its own decisions come back too and find nobody waiting.
+// hear takes in what another process decided. What cannot be read or believed is left to the next look.
 func (c *Checkout) hear(payload []byte) {
-	var d events.Decision
-	if err := json.Unmarshal(payload, &d); err != nil {
-		c.logger.Warn("unreadable message from another process", "error", err)
+	d, err := readDecision(payload)
+	if err != nil {
+		c.metrics.unread.Inc()
+		c.logger.Debug("a message from another process is passed over", "error", err)
 		return
 	}
-	if !plausible(d) {
-		c.logger.Warn("a message from another process says what no ledger does; it is left to the next look")
-		return
-	}
-	c.take(d)
-	if len(d.Closed) > 0 {
+	c.take(d, c.metrics.told)
+	if len(d.Closed) > 0 || reread(d) {
 		c.board.nudge()
 	}
-}
-
-// plausible is false for a decision that no ledger makes: of a version to come, torn, or not one of ours. Nothing is
-// lost by passing it over, while an attempt out of range would follow its shopper into every claim.
-func plausible(d events.Decision) bool {
-	for i := range d.Verdicts {
-		v := &d.Verdicts[i]
-		sound := v.SaleID > 0 && v.Generation > 0 && v.UserID > 0 && v.ClaimID != uuid.Nil &&
-			v.Attempt > 0 && v.Attempt < events.MaxAttempt && v.NextAttempt >= 0 && v.NextAttempt <= events.MaxAttempt &&
-			(v.Outcome == events.Ordered && v.Unit > 0 || v.Outcome == events.Declined && v.Reason != "")
-		if !sound && *v != (events.Verdict{}) { // a close record has the zero Verdict
-			return false
-		}
-	}
-	for _, l := range d.Stocks {
-		if l.SaleID <= 0 || l.Generation <= 0 || l.Taken < 0 || l.Total < l.Taken {
-			return false
-		}
-	}
-	return true
 }
 
 // Run does what no press waits for, until ctx ends: it looks up late verdicts, gives places back, and loads the
@@ -183,7 +159,9 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 		}
 		c.note(verdicts)
 		for i := range verdicts {
-			c.waiters.deliver(&verdicts[i])
+			if c.waiters.deliver(&verdicts[i]) {
+				c.metrics.lookedUp.Inc()
+			}
 		}
 	}
 }

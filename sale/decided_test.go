@@ -236,7 +236,7 @@ func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 				v := s.ledger.sell(s.names.shopper("anna"), Press{})
 				s.ledger.cancel(v.ClaimID)
 				since(t, s, p)
-				p.take(events.Decision{Verdicts: []events.Verdict{v}})
+				p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
 				p.look(t)
 				if r, ok := p.board.find("").book.receipt(p.board.find("").Key, s.names.shopper("anna")); ok {
 					t.Errorf("the book has an order that was cancelled: %+v", r)
@@ -249,7 +249,7 @@ func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 			v := s.ledger.sell(s.names.shopper("anna"), Press{})
 			s.ledger.cancel(v.ClaimID)
 			p := s.process(t)
-			p.take(events.Decision{Verdicts: []events.Verdict{v}})
+			p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
 			if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
 				t.Error("the book has an order that was cancelled")
 			}
@@ -291,11 +291,20 @@ func TestAProcessThatIsAloneTellsNobody(t *testing.T) {
 		if told == 0 {
 			continue
 		}
-		var got events.Decision
-		if m := <-bus.queue; m.channel != "n:verdicts" || json.Unmarshal(m.payload, &got) != nil || fmt.Sprint(got) != fmt.Sprint(d) {
-			t.Errorf("told %+v on %s, want %+v", got, m.channel, d)
+		if m := <-bus.queue; m.channel != verdictsChannel || fmt.Sprint(*m.decision) != fmt.Sprint(d) {
+			t.Errorf("told %+v on %s, want %+v", m.decision, m.channel, d)
 		}
 	}
+}
+
+// written is a decision as a message of another process.
+func written(t *testing.T, d *events.Decision) []byte {
+	t.Helper()
+	text, err := json.Marshal(message{V: messageVersion, From: "another", Decision: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func TestWhatAnotherProcessDecided(t *testing.T) {
@@ -310,7 +319,7 @@ func TestWhatAnotherProcessDecided(t *testing.T) {
 		s.log.resume()
 		synctest.Wait()
 		p.hear([]byte("{")) // unreadable: ignored
-		p.hear((<-far.bus.queue).payload)
+		p.hear(written(t, (<-far.bus.queue).decision))
 		a := <-answer
 		expect(t, a, Bought, "")
 		if a.Sale.Taken != 1 {

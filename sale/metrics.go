@@ -19,21 +19,54 @@ func register(r prometheus.Registerer, all ...prometheus.Collector) {
 	}
 }
 
+// busMetrics count the messages between processes, by channel.
+type busMetrics struct {
+	published, received *prometheus.CounterVec
+	dropped             prometheus.Counter
+}
+
+func newBusMetrics(r prometheus.Registerer) *busMetrics {
+	m := &busMetrics{
+		published: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashsale_bus_published_total", Help: "Messages to other processes that Redis took.",
+		}, []string{"channel"}),
+		received: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashsale_bus_received_total", Help: "Messages heard from other processes.",
+		}, []string{"channel"}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_bus_dropped_total", Help: "Messages to other processes that were dropped because Redis did not take them.",
+		}),
+	}
+	register(r, m.published, m.received, m.dropped)
+	return m
+}
+
 // checkoutMetrics are what only the checkout knows; app/web counts presses by outcome.
 type checkoutMetrics struct {
 	unplaced prometheus.Counter
+	unread   prometheus.Counter
 	waiting  prometheus.GaugeFunc
+	// Claims that were waited for here, by how their verdict came.
+	decided, told, lookedUp prometheus.Counter
 }
 
 func newCheckoutMetrics(r prometheus.Registerer, waiting func() float64) *checkoutMetrics {
+	woken := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "flashsale_claims_woken_total",
+		Help: "Claims that were waited for, by how their verdict came: decided here, told by another process, looked up.",
+	}, []string{"by"})
 	m := &checkoutMetrics{
 		unplaced: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_releases_dropped_total", Help: "Places of declined claims that were left to the reconciler.",
 		}),
+		unread: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_bus_unread_total", Help: "Messages of other processes that could not be read or believed.",
+		}),
 		waiting: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "flashsale_undecided_claims", Help: "Claims this process knows of that have no verdict yet.",
 		}, waiting),
+		decided: woken.WithLabelValues("decided"), told: woken.WithLabelValues("told"), lookedUp: woken.WithLabelValues("looked-up"),
 	}
-	register(r, m.unplaced, m.waiting)
+	register(r, m.unplaced, m.unread, m.waiting, woken)
 	return m
 }

@@ -2,26 +2,38 @@ package sale
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
+
+	"flashsale/events"
 )
 
 // The package's channels, below the namespace. Nothing is kept in Redis: a message that is lost is made up for
 // by the board's looks and by the look-up of verdicts.
 const (
-	salesChannel    = "sales"    // a sale changed; no payload
-	verdictsChannel = "verdicts" // a dispatch, as JSON
+	salesChannel    = "sales"    // a sale changed; a message without a decision
+	verdictsChannel = "verdicts" // messages with decisions
 )
 
 const (
-	busQueue   = 1_024
-	busTime    = time.Second
+	busQueue = 1_024
+	// busAtOnce is how many messages are published with one round trip when several wait.
+	busAtOnce = 64
+	// busTime bounds a round trip to Redis, busFarewell the last one of a process that ends.
+	busTime     = time.Second
+	busFarewell = 250 * time.Millisecond
+	// busRetry and busRetried are the shortest and the longest pause before Redis is tried again. A connection that held
+	// for busRetried is one that works.
 	busRetry   = 100 * time.Millisecond
 	busRetried = 2 * time.Second
 )
@@ -30,7 +42,10 @@ const (
 type BusConfig struct {
 	// Namespace is the prefix of the channels.
 	Namespace string
-	// Dial makes the client that the bus has for itself, and closes. It is called again whenever Redis was away.
+	// Process tells this process from the others, whose messages alone are heard. Empty: a name is drawn.
+	Process string
+	// Dial makes a client that the bus has for itself, and closes. It is called twice, for listening and for
+	// publishing, and again whenever Redis was away.
 	Dial func() (rueidis.Client, error)
 	// Logger is slog.Default when nil.
 	Logger *slog.Logger
@@ -43,15 +58,26 @@ type BusConfig struct {
 type Bus struct {
 	cfg       BusConfig
 	logger    *slog.Logger
-	handlers  map[string]func(payload []byte)
+	handlers  map[string]handler
 	connected []func()
 	queue     chan hint
-	dropped   prometheus.Counter
+	metrics   *busMetrics
+	// own is how each message of this process begins.
+	own string
+	// away is true from when the loss of Redis was logged until the next connection that works.
+	away atomic.Bool
 }
 
-type hint struct {
+// handler takes in what other processes say on a channel.
+type handler struct {
 	channel string
-	payload []byte
+	take    func(payload []byte)
+}
+
+// hint is one message that is to be published.
+type hint struct {
+	channel  string
+	decision *events.Decision
 }
 
 // NewBus makes a Bus. Boards and checkouts that use it have to be made before it runs.
@@ -59,19 +85,18 @@ func NewBus(cfg BusConfig) *Bus {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	dropped := prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "flashsale_bus_dropped_total", Help: "Messages to other processes that were dropped because Redis did not take them.",
-	})
-	register(cfg.Registerer, dropped)
+	if cfg.Process == "" {
+		cfg.Process = fmt.Sprintf("%016x", rand.Uint64())
+	}
 	return &Bus{
-		cfg: cfg, logger: cfg.Logger, handlers: make(map[string]func([]byte)),
-		queue: make(chan hint, busQueue), dropped: dropped,
+		cfg: cfg, logger: cfg.Logger, handlers: make(map[string]handler), queue: make(chan hint, busQueue),
+		metrics: newBusMetrics(cfg.Registerer), own: signature(cfg.Process),
 	}
 }
 
-func (b *Bus) on(channel string, handle func([]byte)) {
+func (b *Bus) on(channel string, take func([]byte)) {
 	if b != nil {
-		b.handlers[b.name(channel)] = handle
+		b.handlers[b.name(channel)] = handler{channel, take}
 	}
 }
 
@@ -84,47 +109,79 @@ func (b *Bus) onConnect(do func()) {
 
 func (b *Bus) name(channel string) string { return b.cfg.Namespace + ":" + channel }
 
-func (b *Bus) publish(channel string, payload []byte) {
+// publish tells the other processes, with a decision (which nobody changes any more) or without.
+func (b *Bus) publish(channel string, d *events.Decision) {
 	if b == nil {
 		return
 	}
 	select {
-	case b.queue <- hint{b.name(channel), payload}:
+	case b.queue <- hint{channel, d}:
 	default:
-		b.dropped.Inc()
+		b.metrics.dropped.Inc()
 	}
+}
+
+// heard takes in a message, unless it is this process's own.
+func (b *Bus) heard(m rueidis.PubSubMessage) {
+	h := b.handlers[m.Channel]
+	if h.take == nil || strings.HasPrefix(m.Message, b.own) {
+		return
+	}
+	b.metrics.received.WithLabelValues(h.channel).Inc()
+	h.take([]byte(m.Message))
 }
 
 // Run connects, listens and publishes until ctx ends, and begins again with a growing pause when Redis goes away.
 func (b *Bus) Run(ctx context.Context) error {
-	for pause := busRetry; ctx.Err() == nil; {
+	for pause := busRetry; ; {
 		began := time.Now()
 		lost := b.session(ctx)
-		if time.Since(began) > busRetried && ctx.Err() == nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the end of ctx is the clean stop
+		}
+		if time.Since(began) > busRetried {
 			pause = busRetry
-			b.logger.Warn("lost the bus between processes", "error", lost)
+		}
+		if !b.away.Swap(true) {
+			b.logger.Warn("lost the bus between processes; each finds out by looking", "error", lost)
 		}
 		b.discard()
 		sleep(ctx, pause/2+rand.N(pause), nil)
 		pause = min(2*pause, busRetried)
 	}
-	return nil
 }
 
-// session lasts as long as one connection.
+// session lasts as long as its two connections. They are two because a client that hears much reads its own replies late.
 func (b *Bus) session(ctx context.Context) error {
-	client, err := b.cfg.Dial()
+	listener, err := b.cfg.Dial()
 	if err != nil {
 		return fmt.Errorf("connect to redis: %w", err)
 	}
-	defer client.Close()
+	defer listener.Close()
+	publisher, err := b.cfg.Dial()
+	if err != nil {
+		return fmt.Errorf("connect to redis: %w", err)
+	}
+	defer publisher.Close()
+	working := time.AfterFunc(busRetried, b.works)
+	defer working.Stop()
 	ctx, cancel := context.WithCancelCause(ctx)
+	var publishing sync.WaitGroup
+	publishing.Go(func() { cancel(b.deliver(ctx, publisher)) })
+	defer publishing.Wait()
 	defer cancel(nil)
-	var publisher sync.WaitGroup
-	publisher.Go(func() { cancel(b.deliver(ctx, client)) })
-	defer publisher.Wait()
-	defer cancel(nil)
-	return b.listen(ctx, client)
+	err = b.listen(ctx, listener)
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// works is called when a connection has held for a while.
+func (b *Bus) works() {
+	if b.away.Swap(false) {
+		b.logger.Info("the bus between processes is back")
+	}
 }
 
 func (b *Bus) listen(ctx context.Context, client rueidis.Client) error {
@@ -136,36 +193,74 @@ func (b *Bus) listen(ctx context.Context, client rueidis.Client) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	// The client subscribes again by itself when its connection was cut, which ends no session. Each channel counts as
-	// a subscription, so what is done here has to bear repeating.
+	// A client that retries subscribes again by itself when its connection was cut, which ends no session. Each channel
+	// counts as a subscription, so what is done here has to bear repeating.
 	listening := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) {
 		for _, do := range b.connected {
 			do()
 		}
 	})
-	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), func(m rueidis.PubSubMessage) {
-		if handle := b.handlers[m.Channel]; handle != nil {
-			handle([]byte(m.Message))
-		}
-	})
+	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), b.heard)
 }
 
-// deliver publishes what waits, until the server fails or ctx ends.
+// deliver publishes what waits, until the server fails or ctx ends; then what still waits goes out with a last call.
 func (b *Bus) deliver(ctx context.Context, client rueidis.Client) error {
 	for {
+		var hints []hint
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
 		case h := <-b.queue:
-			call, cancel := context.WithTimeout(ctx, busTime)
-			err := client.Do(call, client.B().Publish().Channel(h.channel).Message(rueidis.BinaryString(h.payload)).Build()).Error()
-			cancel()
-			if err != nil {
-				b.dropped.Inc()
-				return fmt.Errorf("publish: %w", err)
-			}
+			hints = append(hints, h)
+		}
+		ended, patience := ctx.Err(), busTime
+		if ended != nil {
+			patience = busFarewell
+		}
+		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		err := b.send(call, client, b.gather(hints))
+		cancel()
+		if err := errors.Join(ended, err); err != nil {
+			return err
 		}
 	}
+}
+
+// gather adds what waits besides.
+func (b *Bus) gather(hints []hint) []hint {
+	for len(hints) < busAtOnce {
+		select {
+		case h := <-b.queue:
+			hints = append(hints, h)
+		default:
+			return hints
+		}
+	}
+	return hints
+}
+
+// send publishes all of them with one round trip, and counts what Redis did not take.
+func (b *Bus) send(ctx context.Context, client rueidis.Client, hints []hint) error {
+	if len(hints) == 0 {
+		return nil
+	}
+	calls := make([]rueidis.Completed, len(hints))
+	for i, h := range hints {
+		text, err := json.Marshal(message{V: messageVersion, From: b.cfg.Process, Decision: h.decision})
+		if err != nil {
+			return fmt.Errorf("write a message: %w", err)
+		}
+		calls[i] = client.B().Publish().Channel(b.name(h.channel)).Message(rueidis.BinaryString(text)).Build()
+	}
+	var failed error
+	for i, result := range client.DoMulti(ctx, calls...) {
+		if err := result.Error(); err != nil {
+			b.metrics.dropped.Inc()
+			failed = fmt.Errorf("publish: %w", err)
+			continue
+		}
+		b.metrics.published.WithLabelValues(hints[i].channel).Inc()
+	}
+	return failed
 }
 
 // discard empties the queue: old hints help nobody.
@@ -173,7 +268,7 @@ func (b *Bus) discard() {
 	for {
 		select {
 		case <-b.queue:
-			b.dropped.Inc()
+			b.metrics.dropped.Inc()
 		default:
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -132,14 +133,18 @@ func TestACutConnectionIsListenedOnAgain(t *testing.T) {
 	t.Parallel()
 	line, address := newWire(t)
 	registry := prometheus.NewRegistry()
-	b := busOver(address, embeddedtest.Namespace(t), registry)
+	namespace := embeddedtest.Namespace(t)
+	b := busOver(address, namespace, registry)
 	heard := make(chan string, 1_000)
 	var connected atomic.Int32
 	b.on("greetings", func(payload []byte) { heard <- string(payload) })
 	b.onConnect(func() { connected.Add(1) })
 	runsBus(t, b)
-	b.publish("greetings", []byte("one"))
-	if got := <-heard; got != "one" {
+	other := busOver(embeddedtest.RedisURL(t), namespace, prometheus.NewRegistry())
+	other.on("nothing", nil)
+	runsBus(t, other)
+	other.publish("greetings", newsOf(1))
+	if got := <-heard; !strings.Contains(got, `"closed":[1]`) {
 		t.Fatalf("heard %q", got)
 	}
 	line.cut()
@@ -154,7 +159,7 @@ func TestACutConnectionIsListenedOnAgain(t *testing.T) {
 			}
 			return
 		case <-again.C:
-			b.publish("greetings", []byte("two"))
+			other.publish("greetings", newsOf(2))
 		case <-patience:
 			t.Fatal("nothing is heard any more")
 		}

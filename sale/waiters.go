@@ -149,18 +149,19 @@ func (w *waiters) remove(s *waiterShard, c *waiter) {
 	}
 }
 
-// deliver wakes everybody who waits for this claim.
-func (w *waiters) deliver(v *events.Verdict) {
+// deliver wakes everybody who waits for this claim. It is false when it is not on the books.
+func (w *waiters) deliver(v *events.Verdict) bool {
 	s := w.shard(v.ClaimID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.claims[v.ClaimID]
 	if c == nil {
-		return
+		return false
 	}
 	c.verdict = *v
 	close(c.done)
 	w.remove(s, c)
+	return true
 }
 
 // overdue lists claims that have waited for longer than that, at most so many; those that nobody waits for only

@@ -260,7 +260,7 @@ func TestAVerdictThatIsHeardLate(t *testing.T) {
 				answer := p.later(Press{Name: "anna"})
 				synctest.Wait()
 				d.Stocks = nil
-				p.take(d)
+				p.take(d, p.metrics.told)
 				synctest.Wait()
 				s.log.resume()
 				want(t, s, <-answer, d.Verdicts[0])
@@ -292,7 +292,7 @@ func TestARefusalThatIsHeardLate(t *testing.T) {
 		s.log.hold()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
-		p.take(d)
+		p.take(d, p.metrics.told)
 		synctest.Wait()
 		s.log.resume()
 		if a := <-answer; a.Kind != Bought || a.Receipt.Attempt != 2 {

@@ -40,12 +40,13 @@ type download struct {
 	repository string
 	cache      string // one directory a version below it
 	platform   string
+	checksums  map[string]map[string]string
 	logger     *slog.Logger
 	progress   io.Writer
 }
 
 func newDownload(cache string, logger *slog.Logger, progress io.Writer) *download {
-	return &download{repository, cache, platform(runtime.GOOS, runtime.GOARCH), logger, progress}
+	return &download{repository, cache, platform(runtime.GOOS, runtime.GOARCH), checksums(), logger, progress}
 }
 
 // platform is the project's name for a system.
@@ -84,6 +85,10 @@ func (d *download) fetch(ctx context.Context, major int) (programs, error) {
 	at := filepath.Join(d.cache, d.platform+"-"+version)
 	if p, err := inspect(ctx, filepath.Join(at, "bin")); err == nil {
 		return p, nil
+	}
+	if d.checksums[version][d.platform] == "" {
+		return programs{}, fmt.Errorf("PostgreSQL %s for %s is not among the archives whose checksums are known here: "+
+			"install PostgreSQL %d or newer, or set DATABASE_URL to a running server", version, d.platform, oldest)
 	}
 	d.logger.Info("downloading PostgreSQL, once", "version", version, "from", d.repository, "to", at)
 	if err := d.install(ctx, version, at); err != nil {
@@ -125,7 +130,7 @@ func (d *download) install(ctx context.Context, version, at string) error {
 	return nil
 }
 
-// load downloads the archive into the file and compares its checksum.
+// load downloads the archive into the file and compares it with the checksum that is known here.
 func (d *download) load(ctx context.Context, version, file string) error {
 	ctx, cancel := context.WithTimeout(ctx, downloadTimeout)
 	defer cancel()
@@ -133,10 +138,6 @@ func (d *download) load(ctx context.Context, version, file string) error {
 	defer client.CloseIdleConnections()
 	name := "embedded-postgres-binaries-" + d.platform
 	url := d.repository + "/" + path.Join("io/zonky/test/postgres", name, version, name+"-"+version+".jar")
-	var want strings.Builder
-	if err := get(ctx, client, url+".sha256", func(_ int64) io.Writer { return &want }); err != nil {
-		return err
-	}
 	f, err := os.Create(file)
 	if err != nil {
 		return fmt.Errorf("keep the download: %w", err)
@@ -148,8 +149,8 @@ func (d *download) load(ctx context.Context, version, file string) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(sum.Sum(nil)); !strings.EqualFold(got, strings.TrimSpace(want.String())) {
-		return fmt.Errorf("%s has the checksum %s instead of %s", url, got, want.String())
+	if got, want := hex.EncodeToString(sum.Sum(nil)), d.checksums[version][d.platform]; got != want {
+		return fmt.Errorf("%s has the checksum %s instead of %s; it is not used", url, got, want)
 	}
 	return nil
 }

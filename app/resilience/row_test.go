@@ -59,6 +59,7 @@ func matrix() []row {
 		{id: "P4a", fault: "standby without the tail promoted, claims by the log", run: standbyPromoted},
 		{id: "P4b", fault: "synchronous standby lost while committing", run: standbyLost},
 		{id: "C1", fault: "one instance's clock an hour off, either way", run: clockWrong},
+		{id: "B1", fault: "the channel between processes cut, late by 300 ms, garbage", alone: true, run: busSpoilt},
 		{id: "K7", fault: "topic replaced by a new log", run: logReplaced},
 	}
 }

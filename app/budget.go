@@ -1,0 +1,21 @@
+package app
+
+import "time"
+
+// Times of the wiring. timebudget.md says which has to be shorter than which, here and in the domains.
+const (
+	// reserveTime, produceTime, decideTime, nameTime and receiptTime bound the batches behind the combiners. A caller who
+	// has less time leaves earlier; the batch goes on for the others.
+	reserveTime = time.Second
+	produceTime = 2 * time.Second
+	decideTime  = 5 * time.Second
+	nameTime    = 2 * time.Second
+	receiptTime = 2 * time.Second
+	// redisDialTime bounds a connection to Redis, redisWriteTime is how long a silent one is believed to be alive.
+	redisDialTime  = 500 * time.Millisecond
+	redisWriteTime = time.Second
+	// databaseDialTime bounds a connection to PostgreSQL, forgottenTime is after what PostgreSQL itself ends a transaction
+	// that nobody goes on with.
+	databaseDialTime = 2 * time.Second
+	forgottenTime    = 6 * time.Second
+)

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const healthPatience = 3 * time.Second
+
+// healthCommand asks the instance on HOST and PORT whether it lives: the health check of an image without a shell.
+func healthCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "health",
+		Short:  "Ask the instance on HOST and PORT whether it lives (exit 1 if not)",
+		Args:   cobra.NoArgs,
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig()
+			if err != nil {
+				return err
+			}
+			return health(cmd.Context(), cfg)
+		},
+	}
+}
+
+// health is nil when the instance of that configuration answers at one of the addresses that it listens on.
+func health(ctx context.Context, cfg Config) error {
+	ctx, cancel := context.WithTimeout(ctx, healthPatience)
+	defer cancel()
+	// What the environment says about proxies is for servers elsewhere.
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	var errs []error
+	for _, host := range reachable(cfg.Hosts) {
+		err := alive(ctx, &http.Client{Transport: transport}, net.JoinHostPort(host, strconv.Itoa(cfg.Port)))
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// reachable are addresses at which whoever listens on these hosts can be asked on this machine.
+func reachable(hosts []string) []string {
+	var all []string
+	for _, host := range hosts {
+		ip := net.ParseIP(host)
+		switch {
+		case host == "", ip != nil && ip.IsUnspecified() && ip.To4() == nil:
+			all = append(all, "127.0.0.1", "::1") // all addresses of both kinds, as far as the machine has them
+		case ip != nil && ip.IsUnspecified():
+			all = append(all, "127.0.0.1")
+		default:
+			all = append(all, host)
+		}
+	}
+	return all
+}
+
+func alive(ctx context.Context, client *http.Client, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/livez", nil)
+	if err != nil {
+		return fmt.Errorf("health: %w", err)
+	}
+	// Demo mode answers to this machine's own names only, and the question comes from here.
+	req.Host = "localhost"
+	res, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("nothing answers on %s: %w", address, err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", address, res.Status)
+	}
+	return nil
+}
