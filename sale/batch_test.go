@@ -79,7 +79,7 @@ func TestVerdictsAreAnnouncedInTheSameTransaction(t *testing.T) {
 		t.Errorf("confirmed %+v", confirmed)
 	}
 	if declined.Type != events.TypeClaimDeclined || declined.Subject != lost.ID.String() ||
-		declined.Traceparent != lost.Traceparent || declined.Data["reason"] != events.ReasonSoldOut || declined.Data["user"] != 2.0 {
+		declined.Traceparent != lost.Traceparent || declined.Data["reason"] != string(events.ReasonSoldOut) || declined.Data["user"] != 2.0 {
 		t.Errorf("declined %+v", declined)
 	}
 	if stock.Type != events.TypeStockChanged || stock.Subject != firstSlug || stock.Data["taken"] != 1.0 ||

@@ -242,7 +242,9 @@ func (s *stage) refusal(a *answered) error {
 			return fmt.Errorf("all claimed, and Redis did not say so")
 		}
 		return nil
-	default:
+	case events.ReasonNotStarted, events.ReasonAlreadyOwns, events.ReasonUndecidable, events.ReasonOther:
+	}
+	if so == nil {
 		return fmt.Errorf("no such thing has happened")
 	}
 	if !s.was(from, a.to, so) {

@@ -154,16 +154,17 @@ func newShelf(byID map[int64]*entry) *shelf {
 // comesBefore is true when e rather than other is the current sale.
 func (e *entry) comesBefore(other *entry) bool {
 	a, b := e.rank(), other.rank()
-	switch {
-	case a != b:
+	if a != b {
 		return a < b
-	case e.state == Scheduled:
-		return e.startsAt.Before(other.startsAt)
-	case e.state == Closed || e.state == Closing:
-		return e.endsAt.After(other.endsAt)
-	default:
-		return false
 	}
+	switch e.state {
+	case Scheduled:
+		return e.startsAt.Before(other.startsAt)
+	case Closed, Closing:
+		return e.endsAt.After(other.endsAt)
+	case Draft, Open, Paused:
+	}
+	return false
 }
 
 func (e *entry) rank() int {

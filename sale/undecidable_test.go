@@ -71,7 +71,7 @@ func TestADeclineOfAnUndecidableClaimIsPublished(t *testing.T) {
 	d.decline(t, claim)
 	told := d.posted(t, before)
 	if len(told) != 1 || told[0].Type != events.TypeClaimDeclined || told[0].Subject != claim.ID.String() ||
-		told[0].Traceparent != claim.Traceparent || told[0].Data["reason"] != events.ReasonUndecidable {
+		told[0].Traceparent != claim.Traceparent || told[0].Data["reason"] != string(events.ReasonUndecidable) {
 		t.Errorf("published %+v", told)
 	}
 }

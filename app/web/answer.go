@@ -142,12 +142,17 @@ func refusalHeads() map[*kind][]byte {
 
 // retryAfter is the whole seconds after which pressing again makes sense; 0: say nothing.
 func retryAfter(a *sale.Answer) int {
-	switch {
-	case a.RetryAfter > 0:
+	if a.RetryAfter > 0 {
 		return ceilSeconds(a.RetryAfter)
-	case a.Kind == sale.Unavailable, a.Kind == sale.Overloaded, a.Kind == sale.Pending,
-		a.Kind == sale.Refused && a.Reason == sale.ReasonAllClaimed:
+	}
+	switch a.Kind {
+	case sale.Unavailable, sale.Overloaded, sale.Pending:
 		return 1
+	case sale.Refused:
+		if a.Reason == sale.ReasonAllClaimed {
+			return 1
+		}
+	case sale.Bought, sale.AlreadyBought, sale.NotAuthorized, sale.UnknownShopper:
 	}
 	return 0
 }
