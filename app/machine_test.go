@@ -41,6 +41,8 @@ func TestAnyOrderOfOperationsKeepsTheInvariants(t *testing.T) {
 			"old places":    m.oldPlaces,
 			"repeat claims": m.repeatClaims,
 			"close":         m.close,
+			"amend":         m.amend,
+			"cancel":        m.cancel,
 		})
 		m.settled(t)
 	})

@@ -126,6 +126,23 @@ func TestAnAmendmentIsWholeOrNothing(t *testing.T) {
 	s.whole()
 }
 
+// The close record that is on its way has to find the closing that it was written for.
+func TestTheStockOfAClosingSaleMayChange(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, 5)
+	s.must(s.tx(func(tx pgx.Tx) error { return s.CloseTx(t.Context(), tx, firstSlug) }))
+	var version int64
+	s.must(s.pool.QueryRow(t.Context(), `SELECT closing_version FROM sales`).Scan(&version))
+	many := int64(50)
+	s.must(s.tx(func(tx pgx.Tx) error { return s.AmendTx(t.Context(), tx, "", Amendment{Total: &many}) }))
+	record := closeOf(Key{s.id, 1}, version)
+	record.ID = closeID(s.secret, 1, version)
+	s.decide(events.FromLog, record)
+	if now, err := s.holdTx(""); err != nil || now.State != Closed || now.Total != 50 {
+		t.Errorf("the sale is %+v (%v)", now, err)
+	}
+}
+
 // What a client is shown has milliseconds. Sent back, it is no other time.
 func TestATimeThatWasReadAndSentBackHasNotMoved(t *testing.T) {
 	t.Parallel()

@@ -111,9 +111,9 @@ FROM sales WHERE id = `
 
 	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
 
-	// A sale that is not over has not been closed.
+	// A sale whose state follows its new times has not been closed.
 	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4, version = version + 1, revision = revision + 1,
-	closing_version = CASE WHEN $4 = 'closed' THEN closing_version END, closing_at = CASE WHEN $4 = 'closed' THEN closing_at END,
+	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
 
 	sqlEndGeneration = `UPDATE generations SET ended_at = clock_timestamp() WHERE sale_id = $1 AND generation = $2`
