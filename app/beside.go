@@ -17,16 +17,25 @@ type beside struct {
 // withDeployment opens the deployment that the environment names and hands it to do.
 func withDeployment(t terminal, do func(ctx context.Context, b beside) error) func(*cobra.Command, []string) error {
 	return withServers(t, func(ctx context.Context, cfg Config, s *services, log *slog.Logger) error {
-		if err := s.connect(ctx, cfg, log, nil); err != nil {
-			return err
-		}
-		c := newCore(cfg, s, log, nil)
-		defer c.close()
-		if err := c.prepare(ctx); err != nil {
-			return err
-		}
-		return do(ctx, beside{c, cfg})
+		return inDeployment(ctx, cfg, s, log, do)
 	})
+}
+
+// inDeployment hands the deployment on those servers to do, and afterwards tells its instances what they should look at.
+func inDeployment(ctx context.Context, cfg Config, s *services, log *slog.Logger, do func(ctx context.Context, b beside) error) error {
+	if err := s.connect(ctx, cfg, log, nil); err != nil {
+		return err
+	}
+	c := newCore(cfg, s, log, nil)
+	defer c.close()
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	err := do(ctx, beside{c, cfg})
+	if untold := c.bus.Flush(ctx); untold != nil {
+		log.Debug("running instances find out by looking", "error", untold)
+	}
+	return err
 }
 
 // withServers finds the servers that the environment names, without connecting to them: the configured ones, the

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -234,4 +235,27 @@ func TestNoMessageIsDroppedUnderLoad(t *testing.T) {
 	pair.nothingDropped(t)
 	pair.near.verifies()
 	pair.far.verifies()
+}
+
+// A command beside an instance tells it of what it has done.
+func TestACommandTellsTheInstances(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	a := d.start(t)
+	n := &neighbour{newClient(t, a.URL()), a}
+	const hints = `flashsale_bus_received_total{channel="sales"}`
+	before := n.metric(hints)
+	s := &services{endpoints: d.ends}
+	t.Cleanup(func() { _ = s.close(context.WithoutCancel(t.Context())) })
+	err := inDeployment(t.Context(), d.cfg, s, d.log, func(ctx context.Context, b beside) error {
+		_, err := b.operations.SetStock(ctx, "", 77)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the instance shows the stock", func() bool { return n.status().number("maxStock") == 77 })
+	if heard := n.metric(hints) - before; heard == 0 {
+		t.Error("the instance was not told; it happened to look")
+	}
 }

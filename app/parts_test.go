@@ -21,7 +21,9 @@ import (
 // Whatever in the program has a Run is on the list: what is made and not run would give no wrong answer, only a late one.
 func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	t.Parallel()
-	a := newDeployment(t).start(t)
+	d := newDeployment(t)
+	a := d.start(t)
+	d.stop(t, a) // nobody changes what is looked at
 	list := a.core.parts.list
 	onList := map[string]bool{}
 	for _, one := range list {

@@ -48,6 +48,25 @@ type dialer struct {
 	mu    sync.Mutex
 	made  []rueidis.Client
 	calls atomic.Int32
+	said  *said
+}
+
+// said is a log that counts what is worth somebody's attention.
+type said struct {
+	slog.Handler
+	lost, back atomic.Int32
+}
+
+func (s *said) Enabled(context.Context, slog.Level) bool { return true }
+
+func (s *said) Handle(_ context.Context, r slog.Record) error {
+	switch r.Level {
+	case slog.LevelWarn:
+		s.lost.Add(1)
+	case slog.LevelInfo:
+		s.back.Add(1)
+	}
+	return nil
 }
 
 func (d *dialer) dial() (rueidis.Client, error) {
@@ -83,7 +102,8 @@ func (d *dialer) cut() {
 func runBus(t *testing.T, namespace string) (*Bus, *mailbox, *dialer, <-chan struct{}) {
 	t.Helper()
 	d := &dialer{t: t, url: embeddedtest.RedisURL(t)}
-	b := NewBus(BusConfig{Namespace: namespace, Dial: d.dial, Logger: slog.New(slog.DiscardHandler)})
+	d.said = &said{}
+	b := NewBus(BusConfig{Namespace: namespace, Dial: d.dial, Logger: slog.New(d.said)})
 	box, connected := &mailbox{}, make(chan struct{}, 100)
 	b.on("greetings", box.take)
 	b.onConnect(func() { connected <- struct{}{} })
@@ -133,6 +153,11 @@ func TestABusFindsItsWayBack(t *testing.T) {
 		a.publish("greetings", newsOf(1))
 		return box.has(1)
 	})
+	// However often it was tried, it is said once that it is away, and once that it is back.
+	inTime(t, "the word that it is back", func() bool { return dial.said.back.Load() == 1 })
+	if lost := dial.said.lost.Load(); lost != 1 {
+		t.Errorf("the loss was said %d times", lost)
+	}
 }
 
 func TestABusNeverWaits(t *testing.T) {

@@ -263,6 +263,22 @@ func (b *Bus) send(ctx context.Context, client rueidis.Client, hints []hint) err
 	return failed
 }
 
+// Flush publishes what waits, for a process in which the bus does not run: a command beside the instances.
+func (b *Bus) Flush(ctx context.Context) error {
+	hints := b.gather(nil)
+	if len(hints) == 0 {
+		return nil
+	}
+	client, err := b.cfg.Dial()
+	if err != nil {
+		return fmt.Errorf("connect to redis: %w", err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, busTime)
+	defer cancel()
+	return b.send(ctx, client, hints)
+}
+
 // discard empties the queue: old hints help nobody.
 func (b *Bus) discard() {
 	for {
