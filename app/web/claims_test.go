@@ -79,9 +79,9 @@ func TestClaims(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.checkout.claim = ordered
-	for _, at := range []string{"x", "1", "1.", ".1", "-1.2", "1.-2", "1.2.3", "99999999.1", "1.99999999999999999999"} {
+	for _, at := range []string{"x", "1", "1.", ".1", "-1.2", "1.-2", "1.2.3", "99999999.1", "1.99999999999999999999", "8.0", "9999.0"} {
 		res := w.send(t, "GET", path+"?at="+at, "")
-		res.problem(t, 422, "invalid-request")
+		res.problem(t, 400, "invalid-position")
 		if firstField(res) != "at" {
 			t.Errorf("names %s", firstField(res))
 		}
