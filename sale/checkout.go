@@ -32,7 +32,7 @@ const (
 	startTime = time.Second
 )
 
-// Deps are what a Checkout needs. All are required but Bus, Logger and Registerer.
+// Deps are what a Checkout needs. All are required but Bus, Verdict, Logger and Registerer.
 type Deps struct {
 	Store    *Store
 	Board    *Board
@@ -48,6 +48,9 @@ type Deps struct {
 	Live func() int
 	// Lookup is Store.LiveReceipts for one shopper, combined by the wiring with those of others who wait.
 	Lookup func(ctx context.Context, k Key, user int64) (Receipt, error)
+	// Verdict is Store.Verdicts for one claim, combined by the wiring with those of others who wait; false: it has none.
+	// Nil: each asks by itself.
+	Verdict func(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error)
 	// Settled is true when the ledger has decided every record that a partition of the log holds. epoch changes when the
 	// log is found to be another one.
 	Settled func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
@@ -80,10 +83,13 @@ type Checkout struct {
 	shoppers shoppers
 	live     func() int
 	lookup   func(ctx context.Context, k Key, user int64) (Receipt, error)
-	logger   *slog.Logger
-	metrics  *checkoutMetrics
+	// verdictOf is Deps.Verdict.
+	verdictOf func(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error)
+	logger    *slog.Logger
+	metrics   *checkoutMetrics
 
 	waiters  waiters
+	pendings pendings
 	attempts attempts
 	progress progress
 	losses   losses
@@ -100,11 +106,14 @@ func newCheckout(d Deps, r records) *Checkout {
 	}
 	c := &Checkout{
 		records: r, board: d.Board, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
-		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, logger: d.Logger,
+		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
 		progress: progress{cursors: d.Cursors},
 		losses:   losses{settled: d.Settled},
 		releases: make(chan release, releaseQueue),
 		load:     make(chan struct{}, 1),
+	}
+	if c.verdictOf == nil {
+		c.verdictOf = c.verdictAlone
 	}
 	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.waiters.count.Load()) })
 	d.Bus.on(verdictsChannel, c.hear)
@@ -124,4 +133,13 @@ func (c *Checkout) DeclineTx(ctx context.Context, tx pgx.Tx, claim events.Claim,
 // Verdicts looks up what was decided. See Store.Verdicts.
 func (c *Checkout) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
 	return c.records.Verdicts(ctx, ids)
+}
+
+// verdictAlone is one question for one claim.
+func (c *Checkout) verdictAlone(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error) {
+	found, err := c.records.Verdicts(ctx, []uuid.UUID{id})
+	if err != nil || len(found) == 0 {
+		return events.Verdict{}, false, err
+	}
+	return found[0], true, nil
 }

@@ -67,8 +67,14 @@ func (c *Checkout) take(d events.Decision) {
 		case v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns:
 			c.attempts.remember(who, v.Attempt+1)
 		}
-		c.waiters.deliver(v)
+		c.deliver(v)
 	}
+}
+
+// deliver wakes those who wait for a verdict; whoever asks for it from now on is told.
+func (c *Checkout) deliver(v *events.Verdict) {
+	c.pendings.forget(v.ClaimID)
+	c.waiters.deliver(v)
 }
 
 // note adds live orders to the books of their sales.
@@ -183,7 +189,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 		}
 		c.note(verdicts)
 		for i := range verdicts {
-			c.waiters.deliver(&verdicts[i])
+			c.deliver(&verdicts[i])
 		}
 	}
 }

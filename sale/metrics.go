@@ -23,6 +23,7 @@ func register(r prometheus.Registerer, all ...prometheus.Collector) {
 type checkoutMetrics struct {
 	unplaced prometheus.Counter
 	waiting  prometheus.GaugeFunc
+	polls    struct{ remembered, looked, failed prometheus.Counter }
 }
 
 func newCheckoutMetrics(r prometheus.Registerer, waiting func() float64) *checkoutMetrics {
@@ -34,6 +35,11 @@ func newCheckoutMetrics(r prometheus.Registerer, waiting func() float64) *checko
 			Name: "flashsale_undecided_claims", Help: "Claims this process knows of that have no verdict yet.",
 		}, waiting),
 	}
-	register(r, m.unplaced, m.waiting)
+	polls := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "flashsale_claim_polls_total", Help: "Questions what became of a claim, by what answered: memory, the ledger, or nothing.",
+	}, []string{"answered"})
+	m.polls.remembered, m.polls.looked = polls.WithLabelValues("memory"), polls.WithLabelValues("ledger")
+	m.polls.failed = polls.WithLabelValues("nothing")
+	register(r, m.unplaced, m.waiting, polls)
 	return m
 }

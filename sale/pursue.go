@@ -74,6 +74,7 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 	case decided:
 		return b.settle(ctx, &verdict, own)
 	case acknowledged:
+		b.pendings.note(claim.ID, time.Now())
 		a := b.answer(Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
 		return a
@@ -94,10 +95,10 @@ func (b *buying) verdictOn(ctx context.Context, claim events.Claim, w *waiter, o
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
 	defer cancel()
-	found, err := b.records.Verdicts(ctx, []uuid.UUID{claim.ID})
+	latest, found, err := b.verdictOf(ctx, claim.ID)
 	switch {
-	case err == nil && len(found) > 0:
-		return found[0], decided
+	case err == nil && found:
+		return latest, decided
 	case w.position.Load() != nil:
 		return events.Verdict{}, acknowledged
 	default:
