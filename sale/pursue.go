@@ -200,8 +200,8 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 // send writes the claim to the log, if it is this press's own or nobody here has for a second, and says whether
 // it did.
 func (b *buying) send(ctx context.Context, claim events.Claim, w *waiter, own bool) bool {
-	now, last := time.Now().UnixNano(), w.sent.Load()
-	if !own && now-last < int64(resendEvery) {
+	now, last := w.sentNow(), w.sent.Load()
+	if !own && last != 0 && now-last < int64(resendEvery) {
 		return false
 	}
 	if !w.sent.CompareAndSwap(last, now) && !own {
