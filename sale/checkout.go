@@ -3,6 +3,7 @@ package sale
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,8 +13,34 @@ import (
 	"flashsale/events"
 )
 
-// Times of a purchase.
+// Times of a purchase. A press is answered within buyTime whatever fails: each stage has its own time or what is left of
+// the press's, whichever is less. What comes before the claim leaves claimTime, so that a place is not held for nothing.
+//
+//	stage                                              has, in ms       sum     ends at
+//	the name is looked up                        lookupTime     500     500
+//	the sale is opened, or                       startTime    1,000   1,500
+//	a loser may be an owner (the answer)         lookupTime     500
+//	a place                                      placeTime      700   2,200
+//	the places are loaded; else the ledger       rebuildTime    500   2,700
+//	decides who gets in
+//	a place once more                            placeTime      700   3,400     buyTime - claimTime = 1,500
+//	a holder may be an owner                     lookupTime     500     500
+//	the log acknowledges the claim               appendTime     300     800
+//	it has not: the direct path (the answer)     directTime   2,000   2,800
+//	it has: the verdict, and within that after   verdictTime  1,000   1,800
+//	idleTime whether anybody consumes            appendTime     300   2,100
+//	and the direct path                          the rest       500   2,600
+//	an old verdict is looked up again            lookupTime     500   3,100
+//	the claim of the attempt that comes next     as above     2,600   5,700
+//	the owner's receipt, with its key            lookupTime   1,000   6,700     buyTime = 3,000
 const (
+	// buyTime is how long a press may take, claimTime what is kept of it for a claim whose shopper has a place.
+	buyTime   = 3 * time.Second
+	claimTime = 1500 * time.Millisecond
+	// placeTime is how long a place may take: for what waits the combiner has 500 ms, and the script 200.
+	placeTime = 700 * time.Millisecond
+	// rebuildTime is how long a press waits for places that are not loaded. The load goes on without it.
+	rebuildTime = 500 * time.Millisecond
 	// appendTime is how long the log has to acknowledge a claim before the ledger is asked directly.
 	appendTime = 300 * time.Millisecond
 	// idleTime is how long an acknowledged claim waits before its press looks whether anybody consumes.
@@ -89,6 +116,7 @@ type Checkout struct {
 	metrics   *checkoutMetrics
 
 	waiters  waiters
+	timers   sync.Pool // of *time.Timer, stopped
 	pendings pendings
 	attempts attempts
 	progress progress

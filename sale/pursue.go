@@ -45,7 +45,7 @@ func (b *buying) who() shopperKey { return shopperKey{b.entry.Key, b.shopper.ID}
 func (b *buying) claim(attempt int) events.Claim {
 	e := b.entry
 	if b.id == uuid.Nil {
-		b.id = uuid.New()
+		b.id = pressID()
 	}
 	return events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(e.secret, e.Generation, b.shopper.ID, attempt),
@@ -93,7 +93,7 @@ func (b *buying) verdictOn(ctx context.Context, claim events.Claim, w *waiter, o
 	if _, delivered := ready(w, unknown); how != decided || delivered != decided || !b.old(&v) {
 		return v, how
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	ctx, cancel := context.WithTimeout(ctx, b.within(lookupTime))
 	defer cancel()
 	latest, found, err := b.verdictOf(ctx, claim.ID)
 	switch {
@@ -175,11 +175,12 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 	}
 	// Who wrote it may not have waited.
 	sees := w.seen.CompareAndSwap(false, true) || sender
-	if wait(w, idleTime) {
+	if b.wait(w, b.within(idleTime)) {
 		return w.verdict, decided
 	}
 	rest := verdictTime - idleTime
-	if at := w.position.Load(); sees && at != nil {
+	// Where less is left than a question may take, there is no time for what would come of it either.
+	if at := w.position.Load(); sees && at != nil && b.within(verdictTime) > appendTime {
 		began := time.Now()
 		if b.progress.stalled(ctx, at.Partition, at.Offset, b.board.clock.now(began)) {
 			if v, how := b.decideNow(ctx, claim, w, rest); how == decided {
@@ -188,7 +189,7 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 		}
 		rest -= time.Since(began)
 	}
-	if wait(w, rest) {
+	if b.wait(w, b.within(rest)) {
 		return w.verdict, decided
 	}
 	if w.position.Load() != nil {
@@ -207,7 +208,7 @@ func (b *buying) send(ctx context.Context, claim events.Claim, w *waiter, own bo
 	if !w.sent.CompareAndSwap(last, now) && !own {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, appendTime)
+	ctx, cancel := context.WithTimeout(ctx, b.within(appendTime))
 	defer cancel()
 	if at, err := b.log.Append(ctx, b.entry.partition, claim); err == nil {
 		w.position.Store(&at)
@@ -220,7 +221,7 @@ func (b *buying) decideNow(ctx context.Context, claim events.Claim, w *waiter, m
 	if v, how := ready(w, unknown); how == decided {
 		return v, how
 	}
-	ctx, cancel := context.WithTimeout(ctx, most)
+	ctx, cancel := context.WithTimeout(ctx, b.within(most))
 	defer cancel()
 	v, err := b.direct.Decide(ctx, claim)
 	if err != nil {
@@ -240,13 +241,19 @@ func ready(w *waiter, otherwise result) (events.Verdict, result) {
 }
 
 // wait is true when the verdict came in that time.
-func wait(w *waiter, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
+func (c *Checkout) wait(w *waiter, d time.Duration) bool {
+	t, ok := c.timers.Get().(*time.Timer)
+	if ok {
+		t.Reset(d)
+	} else {
+		t = time.NewTimer(d)
+	}
+	defer func() { t.Stop(); c.timers.Put(t) }()
 	select {
 	case <-w.done:
 		return true
 	case <-t.C:
-		return false
+		_, how := ready(w, unknown)
+		return how == decided
 	}
 }
