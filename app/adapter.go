@@ -105,7 +105,7 @@ func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (sale.Pl
 	case errors.Is(err, inventory.ErrMissing):
 		return 0, sale.ErrMissing
 	case errors.Is(err, combine.ErrFull):
-		return 0, errors.Join(sale.ErrCrowded, err)
+		return 0, crowded(err)
 	default:
 		return 0, errors.Join(sale.ErrUnavailable, err)
 	}
@@ -212,7 +212,7 @@ func (s *shoppersOf) Known(name string) (sale.Shopper, bool) {
 
 func (s *shoppersOf) Find(ctx context.Context, name string) (sale.Shopper, bool, error) {
 	a, err := s.find.Do(ctx, name)
-	return shopper(a), a.ID != 0, err
+	return shopper(a), a.ID != 0, crowded(err)
 }
 
 func (s *shoppersOf) Warm(ctx context.Context, ids []int64) error { return s.directory.Warm(ctx, ids) }

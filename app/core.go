@@ -57,7 +57,7 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.outbox = events.NewOutbox(s.pool, s.log)
 	c.audit = events.NewAudit(s.pool)
 	c.parts.add("outbox", deciding, c.outbox)
-	c.presence = events.NewPresence(s.pool, c.id)
+	c.presence = events.NewPresence(s.lease, c.id)
 	c.parts.add("presence", serving, c.presence)
 	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
 	c.users = users.NewStore(s.pool)
@@ -73,18 +73,18 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return dialRedis(s.redisURL, s.redisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
-	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Bus: c.bus, Log: produce, Logger: log})
+	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("board", serving, c.board)
 	cursor.board = c.board
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
 		inventory.ReconcilerConfig{Logger: log, Registerer: reg})
 	c.parts.add("reconciler", serving, c.reconciler)
 	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
-	receipts := newReceipts(c.sales)
+	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = sale.NewCheckout(sale.Deps{
 		Store: c.sales, Board: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
 		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.presence.Live,
-		Lookup: receipts.find, Logger: log, Registerer: reg,
+		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
 	c.parts.add("checkout", serving, c.checkout)
 	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})
@@ -93,8 +93,15 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	cursor.ledger = c.ledger
 	c.combiners = map[string]combining{
 		"reserve": places.reserve, "names": names.find, "produce": produce.append, "direct": direct.decide, "receipts": receipts.group,
+		"verdicts": verdicts.ask,
 	}
 	observe(c.combiners, reg)
+}
+
+// leased is the sales by the connections that are the snapshot's alone. What may take longer than a look, such as the move of
+// a sale that somebody holds, or a digest, does not belong there.
+func (c *core) leased() *sale.Store {
+	return sale.NewStore(c.services.lease, stockOf{inventory.NewStore(c.services.lease)}, c.outbox)
 }
 
 // combining is a combiner of whatever kind.
@@ -167,5 +174,6 @@ func newReceipts(store *sale.Store) receiptsOf {
 }
 
 func (r receiptsOf) find(ctx context.Context, k sale.Key, user int64) (sale.Receipt, error) {
-	return r.group.Do(ctx, k, user)
+	found, err := r.group.Do(ctx, k, user)
+	return found, crowded(err)
 }

@@ -35,11 +35,11 @@ const (
 type guest struct {
 	net.Conn
 	lobby *lobby
-	last  atomic.Int64 // Unix nanoseconds of the last byte in or out
+	last  atomic.Int64 // when the last byte went in or out, by the lobby's clock
 	gone  sync.Once
 	// resting is true while no request is under way on it.
 	resting atomic.Bool
-	// writeBound is until when (Unix nanoseconds) the write deadline need not be moved; ownBound is true while the request
+	// writeBound is until when (by the lobby's clock) the write deadline need not be moved; ownBound is true while the request
 	// that is under way, or whoever took the connection over, has set one.
 	writeBound atomic.Int64
 	ownBound   atomic.Bool
@@ -62,7 +62,7 @@ func newGuest(conn net.Conn, of *lobby) *guest {
 	return g
 }
 
-func (g *guest) spoke() { g.last.Store(time.Now().UnixNano()) }
+func (g *guest) spoke() { g.last.Store(g.lobby.at(time.Now())) }
 
 // Read notes that the client has said something.
 func (g *guest) Read(p []byte) (int, error) {
@@ -196,13 +196,14 @@ func (g *guest) arm(t time.Time) error {
 // Write notes that the client was told something.
 func (g *guest) Write(p []byte) (int, error) {
 	now := time.Now()
-	if !g.ownBound.Load() && now.UnixNano() >= g.writeBound.Load() {
+	at := g.lobby.at(now)
+	if !g.ownBound.Load() && at >= g.writeBound.Load() {
 		_ = g.Conn.SetWriteDeadline(now.Add(writeWithin)) // a closed connection says so when it is written to
-		g.writeBound.Store(now.Add(writeWithin - writeAtLeast).UnixNano())
+		g.writeBound.Store(at + int64(writeWithin-writeAtLeast))
 	}
 	n, err := g.Conn.Write(p)
 	if n > 0 {
-		g.last.Store(now.UnixNano())
+		g.last.Store(at)
 	}
 	return n, err
 }

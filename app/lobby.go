@@ -41,6 +41,7 @@ func lobbySize(descriptors int) int {
 // of the kernel. A full lobby is not a full process: everybody inside goes on being served.
 type lobby struct {
 	limit  int
+	opened time.Time     // where its clock begins, which no clock on a wall moves
 	places chan struct{} // holds a token for each connection
 	rest   time.Duration // restLongest but in tests
 	closed atomic.Int64  // connections that had to make room
@@ -51,8 +52,11 @@ type lobby struct {
 }
 
 func newLobby(limit int) *lobby {
-	return &lobby{limit: limit, places: make(chan struct{}, limit), rest: restLongest, inside: make(map[*guest]struct{})}
+	return &lobby{limit: limit, opened: time.Now(), places: make(chan struct{}, limit), rest: restLongest, inside: make(map[*guest]struct{})}
 }
+
+// at is a moment by the lobby's clock, in nanoseconds since it opened.
+func (c *lobby) at(t time.Time) int64 { return int64(t.Sub(c.opened)) }
 
 // door is a listener whose connections belong to a lobby.
 type door struct {
@@ -142,7 +146,7 @@ func (c *lobby) quietest(now time.Time) []*guest {
 		return nil
 	}
 	c.searched = now
-	return longestQuiet(c.inside, now.Add(-c.rest), now.Add(-idleLongest), max(1, c.limit/evictShare))
+	return longestQuiet(c.inside, c.at(now.Add(-c.rest)), c.at(now.Add(-idleLongest)), max(1, c.limit/evictShare))
 }
 
 // state is an http.Server's ConnState: it knows which connections are between two requests.
@@ -153,8 +157,8 @@ func (c *lobby) state(conn net.Conn, s http.ConnState) {
 }
 
 // longestQuiet are at most so many guests, the quietest first: those at rest who have not spoken since the first time, and
-// any who have not since the second.
-func longestQuiet(inside map[*guest]struct{}, atRest, inAnyCase time.Time, most int) []*guest {
+// any who have not since the second, both by the lobby's clock.
+func longestQuiet(inside map[*guest]struct{}, atRest, inAnyCase int64, most int) []*guest {
 	type silence struct {
 		guest *guest
 		last  int64
@@ -162,7 +166,7 @@ func longestQuiet(inside map[*guest]struct{}, atRest, inAnyCase time.Time, most 
 	var all []silence
 	for g := range inside {
 		last := g.last.Load()
-		if last < inAnyCase.UnixNano() || g.resting.Load() && last < atRest.UnixNano() {
+		if last < inAnyCase || g.resting.Load() && last < atRest {
 			all = append(all, silence{g, last})
 		}
 	}

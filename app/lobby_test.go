@@ -171,3 +171,19 @@ func TestWhoIsToldByTheSocketItselfHasNotBeenQuiet(t *testing.T) {
 		t.Errorf("%v, last heard of at %d", err, g.last.Load())
 	}
 }
+
+// The clock on the wall may be set at any time; what is measured is how long nobody has spoken.
+func TestWhenAGuestSpokeIsNoTimeOfDay(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	g, _, _ := newPair(t)
+	if _, err := g.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	// The lobby is younger than this test, so nothing in it has lasted for longer.
+	most := int64(time.Since(began))
+	if last, bound := g.last.Load(), g.writeBound.Load()-int64(writeWithin-writeAtLeast); last > most || bound > most {
+		t.Errorf("spoke at %v, writes are bounded from %v on; the lobby is no older than %v",
+			time.Duration(last), time.Duration(bound), time.Duration(most))
+	}
+}

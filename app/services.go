@@ -34,6 +34,7 @@ type endpoints struct {
 type services struct {
 	endpoints
 	pool   *pgxpool.Pool // requests and operators
+	lease  *pgxpool.Pool // the looks that renew the snapshot, and the heartbeat: short questions, and nothing that a client asks for
 	ledger *pgxpool.Pool // the claim transactions, with a planner that cannot change its mind
 	redis  rueidis.Client
 	log    *events.Log
@@ -41,9 +42,12 @@ type services struct {
 	lock   *embedded.DirLock // nil when nothing is embedded
 }
 
+// The connections to Postgres of one process: 35 at most, unless the address says more. Three are the lease's: a look and a
+// heartbeat may come at once, and one may have to be replaced.
 const (
 	requestConnections = 16
 	ledgerConnections  = 16
+	leaseConnections   = 3
 )
 
 // startServers takes the data directory and starts what is not configured.
@@ -171,12 +175,27 @@ func (s *services) openDatabase(ctx context.Context, cfg Config) error {
 	if s.pool, err = openPool(ctx, requests); err != nil {
 		return err
 	}
+	if err := s.openLease(ctx, cfg); err != nil {
+		return err
+	}
 	ledger, err := poolConfig(s.databaseURL, cfg.Namespace, ledgerConnections)
 	if err != nil {
 		return err
 	}
 	events.LedgerPool(ledger)
 	s.ledger, err = openPool(ctx, ledger)
+	return err
+}
+
+// openLease opens the lease's connections and keeps them: a server that has none left has these.
+func (s *services) openLease(ctx context.Context, cfg Config) error {
+	lease, err := poolConfig(s.databaseURL, cfg.Namespace, leaseConnections)
+	if err != nil {
+		return err
+	}
+	lease.MinConns, lease.MaxConns = leaseConnections, leaseConnections
+	events.WatchNotices(lease)
+	s.lease, err = openPool(ctx, lease)
 	return err
 }
 
@@ -191,6 +210,9 @@ func (s *services) close(ctx context.Context) error {
 	}
 	if s.ledger != nil {
 		s.ledger.Close()
+	}
+	if s.lease != nil {
+		s.lease.Close()
 	}
 	if s.pool != nil {
 		s.pool.Close()

@@ -27,7 +27,11 @@ func (l *Ledger) Cursor(ctx context.Context, partition int) (Cursor, error) {
 
 // Settled is true when the ledger has decided every record that a partition holds at the time of the call. False where
 // the cursor does not fit the log: what it passed is not what the log holds. epoch changes when that was noticed.
+// [ErrLog] for a partition that no sale has; nobody is asked about it.
 func (l *Ledger) Settled(ctx context.Context, partition int) (epoch int64, settled bool, err error) {
+	if partition < 0 || partition >= Partitions {
+		return 0, false, fmt.Errorf("%w: there is no partition %d", ErrLog, partition)
+	}
 	// The end before the cursor: what is written in between is not asked for.
 	_, end, err := l.log.Range(ctx, partition)
 	if err != nil {

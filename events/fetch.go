@@ -52,13 +52,13 @@ func (l *Log) ranges(ctx context.Context, topic string, partitions ...int) (map[
 		Topics: map[string][]kafka.OffsetRequest{topic: asked},
 	})
 	if err != nil {
-		l.refresh()
+		l.refreshFor(err)
 		return nil, fmt.Errorf("%w: list offsets: %w", ErrLog, err)
 	}
 	found := make(map[int]span, len(partitions))
 	for _, p := range res.Topics[topic] {
 		if p.Error != nil {
-			l.refresh()
+			l.refreshFor(p.Error)
 			return nil, fmt.Errorf("%w: offsets of %s/%d: %w", ErrLog, topic, p.Partition, p.Error)
 		}
 		found[p.Partition] = span{start: p.FirstOffset, end: p.LastOffset}

@@ -84,7 +84,7 @@ func (f *follower) fetch(ctx context.Context, offset int64, records chan<- recor
 	for {
 		got, err := f.ledger.log.fetch(ctx, f.partition, offset)
 		if err != nil {
-			f.ledger.log.refresh()
+			f.ledger.log.refreshFor(err)
 			return err
 		}
 		f.ledger.interrupted.over(f.partition)

@@ -134,6 +134,13 @@ func (l *Log) Close() error {
 	return nil
 }
 
+// refreshFor is refresh after a call that failed. A caller who left says nothing about the cluster.
+func (l *Log) refreshFor(err error) {
+	if !errors.Is(err, context.Canceled) {
+		l.refresh()
+	}
+}
+
 // refresh makes the next call learn the cluster's layout anew. Callers that meet a stale leader come in crowds, so
 // it does nothing within a quarter of a second of the last time.
 func (l *Log) refresh() {
@@ -143,6 +150,7 @@ func (l *Log) refresh() {
 		return
 	}
 	l.refreshed = time.Now()
+	l.metrics.refreshed.Inc()
 	// Dropping the pool is the only way the library offers; calls in flight keep their connections.
 	l.transport.CloseIdleConnections()
 }

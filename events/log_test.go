@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/segmentio/kafka-go"
 
 	"flashsale/app/embedded/embeddedtest"
@@ -209,4 +210,36 @@ func TestReplicasFollowTheNumberOfBrokers(t *testing.T) {
 			t.Errorf("kept for %s ms in %d partitions", entries["retention.ms"], cfg.NumPartitions)
 		}
 	}
+}
+
+// A caller who leaves, and a partition that no sale has, are no reason to connect anew.
+func TestOnlyTheClustersFailuresMakeItConnectAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := valueOf(t, w.log.metrics.refreshed)
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	if _, _, err := w.log.Range(left, 2); !errors.Is(err, ErrLog) {
+		t.Errorf("a caller who left: %v", err)
+	}
+	for _, partition := range []int{-1, Partitions, 9999} {
+		if _, _, err := w.ledger(LedgerConfig{}).Settled(t.Context(), partition); !errors.Is(err, ErrLog) {
+			t.Errorf("partition %d: %v", partition, err)
+		}
+	}
+	if n := valueOf(t, w.log.metrics.refreshed) - before; n != 0 {
+		t.Errorf("connected anew %v times", n)
+	}
+}
+
+// valueOf is the value of a counter.
+func valueOf(t *testing.T, c prometheus.Counter) float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(c)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families[0].GetMetric()[0].GetCounter().GetValue()
 }

@@ -16,6 +16,7 @@ type metrics struct {
 	stopped      *prometheus.GaugeVec
 	quarantined  prometheus.Counter
 	logChanged   prometheus.Counter
+	refreshed    prometheus.Counter
 	fenced       prometheus.Counter
 	unpublished  prometheus.Gauge
 	oldest       prometheus.Gauge
@@ -51,6 +52,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		logChanged: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_log_changed_total",
 			Help: "Times a cursor did not fit its log and reading began anew."})),
+		refreshed: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_log_refreshes_total",
+			Help: "Times the connections to the log were dropped to learn its layout anew."})),
 		fenced: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_ledger_fenced_total",
 			Help: "Batches of claims that the cursor refused because another process had moved it."})),

@@ -64,7 +64,7 @@ func (l *Log) produce(ctx context.Context, topic string, partition int, messages
 	defer cancel()
 	base, err := l.produceOnce(ctx, topic, partition, messages)
 	for try := 1; try < produceTries && err != nil && curable(err); try++ {
-		l.refresh()
+		l.refreshFor(err)
 		if topicGone(err) {
 			l.recreateTopics(ctx, err)
 		}

@@ -24,8 +24,10 @@ const (
 
 // BoardConfig is what a Board needs.
 type BoardConfig struct {
-	// Store is where it looks. Required.
+	// Store makes the moves and the digests. Required.
 	Store *Store
+	// Lease is Store by connections that nothing else uses, so that no crowd keeps a look waiting. Nil: Store.
+	Lease *Store
 	// Bus tells the processes of each other's changes. Nil: each finds out by looking.
 	Bus *Bus
 	// Log takes the close records. Required to Run.
@@ -39,6 +41,16 @@ type ledgerView interface {
 	look(ctx context.Context, known map[int64]Key, versions map[int64]int64) (news, error)
 	advance(ctx context.Context, slug string) (bool, error)
 	digestNext(ctx context.Context) (bool, error)
+}
+
+// leasedView looks by other connections than it moves sales and computes digests by, which may wait for somebody.
+type leasedView struct {
+	*Store
+	lease *Store
+}
+
+func (v leasedView) look(ctx context.Context, known map[int64]Key, versions map[int64]int64) (news, error) {
+	return v.lease.look(ctx, known, versions)
 }
 
 // Board holds the process's snapshots of all sales. A snapshot is a lease of one second: it is renewed by looking
@@ -89,8 +101,10 @@ type entry struct {
 
 // NewBoard makes a Board that knows nothing yet.
 func NewBoard(cfg BoardConfig) *Board {
-	b := newBoard(cfg.Store, cfg.Bus, cfg.Log, cfg.Logger)
-	return b
+	if cfg.Lease == nil {
+		cfg.Lease = cfg.Store
+	}
+	return newBoard(leasedView{cfg.Store, cfg.Lease}, cfg.Bus, cfg.Log, cfg.Logger)
 }
 
 func newBoard(view ledgerView, bus *Bus, log appender, logger *slog.Logger) *Board {

@@ -9,7 +9,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// Buy takes a press to its answer, which comes within about three seconds whatever fails. The answers have an order
+// Buy takes a press to its answer, which comes within buyTime, three seconds, whatever fails. The answers have an order
 // of precedence: who presses, one's own receipt in any state of the sale, the sale's state, then the places. A sale
 // that does not exist is Unavailable with a zero Answer.Sale. When ctx ends before a place is reserved the press ends
 // with it; afterwards the claim is seen through, since a place must not be held for nothing.
@@ -18,8 +18,9 @@ func (c *Checkout) Buy(ctx context.Context, p Press) Answer {
 	if e == nil {
 		return Answer{Kind: Unavailable, Username: p.Name}
 	}
-	b := buying{Checkout: c, press: p, entry: e}
-	b.sale = c.board.snapshot(e, time.Now())
+	now := time.Now()
+	b := buying{Checkout: c, press: p, entry: e, ends: now.Add(buyTime)}
+	b.sale = c.board.snapshot(e, now)
 	b.pressed = b.sale.Now
 	if done, ok := b.identify(ctx); ok {
 		return done
@@ -42,8 +43,18 @@ type buying struct {
 	shopper Shopper
 	// pressed is the time of the press by Postgres' clock.
 	pressed time.Time
+	// ends is when the press is to be answered, by this process's clock.
+	ends time.Time
 	// id tells this press's records from those of the shopper's other presses; set with its first claim.
 	id uuid.UUID
+}
+
+// within is so long, or what is left of the press's time.
+func (b *buying) within(d time.Duration) time.Duration { return min(d, time.Until(b.ends)) }
+
+// early is within for what comes before the claim.
+func (b *buying) early(d time.Duration) time.Duration {
+	return min(d, time.Until(b.ends)-claimTime)
 }
 
 // buyable is true when the last known state of the sale takes claims at that time.
@@ -87,7 +98,7 @@ func (b *buying) search(ctx context.Context) (Answer, bool) {
 			return b.closedAnswer(), true
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	ctx, cancel := context.WithTimeout(ctx, b.early(lookupTime))
 	defer cancel()
 	found, ok, err := b.shoppers.Find(ctx, b.press.Name)
 	switch {
@@ -107,7 +118,7 @@ func (b *buying) awaitStart(ctx context.Context) bool {
 	if b.sale.Stale {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTime)
+	ctx, cancel := context.WithTimeout(ctx, b.early(startTime))
 	defer cancel()
 	for {
 		next := b.board.shelf.Load().next
@@ -169,7 +180,7 @@ func (b *buying) find(ctx context.Context) (Receipt, error) {
 
 // findRow looks the shopper's order up, and keeps the receipt for the next time.
 func (b *buying) findRow(ctx context.Context) (Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	ctx, cancel := context.WithTimeout(ctx, b.within(lookupTime))
 	defer cancel()
 	changes := b.entry.book.changes.Load()
 	r, err := b.lookup(ctx, b.entry.Key, b.shopper.ID)
@@ -181,11 +192,9 @@ func (b *buying) findRow(ctx context.Context) (Receipt, error) {
 
 // reserve asks for a place and goes on with what comes of it.
 func (b *buying) reserve(ctx context.Context) Answer {
-	place, err := b.places.Reserve(ctx, b.entry.Key, b.shopper.ID)
-	if errors.Is(err, ErrMissing) {
-		if b.rebuild.Reconcile(ctx, b.entry.Key) == nil {
-			place, err = b.places.Reserve(ctx, b.entry.Key, b.shopper.ID)
-		}
+	place, err := b.place(ctx)
+	if errors.Is(err, ErrMissing) && b.loaded(ctx) {
+		place, err = b.place(ctx)
 	}
 	if err != nil {
 		switch {
@@ -206,6 +215,20 @@ func (b *buying) reserve(ctx context.Context) Answer {
 		return b.reserved(context.WithoutCancel(ctx))
 	}
 	return b.unavailable()
+}
+
+// place asks for one. Whether it was given is not known when the time is over: then the claim settles it.
+func (b *buying) place(ctx context.Context) (Place, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.early(placeTime))
+	defer cancel()
+	return b.places.Reserve(ctx, b.entry.Key, b.shopper.ID)
+}
+
+// loaded has missing places loaded, and is false when that takes longer than this press can wait.
+func (b *buying) loaded(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, b.early(rebuildTime))
+	defer cancel()
+	return b.rebuild.Reconcile(ctx, b.entry.Key) == nil
 }
 
 // full is the answer when Redis has no place left. Only the ledger says "sold out".

@@ -3,6 +3,7 @@ package sale
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -13,8 +14,34 @@ import (
 	"flashsale/events"
 )
 
-// Times of a purchase.
+// Times of a purchase. A press is answered within buyTime whatever fails: each stage has its own time or what is left of
+// the press's, whichever is less. What comes before the claim leaves claimTime, so that a place is not held for nothing.
+//
+//	stage                                              has, in ms       sum     ends at
+//	the name is looked up                        lookupTime     500     500
+//	the sale is opened, or                       startTime    1,000   1,500
+//	a loser may be an owner (the answer)         lookupTime     500
+//	a place                                      placeTime      700   2,200
+//	the places are loaded; else the ledger       rebuildTime    500   2,700
+//	decides who gets in
+//	a place once more                            placeTime      700   3,400     buyTime - claimTime = 1,500
+//	a holder may be an owner                     lookupTime     500     500
+//	the log acknowledges the claim               appendTime     300     800
+//	it has not: the direct path (the answer)     directTime   2,000   2,800
+//	it has: the verdict, and within that after   verdictTime  1,000   1,800
+//	idleTime whether anybody consumes            appendTime     300   2,100
+//	and the direct path                          the rest       500   2,600
+//	an old verdict is looked up again            lookupTime     500   3,100
+//	the claim of the attempt that comes next     as above     2,600   5,700
+//	the owner's receipt, with its key            lookupTime   1,000   6,700     buyTime = 3,000
 const (
+	// buyTime is how long a press may take, claimTime what is kept of it for a claim whose shopper has a place.
+	buyTime   = 3 * time.Second
+	claimTime = 1500 * time.Millisecond
+	// placeTime is how long a place may take: for what waits the combiner has 500 ms, and the script 200.
+	placeTime = 700 * time.Millisecond
+	// rebuildTime is how long a press waits for places that are not loaded. The load goes on without it.
+	rebuildTime = 500 * time.Millisecond
 	// appendTime is how long the log has to acknowledge a claim before the ledger is asked directly.
 	appendTime = 300 * time.Millisecond
 	// idleTime is how long an acknowledged claim waits before its press looks whether anybody consumes.
@@ -33,7 +60,7 @@ const (
 	startTime = time.Second
 )
 
-// Deps are what a Checkout needs. All are required but Bus, Logger and Registerer.
+// Deps are what a Checkout needs. All are required but Bus, Verdict, Logger and Registerer.
 type Deps struct {
 	Store    *Store
 	Board    *Board
@@ -49,6 +76,9 @@ type Deps struct {
 	Live func() int
 	// Lookup is Store.LiveReceipts for one shopper, combined by the wiring with those of others who wait.
 	Lookup func(ctx context.Context, k Key, user int64) (Receipt, error)
+	// Verdict is Store.Verdicts for one claim, combined by the wiring with those of others who wait; false: it has none.
+	// Nil: each asks by itself.
+	Verdict func(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error)
 	// Settled is true when the ledger has decided every record that a partition of the log holds. epoch changes when the
 	// log is found to be another one.
 	Settled func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
@@ -81,10 +111,14 @@ type Checkout struct {
 	shoppers shoppers
 	live     func() int
 	lookup   func(ctx context.Context, k Key, user int64) (Receipt, error)
-	logger   *slog.Logger
-	metrics  *checkoutMetrics
+	// verdictOf is Deps.Verdict.
+	verdictOf func(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error)
+	logger    *slog.Logger
+	metrics   *checkoutMetrics
 
 	waiters  waiters
+	timers   sync.Pool // of *time.Timer, stopped
+	pendings pendings
 	attempts attempts
 	progress progress
 	losses   losses
@@ -102,11 +136,14 @@ func newCheckout(d Deps, r records) *Checkout {
 	}
 	c := &Checkout{
 		records: r, board: d.Board, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
-		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, logger: d.Logger,
+		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
 		progress: progress{cursors: d.Cursors},
 		losses:   losses{settled: d.Settled},
 		releases: make(chan release, releaseQueue),
 		load:     make(chan struct{}, 1),
+	}
+	if c.verdictOf == nil {
+		c.verdictOf = c.verdictAlone
 	}
 	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.waiters.count.Load()) })
 	d.Bus.on(verdictsChannel, c.hear)
@@ -126,4 +163,13 @@ func (c *Checkout) DeclineTx(ctx context.Context, tx pgx.Tx, claim events.Claim,
 // Verdicts looks up what was decided. See Store.Verdicts.
 func (c *Checkout) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
 	return c.records.Verdicts(ctx, ids)
+}
+
+// verdictAlone is one question for one claim.
+func (c *Checkout) verdictAlone(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error) {
+	found, err := c.records.Verdicts(ctx, []uuid.UUID{id})
+	if err != nil || len(found) == 0 {
+		return events.Verdict{}, false, err
+	}
+	return found[0], true, nil
 }

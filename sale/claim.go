@@ -2,6 +2,7 @@ package sale
 
 import (
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 
@@ -26,6 +27,14 @@ func pressKeyOf(secret []byte, user int64, key string) uuid.UUID {
 		return uuid.Nil
 	}
 	return derive(secret, "press", user, 0, 0, key)
+}
+
+// pressID is a random UUIDv4. uuid.New makes the same, and leaves it on the heap.
+func pressID() (id uuid.UUID) {
+	rand.Read(id[:])
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
 }
 
 // derive is the first 128 bits of an HMAC-SHA256, marked as a UUIDv8 (RFC 9562).

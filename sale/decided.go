@@ -67,10 +67,16 @@ func (c *Checkout) take(d events.Decision, woken prometheus.Counter) {
 		case v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns:
 			c.attempts.remember(who, v.Attempt+1)
 		}
-		if c.waiters.deliver(v) {
+		if c.deliver(v) {
 			woken.Inc()
 		}
 	}
+}
+
+// deliver wakes those who wait for a verdict, and reports whether somebody did; whoever asks for it from now on is told.
+func (c *Checkout) deliver(v *events.Verdict) bool {
+	c.pendings.forget(v.ClaimID)
+	return c.waiters.deliver(v)
 }
 
 // note adds live orders to the books of their sales.
@@ -159,7 +165,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 		}
 		c.note(verdicts)
 		for i := range verdicts {
-			if c.waiters.deliver(&verdicts[i]) {
+			if c.deliver(&verdicts[i]) {
 				c.metrics.lookedUp.Inc()
 			}
 		}

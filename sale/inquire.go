@@ -3,6 +3,7 @@ package sale
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -54,15 +55,38 @@ func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (
 
 // Claim says what became of a claim. at is where the log has it, from the Answer: what the ledger has decided of that
 // partition tells a claim that is pending from one that is lost. Without it only a verdict, or a press that waits here,
-// is known.
+// is known. A claim that is known to be pending, because a press waits for it or somebody asked a moment ago, costs no
+// question; while the ledger cannot be asked it stays pending for a while. Errors: ErrCrowded, or that it could not be
+// looked up within lookupTime.
 func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position) (ClaimState, error) {
+	now := time.Now()
+	age, asked := c.pendings.age(id, now)
+	if asked && age < askAgain || c.waiters.waiting(id) {
+		c.metrics.polls.remembered.Inc()
+		return ClaimState{State: ClaimPending}, nil
+	}
+	state, err := c.askedFor(ctx, id, at)
+	switch {
+	case err != nil && asked && age < pendingKept:
+		c.metrics.polls.remembered.Inc()
+		return ClaimState{State: ClaimPending}, nil
+	case err != nil:
+		c.metrics.polls.failed.Inc()
+		return ClaimState{}, err
+	case state.State == ClaimPending:
+		c.pendings.note(id, now)
+	default:
+	}
+	c.metrics.polls.looked.Inc()
+	return state, nil
+}
+
+// askedFor looks the claim up.
+func (c *Checkout) askedFor(ctx context.Context, id uuid.UUID, at *events.Position) (ClaimState, error) {
 	if state, ok, err := c.verdict(ctx, id); ok || err != nil {
 		return state, err
 	}
-	if c.waiters.waiting(id) {
-		return ClaimState{State: ClaimPending}, nil
-	}
-	if at == nil {
+	if at == nil || at.Partition < 0 || at.Partition >= events.Partitions {
 		return ClaimState{State: ClaimGone}, nil
 	}
 	lost, err := c.losses.lost(ctx, id, at.Partition)
@@ -81,14 +105,15 @@ func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position)
 }
 
 func (c *Checkout) verdict(ctx context.Context, id uuid.UUID) (ClaimState, bool, error) {
-	found, err := c.records.Verdicts(ctx, []uuid.UUID{id})
-	if err != nil || len(found) == 0 {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	v, found, err := c.verdictOf(ctx, id)
+	if err != nil || !found {
 		return ClaimState{}, false, err
 	}
-	v := &found[0]
 	if v.Outcome == events.Ordered {
-		return ClaimState{State: ClaimOrdered, Receipt: receiptOf(v), Username: v.Username, At: v.At}, true, nil
+		return ClaimState{State: ClaimOrdered, Receipt: receiptOf(&v), Username: v.Username, At: v.At}, true, nil
 	}
-	c.unfamiliar(v)
+	c.unfamiliar(&v)
 	return ClaimState{State: ClaimDeclined, Reason: v.Reason, Username: v.Username, At: v.At}, true, nil
 }

@@ -14,74 +14,95 @@ import (
 const (
 	// lostAfter is how far apart the two looks are that find a claim lost: longer than a write to the log takes to
 	// fail, and than a broker that has just become leader takes to know its log.
-	lostAfter = 10 * time.Second
-	lossTime  = time.Second
-	mostLooks = 10_000
-	// lookKept is how long a first look is kept for certain.
-	lookKept = time.Minute
+	lostAfter  = 10 * time.Second
+	mostDoubts = 10_000
+	// doubtKept is how long a doubt is kept for certain.
+	doubtKept = time.Minute
+	// doubtsSwept is the shortest time between two searches for doubts that need not be kept.
+	doubtsSwept = time.Second
 )
 
 // losses find the claims that will never be decided, such as those of a log that was emptied or replaced after it had
 // acknowledged them. A position of the old log says nothing in the new one. So a claim is lost when it has no verdict
-// although, in two looks, the ledger had decided all that the log holds.
+// although, in two looks, the ledger had decided all that the log holds. The looks belong to the partition and are
+// shared by all its claims.
 type losses struct {
-	settled func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
-	mu      sync.Mutex
-	looks   map[uuid.UUID]settledLook // the first ones
+	settled    func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
+	partitions [events.Partitions]settledLooks
+
+	mu     sync.Mutex
+	doubts map[uuid.UUID]doubt
+	swept  time.Time
 }
 
-// settledLook is when everything in the log was decided.
-type settledLook struct {
-	at    time.Time
+// doubt is a claim that was asked for, without a verdict, when everything in its log was decided.
+type doubt struct {
+	asked time.Time
+	// first is when the first look began after that; zero: there was none yet. A look from before the question does not
+	// count, since the claim may have been written after it.
+	first time.Time
 	epoch int64
 }
 
 // lost is false as long as the log cannot be asked. A verdict has to be looked for after it.
 func (l *losses) lost(ctx context.Context, id uuid.UUID, partition int) (bool, error) {
-	first, before := l.first(id)
-	if before && time.Since(first.at) < lostAfter {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, lossTime)
-	defer cancel()
 	now := time.Now()
-	epoch, settled, err := l.settled(ctx, partition)
-	switch {
-	case errors.Is(err, events.ErrLog):
+	d, known := l.doubt(id)
+	if known && !d.first.IsZero() && now.Sub(d.first) < lostAfter {
 		return false, nil
-	case err != nil:
-		return false, err
-	case !settled:
-		return false, nil
-	case before && first.epoch == epoch:
-		return true, nil
 	}
-	l.note(id, settledLook{now, epoch})
+	look := l.partitions[partition].latest(ctx, func(ctx context.Context) (int64, bool, error) { return l.settled(ctx, partition) })
+	switch {
+	case errors.Is(look.err, events.ErrLog):
+		return false, nil
+	case look.err != nil:
+		return false, look.err
+	case !look.settled:
+		return false, nil
+	case known && !d.first.IsZero() && d.epoch == look.epoch && look.began.Sub(d.first) >= lostAfter:
+		return true, nil
+	case !known:
+		d = doubt{asked: now}
+	}
+	if !look.began.Before(d.asked) && (d.first.IsZero() || d.epoch != look.epoch) {
+		d.first, d.epoch = look.began, look.epoch
+	}
+	l.note(id, d, now)
 	return false, nil
 }
 
-func (l *losses) first(id uuid.UUID) (settledLook, bool) {
+func (l *losses) doubt(id uuid.UUID) (doubt, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	look, ok := l.looks[id]
-	return look, ok
+	d, ok := l.doubts[id]
+	return d, ok
 }
 
-// note keeps a first look. When there are too many, those go that have been kept for long, or this one has to wait.
-func (l *losses) note(id uuid.UUID, look settledLook) {
+// note keeps a doubt. When there are too many, those go that have been kept for long, or this one has to wait.
+func (l *losses) note(id uuid.UUID, d doubt, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.looks == nil {
-		l.looks = make(map[uuid.UUID]settledLook)
+	if l.doubts == nil {
+		l.doubts = make(map[uuid.UUID]doubt)
 	}
-	if len(l.looks) >= mostLooks {
-		for old, kept := range l.looks {
-			if look.at.Sub(kept.at) > lookKept {
-				delete(l.looks, old)
-			}
+	if _, known := l.doubts[id]; !known && len(l.doubts) >= mostDoubts {
+		l.sweep(now)
+		if len(l.doubts) >= mostDoubts {
+			return
 		}
 	}
-	if len(l.looks) < mostLooks {
-		l.looks[id] = look
+	l.doubts[id] = d
+}
+
+// sweep takes out the doubts that have been kept for long. The caller holds the lock.
+func (l *losses) sweep(now time.Time) {
+	if now.Sub(l.swept) < doubtsSwept {
+		return
+	}
+	l.swept = now
+	for id, d := range l.doubts {
+		if now.Sub(d.asked) > doubtKept {
+			delete(l.doubts, id)
+		}
 	}
 }

@@ -13,9 +13,10 @@ import (
 
 func neverSettled(context.Context, int) (int64, bool, error) { return 0, false, nil }
 
-// asksFor looks a claim up and wants to find it like that.
+// asksFor looks a claim up, as if nobody had a moment ago, and wants to find it like that.
 func (p *process) asksFor(t *testing.T, a Answer, when string, want ClaimStatus) {
 	t.Helper()
+	p.pendings.forget(a.ClaimID)
 	if got, err := p.Claim(t.Context(), a.ClaimID, a.Position); err != nil || got.State != want {
 		t.Errorf("%s: %+v, %v; want %s", when, got, err, want)
 	}
@@ -31,6 +32,7 @@ func TestAClaimOfALogThatWasReplacedDoesNotWaitForEver(t *testing.T) {
 		time.Sleep(2 * lostAfter)
 		p.asksFor(t, a, "however long that takes", ClaimPending)
 		s.log.replace()
+		time.Sleep(settledEvery)
 		p.asksFor(t, a, "the first look at the new log", ClaimPending)
 		time.Sleep(lostAfter - 1)
 		p.asksFor(t, a, "too soon for a second look", ClaimPending)
@@ -84,21 +86,28 @@ func TestWhileTheLogIsAwayNothingIsLost(t *testing.T) {
 	})
 }
 
-func TestFirstLooksAreBounded(t *testing.T) {
+func TestDoubtsAreBounded(t *testing.T) {
 	t.Parallel()
 	var l losses
 	now := time.Now()
 	kept := uuid.New()
-	for range mostLooks {
-		l.note(kept, settledLook{at: now})
+	for range mostDoubts {
+		l.note(kept, doubt{asked: now}, now)
 		kept = uuid.New()
 	}
-	l.note(kept, settledLook{at: now.Add(lookKept)})
-	if _, ok := l.first(kept); ok || len(l.looks) != mostLooks {
-		t.Errorf("%d looks, want %d", len(l.looks), mostLooks)
+	now = now.Add(doubtKept)
+	l.note(kept, doubt{asked: now}, now)
+	if _, ok := l.doubt(kept); ok || len(l.doubts) != mostDoubts {
+		t.Errorf("%d doubts, want %d", len(l.doubts), mostDoubts)
 	}
-	l.note(kept, settledLook{at: now.Add(lookKept + 1)})
-	if _, ok := l.first(kept); !ok || len(l.looks) != 1 {
-		t.Errorf("%d looks once the old ones went", len(l.looks))
+	now = now.Add(doubtsSwept - 1)
+	l.note(kept, doubt{asked: now}, now)
+	if _, ok := l.doubt(kept); ok {
+		t.Error("searched again at once")
+	}
+	now = now.Add(1)
+	l.note(kept, doubt{asked: now}, now)
+	if _, ok := l.doubt(kept); !ok || len(l.doubts) != 1 {
+		t.Errorf("%d doubts once the old ones went", len(l.doubts))
 	}
 }

@@ -48,6 +48,7 @@ type checkoutMetrics struct {
 	waiting  prometheus.GaugeFunc
 	// Claims that were waited for here, by how their verdict came.
 	decided, told, lookedUp prometheus.Counter
+	polls                   struct{ remembered, looked, failed prometheus.Counter }
 }
 
 func newCheckoutMetrics(r prometheus.Registerer, waiting func() float64) *checkoutMetrics {
@@ -67,6 +68,11 @@ func newCheckoutMetrics(r prometheus.Registerer, waiting func() float64) *checko
 		}, waiting),
 		decided: woken.WithLabelValues("decided"), told: woken.WithLabelValues("told"), lookedUp: woken.WithLabelValues("looked-up"),
 	}
-	register(r, m.unplaced, m.unread, m.waiting, woken)
+	polls := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "flashsale_claim_polls_total", Help: "Questions what became of a claim, by what answered: memory, the ledger, or nothing.",
+	}, []string{"answered"})
+	m.polls.remembered, m.polls.looked = polls.WithLabelValues("memory"), polls.WithLabelValues("ledger")
+	m.polls.failed = polls.WithLabelValues("nothing")
+	register(r, m.unplaced, m.unread, m.waiting, woken, polls)
 	return m
 }

@@ -16,29 +16,51 @@ type progress struct {
 
 // consumed is what is known of one partition.
 type consumed struct {
-	mu      sync.Mutex // held while asking
+	mu      sync.Mutex
 	at      time.Time
 	offset  int64
 	movedAt time.Time
 	err     error
+	// asking is closed when the question under way is answered; nil: there is none.
+	asking chan struct{}
 }
 
 // stalled is true when the ledger has not reached that offset and its cursor has not moved for idleTime, or when it
-// cannot be asked. now is Postgres' time.
+// cannot be asked. now is Postgres' time. It takes appendTime at most.
 func (p *progress) stalled(ctx context.Context, partition int, offset int64, now time.Time) bool {
 	c := p.part(partition)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.at.IsZero() || time.Since(c.at) > progressTime {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
-		defer cancel()
-		c.offset, c.movedAt, c.err = p.cursors.Cursor(ctx, partition)
-		c.at = time.Now()
+	switch {
+	case !c.at.IsZero() && time.Since(c.at) <= progressTime:
+	case c.asking != nil:
+		asking := c.asking
+		c.mu.Unlock()
+		<-asking
+		c.mu.Lock()
+	default:
+		c.ask(ctx, p.cursors, partition)
 	}
 	if c.err != nil {
 		return true
 	}
 	return c.offset <= offset && now.Sub(c.movedAt) > idleTime
+}
+
+// ask asks for everybody, so it does not end with whoever happens to. The caller holds the lock, which is free meanwhile.
+func (c *consumed) ask(ctx context.Context, cursors cursors, partition int) {
+	asking := make(chan struct{})
+	c.asking = asking
+	c.mu.Unlock()
+	defer func() {
+		c.at, c.asking = time.Now(), nil
+		close(asking)
+	}()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), appendTime)
+	defer cancel()
+	offset, movedAt, err := cursors.Cursor(ctx, partition)
+	c.mu.Lock()
+	c.offset, c.movedAt, c.err = offset, movedAt, err
 }
 
 func (p *progress) part(partition int) *consumed {

@@ -13,7 +13,7 @@ import (
 
 const (
 	// answerTime is how long a press may take whatever fails.
-	answerTime = 5 * time.Second
+	answerTime = buyTime
 	// quietTime is how long after the last fault everything is in order: a look of the reconciler that still hangs, and
 	// three more, because two a second apart may be less than two seconds apart.
 	quietTime = 8 * time.Second

@@ -45,7 +45,7 @@ func (b *buying) who() shopperKey { return shopperKey{b.entry.Key, b.shopper.ID}
 func (b *buying) claim(attempt int) events.Claim {
 	e := b.entry
 	if b.id == uuid.Nil {
-		b.id = uuid.New()
+		b.id = pressID()
 	}
 	return events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(e.secret, e.Generation, b.shopper.ID, attempt),
@@ -74,6 +74,7 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 	case decided:
 		return b.settle(ctx, &verdict, own)
 	case acknowledged:
+		b.pendings.note(claim.ID, time.Now())
 		a := b.answer(Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
 		return a
@@ -92,12 +93,12 @@ func (b *buying) verdictOn(ctx context.Context, claim events.Claim, w *waiter, o
 	if _, delivered := ready(w, unknown); how != decided || delivered != decided || !b.old(&v) {
 		return v, how
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	ctx, cancel := context.WithTimeout(ctx, b.within(lookupTime))
 	defer cancel()
-	found, err := b.records.Verdicts(ctx, []uuid.UUID{claim.ID})
+	latest, found, err := b.verdictOf(ctx, claim.ID)
 	switch {
-	case err == nil && len(found) > 0:
-		return found[0], decided
+	case err == nil && found:
+		return latest, decided
 	case w.position.Load() != nil:
 		return events.Verdict{}, acknowledged
 	default:
@@ -183,11 +184,12 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 	}
 	// Who wrote it may not have waited.
 	sees := w.seen.CompareAndSwap(false, true) || sender
-	if wait(w, idleTime) {
+	if b.wait(w, b.within(idleTime)) {
 		return w.verdict, decided
 	}
 	rest := verdictTime - idleTime
-	if at := w.position.Load(); sees && at != nil {
+	// Where less is left than a question may take, there is no time for what would come of it either.
+	if at := w.position.Load(); sees && at != nil && b.within(verdictTime) > appendTime {
 		began := time.Now()
 		if b.progress.stalled(ctx, at.Partition, at.Offset, b.board.clock.now(began)) {
 			if v, how := b.decideNow(ctx, claim, w, rest); how == decided {
@@ -196,7 +198,7 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 		}
 		rest -= time.Since(began)
 	}
-	if wait(w, rest) {
+	if b.wait(w, b.within(rest)) {
 		return w.verdict, decided
 	}
 	if w.position.Load() != nil {
@@ -208,14 +210,14 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 // send writes the claim to the log, if it is this press's own or nobody here has for a second, and says whether
 // it did.
 func (b *buying) send(ctx context.Context, claim events.Claim, w *waiter, own bool) bool {
-	now, last := time.Now().UnixNano(), w.sent.Load()
-	if !own && now-last < int64(resendEvery) {
+	now, last := w.sentNow(), w.sent.Load()
+	if !own && last != 0 && now-last < int64(resendEvery) {
 		return false
 	}
 	if !w.sent.CompareAndSwap(last, now) && !own {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, appendTime)
+	ctx, cancel := context.WithTimeout(ctx, b.within(appendTime))
 	defer cancel()
 	if at, err := b.log.Append(ctx, b.entry.partition, claim); err == nil {
 		w.position.Store(&at)
@@ -228,7 +230,7 @@ func (b *buying) decideNow(ctx context.Context, claim events.Claim, w *waiter, m
 	if v, how := ready(w, unknown); how == decided {
 		return v, how
 	}
-	ctx, cancel := context.WithTimeout(ctx, most)
+	ctx, cancel := context.WithTimeout(ctx, b.within(most))
 	defer cancel()
 	v, err := b.direct.Decide(ctx, claim)
 	if err != nil {
@@ -248,13 +250,19 @@ func ready(w *waiter, otherwise result) (events.Verdict, result) {
 }
 
 // wait is true when the verdict came in that time.
-func wait(w *waiter, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
+func (c *Checkout) wait(w *waiter, d time.Duration) bool {
+	t, ok := c.timers.Get().(*time.Timer)
+	if ok {
+		t.Reset(d)
+	} else {
+		t = time.NewTimer(d)
+	}
+	defer func() { t.Stop(); c.timers.Put(t) }()
 	select {
 	case <-w.done:
 		return true
 	case <-t.C:
-		return false
+		_, how := ready(w, unknown)
+		return how == decided
 	}
 }

@@ -71,8 +71,8 @@ var (
 	ErrMissing = errors.New("holders are not loaded")
 	// ErrUnavailable: the places cannot be asked now.
 	ErrUnavailable = errors.New("places are unavailable")
-	// ErrCrowded: so many wait for a place that it is kinder to refuse at once. Nobody was asked.
-	ErrCrowded = errors.New("too many wait for a place")
+	// ErrCrowded: so many wait for a place, or for an answer, that it is kinder to refuse at once. Nobody was asked.
+	ErrCrowded = errors.New("too many wait")
 )
 
 // Snapshot is a sale as this process knows it. Its figures are the ledger's; Now is Postgres' clock.

@@ -41,7 +41,7 @@ type waiter struct {
 	done    chan struct{}
 	verdict events.Verdict
 
-	// sent is when this process last wrote the claim to the log, in Unix nanoseconds; 0: never.
+	// sent is when this process last wrote the claim to the log, in nanoseconds after since and one more; 0: never.
 	sent atomic.Int64
 	// position is where the log has it, once it said so.
 	position atomic.Pointer[events.Position]
@@ -137,8 +137,11 @@ func (c *waiter) keptUntil() time.Time {
 	if c.share {
 		return c.since.Add(keptFor)
 	}
-	return time.Unix(0, c.sent.Load()).Add(resendEvery)
+	return c.since.Add(time.Duration(c.sent.Load()) - 1 + resendEvery)
 }
+
+// sentNow is the value of sent for this moment.
+func (c *waiter) sentNow() int64 { return 1 + int64(time.Since(c.since)) }
 
 // remove takes a claim off the books. The caller holds the shard.
 func (w *waiters) remove(s *waiterShard, c *waiter) {

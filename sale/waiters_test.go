@@ -3,6 +3,7 @@ package sale
 import (
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -129,6 +130,27 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 	if ids := w.overdue(time.Now().Add(time.Second), lookAfter, 8, true); len(ids) != 8 {
 		t.Errorf("%d in one question, want 8", len(ids))
 	}
+}
+
+// The clock on the wall may be set at any time; what is measured is how long something has lasted.
+func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
+		s.log.hold()
+		w := p.waiters.join(p.claimOf(s, "anna", 1).ID, s.ledger.sheet.Key)
+		time.Sleep(time.Minute)
+		p.look(t)
+		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
+		expect(t, a, Pending, "")
+		if sent := time.Duration(w.sent.Load() - 1); sent != time.Minute {
+			t.Errorf("written %v after it was first waited for", sent)
+		}
+		p.waiters.leave(w)
+		if at := w.keptUntil(); at != w.since.Add(time.Minute+resendEvery) {
+			t.Errorf("kept until %v", at)
+		}
+		s.log.resume()
+		synctest.Wait()
+	})
 }
 
 func TestAttemptsAreRememberedUntilThereAreTooMany(t *testing.T) {

@@ -7,9 +7,10 @@
 // somebody has waited for so long that the run may hang. The domains offer plain batch
 // operations and know nothing of this; the wiring puts a combiner in front of them.
 //
-// A combiner is fair and bounded: calls are served in the order they came, at most Queue of them wait, and once
-// the oldest has waited longer than MaxWait new ones are refused at once, because answering some in time is
-// better than answering everybody late.
+// A combiner is fair and bounded: calls are served in the order they came, at most Queue of them wait, none of them
+// for longer than MaxWait, and once one has waited for that long new ones are refused at once until a run ends,
+// because answering some in time is better than answering everybody late. Both times are kept by a timer, so they
+// hold for a call that nobody follows.
 package combine
 
 import (
@@ -22,7 +23,7 @@ import (
 )
 
 var (
-	// ErrFull is returned at once when too many calls wait, or when the oldest has waited too long.
+	// ErrFull is returned at once when too many calls wait or one has just waited too long, and to that one.
 	ErrFull = errors.New("combine: too many calls are waiting")
 	// ErrClosed is returned for calls made after Close.
 	ErrClosed = errors.New("combine: closed")
@@ -52,7 +53,8 @@ type Options struct {
 	Queue int
 	// Timeout ends the context of a run; 0 means never, and then the run needs a bound of its own.
 	Timeout time.Duration
-	// MaxWait refuses new calls with ErrFull while the oldest has waited longer than this; 0 means never.
+	// MaxWait is how long a call waits for its run before it gets ErrFull, as do those that come until a run ends;
+	// 0 means for ever.
 	MaxWait time.Duration
 	// Observe, when set, is told the size of each batch before it runs. It must be quick.
 	Observe func(batch int)
@@ -83,6 +85,9 @@ type Combiner[In, Out any] struct {
 	mu      sync.Mutex
 	waiting queue[In, Out]
 	running int
+	late    bool          // a call has waited for MaxWait, and no run has ended or begun since
+	alarm   *time.Timer   // runs ring; nil until it is needed
+	rings   time.Time     // when alarm runs next; zero: it is not set
 	closed  error         // why new calls are refused: ErrClosed, errRetired
 	drained chan struct{} // closed once closed is set and nothing waits or runs
 }
@@ -160,6 +165,9 @@ func (c *Combiner[In, Out]) shut(why error) {
 
 func (c *Combiner[In, Out]) checkDrained() {
 	if c.closed != nil && c.running == 0 && c.waiting.len == 0 {
+		if c.alarm != nil {
+			c.alarm.Stop()
+		}
 		close(c.drained)
 	}
 }
@@ -182,19 +190,24 @@ func (c *Combiner[In, Out]) enqueue(p *call[In, Out]) error {
 	if c.closed != nil {
 		return c.closed
 	}
-	if c.waiting.len >= c.options.Queue {
-		return ErrFull
-	}
-	if head := c.waiting.head; head != nil && c.options.MaxWait > 0 && now.Sub(head.since) > c.options.MaxWait {
+	if c.late || c.waiting.len >= c.options.Queue {
 		return ErrFull
 	}
 	p.since = now
 	c.waiting.push(p)
+	c.dispatch(now)
+	return nil
+}
+
+// dispatch begins a run for what waits, or sees to it that the oldest call is looked at in time. The caller holds the
+// lock.
+func (c *Combiner[In, Out]) dispatch(now time.Time) {
 	if c.running < c.options.InFlight && c.worthARun(c.running, now) {
 		c.running++
 		go c.work()
+		return
 	}
-	return nil
+	c.setAlarm(now)
 }
 
 // worthARun is true when what waits should go now, with so many other runs under way. The caller holds the lock.
@@ -202,7 +215,7 @@ func (c *Combiner[In, Out]) worthARun(others int, now time.Time) bool {
 	if c.waiting.head == nil {
 		return false
 	}
-	return others == 0 || c.waiting.len >= c.options.MaxBatch || now.Sub(c.waiting.head.since) > patience
+	return others == 0 || c.waiting.len >= c.options.MaxBatch || now.Sub(c.waiting.head.since) >= patience
 }
 
 // abandon takes a waiting call out of the queue; false when its batch has been formed already.
@@ -240,9 +253,12 @@ func (c *Combiner[In, Out]) work() {
 
 // next fills the batch with the oldest calls, or gives up the worker's place when there is nothing for it to do.
 func (c *Combiner[In, Out]) next(b *batch[In, Out]) bool {
+	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.worthARun(c.running-1, time.Now()) {
+	defer c.setAlarm(now)
+	c.late = false
+	if !c.worthARun(c.running-1, now) {
 		c.running--
 		c.checkDrained()
 		return false
@@ -253,5 +269,5 @@ func (c *Combiner[In, Out]) next(b *batch[In, Out]) bool {
 	return true
 }
 
-// stack is taken where the panic happened.
+// panicked is the error of a run that panicked. It is called while the panic unwinds, so the stack shows its place.
 func panicked(value any) error { return &PanicError{Value: value, Stack: debug.Stack()} }

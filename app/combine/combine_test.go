@@ -166,9 +166,9 @@ func TestARunThatHangsDoesNotHoldEverybodyUp(t *testing.T) {
 		g := newGate()
 		c := combine.New(g.double, combine.Options{InFlight: 2, MaxBatch: 100})
 		var wg sync.WaitGroup
-		for n := range 3 { // the first hangs, the second waits for it, the third sees that this was for too long
+		for n := range 4 { // the first hangs, the next two wait for it and then share a run, the last waits for one of the two
 			wg.Go(func() { wantDouble(t, c, n) })
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(30 * time.Millisecond)
 		}
 		if got, want := g.seen(), [][]int{{0}, {1, 2}}; !slices.EqualFunc(got, want, slices.Equal) {
 			t.Fatalf("runs %v, want %v", got, want)
@@ -199,24 +199,29 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 	})
 }
 
+// A queue in which somebody has waited for too long takes nobody until a run ends.
 func TestOldQueueRefusesNewCalls(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
 		c := combine.New(g.double, combine.Options{InFlight: 1, MaxWait: time.Second})
 		var wg sync.WaitGroup
-		for n := range 2 { // one runs, one waits
-			wg.Go(func() { wantDouble(t, c, n) })
-			synctest.Wait()
-		}
-		time.Sleep(time.Second)
-		wg.Go(func() { wantDouble(t, c, 5) }) // exactly at the limit: still taken
+		wg.Go(func() { wantDouble(t, c, 1) })
+		synctest.Wait()
+		wg.Go(func() {
+			if _, err := c.Do(context.Background(), 2); !errors.Is(err, combine.ErrFull) {
+				t.Errorf("who has waited too long: %v, want ErrFull", err)
+			}
+		})
+		synctest.Wait()
+		time.Sleep(time.Second - 1)
+		wg.Go(func() { wantDouble(t, c, 5) }) // nobody has waited too long yet
 		synctest.Wait()
 		time.Sleep(time.Millisecond)
 		if _, err := c.Do(t.Context(), 9); !errors.Is(err, combine.ErrFull) {
-			t.Fatalf("call behind one that waits too long: %v, want ErrFull", err)
+			t.Fatalf("call after one that has waited too long: %v, want ErrFull", err)
 		}
-		if n, oldest := c.Waiting(); n != 2 || oldest != time.Second+time.Millisecond {
+		if n, oldest := c.Waiting(); n != 1 || oldest != time.Millisecond {
 			t.Fatalf("waiting %d for %v", n, oldest)
 		}
 		close(g.release)

@@ -112,7 +112,8 @@ func claimID(raw string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// logPosition reads "<partition>.<offset>"; "" is no position.
+// logPosition reads "<partition>.<offset>"; "" is no position. One that no claim can have is refused here: what is asked
+// of the log is none of the client's choice.
 func logPosition(at string) (*events.Position, error) {
 	if at == "" {
 		return nil, nil
@@ -120,8 +121,10 @@ func logPosition(at string) (*events.Position, error) {
 	p, o, _ := strings.Cut(at, ".")
 	partition, err := strconv.ParseUint(p, 10, 16)
 	offset, err2 := strconv.ParseUint(o, 10, 63)
-	if err != nil || err2 != nil {
-		return nil, badField("at", "must be <partition>.<offset>, as in the Location of the 202 answer")
+	if err != nil || err2 != nil || partition >= events.Partitions {
+		return nil, &fieldError{kind: errPosition, fields: []FieldProblem{
+			{Field: "at", Message: "must be <partition>.<offset>, as in the Location of the 202 answer"},
+		}}
 	}
 	return &events.Position{Partition: int(partition), Offset: int64(offset)}, nil
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,9 +80,9 @@ func TestClaims(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.checkout.claim = ordered
-	for _, at := range []string{"x", "1", "1.", ".1", "-1.2", "1.-2", "1.2.3", "99999999.1", "1.99999999999999999999"} {
+	for _, at := range []string{"x", "1", "1.", ".1", "-1.2", "1.-2", "1.2.3", "99999999.1", "1.99999999999999999999", "8.0", "9999.0"} {
 		res := w.send(t, "GET", path+"?at="+at, "")
-		res.problem(t, 422, "invalid-request")
+		res.problem(t, 400, "invalid-position")
 		if firstField(res) != "at" {
 			t.Errorf("names %s", firstField(res))
 		}
@@ -101,5 +102,21 @@ func TestClaimIDsAreParsedStrictly(t *testing.T) {
 	}
 	if res := w.send(t, "GET", "/api/flash-sale/claims/"+uuid.Nil.String(), ""); res.StatusCode != http.StatusAccepted {
 		t.Errorf("a well-formed id: %d", res.StatusCode)
+	}
+}
+
+// Too many who ask are told when to come back; it is no fault of ours.
+func TestWhoAsksInACrowdIsToldWhenToComeBack(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{sale.ErrCrowded, sale.ErrUnavailable} {
+		w := newWorld(t)
+		w.checkout.err = fmt.Errorf("find receipt: %w", err)
+		for _, target := range []string{buy + "/alice", "/api/flash-sale/claims/" + orderA + "?at=3.99"} {
+			res := w.send(t, "GET", target, "")
+			res.problem(t, 503, "unavailable")
+			if res.Header.Get("Retry-After") != "1" {
+				t.Errorf("%s, %v: %v", target, err, res.Header)
+			}
+		}
 	}
 }

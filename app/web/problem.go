@@ -148,7 +148,8 @@ func domainKind(err error) *kind {
 		return errInvalid
 	case errors.Is(err, live.ErrTooMany):
 		return errTooManyStreams
-	case errors.Is(err, live.ErrClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, sale.ErrCrowded), errors.Is(err, sale.ErrUnavailable),
+		errors.Is(err, live.ErrClosed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return errUnavailable
 	}
 	if away(err) {

@@ -52,6 +52,8 @@ var (
 		"Request bodies may have at most 4 KiB."}
 	errMediaType = &kind{"media-type", 415, "Unsupported body", "The body must be application/json or application/x-www-form-urlencoded",
 		"Send JSON, or an HTML form, in UTF-8 and without a content encoding."}
+	errPosition = &kind{"invalid-position", 400, "Invalid position", "The position of the claim is invalid",
+		"The address of a claim ends with where the log has it, at=<partition>.<offset>. Use it as the Location of the 202 answer gave it."}
 	errUnknownPreset = &kind{"unknown-preset", 400, "Unknown preset", "Available presets: small, medium, large, extreme",
 		"The preset in the path does not exist."}
 
@@ -104,7 +106,7 @@ func kinds() []*kind {
 		errNotStarted, errEnded, errPaused, errSoldOut, errAllClaimed, errGenerationChanged, errUndecidable, errNotBoughtYet,
 		errSignIn, errNotYou, errNotOperator, errNotAuthorized, errUnknownShopper,
 		errNotBought, errOverloaded, errTooMany, errTooManyStreams, errUnavailable,
-		errInvalid, errTooLarge, errMediaType, errUnknownPreset,
+		errInvalid, errTooLarge, errMediaType, errPosition, errUnknownPreset,
 		errNotFound, errGoneRoute, errNoSale, errNoClaim, errMethod, errHost, errCrossSite,
 		errBusy, errBelowSold, errWrongState, errInternal,
 		errRevisionChanged, errRevisionRequired, errKeyRunning, errKeyReused, errOutcomeUnknown, errTimes, errTimesFixed, errNoOrder,

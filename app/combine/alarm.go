@@ -1,0 +1,51 @@
+package combine
+
+import "time"
+
+// setAlarm has ring run when the oldest call has waited for patience, if a run may begin then, or for MaxWait. An alarm
+// that is set for earlier stays: ring looks at what there is then. The caller holds the lock.
+func (c *Combiner[In, Out]) setAlarm(now time.Time) {
+	if c.waiting.head == nil {
+		return
+	}
+	wait := c.options.MaxWait
+	if c.running < c.options.InFlight && (wait <= 0 || patience < wait) {
+		wait = patience
+	}
+	if wait <= 0 {
+		return
+	}
+	due := c.waiting.head.since.Add(wait)
+	if !c.rings.IsZero() && !due.Before(c.rings) {
+		return
+	}
+	c.rings = due
+	if c.alarm == nil {
+		c.alarm = time.AfterFunc(due.Sub(now), c.ring)
+		return
+	}
+	c.alarm.Reset(due.Sub(now))
+}
+
+// ring refuses the calls that have waited for too long, and begins a run for the others if it is time for one.
+func (c *Combiner[In, Out]) ring() {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.rings = time.Time{}
+	if c.waiting.head == nil {
+		return
+	}
+	for head := c.waiting.head; head != nil && c.overdue(head, now); head = c.waiting.head {
+		c.late = true
+		c.waiting.remove(head)
+		head.err = ErrFull
+		head.done <- struct{}{}
+	}
+	c.dispatch(now)
+	c.checkDrained()
+}
+
+func (c *Combiner[In, Out]) overdue(p *call[In, Out], now time.Time) bool {
+	return c.options.MaxWait > 0 && now.Sub(p.since) >= c.options.MaxWait
+}
