@@ -248,7 +248,7 @@ func TestACommandTellsTheInstances(t *testing.T) {
 	s := &services{endpoints: d.ends}
 	t.Cleanup(func() { _ = s.close(context.WithoutCancel(t.Context())) })
 	err := inDeployment(t.Context(), d.cfg, s, d.log, func(ctx context.Context, b beside) error {
-		_, err := b.operations.SetStock(ctx, "", 77)
+		_, err := b.operations.SetStock(ctx, operator(), "", 77)
 		return err
 	})
 	if err != nil {
