@@ -69,11 +69,11 @@ func TestNoStallsMakeAPressLate(t *testing.T) {
 // TestTheLongestWaysEndInTime are those whose stages alone take longer than a press may.
 func TestTheLongestWaysEndInTime(t *testing.T) {
 	t.Parallel()
-	ms := func(all ...time.Duration) []time.Duration {
-		for i := range all {
-			all[i] *= time.Millisecond
+	ms := func(all ...int64) (takes []time.Duration) {
+		for _, n := range all {
+			takes = append(takes, time.Duration(n)*time.Millisecond)
 		}
-		return all
+		return takes
 	}
 	anna, dora := Press{Slug: "flash", Name: "anna"}, Press{Slug: "flash", Name: "dora"}
 	for name, of := range map[string]stalls{
@@ -110,7 +110,7 @@ func (s stalls) play(t *testing.T) (broken error) {
 			defer stop()
 			go func() {
 				if rest(opening, s.opens) == nil {
-					world.ledger.change(func(s *sheet) { s.state = Open })
+					world.ledger.change(func(row *sheet) { row.state = Open })
 					_ = p.board.look(opening)
 				}
 			}()
@@ -134,9 +134,9 @@ func (s stalls) prepare(t *testing.T, world *servers, p *process) {
 	who := world.names.shopper(s.press.Name)
 	k := world.ledger.sheet.Key
 	if s.declined {
-		world.ledger.change(func(s *sheet) { s.state = Paused })
+		world.ledger.change(func(row *sheet) { row.state = Paused })
 		world.ledger.rule(events.Direct, p.claimOf(world, s.press.Name, 1))
-		world.ledger.change(func(s *sheet) { s.state = Open })
+		world.ledger.change(func(row *sheet) { row.state = Open })
 	} else if s.owns {
 		world.ledger.sell(who, s.press)
 	}
@@ -145,9 +145,9 @@ func (s stalls) prepare(t *testing.T, world *servers, p *process) {
 	}
 	switch {
 	case s.paused:
-		world.ledger.change(func(s *sheet) { s.state = Paused })
+		world.ledger.change(func(row *sheet) { row.state = Paused })
 	case s.opens > 0:
-		world.ledger.change(func(s *sheet) { s.state, s.startsAt = Scheduled, time.Now().Add(time.Second) })
+		world.ledger.change(func(row *sheet) { row.state, row.startsAt = Scheduled, time.Now().Add(time.Second) })
 	default:
 	}
 	if s.unread {
