@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"flashsale/app/live"
+	"flashsale/app/server"
 	"flashsale/app/web"
 	"flashsale/static"
 )
@@ -63,14 +64,14 @@ func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func()
 func (a *App) start(ctx context.Context, servers func() (*services, error)) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	listeners, err := listenPublic(ctx, a.cfg)
+	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
 	if err != nil {
 		return err
 	}
 	a.address = listeners[0].Addr().(*net.TCPAddr)
 	defer func() {
 		if a.public == nil {
-			closeAll(listeners)
+			server.CloseAll(listeners)
 		}
 	}()
 	if a.services, err = servers(); err != nil {
@@ -127,13 +128,13 @@ func (a *App) readNames(ctx context.Context) {
 }
 
 func (a *App) serve(listeners []net.Listener) {
-	a.public = web.HTTPServer(a.web.Handler())
+	a.public = server.HTTP(a.web.Handler())
 	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
-	lobby := newLobby(lobbySize(descriptors()))
-	a.public.ConnState = lobby.state
+	limiter := server.NewLimiter(server.LimitFor(server.Descriptors()))
+	a.public.ConnState = limiter.ConnState
 	for _, l := range listeners {
 		go func() {
-			if err := a.public.Serve(lobby.in(l)); !errors.Is(err, http.ErrServerClosed) {
+			if err := a.public.Serve(limiter.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
 				a.failed <- fmt.Errorf("the public listener ended: %w", err)
 			}
 		}()
@@ -144,9 +145,8 @@ func (a *App) serveOps(ctx context.Context) error {
 	if a.cfg.OpsAddr == "" {
 		return nil
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.OpsAddr)
+	l, err := server.ListenOn(ctx, a.cfg.OpsAddr, "OPS_ADDR")
 	if err != nil {
-		err = listenError(a.cfg.OpsAddr, "OPS_ADDR", err)
 		if a.cfg.OpsStrict {
 			return err
 		}
@@ -154,7 +154,7 @@ func (a *App) serveOps(ctx context.Context) error {
 		a.cfg.OpsAddr = ""
 		return nil
 	}
-	a.ops = web.HTTPServer(a.web.OpsHandler())
+	a.ops = server.HTTP(a.web.OpsHandler())
 	go func() {
 		if err := a.ops.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("the operators' listener ended: %w", err)
@@ -213,12 +213,12 @@ func (a *App) Stop(ctx context.Context) error {
 	// gofail: var drainBegun struct{}
 	requests, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
-	for _, server := range []*http.Server{a.public, a.ops} {
-		if server == nil {
+	for _, listening := range []*http.Server{a.public, a.ops} {
+		if listening == nil {
 			continue
 		}
-		if err := server.Shutdown(requests); err != nil {
-			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), server.Close())
+		if err := listening.Shutdown(requests); err != nil {
+			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), listening.Close())
 		}
 	}
 	// gofail: var requestsFinished struct{}
@@ -239,10 +239,4 @@ func (a *App) Stop(ctx context.Context) error {
 		errs = append(errs, a.services.close(ctx))
 	}
 	return errors.Join(errs...)
-}
-
-func closeAll(listeners []net.Listener) {
-	for _, l := range listeners {
-		_ = l.Close()
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashsale/app/server"
 	"flashsale/app/stress"
 )
 
@@ -87,7 +88,7 @@ func temporaryInstance(ctx context.Context) (*App, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	untuned := tuneMemory()
+	untuned := server.TuneMemory()
 	cfg.Port, cfg.OpsAddr, cfg.DataDir = 0, "", dir
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	a, err := Start(ctx, cfg, log, io.Discard)

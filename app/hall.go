@@ -10,6 +10,7 @@ import (
 
 	"flashsale/app/bench"
 	"flashsale/app/live"
+	"flashsale/app/server"
 	"flashsale/app/web"
 	"flashsale/inventory"
 	"flashsale/static"
@@ -21,7 +22,7 @@ import (
 // over HTTP and for as long as it takes. What would bring the places back into line is not running: the reconciler,
 // and the ledger, which has nothing to decide.
 func serveHall(ctx context.Context, cfg Config, t terminal) error {
-	defer tuneMemory()()
+	defer server.TuneMemory()()
 	a := &App{cfg: cfg, log: newLogger(cfg, t.err), failed: make(chan error, 4)}
 	a.parts, a.ledger = newBackground(a.log), newBackground(a.log)
 	defer func() {
@@ -66,7 +67,7 @@ func (a *App) openHall(ctx context.Context, servers func() (*services, error)) e
 		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
 	})
 	a.parts.run("live updates", a.web.Run)
-	listeners, err := listenPublic(ctx, a.cfg)
+	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
 	if err != nil {
 		return err
 	}

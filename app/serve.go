@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"flashsale/app/server"
+
 	"github.com/spf13/cobra"
 )
 
@@ -32,7 +34,7 @@ func serveCommand(t terminal) *cobra.Command {
 }
 
 func serve(ctx context.Context, cfg Config, t terminal) error {
-	defer tuneMemory()()
+	defer server.TuneMemory()()
 	log := newLogger(cfg, t.err)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)

@@ -1,4 +1,4 @@
-package app
+package server
 
 import (
 	"math"
@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// tuneMemory trades memory for CPU, within bounds: with a live heap of a few megabytes the collector would otherwise
+// TuneMemory trades memory for CPU, within bounds: with a live heap of a few megabytes the collector would otherwise
 // run so often that it takes a third of the CPU during the rush, and with a large one four times its size would be
 // wasted. What the operator set through GOGC or GOMEMLIMIT stays. The returned function ends the watch over the heap.
-func tuneMemory() (stop func()) {
+func TuneMemory() (stop func()) {
 	if limit := memoryLimit(); limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit / 10 * 8)
 	}

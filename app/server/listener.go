@@ -1,4 +1,4 @@
-package app
+package server
 
 import (
 	"context"
@@ -9,12 +9,11 @@ import (
 	"syscall"
 )
 
-// listenPublic opens the public port on every address of the configuration. A second loopback address that the
-// machine does not have is left out.
-func listenPublic(ctx context.Context, cfg Config) ([]net.Listener, error) {
+// Listen opens one port on every host; port 0 takes a free one. A further address that the machine does not have, such
+// as a second loopback address, is left out.
+func Listen(ctx context.Context, hosts []string, port int) ([]net.Listener, error) {
 	var open []net.Listener
-	port := cfg.Port
-	for i, host := range cfg.Hosts {
+	for i, host := range hosts {
 		address := net.JoinHostPort(host, strconv.Itoa(port))
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 		switch {
@@ -24,13 +23,27 @@ func listenPublic(ctx context.Context, cfg Config) ([]net.Listener, error) {
 		case i > 0 && !errors.Is(err, syscall.EADDRINUSE):
 			continue
 		default:
-			for _, o := range open {
-				_ = o.Close()
-			}
+			CloseAll(open)
 			return nil, listenError(address, "PORT (or HOST)", err)
 		}
 	}
 	return open, nil
+}
+
+// ListenOn opens one address, which the variable named has set. The error is a sentence for the operator.
+func ListenOn(ctx context.Context, address, variable string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, listenError(address, variable, err)
+	}
+	return l, nil
+}
+
+// CloseAll closes listeners that nobody serves.
+func CloseAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		_ = l.Close()
+	}
 }
 
 func listenError(address, variable string, err error) error {

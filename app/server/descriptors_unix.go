@@ -1,12 +1,12 @@
 //go:build unix
 
-package app
+package server
 
 import "golang.org/x/sys/unix"
 
-// descriptors is how many this process may have open; 0 when that is not known. The runtime has raised the soft limit
+// Descriptors is how many this process may have open; 0 when that is not known. The runtime has raised the soft limit
 // to the hard one.
-func descriptors() int {
+func Descriptors() int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
 		return 0

@@ -1,4 +1,4 @@
-package app
+package server
 
 import (
 	"math"
@@ -68,7 +68,7 @@ func TestWhatTheOperatorSetStays(t *testing.T) {
 	t.Cleanup(func() { debug.SetGCPercent(before); debug.SetMemoryLimit(limit) })
 	t.Setenv("GOGC", "123")
 	t.Setenv("GOMEMLIMIT", "1TiB")
-	tuneMemory()()
+	TuneMemory()()
 	if now := debug.SetGCPercent(123); now != 123 {
 		t.Errorf("GOGC is %d", now)
 	}
@@ -76,7 +76,7 @@ func TestWhatTheOperatorSetStays(t *testing.T) {
 		t.Errorf("GOMEMLIMIT is %d", now)
 	}
 	t.Setenv("GOGC", "")
-	stop := tuneMemory()
+	stop := TuneMemory()
 	stop()
 	if now := debug.SetGCPercent(123); now < leastPercent || now > mostPercent || now == 123 {
 		t.Errorf("GOGC is %d where the operator has set none", now)
