@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"flashsale/app/config"
 	"flashsale/app/live"
 	"flashsale/app/server"
 	"flashsale/app/web"
@@ -31,7 +32,7 @@ const maxStreams = 50_000
 
 // App is one running instance.
 type App struct {
-	cfg      Config
+	cfg      config.Config
 	log      *slog.Logger
 	services *services
 	core     *core
@@ -46,12 +47,12 @@ type App struct {
 
 // Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
 // started is stopped again. Progress of long work (a download, a first start) is written to progress.
-func Start(ctx context.Context, cfg Config, log *slog.Logger, progress io.Writer) (*App, error) {
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*App, error) {
 	return startWith(ctx, cfg, log, func() (*services, error) { return startServers(ctx, cfg, log, progress) })
 }
 
 // startWith starts an instance on the servers that the function brings.
-func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func() (*services, error)) (*App, error) {
+func startWith(ctx context.Context, cfg config.Config, log *slog.Logger, servers func() (*services, error)) (*App, error) {
 	a := &App{cfg: cfg, log: log, failed: make(chan error, 4), parts: newBackground(log), ledger: newBackground(log)}
 	if err := a.start(ctx, servers); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/bench"
+	"flashsale/app/config"
 	"flashsale/app/server"
 )
 
@@ -145,7 +146,7 @@ func hallCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "bench-hall", Short: "An instance in which every place is held and nothing is decided", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig()
+			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}

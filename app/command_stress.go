@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashsale/app/config"
 	"flashsale/app/server"
 	"flashsale/app/stress"
 )
@@ -84,7 +85,7 @@ func temporaryInstance(ctx context.Context) (*App, func() error, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("temporary directory: %w", err)
 	}
-	cfg, err := ConfigFrom(func(string) (string, bool) { return "", false })
+	cfg, err := config.From(func(string) (string, bool) { return "", false })
 	if err != nil {
 		return nil, nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/app/combine"
+	"flashsale/app/config"
 	"flashsale/events"
 	"flashsale/inventory"
 	"flashsale/sale"
@@ -20,7 +21,7 @@ import (
 // instance only uses the stores.
 type core struct {
 	id         string
-	cfg        Config
+	cfg        config.Config
 	services   *services
 	stock      *inventory.Store
 	places     *inventory.Places
@@ -39,7 +40,7 @@ type core struct {
 	combiners  map[string]combining
 }
 
-func newCore(cfg Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
+func newCore(cfg config.Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
 	c := &core{id: processID(), cfg: cfg, services: s}
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
@@ -112,8 +113,8 @@ func (c *core) prepare(ctx context.Context) error {
 	defaults := sale.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
 	err := c.ensureFirst(ctx, defaults)
 	if err != nil && defaults.StartsAt.IsZero() && !defaults.EndsAt.IsZero() && !defaults.EndsAt.After(time.Now()) {
-		return &VariableError{"FLASH_SALE_END_TIME", defaults.EndsAt.Format(time.RFC3339),
-			"later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
+		return &config.VariableError{Name: "FLASH_SALE_END_TIME", Value: defaults.EndsAt.Format(time.RFC3339),
+			Want: "later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
 	}
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"flashsale/app/bench"
+	"flashsale/app/config"
 	"flashsale/app/live"
 	"flashsale/app/server"
 	"flashsale/app/web"
@@ -21,7 +22,7 @@ import (
 // through the real combiner that there is none, and ends there, so the way up to the claim can be measured by itself,
 // over HTTP and for as long as it takes. What would bring the places back into line is not running: the reconciler,
 // and the ledger, which has nothing to decide.
-func serveHall(ctx context.Context, cfg Config, t terminal) error {
+func serveHall(ctx context.Context, cfg config.Config, t terminal) error {
 	defer server.TuneMemory()()
 	a := &App{cfg: cfg, log: newLogger(cfg, t.err), failed: make(chan error, 4)}
 	a.parts, a.ledger = newBackground(a.log), newBackground(a.log)

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"flashsale/app/config"
 	"flashsale/app/server"
 
 	"github.com/spf13/cobra"
@@ -24,7 +25,7 @@ func serveCommand(t terminal) *cobra.Command {
 		Short: "Run the product until Ctrl-C (the default command)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig()
+			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}
@@ -33,7 +34,7 @@ func serveCommand(t terminal) *cobra.Command {
 	}
 }
 
-func serve(ctx context.Context, cfg Config, t terminal) error {
+func serve(ctx context.Context, cfg config.Config, t terminal) error {
 	defer server.TuneMemory()()
 	log := newLogger(cfg, t.err)
 	for _, w := range cfg.Warnings {
@@ -98,7 +99,7 @@ func healthCommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig()
+			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/events"
 	"flashsale/migrations"
@@ -47,7 +48,7 @@ const (
 )
 
 // startServers takes the data directory and starts what is not configured.
-func startServers(ctx context.Context, cfg Config, log *slog.Logger, progress io.Writer) (*services, error) {
+func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*services, error) {
 	s := &services{endpoints: endpoints{databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers}}
 	if !cfg.AnyEmbedded() {
 		return s, nil
@@ -88,7 +89,7 @@ func (s *services) use(set embedded.Settings) {
 }
 
 // borrowServers uses the embedded servers of the instance that runs on the same data directory, if there is one.
-func borrowServers(cfg Config) (*services, bool, error) {
+func borrowServers(cfg config.Config) (*services, bool, error) {
 	s := &services{endpoints: endpoints{databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers}}
 	if !cfg.AnyEmbedded() {
 		return s, true, nil
@@ -112,7 +113,7 @@ func inUse(dir string) bool {
 }
 
 // connect opens every connection and brings the schema up to date.
-func (s *services) connect(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) error {
+func (s *services) connect(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
 	if err := s.openDatabase(ctx, cfg); err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (s *services) connect(ctx context.Context, cfg Config, log *slog.Logger, re
 	return s.openLog(ctx, cfg, log, reg)
 }
 
-func (s *services) openLog(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) error {
+func (s *services) openLog(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
 	at, err := s.logConfig(cfg, log, reg)
 	if err != nil {
 		return err
@@ -139,19 +140,19 @@ func (s *services) openLog(ctx context.Context, cfg Config, log *slog.Logger, re
 }
 
 // logConfig is where the log is and how to get in.
-func (s *services) logConfig(cfg Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
-	mechanism, err := kafkaSASL(cfg.KafkaSASL)
+func (s *services) logConfig(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
+	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
 		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
 	}
 	return events.Config{
-		Brokers: s.kafkaBrokers, TLS: kafkaTLS(cfg.KafkaTLS), SASL: mechanism,
+		Brokers: s.kafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
 		Namespace: cfg.Namespace, LogID: s.kafkaID, Logger: log, Registerer: reg,
 	}, nil
 }
 
-func (s *services) openDatabase(ctx context.Context, cfg Config) error {
-	requests, err := poolConfig(s.databaseURL, cfg.Namespace, requestConnections)
+func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
+	requests, err := config.PoolConfig(s.databaseURL, cfg.Namespace, requestConnections)
 	if err != nil {
 		return err
 	}
@@ -159,7 +160,7 @@ func (s *services) openDatabase(ctx context.Context, cfg Config) error {
 	if s.pool, err = openPool(ctx, requests); err != nil {
 		return err
 	}
-	ledger, err := poolConfig(s.databaseURL, cfg.Namespace, ledgerConnections)
+	ledger, err := config.PoolConfig(s.databaseURL, cfg.Namespace, ledgerConnections)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 
 func configOf(t *testing.T, vars map[string]string) (Config, error) {
 	t.Helper()
-	return ConfigFrom(func(name string) (string, bool) {
+	return From(func(name string) (string, bool) {
 		v, ok := vars[name]
 		return v, ok
 	})
@@ -132,7 +132,7 @@ func TestRedisAddresses(t *testing.T) {
 		{"redis://a:1,b:2,redis://c:3", "a:1 b:2 c:3", false, false, ""},
 		{"redis-sentinel://u:p@s1:26379,s2:26379/primary", "s1:26379 s2:26379", false, false, "primary"},
 	} {
-		opt, err := redisOptions(c.url)
+		opt, err := RedisOptions(c.url)
 		if err != nil {
 			t.Errorf("%s: %v", c.url, err)
 			continue

@@ -1,4 +1,9 @@
-package app
+// Package config reads the environment into one checked value. A variable is read here and nowhere else: a wrong value
+// stops the start with one sentence that names the variable, and what may be a secret is never part of a sentence.
+//
+// It also turns the checked addresses into what the drivers take (PoolConfig, RedisOptions, KafkaSASL), so that a value
+// that passes here cannot fail there in words of the driver's own.
+package config
 
 import (
 	"errors"
@@ -9,11 +14,9 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"github.com/joho/godotenv"
 )
 
-// Config is everything the environment decides. The zero value is not usable; ConfigFrom fills it.
+// Config is everything the environment decides. The zero value is not usable; From fills it.
 type Config struct {
 	Port      int      // of the public listener; 0 takes a free one (never from the environment)
 	Hosts     []string // addresses of the public listener
@@ -53,22 +56,8 @@ func (c Config) AnyEmbedded() bool {
 	return c.DatabaseURL == "" || c.RedisURL == "" || len(c.KafkaBrokers) == 0
 }
 
-// VariableError is a wrong value of one environment variable. Its text is the one sentence the operator sees.
-type VariableError struct {
-	Name, Value, Want string
-}
-
-func (e *VariableError) Error() string {
-	const most = 200
-	value := e.Value
-	if len(value) > most {
-		value = value[:most] + "..."
-	}
-	return fmt.Sprintf("%s is %q; it must be %s", e.Name, value, e.Want)
-}
-
-// LoadConfig reads .env in the working directory (the environment wins) and then the environment.
-func LoadConfig() (Config, error) {
+// Load reads .env in the working directory (the environment wins) and then the environment.
+func Load() (Config, error) {
 	raw, err := os.ReadFile(".env")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Config{}, fmt.Errorf(".env cannot be read (%w); mend or remove it", err)
@@ -77,7 +66,7 @@ func LoadConfig() (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	return ConfigFrom(func(name string) (string, bool) {
+	return From(func(name string) (string, bool) {
 		if v, ok := os.LookupEnv(name); ok {
 			return v, true
 		}
@@ -86,29 +75,9 @@ func LoadConfig() (Config, error) {
 	})
 }
 
-// envFile reads the text of a .env file. The library's error quotes the rest of the file, passwords and all, so it is
-// left out and the line is counted instead.
-func envFile(text string) (map[string]string, error) {
-	vars, err := godotenv.Unmarshal(text)
-	if err == nil {
-		return vars, nil
-	}
-	line := 1
-	for i, b := range text {
-		if b != '\n' {
-			continue
-		}
-		if _, err := godotenv.Unmarshal(text[:i]); err != nil {
-			break
-		}
-		line++
-	}
-	return nil, fmt.Errorf(".env cannot be read: line %d is no NAME=value; mend it or remove the file", line)
-}
-
-// ConfigFrom reads the configuration through lookup, which has the meaning of os.LookupEnv. An empty value
+// From reads the configuration through lookup, which has the meaning of os.LookupEnv. An empty value
 // counts as not set. The error is a *VariableError.
-func ConfigFrom(lookup func(string) (string, bool)) (Config, error) {
+func From(lookup func(string) (string, bool)) (Config, error) {
 	r := &reader{lookup: lookup}
 	c := Config{
 		Port:         r.integer("PORT", 3001, 1, 65535),
@@ -119,7 +88,7 @@ func ConfigFrom(lookup func(string) (string, bool)) (Config, error) {
 		KafkaTLS:     r.boolean("KAFKA_TLS", false),
 		KafkaSASL:    r.checked("KAFKA_SASL", "", "plain:user:password, scram-sha-256:user:password or scram-sha-512:user:password", validSASL),
 		Namespace:    r.checked("NAMESPACE", "flashsale", "1 to 40 lower-case letters, digits and _, beginning with a letter, and none of PostgreSQL's own (pg_..., public)", validNamespace),
-		MaxStock:     int64(r.integer("MAX_STOCK", 5, 0, maxStock)),
+		MaxStock:     int64(r.integer("MAX_STOCK", 5, 0, MaxStock)),
 		StartTime:    r.instant("FLASH_SALE_START_TIME"),
 		EndTime:      r.instant("FLASH_SALE_END_TIME"),
 		DemoHosts:    r.each("DEMO_HOSTS", "host names, separated by commas, like shop.local", validDemoHost),
@@ -135,8 +104,8 @@ func ConfigFrom(lookup func(string) (string, bool)) (Config, error) {
 	return c, r.err
 }
 
-// maxStock is the largest stock a sale may have; unit numbers and counts stay far from any limit.
-const maxStock = 100_000_000
+// MaxStock is the largest stock a sale may have; unit numbers and counts stay far from any limit.
+const MaxStock = 100_000_000
 
 // listeners: only what is reachable from this machine, unless real servers say that this is a deployment.
 func (c *Config) listeners(r *reader) {
@@ -179,4 +148,14 @@ func (c *Config) loopbackOnly() bool {
 		}
 	}
 	return true
+}
+
+// Variables are the names of all variables that From looks up.
+func Variables() []string {
+	var names []string
+	_, _ = From(func(name string) (string, bool) {
+		names = append(names, name)
+		return "", false
+	})
+	return names
 }

@@ -1,4 +1,4 @@
-package app
+package config
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// knownVariables are all that ConfigFrom reads, each with values that people really set.
+// knownVariables are all that From reads, each with values that people really set.
 var knownVariables = map[string][]string{
 	"PORT": {"3001", "0", "70000", "0x10"}, "HOST": {"0.0.0.0", "::", "[::1]", "localhost", "a b"}, "OPS_ADDR": {"127.0.0.1:0", ":9464", "9464", "x:y"},
 	"DATA_DIR":     {"/tmp/x", "\x00"},
@@ -38,7 +38,7 @@ func FuzzVariables(f *testing.F) {
 			return
 		}
 		set := map[string]string{name: value, other: another}
-		cfg, err := ConfigFrom(func(asked string) (string, bool) { v, ok := set[asked]; return v, ok })
+		cfg, err := From(func(asked string) (string, bool) { v, ok := set[asked]; return v, ok })
 		if err == nil {
 			isUsable(t, set, cfg)
 			return
@@ -58,12 +58,12 @@ func FuzzVariables(f *testing.F) {
 func isUsable(t *testing.T, set map[string]string, cfg Config) {
 	t.Helper()
 	if cfg.DatabaseURL != "" {
-		if _, err := poolConfig(cfg.DatabaseURL, cfg.Namespace, 1); err != nil {
+		if _, err := PoolConfig(cfg.DatabaseURL, cfg.Namespace, 1); err != nil {
 			t.Fatalf("%q: %v", set, err)
 		}
 	}
 	if cfg.RedisURL != "" {
-		opt, err := redisOptions(cfg.RedisURL)
+		opt, err := RedisOptions(cfg.RedisURL)
 		if err != nil || len(opt.InitAddress) == 0 {
 			t.Fatalf("%q: %v %v", set, opt.InitAddress, err)
 		}
@@ -73,7 +73,7 @@ func isUsable(t *testing.T, set map[string]string, cfg Config) {
 			}
 		}
 	}
-	if _, err := kafkaSASL(cfg.KafkaSASL); err != nil {
+	if _, err := KafkaSASL(cfg.KafkaSASL); err != nil {
 		t.Fatalf("%q: %v", set, err)
 	}
 	for _, at := range []int{cfg.StartTime.Year(), cfg.EndTime.Year()} {
@@ -81,7 +81,7 @@ func isUsable(t *testing.T, set map[string]string, cfg Config) {
 			t.Fatalf("%q: the sale is of the year %d", set, at)
 		}
 	}
-	if cfg.Port < 1 || cfg.Port > 65535 || cfg.MaxStock < 0 || cfg.MaxStock > maxStock || !namespacePattern.MatchString(cfg.Namespace) || len(cfg.Hosts) == 0 {
+	if cfg.Port < 1 || cfg.Port > 65535 || cfg.MaxStock < 0 || cfg.MaxStock > MaxStock || !namespacePattern.MatchString(cfg.Namespace) || len(cfg.Hosts) == 0 {
 		t.Fatalf("%q: %+v", set, cfg)
 	}
 	for _, origin := range cfg.CORSOrigins {
@@ -109,7 +109,7 @@ func FuzzSecretsStayHidden(f *testing.F) {
 			if strings.Contains(user+host, secret) || strings.Contains(value, "/dev/") {
 				return
 			}
-			_, err := ConfigFrom(func(asked string) (string, bool) {
+			_, err := From(func(asked string) (string, bool) {
 				if asked != name {
 					return "", false
 				}
