@@ -1,4 +1,4 @@
-package views_test
+package shop_test
 
 import (
 	"fmt"
@@ -8,7 +8,8 @@ import (
 
 	"github.com/a-h/templ"
 
-	"flashsale/views"
+	"flashsale/views/layout"
+	"flashsale/views/shop"
 )
 
 // hooks are the data-testid names of the contract that the first page always has in demo mode.
@@ -29,39 +30,39 @@ func draw(t *testing.T, c templ.Component) string {
 	return out.String()
 }
 
-func active() views.Status {
-	return views.Status{
+func active() shop.Status {
+	return shop.Status{
 		Status: "active", Text: "Flash Sale Live!", Badge: "Live", Left: 4999, Total: 12000, Sold: 7001, Version: 42,
 		When: "Ends", Until: "1 January 2027, 10:00 UTC", UntilISO: "2027-01-01T10:00:00.000Z",
 		UntilMilli: 1_798_797_600_000, NowMilli: 1_798_790_000_000, Counting: true,
 	}
 }
 
-func home() views.Home {
-	return views.Home{
-		Assets: views.Assets{Style: "/s/a.css", Script: "/s/a.js", HTMX: "/s/h.js", HTMXStream: "/s/e.js", Icon: "/s/i.svg"},
-		Tab:    views.TabMain, Demo: true, Status: active(),
-		Product: views.Product{
+func home() shop.Home {
+	return shop.Home{
+		Assets: layout.Assets{Style: "/s/a.css", Script: "/s/a.js", HTMX: "/s/h.js", HTMXStream: "/s/e.js", Icon: "/s/i.svg"},
+		Tab:    shop.TabMain, Demo: true, Status: active(),
+		Product: shop.Product{
 			Name: "Headphones", Description: "Quiet.", Price: "$299.00", FullPrice: "$499.00", Saved: "$200.00",
-			Details: []string{"Light"}, Important: []string{"One each"}, Specification: []views.Fact{{Name: "Weight", Value: "248 g"}},
-			Picture: views.Picture{URL: "/s/front.svg", Alt: "Front"}, Thumbnails: []views.Picture{{URL: "/s/side.svg", Alt: "Side"}},
+			Details: []string{"Light"}, Important: []string{"One each"}, Specification: []shop.Fact{{Name: "Weight", Value: "248 g"}},
+			Picture: shop.Picture{URL: "/s/front.svg", Alt: "Front"}, Thumbnails: []shop.Picture{{URL: "/s/side.svg", Alt: "Side"}},
 		},
-		Presets: []views.Preset{{"small", "Small (5)"}, {"medium", "Medium (100)"}, {"large", "Large (1000)"}, {"extreme", "Extreme (10K)"}},
+		Presets: []shop.Preset{{"small", "Small (5)"}, {"medium", "Medium (100)"}, {"large", "Large (1000)"}, {"extreme", "Extreme (10K)"}},
 	}
 }
 
-func everything() views.Home {
+func everything() shop.Home {
 	h := home()
-	h.Tab, h.Notice, h.Username = views.TabUsers, "Reset.", "ann"
-	h.Purchase = &views.Outcome{Tone: views.Good, Title: "Success!", Receipt: receipt()}
-	h.Check = &views.Outcome{Tone: views.Note, Title: "You haven't purchased this item yet"}
-	h.Users = &views.UserList{Total: 45, Page: 2, Pages: 3, Users: []views.User{
+	h.Tab, h.Notice, h.Username = shop.TabUsers, "Reset.", "ann"
+	h.Purchase = &shop.Outcome{Tone: shop.Good, Title: "Success!", Receipt: receipt()}
+	h.Check = &shop.Outcome{Tone: shop.Note, Title: "You haven't purchased this item yet"}
+	h.Users = &shop.UserList{Total: 45, Page: 2, Pages: 3, Users: []shop.User{
 		{Name: "ann", Email: "ann@example.com", MayPurchase: true, OrderID: "0190-ab"}, {Name: "bob", Email: "bob@example.com"}}}
 	return h
 }
 
-func receipt() *views.Receipt {
-	return &views.Receipt{Username: "ann", OrderID: "0190-ab", Unit: 1234, At: "1 May", AtISO: "2027-05-01T10:00:00.000Z"}
+func receipt() *shop.Receipt {
+	return &shop.Receipt{Username: "ann", OrderID: "0190-ab", Unit: 1234, At: "1 May", AtISO: "2027-05-01T10:00:00.000Z"}
 }
 
 func hook(name string) string { return `data-testid="` + name + `"` }
@@ -80,7 +81,7 @@ func disabled(tag string) bool { return regexp.MustCompile(`\sdisabled[\s>=]`).M
 
 func TestHomeHasEveryHookOnce(t *testing.T) {
 	t.Parallel()
-	page := draw(t, views.HomePage(home()))
+	page := draw(t, shop.HomePage(home()))
 	for _, name := range hooks {
 		tag(t, page, name)
 	}
@@ -89,7 +90,7 @@ func TestHomeHasEveryHookOnce(t *testing.T) {
 			t.Errorf("%s exists although nothing was pressed", name)
 		}
 	}
-	full := draw(t, views.HomePage(everything()))
+	full := draw(t, shop.HomePage(everything()))
 	for _, name := range append(filled, hooks...) {
 		tag(t, full, name)
 	}
@@ -102,8 +103,8 @@ func TestPagesHoldNothingInline(t *testing.T) {
 	t.Parallel()
 	forbidden := regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|hx-on|javascript:|js:|<script(?:>|[^>]*>[^<])|(?:src|href)="(?:https?:)?//`)
 	for name, c := range map[string]templ.Component{
-		"home": views.HomePage(home()), "full": views.HomePage(everything()),
-		"problem": views.ProblemPage(home().Assets, views.Problem{Status: 404, Title: "Not found", Detail: "There is nothing here"}),
+		"home": shop.HomePage(home()), "full": shop.HomePage(everything()),
+		"problem": layout.ProblemPage(home().Assets, layout.Problem{Status: 404, Title: "Not found", Detail: "There is nothing here"}),
 	} {
 		if found := forbidden.FindString(draw(t, c)); found != "" {
 			t.Errorf("%s contains %q", name, found)
@@ -113,7 +114,7 @@ func TestPagesHoldNothingInline(t *testing.T) {
 
 func TestFiguresAreBareDigits(t *testing.T) {
 	t.Parallel()
-	html := draw(t, views.StatusFragment(active()))
+	html := draw(t, shop.StatusFragment(active()))
 	for name, want := range map[string]string{
 		"current-stock": "4999", "total-stock": "12000", "sold-stock": "7001", "status-text": "Flash Sale Live!",
 	} {
@@ -125,7 +126,7 @@ func TestFiguresAreBareDigits(t *testing.T) {
 
 func TestFrameIsOneLineAndLeavesTheFormAlone(t *testing.T) {
 	t.Parallel()
-	html := draw(t, views.StatusFragment(active()))
+	html := draw(t, shop.StatusFragment(active()))
 	if strings.ContainsAny(html, "\r\n") {
 		t.Error("the frame has a line break")
 	}
@@ -143,7 +144,7 @@ func TestFrameIsOneLineAndLeavesTheFormAlone(t *testing.T) {
 
 func TestStatusWithoutAClockOrStock(t *testing.T) {
 	t.Parallel()
-	html := draw(t, views.StatusFragment(views.Status{Status: "none", Text: "No Sale", Note: "None planned."}))
+	html := draw(t, shop.StatusFragment(shop.Status{Status: "none", Text: "No Sale", Note: "None planned."}))
 	if strings.Contains(html, "data-until") || strings.Contains(html, "<time") {
 		t.Errorf("a time is shown: %s", html)
 	}
@@ -160,7 +161,7 @@ func TestBuyButtonIsOffUnlessTheSaleIsActive(t *testing.T) {
 	for status, off := range map[string]bool{"active": false, "upcoming": true, "sold-out": true, "ended": true, "paused": true, "none": true} {
 		h := home()
 		h.Status.Status = status
-		if got := disabled(tag(t, draw(t, views.HomePage(h)), "buy-now-button")); got != off {
+		if got := disabled(tag(t, draw(t, shop.HomePage(h)), "buy-now-button")); got != off {
 			t.Errorf("%s: disabled %v, want %v", status, got, off)
 		}
 	}
@@ -168,7 +169,7 @@ func TestBuyButtonIsOffUnlessTheSaleIsActive(t *testing.T) {
 
 func TestFormWorksWithoutScripts(t *testing.T) {
 	t.Parallel()
-	page := draw(t, views.HomePage(home()))
+	page := draw(t, shop.HomePage(home()))
 	for _, want := range []string{`method="post" action="/api/flash-sale/purchase"`, `<label for="user-id-input">`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page has no %s", want)
@@ -194,14 +195,14 @@ func TestFormWorksWithoutScripts(t *testing.T) {
 
 func TestTabsShowOnePanel(t *testing.T) {
 	t.Parallel()
-	for _, chosen := range []views.Tab{views.TabMain, views.TabSpecifications, views.TabImportant, views.TabUsers} {
+	for _, chosen := range []shop.Tab{shop.TabMain, shop.TabSpecifications, shop.TabImportant, shop.TabUsers} {
 		h := home()
 		h.Tab = chosen
-		page := draw(t, views.HomePage(h))
+		page := draw(t, shop.HomePage(h))
 		if got := tag(t, page, string(chosen)+"-tab"); !strings.Contains(got, `aria-selected="true"`) {
 			t.Errorf("%s is not the chosen tab: %s", chosen, got)
 		}
-		for _, panel := range []views.Tab{views.TabMain, views.TabSpecifications, views.TabImportant, views.TabUsers} {
+		for _, panel := range []shop.Tab{shop.TabMain, shop.TabSpecifications, shop.TabImportant, shop.TabUsers} {
 			opening := regexp.MustCompile(`<div[^>]*id="panel-` + string(panel) + `"[^>]*>`).FindString(page)
 			if hidden := strings.Contains(opening, " hidden"); opening == "" || hidden == (panel == chosen) {
 				t.Errorf("%s chosen: panel %s hidden %v (%s)", chosen, panel, hidden, opening)
@@ -214,7 +215,7 @@ func TestUsersTabIsTheDemonstrationsOnly(t *testing.T) {
 	t.Parallel()
 	h := home()
 	h.Demo = false
-	page := draw(t, views.HomePage(h))
+	page := draw(t, shop.HomePage(h))
 	for _, name := range []string{"users-tab", "users-section", "stock-presets", "reset-system-button-small"} {
 		if strings.Contains(page, hook(name)) {
 			t.Errorf("%s is shown to shoppers", name)
@@ -224,7 +225,7 @@ func TestUsersTabIsTheDemonstrationsOnly(t *testing.T) {
 
 func TestUsersTabReadsAsTheOriginals(t *testing.T) {
 	t.Parallel()
-	page := draw(t, views.HomePage(everything()))
+	page := draw(t, shop.HomePage(everything()))
 	for _, want := range []string{
 		"List of Users", "Reset System + Auto-Seed Users", "Seed Dummy Users", "Refresh List", "Try this user",
 		"Total: 45 users (Page 2 of 3)", ">Small (5)<", ">Medium (100)<", ">Large (1000)<", ">Extreme (10K)<",
@@ -242,7 +243,7 @@ func TestPagerEndsWithTheList(t *testing.T) {
 		page, pages    int
 		previous, next bool
 	}{{1, 1, false, false}, {1, 2, false, true}, {2, 2, true, false}, {2, 3, true, true}} {
-		html := draw(t, views.UserListFragment(views.UserList{Page: c.page, Pages: c.pages}))
+		html := draw(t, shop.UserListFragment(shop.UserList{Page: c.page, Pages: c.pages}))
 		if got := strings.Contains(html, ">Previous<"); got != c.previous {
 			t.Errorf("page %d of %d: Previous %v", c.page, c.pages, got)
 		}
@@ -254,7 +255,7 @@ func TestPagerEndsWithTheList(t *testing.T) {
 
 func TestListSaysWhyItIsNotThere(t *testing.T) {
 	t.Parallel()
-	html := draw(t, views.UserListFragment(views.UserList{Problem: "Not available right now"}))
+	html := draw(t, shop.UserListFragment(shop.UserList{Problem: "Not available right now"}))
 	if !strings.Contains(html, "Not available right now") || strings.Contains(html, "Total:") || strings.Contains(html, "<table") {
 		t.Errorf("got %s", html)
 	}
@@ -262,7 +263,7 @@ func TestListSaysWhyItIsNotThere(t *testing.T) {
 
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
-	bought := draw(t, views.PurchaseOutcome(views.Outcome{Tone: views.Good, Title: "Success!", Receipt: receipt()}))
+	bought := draw(t, shop.PurchaseOutcome(shop.Outcome{Tone: shop.Good, Title: "Success!", Receipt: receipt()}))
 	for _, want := range []string{"Success", "Purchase ID: <code>0190-ab</code>", "Unit 1234", "ann", `data-tone="good"`} {
 		if !strings.Contains(bought, want) {
 			t.Errorf("a receipt lacks %q: %s", want, bought)
@@ -271,7 +272,7 @@ func TestOutcomes(t *testing.T) {
 	if strings.Contains(bought, "hx-get") {
 		t.Error("a decided purchase asks again")
 	}
-	pending := draw(t, views.PurchaseOutcome(views.Outcome{Tone: views.Note, Title: "Wait", AskAgain: "/claims/7?at=1"}))
+	pending := draw(t, shop.PurchaseOutcome(shop.Outcome{Tone: shop.Note, Title: "Wait", AskAgain: "/claims/7?at=1"}))
 	if !strings.Contains(pending, `hx-get="/claims/7?at=1"`) || !strings.Contains(pending, `href="/claims/7?at=1"`) {
 		t.Errorf("a pending purchase does not ask again: %s", pending)
 	}
@@ -279,7 +280,7 @@ func TestOutcomes(t *testing.T) {
 
 func TestOperatorFragmentRenewsTheFiguresAndTakesOldResultsAway(t *testing.T) {
 	t.Parallel()
-	html := draw(t, views.OperatorFragment(views.Outcome{Tone: views.Good, Title: "Reset."}, active()))
+	html := draw(t, shop.OperatorFragment(shop.Outcome{Tone: shop.Good, Title: "Reset."}, active()))
 	tag(t, html, "reset-message")
 	tag(t, html, "current-stock")
 	for _, want := range []string{
@@ -298,8 +299,8 @@ func TestTextOfOthersIsEscaped(t *testing.T) {
 	h := everything()
 	h.Username, h.Notice, h.Product.Name = evil, evil, evil
 	h.Purchase.Title, h.Purchase.Receipt.Username, h.Check.Text = evil, evil, evil
-	h.Users.Users[0] = views.User{Name: evil, Email: evil, OrderID: evil}
-	page := draw(t, views.HomePage(h))
+	h.Users.Users[0] = shop.User{Name: evil, Email: evil, OrderID: evil}
+	page := draw(t, shop.HomePage(h))
 	if strings.Contains(page, "<script>") || strings.Contains(page, `"">`) {
 		t.Error("text became markup")
 	}
@@ -315,11 +316,11 @@ func TestPriceWithoutDiscount(t *testing.T) {
 	t.Parallel()
 	h := home()
 	h.Product.FullPrice, h.Product.Saved = "", ""
-	if page := draw(t, views.HomePage(h)); strings.Contains(page, "Save ") || strings.Contains(page, "<s>") {
+	if page := draw(t, shop.HomePage(h)); strings.Contains(page, "Save ") || strings.Contains(page, "<s>") {
 		t.Error("a discount is shown")
 	}
-	h.Product = views.Product{}
-	page := draw(t, views.HomePage(h))
+	h.Product = shop.Product{}
+	page := draw(t, shop.HomePage(h))
 	for _, name := range hooks {
 		tag(t, page, name)
 	}
@@ -330,7 +331,7 @@ func TestPriceWithoutDiscount(t *testing.T) {
 
 func TestProblemPageLeadsBack(t *testing.T) {
 	t.Parallel()
-	page := draw(t, views.ProblemPage(home().Assets, views.Problem{Status: 503, Title: "Too busy", Detail: "Come back"}))
+	page := draw(t, layout.ProblemPage(home().Assets, layout.Problem{Status: 503, Title: "Too busy", Detail: "Come back"}))
 	for _, want := range []string{"503", "Too busy", "Come back", `href="/"`, fmt.Sprintf(`href=%q`, home().Assets.Style)} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
@@ -341,7 +342,7 @@ func TestProblemPageLeadsBack(t *testing.T) {
 // A deferred htmx may start before its extension is there, and then the page has no stream.
 func TestScriptsComeLastInTheirOrder(t *testing.T) {
 	t.Parallel()
-	page := draw(t, views.HomePage(home()))
+	page := draw(t, shop.HomePage(home()))
 	if want := `<script src="/s/h.js"></script><script src="/s/e.js"></script><script src="/s/a.js"></script></body></html>`; !strings.HasSuffix(strings.ReplaceAll(page, "> <script", "><script"), want) {
 		t.Errorf("the page does not end with %s: %s", want, page[len(page)-200:])
 	}

@@ -1,4 +1,6 @@
-package views
+package shop
+
+import "flashsale/views/layout"
 
 // Tab names one of the page's four tabs; it is the value of the query parameter "tab".
 type Tab string
@@ -11,14 +13,9 @@ const (
 	TabUsers          Tab = "users"
 )
 
-// Assets are the addresses of what every page loads.
-type Assets struct {
-	Style, Script, HTMX, HTMXStream, Icon string
-}
-
 // Home is the whole first page.
 type Home struct {
-	Assets  Assets
+	Assets  layout.Assets
 	Tab     Tab
 	Demo    bool
 	Product Product
@@ -123,10 +120,4 @@ type User struct {
 	MayPurchase bool
 	// OrderID is empty when nothing was bought.
 	OrderID string
-}
-
-// Problem is a page or a fragment that says why a request was not answered.
-type Problem struct {
-	Status        int
-	Title, Detail string
 }
