@@ -15,6 +15,7 @@ import (
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/users/directory"
 )
 
 // core is the domains, wired. Nothing in it runs by itself: an instance runs its parts, a command beside an
@@ -31,7 +32,7 @@ type core struct {
 	board      *sale.Board
 	checkout   *sale.Checkout
 	users      *users.Store
-	directory  *users.Directory
+	directory  *directory.Directory
 	outbox     *events.Outbox
 	audit      *events.Audit
 	presence   *events.Presence
@@ -58,7 +59,7 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.presence = events.NewPresence(s.pool, c.id)
 	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
 	c.users = users.NewStore(s.pool)
-	c.directory = users.NewDirectory(c.users, users.DirectoryConfig{Logger: log})
+	c.directory = directory.New(c.users, directory.Config{Logger: log})
 }
 
 // purchasePath wires a press to its verdict. Checkout and ledger need each other: the checkout asks the ledger for

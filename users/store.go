@@ -84,11 +84,11 @@ func (s *Store) EnsureAble(ctx context.Context, n int) error {
 		if _, err := s.EnsureSeries(ctx, length, nil); err != nil {
 			return err
 		}
-		now, err := s.roster(ctx)
+		now, err := s.Roster(ctx)
 		if err != nil {
 			return err
 		}
-		lacking := int(int64(n) - now.able)
+		lacking := int(int64(n) - now.Able)
 		if lacking <= 0 {
 			return nil
 		}
@@ -156,7 +156,7 @@ func (s *Store) change(ctx context.Context, prepare func(context.Context, pgx.Tx
 		if err != nil {
 			return err
 		}
-		next := before.version + 1
+		next := before.Version + 1
 		var live, able int64
 		if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able); err != nil {
 			return err

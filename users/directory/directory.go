@@ -1,4 +1,11 @@
-package users
+// Package directory keeps the names of accounts in memory, for the purchase path: who a name belongs to is answered
+// without asking Postgres. It follows the roster of package users by version, so what other processes change is seen within
+// about a second.
+//
+// An account takes about 85 bytes with both of its names, none of them a pointer, so ten million of them are as nothing to
+// the garbage collector: arena has the records as bytes, names and ids are tables of references into it, and cache keeps
+// the three together and bounded.
+package directory
 
 import (
 	"context"
@@ -8,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"flashsale/users"
 )
 
 const (
@@ -21,9 +30,9 @@ const (
 	findTimeout = 2 * time.Second
 )
 
-// DirectoryConfig is what a Directory can be told. The zero value is a good one.
-type DirectoryConfig struct {
-	// Limit is how many accounts are held in memory, at about 85 bytes each; 0 means ten million, so at most 0.9 GB.
+// Config is what a Directory can be told. The zero value is a good one.
+type Config struct {
+	// Limit is how many accounts are kept in memory, at about 85 bytes each; 0 means ten million, so at most 0.9 GB.
 	Limit int
 	// Logger hears when following fails and when it works again; nil discards that.
 	Logger *slog.Logger
@@ -35,9 +44,9 @@ type DirectoryConfig struct {
 // fill the memory. It tells an account's ID, Username and MayPurchase and leaves the other fields zero. All methods
 // are safe for concurrent use; names are given in normal form.
 type Directory struct {
-	store *Store
+	store *users.Store
 	log   *slog.Logger
-	held  *held
+	cache *cache
 	// following and finding bound what runs at once: one refresh, and a few look-ups.
 	following, finding chan struct{}
 	loaded             bool // guarded by following
@@ -46,8 +55,8 @@ type Directory struct {
 	fillOnce sync.Once
 }
 
-// NewDirectory holds nothing until Run or Refresh; until then Known knows nobody and Find asks Postgres.
-func NewDirectory(store *Store, cfg DirectoryConfig) *Directory {
+// New holds nothing until Run or Refresh; until then Known knows nobody and Find asks Postgres.
+func New(store *users.Store, cfg Config) *Directory {
 	if cfg.Limit <= 0 {
 		cfg.Limit = 10_000_000
 	}
@@ -55,12 +64,12 @@ func NewDirectory(store *Store, cfg DirectoryConfig) *Directory {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Directory{
-		store: store, log: cfg.Logger, held: newHeld(cfg.Limit),
+		store: store, log: cfg.Logger, cache: newCache(cfg.Limit),
 		following: make(chan struct{}, 1), finding: make(chan struct{}, finding), filled: make(chan struct{}),
 	}
 }
 
-// Run follows the roster until ctx ends, then returns nil. While Postgres is away what is held stays known.
+// Run follows the roster until ctx ends, then returns nil. While Postgres is away, what is in memory stays known.
 func (d *Directory) Run(ctx context.Context) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
@@ -96,20 +105,20 @@ func (d *Directory) Await(ctx context.Context) bool {
 }
 
 // Known tells who a name belongs to, from memory alone and without allocating. False means "ask Find".
-func (d *Directory) Known(name string) (Account, bool) {
-	return d.held.names.find(name)
+func (d *Directory) Known(name string) (users.Account, bool) {
+	return d.cache.names.find(name)
 }
 
 // Find tells who the names belong to, in their order; an Account with ID 0 is nobody. What is not in memory is
 // asked of Postgres in one statement, with at most a few such statements at once. An error means that some of
 // them could not be asked for: nothing is known about any that Known does not know.
-func (d *Directory) Find(ctx context.Context, list []string) ([]Account, error) {
-	found := make([]Account, len(list))
+func (d *Directory) Find(ctx context.Context, list []string) ([]users.Account, error) {
+	found := make([]users.Account, len(list))
 	missing := make(map[string][]int)
 	for i, name := range list {
 		if a, ok := d.Known(name); ok {
 			found[i] = a
-		} else if normal, err := NormalName(name); err == nil && normal == name {
+		} else if normal, err := users.NormalName(name); err == nil && normal == name {
 			// Anything else cannot be an account, and could make Postgres refuse the whole batch.
 			missing[name] = append(missing[name], i)
 		}
@@ -123,14 +132,14 @@ func (d *Directory) Find(ctx context.Context, list []string) ([]Account, error) 
 	}
 	for i := range records {
 		r := &records[i]
-		for _, at := range slices.Concat(missing[r.usernameKey], missing[r.emailKey]) {
-			found[at] = r.known()
+		for _, at := range slices.Concat(missing[r.UsernameKey], missing[r.EmailKey]) {
+			found[at] = known(r)
 		}
 	}
 	return found, nil
 }
 
-func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]record, error) {
+func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]users.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, findTimeout)
 	defer cancel()
 	select {
@@ -147,11 +156,11 @@ func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]record
 			usernames = append(usernames, name)
 		}
 	}
-	records, version, err := d.store.named(ctx, usernames, emails)
+	records, version, err := d.store.Named(ctx, usernames, emails)
 	if err != nil {
 		return nil, err
 	}
-	d.held.add(records, version, false)
+	d.cache.add(records, version, false)
 	return records, nil
 }
 
@@ -159,15 +168,15 @@ func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]record
 // their receipt without Postgres. Ids of nobody, and of archived accounts, are passed over.
 func (d *Directory) Warm(ctx context.Context, ids []int64) error {
 	for chunk := range slices.Chunk(ids, readChunk) {
-		missing := d.held.pin(chunk)
+		missing := d.cache.pin(chunk)
 		if len(missing) == 0 {
 			continue
 		}
-		records, version, err := d.store.withID(ctx, missing)
+		records, version, err := d.store.WithID(ctx, missing)
 		if err != nil {
 			return fmt.Errorf("warm names: %w", err)
 		}
-		d.held.add(records, version, true)
+		d.cache.add(records, version, true)
 	}
 	return nil
 }
@@ -181,37 +190,37 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	now, err := d.store.roster(ctx)
+	now, err := d.store.Roster(ctx)
 	if err != nil {
 		return err
 	}
-	at := d.held.position()
-	if !d.loaded || now.version < at.changed {
+	at := d.cache.position()
+	if !d.loaded || now.Version < at.Changed {
 		// A version that goes back is another database, or an older backup of this one: ids may mean others.
-		return d.load(ctx, now.version)
+		return d.load(ctx, now.Version)
 	}
-	if at == upTo(now.version) {
+	if at == upTo(now.Version) {
 		return nil
 	}
-	return d.follow(ctx, now.version)
+	return d.follow(ctx, now.Version)
 }
 
 // load reads the live accounts, oldest first, as far as there is room.
 func (d *Directory) load(ctx context.Context, version int64) error {
 	d.loaded = false
-	d.held.clear(version)
-	for last := int64(0); d.held.room() > 0; {
-		list, seen, err := d.store.live(ctx, last, readChunk)
+	d.cache.clear(version)
+	for last := int64(0); d.cache.room() > 0; {
+		list, seen, err := d.store.Live(ctx, last, readChunk)
 		if err != nil {
 			return fmt.Errorf("load names: %w", err)
 		}
 		if len(list) == 0 {
 			break
 		}
-		d.held.add(list[:min(len(list), d.held.room())], seen, false)
+		d.cache.add(list[:min(len(list), d.cache.room())], seen, false)
 		last = list[len(list)-1].ID
 	}
-	d.held.advance(upTo(version))
+	d.cache.advance(upTo(version))
 	d.loaded = true
 	d.fillOnce.Do(func() { close(d.filled) })
 	return nil
@@ -221,17 +230,22 @@ func (d *Directory) load(ctx context.Context, version int64) error {
 // version at once, so a position in that order is all there is to remember.
 func (d *Directory) follow(ctx context.Context, version int64) error {
 	for {
-		list, _, err := d.store.changes(ctx, d.held.position(), readChunk)
+		list, _, err := d.store.Changes(ctx, d.cache.position(), readChunk)
 		if err != nil {
 			return fmt.Errorf("follow names: %w", err)
 		}
-		d.held.follow(list)
+		d.cache.follow(list)
 		if len(list) < readChunk {
 			break
 		}
 	}
-	if at := d.held.position(); at.changed <= version {
-		d.held.advance(upTo(version))
+	if at := d.cache.position(); at.Changed <= version {
+		d.cache.advance(upTo(version))
 	}
 	return nil
+}
+
+// known is what a Directory tells of an account.
+func known(r *users.Record) users.Account {
+	return users.Account{ID: r.ID, Username: r.Username, MayPurchase: r.MayPurchase}
 }

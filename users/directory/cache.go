@@ -1,43 +1,45 @@
-package users
+package directory
 
 import (
 	"math"
 	"sync"
+
+	"flashsale/users"
 )
 
-// held is the set of accounts in memory: a bounded number of records on a shelf, and tables of names and ids that
+// cache is the set of accounts in memory: a bounded number of records in an arena, and tables of names and ids that
 // lead to them. It knows up to where the roster has been followed, which decides whether something read elsewhere is
 // still news. An account takes about 85 bytes with both of its names, none of them a pointer: ten million of them are
 // as nothing to the garbage collector.
-type held struct {
+type cache struct {
 	limit int
 	names *names
 
 	mu    sync.Mutex // changes; readers of names do not take it
-	shelf *shelf
+	arena *arena
 	ids   ids
-	at    position
+	at    users.Position
 }
 
-// position is a place in the order of changes: everything up to it has been read.
+// position is a ref in the order of changes: everything up to it has been read.
 type position struct{ changed, id int64 }
 
 // upTo is the position behind all changes of a version.
-func upTo(version int64) position { return position{version, math.MaxInt64} }
+func upTo(version int64) users.Position { return users.Position{Changed: version, ID: math.MaxInt64} }
 
-func newHeld(limit int) *held {
-	s := &shelf{}
-	return &held{limit: limit, names: newNames(s), shelf: s, ids: ids{shelf: s}}
+func newCache(limit int) *cache {
+	s := &arena{}
+	return &cache{limit: limit, names: newNames(s), arena: s, ids: ids{arena: s}}
 }
 
 // follow takes records in the order of their changes. It has no room to make: whoever comes when the table is
 // full is found later, by name.
-func (h *held) follow(list []record) {
+func (h *cache) follow(list []users.Record) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i := range list {
 		r := &list[i]
-		h.at = position{r.changed, r.ID}
+		h.at = users.Position{Changed: r.Changed, ID: r.ID}
 		if at, _ := h.ids.find(r.ID); at != 0 || h.ids.count < h.limit {
 			h.put(r)
 		}
@@ -46,16 +48,16 @@ func (h *held) follow(list []record) {
 
 // add takes records that were read at a version of the roster. When changes beyond that version have been
 // followed already, one of them may have hidden such an account: then nothing is kept.
-func (h *held) add(list []record, version int64, pin bool) {
+func (h *cache) add(list []users.Record, version int64, pin bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if version < h.at.changed {
+	if version < h.at.Changed {
 		return
 	}
 	for i := range list {
 		r := &list[i]
 		if at, _ := h.ids.find(r.ID); at == 0 && h.ids.count >= h.limit {
-			h.drop(h.ids.victim())
+			h.remove(h.ids.candidate())
 		}
 		h.put(r)
 		if pin {
@@ -64,8 +66,8 @@ func (h *held) add(list []record, version int64, pin bool) {
 	}
 }
 
-// pin pins those of ids that are held and gives back the others.
-func (h *held) pin(ids []int64) []int64 {
+// pin pins those ids that are in the cache and gives back the others.
+func (h *cache) pin(ids []int64) []int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var missing []int64
@@ -78,104 +80,104 @@ func (h *held) pin(ids []int64) []int64 {
 }
 
 // room is how many more accounts fit.
-func (h *held) room() int {
+func (h *cache) room() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return max(h.limit-h.ids.count, 0)
 }
 
-func (h *held) position() position {
+func (h *cache) position() users.Position {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.at
 }
 
 // advance says that everything up to a position has been read.
-func (h *held) advance(to position) {
+func (h *cache) advance(to users.Position) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.at = to
 }
 
 // clear forgets everybody. What was read before version is no news from here on.
-func (h *held) clear(version int64) {
+func (h *cache) clear(version int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.names.clear()
 	h.ids.clear()
-	h.shelf.clear()
-	h.at = position{changed: version}
+	h.arena.clear()
+	h.at = users.Position{Changed: version}
 }
 
-// put replaces what is held of an account unless that is newer. An account for which there is no space on the shelf is
-// not held.
-func (h *held) put(r *record) {
+// put replaces what the cache has of an account unless that is newer. An account for which the arena has no space is
+// left out.
+func (h *cache) put(r *users.Record) {
 	old, _ := h.ids.find(r.ID)
-	if old != 0 && h.shelf.at(old).changed() > r.changed {
+	if old != 0 && h.arena.at(old).changed() > r.Changed {
 		return
 	}
-	next := place(0)
-	if !r.archived {
-		next = h.shelf.add(r)
+	next := ref(0)
+	if !r.Archived {
+		next = h.arena.add(r)
 	}
 	if next == 0 {
-		h.drop(old)
+		h.remove(old)
 		return
 	}
 	if old != 0 {
-		h.unname(old, r)
+		h.removeOldNames(old, r)
 	}
 	h.ids.put(r.ID, next)
-	h.names.put(r.usernameKey, next)
-	h.names.put(r.emailKey, next)
+	h.names.put(r.UsernameKey, next)
+	h.names.put(r.EmailKey, next)
 	if old != 0 {
-		h.shelf.remove(old)
+		h.arena.remove(old)
 	}
-	h.tidy()
+	h.compact()
 }
 
-// unname takes away the names that an account no longer has.
-func (h *held) unname(old place, now *record) {
-	for _, key := range h.shelf.at(old).keys() {
-		if key != now.usernameKey && key != now.emailKey {
+// removeOldNames takes away the names that an account no longer has.
+func (h *cache) removeOldNames(old ref, now *users.Record) {
+	for _, key := range h.arena.at(old).keys() {
+		if key != now.UsernameKey && key != now.EmailKey {
 			h.names.remove(key, old)
 		}
 	}
 }
 
-func (h *held) drop(p place) {
+func (h *cache) remove(p ref) {
 	if p == 0 {
 		return
 	}
-	was := h.shelf.at(p)
+	was := h.arena.at(p)
 	for _, key := range was.keys() {
 		h.names.remove(key, p)
 	}
 	h.ids.remove(was.id())
-	h.shelf.remove(p)
-	h.tidy()
+	h.arena.remove(p)
+	h.compact()
 }
 
-// tidy empties chunks of the shelf that are mostly gaps: what is left of them moves elsewhere.
-func (h *held) tidy() {
+// compact empties chunks of the arena that are mostly gaps: what is left of them moves to another chunk.
+func (h *cache) compact() {
 	for {
-		chunk, ok := h.shelf.thin()
+		chunk, ok := h.arena.sparseChunk()
 		if !ok {
 			return
 		}
-		for p := range h.shelf.records(chunk) {
-			id := h.shelf.at(p).id()
+		for p := range h.arena.records(chunk) {
+			id := h.arena.at(p).id()
 			if at, _ := h.ids.find(id); at == p && !h.move(id, p) {
 				return // no space to move to; some will come
 			}
 		}
-		h.shelf.release(chunk)
+		h.arena.release(chunk)
 	}
 }
 
-func (h *held) move(id int64, from place) bool {
-	was := h.shelf.at(from)
-	to := h.shelf.put(was[:was.size()])
+func (h *cache) move(id int64, from ref) bool {
+	was := h.arena.at(from)
+	to := h.arena.put(was[:was.size()])
 	if to == 0 {
 		return false
 	}

@@ -1,4 +1,4 @@
-package users
+package directory
 
 import (
 	"math/rand/v2"
@@ -12,10 +12,10 @@ func TestATableFindsWhatItHolds(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for _, tags := range []int{1, 3, 50, 1 << 32} {
 		var held table
-		want := map[place]uint32{}
+		want := map[ref]uint32{}
 		for n := range 20_000 {
 			tag := uint32(random.IntN(tags)) - 2 // some at the end
-			p := place(n + 1)
+			p := ref(n + 1)
 			held = held.fitted()
 			held.insert(tag, p)
 			want[p] = tag
@@ -23,7 +23,7 @@ func TestATableFindsWhatItHolds(t *testing.T) {
 				if len(want) <= 60 && n%3 != 0 {
 					break
 				}
-				held.remove(held.seek(tag, func(p place) bool { return p == old }))
+				held.remove(held.seek(tag, func(p ref) bool { return p == old }))
 				delete(want, old)
 				if random.IntN(2) == 0 {
 					break
@@ -36,17 +36,17 @@ func TestATableFindsWhatItHolds(t *testing.T) {
 	}
 }
 
-func sameTable(t *testing.T, held *table, want map[place]uint32) {
+func sameTable(t *testing.T, held *table, want map[ref]uint32) {
 	t.Helper()
 	if held.count != len(want) || held.count >= len(held.slots) {
 		t.Fatalf("%d of %d slots are used, want %d", held.count, len(held.slots), len(want))
 	}
 	for p, tag := range want {
-		if at := held.seek(tag, func(other place) bool { return other == p }); at < 0 || held.place(at) != p {
+		if at := held.seek(tag, func(other ref) bool { return other == p }); at < 0 || held.ref(at) != p {
 			t.Fatalf("%d with tag %d is not found", p, tag)
 		}
 	}
-	if at := held.seek(7, func(place) bool { return false }); at >= 0 {
+	if at := held.seek(7, func(ref) bool { return false }); at >= 0 {
 		t.Fatal("somebody is found who was not meant")
 	}
 }
@@ -56,7 +56,7 @@ func TestATableFitsWhatItHolds(t *testing.T) {
 	var held table
 	for n := range 10_000 {
 		held = held.fitted()
-		held.insert(rand.Uint32(), place(n+1))
+		held.insert(rand.Uint32(), ref(n+1))
 		if n > 100 && len(held.slots)*5 > held.count*8+16 || (held.count-1)*5 > len(held.slots)*4 {
 			t.Fatalf("%d slots for %d", len(held.slots), held.count)
 		}

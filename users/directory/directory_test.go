@@ -1,4 +1,4 @@
-package users
+package directory
 
 import (
 	"context"
@@ -8,14 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/users"
+
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func TestKnownAnswersUnderBothNames(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), NewStore(newPool(t))
+	ctx, store := testContext(t), users.NewStore(newPool(t))
 	must(t, store.EnsureDefaults(ctx))
-	d := NewDirectory(store, DirectoryConfig{})
+	d := New(store, Config{})
 	if _, ok := d.Known("john_doe"); ok {
 		t.Fatal("known before anything was read")
 	}
@@ -36,9 +38,9 @@ func TestKnownAnswersUnderBothNames(t *testing.T) {
 
 func TestFindAsksForWhatIsNotInMemory(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), NewStore(newPool(t))
+	ctx, store := testContext(t), users.NewStore(newPool(t))
 	seed(t, store, 20)
-	d := NewDirectory(store, DirectoryConfig{})
+	d := New(store, Config{})
 	list := []string{
 		"john_doe_1", "nobody", "bob_wilson_2@example.com", "john_doe_1", "john_doe_1@example.com",
 		"Not Normal", "zero\x00byte", "bad\xffutf8", "", "nobody@example.com",
@@ -55,7 +57,7 @@ func TestFindAsksForWhatIsNotInMemory(t *testing.T) {
 	if a, ok := d.Known("bob_wilson_2"); !ok || a != got[2] {
 		t.Error("what was found is not remembered")
 	}
-	if n := d.held.ids.count; n != 2 {
+	if n := d.cache.ids.count; n != 2 {
 		t.Errorf("%d accounts held, want the two that exist", n)
 	}
 }
@@ -63,14 +65,14 @@ func TestFindAsksForWhatIsNotInMemory(t *testing.T) {
 func TestFindSaysWhenItCouldNotAsk(t *testing.T) {
 	t.Parallel()
 	ctx, pool := testContext(t), newPool(t)
-	store := NewStore(pool)
+	store := users.NewStore(pool)
 	seed(t, store, 10)
 	away, err := pgxpool.New(ctx, "postgres://nobody@127.0.0.1:1/none")
 	must(t, err)
 	t.Cleanup(away.Close)
-	d := NewDirectory(store, DirectoryConfig{})
+	d := New(store, Config{})
 	must(t, d.Refresh(ctx))
-	d.store = NewStore(away)
+	d.store = users.NewStore(away)
 	if got, err := d.Find(ctx, []string{"john_doe_1"}); err != nil || got[0].ID == 0 {
 		t.Errorf("a name in memory: %+v, %v", got, err)
 	}
@@ -87,8 +89,8 @@ func TestFindSaysWhenItCouldNotAsk(t *testing.T) {
 
 func TestFindWaitsItsTurn(t *testing.T) {
 	t.Parallel()
-	store := NewStore(newPool(t))
-	d := NewDirectory(store, DirectoryConfig{})
+	store := users.NewStore(newPool(t))
+	d := New(store, Config{})
 	for range finding {
 		d.finding <- struct{}{}
 	}
@@ -102,8 +104,8 @@ func TestFindWaitsItsTurn(t *testing.T) {
 func TestRefreshFollowsEveryChange(t *testing.T) {
 	t.Parallel()
 	ctx, pool := testContext(t), newPool(t)
-	store := NewStore(pool)
-	d := NewDirectory(NewStore(pool), DirectoryConfig{})
+	store := users.NewStore(pool)
+	d := New(users.NewStore(pool), Config{})
 	must(t, d.Refresh(ctx))
 	seed(t, store, 10_001) // more than one chunk of reading
 	must(t, d.Refresh(ctx))
@@ -130,13 +132,13 @@ func TestRefreshFollowsEveryChange(t *testing.T) {
 
 func TestRefreshGoesOnWhereAnErrorStoppedIt(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), NewStore(newPool(t))
-	d := NewDirectory(store, DirectoryConfig{})
+	ctx, store := testContext(t), users.NewStore(newPool(t))
+	d := New(store, Config{})
 	must(t, d.Refresh(ctx))
 	seed(t, store, 300)
-	list, _, err := store.changes(ctx, d.held.position(), 100)
+	list, _, err := store.Changes(ctx, d.cache.position(), 100)
 	must(t, err)
-	d.held.follow(list) // the first of three reads; the others failed
+	d.cache.follow(list) // the first of three reads; the others failed
 	must(t, d.Refresh(ctx))
 	sameAs(t, d, everybody(t, store))
 }
@@ -144,10 +146,10 @@ func TestRefreshGoesOnWhereAnErrorStoppedIt(t *testing.T) {
 func TestAnOlderBackupIsReadAnew(t *testing.T) {
 	t.Parallel()
 	ctx, pool := testContext(t), newPool(t)
-	store := NewStore(pool)
+	store := users.NewStore(pool)
 	seed(t, store, 10)
 	seed(t, store, 20)
-	d := NewDirectory(store, DirectoryConfig{})
+	d := New(store, Config{})
 	must(t, d.Refresh(ctx))
 	exec(t, pool, `DELETE FROM users WHERE id > 10; UPDATE roster SET version = 1, live = 10, able = 10`)
 	must(t, d.Refresh(ctx))
@@ -156,22 +158,22 @@ func TestAnOlderBackupIsReadAnew(t *testing.T) {
 
 func TestALateAnswerDoesNotBringBackTheArchived(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), NewStore(newPool(t))
+	ctx, store := testContext(t), users.NewStore(newPool(t))
 	seed(t, store, 10)
-	d := NewDirectory(store, DirectoryConfig{})
-	late, version, err := store.named(ctx, []string{"john_doe_1"}, nil)
+	d := New(store, Config{})
+	late, version, err := store.Named(ctx, []string{"john_doe_1"}, nil)
 	must(t, err)
 	_, err = store.ArchiveAll(ctx)
 	must(t, err)
 	for range 2 { // by the first load, and by following
 		must(t, d.Refresh(ctx))
-		d.held.add(late, version, false)
+		d.cache.add(late, version, false)
 		if _, ok := d.Known("john_doe_1"); ok {
 			t.Fatal("an archived account is known again")
 		}
 		seed(t, store, 10)
 		must(t, d.Refresh(ctx))
-		late, version, err = store.named(ctx, []string{"john_doe_1"}, nil)
+		late, version, err = store.Named(ctx, []string{"john_doe_1"}, nil)
 		must(t, err)
 		_, err = store.ArchiveAll(ctx)
 		must(t, err)
@@ -183,9 +185,9 @@ func TestOfTwoAnswersTheNewerStays(t *testing.T) {
 	d := filled(t, 3)
 	older := seriesRecord(2)
 	newer := older
-	newer.changed, newer.MayPurchase = 9, false
-	d.held.add([]record{newer}, 9, false)
-	d.held.add([]record{older}, 8, false) // asked earlier, answered later
+	newer.Changed, newer.MayPurchase = 9, false
+	d.cache.add([]users.Record{newer}, 9, false)
+	d.cache.add([]users.Record{older}, 8, false) // asked earlier, answered later
 	if a, _ := d.Known(older.Username); a.MayPurchase {
 		t.Fatal("the older answer replaced the newer")
 	}
@@ -193,29 +195,29 @@ func TestOfTwoAnswersTheNewerStays(t *testing.T) {
 
 func TestMemoryIsBoundedAndOwnersStay(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), NewStore(newPool(t))
+	ctx, store := testContext(t), users.NewStore(newPool(t))
 	seed(t, store, 500)
-	d := NewDirectory(store, DirectoryConfig{Limit: 50})
+	d := New(store, Config{Limit: 50})
 	must(t, d.Refresh(ctx))
 	owners := []int64{3, 499, 500, 9999}
 	must(t, d.Warm(ctx, owners))
 	for n := 100; n < 400; n++ {
-		got, err := d.Find(ctx, []string{SeriesName(n)})
-		if err != nil || got[0].Username != SeriesName(n) {
+		got, err := d.Find(ctx, []string{users.SeriesName(n)})
+		if err != nil || got[0].Username != users.SeriesName(n) {
 			t.Fatal(got, err)
 		}
-		if held := d.held.ids.count; held > 50 {
+		if held := d.cache.ids.count; held > 50 {
 			t.Fatalf("%d accounts held, the limit is 50", held)
 		}
 	}
 	for _, n := range []int{3, 499, 500} {
-		if a, ok := d.Known(SeriesName(n)); !ok || a.ID != int64(n) {
-			t.Errorf("%s owns something and was forgotten", SeriesName(n))
+		if a, ok := d.Known(users.SeriesName(n)); !ok || a.ID != int64(n) {
+			t.Errorf("%s owns something and was forgotten", users.SeriesName(n))
 		}
 	}
-	seed(t, store, 700) // newcomers find no room, nobody held is lost
+	seed(t, store, 700) // new ones find no room, none in the cache is lost
 	must(t, d.Refresh(ctx))
-	if accounts, names := d.held.ids.count, countNames(d); accounts != 50 || names != 100 {
+	if accounts, names := d.cache.ids.count, countNames(d); accounts != 50 || names != 100 {
 		t.Errorf("%d accounts under %d names", accounts, names)
 	}
 }
@@ -223,8 +225,9 @@ func TestMemoryIsBoundedAndOwnersStay(t *testing.T) {
 func TestRunSeesWhatOthersDo(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(testContext(t))
-	store := NewStore(newPool(t))
-	d := NewDirectory(NewStore(store.pool), DirectoryConfig{})
+	pool := newPool(t)
+	store := users.NewStore(pool)
+	d := New(users.NewStore(pool), Config{})
 	done := make(chan error)
 	go func() { done <- d.Run(ctx) }()
 	seed(t, store, 10)
@@ -244,9 +247,9 @@ func TestRunSeesWhatOthersDo(t *testing.T) {
 
 func TestAwaitEndsWhenEverybodyHasBeenRead(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), NewStore(newPool(t))
+	ctx, store := testContext(t), users.NewStore(newPool(t))
 	seed(t, store, 10)
-	d := NewDirectory(store, DirectoryConfig{})
+	d := New(store, Config{})
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	if d.Await(gone) {
@@ -264,8 +267,8 @@ func TestAwaitEndsWhenEverybodyHasBeenRead(t *testing.T) {
 
 func TestLookUpsWhileAccountsComeAndGo(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), NewStore(newPool(t))
-	d := NewDirectory(store, DirectoryConfig{Limit: 150})
+	ctx, store := testContext(t), users.NewStore(newPool(t))
+	d := New(store, Config{Limit: 150})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for range 5 {
@@ -280,7 +283,7 @@ func TestLookUpsWhileAccountsComeAndGo(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			for n := range 150 {
-				name := SeriesName((n*7+i)%200 + 1)
+				name := users.SeriesName((n*7+i)%200 + 1)
 				got, err := d.Find(ctx, []string{name})
 				if err != nil || got[0].ID != 0 && got[0].Username != name {
 					t.Errorf("%s is %+v, %v", name, got, err)
@@ -306,10 +309,10 @@ func TestKnownAllocatesNothing(t *testing.T) {
 }
 
 // sameAs proves that memory holds these accounts under their names, and nobody else.
-func sameAs(t *testing.T, d *Directory, want []Account) {
+func sameAs(t *testing.T, d *Directory, want []users.Account) {
 	t.Helper()
-	if accounts, names := d.held.ids.count, countNames(d); accounts != len(want) || names != 2*len(want) {
-		t.Fatalf("%d accounts under %d names are held, want %d", accounts, names, len(want))
+	if accounts, names := d.cache.ids.count, countNames(d); accounts != len(want) || names != 2*len(want) {
+		t.Fatalf("%d accounts under %d names are in the cache, want %d", accounts, names, len(want))
 	}
 	for _, a := range want {
 		byName, _ := d.Known(a.Username)
@@ -322,20 +325,20 @@ func sameAs(t *testing.T, d *Directory, want []Account) {
 
 func normal(t *testing.T, raw string) string {
 	t.Helper()
-	name, err := NormalName(raw)
+	name, err := users.NormalName(raw)
 	must(t, err)
 	return name
 }
 
 // inMemory is what memory tells of an account.
-func inMemory(a Account) Account {
-	return Account{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
+func inMemory(a users.Account) users.Account {
+	return users.Account{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
 }
 
 func countNames(d *Directory) int {
 	count := 0
-	for i := range d.held.names.shards {
-		count += d.held.names.shards[i].count
+	for i := range d.cache.names.shards {
+		count += d.cache.names.shards[i].count
 	}
 	return count
 }
@@ -343,17 +346,17 @@ func countNames(d *Directory) int {
 // filled is a Directory with the first n of the series, without Postgres.
 func filled(t testing.TB, n int) *Directory {
 	t.Helper()
-	d := NewDirectory(nil, DirectoryConfig{})
+	d := New(nil, Config{})
 	for i := range n {
-		d.held.add([]record{seriesRecord(i + 1)}, 1, false)
+		d.cache.add([]users.Record{seriesRecord(i + 1)}, 1, false)
 	}
 	return d
 }
 
-func seriesRecord(n int) record {
-	name := SeriesName(n)
+func seriesRecord(n int) users.Record {
+	name := users.SeriesName(n)
 	email := name + "@example.com"
-	return record{Account: Account{ID: int64(n), Username: name, Email: email, MayPurchase: true}, usernameKey: name, emailKey: email}
+	return users.Record{Account: users.Account{ID: int64(n), Username: name, Email: email, MayPurchase: true}, UsernameKey: name, EmailKey: email}
 }
 
 // BenchmarkSeries shows what seeding and following cost at the sizes of the presets and beyond.
@@ -362,8 +365,8 @@ func BenchmarkSeries(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
-				store := NewStore(newPool(b))
-				d := NewDirectory(store, DirectoryConfig{})
+				store := users.NewStore(newPool(b))
+				d := New(store, Config{})
 				b.StartTimer()
 				seed(b, store, n)
 				must(b, d.Refresh(context.Background()))

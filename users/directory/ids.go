@@ -1,13 +1,13 @@
-package users
+package directory
 
 import "math/rand/v2"
 
-// pinned marks the place of an account that is one of the last to make room for others.
-const pinned place = 1 << 31
+// pinned marks the ref of an account that is one of the last to make room for others.
+const pinned ref = 1 << 31
 
-// ids is the table from ids to accounts on a shelf, for the one who changes them.
+// ids is the table from ids to accounts in an arena, for the one who changes them.
 type ids struct {
-	shelf  *shelf
+	arena  *arena
 	shards [shards]table
 	count  int
 }
@@ -23,24 +23,24 @@ func hashID(id int64) uint64 {
 func (i *ids) slot(id int64) (t *table, at int, tag uint32) {
 	shard, tag := split(hashID(id))
 	t = &i.shards[shard]
-	return t, t.seek(tag, func(p place) bool { return i.shelf.at(p&^pinned).id() == id }), tag
+	return t, t.seek(tag, func(p ref) bool { return i.arena.at(p&^pinned).id() == id }), tag
 }
 
-// find gives an account's place, or nowhere, and whether it is pinned.
-func (i *ids) find(id int64) (at place, isPinned bool) {
+// find gives an account's ref, or 0, and whether it is pinned.
+func (i *ids) find(id int64) (at ref, isPinned bool) {
 	t, slot, _ := i.slot(id)
 	if slot < 0 {
 		return 0, false
 	}
-	p := t.place(slot)
+	p := t.ref(slot)
 	return p &^ pinned, p&pinned != 0
 }
 
-// put sets an account's place. One that had a place stays pinned if it was.
-func (i *ids) put(id int64, to place) {
+// put sets an account's ref. One that had a ref stays pinned if it was.
+func (i *ids) put(id int64, to ref) {
 	t, slot, tag := i.slot(id)
 	if slot >= 0 {
-		t.set(slot, to|t.place(slot)&pinned)
+		t.set(slot, to|t.ref(slot)&pinned)
 		return
 	}
 	*t = t.fitted()
@@ -52,7 +52,7 @@ func (i *ids) put(id int64, to place) {
 func (i *ids) pin(id int64) bool {
 	t, slot, _ := i.slot(id)
 	if slot >= 0 {
-		t.set(slot, t.place(slot)|pinned)
+		t.set(slot, t.ref(slot)|pinned)
 	}
 	return slot >= 0
 }
@@ -69,11 +69,11 @@ func (i *ids) remove(id int64) {
 
 func (i *ids) clear() { i.shards, i.count = [shards]table{}, 0 }
 
-// victim is the place of an account that may make room for another: of a few that stand next to each other somewhere,
-// the first that is not pinned, else any. It is nowhere if there is none.
-func (i *ids) victim() place {
+// candidate is the ref of an account that may make room for another: of a few that lie next to each other somewhere,
+// the first that is not pinned, else any. It is 0 if there is none.
+func (i *ids) candidate() ref {
 	const few = 16
-	var found place
+	var found ref
 	tries := 0
 	begin := rand.IntN(shards)
 	for n := range shards {
@@ -87,8 +87,8 @@ func (i *ids) victim() place {
 			if slot == 0 {
 				continue
 			}
-			found = place(slot) &^ pinned
-			if tries++; place(slot)&pinned == 0 || tries == few {
+			found = ref(slot) &^ pinned
+			if tries++; ref(slot)&pinned == 0 || tries == few {
 				return found
 			}
 		}

@@ -1,8 +1,8 @@
-package users
+package directory
 
 // table finds places by hash, with linear probing in one flat array that holds no pointer for the garbage collector
-// to follow. A slot is a tag, 32 bits of the hash that also say where the slot belongs, and a place; zero is an empty
-// slot. Tags repeat, so whoever looks has to compare what stands at the place. The zero value is an empty table.
+// to follow. A slot is a tag, 32 bits of the hash that also say where the slot belongs, and a ref; zero is an empty
+// slot. Tags repeat, so whoever looks has to compare the record at the ref. The zero value is an empty table.
 type table struct {
 	slots []uint64
 	count int
@@ -15,7 +15,7 @@ const (
 	sparse = 8
 )
 
-func slotOf(tag uint32, p place) uint64 { return uint64(tag)<<32 | uint64(p) }
+func slotOf(tag uint32, p ref) uint64 { return uint64(tag)<<32 | uint64(p) }
 
 func tagOf(slot uint64) uint32 { return uint32(slot >> 32) }
 
@@ -29,25 +29,25 @@ func (t *table) next(at int) int {
 	return 0
 }
 
-// seek gives the slot with this tag whose place is meant, or -1.
-func (t *table) seek(tag uint32, meant func(place) bool) int {
+// seek gives the slot with this tag whose ref is meant, or -1.
+func (t *table) seek(tag uint32, meant func(ref) bool) int {
 	if len(t.slots) == 0 {
 		return -1
 	}
 	for at := t.home(tag); t.slots[at] != 0; at = t.next(at) {
-		if slot := t.slots[at]; tagOf(slot) == tag && meant(place(slot)) {
+		if slot := t.slots[at]; tagOf(slot) == tag && meant(ref(slot)) {
 			return at
 		}
 	}
 	return -1
 }
 
-func (t *table) place(at int) place { return place(t.slots[at]) }
+func (t *table) ref(at int) ref { return ref(t.slots[at]) }
 
-func (t *table) set(at int, p place) { t.slots[at] = slotOf(tagOf(t.slots[at]), p) }
+func (t *table) set(at int, p ref) { t.slots[at] = slotOf(tagOf(t.slots[at]), p) }
 
 // insert needs room: see fitted.
-func (t *table) insert(tag uint32, p place) {
+func (t *table) insert(tag uint32, p ref) {
 	at := t.home(tag)
 	for t.slots[at] != 0 {
 		at = t.next(at)
@@ -85,7 +85,7 @@ func (t *table) fitted() table {
 	fit := table{slots: make([]uint64, max(leastSlots, wanted*5/4+1))}
 	for _, slot := range t.slots {
 		if slot != 0 {
-			fit.insert(tagOf(slot), place(slot))
+			fit.insert(tagOf(slot), ref(slot))
 		}
 	}
 	return fit

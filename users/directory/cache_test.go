@@ -1,4 +1,4 @@
-package users
+package directory
 
 import (
 	"fmt"
@@ -7,31 +7,33 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"flashsale/users"
 )
 
-// plainHeld is what held has to behave like, without its care for memory.
-type plainHeld struct {
-	accounts map[int64]record
+// plainCache is what cache has to behave like, without its care for memory.
+type plainCache struct {
+	accounts map[int64]users.Record
 	names    map[string]int64
 }
 
-func (p *plainHeld) put(r record) {
+func (p *plainCache) put(r users.Record) {
 	old, known := p.accounts[r.ID]
 	switch {
-	case known && old.changed > r.changed:
+	case known && old.Changed > r.Changed:
 		return
 	case known:
 		p.forget(old)
 	}
-	if !r.archived {
+	if !r.Archived {
 		p.accounts[r.ID] = r
-		p.names[r.usernameKey], p.names[r.emailKey] = r.ID, r.ID
+		p.names[r.UsernameKey], p.names[r.EmailKey] = r.ID, r.ID
 	}
 }
 
-func (p *plainHeld) forget(r record) {
+func (p *plainCache) forget(r users.Record) {
 	delete(p.accounts, r.ID)
-	for _, name := range []string{r.usernameKey, r.emailKey} {
+	for _, name := range []string{r.UsernameKey, r.EmailKey} {
 		if p.names[name] == r.ID {
 			delete(p.names, name)
 		}
@@ -40,7 +42,7 @@ func (p *plainHeld) forget(r record) {
 
 // Whatever happens in whatever order, a look-up answers as plain maps would: with good hashes, with hashes that often
 // collide, and with one for all.
-func TestHeldBehavesLikeAPlainMap(t *testing.T) {
+func TestCacheBehavesLikeAPlainMap(t *testing.T) {
 	t.Parallel()
 	for name, hash := range map[string]func(string) uint64{
 		"keyed":            nil,
@@ -50,58 +52,58 @@ func TestHeldBehavesLikeAPlainMap(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(3, 4))
-			h, want := newHeld(1000), &plainHeld{map[int64]record{}, map[string]int64{}}
+			h, want := newCache(1000), &plainCache{map[int64]users.Record{}, map[string]int64{}}
 			if hash != nil {
 				h.names.hash = hash
 			}
 			for n := range 30_000 {
 				if n%7000 == 6999 {
 					h.clear(0)
-					want = &plainHeld{map[int64]record{}, map[string]int64{}}
+					want = &plainCache{map[int64]users.Record{}, map[string]int64{}}
 				}
 				r := randomRecord(random, int64(n))
-				h.add([]record{r}, int64(n), random.IntN(4) == 0)
+				h.add([]users.Record{r}, int64(n), random.IntN(4) == 0)
 				want.put(r)
 				if n%1000 == 0 {
-					sameHeld(t, h, want)
+					sameCache(t, h, want)
 				}
 			}
-			sameHeld(t, h, want)
+			sameCache(t, h, want)
 		})
 	}
 }
 
 // randomRecord is one of few accounts under one of few names, which sometimes are another's.
-func randomRecord(random *rand.Rand, version int64) record {
+func randomRecord(random *rand.Rand, version int64) users.Record {
 	id := int64(random.IntN(100)) + 1
-	r := record{changed: version - int64(random.IntN(300)), archived: random.IntN(5) == 0}
+	r := users.Record{Changed: version - int64(random.IntN(300)), Archived: random.IntN(5) == 0}
 	r.ID, r.MayPurchase = id, random.IntN(2) == 0
-	r.usernameKey = fmt.Sprint("name", id, strings.Repeat("x", random.IntN(2)*random.IntN(400)))
-	r.emailKey = r.usernameKey + "@example.com"
+	r.UsernameKey = fmt.Sprint("name", id, strings.Repeat("x", random.IntN(2)*random.IntN(400)))
+	r.EmailKey = r.UsernameKey + "@example.com"
 	if random.IntN(3) == 0 {
-		r.emailKey = fmt.Sprint(random.IntN(100), "@example.com")
+		r.EmailKey = fmt.Sprint(random.IntN(100), "@example.com")
 	}
-	r.Username = r.usernameKey
+	r.Username = r.UsernameKey
 	if random.IntN(3) == 0 {
-		r.Username = strings.ToUpper(r.usernameKey)
+		r.Username = strings.ToUpper(r.UsernameKey)
 	}
 	return r
 }
 
-func sameHeld(t *testing.T, h *held, want *plainHeld) {
+func sameCache(t *testing.T, h *cache, want *plainCache) {
 	t.Helper()
 	if h.ids.count != len(want.accounts) {
-		t.Fatalf("%d accounts are held, want %d", h.ids.count, len(want.accounts))
+		t.Fatalf("%d accounts are in the cache, want %d", h.ids.count, len(want.accounts))
 	}
 	for id, r := range want.accounts {
 		at, _ := h.ids.find(id)
-		if at == 0 || h.shelf.at(at).changed() != r.changed {
-			t.Fatalf("account %d stands at %d, want %+v", id, at, r)
+		if at == 0 || h.arena.at(at).changed() != r.Changed {
+			t.Fatalf("account %d lies at %d, want %+v", id, at, r)
 		}
-		for _, name := range []string{r.usernameKey, r.emailKey, r.usernameKey + "x", r.usernameKey[:5]} {
-			owner, known := want.accounts[want.names[name]]
-			if got, ok := h.names.find(name); ok != known || got != owner.known() {
-				t.Fatalf("%s is %+v, %v; want %+v, %v", name, got, ok, owner.known(), known)
+		for _, name := range []string{r.UsernameKey, r.EmailKey, r.UsernameKey + "x", r.UsernameKey[:5]} {
+			owner, exists := want.accounts[want.names[name]]
+			if got, ok := h.names.find(name); ok != exists || got != known(&owner) {
+				t.Fatalf("%s is %+v, %v; want %+v, %v", name, got, ok, known(&owner), exists)
 			}
 		}
 	}
@@ -110,7 +112,7 @@ func sameHeld(t *testing.T, h *held, want *plainHeld) {
 		count += h.names.shards[i].count
 	}
 	if count != len(want.names) {
-		t.Fatalf("%d names are held, want %d", count, len(want.names))
+		t.Fatalf("%d names are in the cache, want %d", count, len(want.names))
 	}
 }
 
@@ -118,23 +120,23 @@ func sameHeld(t *testing.T, h *held, want *plainHeld) {
 // taken for somebody else.
 func TestBothNamesOfAnAccountMayCollide(t *testing.T) {
 	t.Parallel()
-	h := newHeld(100)
+	h := newCache(100)
 	h.names.hash = func(string) uint64 { return 0 }
 	one, other := seriesRecord(1), seriesRecord(2)
-	h.add([]record{one, other}, 0, false)
+	h.add([]users.Record{one, other}, 0, false)
 	moved := one
-	moved.changed, moved.emailKey = 1, "new@example.com"
-	h.add([]record{moved}, 1, false)
+	moved.Changed, moved.EmailKey = 1, "new@example.com"
+	h.add([]users.Record{moved}, 1, false)
 	for name, id := range map[string]int64{
-		one.usernameKey: 1, moved.emailKey: 1, one.emailKey: 0, other.usernameKey: 2, other.emailKey: 2, "nobody": 0,
+		one.UsernameKey: 1, moved.EmailKey: 1, one.EmailKey: 0, other.UsernameKey: 2, other.EmailKey: 2, "nobody": 0,
 	} {
 		if a, ok := h.names.find(name); a.ID != id || ok != (id != 0) {
 			t.Errorf("%s is %+v, %v", name, a, ok)
 		}
 	}
-	other.changed, other.archived = 2, true
-	h.follow([]record{other})
-	for name, id := range map[string]int64{one.usernameKey: 1, moved.emailKey: 1, other.usernameKey: 0, other.emailKey: 0} {
+	other.Changed, other.Archived = 2, true
+	h.follow([]users.Record{other})
+	for name, id := range map[string]int64{one.UsernameKey: 1, moved.EmailKey: 1, other.UsernameKey: 0, other.EmailKey: 0} {
 		if a, ok := h.names.find(name); a.ID != id || ok != (id != 0) {
 			t.Errorf("%s is %+v, %v", name, a, ok)
 		}
@@ -145,20 +147,20 @@ func TestBothNamesOfAnAccountMayCollide(t *testing.T) {
 func TestMemoryOfChangedAccountsIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	const accounts, rounds = 5_000, 40
-	h := newHeld(1_000_000)
+	h := newCache(1_000_000)
 	for round := range rounds {
 		for n := range accounts {
 			r := seriesRecord(n + 1)
-			r.changed = int64(round)
-			h.add([]record{r}, r.changed, false)
+			r.Changed = int64(round)
+			h.add([]users.Record{r}, r.Changed, false)
 		}
 		// One who never changes again, among those who do.
-		h.add([]record{seriesRecord(accounts + round + 1)}, int64(round), round%2 == 0)
+		h.add([]users.Record{seriesRecord(accounts + round + 1)}, int64(round), round%2 == 0)
 	}
 	mostlyWanted(t, h)
 	for n := range accounts + rounds {
-		if a, ok := h.names.find(SeriesName(n + 1)); !ok || a.ID != int64(n+1) {
-			t.Fatalf("%s is %+v", SeriesName(n+1), a)
+		if a, ok := h.names.find(users.SeriesName(n + 1)); !ok || a.ID != int64(n+1) {
+			t.Fatalf("%s is %+v", users.SeriesName(n+1), a)
 		}
 	}
 	for round := range rounds {
@@ -171,34 +173,34 @@ func TestMemoryOfChangedAccountsIsUsedAgain(t *testing.T) {
 // One who comes and goes leaves gaps in the chunk that is being filled; one who stays in each must not keep it.
 func TestGapsCountBeforeAChunkIsFull(t *testing.T) {
 	t.Parallel()
-	h := newHeld(1_000_000)
+	h := newCache(1_000_000)
 	for n := range 60_000 {
 		r := seriesRecord(1)
-		r.changed, r.archived = int64(n), n%2 == 1
-		h.follow([]record{r})
+		r.Changed, r.Archived = int64(n), n%2 == 1
+		h.follow([]users.Record{r})
 		if n%1000 == 999 {
-			h.follow([]record{seriesRecord(n)})
+			h.follow([]users.Record{seriesRecord(n)})
 		}
 	}
 	mostlyWanted(t, h)
 }
 
-// mostlyWanted proves that at least half of the memory for records is for accounts that are held.
-func mostlyWanted(t *testing.T, h *held) {
+// mostlyWanted proves that at least half of the memory for records is for accounts in the cache.
+func mostlyWanted(t *testing.T, h *cache) {
 	t.Helper()
 	wanted, chunks := 0, 0
 	for i := range h.ids.shards {
 		for _, slot := range h.ids.shards[i].slots {
 			if slot != 0 {
-				wanted += units(h.shelf.at(place(slot) &^ pinned).size())
+				wanted += units(h.arena.at(ref(slot) &^ pinned).size())
 			}
 		}
 	}
-	for n, chunk := range *h.shelf.chunks.Load() {
+	for n, chunk := range *h.arena.chunks.Load() {
 		if chunk != nil {
 			chunks++
 		}
-		if written := h.shelf.uses[n].written; (chunk != nil) != (written > 0) {
+		if written := h.arena.uses[n].written; (chunk != nil) != (written > 0) {
 			t.Errorf("chunk %d has %d bytes and %d units written", n, len(chunk), written)
 		}
 	}
@@ -209,14 +211,14 @@ func mostlyWanted(t *testing.T, h *held) {
 
 func TestWhoLeavesMayComeBack(t *testing.T) {
 	t.Parallel()
-	h := newHeld(1_000_000)
+	h := newCache(1_000_000)
 	for round := range 4 {
 		for n := range 3_000 {
 			r := seriesRecord(n + 1)
-			r.changed, r.archived = int64(round), round%2 == 1
-			h.follow([]record{r})
-			if _, ok := h.names.find(r.usernameKey); ok == r.archived {
-				t.Fatalf("%s archived: %v, known: %v", r.Username, r.archived, ok)
+			r.Changed, r.Archived = int64(round), round%2 == 1
+			h.follow([]users.Record{r})
+			if _, ok := h.names.find(r.UsernameKey); ok == r.Archived {
+				t.Fatalf("%s archived: %v, known: %v", r.Username, r.Archived, ok)
 			}
 		}
 	}
@@ -235,16 +237,16 @@ func TestWhoLeavesMayComeBack(t *testing.T) {
 // A name that was told stays what it is, whatever becomes of the account.
 func TestNamesOutliveTheirRecords(t *testing.T) {
 	t.Parallel()
-	h := newHeld(100)
+	h := newCache(100)
 	told := map[string]string{}
 	for n := range 5_000 {
 		r := seriesRecord(n + 1)
-		h.add([]record{r}, 0, false)
-		a, ok := h.names.find(r.emailKey)
+		h.add([]users.Record{r}, 0, false)
+		a, ok := h.names.find(r.EmailKey)
 		if !ok {
-			t.Fatalf("%s is not known", r.emailKey)
+			t.Fatalf("%s is not known", r.EmailKey)
 		}
-		told[SeriesName(n+1)] = a.Username
+		told[users.SeriesName(n+1)] = a.Username
 	}
 	for want, got := range told {
 		if got != want {
@@ -256,20 +258,20 @@ func TestNamesOutliveTheirRecords(t *testing.T) {
 // An account that finds no space is asked of Postgres; the others stay.
 func TestWithoutSpaceAnAccountIsNotHeld(t *testing.T) {
 	t.Parallel()
-	h := newHeld(100)
-	h.add([]record{seriesRecord(1), seriesRecord(2)}, 0, false)
+	h := newCache(100)
+	h.add([]users.Record{seriesRecord(1), seriesRecord(2)}, 0, false)
 	huge := seriesRecord(2)
-	huge.changed, huge.emailKey = 1, strings.Repeat("x", 1<<16)+"@example.com"
-	h.add([]record{huge}, 1, true)
-	if _, ok := h.names.find(huge.usernameKey); ok || h.ids.count != 1 {
+	huge.Changed, huge.EmailKey = 1, strings.Repeat("x", 1<<16)+"@example.com"
+	h.add([]users.Record{huge}, 1, true)
+	if _, ok := h.names.find(huge.UsernameKey); ok || h.ids.count != 1 {
 		t.Errorf("held: %v; %d accounts", ok, h.ids.count)
 	}
-	huge.emailKey = strings.Repeat("x", 1<<16-20) + "@example.com" // fits a length, and no chunk
-	h.add([]record{huge}, 1, true)
-	if _, ok := h.names.find(huge.usernameKey); ok {
+	huge.EmailKey = strings.Repeat("x", 1<<16-20) + "@example.com" // fits a length, and no chunk
+	h.add([]users.Record{huge}, 1, true)
+	if _, ok := h.names.find(huge.UsernameKey); ok {
 		t.Error("a record larger than a chunk is held")
 	}
-	if a, ok := h.names.find(SeriesName(1)); !ok || a.ID != 1 {
+	if a, ok := h.names.find(users.SeriesName(1)); !ok || a.ID != 1 {
 		t.Errorf("%+v, %v", a, ok)
 	}
 }
@@ -278,9 +280,9 @@ func TestWithoutSpaceAnAccountIsNotHeld(t *testing.T) {
 func TestReadersSeeThoseWhoStay(t *testing.T) {
 	t.Parallel()
 	const staying, passing, rounds = 50, 20_000, 3
-	h := newHeld(1_000_000)
+	h := newCache(1_000_000)
 	for n := range staying {
-		h.add([]record{seriesRecord(n*passing/staying + 1)}, 0, false)
+		h.add([]users.Record{seriesRecord(n*passing/staying + 1)}, 0, false)
 	}
 	var done atomic.Bool
 	var wg sync.WaitGroup
@@ -288,7 +290,7 @@ func TestReadersSeeThoseWhoStay(t *testing.T) {
 		wg.Go(func() {
 			for !done.Load() {
 				for n := range staying {
-					name := SeriesName(n*passing/staying + 1)
+					name := users.SeriesName(n*passing/staying + 1)
 					if a, ok := h.names.find(name + "@example.com"); !ok || a.Username != name {
 						t.Errorf("%s is %+v, %v", name, a, ok)
 						return
@@ -300,8 +302,8 @@ func TestReadersSeeThoseWhoStay(t *testing.T) {
 	for round := range rounds * 2 {
 		for n := range passing {
 			r := seriesRecord(n + 1)
-			r.changed, r.archived = int64(round), round%2 == 1 && n%(passing/staying) != 0
-			h.add([]record{r}, int64(round), false)
+			r.Changed, r.Archived = int64(round), round%2 == 1 && n%(passing/staying) != 0
+			h.add([]users.Record{r}, int64(round), false)
 		}
 	}
 	done.Store(true)
@@ -311,9 +313,9 @@ func TestReadersSeeThoseWhoStay(t *testing.T) {
 // The tables and the records together, when a table has just grown and when it is about to.
 func TestAnAccountTakesAbout85Bytes(t *testing.T) {
 	t.Parallel()
-	h := newHeld(1_000_000)
+	h := newCache(1_000_000)
 	for n := 1; n <= 300_000; n++ {
-		h.add([]record{seriesRecord(n)}, 1, false)
+		h.add([]users.Record{seriesRecord(n)}, 1, false)
 		if n < 100_000 || n%10_000 != 0 {
 			continue
 		}
@@ -321,7 +323,7 @@ func TestAnAccountTakesAbout85Bytes(t *testing.T) {
 		for i := range h.ids.shards {
 			bytes += 8 * (cap(h.ids.shards[i].slots) + cap(h.names.shards[i].slots))
 		}
-		for _, chunk := range *h.shelf.chunks.Load() {
+		for _, chunk := range *h.arena.chunks.Load() {
 			bytes += 24 + len(chunk)
 		}
 		if each := float64(bytes) / float64(n); each > 90 {
@@ -335,7 +337,7 @@ func BenchmarkKnown(b *testing.B) {
 		d := filled(b, n)
 		list := make([]string, n)
 		for i, at := range rand.New(rand.NewPCG(1, 2)).Perm(n) {
-			list[i] = SeriesName(at + 1)
+			list[i] = users.SeriesName(at + 1)
 			if i%2 == 1 {
 				list[i] += "@example.com"
 			}
@@ -365,12 +367,12 @@ func BenchmarkKnown(b *testing.B) {
 
 // BenchmarkFill is what a start spends to hold everybody, and what following a change of everybody does.
 func BenchmarkFill(b *testing.B) {
-	list := make([]record, 100_000)
+	list := make([]users.Record, 100_000)
 	for i := range list {
 		list[i] = seriesRecord(i + 1)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		newHeld(1_000_000).add(list, 1, false)
+		newCache(1_000_000).add(list, 1, false)
 	}
 }
