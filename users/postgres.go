@@ -75,6 +75,7 @@ type Roster struct {
 	Able    int64 // of those, who may purchase
 }
 
+// Roster is the roster as it is now.
 func (s *Store) Roster(ctx context.Context) (Roster, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

@@ -20,6 +20,7 @@ func validSASL(v string) bool {
 	return err == nil
 }
 
+// KafkaTLS is nil for plain connections.
 func KafkaTLS(on bool) *tls.Config {
 	if !on {
 		return nil
