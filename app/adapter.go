@@ -14,6 +14,7 @@ import (
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/users/directory"
 )
 
 // The adapters in this file translate between siblings that do not know each other, and put the combiners between
@@ -197,11 +198,11 @@ func (c claimsOf) partition(id int64) int {
 
 // shoppersOf tells sale who a name is; unknown names of many requests share one query.
 type shoppersOf struct {
-	directory *users.Directory
+	directory *directory.Directory
 	find      *combine.Combiner[string, users.Account]
 }
 
-func newShoppers(d *users.Directory) *shoppersOf {
+func newShoppers(d *directory.Directory) *shoppersOf {
 	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: nameTime, MaxWait: maxWait})}
 }
 

@@ -20,7 +20,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"flashsale/app/config"
 	"flashsale/app/live"
+	"flashsale/app/server"
 	"flashsale/app/web"
 	"flashsale/static"
 )
@@ -30,7 +32,7 @@ const maxStreams = 50_000
 
 // App is one running instance.
 type App struct {
-	cfg      Config
+	cfg      config.Config
 	log      *slog.Logger
 	services *services
 	core     *core
@@ -43,7 +45,7 @@ type App struct {
 
 // Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
 // started is stopped again. Progress of long work (a download, a first start) is written to progress.
-func Start(ctx context.Context, cfg Config, log *slog.Logger, progress io.Writer) (*App, error) {
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*App, error) {
 	servers := func() (*services, error) { return startServers(ctx, cfg, log, progress) }
 	return startWith(ctx, cfg, log, servers, wholly)
 }
@@ -55,7 +57,7 @@ type opening func(context.Context, *App) error
 func wholly(context.Context, *App) error { return nil }
 
 // startWith starts an instance on the servers that the function brings.
-func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func() (*services, error), open opening) (*App, error) {
+func startWith(ctx context.Context, cfg config.Config, log *slog.Logger, servers func() (*services, error), open opening) (*App, error) {
 	a := &App{cfg: cfg, log: log, failed: make(chan error, 4)}
 	if err := a.start(ctx, servers, open); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
@@ -68,14 +70,14 @@ func startWith(ctx context.Context, cfg Config, log *slog.Logger, servers func()
 func (a *App) start(ctx context.Context, servers func() (*services, error), open opening) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	listeners, err := listenPublic(ctx, a.cfg)
+	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
 	if err != nil {
 		return err
 	}
 	a.address = listeners[0].Addr().(*net.TCPAddr)
 	defer func() {
 		if a.public == nil {
-			closeAll(listeners)
+			server.CloseAll(listeners)
 		}
 	}()
 	if a.services, err = servers(); err != nil {
@@ -129,13 +131,13 @@ func (a *App) startParts(ctx context.Context) {
 }
 
 func (a *App) serve(listeners []net.Listener) {
-	a.public = web.HTTPServer(a.web.Handler())
+	a.public = server.HTTP(a.web.Handler())
 	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
-	lobby := newLobby(lobbySize(descriptors()))
-	a.public.ConnState = lobby.state
+	limiter := server.NewLimiter(server.LimitFor(server.Descriptors()))
+	a.public.ConnState = limiter.ConnState
 	for _, l := range listeners {
 		go func() {
-			if err := a.public.Serve(lobby.in(l)); !errors.Is(err, http.ErrServerClosed) {
+			if err := a.public.Serve(limiter.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
 				a.failed <- fmt.Errorf("the public listener ended: %w", err)
 			}
 		}()
@@ -146,9 +148,8 @@ func (a *App) serveOps(ctx context.Context) error {
 	if a.cfg.OpsAddr == "" {
 		return nil
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.OpsAddr)
+	l, err := server.ListenOn(ctx, a.cfg.OpsAddr, "OPS_ADDR")
 	if err != nil {
-		err = listenError(a.cfg.OpsAddr, "OPS_ADDR", err)
 		if a.cfg.OpsStrict {
 			return err
 		}
@@ -156,7 +157,7 @@ func (a *App) serveOps(ctx context.Context) error {
 		a.cfg.OpsAddr = ""
 		return nil
 	}
-	a.ops = web.HTTPServer(a.web.OpsHandler())
+	a.ops = server.HTTP(a.web.OpsHandler())
 	go func() {
 		if err := a.ops.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			a.failed <- fmt.Errorf("the operators' listener ended: %w", err)
@@ -215,12 +216,12 @@ func (a *App) Stop(ctx context.Context) error {
 	// gofail: var drainBegun struct{}
 	requests, cancel := context.WithTimeout(ctx, requestPatience)
 	defer cancel()
-	for _, server := range []*http.Server{a.public, a.ops} {
-		if server == nil {
+	for _, listening := range []*http.Server{a.public, a.ops} {
+		if listening == nil {
 			continue
 		}
-		if err := server.Shutdown(requests); err != nil {
-			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), server.Close())
+		if err := listening.Shutdown(requests); err != nil {
+			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), listening.Close())
 		}
 	}
 	// gofail: var requestsFinished struct{}
@@ -241,10 +242,4 @@ func (a *App) Stop(ctx context.Context) error {
 		errs = append(errs, a.services.close(ctx))
 	}
 	return errors.Join(errs...)
-}
-
-func closeAll(listeners []net.Listener) {
-	for _, l := range listeners {
-		_ = l.Close()
-	}
 }

@@ -5,24 +5,26 @@ import (
 	"errors"
 	"log/slog"
 
+	"flashsale/app/config"
+
 	"github.com/spf13/cobra"
 )
 
 // beside is what a one-off command works with: the domains of a deployment, in which nothing runs by itself.
 type beside struct {
 	*core
-	cfg Config
+	cfg config.Config
 }
 
 // withDeployment opens the deployment that the environment names and hands it to do.
 func withDeployment(t terminal, do func(ctx context.Context, b beside) error) func(*cobra.Command, []string) error {
-	return withServers(t, func(ctx context.Context, cfg Config, s *services, log *slog.Logger) error {
+	return withServers(t, func(ctx context.Context, cfg config.Config, s *services, log *slog.Logger) error {
 		return inDeployment(ctx, cfg, s, log, do)
 	})
 }
 
 // inDeployment hands the deployment on those servers to do, and afterwards tells its instances what they should look at.
-func inDeployment(ctx context.Context, cfg Config, s *services, log *slog.Logger, do func(ctx context.Context, b beside) error) error {
+func inDeployment(ctx context.Context, cfg config.Config, s *services, log *slog.Logger, do func(ctx context.Context, b beside) error) error {
 	if err := s.connect(ctx, cfg, log, nil); err != nil {
 		return err
 	}
@@ -41,9 +43,9 @@ func inDeployment(ctx context.Context, cfg Config, s *services, log *slog.Logger
 // withServers finds the servers that the environment names, without connecting to them: the configured ones, the
 // embedded ones of the instance running on the same data directory, or, when none runs, embedded ones started for
 // this command only.
-func withServers(t terminal, do func(context.Context, Config, *services, *slog.Logger) error) func(*cobra.Command, []string) error {
+func withServers(t terminal, do func(context.Context, config.Config, *services, *slog.Logger) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) (err error) {
-		cfg, err := LoadConfig()
+		cfg, err := config.Load()
 		if err != nil {
 			return err
 		}

@@ -11,11 +11,4 @@ const (
 	decideTime  = 5 * time.Second
 	nameTime    = 2 * time.Second
 	receiptTime = 2 * time.Second
-	// redisDialTime bounds a connection to Redis, redisWriteTime is how long a silent one is believed to be alive.
-	redisDialTime  = 500 * time.Millisecond
-	redisWriteTime = time.Second
-	// databaseDialTime bounds a connection to PostgreSQL, forgottenTime is after what PostgreSQL itself ends a transaction
-	// that nobody goes on with.
-	databaseDialTime = 2 * time.Second
-	forgottenTime    = 6 * time.Second
 )

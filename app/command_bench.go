@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/bench"
+	"flashsale/app/config"
+	"flashsale/app/server"
 )
 
 // benching is what the command line of bench says beside the measurement itself.
@@ -66,7 +68,7 @@ func benchCommand(t terminal) *cobra.Command {
 
 // runBench starts what is to be measured, measures, and stops it.
 func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
-	defer tuneMemory()()
+	defer server.TuneMemory()()
 	if b.profile != "" {
 		file, err := os.Create(b.profile)
 		if err != nil {
@@ -133,7 +135,7 @@ func noopCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "bench-noop", Short: "An echo server that does nothing, until its input ends", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			defer tuneMemory()() // the same settings as the product's
+			defer server.TuneMemory()() // the same settings as the product's
 			return bench.ServeNoop(cmd.Context(), t.in, t.out)
 		},
 	}
@@ -144,7 +146,7 @@ func hallCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "bench-hall", Short: "An instance in which every place is held and nothing is decided", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig()
+			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}

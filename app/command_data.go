@@ -12,6 +12,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"flashsale/app/config"
 	"flashsale/events"
 	"flashsale/migrations"
 	"flashsale/users"
@@ -35,7 +36,7 @@ func migrateCommand(t terminal) *cobra.Command {
 }
 
 func migrate(ctx context.Context, direction string, t terminal) (err error) {
-	cfg, err := LoadConfig()
+	cfg, err := config.Load()
 	if err != nil {
 		return err
 	}
@@ -71,7 +72,7 @@ func migrate(ctx context.Context, direction string, t terminal) (err error) {
 	return migrationStatus(ctx, s, cfg, t)
 }
 
-func migrationStatus(ctx context.Context, s *services, cfg Config, t terminal) error {
+func migrationStatus(ctx context.Context, s *services, cfg config.Config, t terminal) error {
 	all, err := migrations.Status(ctx, s.pool, cfg.Namespace)
 	if err != nil {
 		return fmt.Errorf("migrate status: %w", err)
@@ -144,8 +145,8 @@ func resetCommand(t terminal) *cobra.Command {
 }
 
 func resetSale(ctx context.Context, b beside, setStock bool, stock int64, users int, t terminal) error {
-	if stock < 0 || stock > maxStock {
-		return fmt.Errorf("--stock must be from 0 to %d", maxStock)
+	if stock < 0 || stock > config.MaxStock {
+		return fmt.Errorf("--stock must be from 0 to %d", config.MaxStock)
 	}
 	if _, err := b.operations.seed(ctx, byCommand(), users, progressTo(t, "shoppers")); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashsale/app/config"
 	"flashsale/sale"
 )
 
@@ -52,8 +53,8 @@ func (s saleSet) amendment(setStock bool) (to sale.Amendment, err error) {
 		return to, err
 	}
 	if setStock {
-		if s.stock < 0 || s.stock > maxStock {
-			return to, fmt.Errorf("--stock must be from 0 to %d", maxStock)
+		if s.stock < 0 || s.stock > config.MaxStock {
+			return to, fmt.Errorf("--stock must be from 0 to %d", config.MaxStock)
 		}
 		to.Total = &s.stock
 	}
@@ -69,8 +70,8 @@ func flagTime(name, value string) (*time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, value)
 	t = t.UTC()
-	if err != nil || t.Year() < firstYear || t.Year() > lastYear {
-		return nil, fmt.Errorf("%s is %q; it must be a time like 2026-01-01T10:00:00Z, of the years %d to %d", name, value, firstYear, lastYear)
+	if err != nil || t.Year() < config.FirstYear || t.Year() > config.LastYear {
+		return nil, fmt.Errorf("%s is %q; it must be a time like 2026-01-01T10:00:00Z, of the years %d to %d", name, value, config.FirstYear, config.LastYear)
 	}
 	return &t, nil
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
 )
 
@@ -16,7 +17,7 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	t.Setenv("DATA_DIR", dir)
 	t.Setenv("NAMESPACE", embeddedtest.Namespace(t))
-	cfg, err := LoadConfig()
+	cfg, err := config.Load()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"flashsale/app/config"
+	"flashsale/app/server"
 	"flashsale/app/stress"
 )
 
@@ -83,11 +85,11 @@ func temporaryInstance(ctx context.Context) (*App, func() error, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("temporary directory: %w", err)
 	}
-	cfg, err := ConfigFrom(func(string) (string, bool) { return "", false })
+	cfg, err := config.From(func(string) (string, bool) { return "", false })
 	if err != nil {
 		return nil, nil, err
 	}
-	untuned := tuneMemory()
+	untuned := server.TuneMemory()
 	cfg.Port, cfg.OpsAddr, cfg.DataDir = 0, "", dir
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	a, err := Start(ctx, cfg, log, io.Discard)

@@ -10,17 +10,19 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/app/combine"
+	"flashsale/app/config"
 	"flashsale/events"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/users/directory"
 )
 
 // core is the domains, wired. Nothing in it runs by itself: an instance starts its parts, a command beside an
 // instance only uses the stores. What has a Run is put on the list of parts where it is made.
 type core struct {
 	id         string
-	cfg        Config
+	cfg        config.Config
 	services   *services
 	stock      *inventory.Store
 	places     *inventory.Places
@@ -30,7 +32,7 @@ type core struct {
 	board      *sale.Board
 	checkout   *sale.Checkout
 	users      *users.Store
-	directory  *users.Directory
+	directory  *directory.Directory
 	outbox     *events.Outbox
 	audit      *events.Audit
 	presence   *events.Presence
@@ -40,7 +42,7 @@ type core struct {
 	parts      parts
 }
 
-func newCore(cfg Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
+func newCore(cfg config.Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
 	c := &core{id: processID(), cfg: cfg, services: s}
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
@@ -61,7 +63,7 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.parts.add("presence", serving, c.presence)
 	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
 	c.users = users.NewStore(s.pool)
-	c.directory = users.NewDirectory(c.users, users.DirectoryConfig{Logger: log})
+	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
 }
 
@@ -129,8 +131,8 @@ func (c *core) prepare(ctx context.Context) error {
 	defaults := sale.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
 	err := c.ensureFirst(ctx, defaults)
 	if err != nil && defaults.StartsAt.IsZero() && !defaults.EndsAt.IsZero() && !defaults.EndsAt.After(time.Now()) {
-		return &VariableError{"FLASH_SALE_END_TIME", defaults.EndsAt.Format(time.RFC3339),
-			"later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
+		return &config.VariableError{Name: "FLASH_SALE_END_TIME", Value: defaults.EndsAt.Format(time.RFC3339),
+			Want: "later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
 	}
 	if err != nil {
 		return err

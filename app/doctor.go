@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
+	"flashsale/app/config"
 	"flashsale/events"
 	"flashsale/migrations"
 )
@@ -24,7 +25,7 @@ func doctorCommand(t terminal) *cobra.Command {
 		Use:   "doctor",
 		Short: "Show each dependency, how it answers and what to do (exit 1 when one is bad)",
 		Args:  cobra.NoArgs,
-		RunE: withServers(t, func(ctx context.Context, cfg Config, s *services, _ *slog.Logger) error {
+		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *services, _ *slog.Logger) error {
 			d := doctor{cfg: cfg, services: s, out: t.out}
 			d.examineServers(ctx)
 			d.examineState(ctx)
@@ -39,7 +40,7 @@ func doctorCommand(t terminal) *cobra.Command {
 // doctor looks at everything a deployment needs and goes on whatever it finds. It changes nothing but that topics which
 // are missing are made.
 type doctor struct {
-	cfg      Config
+	cfg      config.Config
 	services *services
 	out      io.Writer
 	bad      bool
@@ -90,7 +91,7 @@ func (p patient) examine(ctx context.Context) (line string, bad bool) {
 	}
 	if err != nil {
 		return fmt.Sprintf("%-11s %s (%s): %s; start it (%s) or correct its address", p.name, p.address, kind,
-			oneLine(hideSecrets(err.Error())), p.remedy), true
+			oneLine(config.HideSecrets(err.Error())), p.remedy), true
 	}
 	return fmt.Sprintf("%-11s %s (%s) %s, round trip %s", p.name, p.address, kind, version,
 		time.Since(began).Round(10*time.Microsecond)), false
@@ -108,7 +109,7 @@ func (d *doctor) say(ok bool, format string, args ...any) {
 }
 
 func (d *doctor) connectDatabase(ctx context.Context) error {
-	requests, err := poolConfig(d.services.databaseURL, d.cfg.Namespace, 2)
+	requests, err := config.PoolConfig(d.services.databaseURL, d.cfg.Namespace, 2)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"flashsale/app/bench"
+	"flashsale/app/config"
+	"flashsale/app/server"
 	"flashsale/inventory"
 )
 
@@ -12,8 +14,8 @@ import (
 // through the real combiner that there is none, and ends there, so the way up to the claim can be measured by itself,
 // over HTTP and for as long as it takes. What would bring the places back into line is not running: the reconciler,
 // and the ledger, which has nothing to decide.
-func serveHall(ctx context.Context, cfg Config, t terminal) error {
-	defer tuneMemory()()
+func serveHall(ctx context.Context, cfg config.Config, t terminal) error {
+	defer server.TuneMemory()()
 	log := newLogger(cfg, t.err)
 	a, err := startWith(ctx, cfg, log, func() (*services, error) { return startServers(ctx, cfg, log, t.err) }, asHall)
 	if err != nil {

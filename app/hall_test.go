@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashsale/app/bench"
+	"flashsale/app/config"
 )
 
 func (d deployment) startHall(t *testing.T) *App {
@@ -32,7 +33,7 @@ func TestTheHallIsFullAndSellsNothing(t *testing.T) {
 
 func TestVariablesAreThoseTheProductReads(t *testing.T) {
 	t.Parallel()
-	names := variables()
+	names := config.Variables()
 	for _, name := range []string{"PORT", "HOST", "DATABASE_URL", "DB_HOST", "REDIS_URL", "KAFKA_BROKERS", "NAMESPACE", "DEMO", "DATA_DIR", "LOG_LEVEL"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("%s is not among %v", name, names)
@@ -55,7 +56,7 @@ func TestQuickRunsKeepWhatWasAskedFor(t *testing.T) {
 }
 
 func TestConfiguredServersAreNamedWithoutTheirPasswords(t *testing.T) {
-	for _, name := range variables() {
+	for _, name := range config.Variables() {
 		t.Setenv(name, "")
 	}
 	t.Chdir(t.TempDir())

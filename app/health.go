@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"flashsale/app/config"
+
 	"github.com/spf13/cobra"
 )
 
@@ -22,7 +24,7 @@ func healthCommand() *cobra.Command {
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig()
+			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}
@@ -32,7 +34,7 @@ func healthCommand() *cobra.Command {
 }
 
 // health is nil when the instance of that configuration answers at one of the addresses that it listens on.
-func health(ctx context.Context, cfg Config) error {
+func health(ctx context.Context, cfg config.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
 	// What the environment says about proxies is for servers elsewhere.

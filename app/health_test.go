@@ -7,13 +7,15 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/server"
 )
 
 // configFor is what the environment with that HOST says, with everything configured elsewhere or embedded.
-func configFor(t *testing.T, host string, port int, elsewhere bool) Config {
+func configFor(t *testing.T, host string, port int, elsewhere bool) config.Config {
 	t.Helper()
-	cfg, err := ConfigFrom(func(name string) (string, bool) {
+	cfg, err := config.From(func(name string) (string, bool) {
 		switch {
 		case name == "HOST" && host != "":
 			return host, true
@@ -49,19 +51,20 @@ func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 		"that address, with servers of ours": {host: outward(t), elsewhere: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			listeners, err := listenPublic(t.Context(), configFor(t, c.host, 0, c.elsewhere))
+			cfg := configFor(t, c.host, 0, c.elsewhere)
+			listeners, err := server.Listen(t.Context(), cfg.Hosts, cfg.Port)
 			if err != nil {
 				t.Skipf("this machine cannot listen there: %v", err)
 			}
 			var asked atomic.Value
-			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			listening := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if asked.Store(r.Host); r.URL.Path != "/livez" {
 					w.WriteHeader(http.StatusNotFound)
 				}
 			})}
-			defer func() { _ = server.Close() }()
+			defer func() { _ = listening.Close() }()
 			for _, l := range listeners {
-				go func() { _ = server.Serve(l) }()
+				go func() { _ = listening.Serve(l) }()
 			}
 			cfg := configFor(t, c.host, listeners[0].Addr().(*net.TCPAddr).Port, c.elsewhere)
 			if err := health(t.Context(), cfg); err != nil {
@@ -70,7 +73,7 @@ func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 			if asked.Load() != "localhost" {
 				t.Errorf("asked as %v, which demo mode refuses", asked.Load())
 			}
-			_ = server.Close()
+			_ = listening.Close()
 			if err := health(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "nothing answers on") {
 				t.Errorf("nobody listens any more: %v", err)
 			}

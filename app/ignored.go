@@ -5,12 +5,13 @@ import (
 	"strings"
 	"time"
 
+	"flashsale/app/config"
 	"flashsale/sale"
 )
 
 // ignoredSettings says in one sentence which variables describe another sale than there is: they only count for the sale
 // that is created when there is none. Empty when there is nothing to say.
-func ignoredSettings(cfg Config, s sale.Snapshot) string {
+func ignoredSettings(cfg config.Config, s sale.Snapshot) string {
 	var differ, flags []string
 	differs := func(variable, given, stored, flag string) {
 		differ = append(differ, fmt.Sprintf("%s is %s, the sale's is %s", variable, given, stored))

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flashsale/app/config"
 )
 
 // warnings keeps what an instance logs.
@@ -37,7 +39,7 @@ func (l *warnings) with(words string) (found []string) {
 func TestASecondStartSaysWhichSettingsItIgnores(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
-	start := func(change func(*Config)) []string {
+	start := func(change func(*config.Config)) []string {
 		logged := &warnings{}
 		d := d
 		d.log = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -47,8 +49,8 @@ func TestASecondStartSaysWhichSettingsItIgnores(t *testing.T) {
 		return logged.with("ignored, because")
 	}
 	begins, ends := time.Now().UTC().Add(-time.Hour).Truncate(time.Second), time.Now().UTC().Add(time.Hour).Truncate(time.Second)
-	set := func(stock int64, begins, ends time.Time) func(*Config) {
-		return func(c *Config) { c.StockSet, c.MaxStock, c.StartTime, c.EndTime = true, stock, begins, ends }
+	set := func(stock int64, begins, ends time.Time) func(*config.Config) {
+		return func(c *config.Config) { c.StockSet, c.MaxStock, c.StartTime, c.EndTime = true, stock, begins, ends }
 	}
 	if said := start(set(7, begins, ends)); len(said) != 0 {
 		t.Errorf("the first start says %q", said)
@@ -56,7 +58,7 @@ func TestASecondStartSaysWhichSettingsItIgnores(t *testing.T) {
 	if said := start(set(7, begins, ends)); len(said) != 0 {
 		t.Errorf("a second start with the same settings says %q", said)
 	}
-	if said := start(func(*Config) {}); len(said) != 0 {
+	if said := start(func(*config.Config) {}); len(said) != 0 {
 		t.Errorf("a start without settings says %q", said)
 	}
 	later := ends.Add(time.Hour)
@@ -80,7 +82,7 @@ func TestASecondStartSaysWhichSettingsItIgnores(t *testing.T) {
 func TestOnlyAStockThatWasSetIsCompared(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{"": false, "5": true} {
-		cfg, err := ConfigFrom(func(name string) (string, bool) { return value, name == "MAX_STOCK" })
+		cfg, err := config.From(func(name string) (string, bool) { return value, name == "MAX_STOCK" })
 		if err != nil || cfg.StockSet != want {
 			t.Errorf("MAX_STOCK=%q: set is %v (%v)", value, cfg.StockSet, err)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flashsale/app/bench"
+	"flashsale/app/config"
 )
 
 // laboratory is the processes of one measurement. Each has an environment and a directory of its own, so that no
@@ -98,7 +99,7 @@ func shared(servers []string) bool {
 
 // configuredServers are the servers that the environment names, as variables and in words.
 func configuredServers() (variables []string, words string, err error) {
-	cfg, err := LoadConfig()
+	cfg, err := config.Load()
 	if err != nil {
 		return nil, "", err
 	}
@@ -158,7 +159,7 @@ func (l *laboratory) instance(ctx context.Context, command, namespace string, se
 }
 
 func (l *laboratory) start(ctx context.Context, command string, env []string) (*bench.Process, error) {
-	p, err := bench.StartProcess(ctx, l.program, []string{command}, append(bench.CleanEnvironment(variables()...), env...), l.dir)
+	p, err := bench.StartProcess(ctx, l.program, []string{command}, append(bench.CleanEnvironment(config.Variables()...), env...), l.dir)
 	if err == nil {
 		l.processes = append(l.processes, p)
 	}
@@ -170,7 +171,7 @@ func (l *laboratory) command(ctx context.Context, env []string, patience time.Du
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, l.program, args...)
-	c.Env, c.Dir = append(bench.CleanEnvironment(variables()...), env...), l.dir
+	c.Env, c.Dir = append(bench.CleanEnvironment(config.Variables()...), env...), l.dir
 	if said, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, said)
 	}
@@ -203,14 +204,4 @@ func newNamespace() string {
 	b := make([]byte, 4)
 	_, _ = rand.Read(b) // it never fails
 	return "bench_" + hex.EncodeToString(b)
-}
-
-// variables are the names that ConfigFrom looks up.
-func variables() []string {
-	var names []string
-	_, _ = ConfigFrom(func(name string) (string, bool) {
-		names = append(names, name)
-		return "", false
-	})
-	return names
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
 	"flashsale/sale"
@@ -68,7 +69,7 @@ func openReading(b *testing.B) *reading {
 		redisEmbedded: !embeddedtest.RealRedis(), kafkaBrokers: brokers, kafkaID: id,
 	}}
 	_, schema := embeddedtest.Postgres(b) // the schema goes at the end
-	cfg := Config{Namespace: schema, MaxStock: 1 << 40}
+	cfg := config.Config{Namespace: schema, MaxStock: 1 << 40}
 	quiet := slog.New(slog.DiscardHandler)
 	registry := prometheus.NewRegistry()
 	if err := s.connect(ctx, cfg, quiet, registry); err != nil {

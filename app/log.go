@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"os"
 
+	"flashsale/app/config"
+
 	"golang.org/x/term"
 )
 
 // newLogger writes what happened to w: text for a person at a terminal, JSON for a collector. Both escape
 // whatever a user typed.
-func newLogger(cfg Config, w io.Writer) *slog.Logger {
+func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "text" || cfg.LogFormat == "" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, options))

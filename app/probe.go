@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/config"
 	"flashsale/app/web"
 )
 
@@ -128,7 +129,7 @@ func (p *probes) note(i int, version string, err error) {
 		d.Version = version
 	}
 	if err != nil {
-		d.Detail = hideSecrets(err.Error())
+		d.Detail = config.HideSecrets(err.Error())
 	}
 }
 
@@ -145,7 +146,7 @@ func (o *operations) Dependencies(context.Context) []web.Dependency { return o.p
 func bareURL(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return hideSecrets(address)
+		return config.HideSecrets(address)
 	}
 	return fmt.Sprintf("%s%s", u.Host, strings.TrimSuffix(u.Path, "/"))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
 )
 
@@ -20,14 +21,14 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 // deployment is a namespace of its own on the servers the tests share: instances of one deployment see each other
 // and nothing else.
 type deployment struct {
-	cfg  Config
+	cfg  config.Config
 	ends endpoints
 	log  *slog.Logger
 }
 
 func newDeployment(t *testing.T) deployment {
 	t.Helper()
-	cfg, err := ConfigFrom(func(string) (string, bool) { return "", false })
+	cfg, err := config.From(func(string) (string, bool) { return "", false })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/migrations"
 )
@@ -23,7 +24,7 @@ func TestAStartOnASchemaOfANewerVersionIsSaid(t *testing.T) {
 		s := &services{endpoints: endpoints{databaseURL: embeddedtest.DatabaseURL(t), redisURL: embeddedtest.RedisURL(t),
 			redisEmbedded: true, kafkaBrokers: brokers, kafkaID: id}}
 		log := slog.New(slog.NewTextHandler(&said, nil))
-		if err := s.connect(t.Context(), Config{Namespace: schema}, log, prometheus.NewRegistry()); err != nil {
+		if err := s.connect(t.Context(), config.Config{Namespace: schema}, log, prometheus.NewRegistry()); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.close(context.WithoutCancel(t.Context())); err != nil {

@@ -7,6 +7,9 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"flashsale/app/config"
+	"flashsale/app/server"
+
 	"github.com/spf13/cobra"
 )
 
@@ -19,7 +22,7 @@ func serveCommand(t terminal) *cobra.Command {
 		Short: "Run the product until Ctrl-C (the default command)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig()
+			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}
@@ -28,8 +31,8 @@ func serveCommand(t terminal) *cobra.Command {
 	}
 }
 
-func serve(ctx context.Context, cfg Config, t terminal) error {
-	defer tuneMemory()()
+func serve(ctx context.Context, cfg config.Config, t terminal) error {
+	defer server.TuneMemory()()
 	log := newLogger(cfg, t.err)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/events"
 	"flashsale/migrations"
@@ -51,7 +52,7 @@ const (
 )
 
 // startServers takes the data directory and starts what is not configured.
-func startServers(ctx context.Context, cfg Config, log *slog.Logger, progress io.Writer) (*services, error) {
+func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*services, error) {
 	s := &services{endpoints: endpoints{databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers}}
 	if !cfg.AnyEmbedded() {
 		return s, nil
@@ -92,7 +93,7 @@ func (s *services) use(set embedded.Settings) {
 }
 
 // borrowServers uses the embedded servers of the instance that runs on the same data directory, if there is one.
-func borrowServers(cfg Config) (*services, bool, error) {
+func borrowServers(cfg config.Config) (*services, bool, error) {
 	s := &services{endpoints: endpoints{databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers}}
 	if !cfg.AnyEmbedded() {
 		return s, true, nil
@@ -116,7 +117,7 @@ func inUse(dir string) bool {
 }
 
 // connect opens every connection and brings the schema up to date.
-func (s *services) connect(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) error {
+func (s *services) connect(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
 	if err := s.openDatabase(ctx, cfg); err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (s *services) connect(ctx context.Context, cfg Config, log *slog.Logger, re
 }
 
 // compareVersions says that a newer version has been here, as while it is rolled out or after it was taken back.
-func (s *services) compareVersions(ctx context.Context, cfg Config, log *slog.Logger) error {
+func (s *services) compareVersions(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	applied, known, err := migrations.Versions(ctx, s.pool, cfg.Namespace)
 	if err == nil && applied > known {
 		log.Warn("the schema is of a newer version of this program", "migration", applied, "known", known)
@@ -142,7 +143,7 @@ func (s *services) compareVersions(ctx context.Context, cfg Config, log *slog.Lo
 	return err
 }
 
-func (s *services) openLog(ctx context.Context, cfg Config, log *slog.Logger, reg prometheus.Registerer) error {
+func (s *services) openLog(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
 	at, err := s.logConfig(cfg, log, reg)
 	if err != nil {
 		return err
@@ -155,19 +156,19 @@ func (s *services) openLog(ctx context.Context, cfg Config, log *slog.Logger, re
 }
 
 // logConfig is where the log is and how to get in.
-func (s *services) logConfig(cfg Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
-	mechanism, err := kafkaSASL(cfg.KafkaSASL)
+func (s *services) logConfig(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
+	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
 		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
 	}
 	return events.Config{
-		Brokers: s.kafkaBrokers, TLS: kafkaTLS(cfg.KafkaTLS), SASL: mechanism,
+		Brokers: s.kafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
 		Namespace: cfg.Namespace, LogID: s.kafkaID, Logger: log, Registerer: reg,
 	}, nil
 }
 
-func (s *services) openDatabase(ctx context.Context, cfg Config) error {
-	requests, err := poolConfig(s.databaseURL, cfg.Namespace, requestConnections)
+func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
+	requests, err := config.PoolConfig(s.databaseURL, cfg.Namespace, requestConnections)
 	if err != nil {
 		return err
 	}
@@ -178,7 +179,7 @@ func (s *services) openDatabase(ctx context.Context, cfg Config) error {
 	if err := s.openLease(ctx, cfg); err != nil {
 		return err
 	}
-	ledger, err := poolConfig(s.databaseURL, cfg.Namespace, ledgerConnections)
+	ledger, err := config.PoolConfig(s.databaseURL, cfg.Namespace, ledgerConnections)
 	if err != nil {
 		return err
 	}
@@ -188,8 +189,8 @@ func (s *services) openDatabase(ctx context.Context, cfg Config) error {
 }
 
 // openLease opens the lease's connections and keeps them: a server that has none left has these.
-func (s *services) openLease(ctx context.Context, cfg Config) error {
-	lease, err := poolConfig(s.databaseURL, cfg.Namespace, leaseConnections)
+func (s *services) openLease(ctx context.Context, cfg config.Config) error {
+	lease, err := config.PoolConfig(s.databaseURL, cfg.Namespace, leaseConnections)
 	if err != nil {
 		return err
 	}

@@ -10,13 +10,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/inventory"
 )
 
 // wipe removes a deployment, wherever its parts are.
 type wipe struct {
-	cfg      Config
+	cfg      config.Config
 	services *services // connections to what is configured
 	lock     *embedded.DirLock
 	what     []string // for the question
@@ -25,7 +26,7 @@ type wipe struct {
 // wipeDeployment removes the topics, the keys, the schema and the data directory. Orders are gone after it, so it asks
 // for the name of what it removes. A service that does not answer ends it before anything is removed.
 func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
-	cfg, err := LoadConfig()
+	cfg, err := config.Load()
 	if err != nil {
 		return err
 	}

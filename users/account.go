@@ -13,20 +13,19 @@ type Account struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// record is an account with what only this package needs.
-type record struct {
+// Record is an account with what the directory needs to follow it.
+type Record struct {
 	Account
-	usernameKey string
-	emailKey    string
-	// changed is the roster's version of the last change.
-	changed  int64
-	archived bool
+	// UsernameKey and EmailKey are the names in normal form.
+	UsernameKey string
+	EmailKey    string
+	// Changed is the roster's version of the last change.
+	Changed  int64
+	Archived bool
 }
 
 // utc is the record with its times in UTC; Postgres gives them in its own zone.
-func (r *record) utc() { r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC() }
+func (r *Record) utc() { r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC() }
 
-// known is what a Directory tells of the account.
-func (r *record) known() Account {
-	return Account{ID: r.ID, Username: r.Username, MayPurchase: r.MayPurchase}
-}
+// Position is a place in the order of changes: everything up to it has been read.
+type Position struct{ Changed, ID int64 }

@@ -6,7 +6,7 @@
 // number of live accounts is exact without counting, and a reader that has followed the changes up to a version
 // knows it has missed nothing below it. Changes are rare here and lookups are not, so that trade is a good one.
 //
-// The Store speaks to Postgres. The Directory keeps names in memory for the purchase path and follows the
+// The Store speaks to Postgres. Package users/directory keeps names in memory for the purchase path and follows the
 // roster. Usernames and e-mail addresses share one space of keys in one normal form (NormalName); since a
 // username holds no "@" and an address does, the two never meet.
 package users

@@ -45,20 +45,24 @@ func TestStrangeNamesSurvivePostgres(t *testing.T) {
 			t.Fatalf("%d of %d accounts were made, %v", n, want, err)
 		}
 	}
-	directory := NewDirectory(store, DirectoryConfig{})
 	ids := map[int64]string{}
 	for _, form := range []string{"", "@example.com"} {
 		asked := make([]string, len(list))
 		for i, name := range list {
 			asked[i] = name + form
 		}
-		found, err := directory.Find(t.Context(), asked)
-		if err != nil {
-			t.Fatal(err)
+		usernames, emails := asked, []string(nil)
+		if form != "" {
+			usernames, emails = nil, asked
 		}
-		for i, a := range found {
-			if other, taken := ids[a.ID]; a.ID == 0 || a.Username != list[i] || taken && other != a.Username {
-				t.Fatalf("%+q is %+v (and %+q)", asked[i], a, other)
+		found, _, err := store.Named(t.Context(), usernames, emails)
+		if err != nil || len(found) != len(list) {
+			t.Fatalf("%d of %d accounts were found, %v", len(found), len(list), err)
+		}
+		for i := range found {
+			a := found[i].Account
+			if other, taken := ids[a.ID]; !names[a.Username] || taken && other != a.Username {
+				t.Fatalf("%+q is account %d, which is %+q too", a.Username, a.ID, other)
 			}
 			ids[a.ID] = a.Username
 		}

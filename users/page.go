@@ -88,7 +88,7 @@ func (s *Store) page(ctx context.Context, known *anchors, skip int64, limit int)
 	var found Page
 	var version int64
 	for rows.Next() {
-		var r record
+		var r Record
 		if err := rows.Scan(append(r.fields(), &version, &found.Total)...); err != nil {
 			return Page{}, 0, fmt.Errorf("read page: %w", err)
 		}
@@ -101,8 +101,8 @@ func (s *Store) page(ctx context.Context, known *anchors, skip int64, limit int)
 	if len(found.Accounts) > 0 {
 		return found, version, nil
 	}
-	now, err := s.roster(ctx)
-	return Page{Total: now.live}, now.version, err
+	now, err := s.Roster(ctx)
+	return Page{Total: now.Live}, now.Version, err
 }
 
 // anchorsFor gives anchors for a page so deep that it needs them, else nil.

@@ -69,30 +69,31 @@ const (
 // replan keeps Postgres from caching a generic plan: one made while the table was empty stays bad for long.
 const replan = pgx.QueryExecModeCacheDescribe
 
-// roster is the one row that every change of accounts takes first.
-type roster struct {
-	version int64 // counts changes
-	live    int64 // accounts not archived
-	able    int64 // of those, who may purchase
+// Roster is the one row that every change of accounts takes first.
+type Roster struct {
+	Version int64 // counts changes
+	Live    int64 // accounts not archived
+	Able    int64 // of those, who may purchase
 }
 
-func (s *Store) roster(ctx context.Context) (roster, error) {
+// Roster is the roster as it is now.
+func (s *Store) Roster(ctx context.Context) (Roster, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	return readRoster(s.pool.QueryRow(ctx, selectRoster))
 }
 
-func readRoster(row pgx.Row) (roster, error) {
-	var r roster
-	if err := row.Scan(&r.version, &r.live, &r.able); err != nil {
-		return roster{}, fmt.Errorf("read roster: %w", err)
+func readRoster(row pgx.Row) (Roster, error) {
+	var r Roster
+	if err := row.Scan(&r.Version, &r.Live, &r.Able); err != nil {
+		return Roster{}, fmt.Errorf("read roster: %w", err)
 	}
 	return r, nil
 }
 
 // records runs one of the statements that end in the roster's version, and gives that too. Without any record
 // the version is zero.
-func (s *Store) records(ctx context.Context, query string, args ...any) ([]record, int64, error) {
+func (s *Store) records(ctx context.Context, query string, args ...any) ([]Record, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, err := s.pool.Query(ctx, query, append([]any{replan}, args...)...)
@@ -100,8 +101,8 @@ func (s *Store) records(ctx context.Context, query string, args ...any) ([]recor
 		return nil, 0, fmt.Errorf("read accounts: %w", err)
 	}
 	defer rows.Close()
-	var list []record
-	var r record
+	var list []Record
+	var r Record
 	var version int64
 	into := append(r.fields(), &version)
 	for rows.Next() {
@@ -118,29 +119,29 @@ func (s *Store) records(ctx context.Context, query string, args ...any) ([]recor
 }
 
 // fields are where recordColumns go.
-func (r *record) fields() []any {
+func (r *Record) fields() []any {
 	return []any{
-		&r.ID, &r.Username, &r.usernameKey, &r.Email, &r.emailKey, &r.MayPurchase,
-		&r.CreatedAt, &r.UpdatedAt, &r.changed, &r.archived,
+		&r.ID, &r.Username, &r.UsernameKey, &r.Email, &r.EmailKey, &r.MayPurchase,
+		&r.CreatedAt, &r.UpdatedAt, &r.Changed, &r.Archived,
 	}
 }
 
-// changes are the records that changed after a position, in the order of their changes, archived ones too.
-func (s *Store) changes(ctx context.Context, after position, limit int) ([]record, int64, error) {
-	return s.records(ctx, selectChanges, after.changed, after.id, limit)
+// Changes are the records that changed after a position, in the order of their changes, archived ones too.
+func (s *Store) Changes(ctx context.Context, after Position, limit int) ([]Record, int64, error) {
+	return s.records(ctx, selectChanges, after.Changed, after.ID, limit)
 }
 
-// live are the live accounts above an id, oldest first.
-func (s *Store) live(ctx context.Context, afterID int64, limit int) ([]record, int64, error) {
+// LiveAfter are the live accounts above an id, oldest first.
+func (s *Store) LiveAfter(ctx context.Context, afterID int64, limit int) ([]Record, int64, error) {
 	return s.records(ctx, selectLive, afterID, limit)
 }
 
-// named are the live accounts of these usernames and addresses, in normal form, in no order.
-func (s *Store) named(ctx context.Context, usernames, emails []string) ([]record, int64, error) {
+// Named are the live accounts of these usernames and addresses, in normal form, in no order.
+func (s *Store) Named(ctx context.Context, usernames, emails []string) ([]Record, int64, error) {
 	return s.records(ctx, selectNames, usernames, emails)
 }
 
-// withID are the live accounts of these ids, in no order.
-func (s *Store) withID(ctx context.Context, ids []int64) ([]record, int64, error) {
+// WithID are the live accounts of these ids, in no order.
+func (s *Store) WithID(ctx context.Context, ids []int64) ([]Record, int64, error) {
 	return s.records(ctx, selectIDs, ids)
 }

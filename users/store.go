@@ -67,7 +67,7 @@ func (s *Store) EnsureAbleTx(ctx context.Context, tx pgx.Tx, n int) error {
 		if err != nil {
 			return err
 		}
-		lacking := int(int64(n) - now.able)
+		lacking := int(int64(n) - now.Able)
 		if lacking <= 0 {
 			return nil
 		}
@@ -111,11 +111,11 @@ func (s *Store) EnsureAble(ctx context.Context, n int) error {
 		if _, err := s.EnsureSeries(ctx, length, nil); err != nil {
 			return err
 		}
-		now, err := s.roster(ctx)
+		now, err := s.Roster(ctx)
 		if err != nil {
 			return err
 		}
-		lacking := int(int64(n) - now.able)
+		lacking := int(int64(n) - now.Able)
 		if lacking <= 0 {
 			return nil
 		}
@@ -143,8 +143,8 @@ func (s *Store) ArchiveAllTx(ctx context.Context, tx pgx.Tx) (int64, error) {
 
 // Live is how many accounts there are that are not archived.
 func (s *Store) Live(ctx context.Context) (int64, error) {
-	now, err := s.roster(ctx)
-	return now.live, err
+	now, err := s.Roster(ctx)
+	return now.Live, err
 }
 
 // ensure is ensureTx in a transaction of its own.
@@ -212,7 +212,7 @@ func change(ctx context.Context, tx pgx.Tx, statement string) (touched int64, er
 	if err != nil {
 		return 0, err
 	}
-	next := before.version + 1
+	next := before.Version + 1
 	var live, able int64
 	if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able); err != nil {
 		return 0, err

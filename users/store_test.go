@@ -59,7 +59,7 @@ func TestSeriesIsCreatedOnceAndInOrder(t *testing.T) {
 		if err != nil || created != step.created || last != step.n {
 			t.Fatalf("EnsureSeries(%d) = %d, %v with progress up to %d; want %d", step.n, created, err, last, step.created)
 		}
-		if got := checkRoster(t, store).live; got != int64(step.live) {
+		if got := checkRoster(t, store).Live; got != int64(step.live) {
 			t.Fatalf("%d live accounts, want %d", got, step.live)
 		}
 	}
@@ -85,7 +85,7 @@ func TestSeedingLeavesLiveAccountsUntouched(t *testing.T) {
 	if created, err := store.EnsureSeries(ctx, 20, nil); err != nil || created != 0 {
 		t.Fatal(created, err)
 	}
-	if after := checkRoster(t, store); after.version != before.version || after.able != 19 {
+	if after := checkRoster(t, store); after.Version != before.Version || after.Able != 19 {
 		t.Errorf("roster moved from %+v to %+v", before, after)
 	}
 	// A row that a conflict had locked would carry the locker's transaction.
@@ -107,7 +107,7 @@ func TestANameIsBoundToItsIDForEver(t *testing.T) {
 	if err != nil || hidden != 30 {
 		t.Fatal(hidden, err)
 	}
-	if now := checkRoster(t, store); now.live != 0 || len(everybody(t, store)) != 0 {
+	if now := checkRoster(t, store); now.Live != 0 || len(everybody(t, store)) != 0 {
 		t.Fatalf("after archiving everybody: %+v", now)
 	}
 	if created := seed(t, store, 12); created != 12 {
@@ -141,16 +141,16 @@ func TestEnsureAbleCountsOnlyWhoMayPurchase(t *testing.T) {
 	ctx, pool := testContext(t), newPool(t)
 	store := NewStore(pool)
 	must(t, store.EnsureAble(ctx, 15))
-	if now := checkRoster(t, store); now.able != 15 || now.live != 15 {
+	if now := checkRoster(t, store); now.Able != 15 || now.Live != 15 {
 		t.Fatalf("%+v", now)
 	}
 	exec(t, pool, `UPDATE users SET may_purchase = false WHERE id <= 4; UPDATE roster SET able = able - 4`)
 	must(t, store.EnsureAble(ctx, 15))
-	if now := checkRoster(t, store); now.able != 15 || now.live != 19 {
+	if now := checkRoster(t, store); now.Able != 15 || now.Live != 19 {
 		t.Fatalf("%+v", now)
 	}
 	must(t, store.EnsureAble(ctx, 3))
-	if now := checkRoster(t, store); now.live != 19 {
+	if now := checkRoster(t, store); now.Live != 19 {
 		t.Fatalf("a smaller number changed something: %+v", now)
 	}
 }
@@ -199,20 +199,20 @@ func TestAnAddressTakenByAnotherStopsTheSeedWithoutAHalf(t *testing.T) {
 	if _, err := store.EnsureSeries(ctx, 30, nil); err == nil {
 		t.Fatal("two accounts share an address")
 	}
-	if now := checkRoster(t, store); now.live != 1 {
+	if now := checkRoster(t, store); now.Live != 1 {
 		t.Errorf("half a chunk stands: %+v", now)
 	}
 }
 
 // checkRoster proves that the counters say what counting says.
-func checkRoster(t *testing.T, store *Store) roster {
+func checkRoster(t *testing.T, store *Store) Roster {
 	t.Helper()
-	now, err := store.roster(t.Context())
+	now, err := store.Roster(t.Context())
 	must(t, err)
-	var counted roster
+	var counted Roster
 	must(t, store.pool.QueryRow(t.Context(), `SELECT coalesce(max(changed), 0),
 		count(*) FILTER (WHERE archived_at IS NULL),
-		count(*) FILTER (WHERE archived_at IS NULL AND may_purchase) FROM users`).Scan(&counted.version, &counted.live, &counted.able))
+		count(*) FILTER (WHERE archived_at IS NULL AND may_purchase) FROM users`).Scan(&counted.Version, &counted.Live, &counted.Able))
 	if now != counted {
 		t.Fatalf("roster says %+v, counting says %+v", now, counted)
 	}

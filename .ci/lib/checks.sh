@@ -9,7 +9,7 @@ sources() {
 # Every variable that the configuration reads stands in .env.example.
 undocumented_variables() {
   local name
-  grep -ohE '\br\.[a-z]+\("[A-Z_]+"' app/*.go | sed 's/.*("\(.*\)"/\1/' | sort -u | while read -r name; do
+  grep -ohE '\br\.[a-z]+\("[A-Z_]+"' app/config/*.go | sed 's/.*("\(.*\)"/\1/' | sort -u | while read -r name; do
     grep -q "^#$name=" .env.example || echo "$name"
   done
 }

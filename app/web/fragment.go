@@ -9,7 +9,7 @@ import (
 	"github.com/a-h/templ"
 
 	"flashsale/sale"
-	"flashsale/views"
+	"flashsale/views/shop"
 )
 
 // wordy is how a moment is written for people, in UTC.
@@ -20,25 +20,25 @@ const wordy = "2 January 2006, 15:04 UTC"
 func (p *site) Frame(s sale.Snapshot) []byte {
 	var out bytes.Buffer
 	// Rendering plain props into memory fails only when the context is over, and this one never is.
-	_ = views.StatusFragment(statusView(s)).Render(context.Background(), &out)
+	_ = shop.StatusFragment(statusView(s)).Render(context.Background(), &out)
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte(" "))
 }
 
 // status is the current sale as the panel shows it, also when there is none or it cannot be told.
-func (p *site) status(s sale.Snapshot, err error) views.Status {
+func (p *site) status(s sale.Snapshot, err error) shop.Status {
 	switch {
 	case errors.Is(err, sale.ErrNoSale):
-		return views.Status{Status: "none", Text: "No Sale", Badge: "None"}
+		return shop.Status{Status: "none", Text: "No Sale", Badge: "None"}
 	case err != nil:
-		return views.Status{Status: "none", Text: "Not Available", Badge: "Unknown",
+		return shop.Status{Status: "none", Text: "Not Available", Badge: "Unknown",
 			Note: "The figures cannot be read right now. They come back by themselves."}
 	}
 	return statusView(s)
 }
 
-func statusView(s sale.Snapshot) views.Status {
+func statusView(s sale.Snapshot) shop.Status {
 	status := s.Status()
-	v := views.Status{
+	v := shop.Status{
 		Status: string(status), Left: s.Left(), Total: s.Total, Sold: s.Taken,
 		Version: s.Version, NowMilli: s.Now.UnixMilli(),
 	}

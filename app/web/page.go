@@ -10,18 +10,19 @@ import (
 
 	"flashsale/sale"
 	"flashsale/static"
-	"flashsale/views"
+	"flashsale/views/layout"
+	"flashsale/views/shop"
 )
 
 // site answers browsers. A request by htmx gets the piece it asked for, any other the whole page with that piece
 // in its place, so that every form works without scripts.
 type site struct {
 	server *Server
-	assets views.Assets
+	assets layout.Assets
 }
 
 func newPages(s *Server) pages {
-	return &site{server: s, assets: views.Assets{
+	return &site{server: s, assets: layout.Assets{
 		Style:      static.URL("app.css"),
 		Script:     static.URL("app.js"),
 		HTMX:       static.URL("htmx.js"),
@@ -50,7 +51,7 @@ func (p *site) home(c echo.Context) error {
 	home.Username = shown(q.Get("username"))
 	home.Tab = tabNamed(q.Get("tab"), home.Demo)
 	home.Notice = notice(q.Get("notice"))
-	if home.Tab == views.TabUsers {
+	if home.Tab == shop.TabUsers {
 		home.Users = p.listed(c)
 	}
 	status := http.StatusOK
@@ -58,15 +59,15 @@ func (p *site) home(c echo.Context) error {
 		outcome, code := p.checked(c, q.Get("username"))
 		home.Check, status = &outcome, code
 	}
-	return p.send(c, status, views.HomePage(home))
+	return p.send(c, status, shop.HomePage(home))
 }
 
 // page is the first page as it stands, with nothing pressed.
-func (p *site) page(c echo.Context) views.Home {
+func (p *site) page(c echo.Context) shop.Home {
 	snapshot, err := p.server.cfg.Board.Snapshot("")
-	home := views.Home{
+	home := shop.Home{
 		Assets: p.assets,
-		Tab:    views.TabMain,
+		Tab:    shop.TabMain,
 		Demo:   p.server.who(c.Request()).operator() == nil,
 		Status: p.status(snapshot, err),
 	}
@@ -74,7 +75,7 @@ func (p *site) page(c echo.Context) views.Home {
 		home.Product = productView(snapshot.Product)
 	}
 	for _, preset := range sale.Presets() {
-		home.Presets = append(home.Presets, views.Preset{Name: preset.Name, Label: presetLabel(preset)})
+		home.Presets = append(home.Presets, shop.Preset{Name: preset.Name, Label: presetLabel(preset)})
 	}
 	return home
 }
@@ -98,11 +99,11 @@ func target(c echo.Context) string {
 	return id
 }
 
-func tabNamed(name string, demo bool) views.Tab {
-	tab := views.Tab(name)
-	known := tab == views.TabSpecifications || tab == views.TabImportant || demo && tab == views.TabUsers
+func tabNamed(name string, demo bool) shop.Tab {
+	tab := shop.Tab(name)
+	known := tab == shop.TabSpecifications || tab == shop.TabImportant || demo && tab == shop.TabUsers
 	if !known {
-		return views.TabMain
+		return shop.TabMain
 	}
 	return tab
 }
@@ -119,24 +120,24 @@ func shown(name string) string {
 // Problem shows why a request was refused: in the place the answer was meant for, or as a page.
 func (p *site) Problem(c echo.Context, problem Problem) error {
 	if !byHTMX(c) {
-		return p.send(c, problem.Status, views.ProblemPage(p.assets, views.Problem{
+		return p.send(c, problem.Status, layout.ProblemPage(p.assets, layout.Problem{
 			Status: problem.Status, Title: problem.Title, Detail: problem.Message,
 		}))
 	}
 	outcome := refused(problem)
 	switch target(c) {
 	case "check-outcome":
-		return p.send(c, problem.Status, views.CheckOutcome(outcome))
+		return p.send(c, problem.Status, shop.CheckOutcome(outcome))
 	case "operator-outcome":
-		return p.send(c, problem.Status, views.OperatorOutcome(outcome))
+		return p.send(c, problem.Status, shop.OperatorOutcome(outcome))
 	case "user-list":
-		return p.send(c, problem.Status, views.UserListFragment(views.UserList{Problem: problem.Message}))
+		return p.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: problem.Message}))
 	}
-	return p.send(c, problem.Status, views.PurchaseOutcome(outcome))
+	return p.send(c, problem.Status, shop.PurchaseOutcome(outcome))
 }
 
-func refused(problem Problem) views.Outcome {
-	outcome := views.Outcome{Tone: views.Bad, Title: problem.Title}
+func refused(problem Problem) shop.Outcome {
+	outcome := shop.Outcome{Tone: shop.Bad, Title: problem.Title}
 	if problem.Message != problem.Title {
 		outcome.Text = problem.Message
 	}
@@ -148,13 +149,13 @@ func refused(problem Problem) views.Outcome {
 func (p *site) Done(c echo.Context, message string) error {
 	if !byHTMX(c) {
 		return c.Redirect(http.StatusSeeOther, "/?"+url.Values{
-			"tab": {string(views.TabUsers)}, "notice": {noticeOf(c)},
+			"tab": {string(shop.TabUsers)}, "notice": {noticeOf(c)},
 		}.Encode())
 	}
 	snapshot, err := p.server.cfg.Board.Snapshot("")
 	c.Response().Header().Set("Hx-Trigger", "users-changed")
-	return p.send(c, http.StatusOK, views.OperatorFragment(
-		views.Outcome{Tone: views.Good, Title: message}, p.status(snapshot, err)))
+	return p.send(c, http.StatusOK, shop.OperatorFragment(
+		shop.Outcome{Tone: shop.Good, Title: message}, p.status(snapshot, err)))
 }
 
 // noticeOf names what a request to an operator's route did, for the page it is redirected to.

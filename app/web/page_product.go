@@ -6,11 +6,11 @@ import (
 
 	"flashsale/sale"
 	"flashsale/static"
-	"flashsale/views"
+	"flashsale/views/shop"
 )
 
-func productView(product *sale.Product) views.Product {
-	v := views.Product{
+func productView(product *sale.Product) shop.Product {
+	v := shop.Product{
 		Name:        product.Name,
 		Description: product.Description,
 		Details:     product.Details,
@@ -22,7 +22,7 @@ func productView(product *sale.Product) views.Product {
 		v.FullPrice, v.Saved = amount(product, product.PriceMinor), amount(product, product.DiscountMinor)
 	}
 	for _, fact := range product.Specification {
-		v.Specification = append(v.Specification, views.Fact{Name: fact.Name, Value: fact.Value})
+		v.Specification = append(v.Specification, shop.Fact{Name: fact.Name, Value: fact.Value})
 	}
 	for _, picture := range product.Images.Gallery {
 		if picture.URL != product.Images.Main.URL {
@@ -33,8 +33,8 @@ func productView(product *sale.Product) views.Product {
 }
 
 // pictureView shows a picture of ours under the name that browsers may keep for ever.
-func pictureView(picture sale.Image) views.Picture {
-	return views.Picture{URL: static.Resolve(picture.URL), Alt: picture.Alt}
+func pictureView(picture sale.Image) shop.Picture {
+	return shop.Picture{URL: static.Resolve(picture.URL), Alt: picture.Alt}
 }
 
 // amount writes minor units as "$499.00".

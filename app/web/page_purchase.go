@@ -7,7 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/sale"
-	"flashsale/views"
+	"flashsale/views/shop"
 )
 
 // Purchase shows what a press came to: beside the form for htmx, which also gets the figures as they are now; else
@@ -18,28 +18,28 @@ func (p *site) Purchase(c echo.Context, a sale.Answer, name string) error {
 		outcome.AskAgain = c.Response().Header().Get(echo.HeaderLocation)
 	}
 	if byHTMX(c) {
-		parts := []templ.Component{views.PurchaseOutcome(outcome)}
+		parts := []templ.Component{shop.PurchaseOutcome(outcome)}
 		if snapshot, err := p.server.cfg.Board.Snapshot(""); err == nil {
-			parts = append(parts, views.StatusPartial(statusView(snapshot)))
+			parts = append(parts, shop.StatusPartial(statusView(snapshot)))
 		}
 		return p.send(c, status, parts...)
 	}
 	home := p.page(c)
 	home.Username, home.Purchase = shown(name), &outcome
-	return p.send(c, status, views.HomePage(home))
+	return p.send(c, status, shop.HomePage(home))
 }
 
 // purchaseView is the sentence for an answer, and its status code: the same one the API gives.
-func purchaseView(a sale.Answer) (views.Outcome, int) {
+func purchaseView(a sale.Answer) (shop.Outcome, int) {
 	switch a.Kind {
 	case sale.Bought:
-		return views.Outcome{Tone: views.Good, Title: "Success! The unit is yours.", Receipt: receiptView(a.Receipt)},
+		return shop.Outcome{Tone: shop.Good, Title: "Success! The unit is yours.", Receipt: receiptView(a.Receipt)},
 			http.StatusCreated
 	case sale.AlreadyBought:
-		return views.Outcome{Tone: views.Note, Title: "User has already purchased this item.",
+		return shop.Outcome{Tone: shop.Note, Title: "User has already purchased this item.",
 			Text: "It is one unit per person. This is the receipt:", Receipt: receiptView(a.Receipt)}, http.StatusOK
 	case sale.Pending:
-		return views.Outcome{Tone: views.Note, Title: "Your purchase is being confirmed.",
+		return shop.Outcome{Tone: shop.Note, Title: "Your purchase is being confirmed.",
 			Text: "Your place is kept and the verdict follows. Pressing again changes nothing."}, http.StatusAccepted
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
 	}
@@ -47,8 +47,8 @@ func purchaseView(a sale.Answer) (views.Outcome, int) {
 	return refused(k.problem("")), k.status
 }
 
-func receiptView(r sale.Receipt) *views.Receipt {
-	return &views.Receipt{
+func receiptView(r sale.Receipt) *shop.Receipt {
+	return &shop.Receipt{
 		Username: r.Username, OrderID: r.OrderID.String(), Unit: r.Unit,
 		At: r.At.UTC().Format(wordy), AtISO: r.At.UTC().Format(instantLayout),
 	}
@@ -58,28 +58,28 @@ func receiptView(r sale.Receipt) *views.Receipt {
 func (p *site) Checked(c echo.Context, name string, r sale.Receipt, found bool) error {
 	outcome := checkView(r, found)
 	if byHTMX(c) {
-		return p.send(c, http.StatusOK, views.CheckOutcome(outcome))
+		return p.send(c, http.StatusOK, shop.CheckOutcome(outcome))
 	}
 	home := p.page(c)
 	home.Username, home.Check = shown(name), &outcome
-	return p.send(c, http.StatusOK, views.HomePage(home))
+	return p.send(c, http.StatusOK, shop.HomePage(home))
 }
 
-func checkView(r sale.Receipt, found bool) views.Outcome {
+func checkView(r sale.Receipt, found bool) shop.Outcome {
 	if !found {
-		return views.Outcome{Tone: views.Note, Title: "You haven't purchased this item yet"}
+		return shop.Outcome{Tone: shop.Note, Title: "You haven't purchased this item yet"}
 	}
-	return views.Outcome{Tone: views.Good, Title: "You have already purchased this item!", Receipt: receiptView(r)}
+	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item!", Receipt: receiptView(r)}
 }
 
 // check answers the button beside the form with a piece.
 func (p *site) check(c echo.Context, raw string) error {
 	outcome, status := p.checked(c, raw)
-	return p.send(c, status, views.CheckOutcome(outcome))
+	return p.send(c, status, shop.CheckOutcome(outcome))
 }
 
 // checked looks up what the shopper of that name owns.
-func (p *site) checked(c echo.Context, raw string) (views.Outcome, int) {
+func (p *site) checked(c echo.Context, raw string) (shop.Outcome, int) {
 	r, found, err := p.owned(c, raw)
 	if err != nil {
 		problem := problemOf(err)

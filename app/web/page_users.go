@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"flashsale/views"
+	"flashsale/views/shop"
 )
 
 // listTab answers htmx with a page of the shoppers' list.
@@ -22,15 +22,15 @@ func (p *site) listTab(c echo.Context) error {
 func (p *site) Users(c echo.Context, l userList) error {
 	list := listView(l)
 	if byHTMX(c) {
-		return p.send(c, http.StatusOK, views.UserListFragment(list))
+		return p.send(c, http.StatusOK, shop.UserListFragment(list))
 	}
 	home := p.page(c)
-	home.Tab, home.Users = views.TabUsers, &list
-	return p.send(c, http.StatusOK, views.HomePage(home))
+	home.Tab, home.Users = shop.TabUsers, &list
+	return p.send(c, http.StatusOK, shop.HomePage(home))
 }
 
 // listed is the list for the whole page, which is shown also when the list cannot be read.
-func (p *site) listed(c echo.Context) *views.UserList {
+func (p *site) listed(c echo.Context) *shop.UserList {
 	list, err := p.readList(c)
 	if err == nil {
 		shown := listView(list)
@@ -40,7 +40,7 @@ func (p *site) listed(c echo.Context) *views.UserList {
 	if problem.Status == http.StatusInternalServerError {
 		p.server.logFault(c, err)
 	}
-	return &views.UserList{Problem: problem.Message}
+	return &shop.UserList{Problem: problem.Message}
 }
 
 // readList reads the page that the query names. The list is for operators.
@@ -56,12 +56,12 @@ func (p *site) readList(c echo.Context) (userList, error) {
 }
 
 // listView shows the list. One without anybody has one page, as books do.
-func listView(l userList) views.UserList {
-	v := views.UserList{
+func listView(l userList) shop.UserList {
+	v := shop.UserList{
 		Page: l.Pagination.Page, Pages: max(1, int(l.Pagination.TotalPages)), Total: l.Pagination.Total,
 	}
 	for _, u := range l.Users {
-		line := views.User{Name: u.Username, Email: u.Email, MayPurchase: u.CanPurchase}
+		line := shop.User{Name: u.Username, Email: u.Email, MayPurchase: u.CanPurchase}
 		if u.PurchaseID != uuid.Nil {
 			line.OrderID = u.PurchaseID.String()
 		}

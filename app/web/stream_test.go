@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"flashsale/app/server"
 	"flashsale/sale"
 )
 
@@ -36,7 +37,7 @@ type listener struct {
 func (w *world) open(t *testing.T) string {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(nil)
-	srv.Config = HTTPServer(w.Handler())
+	srv.Config = server.HTTP(w.Handler())
 	srv.Start()
 	t.Cleanup(srv.Close)
 	return strings.Replace(srv.URL, "127.0.0.1", "localhost", 1)
@@ -361,7 +362,7 @@ func TestASlowBodyIsCutOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	srv := httptest.NewUnstartedServer(nil)
-	srv.Config = HTTPServer(w.Handler())
+	srv.Config = server.HTTP(w.Handler())
 	srv.Config.ReadTimeout = 50 * time.Millisecond
 	srv.Start()
 	t.Cleanup(srv.Close)

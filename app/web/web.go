@@ -146,16 +146,3 @@ func (s *Server) Drain() {
 	s.once.Do(s.drain)
 	s.feed.Close()
 }
-
-// HTTPServer is an http.Server with the timeouts and limits the public and the operator's listeners need. It
-// has no WriteTimeout, as that would end the streams; the lane sets a deadline for each answer instead, but for those of
-// the hot routes, whose listener's connections have to bound what is written.
-func HTTPServer(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    16 << 10,
-	}
-}

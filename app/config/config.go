@@ -1,0 +1,163 @@
+// Package config reads the environment into one checked value. A variable is read here and nowhere else: a wrong value
+// stops the start with one sentence that names the variable, and what may be a secret is never part of a sentence.
+//
+// It also turns the checked addresses into what the drivers take (PoolConfig, RedisOptions, KafkaSASL), so that a value
+// that passes here cannot fail there in words of the driver's own.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+// Config is everything the environment decides. The zero value is not usable; From fills it.
+type Config struct {
+	Port      int      // of the public listener; 0 takes a free one (never from the environment)
+	Hosts     []string // addresses of the public listener
+	OpsAddr   string   // metrics, profiles and probes; "" opens none
+	OpsStrict bool     // OPS_ADDR was set: being unable to listen stops the start
+	DataDir   string   // everything embedded lives below it
+
+	DatabaseURL  string   // "" starts an embedded PostgreSQL
+	RedisURL     string   // "" starts an embedded Redis
+	KafkaBrokers []string // empty starts an embedded Kafka
+	KafkaTLS     bool
+	KafkaSASL    string // mechanism:user:password
+	Namespace    string
+
+	MaxStock  int64
+	StockSet  bool      // MAX_STOCK was set
+	StartTime time.Time // zero: the start of the process
+	EndTime   time.Time // zero: one year after the start
+
+	Demo        bool
+	DemoHosts   []string
+	CORSOrigins []string
+
+	LogLevel  slog.Level
+	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
+
+	// Warnings are sentences about variables that mean nothing here, to be shown once.
+	Warnings []string
+}
+
+// AllEmbedded reports whether no outside service was configured.
+func (c Config) AllEmbedded() bool {
+	return c.DatabaseURL == "" && c.RedisURL == "" && len(c.KafkaBrokers) == 0
+}
+
+// AnyEmbedded reports whether at least one service is to be started by the program itself.
+func (c Config) AnyEmbedded() bool {
+	return c.DatabaseURL == "" || c.RedisURL == "" || len(c.KafkaBrokers) == 0
+}
+
+// Load reads .env in the working directory (the environment wins) and then the environment.
+func Load() (Config, error) {
+	raw, err := os.ReadFile(".env")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Config{}, fmt.Errorf(".env cannot be read (%w); mend or remove it", err)
+	}
+	file, err := envFile(string(raw))
+	if err != nil {
+		return Config{}, err
+	}
+	return From(func(name string) (string, bool) {
+		if v, ok := os.LookupEnv(name); ok {
+			return v, true
+		}
+		v, ok := file[name]
+		return v, ok
+	})
+}
+
+// From reads the configuration through lookup, which has the meaning of os.LookupEnv. An empty value
+// counts as not set. The error is a *VariableError.
+func From(lookup func(string) (string, bool)) (Config, error) {
+	r := &reader{lookup: lookup}
+	c := Config{
+		Port:         r.integer("PORT", 3001, 1, 65535),
+		DataDir:      r.text("DATA_DIR", ".flashsale"),
+		DatabaseURL:  databaseURL(r),
+		RedisURL:     r.checked("REDIS_URL", "", "like redis://localhost:6379 (also rediss:// and redis-sentinel://, several addresses by commas)", validRedisURL),
+		KafkaBrokers: r.addresses("KAFKA_BROKERS"),
+		KafkaTLS:     r.boolean("KAFKA_TLS", false),
+		KafkaSASL:    r.checked("KAFKA_SASL", "", "plain:user:password, scram-sha-256:user:password or scram-sha-512:user:password", validSASL),
+		Namespace:    r.checked("NAMESPACE", "flashsale", "1 to 40 lower-case letters, digits and _, beginning with a letter, and none of PostgreSQL's own (pg_..., public)", validNamespace),
+		MaxStock:     int64(r.integer("MAX_STOCK", 5, 0, MaxStock)),
+		StartTime:    r.instant("FLASH_SALE_START_TIME"),
+		EndTime:      r.instant("FLASH_SALE_END_TIME"),
+		DemoHosts:    r.each("DEMO_HOSTS", "host names, separated by commas, like shop.local", validDemoHost),
+		LogLevel:     r.level("LOG_LEVEL"),
+		LogFormat:    r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
+	}
+	_, c.StockSet = r.value("MAX_STOCK")
+	c.listeners(r)
+	c.audience(r)
+	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {
+		r.fail("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339), "later than FLASH_SALE_START_TIME")
+	}
+	c.Warnings = r.foreign()
+	return c, r.err
+}
+
+// MaxStock is the largest stock a sale may have; unit numbers and counts stay far from any limit.
+const MaxStock = 100_000_000
+
+// listeners: only what is reachable from this machine, unless real servers say that this is a deployment.
+func (c *Config) listeners(r *reader) {
+	host, set := r.value("HOST")
+	switch {
+	case set:
+		if !validHost(host) {
+			r.fail("HOST", host, "an address of this machine or its name, like 0.0.0.0")
+		}
+		c.Hosts = []string{strings.Trim(host, "[]")}
+	case c.AllEmbedded():
+		c.Hosts = []string{"127.0.0.1", "::1"}
+	default:
+		c.Hosts = []string{""}
+	}
+	ops, set := r.value("OPS_ADDR")
+	c.OpsAddr, c.OpsStrict = "127.0.0.1:9464", set
+	if set {
+		if !validAddress(ops, 0) {
+			r.fail("OPS_ADDR", ops, "host:port, like 127.0.0.1:9464")
+		}
+		c.OpsAddr = ops
+	}
+}
+
+// audience: demo mode is the default only where nobody else can reach it.
+func (c *Config) audience(r *reader) {
+	c.Demo = r.boolean("DEMO", c.AllEmbedded() && c.loopbackOnly())
+	c.CORSOrigins = r.each("CORS_ORIGINS", "origins like https://shop.example, separated by commas", validOrigin)
+	if len(c.CORSOrigins) == 0 && c.Demo {
+		c.CORSOrigins = []string{"http://localhost:3000"}
+	}
+}
+
+func (c *Config) loopbackOnly() bool {
+	for _, h := range c.Hosts {
+		ip := net.ParseIP(h)
+		if h != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
+}
+
+// Variables are the names of all variables that From looks up.
+func Variables() []string {
+	var names []string
+	_, _ = From(func(name string) (string, bool) {
+		names = append(names, name)
+		return "", false
+	})
+	return names
+}

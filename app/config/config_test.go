@@ -1,0 +1,147 @@
+package config
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+func configOf(t *testing.T, vars map[string]string) (Config, error) {
+	t.Helper()
+	return From(func(name string) (string, bool) {
+		v, ok := vars[name]
+		return v, ok
+	})
+}
+
+func TestNothingSetMeansEmbeddedDemoOnLoopback(t *testing.T) {
+	t.Parallel()
+	c, err := configOf(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.AllEmbedded() || !c.Demo || c.Port != 3001 || c.MaxStock != 5 || c.Namespace != "flashsale" {
+		t.Errorf("defaults are off: %+v", c)
+	}
+	if got := strings.Join(c.Hosts, " "); got != "127.0.0.1 ::1" {
+		t.Errorf("an embedded instance listens on %q, want loopback only", got)
+	}
+	if c.OpsAddr != "127.0.0.1:9464" || c.OpsStrict {
+		t.Errorf("OPS_ADDR default: %q strict %v", c.OpsAddr, c.OpsStrict)
+	}
+}
+
+func TestDemoModeIsTheDefaultOnlyWhereNobodyElseCanReachIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		vars map[string]string
+		demo bool
+	}{
+		{"embedded, loopback", map[string]string{"HOST": "127.0.0.1"}, true},
+		{"embedded, localhost", map[string]string{"HOST": "localhost"}, true},
+		{"embedded, all interfaces", map[string]string{"HOST": "0.0.0.0"}, false},
+		{"a real database", map[string]string{"DATABASE_URL": "postgres://u:p@db/x"}, false},
+		{"a real Redis", map[string]string{"REDIS_URL": "redis://cache:6379"}, false},
+		{"a real Kafka", map[string]string{"KAFKA_BROKERS": "k1:9092,k2:9092"}, false},
+		{"asked for", map[string]string{"KAFKA_BROKERS": "k1:9092", "DEMO": "true"}, true},
+		{"refused", map[string]string{"DEMO": "false"}, false},
+	} {
+		cfg, err := configOf(t, c.vars)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if cfg.Demo != c.demo {
+			t.Errorf("%s: demo mode is %v, want %v", c.name, cfg.Demo, c.demo)
+		}
+	}
+}
+
+func TestOriginalDatabaseVariablesMakeAnAddress(t *testing.T) {
+	t.Parallel()
+	c, err := configOf(t, map[string]string{"DB_HOST": "db.example", "DB_PASSWORD": "p@ss/word"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "postgres://postgres:p%40ss%2Fword@db.example:5432/flash_sale"; c.DatabaseURL != want {
+		t.Errorf("DATABASE_URL from DB_*: %q, want %q", c.DatabaseURL, want)
+	}
+}
+
+func TestWrongValuesStopTheStartWithTheVariablesName(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"PORT": "0", "MAX_STOCK": "many", "FLASH_SALE_START_TIME": "tomorrow", "DEMO": "maybe",
+		"DATABASE_URL": "mysql://root:secret@db/x", "REDIS_URL": "http://cache", "KAFKA_BROKERS": "kafka",
+		"KAFKA_SASL": "gssapi:a:secret", "NAMESPACE": "Flash-Sale", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
+		"OPS_ADDR": "9464", "CORS_ORIGINS": "shop.example", "DB_PORT": "99999", "DB_SSLMODE": "perhaps",
+		"KAFKA_TLS": "2",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := configOf(t, map[string]string{name: value})
+			var wrong *VariableError
+			if !errors.As(err, &wrong) {
+				t.Fatalf("%s=%s was accepted (%v)", name, value, err)
+			}
+			if wrong.Name != name || !strings.HasPrefix(err.Error(), name+" is ") {
+				t.Errorf("the sentence names %q: %s", wrong.Name, err)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("the sentence shows a password: %s", err)
+			}
+		})
+	}
+}
+
+func TestSaleMustEndAfterItStarts(t *testing.T) {
+	t.Parallel()
+	vars := map[string]string{"FLASH_SALE_START_TIME": "2026-01-02T00:00:00Z", "FLASH_SALE_END_TIME": "2026-01-01T00:00:00.000Z"}
+	if _, err := configOf(t, vars); err == nil || !strings.Contains(err.Error(), "FLASH_SALE_END_TIME") {
+		t.Errorf("an end before the start was accepted: %v", err)
+	}
+	vars["FLASH_SALE_END_TIME"] = "2026-01-03T02:00:00+02:00"
+	c, err := configOf(t, vars)
+	if err != nil || !c.EndTime.Equal(time.Date(2026, 1, 3, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("end time %v, error %v", c.EndTime, err)
+	}
+}
+
+func TestVariablesOfTheOriginalGetOneWarning(t *testing.T) {
+	t.Parallel()
+	c, err := configOf(t, map[string]string{"REACT_APP_API_URL": "http://localhost:3001", "CYPRESS_BASE_URL": "x"})
+	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], "REACT_APP_API_URL, CYPRESS_BASE_URL") {
+		t.Errorf("warnings %q, error %v", c.Warnings, err)
+	}
+}
+
+func TestRedisAddresses(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		url       string
+		addresses string
+		single    bool
+		tls       bool
+		sentinel  string
+	}{
+		{"redis://localhost:6379", "localhost:6379", true, false, ""},
+		{"redis://user:pw@cache/2", "cache:6379", true, false, ""},
+		{"rediss://cache:6380", "cache:6380", true, true, ""},
+		{"redis://a:1?cluster=1", "a:1", false, false, ""},
+		{"redis://a:1,b:2,redis://c:3", "a:1 b:2 c:3", false, false, ""},
+		{"redis-sentinel://u:p@s1:26379,s2:26379/primary", "s1:26379 s2:26379", false, false, "primary"},
+	} {
+		opt, err := RedisOptions(c.url)
+		if err != nil {
+			t.Errorf("%s: %v", c.url, err)
+			continue
+		}
+		if got := strings.Join(opt.InitAddress, " "); got != c.addresses {
+			t.Errorf("%s: addresses %q, want %q", c.url, got, c.addresses)
+		}
+		if opt.ForceSingleClient != c.single || (opt.TLSConfig != nil) != c.tls || opt.Sentinel.MasterSet != c.sentinel {
+			t.Errorf("%s: single %v tls %v sentinel %q", c.url, opt.ForceSingleClient, opt.TLSConfig != nil, opt.Sentinel.MasterSet)
+		}
+	}
+}

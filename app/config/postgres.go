@@ -1,0 +1,68 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// databaseURL joins the original's DB_* variables when DATABASE_URL is not set.
+func databaseURL(r *reader) string {
+	const want = "like postgres://localhost:5432/flash_sale (with user and password where they are needed)"
+	if v, ok := r.value("DATABASE_URL"); ok {
+		if !validDatabaseURL(v) {
+			r.fail("DATABASE_URL", v, want)
+		}
+		return v
+	}
+	set := false
+	for _, name := range []string{"DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD", "DB_NAME", "DB_SSLMODE"} {
+		_, ok := r.value(name)
+		set = set || ok
+	}
+	if !set {
+		return ""
+	}
+	port := r.integer("DB_PORT", 5432, 1, 65535)
+	u := url.URL{
+		Scheme: "postgres",
+		User:   url.UserPassword(r.text("DB_USERNAME", "postgres"), r.text("DB_PASSWORD", "postgres123")),
+		Host:   net.JoinHostPort(r.checked("DB_HOST", "localhost", "a host name or an address", validHost), strconv.Itoa(port)),
+		Path:   "/" + r.text("DB_NAME", "flash_sale"),
+	}
+	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
+	if mode := r.checked("DB_SSLMODE", "", strings.Join(modes, ", "), oneOf(modes...)); mode != "" {
+		u.RawQuery = "sslmode=" + mode
+	}
+	return u.String()
+}
+
+func validDatabaseURL(v string) bool {
+	u, err := url.Parse(v)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return false
+	}
+	_, err = pgxpool.ParseConfig(v)
+	return err == nil
+}
+
+// PoolConfig reads the address and puts every connection into the namespace's schema.
+func PoolConfig(address, namespace string, size int32) (*pgxpool.Config, error) {
+	cfg, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %s", HideSecrets(err.Error()))
+	}
+	cfg.MaxConns = max(cfg.MaxConns, size)
+	cfg.ConnConfig.ConnectTimeout = DatabaseDialTime
+	cfg.ConnConfig.RuntimeParams["search_path"] = namespace
+	cfg.ConnConfig.RuntimeParams["application_name"] = "flashsale"
+	// A process that is stopped in the middle of an operator's transaction does not keep the sale's stock row.
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(ForgottenTime.Milliseconds(), 10)
+	cfg.HealthCheckPeriod = time.Second
+	return cfg, nil
+}

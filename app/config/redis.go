@@ -1,0 +1,107 @@
+package config
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+func validRedisURL(v string) bool {
+	opt, err := RedisOptions(v)
+	if err != nil {
+		return false
+	}
+	for _, address := range opt.InitAddress {
+		if opt.DialCtxFn == nil && !validAddress(address, 1) {
+			return false
+		}
+	}
+	return len(opt.InitAddress) > 0
+}
+
+// RedisOptions reads a REDIS_URL: one address, several separated by commas, `?cluster=1`, rediss:// for TLS, or
+// redis-sentinel://host:port,host:port/primary-name.
+func RedisOptions(value string) (rueidis.ClientOption, error) {
+	first, rest, several := strings.Cut(value, ",")
+	sentinel := strings.HasPrefix(first, "redis-sentinel://")
+	if sentinel {
+		return sentinelOptions(value)
+	}
+	var tail string
+	if several {
+		// options stand behind the last address
+		rest, tail, _ = strings.Cut(rest, "?")
+		first += suffix("?", tail)
+	}
+	u, err := url.Parse(first)
+	if err != nil {
+		return rueidis.ClientOption{}, errors.New("not a URL")
+	}
+	q := u.Query()
+	cluster := q.Get("cluster") == "1" || q.Get("cluster") == "true" || several
+	q.Del("cluster")
+	u.RawQuery = q.Encode()
+	opt, err := rueidis.ParseURL(u.String())
+	if err != nil {
+		return opt, err
+	}
+	for address := range strings.SplitSeq(rest, ",") {
+		if address = bareAddress(address); address != "" {
+			opt.InitAddress = append(opt.InitAddress, address)
+		}
+	}
+	opt.ForceSingleClient = !cluster
+	return tuned(opt), nil
+}
+
+func sentinelOptions(value string) (rueidis.ClientOption, error) {
+	addresses, name, ok := strings.Cut(strings.TrimPrefix(value, "redis-sentinel://"), "/")
+	if !ok || name == "" || addresses == "" {
+		return rueidis.ClientOption{}, errors.New("redis-sentinel:// needs the primary's name: redis-sentinel://host:26379/name")
+	}
+	var opt rueidis.ClientOption
+	if credentials, hosts, found := strings.Cut(addresses, "@"); found {
+		addresses = hosts
+		opt.Username, opt.Password, _ = strings.Cut(credentials, ":")
+	}
+	for address := range strings.SplitSeq(addresses, ",") {
+		if !strings.Contains(address, ":") {
+			address += ":26379"
+		}
+		opt.InitAddress = append(opt.InitAddress, address)
+	}
+	opt.Sentinel = rueidis.SentinelOption{MasterSet: name}
+	return tuned(opt), nil
+}
+
+func bareAddress(a string) string {
+	a = strings.TrimSpace(a)
+	if _, after, ok := strings.Cut(a, "://"); ok {
+		a = after
+	}
+	a = strings.TrimSuffix(a[strings.LastIndexByte(a, '@')+1:], "/") // the first address's credentials are everybody's
+	if a != "" && !strings.Contains(a, ":") {
+		a += ":6379"
+	}
+	return a
+}
+
+func suffix(sep, s string) string {
+	if s == "" {
+		return ""
+	}
+	return sep + s
+}
+
+// tuned: nothing is cached client-side, calls fail fast, and a dead connection is noticed within a second.
+func tuned(opt rueidis.ClientOption) rueidis.ClientOption {
+	opt.DisableCache = true
+	opt.Dialer.Timeout = RedisDialTime
+	opt.Dialer.KeepAlive = time.Second
+	opt.ConnWriteTimeout = RedisWriteTime
+	opt.DisableRetry = true
+	return opt
+}

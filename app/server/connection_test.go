@@ -1,0 +1,110 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// hastened is a connection whose write deadlines come earlier than they were asked for, and that notes what was asked.
+type hastened struct {
+	net.Conn
+	sooner  time.Duration
+	writeBy []time.Time
+}
+
+func (c *hastened) SetWriteDeadline(t time.Time) error {
+	c.writeBy = append(c.writeBy, t)
+	return c.Conn.SetWriteDeadline(t.Add(-c.sooner))
+}
+
+func (c *hastened) SyscallConn() (syscall.RawConn, error) { return c.Conn.(syscall.Conn).SyscallConn() }
+
+// newPair is a tracked connection and its client, over TCP.
+func newPair(t *testing.T) (*trackedConn, *hastened) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = listener.Close() }()
+	client, err := net.Dial("tcp", listener.Addr().String())
+	must(t, err)
+	conn, err := listener.Accept()
+	must(t, err)
+	limiter := NewLimiter(1)
+	limiter.places <- struct{}{}
+	inner := &hastened{Conn: conn}
+	c := limiter.track(inner).(*trackedConn)
+	t.Cleanup(func() { _, _ = client.Close(), c.Close() })
+	return c, inner
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAClientThatDoesNotReadTheAnswerIsCut(t *testing.T) {
+	t.Parallel()
+	c, inner := newPair(t)
+	inner.sooner = writeWithin - 50*time.Millisecond
+	much := make([]byte, 1<<20)
+	var err error
+	for tries := 0; err == nil && tries < 1000; tries++ { // until the buffers between the two are full
+		_, err = c.Write(much)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the write ended with %v", err)
+	}
+}
+
+func TestTheWriteDeadlineIsMovedBeforeItComes(t *testing.T) {
+	t.Parallel()
+	c, inner := newPair(t)
+	write := func(moved int, why string) {
+		t.Helper()
+		_, err := c.Write([]byte("x"))
+		must(t, err)
+		if len(inner.writeBy) != moved {
+			t.Errorf("%s: the deadline was set %d times, want %d", why, len(inner.writeBy), moved)
+		}
+	}
+	write(1, "the first")
+	write(1, "the next, at once")
+	if left := time.Duration(c.writeBound.Load() - c.limiter.at(time.Now())); left > writeWithin-writeAtLeast {
+		t.Errorf("a write %v from now would have less than %v", left, writeAtLeast)
+	}
+	c.writeBound.Store(c.limiter.at(time.Now()) - 1)
+	write(2, "when less than the least is left")
+	must(t, c.SetWriteDeadline(time.Now().Add(time.Minute)))
+	c.writeBound.Store(0)
+	write(3, "in a request with a deadline of its own")
+	c.setState(http.StateActive)
+	write(3, "still in it")
+	c.setState(http.StateIdle)
+	write(4, "in the request after it")
+	must(t, c.SetDeadline(time.Time{}))
+	c.setState(http.StateHijacked)
+	write(5, "by whoever took the connection over")
+}
+
+// The wall clock may be set at any time; what is measured is how long a connection has been quiet.
+func TestWhenAConnectionWasUsedIsNoTimeOfDay(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	c, _ := newPair(t)
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	// The limiter is younger than this test, so nothing in it has lasted for longer.
+	most := int64(time.Since(began))
+	if last, bound := c.last.Load(), c.writeBound.Load()-int64(writeWithin-writeAtLeast); last > most || bound > most {
+		t.Errorf("used at %v, writes are bounded from %v on; the limiter is no older than %v",
+			time.Duration(last), time.Duration(bound), time.Duration(most))
+	}
+}

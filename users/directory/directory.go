@@ -1,0 +1,251 @@
+// Package directory keeps the names of accounts in memory, for the purchase path: who a name belongs to is answered
+// without asking Postgres. It follows the roster of package users by version, so what other processes change is seen within
+// about a second.
+//
+// An account takes about 85 bytes with both of its names, none of them a pointer, so ten million of them are as nothing to
+// the garbage collector: arena has the records as bytes, names and ids are tables of references into it, and cache keeps
+// the three together and bounded.
+package directory
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"flashsale/users"
+)
+
+const (
+	// followEvery is how long a change made elsewhere may stay unseen.
+	followEvery = time.Second
+	// readChunk is how many accounts one statement reads.
+	readChunk = 10_000
+	// finding is how many Finds may be in Postgres at once.
+	finding = 4
+	// findTimeout bounds one look-up in Postgres: a shopper is waiting for it.
+	findTimeout = 2 * time.Second
+)
+
+// Config is what a Directory can be told. The zero value is a good one.
+type Config struct {
+	// Limit is how many accounts are kept in memory, at about 85 bytes each; 0 means ten million, so at most 0.9 GB.
+	Limit int
+	// Logger hears when following fails and when it works again; nil discards that.
+	Logger *slog.Logger
+}
+
+// Directory answers who a name belongs to, from memory. It holds up to ten million accounts under both of their
+// names and follows the roster, so that what other processes change is seen within about a second. Only accounts
+// that exist are remembered, never that a name is unknown: such a name is asked for again, in batches, and cannot
+// fill the memory. It tells an account's ID, Username and MayPurchase and leaves the other fields zero. All methods
+// are safe for concurrent use; names are given in normal form.
+type Directory struct {
+	store *users.Store
+	log   *slog.Logger
+	cache *cache
+	// following and finding bound what runs at once: one refresh, and a few look-ups.
+	following, finding chan struct{}
+	loaded             bool // guarded by following
+	// filled is closed when the accounts have been read for the first time.
+	filled   chan struct{}
+	fillOnce sync.Once
+}
+
+// New holds nothing until Run or Refresh; until then Known knows nobody and Find asks Postgres.
+func New(store *users.Store, cfg Config) *Directory {
+	if cfg.Limit <= 0 {
+		cfg.Limit = 10_000_000
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Directory{
+		store: store, log: cfg.Logger, cache: newCache(cfg.Limit),
+		following: make(chan struct{}, 1), finding: make(chan struct{}, finding), filled: make(chan struct{}),
+	}
+}
+
+// Run follows the roster until ctx ends, then returns nil. While Postgres is away, what is in memory stays known.
+func (d *Directory) Run(ctx context.Context) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		err := d.Refresh(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil && !failing:
+			d.log.Warn("names cannot be followed; those in memory stay known", "error", err)
+		case err == nil && failing:
+			d.log.Info("names are followed again")
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Await waits until the accounts have been read for the first time, or ctx ends, and tells which. Ten million take the
+// better part of a minute; until then whoever is not known yet is found by Find.
+func (d *Directory) Await(ctx context.Context) bool {
+	select {
+	case <-d.filled:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// Known tells who a name belongs to, from memory alone and without allocating. False means "ask Find".
+func (d *Directory) Known(name string) (users.Account, bool) {
+	return d.cache.names.find(name)
+}
+
+// Find tells who the names belong to, in their order; an Account with ID 0 is nobody. What is not in memory is
+// asked of Postgres in one statement, with at most a few such statements at once. An error means that some of
+// them could not be asked for: nothing is known about any that Known does not know.
+func (d *Directory) Find(ctx context.Context, list []string) ([]users.Account, error) {
+	found := make([]users.Account, len(list))
+	missing := make(map[string][]int)
+	for i, name := range list {
+		if a, ok := d.Known(name); ok {
+			found[i] = a
+		} else if normal, err := users.NormalName(name); err == nil && normal == name {
+			// Anything else cannot be an account, and could make Postgres refuse the whole batch.
+			missing[name] = append(missing[name], i)
+		}
+	}
+	if len(missing) == 0 {
+		return found, nil
+	}
+	records, err := d.ask(ctx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for i := range records {
+		r := &records[i]
+		for _, at := range slices.Concat(missing[r.UsernameKey], missing[r.EmailKey]) {
+			found[at] = known(r)
+		}
+	}
+	return found, nil
+}
+
+func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]users.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	select {
+	case d.finding <- struct{}{}:
+		defer func() { <-d.finding }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to look up names: %w", ctx.Err())
+	}
+	usernames, emails := []string{}, []string{}
+	for name := range missing {
+		if strings.Contains(name, "@") {
+			emails = append(emails, name)
+		} else {
+			usernames = append(usernames, name)
+		}
+	}
+	records, version, err := d.store.Named(ctx, usernames, emails)
+	if err != nil {
+		return nil, err
+	}
+	d.cache.add(records, version, false)
+	return records, nil
+}
+
+// Warm holds the accounts of these ids and keeps them when room is needed for others: owners who come back find
+// their receipt without Postgres. Ids of nobody, and of archived accounts, are passed over.
+func (d *Directory) Warm(ctx context.Context, ids []int64) error {
+	for chunk := range slices.Chunk(ids, readChunk) {
+		missing := d.cache.pin(chunk)
+		if len(missing) == 0 {
+			continue
+		}
+		records, version, err := d.store.WithID(ctx, missing)
+		if err != nil {
+			return fmt.Errorf("warm names: %w", err)
+		}
+		d.cache.add(records, version, true)
+	}
+	return nil
+}
+
+// Refresh reads what has changed since the last time, at once. After it, what was committed before the call is
+// known, and who was archived before it is not.
+func (d *Directory) Refresh(ctx context.Context) error {
+	select {
+	case d.following <- struct{}{}:
+		defer func() { <-d.following }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	now, err := d.store.Roster(ctx)
+	if err != nil {
+		return err
+	}
+	at := d.cache.position()
+	if !d.loaded || now.Version < at.Changed {
+		// A version that goes back is another database, or an older backup of this one: ids may mean others.
+		return d.load(ctx, now.Version)
+	}
+	if at == upTo(now.Version) {
+		return nil
+	}
+	return d.follow(ctx, now.Version)
+}
+
+// load reads the live accounts, oldest first, as far as there is room.
+func (d *Directory) load(ctx context.Context, version int64) error {
+	d.loaded = false
+	d.cache.clear(version)
+	for last := int64(0); d.cache.room() > 0; {
+		list, seen, err := d.store.LiveAfter(ctx, last, readChunk)
+		if err != nil {
+			return fmt.Errorf("load names: %w", err)
+		}
+		if len(list) == 0 {
+			break
+		}
+		d.cache.add(list[:min(len(list), d.cache.room())], seen, false)
+		last = list[len(list)-1].ID
+	}
+	d.cache.advance(upTo(version))
+	d.loaded = true
+	d.fillOnce.Do(func() { close(d.filled) })
+	return nil
+}
+
+// follow reads changes up to a version at least. They are committed in the order of their versions, all of one
+// version at once, so a position in that order is all there is to remember.
+func (d *Directory) follow(ctx context.Context, version int64) error {
+	for {
+		list, _, err := d.store.Changes(ctx, d.cache.position(), readChunk)
+		if err != nil {
+			return fmt.Errorf("follow names: %w", err)
+		}
+		d.cache.follow(list)
+		if len(list) < readChunk {
+			break
+		}
+	}
+	if at := d.cache.position(); at.Changed <= version {
+		d.cache.advance(upTo(version))
+	}
+	return nil
+}
+
+// known is what a Directory tells of an account.
+func known(r *users.Record) users.Account {
+	return users.Account{ID: r.ID, Username: r.Username, MayPurchase: r.MayPurchase}
+}

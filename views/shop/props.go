@@ -1,0 +1,123 @@
+package shop
+
+import "flashsale/views/layout"
+
+// Tab names one of the page's four tabs; it is the value of the query parameter "tab".
+type Tab string
+
+// The tabs in the order in which they are shown. TabUsers exists only in demo mode.
+const (
+	TabMain           Tab = "main"
+	TabSpecifications Tab = "specifications"
+	TabImportant      Tab = "important"
+	TabUsers          Tab = "users"
+)
+
+// Home is the whole first page.
+type Home struct {
+	Assets  layout.Assets
+	Tab     Tab
+	Demo    bool
+	Product Product
+	Status  Status
+	// Username fills the form.
+	Username string
+	// Purchase, Check and Notice are what the last press came to; nil and "" leave their places empty.
+	Purchase *Outcome
+	Check    *Outcome
+	Notice   string
+	// Users is nil when the list is to be fetched once its tab opens.
+	Users   *UserList
+	Presets []Preset
+}
+
+// Product is what is on sale. Amounts are ready to be shown ("$499.00"); an empty one is left out.
+type Product struct {
+	Name, Description       string
+	Price, FullPrice, Saved string
+	Details                 []string
+	Specification           []Fact
+	Important               []string
+	Picture                 Picture
+	Thumbnails              []Picture
+}
+
+// Fact is one line of a specification.
+type Fact struct{ Name, Value string }
+
+// Picture is an image and what it shows.
+type Picture struct{ URL, Alt string }
+
+// Status is the sale as it stands; the fragment made of it is what open pages receive when it changes.
+type Status struct {
+	// Status is upcoming, active, sold-out, ended, paused, or none when there is no sale.
+	Status string
+	// Text is the sentence of the status, Badge its short form.
+	Text, Badge string
+	// Left, Total and Sold are units.
+	Left, Total, Sold int64
+	// Version grows with every change of the sale.
+	Version int64
+	// When says what Until is: "Starts", "Ends" or "Ended"; empty when there is no time to tell.
+	When string
+	// Until is a moment in words, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
+	// clock. Counting says that the time left is to be counted down.
+	Until, UntilISO      string
+	UntilMilli, NowMilli int64
+	Counting             bool
+	// Note is a further sentence, such as that the figures are old.
+	Note string
+}
+
+// Tone is the colour of an outcome.
+type Tone string
+
+// Good is a unit bought, Note is no error, Bad is a refusal or a failure.
+const (
+	Good Tone = "good"
+	Note Tone = "note"
+	Bad  Tone = "bad"
+)
+
+// Outcome is what a press of a button came to.
+type Outcome struct {
+	Tone        Tone
+	Title, Text string
+	// Receipt is shown when there is one.
+	Receipt *Receipt
+	// AskAgain is where a purchase that has no verdict yet is asked about again.
+	AskAgain string
+}
+
+// Receipt is the proof of a purchase.
+type Receipt struct {
+	Username, OrderID string
+	Unit              int64
+	// At is the moment in words, AtISO for machines.
+	At, AtISO string
+}
+
+// Preset is a stock level that one button sets.
+type Preset struct {
+	// Name is the last part of its path and its hook: "small".
+	Name string
+	// Label is what the button says: "Small (5)".
+	Label string
+}
+
+// UserList is one page of the shoppers.
+type UserList struct {
+	Users       []User
+	Page, Pages int
+	Total       int64
+	// Problem stands in for the list when it could not be read.
+	Problem string
+}
+
+// User is a line of the list.
+type User struct {
+	Name, Email string
+	MayPurchase bool
+	// OrderID is empty when nothing was bought.
+	OrderID string
+}
