@@ -66,7 +66,7 @@ func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 			for _, l := range listeners {
 				go func() { _ = listening.Serve(l) }()
 			}
-			cfg := configFor(t, c.host, listeners[0].Addr().(*net.TCPAddr).Port, c.elsewhere)
+			cfg = configFor(t, c.host, listeners[0].Addr().(*net.TCPAddr).Port, c.elsewhere)
 			if err := health(t.Context(), cfg); err != nil {
 				t.Error(err)
 			}
