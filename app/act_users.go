@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -41,7 +42,7 @@ func (o *operations) seed(ctx context.Context, a web.Act, n int, progress func(d
 		defer leave()
 	}
 	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int, events.Entry, error) {
-		created, err := o.seedChunks(ctx, a, n, progress)
+		created, err := o.seedChunks(ctx, tx, a, n, progress)
 		if err != nil {
 			return created, events.Entry{}, err
 		}
@@ -59,20 +60,29 @@ func (o *operations) seed(ctx context.Context, a web.Act, n int, progress func(d
 	return created, nil
 }
 
+// chunkTime is more than the longest that a chunk may take.
+const chunkTime = 5 * time.Minute
+
 // seedChunks creates all chunks but the last, each in a transaction of its own beside that of the act, which holds
-// nothing yet but the act's key.
-func (o *operations) seedChunks(ctx context.Context, a web.Act, n int, progress func(done, total int)) (created int, err error) {
+// nothing yet but the act's key, and is idle for no longer than a chunk takes.
+func (o *operations) seedChunks(ctx context.Context, tx pgx.Tx, a web.Act, n int, progress func(done, total int)) (created int, err error) {
 	if lastChunk(n) == 0 {
 		return 0, nil
 	}
 	if err := o.recordStart(ctx, a, usersEntry("users.seed-started", seeding{UserCount: n})); err != nil {
 		return 0, err
 	}
-	return o.users.EnsureSeries(ctx, lastChunk(n), func(done, _ int) {
+	if err := o.audit.LingerTx(ctx, tx, chunkTime); err != nil {
+		return 0, err
+	}
+	var lost error
+	created, err = o.users.EnsureSeries(ctx, lastChunk(n), func(done, _ int) {
+		lost = errors.Join(lost, tx.Conn().Ping(ctx))
 		if progress != nil {
 			progress(done, n)
 		}
 	})
+	return created, errors.Join(err, lost)
 }
 
 // lastChunk is behind how many of n accounts the last chunk begins.

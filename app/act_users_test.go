@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -109,6 +110,46 @@ func TestASeedingThatIsCommittedIsAnsweredThoughItsNamesCannotBeLearnt(t *testin
 	}
 	if !proxy.back() {
 		t.Error("the proxy has met no commit")
+	}
+}
+
+// The act's own transaction is idle while its chunks are created, and a connection is not idle in a transaction for long.
+func TestALongSeedingKeepsItsTransaction(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	a := d.start(t)
+	c := newClient(t, a.URL())
+	// A connection without limits holds the roster, so that the first chunk takes longer than the limit of the act's.
+	conn, err := pgx.Connect(t.Context(), d.ends.databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), `BEGIN; SELECT FROM `+d.cfg.Namespace+`.roster FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan reply, 1)
+	go func() {
+		done <- c.act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.Chunk + 7}, "Idempotency-Key: k")
+	}()
+	idle := `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%roster%'
+		AND pid <> pg_backend_pid() AND clock_timestamp() - query_start > interval '7 seconds'`
+	for n := 0; n == 0; time.Sleep(20 * time.Millisecond) {
+		if err := a.core.services.pool.QueryRow(t.Context(), idle).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case r := <-done:
+			t.Fatalf("answered before its chunk was done: %d %s", r.Status, r.Raw)
+		default:
+		}
+	}
+	if _, err := conn.Exec(t.Context(), `ROLLBACK`); err != nil {
+		t.Fatal(err)
+	}
+	r := <-done
+	if r.is(t, http.StatusOK, ""); r.number("usersCreated") != float64(users.Chunk+7-10) {
+		t.Errorf("answered %d %s", r.Status, r.Raw)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,6 +59,16 @@ func (a *Audit) AnswerTx(ctx context.Context, tx pgx.Tx, k ActKey) (answer []byt
 		return nil, false, ErrKeyReused
 	}
 	return answer, true, nil
+}
+
+// LingerTx lets the transaction of an act be idle for up to d while other transactions do the act's work. It must hold nothing
+// that others wait for but the act's key: the connection's own, shorter limit is there for a process that is stopped with
+// the row of a stock.
+func (a *Audit) LingerTx(ctx context.Context, tx pgx.Tx, d time.Duration) error {
+	if _, err := tx.Exec(ctx, sqlLinger, strconv.FormatInt(d.Milliseconds(), 10)); err != nil {
+		return fmt.Errorf("let the act's transaction be idle: %w", err)
+	}
+	return nil
 }
 
 // KeepTx keeps the answer of an act under its key, in the transaction of the act itself, and removes some that are older than

@@ -60,10 +60,10 @@ type said struct {
 func (s *said) Enabled(context.Context, slog.Level) bool { return true }
 
 func (s *said) Handle(_ context.Context, r slog.Record) error {
-	switch r.Level {
-	case slog.LevelWarn:
+	if r.Level == slog.LevelWarn {
 		s.lost.Add(1)
-	case slog.LevelInfo:
+	}
+	if r.Level == slog.LevelInfo {
 		s.back.Add(1)
 	}
 	return nil
