@@ -125,6 +125,11 @@ func idle(t *testing.T) *operations {
 	if r := newClient(t, a.URL()).buySettled("john_doe"); r.Status != http.StatusCreated {
 		t.Fatalf("buy: %d %s", r.Status, r.Raw)
 	}
+	// A machine that is short of breath sells by the ledger alone; the place comes with the next reconciling.
+	eventually(t, "the owner has a place", func() bool {
+		broken, err := a.core.operations.holderDifferences(t.Context())
+		return err == nil && len(broken) == 0
+	})
 	d.stop(t, a)
 	s := &services{endpoints: d.ends}
 	if err := s.connect(t.Context(), d.cfg, d.log, nil); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -223,6 +224,15 @@ func (b *Board) heard(stocks []events.Stock) {
 	if unknown {
 		b.nudge()
 	}
+}
+
+// behind is true when one of these orders was made at a later version of its stock than the board shows.
+func (b *Board) behind(verdicts []events.Verdict) bool {
+	shelf := b.shelf.Load()
+	return slices.ContainsFunc(verdicts, func(v events.Verdict) bool {
+		e := shelf.byID[v.SaleID]
+		return e != nil && e.Generation == v.Generation && e.level.Version < v.Revision
+	})
 }
 
 // putAway gives a closed sale an empty book. Presses on their way still read the full one to its end, because a book

@@ -19,7 +19,9 @@ const (
 	// lookAfter is how long a press waits before its verdict is looked up, and how often that is done.
 	lookAfter = 50 * time.Millisecond
 	lookMost  = 10_000
-	loadTime  = time.Minute
+	// catchUpTime is how long presses whose verdicts were looked up wait for the figures that belong to them.
+	catchUpTime = 200 * time.Millisecond
+	loadTime    = time.Minute
 )
 
 // release is a place to give back.
@@ -164,11 +166,25 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 			continue
 		}
 		c.note(verdicts)
+		c.catchUp(ctx, verdicts)
 		for i := range verdicts {
 			if c.deliver(&verdicts[i]) {
 				c.metrics.lookedUp.Inc()
 			}
 		}
+	}
+}
+
+// catchUp brings the board up to commits that it has not heard of, since an answer shows the sale as its own verdict left
+// it. When the ledger does not answer in time, the figures follow with the board's own look.
+func (c *Checkout) catchUp(ctx context.Context, verdicts []events.Verdict) {
+	if !c.board.behind(verdicts) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, catchUpTime)
+	defer cancel()
+	if err := c.board.look(ctx); err != nil {
+		c.logger.Debug("sales cannot be looked up after a late verdict", "error", err)
 	}
 }
 

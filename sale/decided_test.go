@@ -55,6 +55,21 @@ func TestALostPushIsMadeUpForByALook(t *testing.T) {
 	})
 }
 
+// Whoever was told "bought" sees it in the figures of this process at once, by whichever way the verdict came.
+func TestAnAnswerByALookShowsItsOwnOrder(t *testing.T) {
+	bubble(t, 5, func(t *testing.T, s *servers, p *process) {
+		s.ledger.deaf()
+		p.start(t)
+		synctest.Wait()
+		a := <-p.later(Press{Name: "anna"})
+		expect(t, a, Bought, "")
+		now, err := p.board.Snapshot("")
+		if err != nil || a.Sale.Taken != 1 || now.Taken != 1 || s.calls.of("verdicts") == 0 {
+			t.Errorf("the answer shows %d sold, the status %d, %v; %v", a.Sale.Taken, now.Taken, err, s.calls.all())
+		}
+	})
+}
+
 func TestNobodyLooksWhileNobodyWaits(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		p.start(t)
