@@ -164,8 +164,6 @@ func TestOutsideDemoMode(t *testing.T) {
 func TestLimitPerNetwork(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, accountsMode, func(c *Config) { c.PurchaseRate = 0.5 })
-	now := noon
-	w.Server.limits = newLimiter(0.5, 2, w.clock(&now))
 	alice := "Test-Session: alice"
 	for range 2 {
 		if res := w.send(t, "POST", buy, "", alice); res.StatusCode != http.StatusCreated {

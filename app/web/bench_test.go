@@ -94,13 +94,3 @@ func BenchmarkSoldOutStrictBody(b *testing.B) {
 func BenchmarkStatus(b *testing.B) {
 	drive(b, benchServer(b).Handler(), "GET", "/api/flash-sale/status", "")
 }
-
-func BenchmarkScanName(b *testing.B) {
-	body := []byte(pressBody)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, ok := scanName(body); !ok {
-			b.Fatal("not scanned")
-		}
-	}
-}

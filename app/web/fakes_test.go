@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"flashsale/app/live"
+	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/users"
@@ -167,7 +169,7 @@ func (f *fakeOperations) Preset(_ context.Context, a Act, slug string, p sale.Pr
 }
 
 func (f *fakeOperations) SetStock(_ context.Context, a Act, slug string, n int64) (sale.Change, error) {
-	return f.called(a, "stock", slug, itoa64(n))
+	return f.called(a, "stock", slug, strconv.FormatInt(n, 10))
 }
 
 func (f *fakeOperations) Pause(_ context.Context, a Act, slug string) (sale.Change, error) {
@@ -193,7 +195,7 @@ func (f *fakeOperations) CancelOrder(_ context.Context, a Act, id uuid.UUID, rea
 }
 
 func (f *fakeOperations) SeedUsers(_ context.Context, a Act, n int) (int, error) {
-	_, err := f.called(a, "seed", itoa(n))
+	_, err := f.called(a, "seed", strconv.Itoa(n))
 	return n, err
 }
 
@@ -286,10 +288,10 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 // operator.
 func accountsMode(c *Config) {
 	c.Demo = false
-	c.Session = func(r *http.Request) (Identity, bool) {
+	c.Session = func(r *http.Request) (request.Identity, bool) {
 		name := r.Header.Get("Test-Session")
 		operator := strings.HasSuffix(name, "!")
-		return Identity{Username: strings.TrimSuffix(name, "!"), Operator: operator}, name != ""
+		return request.Identity{Username: strings.TrimSuffix(name, "!"), Operator: operator}, name != ""
 	}
 }
 

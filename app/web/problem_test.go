@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashsale/app/web/request"
 	"flashsale/sale"
 )
 
@@ -74,14 +75,14 @@ func TestEveryProblemHasItsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	seen := map[string]bool{}
-	for _, k := range kinds() {
-		if seen[k.name] {
-			t.Errorf("%s is there twice", k.name)
+	for _, k := range request.Kinds() {
+		if seen[k.Name] {
+			t.Errorf("%s is there twice", k.Name)
 		}
-		seen[k.name] = true
-		res := w.send(t, "GET", "/problems/"+k.name, "")
-		if res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.explain) || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
-			t.Errorf("%s: %d %s", k.name, res.StatusCode, res.raw)
+		seen[k.Name] = true
+		res := w.send(t, "GET", "/problems/"+k.Name, "")
+		if res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.Explain) || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+			t.Errorf("%s: %d %s", k.Name, res.StatusCode, res.raw)
 		}
 	}
 	w.send(t, "GET", "/problems/none", "").problem(t, 404, "not-found")

@@ -76,16 +76,3 @@ func TestProduct(t *testing.T) {
 		}
 	}
 }
-
-func TestAmounts(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		minor int64
-		code  string
-		want  string
-	}{{49_900, "USD", "499.00"}, {5, "EUR", "0.05"}, {0, "EUR", "0.00"}, {-105, "EUR", "-1.05"}, {1200, "JPY", "1200"}, {1234, "KWD", "1.234"}} {
-		if got := decimal(c.minor, minorDigits(c.code)); got != c.want {
-			t.Errorf("%d %s: %s, want %s", c.minor, c.code, got, c.want)
-		}
-	}
-}

@@ -1,0 +1,133 @@
+package admin
+
+import (
+	"context"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"flashsale/app/web/request"
+
+	"github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Health is the original's probe.
+func (hs *Handlers) Health(c echo.Context) error { return c.String(http.StatusOK, "OK") }
+
+// Livez says that the process answers. It never depends on another server: restarting this one would not
+// mend them.
+func (hs *Handlers) Livez(c echo.Context) error { return c.String(http.StatusOK, "OK") }
+
+// Readyz says whether a load balancer may send requests here. A server that is away is no reason against it: every
+// instance shares that server, so all of them would go, and each goes on answering without it.
+func (hs *Handlers) Readyz(c echo.Context) error {
+	state := hs.readiness()
+	return request.WriteJSON(c, state.code(), readyDocument{Status: state})
+}
+
+// readiness says whether this process can give true answers.
+type readiness string
+
+const (
+	ready readiness = "ready"
+	// starting: no figures of the ledger were ever read, so there is nothing to answer from.
+	starting readiness = "starting"
+	// draining: the process stops.
+	draining readiness = "draining"
+)
+
+// readiness asks nobody, so that the probe is as fast as memory. Figures that were read once came from a schema that
+// is up to date.
+func (hs *Handlers) readiness() readiness {
+	switch {
+	case hs.cfg.Drain.Begun():
+		return draining
+	case !hs.cfg.Board.Ready():
+		return starting
+	}
+	return ready
+}
+
+func (r readiness) code() int {
+	if r == ready {
+		return http.StatusOK
+	}
+	return http.StatusServiceUnavailable
+}
+
+// readyDocument is what everybody may know: nothing of the machine, the program or the servers behind it.
+type readyDocument struct {
+	Status readiness `json:"status"`
+}
+
+// degraded is what operators are told instead of ready while a server is away.
+const degraded readiness = "degraded"
+
+// operatorsDocument is the same for operators, with the servers this process depends on.
+type operatorsDocument struct {
+	Status       readiness            `json:"status"`
+	Version      string               `json:"version,omitzero"`
+	Process      string               `json:"process,omitzero"`
+	Dependencies []dependencyDocument `json:"dependencies"`
+}
+
+type dependencyDocument struct {
+	Name     string          `json:"name"`
+	OK       bool            `json:"ok"`
+	Since    request.Instant `json:"since,omitzero"`
+	Address  string          `json:"address,omitzero"`
+	Version  string          `json:"version,omitzero"`
+	Embedded bool            `json:"embedded"`
+	Detail   string          `json:"detail,omitzero"`
+}
+
+// operatorsView is the code of the probe and what operators are told besides.
+func (hs *Handlers) operatorsView(ctx context.Context) (int, operatorsDocument) {
+	state := hs.readiness()
+	d := operatorsDocument{Status: state, Version: hs.cfg.Version, Process: hs.cfg.ProcessID, Dependencies: []dependencyDocument{}}
+	for _, dep := range hs.cfg.Operations.Dependencies(ctx) {
+		d.Dependencies = append(d.Dependencies, dependencyDocument{
+			Name: dep.Name, OK: dep.OK, Since: request.Instant(dep.Since), Address: dep.Address,
+			Version: dep.Version, Embedded: dep.Embedded, Detail: dep.Detail,
+		})
+		if !dep.OK && state == ready {
+			d.Status = degraded
+		}
+	}
+	return state.code(), d
+}
+
+// OpsHandler answers the operator's listener: probes, metrics and profiles. It is for a private address: it
+// checks neither host nor role.
+func (hs *Handlers) OpsHandler() http.Handler {
+	mux := http.NewServeMux()
+	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) }
+	mux.HandleFunc("GET /health", ok)
+	mux.HandleFunc("GET /livez", ok)
+	mux.HandleFunc("GET /readyz", hs.opsReadyz)
+	if hs.cfg.Gatherer != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(hs.cfg.Gatherer, promhttp.HandlerOpts{Timeout: 10 * time.Second}))
+	}
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func (hs *Handlers) opsReadyz(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), request.AnswerTime)
+	defer cancel()
+	code, d := hs.operatorsView(ctx)
+	body, err := json.Marshal(d)
+	if err != nil {
+		http.Error(w, "the readiness could not be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header()["Content-Type"] = request.PlainJSON
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n'))
+}

@@ -1,0 +1,51 @@
+package api
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"flashsale/app/live"
+	"flashsale/app/web/request"
+	"flashsale/sale"
+)
+
+const at12 = "2026-01-01T12:00:00.000Z"
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func activeSale() sale.Snapshot {
+	return sale.Snapshot{
+		ID: 1, Slug: "first", Generation: 3, State: sale.Open, StartsAt: noon.Add(-2 * time.Hour), EndsAt: noon.Add(time.Hour),
+		Total: 5, Taken: 2, Version: 57, Revision: 9, Now: noon,
+	}
+}
+
+// oneSale is a board with one sale.
+type oneSale struct {
+	mu   sync.Mutex
+	snap sale.Snapshot
+}
+
+func (b *oneSale) Snapshot(string) (sale.Snapshot, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.snap, nil
+}
+
+func (b *oneSale) All() []sale.Snapshot {
+	s, _ := b.Snapshot("")
+	return []sale.Snapshot{s}
+}
+
+func (b *oneSale) Changed() (<-chan struct{}, func()) { return nil, func() {} }
+
+// newHandlers are handlers of one active sale, with plain pages.
+func newHandlers(t testing.TB) (*Handlers, *oneSale) {
+	t.Helper()
+	b := &oneSale{snap: activeSale()}
+	return New(Config{
+		Board: b, Hub: live.New(3), Principals: request.Principals{Demo: true}, Drain: &request.Drain{}, Heartbeat: time.Millisecond,
+		Pages: Pages{Frame: func(sale.Snapshot) []byte { return []byte("<p>first</p>\n<p>2</p>") }},
+	}), b
+}

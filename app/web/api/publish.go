@@ -1,0 +1,80 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"flashsale/sale"
+)
+
+const (
+	// frameSpacing is the least time between two frames of a sale. However fast it sells, a reader gets ten a
+	// second, each rendered once for everybody.
+	frameSpacing = 100 * time.Millisecond
+	// lookInterval is how often snapshots are looked at without a signal: a sale opens and ends by the clock.
+	lookInterval = time.Second
+)
+
+const pageTopic = "page"
+
+func statusTopic(slug string) string { return "status/" + slug }
+
+// Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
+func (hs *Handlers) Run(ctx context.Context) error {
+	changed, stop := hs.cfg.Board.Changed()
+	defer stop()
+	tick := time.NewTicker(lookInterval)
+	defer tick.Stop()
+	spacing := time.NewTicker(frameSpacing)
+	defer spacing.Stop()
+	seen := map[string]look{}
+	for {
+		hs.publish(seen)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-spacing.C:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-tick.C:
+		}
+	}
+}
+
+// look is what a reader would notice of a snapshot; the times left are for the reader to count.
+type look struct {
+	id, version, total, taken int64
+	status                    sale.Status
+	allClaimed, stale         bool
+	starts, ends              time.Time
+}
+
+func lookAt(s *sale.Snapshot) look {
+	return look{
+		id: s.ID, version: s.Version, total: s.Total, taken: s.Taken, status: s.Status(),
+		allClaimed: s.AllClaimed, stale: s.Stale, starts: s.StartsAt, ends: s.EndsAt,
+	}
+}
+
+// publish sends a frame for each topic whose sale looks different from the last one.
+func (hs *Handlers) publish(seen map[string]look) {
+	if snap, err := hs.cfg.Board.Snapshot(""); err == nil {
+		hs.publishTo(seen, statusTopic(""), &snap, statusFrame)
+		hs.publishTo(seen, pageTopic, &snap, hs.pageFrame)
+	}
+	for _, snap := range hs.cfg.Board.All() {
+		hs.publishTo(seen, statusTopic(snap.Slug), &snap, statusFrame)
+	}
+}
+
+func (hs *Handlers) publishTo(seen map[string]look, topic string, snap *sale.Snapshot, frame func(*sale.Snapshot) []byte) {
+	now := lookAt(snap)
+	if last, ok := seen[topic]; ok && last == now {
+		return
+	}
+	seen[topic] = now
+	hs.cfg.Hub.Publish(topic, frameID(snap), frame(snap))
+}
