@@ -23,8 +23,8 @@ import (
 	"flashsale/users"
 )
 
-// fakeBoard holds the snapshots a test wants shown. The first one is the current sale.
-type fakeBoard struct {
+// fakeCatalog holds the snapshots a test wants shown. The first one is the current sale.
+type fakeCatalog struct {
 	mu      sync.Mutex
 	snaps   []sale.Snapshot
 	changed chan struct{}
@@ -32,7 +32,7 @@ type fakeBoard struct {
 	unready bool
 }
 
-func (b *fakeBoard) Snapshot(slug string) (sale.Snapshot, error) {
+func (b *fakeCatalog) Snapshot(slug string) (sale.Snapshot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
@@ -46,18 +46,18 @@ func (b *fakeBoard) Snapshot(slug string) (sale.Snapshot, error) {
 	return sale.Snapshot{}, sale.ErrNoSale
 }
 
-func (b *fakeBoard) All() []sale.Snapshot {
+func (b *fakeCatalog) All() []sale.Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]sale.Snapshot(nil), b.snaps...)
 }
 
-func (b *fakeBoard) Ready() bool { return !b.unready }
+func (b *fakeCatalog) Ready() bool { return !b.unready }
 
-func (b *fakeBoard) Changed() (<-chan struct{}, func()) { return b.changed, func() {} }
+func (b *fakeCatalog) Changed() (<-chan struct{}, func()) { return b.changed, func() {} }
 
-// change alters the current sale and signals it, as the real board does after a version moved.
-func (b *fakeBoard) change(f func(*sale.Snapshot)) {
+// change alters the current sale and signals it, as the real catalog does after a version moved.
+func (b *fakeCatalog) change(f func(*sale.Snapshot)) {
 	b.mu.Lock()
 	f(&b.snaps[0])
 	b.mu.Unlock()
@@ -130,10 +130,10 @@ func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error)
 	return f.page, nil
 }
 
-// fakeOperations remembers the calls as words and answers with the board's snapshot, as if every act moved the sale from the
-// revision before to the board's.
+// fakeOperations remembers the calls as words and answers with the catalog's snapshot, as if every act moved the sale from the
+// revision before to the catalog's.
 type fakeOperations struct {
-	board     *fakeBoard
+	catalog   *fakeCatalog
 	calls     []string
 	acts      []Act
 	amendment sale.Amendment
@@ -148,7 +148,7 @@ func (f *fakeOperations) called(a Act, words ...string) (sale.Change, error) {
 	if f.err != nil {
 		return sale.Change{}, f.err
 	}
-	after := f.board.All()[0]
+	after := f.catalog.All()[0]
 	if err := a.Match.Allows(after.Revision); err != nil {
 		return sale.Change{}, err
 	}
@@ -210,7 +210,7 @@ func (f *fakeOperations) Dependencies(context.Context) []Dependency { return f.r
 // world is a server with its fakes.
 type world struct {
 	*Server
-	board    *fakeBoard
+	catalog  *fakeCatalog
 	checkout *fakeCheckout
 	users    *fakeUsers
 	ops      *fakeOperations
@@ -262,18 +262,18 @@ func receipt(name string) sale.Receipt {
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
-		board:    &fakeBoard{snaps: []sale.Snapshot{activeSale()}, changed: make(chan struct{}, 1)},
+		catalog:  &fakeCatalog{snaps: []sale.Snapshot{activeSale()}, changed: make(chan struct{}, 1)},
 		checkout: &fakeCheckout{receipts: map[string]sale.Receipt{}},
 		users:    &fakeUsers{},
 		hub:      live.New(3),
 		logged:   &syncBuffer{},
 	}
-	w.ops = &fakeOperations{board: w.board}
+	w.ops = &fakeOperations{catalog: w.catalog}
 	w.checkout.buy = func(p sale.Press) sale.Answer {
-		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.board.All()[0]}
+		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.catalog.All()[0]}
 	}
 	cfg := Config{
-		Board: w.board, Checkout: w.checkout, Users: w.users, Operations: w.ops, Hub: w.hub,
+		Catalog: w.catalog, Checkout: w.checkout, Users: w.users, Operations: w.ops, Hub: w.hub,
 		Demo: true, CORSOrigins: []string{"http://localhost:3000"}, DemoHosts: []string{"shop.example:80"},
 		Logger: slog.New(slog.NewJSONHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

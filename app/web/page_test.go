@@ -101,7 +101,7 @@ func TestHomeOpensTheTabOfTheQuery(t *testing.T) {
 func TestHomeWithoutASale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.board.snaps = nil
+	w.catalog.snaps = nil
 	w.look(t, "/").shows(t, 200, "No Sale", hooked("user-id-input"), "disabled")
 }
 
@@ -345,6 +345,6 @@ func TestWhatOthersWriteIsEscapedAndClipped(t *testing.T) {
 func TestPagesNeedNoServerToBeDrawn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.board.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
+	w.catalog.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
 	w.look(t, "/").shows(t, 200, "may be out of date")
 }

@@ -10,8 +10,8 @@ import (
 	"flashsale/users"
 )
 
-// board is sale.Board: the sales' snapshots, from memory.
-type board interface {
+// catalog is sale.Board: the sales' snapshots, from memory.
+type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
 	All() []sale.Snapshot

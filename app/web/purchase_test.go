@@ -197,7 +197,7 @@ func TestGateRefusesWhatIsTooMuch(t *testing.T) {
 func TestNoCurrentSale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.board.snaps = nil
+	w.catalog.snaps = nil
 	w.checkout.buy = func(p sale.Press) sale.Answer { return sale.Answer{Kind: sale.Unavailable, Username: p.Name} }
 	w.send(t, "POST", buy, `{"username":1}`).problem(t, 422, "invalid-request")
 	w.send(t, "POST", buy, `{"username":"alice"}`).problem(t, 404, "no-sale")

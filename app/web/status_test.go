@@ -34,7 +34,7 @@ func TestStatus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			w.board.change(c.change)
+			w.catalog.change(c.change)
 			for _, target := range []string{"/api/flash-sale/status", "/api/sales/first/status"} {
 				res := w.send(t, "GET", target, "")
 				if res.StatusCode != http.StatusOK || res.Header.Get("Sale-Version") != "57" || res.Header.Get("Cache-Control") != "no-store" {

@@ -145,9 +145,9 @@ func TestStreamBeginsWithAWholeSnapshotAndFollows(t *testing.T) {
 		if e, _ := l.next(); e.retry == "" {
 			t.Errorf("the first block is %+v, want a retry hint", e)
 		}
-		before := w.board.All()[0]
+		before := w.catalog.All()[0]
 		l.status().has(t, map[string]any{"status": "active", "sold": int(before.Taken), "version": int(before.Version)})
-		w.board.change(func(s *sale.Snapshot) { s.Taken++; s.Version++ })
+		w.catalog.change(func(s *sale.Snapshot) { s.Taken++; s.Version++ })
 		l.status().has(t, map[string]any{"sold": int(before.Taken) + 1, "version": int(before.Version) + 1})
 		_ = l.res.Body.Close()
 	}
@@ -156,20 +156,20 @@ func TestStreamBeginsWithAWholeSnapshotAndFollows(t *testing.T) {
 func TestStreamShowsWhatChangesByTheClock(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.board.snaps[0].State = sale.Scheduled
+	w.catalog.snaps[0].State = sale.Scheduled
 	w.running(t)
 	l := listen(t.Context(), t, w.open(t)+"/api/flash-sale/stream")
 	l.status().has(t, map[string]any{"status": "upcoming"})
-	w.board.mu.Lock() // without a signal and at the same version
-	w.board.snaps[0].State = sale.Open
-	w.board.mu.Unlock()
+	w.catalog.mu.Lock() // without a signal and at the same version
+	w.catalog.snaps[0].State = sale.Open
+	w.catalog.mu.Unlock()
 	l.status().has(t, map[string]any{"status": "active", "version": 57})
 }
 
 func TestStreamNeverGoesBack(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.hub.Publish("status/", "1.0.50.active.false.false", []byte("id: 50\nevent: status\ndata: {\"version\":50}\n\n")) // what the hub replays is behind the board
+	w.hub.Publish("status/", "1.0.50.active.false.false", []byte("id: 50\nevent: status\ndata: {\"version\":50}\n\n")) // what the hub replays is behind the catalog
 	l := listen(t.Context(), t, w.open(t)+"/api/flash-sale/stream")
 	l.status().has(t, map[string]any{"version": 57})
 	w.hub.Publish("status/", "1.0.58.active.false.false", []byte("id: 58\nevent: status\ndata: {\"version\":58}\n\n"))

@@ -23,8 +23,8 @@ import (
 
 // Config is what a Server needs. It is read once by New.
 type Config struct {
-	// Board has the sales' snapshots. Required.
-	Board board
+	// Catalog has the sales' snapshots. Required.
+	Catalog catalog
 	// Checkout takes purchases and finds receipts. Required.
 	Checkout checkout
 	// Users lists the accounts. Required.
@@ -77,22 +77,22 @@ type Server struct {
 // New puts a server together. It panics when a required field is missing, as that is a mistake in the
 // wiring that no input can cause.
 func New(cfg Config) *Server {
-	if cfg.Board == nil || cfg.Checkout == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
-		panic("web.New: Board, Checkout, Users, Operations and Hub are required")
+	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
+		panic("web.New: Catalog, Checkout, Users, Operations and Hub are required")
 	}
 	s := &Server{}
 	principals, log := request.Principals{Demo: cfg.Demo, Session: cfg.Session}, request.NewLog(cfg.Logger)
 	pages := shop.New(shop.Config{
-		Board: cfg.Board, Receipts: cfg.Checkout, Principals: principals, Log: log,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Log: log,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
 	})
 	s.api = api.New(api.Config{
-		Board: cfg.Board, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain,
+		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain,
 		Pages:        api.Pages{Purchase: pages.Purchase, Checked: pages.Checked, Frame: shop.Frame},
 		MaxPurchases: cfg.MaxPurchases, PurchaseRate: cfg.PurchaseRate, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{
-		Board: cfg.Board, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
 		Gatherer: cfg.Gatherer, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})

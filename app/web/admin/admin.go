@@ -19,8 +19,8 @@ import (
 	"flashsale/views/shop"
 )
 
-// board is sale.Board: the sales' snapshots, from memory.
-type board interface {
+// catalog is sale.Board: the sales' snapshots, from memory.
+type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
 	All() []sale.Snapshot
@@ -68,8 +68,8 @@ type Pages struct {
 
 // Config is what the Handlers need; the first seven fields are required.
 type Config struct {
-	// Board has the sales' snapshots.
-	Board board
+	// Catalog has the sales' snapshots.
+	Catalog catalog
 	// Receipts says who has bought.
 	Receipts receipts
 	// Users lists the accounts.

@@ -44,7 +44,7 @@ func (hs *Handlers) readiness() readiness {
 	switch {
 	case hs.cfg.Drain.Begun():
 		return draining
-	case !hs.cfg.Board.Ready():
+	case !hs.cfg.Catalog.Ready():
 		return starting
 	}
 	return ready

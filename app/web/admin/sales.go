@@ -28,7 +28,7 @@ type salesDocument struct {
 
 // Sales lists every sale, drafts too.
 func (hs *Handlers) Sales(c echo.Context) error {
-	all := hs.cfg.Board.All()
+	all := hs.cfg.Catalog.All()
 	d := salesDocument{Sales: make([]saleDocument, 0, len(all))}
 	for i := range all {
 		d.Sales = append(d.Sales, saleOf(&all[i]))
@@ -42,7 +42,7 @@ func (hs *Handlers) Sale(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap, err := hs.cfg.Board.Snapshot(slug)
+	snap, err := hs.cfg.Catalog.Snapshot(slug)
 	if err != nil {
 		return err
 	}

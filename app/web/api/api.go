@@ -4,7 +4,7 @@
 // Two routes carry nearly all of the traffic of a sale: the purchase and the status. They read their request by hand and
 // answer with bytes put together by hand. Everything else is written for the reader.
 //
-// The package decides nothing about a sale: it asks the board and the checkout, and writes what they say. Browsers get
+// The package decides nothing about a sale: it asks the catalog and the checkout, and writes what they say. Browsers get
 // the same answers as pages, by the functions in Pages.
 package api
 
@@ -22,8 +22,8 @@ import (
 	"flashsale/sale"
 )
 
-// board is sale.Board: the sales' snapshots, from memory.
-type board interface {
+// catalog is sale.Board: the sales' snapshots, from memory.
+type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
 	All() []sale.Snapshot
@@ -51,8 +51,8 @@ type Pages struct {
 
 // Config is what the Handlers need. It is read once by New; the first six fields are required.
 type Config struct {
-	// Board has the sales' snapshots.
-	Board board
+	// Catalog has the sales' snapshots.
+	Catalog catalog
 	// Checkout takes purchases and finds receipts.
 	Checkout checkout
 	// Hub carries live updates from Handlers.Run to the open streams.
@@ -77,11 +77,11 @@ type Config struct {
 
 // Handlers answer the API of shoppers. Make them with New; they are safe for concurrent use.
 type Handlers struct {
-	cfg     Config
-	gate    *request.Gate
-	limits  *request.Limiter
-	metrics *instruments
-	feed    *live.Feed
+	cfg       Config
+	purchases *request.Concurrency
+	limits    *request.RateLimiter
+	metrics   *instruments
+	feed      *live.Feed
 	// heads, version, purchaseBody, bodies and lines are what the hot routes have ready.
 	heads        map[*request.Kind][]byte
 	version      request.SaleVersion
@@ -95,8 +95,8 @@ func New(cfg Config) *Handlers {
 	cfg = withDefaults(cfg)
 	return &Handlers{
 		cfg:          cfg,
-		gate:         request.NewGate(int64(cfg.MaxPurchases)),
-		limits:       request.NewLimiter(cfg.PurchaseRate, 4*cfg.PurchaseRate, time.Now),
+		purchases:    request.NewConcurrency(int64(cfg.MaxPurchases)),
+		limits:       request.NewRateLimiter(cfg.PurchaseRate, 4*cfg.PurchaseRate, time.Now),
 		metrics:      newInstruments(cfg.Registerer, cfg.Hub),
 		feed:         newFeed(cfg.Hub, cfg.Heartbeat),
 		heads:        refusalHeads(),

@@ -21,7 +21,7 @@ func activeSale() sale.Snapshot {
 	}
 }
 
-// oneSale is a board with one sale.
+// oneSale is a catalog with one sale.
 type oneSale struct {
 	mu   sync.Mutex
 	snap sale.Snapshot
@@ -45,7 +45,7 @@ func newHandlers(t testing.TB) (*Handlers, *oneSale) {
 	t.Helper()
 	b := &oneSale{snap: activeSale()}
 	return New(Config{
-		Board: b, Hub: live.New(3), Principals: request.Principals{Demo: true}, Drain: &request.Drain{}, Heartbeat: time.Millisecond,
+		Catalog: b, Hub: live.New(3), Principals: request.Principals{Demo: true}, Drain: &request.Drain{}, Heartbeat: time.Millisecond,
 		Pages: Pages{Frame: func(sale.Snapshot) []byte { return []byte("<p>first</p>\n<p>2</p>") }},
 	}), b
 }

@@ -47,7 +47,7 @@ func (hs *Handlers) Product(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap, err := hs.cfg.Board.Snapshot(slug)
+	snap, err := hs.cfg.Catalog.Snapshot(slug)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ const (
 	// frameSpacing is the least time between two frames of a sale. However fast it sells, a reader gets ten a
 	// second, each rendered once for everybody.
 	frameSpacing = 100 * time.Millisecond
-	// lookInterval is how often snapshots are looked at without a signal: a sale opens and ends by the clock.
-	lookInterval = time.Second
+	// refreshInterval is how often snapshots are looked at without a signal: a sale opens and ends by the clock.
+	refreshInterval = time.Second
 )
 
 const pageTopic = "page"
@@ -21,13 +21,13 @@ func statusTopic(slug string) string { return "status/" + slug }
 
 // Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
 func (hs *Handlers) Run(ctx context.Context) error {
-	changed, stop := hs.cfg.Board.Changed()
+	changed, stop := hs.cfg.Catalog.Changed()
 	defer stop()
-	tick := time.NewTicker(lookInterval)
+	tick := time.NewTicker(refreshInterval)
 	defer tick.Stop()
 	spacing := time.NewTicker(frameSpacing)
 	defer spacing.Stop()
-	seen := map[string]look{}
+	seen := map[string]visible{}
 	for {
 		hs.publish(seen)
 		select {
@@ -44,34 +44,34 @@ func (hs *Handlers) Run(ctx context.Context) error {
 	}
 }
 
-// look is what a reader would notice of a snapshot; the times left are for the reader to count.
-type look struct {
+// visible is what a reader would notice of a snapshot; the times left are for the reader to count.
+type visible struct {
 	id, version, total, taken int64
 	status                    sale.Status
 	allClaimed, stale         bool
 	starts, ends              time.Time
 }
 
-func lookAt(s *sale.Snapshot) look {
-	return look{
+func visibleOf(s *sale.Snapshot) visible {
+	return visible{
 		id: s.ID, version: s.Version, total: s.Total, taken: s.Taken, status: s.Status(),
 		allClaimed: s.AllClaimed, stale: s.Stale, starts: s.StartsAt, ends: s.EndsAt,
 	}
 }
 
 // publish sends a frame for each topic whose sale looks different from the last one.
-func (hs *Handlers) publish(seen map[string]look) {
-	if snap, err := hs.cfg.Board.Snapshot(""); err == nil {
+func (hs *Handlers) publish(seen map[string]visible) {
+	if snap, err := hs.cfg.Catalog.Snapshot(""); err == nil {
 		hs.publishTo(seen, statusTopic(""), &snap, statusFrame)
 		hs.publishTo(seen, pageTopic, &snap, hs.pageFrame)
 	}
-	for _, snap := range hs.cfg.Board.All() {
+	for _, snap := range hs.cfg.Catalog.All() {
 		hs.publishTo(seen, statusTopic(snap.Slug), &snap, statusFrame)
 	}
 }
 
-func (hs *Handlers) publishTo(seen map[string]look, topic string, snap *sale.Snapshot, frame func(*sale.Snapshot) []byte) {
-	now := lookAt(snap)
+func (hs *Handlers) publishTo(seen map[string]visible, topic string, snap *sale.Snapshot, frame func(*sale.Snapshot) []byte) {
+	now := visibleOf(snap)
 	if last, ok := seen[topic]; ok && last == now {
 		return
 	}

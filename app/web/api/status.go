@@ -16,7 +16,7 @@ func (hs *Handlers) Status(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap, err := hs.cfg.Board.Snapshot(slug)
+	snap, err := hs.cfg.Catalog.Snapshot(slug)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func (hs *Handlers) Status(c echo.Context) error {
 // Sales lists every sale with its status.
 func (hs *Handlers) Sales(c echo.Context) error {
 	b := []byte(`{"sales":[`)
-	for i, snap := range hs.cfg.Board.All() {
+	for i, snap := range hs.cfg.Catalog.All() {
 		if i > 0 {
 			b = append(b, ',')
 		}

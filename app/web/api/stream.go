@@ -39,7 +39,7 @@ func (hs *Handlers) PageStream(c echo.Context) error {
 // stream answers with the newest frame and hands the connection to the feed, which sends those that follow. From then
 // on the request is over for net/http, which keeps neither its goroutine nor its buffers.
 func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.Snapshot) []byte) error {
-	snap, err := hs.cfg.Board.Snapshot(slug)
+	snap, err := hs.cfg.Catalog.Snapshot(slug)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 		return err
 	}
 	// The newest snapshot after the subscription: nothing can be missed between the two.
-	if now, err := hs.cfg.Board.Snapshot(slug); err == nil {
+	if now, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
 		snap = now
 	}
 	conn, err := beginStream(c.Response(), retryHint(), frame(&snap))
@@ -94,7 +94,7 @@ func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error)
 // newFeed makes the feed of the streams.
 func newFeed(hub *live.Hub, heartbeat time.Duration) *live.Feed {
 	return live.NewFeed(live.FeedConfig{
-		Hub: hub, Known: known, Beat: []byte(": \n\n"), Bye: retryHint,
+		Hub: hub, Known: alreadySent, Beat: []byte(": \n\n"), Bye: retryHint,
 		Heartbeat: func() time.Duration { return heartbeat },
 	})
 }
@@ -137,9 +137,9 @@ func frameID(snap *sale.Snapshot) string {
 	return string(strconv.AppendBool(append(b, '.'), snap.Stale))
 }
 
-// known reports whether a frame shows what last did, or an earlier state of the same sale. A lower version is a later
+// alreadySent reports whether a frame shows what last did, or an earlier state of the same sale. A lower version is a later
 // state when its epoch is a later one: the ledger was restored.
-func known(id, last string) bool {
+func alreadySent(id, last string) bool {
 	shown, before := stateOf(id), stateOf(last)
 	switch {
 	case id == last:

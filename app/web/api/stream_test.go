@@ -32,8 +32,8 @@ func TestFramesOfAnotherSaleAreNewWhateverTheirVersion(t *testing.T) {
 		{"1.10.3.active.false.false", "1.9.57.active.false.false", false},
 		{"2.0.3.active.false.false", "1.1.57.active.false.false", false},
 	} {
-		if got := known(c.id, c.last); got != c.want {
-			t.Errorf("%s after %s: known is %v", c.id, c.last, got)
+		if got := alreadySent(c.id, c.last); got != c.want {
+			t.Errorf("%s after %s: already sent is %v", c.id, c.last, got)
 		}
 	}
 }
@@ -41,7 +41,7 @@ func TestFramesOfAnotherSaleAreNewWhateverTheirVersion(t *testing.T) {
 func TestRunSendsTheSameBytesOncePerChange(t *testing.T) {
 	t.Parallel()
 	hs, b := newHandlers(t)
-	seen := map[string]look{}
+	seen := map[string]visible{}
 	hs.publish(seen)
 	sub, err := hs.cfg.Hub.Subscribe(statusTopic("first"))
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // decodeJSON is the strict reading of a body: one object, no key twice (at any depth), every known field of
-// its shape, nothing after it, valid UTF-8. Every ReasonKind names the field.
+// its shape, nothing after it, valid UTF-8. Every refusal names the field.
 func decodeJSON(body []byte, known Spec) (Values, error) {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if d.PeekKind() != '{' {

@@ -7,33 +7,33 @@ import (
 	"time"
 )
 
-// Gate bounds how many requests are inside at once. The zero value lets nobody in.
-type Gate struct {
+// Concurrency bounds how many requests are inside at once. The zero value lets nobody in.
+type Concurrency struct {
 	inside atomic.Int64
 	limit  int64
 }
 
-// NewGate makes a gate that lets limit requests in at once.
-func NewGate(limit int64) *Gate { return &Gate{limit: limit} }
+// NewConcurrency lets at most limit requests in at once.
+func NewConcurrency(limit int64) *Concurrency { return &Concurrency{limit: limit} }
 
-// Enter reports whether there is room. Who is let in must leave.
-func (g *Gate) Enter() bool {
-	if g.inside.Add(1) > g.limit {
-		g.inside.Add(-1)
+// Acquire lets a request in, or reports false when there is no room. Who is let in calls Release.
+func (c *Concurrency) Acquire() bool {
+	if c.inside.Add(1) > c.limit {
+		c.inside.Add(-1)
 		return false
 	}
 	return true
 }
 
-// Leave makes room for the next.
-func (g *Gate) Leave() { g.inside.Add(-1) }
+// Release makes room for the next.
+func (c *Concurrency) Release() { c.inside.Add(-1) }
 
-// maxNetworks bounds the memory of a Limiter: at most so many networks are remembered.
+// maxNetworks bounds the memory of a RateLimiter: at most so many networks are remembered.
 const maxNetworks = 1 << 16
 
-// Limiter is a token bucket per network, in this process. A network that was forgotten starts with a full
+// RateLimiter is a token bucket per network, in this process. A network that was forgotten starts with a full
 // bucket, so the bound on memory can only let more through, never less.
-type Limiter struct {
+type RateLimiter struct {
 	rate, burst float64
 	now         func() time.Time
 
@@ -46,21 +46,21 @@ type bucket struct {
 	at     time.Time
 }
 
-// NewLimiter makes a Limiter of rate tokens a second that saves up to burst.
-func NewLimiter(rate, burst float64, now func() time.Time) *Limiter {
-	return &Limiter{rate: rate, burst: burst, now: now, buckets: map[string]bucket{}}
+// NewRateLimiter makes a RateLimiter of rate tokens a second that saves up to burst.
+func NewRateLimiter(rate, burst float64, now func() time.Time) *RateLimiter {
+	return &RateLimiter{rate: rate, burst: burst, now: now, buckets: map[string]bucket{}}
 }
 
 // Burst is how many tokens a full bucket has.
-func (l *Limiter) Burst() int { return int(l.burst) }
+func (l *RateLimiter) Burst() int { return int(l.burst) }
 
 // Window is the time in which an empty bucket fills.
-func (l *Limiter) Window() time.Duration {
+func (l *RateLimiter) Window() time.Duration {
 	return time.Duration(l.burst / l.rate * float64(time.Second))
 }
 
 // Take uses up one token of the network. wait is the time until there is one when there was none.
-func (l *Limiter) Take(network string) (wait time.Duration, ok bool) {
+func (l *RateLimiter) Take(network string) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
@@ -80,14 +80,14 @@ func (l *Limiter) Take(network string) (wait time.Duration, ok bool) {
 	return wait, ok
 }
 
-func (l *Limiter) refill(b bucket, now time.Time) bucket {
+func (l *RateLimiter) refill(b bucket, now time.Time) bucket {
 	b.tokens = math.Min(l.burst, b.tokens+now.Sub(b.at).Seconds()*l.rate)
 	b.at = now
 	return b
 }
 
 // makeRoom forgets the networks whose bucket is full again; when all are busy, any eighth of them.
-func (l *Limiter) makeRoom(now time.Time) {
+func (l *RateLimiter) makeRoom(now time.Time) {
 	if len(l.buckets) < maxNetworks {
 		return
 	}

@@ -45,7 +45,7 @@ func NewLog(to *slog.Logger) *Log {
 }
 
 // request writes the line of an answered request. Reads are for debugging, actions are of interest, and the
-// hot routes are sampled. A ReasonKind is no error of ours whatever its code; faults have their line already.
+// hot routes are sampled. A refusal is no error of ours whatever its code; faults have their line already.
 // Nothing of it is text from the client but the id, which is checked, and the route is the table's.
 func (l *Log) request(c echo.Context, rt Route, lines *sampler, start time.Time) {
 	level := slog.LevelInfo

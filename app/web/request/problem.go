@@ -3,7 +3,10 @@ package request
 import (
 	"context"
 	"errors"
+	"io"
+	"net"
 	"net/http"
+	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -148,4 +151,53 @@ func echoKind(err *echo.HTTPError) *Kind {
 		return ErrTooLarge
 	}
 	return ErrInternal
+}
+
+// staleRevision says both what the act named and where the sale stands.
+func staleRevision(e *sale.RevisionError) Problem {
+	seen := Clip(e.Seen)
+	p := ErrRevisionChanged.Problem("The sale stands at revision " + strconv.FormatInt(e.Present, 10) + "; If-Match names " + seen)
+	p.SeenRevision, p.PresentRevision = seen, e.Present
+	return p
+}
+
+// refusedAmendment names the field that cannot be as it was asked for.
+func refusedAmendment(e *sale.AmendError) Problem {
+	kind := ErrTimesFixed
+	switch {
+	case errors.Is(e, sale.ErrTimes):
+		kind = ErrTimes
+	case errors.Is(e, sale.ErrBelowSold):
+		kind = ErrBelowSold
+	case errors.Is(e, sale.ErrState):
+		kind = ErrWrongState
+	}
+	p := kind.Problem(e.Error())
+	p.Message, p.Errors = e.Error(), []FieldProblem{{Field: string(e.Field), Message: e.Reason}}
+	return p
+}
+
+// unavailable tells a server that does not answer from a fault of ours: the network's errors, a connection that broke
+// off, and what a database says when it cannot take us right now. It knows them by their methods, because this package
+// imports no driver.
+func unavailable(err error) bool {
+	var (
+		network net.Error
+		state   interface{ SQLState() string }
+		retry   interface{ SafeToRetry() bool }
+	)
+	switch {
+	case errors.As(err, &state):
+		return unavailableState(state.SQLState())
+	case errors.As(err, &retry) && retry.SafeToRetry():
+		return true
+	case errors.As(err, &network):
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// unavailableState: classes 08 (connection), 53 (no resources) and 57 (stopped by its operator).
+func unavailableState(code string) bool {
+	return len(code) == 5 && (code[:2] == "08" || code[:2] == "53" || code[:2] == "57")
 }

@@ -114,9 +114,35 @@ func (v *SaleVersion) Set(h http.Header, version int64) {
 }
 
 // AppendInt writes a number in decimal.
-// AppendInt writes a number in decimal.
 func AppendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
 // AppendUUID writes an id in its usual form.
-// AppendUUID writes an id in its usual form.
 func AppendUUID(b []byte, id uuid.UUID) []byte { return append(b, id.String()...) }
+
+// minorDigits is how many decimals a currency's minor unit has (ISO 4217).
+func minorDigits(code string) int {
+	switch code {
+	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF":
+		return 0
+	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
+		return 3
+	}
+	return 2
+}
+
+// Amount writes an amount in minor units of a currency: 49900 of USD is "499.00".
+func Amount(minor int64, currency string) string {
+	digits := minorDigits(currency)
+	if digits == 0 {
+		return strconv.FormatInt(minor, 10)
+	}
+	sign := ""
+	if minor < 0 {
+		sign, minor = "-", -minor
+	}
+	s := strconv.FormatInt(minor, 10)
+	for len(s) <= digits {
+		s = "0" + s
+	}
+	return sign + s[:len(s)-digits] + "." + s[len(s)-digits:]
+}

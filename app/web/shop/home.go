@@ -42,7 +42,7 @@ func (hs *Handlers) Home(c echo.Context) error {
 
 // page is the first page as it stands, with nothing pressed.
 func (hs *Handlers) page(c echo.Context) shop.Home {
-	snapshot, err := hs.cfg.Board.Snapshot("")
+	snapshot, err := hs.cfg.Catalog.Snapshot("")
 	home := shop.Home{
 		Assets: hs.assets,
 		Tab:    shop.TabMain,
@@ -130,7 +130,7 @@ func (hs *Handlers) Done(c echo.Context, message string) error {
 			"tab": {string(shop.TabUsers)}, "notice": {noticeOf(c)},
 		}.Encode())
 	}
-	snapshot, err := hs.cfg.Board.Snapshot("")
+	snapshot, err := hs.cfg.Catalog.Snapshot("")
 	c.Response().Header().Set("Hx-Trigger", "users-changed")
 	return hs.send(c, http.StatusOK, shop.OperatorFragment(
 		shop.Outcome{Tone: shop.Good, Title: message}, statusPanel(snapshot, err)))

@@ -20,7 +20,7 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	}
 	if byHTMX(c) {
 		parts := []templ.Component{shop.PurchaseOutcome(outcome)}
-		if snapshot, err := hs.cfg.Board.Snapshot(""); err == nil {
+		if snapshot, err := hs.cfg.Catalog.Snapshot(""); err == nil {
 			parts = append(parts, shop.StatusPartial(statusView(snapshot)))
 		}
 		return hs.send(c, status, parts...)
@@ -51,7 +51,7 @@ func purchaseView(a sale.Answer) (shop.Outcome, int) {
 func receiptView(r sale.Receipt) *shop.Receipt {
 	return &shop.Receipt{
 		Username: r.Username, OrderID: r.OrderID.String(), Unit: r.Unit,
-		At: r.At.UTC().Format(wordy), AtISO: r.At.UTC().Format(request.InstantLayout),
+		At: r.At.UTC().Format(readableTime), AtISO: r.At.UTC().Format(request.InstantLayout),
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 	"flashsale/views/shop"
 )
 
-// board is sale.Board: the sales' snapshots, from memory.
-type board interface {
+// catalog is sale.Board: the sales' snapshots, from memory.
+type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
 }
@@ -30,8 +30,8 @@ type receipts interface {
 
 // Config is what the Handlers need; all fields are required.
 type Config struct {
-	// Board has the sales' snapshots.
-	Board board
+	// Catalog has the sales' snapshots.
+	Catalog catalog
 	// Receipts finds what a shopper bought.
 	Receipts receipts
 	// Users is the page of shoppers that the query names, for operators only.

@@ -13,8 +13,8 @@ import (
 	"flashsale/views/shop"
 )
 
-// wordy is how a moment is written for people, in UTC.
-const wordy = "2 January 2006, 15:04 UTC"
+// readableTime is how a moment is written for people, in UTC.
+const readableTime = "2 January 2006, 15:04 UTC"
 
 // Frame renders what open pages replace when the sale changes: the same bytes for every reader. It has no line
 // breaks, so that it is one data line of a stream.
@@ -45,7 +45,7 @@ func statusView(s sale.Snapshot) shop.Status {
 	}
 	v.Text, v.Badge = statusWords(status)
 	until, when := deadline(s, status)
-	v.When, v.Until, v.UntilISO = when, until.UTC().Format(wordy), until.UTC().Format(request.InstantLayout)
+	v.When, v.Until, v.UntilISO = when, until.UTC().Format(readableTime), until.UTC().Format(request.InstantLayout)
 	v.UntilMilli, v.Counting = until.UnixMilli(), status != sale.Ended && until.After(s.Now)
 	v.Note = statusNote(s, status)
 	return v

@@ -52,20 +52,20 @@ func (hs *Handlers) Purchase(c echo.Context) error {
 
 // buy asks the checkout, unless too many are inside already.
 func (hs *Handlers) buy(c echo.Context, p sale.Press) error {
-	if !hs.gate.Enter() {
-		snap, err := hs.cfg.Board.Snapshot(p.Slug)
+	if !hs.purchases.Acquire() {
+		snap, err := hs.cfg.Catalog.Snapshot(p.Slug)
 		if err != nil {
 			return err
 		}
 		return hs.answer(c, p, &sale.Answer{Kind: sale.Overloaded, Sale: snap})
 	}
-	defer hs.gate.Leave()
+	defer hs.purchases.Release()
 	a := hs.cfg.Checkout.Buy(c.Request().Context(), p)
 	hs.cfg.Drain.Announce(c.Response().Header()) // the stop may have begun while the press waited
 	// gofail: var answerDue struct{}
 	if a.Kind == sale.Unavailable && a.Sale.ID == 0 {
-		// The checkout knows no such sale; the board says whether there is one.
-		if _, err := hs.cfg.Board.Snapshot(p.Slug); err != nil {
+		// The checkout knows no such sale; the catalog says whether there is one.
+		if _, err := hs.cfg.Catalog.Snapshot(p.Slug); err != nil {
 			return err
 		}
 	}
@@ -140,7 +140,7 @@ func (hs *Handlers) overLimit(c echo.Context, p sale.Press) (done bool, err erro
 	ctx, cancel := context.WithTimeout(c.Request().Context(), receiptTime)
 	defer cancel()
 	if r, found, err := hs.cfg.Checkout.Receipt(ctx, p.Slug, p.Name); err == nil && found {
-		snap, err := hs.cfg.Board.Snapshot(p.Slug)
+		snap, err := hs.cfg.Catalog.Snapshot(p.Slug)
 		if err != nil {
 			return true, err
 		}
@@ -169,7 +169,7 @@ func (hs *Handlers) refusePress(c echo.Context, slug, name string, err error) er
 	}
 	hs.metrics.refuse(k)
 	at := time.Now()
-	if snap, err := hs.cfg.Board.Snapshot(slug); err == nil {
+	if snap, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
 		at, p.Version = snap.Now, snap.Version
 	}
 	p.Timestamp, p.UserID = string(request.AppendInstant(nil, at)), request.Clip(name)
