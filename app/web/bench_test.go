@@ -17,7 +17,7 @@ import (
 	"flashsale/sale"
 )
 
-// discard is a response writer that costs next to nothing, so that the lane is what is measured.
+// discard is a response writer that costs next to nothing, so that the middleware and the handler are what is measured.
 type discard struct{ h http.Header }
 
 func (d *discard) Header() http.Header         { return d.h }

@@ -13,8 +13,8 @@ import (
 	"flashsale/sale"
 )
 
-// act reads what a request to act says: who, under which key, on which revision; and the fields of its body. Without known
-// fields the body means nothing.
+// act reads a request for an act: the principal, the key, the revision, and the fields of the body. With known nil the body
+// has no fields and is only part of the digest.
 func (hs *Handlers) act(c echo.Context, known request.Spec) (Act, request.Values, error) {
 	r := c.Request()
 	key, err := request.IdempotencyKey(r)
@@ -40,7 +40,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (Act, request.Values
 	}}, v, nil
 }
 
-// saleAct is act for a route that names a sale, or means the current one.
+// saleAct is act for a route of a sale.
 func (hs *Handlers) saleAct(c echo.Context, known request.Spec) (string, Act, request.Values, error) {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -50,7 +50,7 @@ func (hs *Handlers) saleAct(c echo.Context, known request.Spec) (string, Act, re
 	return slug, a, v, err
 }
 
-// digest tells one request from another under the same key.
+// digest differs for different requests, so that a key cannot be used for a second one.
 func digest(r *http.Request, body []byte) [32]byte {
 	h := sha256.New()
 	for _, part := range []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body)} {
@@ -74,7 +74,7 @@ func ifMatch(h http.Header) (Match, error) {
 	return m, nil
 }
 
-// setRevision tells at which revision a sale stands, for the If-Match of the next act.
+// setRevision sends the revision of a sale as ETag. The client repeats it in the If-Match of the next act.
 func setRevision(h http.Header, revision int64) {
 	h.Set("ETag", `"`+strconv.FormatInt(revision, 10)+`"`)
 }
@@ -98,7 +98,7 @@ func figuresOf(s *sale.Snapshot) figures {
 	}
 }
 
-// changed is what the answer of every act on a sale holds beside its own fields.
+// changed is the part that the answers of all acts on a sale share.
 type changed struct {
 	Slug     string  `json:"slug"`
 	Revision int64   `json:"revision"`

@@ -2,8 +2,8 @@
 // metrics and profiles of the process.
 //
 // An act is answered with what its transaction wrote, before and after. It may name the revision of the sale that it was
-// meant for (If-Match) and carry a key under which it is done at most once (Idempotency-Key). The package carries out
-// nothing itself: it reads the request, hands it to the operations and writes the document.
+// meant for (If-Match), and a key under which it is done at most once (Idempotency-Key). The package itself carries out
+// nothing: it reads the request, calls the Operations and writes the document.
 package admin
 
 import (
@@ -38,8 +38,8 @@ type accounts interface {
 	List(ctx context.Context, page, limit int) (users.Page, error)
 }
 
-// Operations are the operators' acts, which span several owners. What they answer is what their transaction wrote. An act
-// that is repeated under its key is answered as the first time. Errors beside the domains' own: *sale.RevisionError,
+// Operations are the operators' acts, which span several owners. They return what their transaction wrote. An act
+// that is repeated under its key returns what it returned the first time. Errors beside the domains' own: *sale.RevisionError,
 // events.ErrKeyRunning, events.ErrKeyReused, events.ErrOutcomeUnknown.
 type Operations interface {
 	Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error)
@@ -74,7 +74,7 @@ type Config struct {
 	Receipts receipts
 	// Users lists the accounts.
 	Users accounts
-	// Operations carry out the acts, and know what the probes tell.
+	// Operations carry out the acts and know the state of the servers.
 	Operations Operations
 	// Pages answer browsers.
 	Pages Pages

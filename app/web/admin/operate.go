@@ -19,7 +19,7 @@ const (
 	defaultSeed = 10
 )
 
-// done answers an operator: browsers get the sentence, others the document.
+// done answers an operator after an act: browsers with the message, others with the document.
 func (hs *Handlers) done(c echo.Context, snap *sale.Snapshot, message string, document any) error {
 	if snap != nil {
 		hs.version.Set(c.Response().Header(), snap.Version)
@@ -179,7 +179,7 @@ type verifyDocument struct {
 	Checks []Check `json:"checks"`
 }
 
-// Verify checks the invariants. A broken one is an answer, not an error.
+// Verify checks the invariants. A broken invariant is answered with 200, because the check itself has worked.
 func (hs *Handlers) Verify(c echo.Context) error {
 	checks, err := hs.cfg.Operations.Verify(c.Request().Context())
 	if err != nil {

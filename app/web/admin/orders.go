@@ -63,7 +63,7 @@ func (hs *Handlers) CancelOrder(c echo.Context) error {
 	})
 }
 
-// plainText is true for 1 to most characters without control characters other than those of lines.
+// plainText is true for 1 to most characters. Of the control characters it allows line breaks and tabs.
 func plainText(s string, most int) bool {
 	n := utf8.RuneCountInString(s)
 	return n > 0 && n <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
@@ -71,7 +71,7 @@ func plainText(s string, most int) bool {
 	})
 }
 
-// orderID reads an order's id in its usual form. What is none is the id of no order.
+// orderID reads an order's id in its usual form. Any other text is answered like an id that no order has.
 func orderID(raw string) (uuid.UUID, error) {
 	const length = len("00000000-0000-0000-0000-000000000000")
 	id, err := uuid.Parse(raw)

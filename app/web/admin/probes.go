@@ -16,12 +16,12 @@ import (
 // Health is the original's probe.
 func (hs *Handlers) Health(c echo.Context) error { return c.String(http.StatusOK, "OK") }
 
-// Livez says that the process answers. It never depends on another server: restarting this one would not
-// mend them.
+// Livez says that the process answers. It depends on no other server, because a restart of this process repairs no
+// other server.
 func (hs *Handlers) Livez(c echo.Context) error { return c.String(http.StatusOK, "OK") }
 
-// Readyz says whether a load balancer may send requests here. A server that is away is no reason against it: every
-// instance shares that server, so all of them would go, and each goes on answering without it.
+// Readyz says whether a load balancer may send requests here. It stays ready when a server behind this process does not
+// answer: all instances share that server, so all of them would be taken out, though each can answer without it.
 func (hs *Handlers) Readyz(c echo.Context) error {
 	state := hs.readiness()
 	return request.WriteJSON(c, state.code(), readyDocument{Status: state})
@@ -32,14 +32,14 @@ type readiness string
 
 const (
 	ready readiness = "ready"
-	// starting: no figures of the ledger were ever read, so there is nothing to answer from.
+	// starting: this process has not yet read the sales from the ledger, so it cannot answer.
 	starting readiness = "starting"
 	// draining: the process stops.
 	draining readiness = "draining"
 )
 
-// readiness asks nobody, so that the probe is as fast as memory. Figures that were read once came from a schema that
-// is up to date.
+// readiness reads memory only, so the probe never waits. The schema needs no check: sales could be read only from a
+// schema that is up to date.
 func (hs *Handlers) readiness() readiness {
 	switch {
 	case hs.cfg.Drain.Begun():
@@ -57,15 +57,15 @@ func (r readiness) code() int {
 	return http.StatusServiceUnavailable
 }
 
-// readyDocument is what everybody may know: nothing of the machine, the program or the servers behind it.
+// readyDocument is what everybody is told: nothing about the machine, the program or the servers behind it.
 type readyDocument struct {
 	Status readiness `json:"status"`
 }
 
-// degraded is what operators are told instead of ready while a server is away.
+// degraded is what operators are told instead of ready while a server does not answer.
 const degraded readiness = "degraded"
 
-// operatorsDocument is the same for operators, with the servers this process depends on.
+// operatorsDocument is what operators are told: also the program and the servers that this process depends on.
 type operatorsDocument struct {
 	Status       readiness            `json:"status"`
 	Version      string               `json:"version,omitzero"`
@@ -83,7 +83,7 @@ type dependencyDocument struct {
 	Detail   string          `json:"detail,omitzero"`
 }
 
-// operatorsView is the code of the probe and what operators are told besides.
+// operatorsView is the status code of the probe and the document for operators.
 func (hs *Handlers) operatorsView(ctx context.Context) (int, operatorsDocument) {
 	state := hs.readiness()
 	d := operatorsDocument{Status: state, Version: hs.cfg.Version, Process: hs.cfg.ProcessID, Dependencies: []dependencyDocument{}}

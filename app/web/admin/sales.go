@@ -59,7 +59,7 @@ type amendDocument struct {
 	After  figures `json:"after"`
 }
 
-// Amend changes the times and the stock of a sale, in the revision that If-Match names.
+// Amend changes the times and the stock of a sale, if the sale is at a revision that If-Match names.
 func (hs *Handlers) Amend(c echo.Context) error {
 	slug, a, v, err := hs.saleAct(c, request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number})
 	if err != nil {
@@ -83,7 +83,7 @@ func (hs *Handlers) Amend(c echo.Context) error {
 	})
 }
 
-// amendment reads the fields that are given; at least one is.
+// amendment reads the fields that are given. A body without any of them is refused.
 func amendment(v request.Values) (to sale.Amendment, err error) {
 	if len(v) == 0 {
 		return to, request.BadField("body", "must have at least one of startTime, endTime and stock")

@@ -64,7 +64,7 @@ func (hs *Handlers) ListUsers(c echo.Context) error {
 	return request.WriteJSON(c, http.StatusOK, list)
 }
 
-// UsersTab is the page of shoppers that the query of the home page names. The list is for operators.
+// UsersTab is the page of shoppers that the query of the home page names. Only operators may see it.
 func (hs *Handlers) UsersTab(c echo.Context) (shop.UserList, error) {
 	if err := hs.cfg.Principals.Of(c.Request()).RequireOperator(); err != nil {
 		return shop.UserList{}, err
@@ -80,7 +80,7 @@ func (hs *Handlers) UsersTab(c echo.Context) (shop.UserList, error) {
 	return shownList(list), nil
 }
 
-// shownList shows the list. One without anybody has one page.
+// shownList is the list as the page shows it. An empty list has one page.
 func shownList(l userList) shop.UserList {
 	v := shop.UserList{
 		Page: l.Pagination.Page, Pages: max(1, int(l.Pagination.TotalPages)), Total: l.Pagination.Total,
@@ -95,7 +95,7 @@ func shownList(l userList) shop.UserList {
 	return v
 }
 
-// userList reads a page of accounts and the receipts of those on it. Without a sale nobody has bought.
+// userList reads a page of accounts and their receipts. Without a sale there are no receipts.
 func (hs *Handlers) userList(c echo.Context, page, limit int) (userList, error) {
 	ctx := c.Request().Context()
 	p, err := hs.cfg.Users.List(ctx, page, limit)

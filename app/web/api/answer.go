@@ -18,8 +18,7 @@ const (
 	messagePending       = "Purchase is being decided"
 )
 
-// answer turns what the checkout said into HTTP. It is the only place that does, for JSON; browsers get theirs
-// from the pages.
+// answer turns what the checkout said into HTTP: as JSON here, for browsers by Pages.Purchase.
 func (hs *Handlers) answer(c echo.Context, p sale.Press, a *sale.Answer) error {
 	if a.Username == "" {
 		a.Username = p.Name
@@ -84,7 +83,7 @@ func appendPending(b []byte, a *sale.Answer) []byte {
 	return appendWho(append(b, '"'), a)
 }
 
-// appendRefusal ends a problem whose beginning, up to the message, was made at the start (refusalHeads).
+// appendRefusal writes the end of a problem. Its beginning, up to the message, was made at the start (refusalHeads).
 func appendRefusal(b []byte, a *sale.Answer, wait int) []byte {
 	if wait > 0 {
 		b = append(b, `,"retryAfter":`...)
@@ -126,7 +125,7 @@ func refusalHeads() map[*request.Kind][]byte {
 	return heads
 }
 
-// retryAfter is the whole seconds after which pressing again makes sense; 0: say nothing.
+// retryAfter is the whole seconds after which another press can have another answer; 0: no such time is known.
 func retryAfter(a *sale.Answer) int {
 	if a.RetryAfter > 0 {
 		return ceilSeconds(a.RetryAfter)
@@ -151,7 +150,7 @@ func claimAddress(slug string, a *sale.Answer) string {
 	return at
 }
 
-// count records what came of a press.
+// count counts a press by its outcome.
 func (hs *Handlers) count(a *sale.Answer) {
 	if a.Kind != sale.Refused {
 		hs.metrics.purchases.WithLabelValues(a.Kind.String()).Inc()
@@ -164,7 +163,7 @@ func (hs *Handlers) count(a *sale.Answer) {
 	hs.metrics.refuse(k)
 }
 
-// lines are the buffers that documents are put together in.
+// lines are the buffers in which documents are put together.
 type lines struct{ pool sync.Pool }
 
 func (l *lines) take() *[]byte {

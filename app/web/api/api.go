@@ -2,7 +2,7 @@
 // live updates.
 //
 // Two routes carry nearly all of the traffic of a sale: the purchase and the status. They read their request by hand and
-// answer with bytes put together by hand. Everything else is written for the reader.
+// answer with bytes put together by hand. Everything else uses the JSON library.
 //
 // The package decides nothing about a sale: it asks the catalog and the checkout, and writes what they say. Browsers get
 // the same answers as pages, by the functions in Pages.

@@ -20,7 +20,7 @@ type checkDocument struct {
 	Timestamp    request.Instant `json:"timestamp,omitzero"`
 }
 
-// Check says whether somebody has bought. A name that nobody has is no error: it has bought nothing.
+// Check says whether a shopper has bought. A name without an account is no error: it has bought nothing.
 func (hs *Handlers) Check(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -47,7 +47,7 @@ func (hs *Handlers) Check(c echo.Context) error {
 	return request.WriteJSON(c, http.StatusOK, d)
 }
 
-// claimDocument is what became of a claim: the receipt, the problem, or that it is still to be decided.
+// claimDocument is what became of a claim: the receipt, the problem, or that it is not decided yet.
 type claimDocument struct {
 	State      sale.ClaimStatus `json:"state"`
 	Success    bool             `json:"success"`
@@ -64,7 +64,7 @@ type claimDocument struct {
 	Detail     string           `json:"detail,omitzero"`
 }
 
-// Claim is where a 202 points to. Its id is the key: whoever has it may ask.
+// Claim says what became of a claim. The Location of a 202 points here. Nobody can guess an id, so whoever has it may ask.
 func (hs *Handlers) Claim(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -113,8 +113,8 @@ func claimID(raw string) (uuid.UUID, error) {
 	return id, nil
 }
 
-// logPosition reads "<partition>.<offset>"; "" is no position. One that no claim can have is refused here: what is asked
-// of the log is none of the client's choice.
+// logPosition reads "<partition>.<offset>"; "" is no position. A position that no claim can have is refused here, so that
+// a client cannot make this process ask the log for it.
 func logPosition(at string) (*events.Position, error) {
 	if at == "" {
 		return nil, nil
@@ -143,7 +143,7 @@ func claimOf(id uuid.UUID, st sale.ClaimState) claimDocument {
 	return d
 }
 
-// claimAnswer is a claim's state as the answer to the press that made it, for the pages.
+// claimAnswer is a claim's state as the answer to the press that made it. The pages show it.
 func claimAnswer(id uuid.UUID, at *events.Position, st sale.ClaimState) sale.Answer {
 	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
 	switch st.State {

@@ -41,7 +41,7 @@ type productImages struct {
 	Alt        map[string]string `json:"alt"`
 }
 
-// Product is what is on sale.
+// Product shows what is on sale.
 func (hs *Handlers) Product(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {

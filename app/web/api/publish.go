@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	// frameSpacing is the least time between two frames of a sale. However fast it sells, a reader gets ten a
-	// second, each rendered once for everybody.
+	// frameSpacing is the least time between two frames of a sale. A reader gets at most ten a second, and each is
+	// rendered once for all readers.
 	frameSpacing = 100 * time.Millisecond
-	// refreshInterval is how often snapshots are looked at without a signal: a sale opens and ends by the clock.
+	// refreshInterval is how often snapshots are read without a signal. A sale opens and ends by the clock, which gives
+	// no signal.
 	refreshInterval = time.Second
 )
 
@@ -44,7 +45,7 @@ func (hs *Handlers) Run(ctx context.Context) error {
 	}
 }
 
-// visible is what a reader would notice of a snapshot; the times left are for the reader to count.
+// visible is what a reader sees of a snapshot. The times left are not in it: the reader counts them down.
 type visible struct {
 	id, version, total, taken int64
 	status                    sale.Status
@@ -59,7 +60,7 @@ func visibleOf(s *sale.Snapshot) visible {
 	}
 }
 
-// publish sends a frame for each topic whose sale looks different from the last one.
+// publish sends a frame to each topic whose sale differs visibly from the last frame.
 func (hs *Handlers) publish(seen map[string]visible) {
 	if snap, err := hs.cfg.Catalog.Snapshot(""); err == nil {
 		hs.publishTo(seen, statusTopic(""), &snap, statusFrame)

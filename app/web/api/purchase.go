@@ -15,7 +15,7 @@ import (
 	"flashsale/sale"
 )
 
-// bodies are the buffers purchase bodies are read into; a body is done with before the checkout is asked.
+// bodies are the buffers into which purchase bodies are read. A buffer is given back before the checkout is asked.
 type bodies struct{ pool sync.Pool }
 
 func (b *bodies) take() *[request.MaxBody + 1]byte {
@@ -27,8 +27,8 @@ func (b *bodies) take() *[request.MaxBody + 1]byte {
 
 func (b *bodies) give(buf *[request.MaxBody + 1]byte) { b.pool.Put(buf) }
 
-// Purchase is a press of the buy button, the route that carries a sale's traffic. In order: a bad body, who is
-// asking, the limit of the network, and then the checkout, whose word is final.
+// Purchase answers a press of the buy button. This route carries most of a sale's traffic. The first of these that
+// refuses decides the answer: the body, the principal, the limit of the network, the checkout.
 func (hs *Handlers) Purchase(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -50,7 +50,7 @@ func (hs *Handlers) Purchase(c echo.Context) error {
 	return hs.buy(c, press)
 }
 
-// buy asks the checkout, unless too many are inside already.
+// buy asks the checkout, unless MaxPurchases are under way already.
 func (hs *Handlers) buy(c echo.Context, p sale.Press) error {
 	if !hs.purchases.Acquire() {
 		snap, err := hs.cfg.Catalog.Snapshot(p.Slug)
@@ -61,7 +61,7 @@ func (hs *Handlers) buy(c echo.Context, p sale.Press) error {
 	}
 	defer hs.purchases.Release()
 	a := hs.cfg.Checkout.Buy(c.Request().Context(), p)
-	hs.cfg.Drain.Announce(c.Response().Header()) // the stop may have begun while the press waited
+	hs.cfg.Drain.Announce(c.Response().Header()) // the drain may have begun while the press waited
 	// gofail: var answerDue struct{}
 	if a.Kind == sale.Unavailable && a.Sale.ID == 0 {
 		// The checkout knows no such sale; the catalog says whether there is one.
@@ -72,8 +72,8 @@ func (hs *Handlers) buy(c echo.Context, p sale.Press) error {
 	return hs.answer(c, p, &a)
 }
 
-// named is the shopper the body names, or "" for nobody: by the scanner for the ordinary body, by the strict
-// decoder for everything else.
+// named is the shopper that the body names, or "" when it names nobody. The scanner reads the ordinary body, the strict
+// decoder every other.
 func (hs *Handlers) named(r *http.Request) (string, error) {
 	buf := hs.bodies.take()
 	defer hs.bodies.give(buf)
@@ -93,7 +93,7 @@ func (hs *Handlers) named(r *http.Request) (string, error) {
 	return strictName(v)
 }
 
-// press puts together what the checkout is asked.
+// press is what the checkout is asked.
 func (hs *Handlers) press(r *http.Request, slug, named string) (sale.Press, error) {
 	key, err := request.IdempotencyKey(r)
 	if err != nil {
@@ -127,11 +127,11 @@ func hexadecimal(s string) bool {
 	return true
 }
 
-// receiptTime bounds the look-up for a press that is over its network's limit.
+// receiptTime bounds the search for a receipt when a press is over its network's limit.
 const receiptTime = time.Second
 
-// overLimit applies the limit per network. Who owns a unit already gets the receipt whatever the limit says;
-// everybody else who is over it is refused. done is false when the press may go on.
+// overLimit applies the limit per network. A shopper over the limit who owns a unit gets the receipt; every other shopper
+// over it is refused. done is false when the press may go on.
 func (hs *Handlers) overLimit(c echo.Context, p sale.Press) (done bool, err error) {
 	wait, ok := hs.limits.Take(request.Network(c.Request().RemoteAddr))
 	if ok {
@@ -159,8 +159,8 @@ func ceilSeconds(d time.Duration) int {
 	return max(1, int((d+time.Second-1)/time.Second))
 }
 
-// refusePress is the problem of a press that did not get as far as the checkout. It carries what every refusal carries,
-// as far as it is known.
+// refusePress is the problem of a press that did not reach the checkout. It has the same fields as the checkout's
+// refusals, as far as they are known.
 func (hs *Handlers) refusePress(c echo.Context, slug, name string, err error) error {
 	p := request.ProblemOf(err)
 	var k *request.Kind

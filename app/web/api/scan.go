@@ -14,8 +14,8 @@ const (
 )
 
 // scanName reads the ordinary purchase body, an object with one of the three names and a value of plain ASCII
-// without escapes, and nothing else. It is right or it gives up: anything unusual, valid or not, gives false
-// and is left to the strict decoder. The result shares body's memory.
+// without escapes, and nothing else. For every other body, valid or not, ok is false and the strict decoder reads it. What
+// the scanner accepts, the decoder reads as the same name. The result shares body's memory.
 func scanName(body []byte) (name []byte, ok bool) {
 	rest, ok := after(body, '{')
 	if !ok {
@@ -84,8 +84,7 @@ func purchaseSpec() request.Spec {
 	return request.Spec{fieldUsername: request.Text, fieldIdentifier: request.Text, fieldUserID: request.Text}
 }
 
-// strictName is the shopper's name in a body that the scanner gave up on. Two names that differ are an error;
-// no name gives "".
+// strictName is the shopper's name in a body that the decoder read. Two names that differ are an error; no name gives "".
 func strictName(v request.Values) (string, error) {
 	name, from := "", ""
 	for _, field := range []string{fieldUsername, fieldIdentifier, fieldUserID} {

@@ -10,7 +10,7 @@ import (
 	"flashsale/sale"
 )
 
-// Status is the other hot route: the snapshot in memory, written by hand.
+// Status answers the second hot route: the snapshot in memory, written by hand.
 func (hs *Handlers) Status(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -41,8 +41,8 @@ func (hs *Handlers) Sales(c echo.Context) error {
 	return nil
 }
 
-// appendStatus writes a sale's status. currentStock is what the ledger has left; the times left are in
-// milliseconds by the ledger's clock. A snapshot that could not be renewed says so with its age.
+// appendStatus writes a sale's status. currentStock is what the ledger has left. The times left are in
+// milliseconds by the ledger's clock. A snapshot that could not be renewed is marked stale and has its age.
 func appendStatus(b []byte, snap *sale.Snapshot) []byte {
 	status := snap.Status()
 	b = append(b, `{"status":"`...)

@@ -21,8 +21,8 @@ import (
 // frameTime is how long a reader may take to accept the first frame.
 const frameTime = 10 * time.Second
 
-// StatusStream sends the sale's status whenever it changes, as server-sent events: a whole snapshot each
-// time, so a client that missed some has missed nothing, and Last-Event-ID needs no answer of its own.
+// StatusStream sends the sale's status whenever it changes, as server-sent events. Each event is a whole snapshot, so a
+// client that missed some needs none of them, and Last-Event-ID changes nothing.
 func (hs *Handlers) StatusStream(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -31,7 +31,7 @@ func (hs *Handlers) StatusStream(c echo.Context) error {
 	return hs.stream(c, slug, statusTopic(slug), statusFrame)
 }
 
-// PageStream sends the fragment that open pages replace.
+// PageStream sends the fragment of HTML that open pages replace.
 func (hs *Handlers) PageStream(c echo.Context) error {
 	return hs.stream(c, "", pageTopic, hs.pageFrame)
 }
@@ -52,7 +52,7 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 	case err != nil:
 		return err
 	}
-	// The newest snapshot after the subscription: nothing can be missed between the two.
+	// Read again after the subscription: a change between the two is in this snapshot, a later one comes as a frame.
 	if now, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
 		snap = now
 	}
@@ -66,7 +66,7 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 }
 
 // beginStream takes the connection from net/http and sends the header and the first frames. The answer has no length
-// and ends with the connection, which every version of HTTP understands. The feed finds out about a client that has gone.
+// and ends with the connection, as every version of HTTP allows. The feed notices when a client has gone.
 func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error) {
 	h := res.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
@@ -85,7 +85,7 @@ func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error)
 	}
 	_ = conn.SetDeadline(time.Now().Add(frameTime))
 	if _, err := conn.Write(b.Bytes()); err != nil {
-		_ = conn.Close() // it may have taken a part
+		_ = conn.Close() // the client may have got a part of the frame
 	}
 	_ = conn.SetDeadline(time.Time{})
 	return conn, nil
@@ -99,7 +99,7 @@ func newFeed(hub *live.Hub, heartbeat time.Duration) *live.Feed {
 	})
 }
 
-// retryHint spreads the return of many clients over a few seconds.
+// retryHint tells a client when to come back: a random time, so that many clients do not come back at once.
 func retryHint() []byte {
 	return []byte("retry: " + strconv.Itoa(1000+rand.IntN(3000)) + "\n\n")
 }
@@ -111,7 +111,7 @@ func statusFrame(snap *sale.Snapshot) []byte {
 	return append(appendStatus(b, snap), '\n', '\n')
 }
 
-// pageFrame is the pages' fragment as an event without a name, which htmx puts in its place.
+// pageFrame is the fragment of the pages as an event without a name. htmx puts it into the page.
 func (hs *Handlers) pageFrame(snap *sale.Snapshot) []byte {
 	b := eventHead(snap)
 	for line := range strings.Lines(string(hs.cfg.Pages.Frame(*snap))) {
@@ -127,7 +127,7 @@ func eventHead(snap *sale.Snapshot) []byte {
 	return append(request.AppendInt(b, snap.Version), '\n')
 }
 
-// frameID names what a frame shows: the sale, its epoch and version, and what changes by the clock alone.
+// frameID is the sale, its epoch and version, and what changes without a new version.
 func frameID(snap *sale.Snapshot) string {
 	b := append(request.AppendInt(nil, snap.ID), '.')
 	b = append(request.AppendInt(b, snap.Epoch), '.')
@@ -137,8 +137,8 @@ func frameID(snap *sale.Snapshot) string {
 	return string(strconv.AppendBool(append(b, '.'), snap.Stale))
 }
 
-// alreadySent reports whether a frame shows what last did, or an earlier state of the same sale. A lower version is a later
-// state when its epoch is a later one: the ledger was restored.
+// alreadySent reports whether the frame id shows the same state as the frame last, or an earlier state of the same sale.
+// After the ledger is restored from a backup its epoch is higher, and a lower version can be the later state.
 func alreadySent(id, last string) bool {
 	shown, before := stateOf(id), stateOf(last)
 	switch {
@@ -152,7 +152,7 @@ func alreadySent(id, last string) bool {
 	return shown.version < before.version
 }
 
-// state is what the beginning of a frame's id says.
+// state is the beginning of a frame's id.
 type state struct{ sale, epoch, version int64 }
 
 func stateOf(id string) state {

@@ -13,7 +13,7 @@ import (
 // MaxBody is the most a request body may have, in bytes.
 const MaxBody = 4 << 10
 
-// encoding is how a body is written.
+// encoding is the format of a body.
 type encoding int
 
 const (
@@ -138,7 +138,7 @@ func (v Values) FlagOr(name string, def bool) bool {
 	return def
 }
 
-// Whole is a number of the body between low and high, or def when it is absent; def < low: it must be there.
+// Whole is a number of the body between low and high, or def when it is absent. With def < low it is required.
 func (v Values) Whole(name string, low, high, def int64) (int64, error) {
 	n, ok := v[name].(int64)
 	if !ok {
@@ -150,7 +150,7 @@ func (v Values) Whole(name string, low, high, def int64) (int64, error) {
 	return n, nil
 }
 
-// Years of a sale: what lies outside is a mistake, as it is in the configuration.
+// Years of a sale. A year outside them is refused as a mistake, here as in the configuration.
 const (
 	firstYear = 2000
 	lastYear  = 2999

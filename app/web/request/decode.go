@@ -14,8 +14,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// decodeJSON is the strict reading of a body: one object, no key twice (at any depth), every known field of
-// its shape, nothing after it, valid UTF-8. Every refusal names the field.
+// decodeJSON reads a body strictly: one object in valid UTF-8, no key twice (at any depth), every known field of its
+// shape, nothing after the object. Every refusal names the field.
 func decodeJSON(body []byte, known Spec) (Values, error) {
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if d.PeekKind() != '{' {
@@ -105,7 +105,7 @@ func malformed(err error) error {
 	return BadField(field, "must be valid JSON in UTF-8; it breaks off at byte "+strconv.FormatInt(syntax.ByteOffset, 10))
 }
 
-// Clip keeps a name that came from a request short enough for an answer.
+// Clip shortens a name from a request to at most 64 bytes, so that an answer stays small.
 func Clip(s string) string {
 	const most = 64
 	if len(s) <= most {
@@ -125,7 +125,7 @@ func decodeForm(body []byte, known Spec) (Values, error) {
 		return nil, BadField("body", "must be a correctly encoded form")
 	}
 	got := Values{}
-	// In order, so that of several wrong fields it is always the same one that is named.
+	// In order, so that the same form is always refused for the same field.
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		want := known[name]
 		all, ok := form[name]

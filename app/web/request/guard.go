@@ -10,8 +10,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// guard keeps other sites' pages from pressing this site's buttons: by the Host field in demo mode (a name that
-// an attacker points at 127.0.0.1 is not one of ours), and by what browsers say about where a request is from.
+// guard refuses requests that pages of other sites send. It reads what browsers say about the origin of a request. In demo
+// mode it also checks the Host field, because an attacker can point a name of their own at 127.0.0.1.
 type guard struct {
 	// hosts are the names demo mode answers to; nil: all.
 	hosts map[string]bool
@@ -87,7 +87,7 @@ func (g guard) sameSite(r *http.Request) error {
 	return ErrCrossSite
 }
 
-// sameHost compares without the scheme, which a proxy in front may have changed.
+// sameHost compares host and port. A proxy in front can have changed the scheme.
 func sameHost(origin, host string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
@@ -136,14 +136,15 @@ func allowed(e *echo.Echo, path string) string {
 	return strings.Join(methods, ", ")
 }
 
-// Network is the part of an address that one customer of an access network usually has to themselves.
+// Network is the part of a client's address that one customer of an access network usually has alone: an IPv4 address, or
+// the first 56 bits of an IPv6 address.
 func Network(remote string) string {
-	// Not SplitHostPort: what it refuses would come back with its port, and so anew with each connection.
+	// Not SplitHostPort: an address that it refuses would keep its port, which is another one for each connection.
 	host := remote
 	if at := strings.LastIndexByte(remote, ':'); at >= 0 {
 		host = remote[:at]
 	}
-	host, _, _ = strings.Cut(strings.Trim(host, "[]"), "%") // an interface's name is no part of the client's address
+	host, _, _ = strings.Cut(strings.Trim(host, "[]"), "%") // the name of an interface is not part of the address
 	ip := net.ParseIP(host)
 	switch {
 	case ip == nil:

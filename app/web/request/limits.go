@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Concurrency bounds how many requests are inside at once. The zero value lets nobody in.
+// Concurrency bounds how many requests are under way at once. The zero value lets none in.
 type Concurrency struct {
 	inside atomic.Int64
 	limit  int64
@@ -32,7 +32,7 @@ func (c *Concurrency) Release() { c.inside.Add(-1) }
 const maxNetworks = 1 << 16
 
 // RateLimiter is a token bucket per network, in this process. A network that was forgotten starts with a full
-// bucket, so the bound on memory can only let more through, never less.
+// bucket. So the bound on memory can let more requests through, and never fewer.
 type RateLimiter struct {
 	rate, burst float64
 	now         func() time.Time
@@ -86,7 +86,7 @@ func (l *RateLimiter) refill(b bucket, now time.Time) bucket {
 	return b
 }
 
-// makeRoom forgets the networks whose bucket is full again; when all are busy, any eighth of them.
+// makeRoom forgets the networks whose bucket is full again. When that is not enough it forgets any eighth of them.
 func (l *RateLimiter) makeRoom(now time.Time) {
 	if len(l.buckets) < maxNetworks {
 		return

@@ -29,7 +29,7 @@ func (s *sampler) line(now time.Time) (skipped int64, ok bool) {
 	return s.skipped.Swap(0), true
 }
 
-// Log writes what there is to say about requests.
+// Log writes the request log and the faults. It is safe for concurrent use.
 type Log struct {
 	to *slog.Logger
 	// failures are those of the servers that this program needs.
@@ -44,9 +44,9 @@ func NewLog(to *slog.Logger) *Log {
 	return &Log{to: to}
 }
 
-// request writes the line of an answered request. Reads are for debugging, actions are of interest, and the
-// hot routes are sampled. A refusal is no error of ours whatever its code; faults have their line already.
-// Nothing of it is text from the client but the id, which is checked, and the route is the table's.
+// request writes the line of an answered request: reads at level debug, all others at level info. Hot routes are sampled. A
+// refusal is not logged as an error, whatever its status code; a fault has its own line already. The only text from the
+// client is the request id, which was checked; the route is the one of the table.
 func (l *Log) request(c echo.Context, rt Route, lines *sampler, start time.Time) {
 	level := slog.LevelInfo
 	if safe(c.Request().Method) {
@@ -73,13 +73,13 @@ func (l *Log) request(c echo.Context, rt Route, lines *sampler, start time.Time)
 	l.to.LogAttrs(context.Background(), level, "request", attrs...)
 }
 
-// Fault records a fault of ours, once, where it becomes an answer.
+// Fault logs a fault of ours. It is called once, where the fault becomes an answer.
 func (l *Log) Fault(c echo.Context, err error) {
 	l.to.LogAttrs(context.Background(), slog.LevelError, "request failed",
 		slog.String("request", requestID(c)), slog.String("route", c.Path()), slog.String("error", strconv.QuoteToGraphic(err.Error())))
 }
 
-// failure records why a request failed: each fault of ours, and once a second that a server is away.
+// failure logs why a request failed: every fault of ours, and at most once a second that a server does not answer.
 func (l *Log) failure(c echo.Context, status int, err error) {
 	var known *Kind
 	if status < http.StatusInternalServerError || errors.As(err, &known) {
@@ -96,7 +96,7 @@ func (l *Log) failure(c echo.Context, status int, err error) {
 	}
 }
 
-// panicked records a handler's panic with where it happened.
+// panicked logs a handler's panic with its stack.
 func (l *Log) panicked(c echo.Context, reason any) {
 	l.to.LogAttrs(context.Background(), slog.LevelError, "request panicked",
 		slog.String("request", requestID(c)), slog.String("route", c.Path()),

@@ -28,8 +28,8 @@ func newInstruments(reg prometheus.Registerer) *instruments {
 	}
 }
 
-// routeMeter counts one route's answers. It keeps the counters it has met, because finding one by its labels
-// costs more than counting.
+// routeMeter counts one route's answers. It keeps the counters it has used, because finding a counter by its labels costs
+// more than counting.
 type routeMeter struct {
 	path    string
 	vec     *prometheus.CounterVec
@@ -64,7 +64,7 @@ func (m *routeMeter) counter(method string, code int) prometheus.Counter {
 	return c.Counter
 }
 
-// methodLabel keeps methods that clients make up out of labels and logs.
+// methodLabel is the method for labels and logs; "other" for a method that the client made up.
 func methodLabel(method string) string {
 	switch method {
 	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":

@@ -58,8 +58,9 @@ func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 	return m
 }
 
-// Wrap is one closure made at the start: request id, security fields, recovery, deadline, guards, the operator's role,
-// metrics and log. The handler's error becomes its problem here and nowhere else. The result never returns an error.
+// Wrap is called once for each route, at the start. The handler it returns does in order: request id, security fields,
+// deadline, guard, the operator's role, the route's own handler; then recovery from a panic, metrics and log. The error of
+// the route's handler becomes a problem here and nowhere else. The returned handler never returns an error.
 func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	if rt.Limit == 0 {
 		rt.Limit = AnswerTime
@@ -88,13 +89,13 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	}
 }
 
-// bound gives the answer its deadlines. The hot routes are bounded by what they call, and their writes by the connection;
-// streams set a deadline for each write.
+// bound sets the deadlines of an answer. Hot routes need none: what they call has its own, and the connection bounds their
+// writes. Streams set a deadline for each write.
 func bound(c echo.Context, rt Route, start time.Time) context.CancelFunc {
 	if rt.Stream || rt.Hot {
 		return func() {}
 	}
-	// Not every writer knows deadlines (a test's recorder does not); then there is none to set.
+	// The error is for writers without deadlines, such as the recorder of a test.
 	_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(start.Add(rt.Limit + writeGrace))
 	ctx, cancel := context.WithDeadline(c.Request().Context(), start.Add(rt.Limit))
 	c.SetRequest(c.Request().WithContext(ctx))
@@ -111,7 +112,7 @@ func (m *Middleware) admit(rt Route, r *http.Request) error {
 	return nil
 }
 
-// Drain is whether this process stops. The zero value does not.
+// Drain says whether this process stops. The zero value says no. It is safe for concurrent use.
 type Drain struct{ begun atomic.Bool }
 
 // Begin says that the process stops. It may be called more than once.
@@ -120,8 +121,8 @@ func (d *Drain) Begin() { d.begun.Store(true) }
 // Begun reports whether the process stops.
 func (d *Drain) Begun() bool { return d.begun.Load() }
 
-// Announce tells the client of a process that stops that this connection ends. Otherwise the client loses its next
-// request on it.
+// Announce tells the client, while the process stops, that this connection ends. Without it the client can lose the next
+// request that it sends on this connection.
 func (d *Drain) Announce(h http.Header) {
 	if d.begun.Load() {
 		h["Connection"] = []string{"close"}
@@ -131,8 +132,8 @@ func (d *Drain) Announce(h http.Header) {
 // policy lets a page load its own origin's files only, without inline scripts or styles, in no frame.
 const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
-// secure sets the security fields: all of them where a browser may show the answer, and the two that matter
-// to JSON on the hot routes.
+// secure sets the security fields: all of them where a browser can show the answer, and on the hot routes only those that
+// matter for JSON.
 func (m *Middleware) secure(rt Route, r *http.Request, h http.Header) {
 	m.guard.allowOrigin(r, h)
 	h["X-Content-Type-Options"] = headerNosniff
@@ -146,8 +147,8 @@ func (m *Middleware) secure(rt Route, r *http.Request, h http.Header) {
 	h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
 }
 
-// recovered turns a handler's panic into a 500. When the answer has begun already the connection is cut, so
-// that the client cannot take the torn answer for a whole one.
+// recovered answers a handler's panic with 500. When a part of the answer is sent already, it cuts the connection, so that
+// the client does not take the part for the whole.
 func (m *Middleware) recovered(c echo.Context, panicked any) {
 	if panicked == nil {
 		return
@@ -172,7 +173,7 @@ func (m *Middleware) fail(c echo.Context, err error) {
 	m.refuse(c, p)
 }
 
-// refuse writes a problem, as a page for browsers; as JSON also when no page can be made of it.
+// refuse writes a problem: as a page for browsers, else as JSON. It is JSON also when the page cannot be rendered.
 func (m *Middleware) refuse(c echo.Context, p Problem) {
 	if p.RetryAfter == 0 && p.Status == http.StatusServiceUnavailable {
 		p.RetryAfter = 1

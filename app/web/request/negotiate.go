@@ -48,7 +48,7 @@ func acceptPart(part string) (media string, q float64) {
 	return strings.ToLower(strings.TrimSpace(media)), q
 }
 
-// quality reads a q value such as 0.8; what is none counts as 0.
+// quality reads a q value such as 0.8. Any other text counts as 0.
 func quality(v string) float64 {
 	whole, frac, _ := strings.Cut(v, ".")
 	switch {
@@ -81,7 +81,7 @@ func PrefersAsync(r *http.Request) bool {
 	return false
 }
 
-// unquoted leaves out the quoted texts of a field: a comma or a name in them is somebody else's value.
+// unquoted leaves out the quoted texts of a field: a comma or a name in them belongs to the value of another preference.
 func unquoted(v string) string {
 	if !strings.Contains(v, `"`) {
 		return v

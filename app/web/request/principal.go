@@ -21,10 +21,10 @@ type Principal struct {
 	Identity
 }
 
-// Principals says who a request is from. It is the one place that does. In demo mode that is whoever the request names,
-// and everybody is an operator, as in the original; otherwise it is the signed-in subject.
+// Principals says who a request is from. Nothing else decides that. In demo mode it is the shopper that the request names,
+// and everybody is an operator, as in the original. Otherwise it is the signed-in subject.
 type Principals struct {
-	// Demo is demo mode.
+	// Demo is true in demo mode.
 	Demo bool
 	// Session names the signed-in subject of a request outside demo mode. Nil: nobody is signed in.
 	Session func(*http.Request) (Identity, bool)
@@ -45,7 +45,7 @@ func (p Principals) Of(r *http.Request) Principal {
 	return Principal{signedIn: true, Identity: id}
 }
 
-// Name is the name under which an act is recorded, and by which its keys are told from those of others.
+// Name is the name under which an act is recorded. Idempotency keys of different names are different keys.
 func (p Principal) Name() string {
 	switch {
 	case p.demo:
@@ -67,8 +67,8 @@ func (p Principal) RequireOperator() error {
 	return ErrSignIn
 }
 
-// Shopper is the name, in normal form, for which a purchase is made when the request names named ("" is
-// nobody in particular). field is the field of the request that named it.
+// Shopper is the name, in normal form, for which a purchase is made. named is the name in the request, or ""; field is the
+// field it was in.
 func (p Principal) Shopper(named, field string) (string, error) {
 	name, err := NormalName(named, field)
 	switch {
@@ -84,7 +84,7 @@ func (p Principal) Shopper(named, field string) (string, error) {
 	return p.Username, nil
 }
 
-// MayAsk refuses to say what others have bought, except to operators. name is in normal form.
+// MayAsk refuses everybody but name and the operators when somebody asks what name has bought. name is in normal form.
 func (p Principal) MayAsk(name string) error {
 	switch {
 	case p.Operator, p.signedIn && name == p.Username:

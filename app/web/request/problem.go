@@ -66,7 +66,8 @@ func (k *Kind) Problem(detail string) Problem {
 	}
 }
 
-// ProblemError is a problem that says more than its kind does: a field, a time to wait, the sale it is about.
+// ProblemError is an error with a document of its own. Beside the text of its kind it can name a field, a time to wait, or
+// the sale.
 type ProblemError struct {
 	Kind    *Kind
 	Problem Problem
@@ -78,15 +79,15 @@ func (e *ProblemError) Unwrap() error { return e.Kind }
 // BadField says that one field of the request is wrong.
 func BadField(field, message string) error { return WrongField(ErrInvalid, field, message) }
 
-// WrongField is a problem of that kind with one field of the request.
+// WrongField is BadField with a kind of its own.
 func WrongField(k *Kind, field, message string) error {
 	p := k.Problem(field + " " + message)
 	p.Message, p.Errors = p.Detail, []FieldProblem{{Field: field, Message: message}}
 	return &ProblemError{k, p}
 }
 
-// ProblemOf is the one place where an error becomes an answer. What it does not know is a fault of ours: 500, and the
-// caller logs it.
+// ProblemOf is the one table from errors to answers. An error that is not in it is a fault of ours: 500, and the caller
+// logs it.
 func ProblemOf(err error) Problem {
 	var (
 		k     *Kind
@@ -110,7 +111,7 @@ func ProblemOf(err error) Problem {
 	return domainKind(err).Problem("")
 }
 
-// domainKind maps what the domains return.
+// domainKind is the kind of an error that a domain returned.
 func domainKind(err error) *Kind {
 	switch {
 	case errors.Is(err, sale.ErrNoSale):
@@ -153,7 +154,7 @@ func echoKind(err *echo.HTTPError) *Kind {
 	return ErrInternal
 }
 
-// staleRevision says both what the act named and where the sale stands.
+// staleRevision says which revision the act named and at which the sale is.
 func staleRevision(e *sale.RevisionError) Problem {
 	seen := Clip(e.Seen)
 	p := ErrRevisionChanged.Problem("The sale stands at revision " + strconv.FormatInt(e.Present, 10) + "; If-Match names " + seen)
@@ -161,7 +162,7 @@ func staleRevision(e *sale.RevisionError) Problem {
 	return p
 }
 
-// refusedAmendment names the field that cannot be as it was asked for.
+// refusedAmendment names the field whose new value is not possible.
 func refusedAmendment(e *sale.AmendError) Problem {
 	kind := ErrTimesFixed
 	switch {
@@ -177,9 +178,9 @@ func refusedAmendment(e *sale.AmendError) Problem {
 	return p
 }
 
-// unavailable tells a server that does not answer from a fault of ours: the network's errors, a connection that broke
-// off, and what a database says when it cannot take us right now. It knows them by their methods, because this package
-// imports no driver.
+// unavailable reports whether err says that a server does not answer, and is no fault of ours: an error of the network, a
+// broken connection, or a database that cannot serve now. It looks at the methods of err, because this package imports no
+// driver.
 func unavailable(err error) bool {
 	var (
 		network net.Error

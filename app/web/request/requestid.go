@@ -16,8 +16,8 @@ const headerRequestID = "X-Request-Id"
 // requestID is the id that a request was given.
 func requestID(c echo.Context) string { return c.Response().Header().Get(headerRequestID) }
 
-// requestIDs makes ids that are unique among processes and within one. Every answer shows one to whoever asked, so they
-// tell neither the machine nor the process.
+// requestIDs makes ids that are unique within a process and among processes. Clients see them, so they say nothing about
+// the machine or the process.
 type requestIDs struct {
 	prefix string
 	last   atomic.Uint64
@@ -30,16 +30,16 @@ func newRequestIDs() *requestIDs {
 	return &requestIDs{prefix: hex.EncodeToString(b) + "-"}
 }
 
-// idBlock is how many ids are made at once, to share the memory of their text and of the fields they are sent in.
+// idBlock is how many ids are made at once. They share one allocation for the texts and one for the fields.
 const idBlock = 32
 
-// block is ids that nobody has been given yet. Blocks are kept apart by processor, so ids are in order within a block.
+// block has ids that are not used yet. Each processor has its own block, so ids are in order only within a block.
 type block struct {
 	fields [idBlock]string
 	used   int
 }
 
-// next is an id in the form of a field's values.
+// next is a new id as the values of a field.
 func (g *requestIDs) next() []string {
 	b, ok := g.blocks.Get().(*block)
 	if !ok {

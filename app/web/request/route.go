@@ -68,7 +68,7 @@ func SalePath(slug string) string {
 	return "/api/sales/" + slug
 }
 
-// Param is a path parameter as the client meant it. Echo leaves the escapes in when the path has unusual ones.
+// Param is a path parameter without escapes. Echo does not decode it when the path has unusual escapes.
 func Param(c echo.Context, name string) string {
 	v := c.Param(name)
 	if c.Request().URL.RawPath == "" {
@@ -80,8 +80,8 @@ func Param(c echo.Context, name string) string {
 	return v
 }
 
-// QueryValue is a value of the query, "" when it is not given. A query that cannot be read is refused, also where
-// another part of it is broken: the standard library drops what it cannot read, and a default would stand in for it.
+// QueryValue is a value of the query, "" when it is not given. A query with any part that cannot be
+// read is refused: the standard library drops such a part, and a default would be used instead of what the client sent.
 func QueryValue(c echo.Context, name string) (value string, given bool, err error) {
 	q, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Field values that every answer shares: assigning them allocates nothing. Nobody changes them.
+// Field values that all answers share, so that setting them allocates nothing. Nobody changes them.
 //
 //nolint:gochecknoglobals // constants in all but name: a header takes a slice
 var (
@@ -92,7 +92,7 @@ func plain(s string) bool {
 
 const headerSaleVersion = "Sale-Version"
 
-// SaleVersion keeps the field of the version that was answered last, which is nearly always the next one's too.
+// SaleVersion writes the Sale-Version field. It keeps the last value, because the next answer nearly always has the same.
 type SaleVersion struct{ last atomic.Pointer[versionField] }
 
 type versionField struct {
@@ -100,7 +100,7 @@ type versionField struct {
 	value   [1]string
 }
 
-// Set says on which version of the sale an answer rests.
+// Set says which version of the sale an answer is from.
 func (v *SaleVersion) Set(h http.Header, version int64) {
 	if version <= 0 {
 		return

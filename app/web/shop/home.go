@@ -40,7 +40,7 @@ func (hs *Handlers) Home(c echo.Context) error {
 	return hs.send(c, status, shop.HomePage(home))
 }
 
-// page is the first page as it stands, with nothing pressed.
+// page is the first page before anything is pressed.
 func (hs *Handlers) page(c echo.Context) shop.Home {
 	snapshot, err := hs.cfg.Catalog.Snapshot("")
 	home := shop.Home{
@@ -68,7 +68,7 @@ func (hs *Handlers) send(c echo.Context, status int, parts ...templ.Component) e
 	return c.HTMLBlob(status, body)
 }
 
-// byHTMX reports whether a piece of a page is wanted.
+// byHTMX reports whether htmx sent the request and so wants a piece of a page.
 func byHTMX(c echo.Context) bool { return request.Header(c.Request(), "Hx-Request") == "true" }
 
 // target is the id of the element for which htmx asked: "purchase-outcome" of "div#purchase-outcome".
@@ -86,7 +86,7 @@ func tabNamed(name string, demo bool) shop.Tab {
 	return tab
 }
 
-// shown keeps what somebody else's link may put into the form within the form's own limit.
+// shown cuts a name to the limit of the form. The name can come from a link that somebody else wrote.
 func shown(name string) string {
 	const most = 254
 	if runes := []rune(name); len(runes) > most {
@@ -95,7 +95,7 @@ func shown(name string) string {
 	return name
 }
 
-// Problem shows why a request was refused: in the place the answer was meant for, or as a page.
+// Problem shows why a request was refused: to htmx in the element that waits for the answer, else as a page.
 func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 	if !byHTMX(c) {
 		return hs.send(c, problem.Status, layout.ProblemPage(hs.assets, layout.Problem{
@@ -122,8 +122,8 @@ func refused(problem request.Problem) shop.Outcome {
 	return outcome
 }
 
-// Done shows that an operator's action succeeded. Without scripts the answer is a redirect, so that reloading the
-// page does not press the button again.
+// Done shows that an operator's act succeeded. Without scripts the answer is a redirect, so that reloading the page does
+// not send the act again.
 func (hs *Handlers) Done(c echo.Context, message string) error {
 	if !byHTMX(c) {
 		return c.Redirect(http.StatusSeeOther, "/?"+url.Values{
@@ -145,8 +145,7 @@ func noticeOf(c echo.Context) string {
 	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
-// notice is the sentence for noticeOf. The words are ours and not the address's, so that no link can put any into
-// our mouth.
+// notice is the sentence for what noticeOf returned. The query only selects it, so no link can show a text of its own.
 func notice(name string) string {
 	if preset, ok := sale.PresetNamed(strings.TrimPrefix(name, "preset-")); ok && strings.HasPrefix(name, "preset-") {
 		return "Stock preset set: " + presetLabel(preset)

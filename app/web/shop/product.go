@@ -33,7 +33,7 @@ func productView(product *sale.Product) shop.Product {
 	return v
 }
 
-// pictureView shows a picture of ours under the name that browsers may keep for ever.
+// pictureView gives a picture its hashed address, which browsers may cache for ever.
 func pictureView(picture sale.Image) shop.Picture {
 	return shop.Picture{URL: static.Resolve(picture.URL), Alt: picture.Alt}
 }

@@ -11,8 +11,8 @@ import (
 	"flashsale/views/shop"
 )
 
-// Purchase shows what a press came to: beside the form for htmx, which also gets the figures as they are now; else
-// as the whole page. Reloading that page presses again, which is harmless: a shopper has one order at most.
+// Purchase shows the outcome of a press. htmx gets it for the place beside the form, with the present figures; other
+// browsers get the whole page. Reloading that page presses again, which is harmless: a shopper has one order at most.
 func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	outcome, status := purchaseView(a)
 	if a.Kind == sale.Pending {
@@ -30,7 +30,7 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	return hs.send(c, status, shop.HomePage(home))
 }
 
-// purchaseView is the sentence for an answer, and its status code: the same one the API gives.
+// purchaseView is the text for an answer and its status code, which is the same as in the API.
 func purchaseView(a sale.Answer) (shop.Outcome, int) {
 	switch a.Kind {
 	case sale.Bought:
@@ -73,7 +73,7 @@ func checkView(r sale.Receipt, found bool) shop.Outcome {
 	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item!", Receipt: receiptView(r)}
 }
 
-// check answers the button beside the form with a piece.
+// check answers htmx when the button for the check is pressed.
 func (hs *Handlers) check(c echo.Context, raw string) error {
 	outcome, status := hs.checked(c, raw)
 	return hs.send(c, status, shop.CheckOutcome(outcome))

@@ -2,7 +2,7 @@
 // piece in its place, so that every form works without scripts.
 //
 // The pages show what the handlers of app/web/api and app/web/admin found: those hand it to Purchase, Checked, Users and
-// Done. Only the first page asks for itself. Problem shows every refusal.
+// Done. Only the first page (Home) reads the catalog and receipts itself. Problem shows every refusal.
 package shop
 
 import (
@@ -38,7 +38,7 @@ type Config struct {
 	Users func(echo.Context) (shop.UserList, error)
 	// Principals says who a request is from.
 	Principals request.Principals
-	// Log gets the faults that a page shows as a piece.
+	// Log gets a fault that is shown in a part of a page whose other parts are right.
 	Log *request.Log
 }
 

@@ -13,7 +13,7 @@ import (
 	"flashsale/views/shop"
 )
 
-// readableTime is how a moment is written for people, in UTC.
+// readableTime is the layout of a time for people, in UTC.
 const readableTime = "2 January 2006, 15:04 UTC"
 
 // Frame renders what open pages replace when the sale changes: the same bytes for every reader. It has no line
@@ -25,7 +25,7 @@ func Frame(s sale.Snapshot) []byte {
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte(" "))
 }
 
-// statusPanel is the current sale as the panel shows it, also when there is none or it cannot be told.
+// statusPanel is the current sale as the panel shows it. err says that there is none, or that it is not known.
 func statusPanel(s sale.Snapshot, err error) shop.Status {
 	switch {
 	case errors.Is(err, sale.ErrNoSale):
@@ -72,7 +72,7 @@ func deadline(s sale.Snapshot, status sale.Status) (at time.Time, when string) {
 		return s.StartsAt, "Starts"
 	case sale.Ended:
 		if s.Now.Before(s.EndsAt) {
-			// Closed by hand before its time: that moment is not in the snapshot.
+			// An operator closed the sale early. The snapshot does not say when.
 			return s.EndsAt, ""
 		}
 		return s.EndsAt, "Ended"

@@ -28,7 +28,7 @@ func (hs *Handlers) Users(c echo.Context, list shop.UserList) error {
 	return hs.send(c, http.StatusOK, shop.HomePage(home))
 }
 
-// listed is the list for the whole page, which is shown also when the list cannot be read.
+// listed is the list for the whole page. When it cannot be read, the page is shown with the problem in its place.
 func (hs *Handlers) listed(c echo.Context) *shop.UserList {
 	list, err := hs.cfg.Users(c)
 	if err == nil {
