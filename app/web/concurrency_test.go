@@ -2,14 +2,11 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/go-json-experiment/json"
@@ -69,49 +66,4 @@ func pressOnce(ctx context.Context, client *http.Client, url, name string) error
 		return fmt.Errorf("%s got %d %s", name, res.StatusCode, body)
 	}
 	return nil
-}
-
-// stateError is what database drivers return, seen from here.
-type stateError string
-
-func (e stateError) Error() string    { return "state " + string(e) }
-func (e stateError) SQLState() string { return string(e) }
-
-type retryError struct{ error }
-
-func (retryError) SafeToRetry() bool { return true }
-
-func TestServersThatAreAway(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		err  error
-		away bool
-	}{
-		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
-		{fmt.Errorf("list: %w", &net.OpError{Op: "read", Err: syscall.ECONNRESET}), true},
-		{io.ErrUnexpectedEOF, true},
-		{net.ErrClosed, true},
-		{stateError("57P01"), true},
-		{stateError("53300"), true},
-		{stateError("08006"), true},
-		{retryError{errors.New("conn busy")}, true},
-		{stateError("23505"), false},
-		{stateError("57"), false},
-		{errors.New("nil pointer"), false},
-	} {
-		w := newWorld(t)
-		w.checkout.err = c.err
-		res := w.send(t, "GET", buy+"/alice", "")
-		if c.away {
-			res.problem(t, 503, "unavailable")
-		} else {
-			res.problem(t, 500, "internal")
-		}
-		if logged := strings.Contains(w.logged.String(), `"level":"ERROR"`); logged == c.away {
-			t.Errorf("%v: logged as a fault of ours is %v", c.err, logged)
-		}
-		if !strings.Contains(w.logged.String(), c.err.Error()) {
-			t.Errorf("%v is nowhere in the log", c.err)
-		}
-	}
 }

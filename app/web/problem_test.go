@@ -3,8 +3,12 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"flashsale/app/web/request"
@@ -86,4 +90,49 @@ func TestEveryProblemHasItsPage(t *testing.T) {
 		}
 	}
 	w.send(t, "GET", "/problems/none", "").problem(t, 404, "not-found")
+}
+
+// stateError is what database drivers return, seen from here.
+type stateError string
+
+func (e stateError) Error() string    { return "state " + string(e) }
+func (e stateError) SQLState() string { return string(e) }
+
+type retryError struct{ error }
+
+func (retryError) SafeToRetry() bool { return true }
+
+func TestServersThatDoNotAnswer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err         error
+		unavailable bool
+	}{
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+		{fmt.Errorf("list: %w", &net.OpError{Op: "read", Err: syscall.ECONNRESET}), true},
+		{io.ErrUnexpectedEOF, true},
+		{net.ErrClosed, true},
+		{stateError("57P01"), true},
+		{stateError("53300"), true},
+		{stateError("08006"), true},
+		{retryError{errors.New("conn busy")}, true},
+		{stateError("23505"), false},
+		{stateError("57"), false},
+		{errors.New("nil pointer"), false},
+	} {
+		w := newWorld(t)
+		w.checkout.err = c.err
+		res := w.send(t, "GET", buy+"/alice", "")
+		if c.unavailable {
+			res.problem(t, 503, "unavailable")
+		} else {
+			res.problem(t, 500, "internal")
+		}
+		if logged := strings.Contains(w.logged.String(), `"level":"ERROR"`); logged == c.unavailable {
+			t.Errorf("%v: logged as a fault of ours is %v", c.err, logged)
+		}
+		if !strings.Contains(w.logged.String(), c.err.Error()) {
+			t.Errorf("%v is nowhere in the log", c.err)
+		}
+	}
 }

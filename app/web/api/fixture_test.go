@@ -1,12 +1,16 @@
 package api
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"flashsale/app/live"
 	"flashsale/app/web/request"
+	"flashsale/events"
 	"flashsale/sale"
 )
 
@@ -39,6 +43,28 @@ func (b *oneSale) All() []sale.Snapshot {
 }
 
 func (b *oneSale) Changed() (<-chan struct{}, func()) { return nil, func() {} }
+
+// oneShopper is a checkout that sells to everybody, and remembers what the shopper of a receipt owns.
+type oneShopper struct {
+	presses int
+	owns    *sale.Receipt
+}
+
+func (c *oneShopper) Buy(_ context.Context, p sale.Press) sale.Answer {
+	c.presses++
+	return sale.Answer{Kind: sale.Bought, Receipt: sale.Receipt{Username: p.Name}, Username: p.Name, Sale: activeSale()}
+}
+
+func (c *oneShopper) Receipt(context.Context, string, string) (sale.Receipt, bool, error) {
+	if c.owns == nil {
+		return sale.Receipt{}, false, nil
+	}
+	return *c.owns, true, nil
+}
+
+func (c *oneShopper) Claim(context.Context, uuid.UUID, *events.Position) (sale.ClaimState, error) {
+	return sale.ClaimState{}, nil
+}
 
 // newHandlers are handlers of one active sale, with plain pages.
 func newHandlers(t testing.TB) (*Handlers, *oneSale) {
