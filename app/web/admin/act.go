@@ -61,17 +61,47 @@ func digest(r *http.Request, body []byte) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// ifMatch reads the If-Match field.
+// ifMatch reads the If-Match field: "*", or a list of entity tags. A weak tag is well formed and matches nothing, as the
+// comparison is the strong one.
 func ifMatch(h http.Header) (Match, error) {
 	lines := h["If-Match"]
 	if len(lines) == 0 {
 		return Match{}, nil
 	}
-	m, ok := ParseMatch(strings.Join(lines, ", "))
-	if !ok {
-		return m, request.BadField("If-Match", `must be * or the revisions of the sale that may be changed, each in quotes, like "7"`)
+	m := Match{Sent: strings.TrimSpace(strings.Join(lines, ", "))}
+	if m.Sent == "*" {
+		m.Any = true
+		return m, nil
 	}
-	return m, nil
+	rest := m.Sent
+	for found := 0; ; {
+		// Empty elements of a list mean nothing.
+		rest = strings.TrimLeft(rest, ", \t")
+		if rest == "" && found > 0 {
+			return m, nil
+		}
+		tag, weak, after, ok := entityTag(rest)
+		if !ok {
+			return m, request.BadField("If-Match", `must be * or the revisions of the sale that may be changed, each in quotes, like "7"`)
+		}
+		if !weak {
+			m.Tags = append(m.Tags, tag)
+		}
+		rest, found = after, found+1
+	}
+}
+
+// entityTag takes the tag that s begins with.
+func entityTag(s string) (tag string, weak bool, after string, ok bool) {
+	s, weak = strings.CutPrefix(s, "W/")
+	s, quoted := strings.CutPrefix(s, `"`)
+	tag, after, closed := strings.Cut(s, `"`)
+	ends := strings.TrimLeft(after, " \t")
+	ok = quoted && closed && (ends == "" || ends[0] == ',')
+	for i := range len(tag) {
+		ok = ok && tag[i] > ' ' && tag[i] != 0x7f
+	}
+	return tag, weak, after, ok
 }
 
 // setRevision sends the revision of a sale as ETag. The client repeats it in the If-Match of the next act.

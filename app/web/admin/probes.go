@@ -62,6 +62,17 @@ type readyDocument struct {
 	Status readiness `json:"status"`
 }
 
+// Dependency is a server this program needs, as the last probe found it.
+type Dependency struct {
+	Name     string
+	Address  string
+	Version  string
+	OK       bool
+	Since    time.Time
+	Embedded bool
+	Detail   string
+}
+
 // degraded is what operators are told instead of ready while a server does not answer.
 const degraded readiness = "degraded"
 
