@@ -106,7 +106,7 @@ func (a *App) start(ctx context.Context, servers func() (*services, error), open
 func (a *App) wire(registry *prometheus.Registry) {
 	a.core = newCore(a.cfg, a.services, a.log, registry)
 	a.web = web.New(web.Config{
-		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: a.core.operations, Hub: live.New(maxStreams),
+		Catalog: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: a.core.operations, Hub: live.New(maxStreams),
 		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
 		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
 	})

@@ -17,7 +17,7 @@ import (
 	"flashsale/sale"
 )
 
-// discard is a response writer that costs next to nothing, so that the lane is what is measured.
+// discard is a response writer that costs next to nothing, so that the middleware and the handler are what is measured.
 type discard struct{ h http.Header }
 
 func (d *discard) Header() http.Header         { return d.h }
@@ -26,13 +26,13 @@ func (d *discard) WriteHeader(int)             {}
 
 func (d *discard) SetWriteDeadline(time.Time) error { return nil }
 
-// stillBoard answers without the fakes' lock, as the real board does.
-type stillBoard struct {
-	*fakeBoard
+// stillCatalog answers without the fakes' lock, as the real catalog does.
+type stillCatalog struct {
+	*fakeCatalog
 	snap sale.Snapshot
 }
 
-func (b *stillBoard) Snapshot(string) (sale.Snapshot, error) { return b.snap, nil }
+func (b *stillCatalog) Snapshot(string) (sale.Snapshot, error) { return b.snap, nil }
 
 // soldOutCheckout says so, and remembers nothing.
 type soldOutCheckout struct {
@@ -50,7 +50,7 @@ func benchServer(b *testing.B) *Server {
 	snap := activeSale()
 	snap.Taken = snap.Total
 	return New(Config{
-		Board: &stillBoard{w.board, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Users: w.users, Operations: w.ops,
+		Catalog: &stillCatalog{w.catalog, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Users: w.users, Operations: w.ops,
 		Hub: live.New(1), Demo: true, CORSOrigins: []string{"http://localhost:3000"}, Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})
@@ -93,14 +93,4 @@ func BenchmarkSoldOutStrictBody(b *testing.B) {
 
 func BenchmarkStatus(b *testing.B) {
 	drive(b, benchServer(b).Handler(), "GET", "/api/flash-sale/status", "")
-}
-
-func BenchmarkScanName(b *testing.B) {
-	body := []byte(pressBody)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, ok := scanName(body); !ok {
-			b.Fatal("not scanned")
-		}
-	}
 }

@@ -15,7 +15,6 @@ func TestHotRoutesStayWithinTheirBudgets(t *testing.T) {
 	}{
 		"sold out": {2, 112, BenchmarkSoldOut},
 		"status":   {1, 96, BenchmarkStatus},
-		"scanner":  {0, 0, BenchmarkScanName},
 	} {
 		r := testing.Benchmark(want.route)
 		if r.N == 0 {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -16,13 +17,14 @@ import (
 	"github.com/google/uuid"
 
 	"flashsale/app/live"
+	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/users"
 )
 
-// fakeBoard holds the snapshots a test wants shown. The first one is the current sale.
-type fakeBoard struct {
+// fakeCatalog holds the snapshots a test wants shown. The first one is the current sale.
+type fakeCatalog struct {
 	mu      sync.Mutex
 	snaps   []sale.Snapshot
 	changed chan struct{}
@@ -30,7 +32,7 @@ type fakeBoard struct {
 	unready bool
 }
 
-func (b *fakeBoard) Snapshot(slug string) (sale.Snapshot, error) {
+func (b *fakeCatalog) Snapshot(slug string) (sale.Snapshot, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.err != nil {
@@ -44,18 +46,18 @@ func (b *fakeBoard) Snapshot(slug string) (sale.Snapshot, error) {
 	return sale.Snapshot{}, sale.ErrNoSale
 }
 
-func (b *fakeBoard) All() []sale.Snapshot {
+func (b *fakeCatalog) All() []sale.Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]sale.Snapshot(nil), b.snaps...)
 }
 
-func (b *fakeBoard) Ready() bool { return !b.unready }
+func (b *fakeCatalog) Ready() bool { return !b.unready }
 
-func (b *fakeBoard) Changed() (<-chan struct{}, func()) { return b.changed, func() {} }
+func (b *fakeCatalog) Changed() (<-chan struct{}, func()) { return b.changed, func() {} }
 
-// change alters the current sale and signals it, as the real board does after a version moved.
-func (b *fakeBoard) change(f func(*sale.Snapshot)) {
+// change alters the current sale and signals it, as the real catalog does after a version moved.
+func (b *fakeCatalog) change(f func(*sale.Snapshot)) {
 	b.mu.Lock()
 	f(&b.snaps[0])
 	b.mu.Unlock()
@@ -128,10 +130,10 @@ func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error)
 	return f.page, nil
 }
 
-// fakeOperations remembers the calls as words and answers with the board's snapshot, as if every act moved the sale from the
-// revision before to the board's.
+// fakeOperations remembers the calls as words and answers with the catalog's snapshot, as if every act moved the sale from the
+// revision before to the catalog's.
 type fakeOperations struct {
-	board     *fakeBoard
+	catalog   *fakeCatalog
 	calls     []string
 	acts      []Act
 	amendment sale.Amendment
@@ -146,7 +148,7 @@ func (f *fakeOperations) called(a Act, words ...string) (sale.Change, error) {
 	if f.err != nil {
 		return sale.Change{}, f.err
 	}
-	after := f.board.All()[0]
+	after := f.catalog.All()[0]
 	if err := a.Match.Allows(after.Revision); err != nil {
 		return sale.Change{}, err
 	}
@@ -167,7 +169,7 @@ func (f *fakeOperations) Preset(_ context.Context, a Act, slug string, p sale.Pr
 }
 
 func (f *fakeOperations) SetStock(_ context.Context, a Act, slug string, n int64) (sale.Change, error) {
-	return f.called(a, "stock", slug, itoa64(n))
+	return f.called(a, "stock", slug, strconv.FormatInt(n, 10))
 }
 
 func (f *fakeOperations) Pause(_ context.Context, a Act, slug string) (sale.Change, error) {
@@ -193,7 +195,7 @@ func (f *fakeOperations) CancelOrder(_ context.Context, a Act, id uuid.UUID, rea
 }
 
 func (f *fakeOperations) SeedUsers(_ context.Context, a Act, n int) (int, error) {
-	_, err := f.called(a, "seed", itoa(n))
+	_, err := f.called(a, "seed", strconv.Itoa(n))
 	return n, err
 }
 
@@ -208,7 +210,7 @@ func (f *fakeOperations) Dependencies(context.Context) []Dependency { return f.r
 // world is a server with its fakes.
 type world struct {
 	*Server
-	board    *fakeBoard
+	catalog  *fakeCatalog
 	checkout *fakeCheckout
 	users    *fakeUsers
 	ops      *fakeOperations
@@ -260,18 +262,18 @@ func receipt(name string) sale.Receipt {
 func newWorld(t testing.TB, change ...func(*Config)) *world {
 	t.Helper()
 	w := &world{
-		board:    &fakeBoard{snaps: []sale.Snapshot{activeSale()}, changed: make(chan struct{}, 1)},
+		catalog:  &fakeCatalog{snaps: []sale.Snapshot{activeSale()}, changed: make(chan struct{}, 1)},
 		checkout: &fakeCheckout{receipts: map[string]sale.Receipt{}},
 		users:    &fakeUsers{},
 		hub:      live.New(3),
 		logged:   &syncBuffer{},
 	}
-	w.ops = &fakeOperations{board: w.board}
+	w.ops = &fakeOperations{catalog: w.catalog}
 	w.checkout.buy = func(p sale.Press) sale.Answer {
-		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.board.All()[0]}
+		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.catalog.All()[0]}
 	}
 	cfg := Config{
-		Board: w.board, Checkout: w.checkout, Users: w.users, Operations: w.ops, Hub: w.hub,
+		Catalog: w.catalog, Checkout: w.checkout, Users: w.users, Operations: w.ops, Hub: w.hub,
 		Demo: true, CORSOrigins: []string{"http://localhost:3000"}, DemoHosts: []string{"shop.example:80"},
 		Logger: slog.New(slog.NewJSONHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -286,10 +288,10 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 // operator.
 func accountsMode(c *Config) {
 	c.Demo = false
-	c.Session = func(r *http.Request) (Identity, bool) {
+	c.Session = func(r *http.Request) (request.Identity, bool) {
 		name := r.Header.Get("Test-Session")
 		operator := strings.HasSuffix(name, "!")
-		return Identity{Username: strings.TrimSuffix(name, "!"), Operator: operator}, name != ""
+		return request.Identity{Username: strings.TrimSuffix(name, "!"), Operator: operator}, name != ""
 	}
 }
 

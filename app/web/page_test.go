@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/app/web/request"
 	"flashsale/sale"
 	"flashsale/users"
 )
@@ -100,7 +101,7 @@ func TestHomeOpensTheTabOfTheQuery(t *testing.T) {
 func TestHomeWithoutASale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.board.snaps = nil
+	w.catalog.snaps = nil
 	w.look(t, "/").shows(t, 200, "No Sale", hooked("user-id-input"), "disabled")
 }
 
@@ -149,12 +150,12 @@ func TestPurchaseOutcomes(t *testing.T) {
 		{sale.Answer{Kind: sale.Bought, Receipt: receipt("ann")}, 201, "Success", "good"},
 		{sale.Answer{Kind: sale.AlreadyBought, Receipt: receipt("ann")}, 200, "already purchased", "note"},
 		{sale.Answer{Kind: sale.Pending, ClaimID: receipt("").OrderID}, 202, "being confirmed", "note"},
-		{sale.Answer{Kind: sale.Refused, Reason: "not-started"}, 409, errNotStarted.message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "ended"}, 409, errEnded.message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "paused"}, 409, errPaused.message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "sold-out"}, 409, errSoldOut.message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "all-claimed"}, 409, errAllClaimed.message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "generation-changed"}, 409, errGenerationChanged.message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "not-started"}, 409, request.ErrNotStarted.Message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "ended"}, 409, request.ErrEnded.Message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "paused"}, 409, request.ErrPaused.Message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "sold-out"}, 409, request.ErrSoldOut.Message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "all-claimed"}, 409, request.ErrAllClaimed.Message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "generation-changed"}, 409, request.ErrGenerationChanged.Message, "bad"},
 		{sale.Answer{Kind: sale.NotAuthorized}, 403, "not authorized to make purchases", "bad"},
 		{sale.Answer{Kind: sale.UnknownShopper}, 404, "User not found", "bad"},
 		{sale.Answer{Kind: sale.Unavailable}, 503, "safe to retry", "bad"},
@@ -215,7 +216,7 @@ func TestCheckOfAnotherIsRefusedOutsideDemoMode(t *testing.T) {
 	w := newWorld(t, accountsMode)
 	w.checkout.receipts["ann"] = receipt("ann")
 	r := w.look(t, "/?check=1&username=ann", "Test-Session: bob")
-	r.shows(t, 403, errNotYou.message)
+	r.shows(t, 403, request.ErrNotYou.Message)
 	r.lacks(t, receipt("").OrderID.String())
 	w.look(t, "/?check=1&username=ann", "Test-Session: ann").shows(t, 200, receipt("").OrderID.String())
 }
@@ -225,7 +226,7 @@ func TestCheckThatFails(t *testing.T) {
 	w := newWorld(t)
 	w.checkout.err = errors.New("secret address refused")
 	r := w.look(t, "/?check=1&username=ann")
-	r.shows(t, 500, errInternal.message, hooked("user-id-input"))
+	r.shows(t, 500, request.ErrInternal.Message, hooked("user-id-input"))
 	r.lacks(t, "secret")
 	if !strings.Contains(w.logged.String(), "secret") {
 		t.Error("the fault is not in the log")
@@ -264,9 +265,9 @@ func TestUserListThatCannotBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.checkout.err = sale.ErrBusy
 	whole := w.look(t, "/?tab=users")
-	whole.shows(t, 200, errBusy.message, hooked("user-id-input"), hooked("preset-small"))
+	whole.shows(t, 200, request.ErrBusy.Message, hooked("user-id-input"), hooked("preset-small"))
 	whole.lacks(t, "Total:")
-	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, errBusy.message)
+	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, request.ErrBusy.Message)
 	w.send(t, "GET", "/?tab=users&page=x", "", fragment("user-list")...).shows(t, 422, "page must be a whole number")
 }
 
@@ -307,7 +308,7 @@ func TestOperatorsPressByHTMX(t *testing.T) {
 	}
 	w.ops.err = sale.ErrBusy
 	r = w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
-	r.shows(t, 409, hooked("reset-message"), errBusy.message, `data-tone="bad"`)
+	r.shows(t, 409, hooked("reset-message"), request.ErrBusy.Message, `data-tone="bad"`)
 }
 
 func TestNoticesAreOurWords(t *testing.T) {
@@ -322,7 +323,7 @@ func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	whole := w.look(t, "/no/such/page")
-	whole.shows(t, 404, "<title>", "Not found", errNotFound.message, `href="/"`)
+	whole.shows(t, 404, "<title>", "Not found", request.ErrNotFound.Message, `href="/"`)
 	for id, hook := range map[string]string{
 		"purchase-outcome": "purchase-result", "check-outcome": "user-purchase-status", "operator-outcome": "reset-message", "": "purchase-result",
 	} {
@@ -341,37 +342,9 @@ func TestWhatOthersWriteIsEscapedAndClipped(t *testing.T) {
 	r.lacks(t, "<script>", strings.Repeat("é", 255))
 }
 
-func TestPresetLabels(t *testing.T) {
-	t.Parallel()
-	var got []string
-	for _, p := range sale.Presets() {
-		got = append(got, presetLabel(p))
-	}
-	if want := "Small (5), Medium (100), Large (1000), Extreme (10K)"; strings.Join(got, ", ") != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 func TestPagesNeedNoServerToBeDrawn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.board.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
+	w.catalog.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
 	w.look(t, "/").shows(t, 200, "may be out of date")
-}
-
-func TestProductShowsEachPictureOnceUnderItsHashedName(t *testing.T) {
-	t.Parallel()
-	front := sale.Image{URL: "/static/product/front.svg", Alt: "Front"}
-	side := sale.Image{URL: "/static/product/side.svg", Alt: "Side"}
-	v := productView(&sale.Product{Images: sale.Images{Main: front, Gallery: []sale.Image{front, side}}})
-	hashed := regexp.MustCompile(`^/static/product/(front|side)\.[0-9a-f]{16}\.svg$`)
-	if !hashed.MatchString(v.Picture.URL) || v.Picture.Alt != "Front" {
-		t.Errorf("the picture is %+v", v.Picture)
-	}
-	if len(v.Thumbnails) != 1 || !hashed.MatchString(v.Thumbnails[0].URL) || v.Thumbnails[0].Alt != "Side" {
-		t.Errorf("beside it are %+v", v.Thumbnails)
-	}
-	if v.Saved != "" || v.FullPrice != "" {
-		t.Error("no discount is shown as one")
-	}
 }

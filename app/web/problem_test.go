@@ -3,10 +3,15 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
+	"flashsale/app/web/request"
 	"flashsale/sale"
 )
 
@@ -74,15 +79,60 @@ func TestEveryProblemHasItsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	seen := map[string]bool{}
-	for _, k := range kinds() {
-		if seen[k.name] {
-			t.Errorf("%s is there twice", k.name)
+	for _, k := range request.Kinds() {
+		if seen[k.Name] {
+			t.Errorf("%s is there twice", k.Name)
 		}
-		seen[k.name] = true
-		res := w.send(t, "GET", "/problems/"+k.name, "")
-		if res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.explain) || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
-			t.Errorf("%s: %d %s", k.name, res.StatusCode, res.raw)
+		seen[k.Name] = true
+		res := w.send(t, "GET", "/problems/"+k.Name, "")
+		if res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.Explain) || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
+			t.Errorf("%s: %d %s", k.Name, res.StatusCode, res.raw)
 		}
 	}
 	w.send(t, "GET", "/problems/none", "").problem(t, 404, "not-found")
+}
+
+// stateError is what database drivers return, seen from here.
+type stateError string
+
+func (e stateError) Error() string    { return "state " + string(e) }
+func (e stateError) SQLState() string { return string(e) }
+
+type retryError struct{ error }
+
+func (retryError) SafeToRetry() bool { return true }
+
+func TestServersThatDoNotAnswer(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err         error
+		unavailable bool
+	}{
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, true},
+		{fmt.Errorf("list: %w", &net.OpError{Op: "read", Err: syscall.ECONNRESET}), true},
+		{io.ErrUnexpectedEOF, true},
+		{net.ErrClosed, true},
+		{stateError("57P01"), true},
+		{stateError("53300"), true},
+		{stateError("08006"), true},
+		{retryError{errors.New("conn busy")}, true},
+		{stateError("23505"), false},
+		{stateError("57"), false},
+		{errors.New("nil pointer"), false},
+	} {
+		w := newWorld(t)
+		w.checkout.err = c.err
+		res := w.send(t, "GET", buy+"/alice", "")
+		if c.unavailable {
+			res.problem(t, 503, "unavailable")
+		} else {
+			res.problem(t, 500, "internal")
+		}
+		if logged := strings.Contains(w.logged.String(), `"level":"ERROR"`); logged == c.unavailable {
+			t.Errorf("%v: logged as a fault of ours is %v", c.err, logged)
+		}
+		if !strings.Contains(w.logged.String(), c.err.Error()) {
+			t.Errorf("%v is nowhere in the log", c.err)
+		}
+	}
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
 )
@@ -18,45 +18,51 @@ import (
 func TestEveryReasonOfARefusalIsToldInItsOwnWords(t *testing.T) {
 	t.Parallel()
 	general := []events.Reason{events.ReasonAlreadyOwns, events.ReasonOther}
-	w := newWorld(t)
 	reg := prometheus.NewPedanticRegistry()
-	newInstruments(reg, w.hub)
+	w := newWorld(t, func(c *Config) { c.Registerer = reg })
+	// Each outcome is counted before the first press, so that a dashboard can tell "none" from "not asked".
+	counted, told := outcomes(t, reg), map[string]bool{}
 	for _, reason := range events.Reasons() {
-		k := refusal(reason)
-		if k.status != http.StatusConflict || k.title == "" || k.message == "" || k.explain == "" || !slices.Contains(kinds(), k) {
+		k := request.ReasonKind(reason)
+		told[k.Name] = true
+		if k.Status != http.StatusConflict || k.Title == "" || k.Message == "" || k.Explain == "" || !slices.Contains(request.Kinds(), k) {
 			t.Errorf("%s: %+v", reason, k)
 		}
-		if own := k.name == string(reason); own == slices.Contains(general, reason) {
-			t.Errorf("%s is told as %s", reason, k.name)
+		if own := k.Name == string(reason); own == slices.Contains(general, reason) {
+			t.Errorf("%s is told as %s", reason, k.Name)
 		}
-		outcome, status := purchaseView(sale.Answer{Kind: sale.Refused, Reason: reason})
-		if status != k.status || !strings.Contains(outcome.Title+outcome.Text, k.message) {
-			t.Errorf("%s: the page says %+v with status %d", reason, outcome, status)
+		w.checkout.buy = func(sale.Press) sale.Answer {
+			return sale.Answer{Kind: sale.Refused, Reason: reason, Sale: activeSale()}
 		}
-		d := claimOf(uuid.New(), sale.ClaimState{State: sale.ClaimDeclined, Reason: reason})
-		if d.Type != "/problems/"+k.name || d.Status != k.status || d.Message != k.message || d.Pending {
-			t.Errorf("%s: the claim says %+v", reason, d)
+		w.send(t, http.MethodPost, buy, `{"username":"alice"}`).problem(t, k.Status, k.Name)
+		page := w.send(t, http.MethodPost, buy, `{"username":"alice"}`, "HX-Request: true")
+		if page.StatusCode != k.Status || !strings.Contains(page.raw, k.Message) {
+			t.Errorf("%s: the page says %d %s", reason, page.StatusCode, page.raw)
 		}
-		if res := w.send(t, http.MethodGet, "/problems/"+k.name, ""); res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.explain) {
+		w.checkout.claim = sale.ClaimState{State: sale.ClaimDeclined, Reason: reason}
+		w.send(t, http.MethodGet, "/api/flash-sale/claims/"+orderA, "").has(t, map[string]any{
+			"type": "/problems/" + k.Name, "status": k.Status, "message": k.Message, "pending": nil, "success": false,
+		})
+		if res := w.send(t, http.MethodGet, "/problems/"+k.Name, ""); res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.Explain) {
 			t.Errorf("%s: its page answers %d %s", reason, res.StatusCode, res.raw)
-		}
-	}
-	// Each is there before the first press, so that a dashboard can tell "none" from "not asked".
-	told := map[string]bool{}
-	for _, reason := range events.Reasons() {
-		told[refusal(reason).name] = true
-	}
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	counted := 0
-	for _, f := range families {
-		if f.GetName() == "flashsale_purchases_total" {
-			counted = len(f.GetMetric())
 		}
 	}
 	if counted != len(told) {
 		t.Errorf("%d outcomes are counted from the start, want %d", counted, len(told))
 	}
+}
+
+// outcomes is how many outcomes of a press are counted.
+func outcomes(t *testing.T, reg prometheus.Gatherer) int {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "flashsale_purchases_total" {
+			return len(f.GetMetric())
+		}
+	}
+	return 0
 }

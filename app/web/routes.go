@@ -2,112 +2,92 @@ package web
 
 import (
 	"net/http"
-	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/api"
+	"flashsale/app/web/request"
+	"flashsale/app/web/shop"
 )
 
-// route is one line of the table.
-type route struct {
-	method  string
-	path    string
-	handler echo.HandlerFunc
-	// admin routes need the operator's role outside demo mode.
-	admin bool
-	// hot routes have their own short way: no context of their own, sampled log lines.
-	hot bool
-	// stream routes have no deadline for the whole answer.
-	stream bool
-	// limit is the time the whole answer may take; 0 means answerTime.
-	limit time.Duration
-}
+// table is every route of the public listener but the pages'. The routes of a sale appear twice: for the current sale
+// under /api/flash-sale, and for any sale under /api/sales/:slug.
+func (s *Server) table() []request.Route {
+	long := request.OperationTime
+	t := []request.Route{
+		{Method: "GET", Path: "/health", Handler: s.admin.Health},
+		{Method: "GET", Path: "/livez", Handler: s.admin.Livez},
+		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz},
+		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType},
 
-const (
-	// answerTime bounds an ordinary answer, from the first line of the request read to the last byte written.
-	answerTime = 30 * time.Second
-	// operationTime bounds an operator's action; seeding a million shoppers takes its time.
-	operationTime = 5 * time.Minute
-)
-
-// table is every route of the public listener. The routes of a sale appear twice: for the current sale under
-// /api/flash-sale, and for any sale under /api/sales/:slug. The pages add theirs (pages.Routes).
-func (s *Server) table() []route {
-	t := []route{
-		{method: "GET", path: "/health", handler: s.health},
-		{method: "GET", path: "/livez", handler: s.livez},
-		{method: "GET", path: "/readyz", handler: s.readyz},
-		{method: "GET", path: "/problems/:name", handler: s.problemPage},
-
-		{method: "GET", path: "/api/sales", handler: s.sales},
-		{method: "GET", path: "/api/users", handler: s.listUsers, admin: true},
-		{method: "POST", path: "/api/users/seed", handler: s.seedUsers, admin: true, limit: operationTime},
-		{method: "DELETE", path: "/api/users/reset", handler: s.archiveUsers, admin: true, limit: operationTime},
-		{method: "POST", path: "/api/admin/verify", handler: s.verify, admin: true, limit: operationTime},
-		{method: "POST", path: "/api/admin/pause", handler: s.pause, admin: true},
-		{method: "POST", path: "/api/admin/resume", handler: s.resume, admin: true},
-		{method: "POST", path: "/api/admin/close", handler: s.close, admin: true},
-		{method: "GET", path: "/api/admin/sales", handler: s.adminSales, admin: true},
-		{method: "GET", path: adminSale, handler: s.adminSale, admin: true},
-		{method: "PATCH", path: adminSale, handler: s.amend, admin: true},
-		{method: "POST", path: "/api/admin/orders/:id/cancel", handler: s.cancelOrder, admin: true},
+		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales},
+		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Admin: true},
+		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Admin: true, Limit: long},
+		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Admin: true, Limit: long},
+		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Admin: true, Limit: long},
+		{Method: "POST", Path: "/api/admin/pause", Handler: s.admin.Pause, Admin: true},
+		{Method: "POST", Path: "/api/admin/resume", Handler: s.admin.Resume, Admin: true},
+		{Method: "POST", Path: "/api/admin/close", Handler: s.admin.Close, Admin: true},
+		{Method: "GET", Path: "/api/admin/sales", Handler: s.admin.Sales, Admin: true},
+		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Admin: true},
+		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Admin: true},
+		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Admin: true},
 
 		// The original's routes for debugging and load: gone, and the answer says what to use instead.
-		{method: "*", path: "/api/flash-sale/debug/*", handler: s.gone},
-		{method: "*", path: "/api/flash-sale/stress-test/*", handler: s.gone},
-		{method: "*", path: "/api/debug/*", handler: s.gone},
-		{method: "*", path: "/api/stress-test/*", handler: s.gone},
+		{Method: anyMethod, Path: "/api/flash-sale/debug/*", Handler: s.api.Gone},
+		{Method: anyMethod, Path: "/api/flash-sale/stress-test/*", Handler: s.api.Gone},
+		{Method: anyMethod, Path: "/api/debug/*", Handler: s.api.Gone},
+		{Method: anyMethod, Path: "/api/stress-test/*", Handler: s.api.Gone},
 	}
-	t = append(t, s.saleTable(currentSale)...)
-	t = append(t, s.saleTable("/api/sales/:slug")...)
-	if s.pages != nil {
-		t = append(t, s.pages.Routes()...)
-	}
-	t = append(t, route{method: "GET", path: "/live", handler: s.pageStream, stream: true})
-	if s.cfg.Static != nil {
-		t = append(t, route{method: "GET", path: "/static/*", handler: echo.WrapHandler(s.cfg.Static)})
+	for _, base := range []string{request.CurrentSale, request.AnySale} {
+		t = append(t, []request.Route{
+			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Hot: true},
+			{Method: "GET", Path: base + "/product", Handler: s.api.Product},
+			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Hot: true},
+			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check},
+			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim},
+			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Stream: true},
+			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Admin: true, Limit: long},
+			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Admin: true, Limit: long},
+			{Method: "POST", Path: base + "/update-stock", Handler: s.admin.UpdateStock, Admin: true},
+			{Method: "POST", Path: base + "/pause", Handler: s.admin.Pause, Admin: true},
+			{Method: "POST", Path: base + "/resume", Handler: s.admin.Resume, Admin: true},
+			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Admin: true},
+		}...)
 	}
 	return t
 }
 
-// currentSale is the prefix under which the current sale answers, as the original's only one did.
-const currentSale = "/api/flash-sale"
-
-// adminSale is where a sale stands for operators.
-const adminSale = "/api/admin/sales/:slug"
-
-func (s *Server) saleTable(base string) []route {
-	return []route{
-		{method: "GET", path: base + "/status", handler: s.status, hot: true},
-		{method: "GET", path: base + "/product", handler: s.product},
-		{method: "POST", path: base + "/purchase", handler: s.purchase, hot: true},
-		{method: "GET", path: base + "/purchase/:userIdentifier", handler: s.check},
-		{method: "GET", path: base + "/claims/:id", handler: s.claim},
-		{method: "GET", path: base + "/stream", handler: s.statusStream, stream: true},
-		{method: "POST", path: base + "/reset", handler: s.reset, admin: true, limit: operationTime},
-		{method: "POST", path: base + "/stock-preset/:preset", handler: s.preset, admin: true, limit: operationTime},
-		{method: "POST", path: base + "/update-stock", handler: s.updateStock, admin: true},
-		{method: "POST", path: base + "/pause", handler: s.pause, admin: true},
-		{method: "POST", path: base + "/resume", handler: s.resume, admin: true},
-		{method: "POST", path: base + "/close", handler: s.close, admin: true},
+// pageTable is what browsers ask for besides.
+func pageTable(a *api.Handlers, pages *shop.Handlers, static http.Handler) []request.Route {
+	t := []request.Route{
+		{Method: "GET", Path: "/", Handler: pages.Home},
+		{Method: "GET", Path: "/live", Handler: a.PageStream, Stream: true},
 	}
+	if static != nil {
+		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: echo.WrapHandler(static)})
+	}
+	return t
 }
 
-// router hands the table to echo. Each handler is wrapped in its lane once, here, so that a request passes
-// no chain. What matches no route passes a lane too and gets its problem there.
-func (s *Server) router() *echo.Echo {
+// anyMethod is the method of a route that takes them all.
+const anyMethod = "*"
+
+// router hands the table to echo. Each handler is wrapped in its middleware once, here, so that a request passes no
+// chain. What matches no route passes the middleware too and gets its problem there.
+func router(m *request.Middleware, table []request.Route) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.IPExtractor = echo.ExtractIPDirect()
-	options := map[string]bool{}
-	for _, r := range s.table() {
-		s.register(e, r)
-		if !options[r.path] && r.method != "*" {
-			options[r.path] = true
-			e.Add(http.MethodOptions, r.path, s.lane(route{method: "OPTIONS", path: r.path, handler: s.preflight}))
+	preflight, options := request.Preflight(e), map[string]bool{}
+	for _, r := range table {
+		register(e, m, r)
+		if !options[r.Path] && r.Method != anyMethod {
+			options[r.Path] = true
+			e.Add(http.MethodOptions, r.Path, m.Wrap(request.Route{Method: "OPTIONS", Path: r.Path, Handler: preflight}))
 		}
 	}
-	unmatched := s.lane(route{method: "*", path: unmatchedRoute, handler: unmatchedError})
+	unmatched := m.Wrap(request.Route{Method: anyMethod, Path: unmatchedRoute, Handler: unmatchedError})
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		c.Set(unmatchedRoute, err)
 		_ = unmatched(c)
@@ -115,14 +95,14 @@ func (s *Server) router() *echo.Echo {
 	return e
 }
 
-func (s *Server) register(e *echo.Echo, r route) {
-	if r.method == "*" {
-		e.Any(r.path, s.lane(r))
+func register(e *echo.Echo, m *request.Middleware, r request.Route) {
+	if r.Method == anyMethod {
+		e.Any(r.Path, m.Wrap(r))
 		return
 	}
-	e.Add(r.method, r.path, s.lane(r))
-	if r.method == http.MethodGet && !r.stream {
-		e.Add(http.MethodHead, r.path, s.lane(r))
+	e.Add(r.Method, r.Path, m.Wrap(r))
+	if r.Method == http.MethodGet && !r.Stream {
+		e.Add(http.MethodHead, r.Path, m.Wrap(r))
 	}
 }
 
@@ -132,24 +112,4 @@ const unmatchedRoute = "unmatched"
 func unmatchedError(c echo.Context) error {
 	err, _ := c.Get(unmatchedRoute).(error)
 	return err
-}
-
-// slug is the sale a request is about: empty for the current one.
-func slug(c echo.Context) (string, error) {
-	if !strings.HasPrefix(c.Path(), "/api/sales/") && c.Path() != adminSale {
-		return "", nil
-	}
-	name := param(c, "slug")
-	if name == "" {
-		return "", errNoSale
-	}
-	return name, nil
-}
-
-// base is the path under which the sale of a request answers.
-func base(slug string) string {
-	if slug == "" {
-		return currentSale
-	}
-	return "/api/sales/" + slug
 }

@@ -1,38 +1,36 @@
-// Package web is the HTTP face of the platform: one route table, one lane that every request passes, one
-// table that turns errors into problems, and one function that says who is asking.
+// Package web is the HTTP face of the platform: the route table, and the assembly of the rooms that answer its routes.
 //
-// Two routes carry nearly all of the traffic of a sale: the purchase and the status. They read their
-// request by hand, answer with bytes put together by hand, and pass the same single closure as every other
-// route (request id, recovery, guards, metrics, log) instead of a chain of middlewares, because a chain with
-// Bind and c.JSON costs a third of the throughput. Everything else is written for the reader.
-//
-// The package decides nothing about a sale: it asks the board, the checkout and the operations, and renders
-// what they say. Bad input gets its own 4xx problem and reaches none of them.
+// What every handler needs is in app/web/request, the JSON of shoppers in app/web/api, their pages in app/web/shop, the
+// operators' desk in app/web/admin. None of the last three knows another: where a route answers both JSON and HTML, the
+// handler in api or admin calls a function that this package takes from shop.
 package web
 
 import (
 	"context"
 	"log/slog"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/app/live"
+	"flashsale/app/web/admin"
+	"flashsale/app/web/api"
+	"flashsale/app/web/request"
+	"flashsale/app/web/shop"
+	views "flashsale/views/shop"
 )
 
 // Config is what a Server needs. It is read once by New.
 type Config struct {
-	// Board has the sales' snapshots. Required.
-	Board board
+	// Catalog has the sales' snapshots. Required.
+	Catalog catalog
 	// Checkout takes purchases and finds receipts. Required.
 	Checkout checkout
 	// Users lists the accounts. Required.
 	Users accounts
 	// Operations are the operator's actions and the probes' knowledge. Required.
-	Operations operations
+	Operations admin.Operations
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
@@ -44,7 +42,7 @@ type Config struct {
 	// CORSOrigins are the origins ("http://localhost:3000") whose pages may call with credentials.
 	CORSOrigins []string
 	// Session names the signed-in subject of a request outside demo mode. Nil: nobody is signed in.
-	Session func(*http.Request) (Identity, bool)
+	Session func(*http.Request) (request.Identity, bool)
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
@@ -70,79 +68,55 @@ type Config struct {
 
 // Server answers HTTP. Make one with New; its methods are safe for concurrent use.
 type Server struct {
-	cfg     Config
-	log     *slog.Logger
-	echo    *echo.Echo
-	pages   pages
-	guard   guard
-	ids     *requestIDs
-	gate    gate
-	limits  *limiter
-	metrics *instruments
-	// heads, versions, purchaseBody, bodies and lines are what the hot routes have ready.
-	heads        map[*kind][]byte
-	versions     versions
-	purchaseBody spec
-	bodies       bodies
-	lines        lines
-	now          func() time.Time
-	heartbeat    time.Duration
-	failures     sampler
-	feed         *live.Feed
-
-	// draining ends when Drain is called.
-	draining context.Context
-	drain    context.CancelFunc
-	once     sync.Once
+	api   *api.Handlers
+	admin *admin.Handlers
+	echo  *echo.Echo
+	drain request.Drain
 }
 
 // New puts a server together. It panics when a required field is missing, as that is a mistake in the
 // wiring that no input can cause.
 func New(cfg Config) *Server {
-	cfg = withDefaults(cfg)
-	s := &Server{
-		cfg:          cfg,
-		log:          cfg.Logger,
-		guard:        newGuard(cfg.Demo, cfg.DemoHosts, cfg.CORSOrigins),
-		ids:          newRequestIDs(),
-		gate:         gate{limit: int64(cfg.MaxPurchases)},
-		metrics:      newInstruments(cfg.Registerer, cfg.Hub),
-		heads:        refusalHeads(),
-		purchaseBody: purchaseSpec(),
-		now:          time.Now,
-		heartbeat:    heartbeatTime,
+	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
+		panic("web.New: Catalog, Checkout, Users, Operations and Hub are required")
 	}
-	s.limits = newLimiter(cfg.PurchaseRate, 4*cfg.PurchaseRate, func() time.Time { return s.now() })
-	s.draining, s.drain = context.WithCancel(context.Background()) //nolint:gosec // Drain calls it
-	s.feed = s.newFeed()
-	s.pages = newPages(s)
-	s.echo = s.router()
-	s.log.Info("request ids of this process begin with its prefix", "process", cfg.ProcessID, "prefix", s.ids.prefix)
+	s := &Server{}
+	principals, log := request.Principals{Demo: cfg.Demo, Session: cfg.Session}, request.NewLog(cfg.Logger)
+	pages := shop.New(shop.Config{
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Log: log,
+		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
+	})
+	s.api = api.New(api.Config{
+		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain,
+		Pages:        api.Pages{Purchase: pages.Purchase, Checked: pages.Checked, Frame: shop.Frame},
+		MaxPurchases: cfg.MaxPurchases, PurchaseRate: cfg.PurchaseRate, Registerer: cfg.Registerer,
+	})
+	s.admin = admin.New(admin.Config{
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,
+		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
+		Gatherer: cfg.Gatherer, Version: cfg.Version, ProcessID: cfg.ProcessID,
+	})
+	m := request.NewMiddleware(request.MiddlewareConfig{
+		Principals: principals, DemoHosts: cfg.DemoHosts, CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
+		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
+	})
+	s.echo = router(m, append(s.table(), pageTable(s.api, pages, cfg.Static)...))
 	return s
-}
-
-func withDefaults(cfg Config) Config {
-	if cfg.Board == nil || cfg.Checkout == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
-		panic("web.New: Board, Checkout, Users, Operations and Hub are required")
-	}
-	if cfg.MaxPurchases <= 0 {
-		cfg.MaxPurchases = 20_000
-	}
-	if cfg.PurchaseRate <= 0 {
-		cfg.PurchaseRate = 10
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
-	return cfg
 }
 
 // Handler answers everything the public listener takes.
 func (s *Server) Handler() http.Handler { return s.echo }
 
+// OpsHandler answers the operators' listener: probes, metrics and profiles. It is for a private address: it checks
+// neither host nor role.
+func (s *Server) OpsHandler() http.Handler { return s.admin.OpsHandler() }
+
+// Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
+func (s *Server) Run(ctx context.Context) error { return s.api.Run(ctx) }
+
 // Drain makes /readyz fail, ends the open streams with a hint when to come back, and lets every further answer close
 // its connection. Requests under way are not touched: they end by http.Server.Shutdown. It may be called more than once.
 func (s *Server) Drain() {
-	s.once.Do(s.drain)
-	s.feed.Close()
+	s.drain.Begin()
+	s.api.Close()
 }

@@ -1,0 +1,141 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+// act reads a request for an act: the principal, the key, the revision, and the fields of the body. With known nil the body
+// has no fields and is only part of the digest.
+func (hs *Handlers) act(c echo.Context, known request.Spec) (Act, request.Values, error) {
+	r := c.Request()
+	key, err := request.IdempotencyKey(r)
+	if err != nil {
+		return Act{}, nil, err
+	}
+	match, err := ifMatch(r.Header)
+	if err != nil {
+		return Act{}, nil, err
+	}
+	body, err := request.ReadBody(r, make([]byte, request.MaxBody+1))
+	if err != nil {
+		return Act{}, nil, err
+	}
+	var v request.Values
+	if known != nil {
+		if v, err = request.DecodeBody(r.Header, body, known); err != nil {
+			return Act{}, nil, err
+		}
+	}
+	return Act{Match: match, ActKey: events.ActKey{
+		Principal: hs.cfg.Principals.Of(r).Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: digest(r, body),
+	}}, v, nil
+}
+
+// saleAct is act for a route of a sale.
+func (hs *Handlers) saleAct(c echo.Context, known request.Spec) (string, Act, request.Values, error) {
+	slug, err := request.Slug(c)
+	if err != nil {
+		return "", Act{}, nil, err
+	}
+	a, v, err := hs.act(c, known)
+	return slug, a, v, err
+}
+
+// digest differs for different requests, so that a key cannot be used for a second one.
+func digest(r *http.Request, body []byte) [32]byte {
+	h := sha256.New()
+	for _, part := range []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body)} {
+		h.Write(request.AppendInt(nil, int64(len(part))))
+		h.Write([]byte{' '})
+		h.Write([]byte(part))
+	}
+	return [32]byte(h.Sum(nil))
+}
+
+// ifMatch reads the If-Match field: "*", or a list of entity tags. A weak tag is well formed and matches nothing, as the
+// comparison is the strong one.
+func ifMatch(h http.Header) (Match, error) {
+	lines := h["If-Match"]
+	if len(lines) == 0 {
+		return Match{}, nil
+	}
+	m := Match{Sent: strings.TrimSpace(strings.Join(lines, ", "))}
+	if m.Sent == "*" {
+		m.Any = true
+		return m, nil
+	}
+	rest := m.Sent
+	for found := 0; ; {
+		// Empty elements of a list mean nothing.
+		rest = strings.TrimLeft(rest, ", \t")
+		if rest == "" && found > 0 {
+			return m, nil
+		}
+		tag, weak, after, ok := entityTag(rest)
+		if !ok {
+			return m, request.BadField("If-Match", `must be * or the revisions of the sale that may be changed, each in quotes, like "7"`)
+		}
+		if !weak {
+			m.Tags = append(m.Tags, tag)
+		}
+		rest, found = after, found+1
+	}
+}
+
+// entityTag takes the tag that s begins with.
+func entityTag(s string) (tag string, weak bool, after string, ok bool) {
+	s, weak = strings.CutPrefix(s, "W/")
+	s, quoted := strings.CutPrefix(s, `"`)
+	tag, after, closed := strings.Cut(s, `"`)
+	ends := strings.TrimLeft(after, " \t")
+	ok = quoted && closed && (ends == "" || ends[0] == ',')
+	for i := range len(tag) {
+		ok = ok && tag[i] > ' ' && tag[i] != 0x7f
+	}
+	return tag, weak, after, ok
+}
+
+// setRevision sends the revision of a sale as ETag. The client repeats it in the If-Match of the next act.
+func setRevision(h http.Header, revision int64) {
+	h.Set("ETag", `"`+strconv.FormatInt(revision, 10)+`"`)
+}
+
+// figures is how a sale stood before or after an act.
+type figures struct {
+	Status     sale.Status     `json:"status"`
+	State      sale.State      `json:"state"`
+	Total      int64           `json:"total"`
+	Sold       int64           `json:"sold"`
+	Generation int64           `json:"generation"`
+	StartTime  request.Instant `json:"startTime"`
+	EndTime    request.Instant `json:"endTime"`
+	Revision   int64           `json:"revision"`
+}
+
+func figuresOf(s *sale.Snapshot) figures {
+	return figures{
+		Status: s.Status(), State: s.State, Total: s.Total, Sold: s.Taken, Generation: s.Generation,
+		StartTime: request.Instant(s.StartsAt), EndTime: request.Instant(s.EndsAt), Revision: s.Revision,
+	}
+}
+
+// changed is the part that the answers of all acts on a sale share.
+type changed struct {
+	Slug     string  `json:"slug"`
+	Revision int64   `json:"revision"`
+	Before   figures `json:"before"`
+	After    figures `json:"after"`
+}
+
+func changedOf(ch *sale.Change) changed {
+	return changed{Slug: ch.After.Slug, Revision: ch.After.Revision, Before: figuresOf(&ch.Before), After: figuresOf(&ch.After)}
+}

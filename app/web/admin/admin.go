@@ -1,0 +1,100 @@
+// Package admin is the desk of operators: their acts on sales, orders and shoppers, what they may look at, and the probes,
+// metrics and profiles of the process.
+//
+// An act is answered with what its transaction wrote, before and after. It may name the revision of the sale that it was
+// meant for (If-Match), and a key under which it is done at most once (Idempotency-Key). The package itself carries out
+// nothing: it reads the request, calls the Operations and writes the document.
+package admin
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/app/web/request"
+	"flashsale/sale"
+	"flashsale/users"
+	"flashsale/views/shop"
+)
+
+// catalog is sale.Board: the sales' snapshots, from memory.
+type catalog interface {
+	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
+	Snapshot(slug string) (sale.Snapshot, error)
+	All() []sale.Snapshot
+	// Ready is true once the sales were looked up, and stays so.
+	Ready() bool
+}
+
+// receipts is sale.Checkout: who has bought.
+type receipts interface {
+	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
+}
+
+// accounts is users.Store: the list of shoppers.
+type accounts interface {
+	List(ctx context.Context, page, limit int) (users.Page, error)
+}
+
+// Operations are the operators' acts, which span several owners. They return what their transaction wrote. An act
+// that is repeated under its key returns what it returned the first time. Errors beside the domains' own: *sale.RevisionError,
+// events.ErrKeyRunning, events.ErrKeyReused, events.ErrOutcomeUnknown.
+type Operations interface {
+	Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error)
+	Preset(ctx context.Context, a Act, slug string, p sale.Preset) (sale.Change, error)
+	SetStock(ctx context.Context, a Act, slug string, n int64) (sale.Change, error)
+	Pause(ctx context.Context, a Act, slug string) (sale.Change, error)
+	Resume(ctx context.Context, a Act, slug string) (sale.Change, error)
+	Close(ctx context.Context, a Act, slug string) (sale.Change, error)
+	Amend(ctx context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error)
+	CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error)
+	SeedUsers(ctx context.Context, a Act, n int) (created int, err error)
+	ArchiveUsers(ctx context.Context, a Act) (int64, error)
+	// Verify checks the invariants and says of each whether it holds.
+	Verify(ctx context.Context) ([]Check, error)
+	// Dependencies says of each server this program needs whether it answers. It returns within a second.
+	Dependencies(ctx context.Context) []Dependency
+}
+
+// Pages show a browser (Accept: text/html, or a request by htmx) what a handler did or found.
+type Pages struct {
+	// Done shows that an act succeeded: message is a sentence for the operator.
+	Done func(c echo.Context, message string) error
+	// Users shows a page of the shoppers' list.
+	Users func(c echo.Context, list shop.UserList) error
+}
+
+// Config is what the Handlers need; the first seven fields are required.
+type Config struct {
+	// Catalog has the sales' snapshots.
+	Catalog catalog
+	// Receipts says who has bought.
+	Receipts receipts
+	// Users lists the accounts.
+	Users accounts
+	// Operations carry out the acts and know the state of the servers.
+	Operations Operations
+	// Pages answer browsers.
+	Pages Pages
+	// Principals says who a request is from.
+	Principals request.Principals
+	// Drain says whether the process stops.
+	Drain *request.Drain
+	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
+	Gatherer prometheus.Gatherer
+	// Version is the program's, shown by the probes of OpsHandler.
+	Version string
+	// ProcessID tells processes apart, in the probes of OpsHandler.
+	ProcessID string
+}
+
+// Handlers answer operators and probes. Make them with New; they are safe for concurrent use.
+type Handlers struct {
+	cfg     Config
+	version request.SaleVersion
+}
+
+// New puts the handlers together.
+func New(cfg Config) *Handlers { return &Handlers{cfg: cfg} }

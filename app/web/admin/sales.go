@@ -1,0 +1,105 @@
+package admin
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/sale"
+)
+
+// saleDocument is a sale as operators see it.
+type saleDocument struct {
+	ID   int64  `json:"id"`
+	Slug string `json:"slug"`
+	figures
+	Version   int64           `json:"version"`
+	Timestamp request.Instant `json:"serverTime"`
+}
+
+func saleOf(s *sale.Snapshot) saleDocument {
+	return saleDocument{ID: s.ID, Slug: s.Slug, figures: figuresOf(s), Version: s.Version, Timestamp: request.Instant(s.Now)}
+}
+
+type salesDocument struct {
+	Sales []saleDocument `json:"sales"`
+}
+
+// Sales lists every sale, drafts too.
+func (hs *Handlers) Sales(c echo.Context) error {
+	all := hs.cfg.Catalog.All()
+	d := salesDocument{Sales: make([]saleDocument, 0, len(all))}
+	for i := range all {
+		d.Sales = append(d.Sales, saleOf(&all[i]))
+	}
+	return request.WriteJSON(c, http.StatusOK, d)
+}
+
+// Sale shows a sale and, as its ETag, the revision that a PATCH has to name.
+func (hs *Handlers) Sale(c echo.Context) error {
+	slug, err := request.Slug(c)
+	if err != nil {
+		return err
+	}
+	snap, err := hs.cfg.Catalog.Snapshot(slug)
+	if err != nil {
+		return err
+	}
+	hs.version.Set(c.Response().Header(), snap.Version)
+	setRevision(c.Response().Header(), snap.Revision)
+	return request.WriteJSON(c, http.StatusOK, saleOf(&snap))
+}
+
+type amendDocument struct {
+	Success bool   `json:"success"`
+	Message string `json:"message"`
+	saleDocument
+	Before figures `json:"before"`
+	After  figures `json:"after"`
+}
+
+// Amend changes the times and the stock of a sale, if the sale is at a revision that If-Match names.
+func (hs *Handlers) Amend(c echo.Context) error {
+	slug, a, v, err := hs.saleAct(c, request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number})
+	if err != nil {
+		return err
+	}
+	if a.Match.Sent == "" {
+		return request.ErrRevisionRequired
+	}
+	to, err := amendment(v)
+	if err != nil {
+		return err
+	}
+	change, err := hs.cfg.Operations.Amend(c.Request().Context(), a, slug, to)
+	if err != nil {
+		return err
+	}
+	message := "The sale was changed"
+	return hs.done(c, &change.After, message, amendDocument{
+		Success: true, Message: message, saleDocument: saleOf(&change.After),
+		Before: figuresOf(&change.Before), After: figuresOf(&change.After),
+	})
+}
+
+// amendment reads the fields that are given. A body without any of them is refused.
+func amendment(v request.Values) (to sale.Amendment, err error) {
+	if len(v) == 0 {
+		return to, request.BadField("body", "must have at least one of startTime, endTime and stock")
+	}
+	if to.StartsAt, err = v.Instant(string(sale.FieldStart)); err != nil {
+		return to, err
+	}
+	if to.EndsAt, err = v.Instant(string(sale.FieldEnd)); err != nil {
+		return to, err
+	}
+	if _, given := v[string(sale.FieldStock)]; given {
+		n, err := v.Whole(string(sale.FieldStock), 0, maxStock, -1)
+		if err != nil {
+			return to, err
+		}
+		to.Total = &n
+	}
+	return to, nil
+}

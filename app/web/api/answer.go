@@ -1,0 +1,180 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/sale"
+)
+
+const (
+	messageBought        = "Purchase successful!"
+	messageAlreadyBought = "User has already purchased this item"
+	messagePending       = "Purchase is being decided"
+)
+
+// answer turns what the checkout said into HTTP: as JSON here, for browsers by Pages.Purchase.
+func (hs *Handlers) answer(c echo.Context, p sale.Press, a *sale.Answer) error {
+	if a.Username == "" {
+		a.Username = p.Name
+	}
+	h := c.Response().Header()
+	hs.version.Set(h, a.Sale.Version)
+	hs.count(a)
+	if a.Kind == sale.Pending {
+		h.Set("Location", claimAddress(p.Slug, a))
+	}
+	wait := retryAfter(a)
+	if wait > 0 {
+		h["Retry-After"] = []string{strconv.Itoa(wait)}
+	}
+	if request.WantsPage(c.Request()) {
+		return hs.cfg.Pages.Purchase(c, *a, p.Name)
+	}
+	buf := hs.lines.take()
+	defer hs.lines.give(buf)
+	status, contentType, body := hs.appendAnswer((*buf)[:0], a, wait)
+	*buf = body
+	request.WriteBytes(c.Response(), status, contentType, body)
+	return nil
+}
+
+// appendAnswer writes the document of an answer and gives its status and content type.
+func (hs *Handlers) appendAnswer(b []byte, a *sale.Answer, wait int) (int, []string, []byte) {
+	switch a.Kind {
+	case sale.Bought:
+		return http.StatusCreated, request.PlainJSON, appendReceipt(b, true, messageBought, a)
+	case sale.AlreadyBought:
+		return http.StatusOK, request.PlainJSON, appendReceipt(b, a.SameKey, messageAlreadyBought, a)
+	case sale.Pending:
+		return http.StatusAccepted, request.PlainJSON, appendPending(b, a)
+	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
+	}
+	k := request.AnswerKind(a)
+	return k.Status, request.ProblemJSON, appendRefusal(append(b, hs.heads[k]...), a, wait)
+}
+
+func appendReceipt(b []byte, success bool, message string, a *sale.Answer) []byte {
+	if success {
+		b = append(b, `{"success":true,"message":"`...)
+	} else {
+		b = append(b, `{"success":false,"message":"`...)
+	}
+	b = append(b, message...)
+	b = append(b, `","purchaseId":"`...)
+	b = request.AppendUUID(b, a.Receipt.OrderID)
+	b = append(b, `","userId":`...)
+	b = request.AppendString(b, a.Username)
+	b = append(b, `,"timestamp":"`...)
+	b = request.AppendInstant(b, a.Receipt.At)
+	b = append(b, `","unit":`...)
+	b = request.AppendInt(b, a.Receipt.Unit)
+	return appendVersion(b, a)
+}
+
+func appendPending(b []byte, a *sale.Answer) []byte {
+	b = append(b, `{"success":false,"pending":true,"message":"`+messagePending+`","claimId":"`...)
+	b = request.AppendUUID(b, a.ClaimID)
+	return appendWho(append(b, '"'), a)
+}
+
+// appendRefusal writes the end of a problem. Its beginning, up to the message, was made at the start (refusalHeads).
+func appendRefusal(b []byte, a *sale.Answer, wait int) []byte {
+	if wait > 0 {
+		b = append(b, `,"retryAfter":`...)
+		b = request.AppendInt(b, int64(wait))
+	}
+	return appendWho(b, a)
+}
+
+// appendWho writes the fields every answer without a receipt ends with.
+func appendWho(b []byte, a *sale.Answer) []byte {
+	b = append(b, `,"timestamp":"`...)
+	b = request.AppendInstant(b, a.Sale.Now)
+	b = append(b, `","userId":`...)
+	b = request.AppendString(b, a.Username)
+	return appendVersion(b, a)
+}
+
+func appendVersion(b []byte, a *sale.Answer) []byte {
+	b = append(b, `,"version":`...)
+	b = request.AppendInt(b, a.Sale.Version)
+	return append(b, '}', '\n')
+}
+
+// refusalHeads are the beginnings of the problems a press may come to, up to and with the message.
+func refusalHeads() map[*request.Kind][]byte {
+	heads := map[*request.Kind][]byte{}
+	for _, k := range request.Kinds() {
+		b := append([]byte(nil), `{"type":`...)
+		b = request.AppendString(b, "/problems/"+k.Name)
+		b = append(b, `,"title":`...)
+		b = request.AppendString(b, k.Title)
+		b = append(b, `,"status":`...)
+		b = request.AppendInt(b, int64(k.Status))
+		b = append(b, `,"detail":`...)
+		b = request.AppendString(b, k.Message)
+		b = append(b, `,"success":false,"message":`...)
+		heads[k] = request.AppendString(b, k.Message)
+	}
+	return heads
+}
+
+// retryAfter is the whole seconds after which another press can have another answer; 0: no such time is known.
+func retryAfter(a *sale.Answer) int {
+	if a.RetryAfter > 0 {
+		return ceilSeconds(a.RetryAfter)
+	}
+	switch a.Kind {
+	case sale.Unavailable, sale.Overloaded, sale.Pending:
+		return 1
+	case sale.Refused:
+		if a.Reason == sale.ReasonAllClaimed {
+			return 1
+		}
+	case sale.Bought, sale.AlreadyBought, sale.NotAuthorized, sale.UnknownShopper:
+	}
+	return 0
+}
+
+func claimAddress(slug string, a *sale.Answer) string {
+	at := request.SalePath(slug) + "/claims/" + a.ClaimID.String()
+	if a.Position != nil {
+		at += "?at=" + strconv.Itoa(a.Position.Partition) + "." + strconv.FormatInt(a.Position.Offset, 10)
+	}
+	return at
+}
+
+// count counts a press by its outcome.
+func (hs *Handlers) count(a *sale.Answer) {
+	if a.Kind != sale.Refused {
+		hs.metrics.purchases.WithLabelValues(a.Kind.String()).Inc()
+		return
+	}
+	k := request.ReasonKind(a.Reason)
+	if k == request.ErrSoldOut {
+		hs.metrics.soldOut.Inc()
+	}
+	hs.metrics.refuse(k)
+}
+
+// lines are the buffers in which documents are put together.
+type lines struct{ pool sync.Pool }
+
+func (l *lines) take() *[]byte {
+	if b, ok := l.pool.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, 0, 1024)
+	return &b
+}
+
+func (l *lines) give(b *[]byte) { l.pool.Put(b) }
+
+// millis is a duration as the API writes it.
+func millis(d time.Duration) int64 { return d.Milliseconds() }

@@ -1,0 +1,48 @@
+package api
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"flashsale/app/live"
+	"flashsale/app/web/request"
+	"flashsale/events"
+)
+
+// instruments are the metrics of purchases and streams. Labels are fixed words, never a client's text.
+type instruments struct {
+	purchases *prometheus.CounterVec
+	// refused are those of purchases for the problems that the reasons of a refusal come to.
+	refused map[*request.Kind]prometheus.Counter
+	soldOut prometheus.Counter
+}
+
+func newInstruments(reg prometheus.Registerer, hub *live.Hub) *instruments {
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flashsale_live_streams", Help: "Open streams of live updates.",
+	}, func() float64 { return float64(hub.Count()) })
+	m := &instruments{
+		purchases: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashsale_purchases_total", Help: "Answered presses of the buy button by what came of them.",
+		}, []string{"outcome"}),
+		soldOut: f.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_sold_out_answers_total", Help: "Presses answered with sold out.",
+		}),
+		refused: map[*request.Kind]prometheus.Counter{},
+	}
+	for _, reason := range events.Reasons() {
+		k := request.ReasonKind(reason)
+		m.refused[k] = m.purchases.WithLabelValues(k.Name)
+	}
+	return m
+}
+
+// refuse counts a press that came to a problem.
+func (m *instruments) refuse(k *request.Kind) {
+	if c, ok := m.refused[k]; ok {
+		c.Inc()
+		return
+	}
+	m.purchases.WithLabelValues(k.Name).Inc()
+}

@@ -1,0 +1,178 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/sale"
+)
+
+// bodies are the buffers into which purchase bodies are read. A buffer is given back before the checkout is asked.
+type bodies struct{ pool sync.Pool }
+
+func (b *bodies) take() *[request.MaxBody + 1]byte {
+	if buf, ok := b.pool.Get().(*[request.MaxBody + 1]byte); ok {
+		return buf
+	}
+	return new([request.MaxBody + 1]byte)
+}
+
+func (b *bodies) give(buf *[request.MaxBody + 1]byte) { b.pool.Put(buf) }
+
+// Purchase answers a press of the buy button. This route carries most of a sale's traffic. The first of these that
+// refuses decides the answer: the body, the principal, the limit of the network, the checkout.
+func (hs *Handlers) Purchase(c echo.Context) error {
+	slug, err := request.Slug(c)
+	if err != nil {
+		return err
+	}
+	named, err := hs.named(c.Request())
+	if err != nil {
+		return hs.refusePress(c, slug, "", err)
+	}
+	press, err := hs.press(c.Request(), slug, named)
+	if err != nil {
+		return hs.refusePress(c, slug, named, err)
+	}
+	if !hs.cfg.Principals.Demo {
+		if done, err := hs.overLimit(c, press); done {
+			return err
+		}
+	}
+	return hs.buy(c, press)
+}
+
+// buy asks the checkout, unless MaxPurchases are under way already.
+func (hs *Handlers) buy(c echo.Context, p sale.Press) error {
+	if !hs.purchases.Acquire() {
+		snap, err := hs.cfg.Catalog.Snapshot(p.Slug)
+		if err != nil {
+			return err
+		}
+		return hs.answer(c, p, &sale.Answer{Kind: sale.Overloaded, Sale: snap})
+	}
+	defer hs.purchases.Release()
+	a := hs.cfg.Checkout.Buy(c.Request().Context(), p)
+	hs.cfg.Drain.Announce(c.Response().Header()) // the drain may have begun while the press waited
+	// gofail: var answerDue struct{}
+	if a.Kind == sale.Unavailable && a.Sale.ID == 0 {
+		// The checkout knows no such sale; the catalog says whether there is one.
+		if _, err := hs.cfg.Catalog.Snapshot(p.Slug); err != nil {
+			return err
+		}
+	}
+	return hs.answer(c, p, &a)
+}
+
+// named is the shopper that the body names, or "" when it names nobody. The scanner reads the ordinary body, the strict
+// decoder every other.
+func (hs *Handlers) named(r *http.Request) (string, error) {
+	buf := hs.bodies.take()
+	defer hs.bodies.give(buf)
+	body, err := request.ReadBody(r, buf[:])
+	if err != nil {
+		return "", err
+	}
+	if request.Header(r, "Content-Type") == "application/json" && len(r.Header["Content-Encoding"]) == 0 {
+		if name, ok := scanName(body); ok {
+			return string(name), nil
+		}
+	}
+	v, err := request.DecodeBody(r.Header, body, hs.purchaseBody)
+	if err != nil {
+		return "", err
+	}
+	return strictName(v)
+}
+
+// press is what the checkout is asked.
+func (hs *Handlers) press(r *http.Request, slug, named string) (sale.Press, error) {
+	key, err := request.IdempotencyKey(r)
+	if err != nil {
+		return sale.Press{}, err
+	}
+	name, err := hs.cfg.Principals.Of(r).Shopper(named, fieldUsername)
+	if err != nil {
+		return sale.Press{}, err
+	}
+	return sale.Press{Slug: slug, Name: name, Key: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
+}
+
+// traceparent is the W3C trace context of the request, or "" when it has none that is well formed.
+func traceparent(r *http.Request) string {
+	v := request.Header(r, "Traceparent")
+	if len(v) != 55 || v[:3] != "00-" || v[35] != '-' || v[52] != '-' || !hexadecimal(v[53:]) || !traceID(v[3:35]) || !traceID(v[36:52]) {
+		return ""
+	}
+	return v
+}
+
+// traceID reports whether an id of a trace or span is one: hexadecimal and not all zeros.
+func traceID(s string) bool { return hexadecimal(s) && strings.Trim(s, "0") != "" }
+
+func hexadecimal(s string) bool {
+	for i := range len(s) {
+		if b := s[i]; (b < '0' || b > '9') && (b < 'a' || b > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// receiptTime bounds the search for a receipt when a press is over its network's limit.
+const receiptTime = time.Second
+
+// overLimit applies the limit per network. A shopper over the limit who owns a unit gets the receipt; every other shopper
+// over it is refused. done is false when the press may go on.
+func (hs *Handlers) overLimit(c echo.Context, p sale.Press) (done bool, err error) {
+	wait, ok := hs.limits.Take(request.Network(c.Request().RemoteAddr))
+	if ok {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), receiptTime)
+	defer cancel()
+	if r, found, err := hs.cfg.Checkout.Receipt(ctx, p.Slug, p.Name); err == nil && found {
+		snap, err := hs.cfg.Catalog.Snapshot(p.Slug)
+		if err != nil {
+			return true, err
+		}
+		return true, hs.answer(c, p, &sale.Answer{Kind: sale.AlreadyBought, Receipt: r, Username: r.Username, Sale: snap})
+	}
+	seconds := ceilSeconds(wait)
+	h := c.Response().Header()
+	h.Set("RateLimit-Policy", `"purchase";q=`+strconv.Itoa(hs.limits.Burst())+`;w=`+strconv.Itoa(ceilSeconds(hs.limits.Window())))
+	h.Set("RateLimit", `"purchase";r=0;t=`+strconv.Itoa(seconds))
+	over := request.ErrTooMany.Problem("")
+	over.RetryAfter = seconds
+	return true, hs.refusePress(c, p.Slug, p.Name, &request.ProblemError{Kind: request.ErrTooMany, Problem: over})
+}
+
+func ceilSeconds(d time.Duration) int {
+	return max(1, int((d+time.Second-1)/time.Second))
+}
+
+// refusePress is the problem of a press that did not reach the checkout. It has the same fields as the checkout's
+// refusals, as far as they are known.
+func (hs *Handlers) refusePress(c echo.Context, slug, name string, err error) error {
+	p := request.ProblemOf(err)
+	var k *request.Kind
+	if p.Status >= http.StatusInternalServerError || !errors.As(err, &k) {
+		return err
+	}
+	hs.metrics.refuse(k)
+	at := time.Now()
+	if snap, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
+		at, p.Version = snap.Now, snap.Version
+	}
+	p.Timestamp, p.UserID = string(request.AppendInstant(nil, at)), request.Clip(name)
+	hs.version.Set(c.Response().Header(), p.Version)
+	return &request.ProblemError{Kind: k, Problem: p}
+}

@@ -1,0 +1,166 @@
+package api
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/live"
+	"flashsale/app/web/request"
+	"flashsale/sale"
+)
+
+// frameTime is how long a reader may take to accept the first frame.
+const frameTime = 10 * time.Second
+
+// StatusStream sends the sale's status whenever it changes, as server-sent events. Each event is a whole snapshot, so a
+// client that missed some needs none of them, and Last-Event-ID changes nothing.
+func (hs *Handlers) StatusStream(c echo.Context) error {
+	slug, err := request.Slug(c)
+	if err != nil {
+		return err
+	}
+	return hs.stream(c, slug, statusTopic(slug), statusFrame)
+}
+
+// PageStream sends the fragment of HTML that open pages replace.
+func (hs *Handlers) PageStream(c echo.Context) error {
+	return hs.stream(c, "", pageTopic, hs.pageFrame)
+}
+
+// stream answers with the newest frame and hands the connection to the feed, which sends those that follow. From then
+// on the request is over for net/http, which keeps neither its goroutine nor its buffers.
+func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.Snapshot) []byte) error {
+	snap, err := hs.cfg.Catalog.Snapshot(slug)
+	if err != nil {
+		return err
+	}
+	sub, err := hs.cfg.Hub.Subscribe(topic)
+	switch {
+	case errors.Is(err, live.ErrTooMany):
+		return request.ErrTooManyStreams
+	case errors.Is(err, live.ErrClosed):
+		return request.ErrUnavailable
+	case err != nil:
+		return err
+	}
+	// Read again after the subscription: a change between the two is in this snapshot, a later one comes as a frame.
+	if now, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
+		snap = now
+	}
+	conn, err := beginStream(c.Response(), retryHint(), frame(&snap))
+	if err != nil {
+		sub.Close()
+		return err
+	}
+	hs.feed.Add(sub, conn, frameID(&snap))
+	return nil
+}
+
+// beginStream takes the connection from net/http and sends the header and the first frames. The answer has no length
+// and ends with the connection, as every version of HTTP allows. The feed notices when a client has gone.
+func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error) {
+	h := res.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no") // asks proxies not to hold the stream back
+	h.Set("Connection", "close")
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	if conn, _, err = res.Hijack(); err != nil {
+		return nil, fmt.Errorf("take over a stream's connection: %w", err)
+	}
+	res.Status, res.Committed = http.StatusOK, true
+	b := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(b) // a buffer takes everything
+	b.WriteString("\r\n")
+	for _, f := range first {
+		b.Write(f)
+	}
+	_ = conn.SetDeadline(time.Now().Add(frameTime))
+	if _, err := conn.Write(b.Bytes()); err != nil {
+		_ = conn.Close() // the client may have got a part of the frame
+	}
+	_ = conn.SetDeadline(time.Time{})
+	return conn, nil
+}
+
+// newFeed makes the feed of the streams.
+func newFeed(hub *live.Hub, heartbeat time.Duration) *live.Feed {
+	return live.NewFeed(live.FeedConfig{
+		Hub: hub, Known: alreadySent, Beat: []byte(": \n\n"), Bye: retryHint,
+		Heartbeat: func() time.Duration { return heartbeat },
+	})
+}
+
+// retryHint tells a client when to come back: a random time, so that many clients do not come back at once.
+func retryHint() []byte {
+	return []byte("retry: " + strconv.Itoa(1000+rand.IntN(3000)) + "\n\n")
+}
+
+// statusFrame is a status event; its id is the sale's version.
+func statusFrame(snap *sale.Snapshot) []byte {
+	b := eventHead(snap)
+	b = append(b, "event: status\ndata: "...)
+	return append(appendStatus(b, snap), '\n', '\n')
+}
+
+// pageFrame is the fragment of the pages as an event without a name. htmx puts it into the page.
+func (hs *Handlers) pageFrame(snap *sale.Snapshot) []byte {
+	b := eventHead(snap)
+	for line := range strings.Lines(string(hs.cfg.Pages.Frame(*snap))) {
+		b = append(b, "data: "...)
+		b = append(b, strings.TrimRight(line, "\r\n")...)
+		b = append(b, '\n')
+	}
+	return append(b, '\n')
+}
+
+func eventHead(snap *sale.Snapshot) []byte {
+	b := append(make([]byte, 0, 1024), "id: "...)
+	return append(request.AppendInt(b, snap.Version), '\n')
+}
+
+// frameID is the sale, its epoch and version, and what changes without a new version.
+func frameID(snap *sale.Snapshot) string {
+	b := append(request.AppendInt(nil, snap.ID), '.')
+	b = append(request.AppendInt(b, snap.Epoch), '.')
+	b = append(request.AppendInt(b, snap.Version), '.')
+	b = append(b, snap.Status()...)
+	b = strconv.AppendBool(append(b, '.'), snap.AllClaimed)
+	return string(strconv.AppendBool(append(b, '.'), snap.Stale))
+}
+
+// alreadySent reports whether the frame id shows the same state as the frame last, or an earlier state of the same sale.
+// After the ledger is restored from a backup its epoch is higher, and a lower version can be the later state.
+func alreadySent(id, last string) bool {
+	shown, before := stateOf(id), stateOf(last)
+	switch {
+	case id == last:
+		return true
+	case shown.sale != before.sale:
+		return false
+	case shown.epoch != before.epoch:
+		return shown.epoch < before.epoch
+	}
+	return shown.version < before.version
+}
+
+// state is the beginning of a frame's id.
+type state struct{ sale, epoch, version int64 }
+
+func stateOf(id string) state {
+	var s state
+	for _, part := range []*int64{&s.sale, &s.epoch, &s.version} {
+		var number string
+		number, id, _ = strings.Cut(id, ".")
+		*part, _ = strconv.ParseInt(number, 10, 64)
+	}
+	return s
+}

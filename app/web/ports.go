@@ -1,0 +1,35 @@
+package web
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+	"flashsale/sale"
+	"flashsale/users"
+)
+
+// catalog is sale.Board: the sales' snapshots, from memory.
+type catalog interface {
+	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
+	Snapshot(slug string) (sale.Snapshot, error)
+	All() []sale.Snapshot
+	// Ready is true once the sales were looked up, and stays so.
+	Ready() bool
+	// Changed signals that a snapshot may have changed; the signal keeps no history. Call the function when done.
+	Changed() (<-chan struct{}, func())
+}
+
+// checkout is sale.Checkout: the purchase and what became of it.
+type checkout interface {
+	Buy(ctx context.Context, p sale.Press) sale.Answer
+	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
+	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
+	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)
+}
+
+// accounts is users.Store: the list of shoppers.
+type accounts interface {
+	List(ctx context.Context, page, limit int) (users.Page, error)
+}

@@ -1,0 +1,171 @@
+package request
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MaxBody is the most a request body may have, in bytes.
+const MaxBody = 4 << 10
+
+// encoding is the format of a body.
+type encoding int
+
+const (
+	asJSON encoding = iota
+	asForm
+)
+
+// ReadBody reads a whole body into buf, whose capacity must be more than MaxBody. The result shares its memory.
+func ReadBody(r *http.Request, buf []byte) ([]byte, error) {
+	if r.ContentLength > MaxBody {
+		return nil, ErrTooLarge
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	n := 0
+	buf = buf[:cap(buf)]
+	for n <= MaxBody {
+		got, err := r.Body.Read(buf[n:])
+		n += got
+		if errors.Is(err, io.EOF) {
+			return limited(buf[:n])
+		}
+		if err != nil {
+			return nil, BadField("body", "could not be read to its end")
+		}
+	}
+	return nil, ErrTooLarge
+}
+
+func limited(body []byte) ([]byte, error) {
+	if len(body) > MaxBody {
+		return nil, ErrTooLarge
+	}
+	return body, nil
+}
+
+// bodyEncoding reads Content-Type and Content-Encoding. No content type means JSON.
+func bodyEncoding(h http.Header) (encoding, error) {
+	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return 0, ErrMediaType
+	}
+	ct := h.Get("Content-Type")
+	if ct == "" || ct == "application/json" {
+		return asJSON, nil
+	}
+	media, params, err := mime.ParseMediaType(ct)
+	if err != nil {
+		return 0, ErrMediaType
+	}
+	if cs, ok := params["charset"]; ok && !strings.EqualFold(cs, "utf-8") {
+		return 0, ErrMediaType
+	}
+	switch media {
+	case "application/json":
+		return asJSON, nil
+	case "application/x-www-form-urlencoded":
+		return asForm, nil
+	}
+	return 0, ErrMediaType
+}
+
+// Shape is the type a field of a body must have.
+type Shape int
+
+const (
+	Text Shape = iota
+	Flag
+	Number
+)
+
+func (s Shape) expected() string {
+	switch s {
+	case Flag:
+		return "must be true or false"
+	case Number:
+		return "must be a whole number"
+	case Text:
+	}
+	return "must be a string"
+}
+
+// Values are the decoded fields of a body, by name: a string, bool or int64 as the Spec says.
+type Values map[string]any
+
+// Spec names the fields a route knows, each with its shape. Other fields are ignored.
+type Spec map[string]Shape
+
+// DecodeBody decodes the body of a request. No body, or one of blanks only, gives no values, whatever its content type.
+func DecodeBody(h http.Header, body []byte, known Spec) (Values, error) {
+	if Blank(body) {
+		return Values{}, nil
+	}
+	enc, err := bodyEncoding(h)
+	if err != nil {
+		return nil, err
+	}
+	if enc == asForm {
+		return decodeForm(body, known)
+	}
+	return decodeJSON(body, known)
+}
+
+// Blank is true for a body of white space only.
+func Blank(body []byte) bool {
+	for _, b := range body {
+		if !Space(b) {
+			return false
+		}
+	}
+	return true
+}
+
+// Space is true for the white space of JSON.
+func Space(b byte) bool { return b == ' ' || b == '\n' || b == '\r' || b == '\t' }
+
+// FlagOr is a flag of the body, or def when it is absent.
+func (v Values) FlagOr(name string, def bool) bool {
+	if b, ok := v[name].(bool); ok {
+		return b
+	}
+	return def
+}
+
+// Whole is a number of the body between low and high, or def when it is absent. With def < low it is required.
+func (v Values) Whole(name string, low, high, def int64) (int64, error) {
+	n, ok := v[name].(int64)
+	if !ok {
+		n = def
+	}
+	if n < low || n > high {
+		return 0, BadField(name, "must be a whole number from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+	}
+	return n, nil
+}
+
+// Years of a sale. A year outside them is refused as a mistake, here as in the configuration.
+const (
+	firstYear = 2000
+	lastYear  = 2999
+)
+
+// Instant is a time of the body, or nil when it is absent.
+func (v Values) Instant(name string) (*time.Time, error) {
+	raw, given := v[name].(string)
+	if !given {
+		return nil, nil
+	}
+	t, err := time.Parse(time.RFC3339, raw)
+	t = t.UTC()
+	if err != nil || t.Year() < firstYear || t.Year() > lastYear {
+		return nil, BadField(name, "must be a time like 2026-01-01T10:00:00.000Z, of the years 2000 to 2999")
+	}
+	return &t, nil
+}

@@ -1,0 +1,35 @@
+package request
+
+import "net/http"
+
+// Header is the first value of a field whose name is already in canonical form.
+func Header(r *http.Request, canonical string) string {
+	if v := r.Header[canonical]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// maxKey is the longest Idempotency-Key, in bytes.
+const maxKey = 255
+
+// IdempotencyKey is the Idempotency-Key field, or "" when there is none.
+func IdempotencyKey(r *http.Request) (string, error) {
+	all := r.Header["Idempotency-Key"]
+	if len(all) == 0 {
+		return "", nil
+	}
+	if len(all) == 1 && all[0] != "" && len(all[0]) <= maxKey && printable(all[0]) {
+		return all[0], nil
+	}
+	return "", BadField("Idempotency-Key", "must be given once, with 1 to 255 printable ASCII characters")
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}

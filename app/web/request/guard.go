@@ -1,0 +1,156 @@
+package request
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// guard refuses requests that pages of other sites send. It reads what browsers say about the origin of a request. In demo
+// mode it also checks the Host field, because an attacker can point a name of their own at 127.0.0.1.
+type guard struct {
+	// hosts are the names demo mode answers to; nil: all.
+	hosts map[string]bool
+	// origins may call from their pages, with credentials.
+	origins map[string]bool
+}
+
+func newGuard(demo bool, demoHosts, origins []string) guard {
+	g := guard{origins: map[string]bool{}}
+	for _, o := range origins {
+		g.origins[strings.ToLower(strings.TrimSuffix(o, "/"))] = true
+	}
+	if !demo {
+		return g
+	}
+	g.hosts = map[string]bool{"localhost": true, "127.0.0.1": true, "[::1]": true}
+	for _, h := range demoHosts {
+		if strings.Count(h, ":") > 1 && h[0] != '[' {
+			h = "[" + h + "]"
+		}
+		g.hosts[strings.ToLower(hostname(h))] = true
+	}
+	return g
+}
+
+// hostname is a Host field without its port. An IPv6 address keeps its brackets.
+func hostname(host string) string {
+	if strings.HasPrefix(host, "[") {
+		address, port, ok := strings.Cut(host, "]")
+		if ok && (port == "" || port[0] == ':') {
+			return address + "]"
+		}
+		return host
+	}
+	if i := strings.IndexByte(host, ':'); i >= 0 && strings.Count(host, ":") == 1 {
+		return host[:i]
+	}
+	return host
+}
+
+// check refuses what does not come to this host, or comes from another site.
+func (g guard) check(r *http.Request) error {
+	if g.hosts != nil && !g.ours(r.Host) {
+		return ErrHost
+	}
+	if safe(r.Method) {
+		return nil
+	}
+	return g.sameSite(r)
+}
+
+func (g guard) ours(host string) bool {
+	name := hostname(host)
+	return g.hosts[name] || g.hosts[strings.ToLower(name)]
+}
+
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+// sameSite lets through requests that no browser sent, that our own pages sent, and that pages of an allowed
+// origin sent. Old browsers send no Sec-Fetch-Site but an Origin.
+func (g guard) sameSite(r *http.Request) error {
+	site, origin := Header(r, "Sec-Fetch-Site"), Header(r, "Origin")
+	switch {
+	case site == "same-origin", site == "none", site == "" && origin == "":
+		return nil
+	case origin != "" && g.origins[strings.ToLower(origin)]:
+		return nil
+	case site == "" && sameHost(origin, r.Host):
+		return nil
+	}
+	return ErrCrossSite
+}
+
+// sameHost compares host and port. A proxy in front can have changed the scheme.
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
+}
+
+// allowOrigin adds the CORS fields for a page of an allowed origin.
+func (g guard) allowOrigin(r *http.Request, h http.Header) {
+	if len(g.origins) == 0 {
+		return
+	}
+	h["Vary"] = headerVaryOrigin
+	origin := Header(r, "Origin")
+	if origin == "" || !g.origins[strings.ToLower(origin)] {
+		return
+	}
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Set("Access-Control-Expose-Headers", "ETag, Location, Retry-After, Sale-Version, X-Request-Id, RateLimit, RateLimit-Policy")
+}
+
+// Preflight answers OPTIONS for the routes of e: what the address takes, and to pages of an allowed origin what they may
+// send.
+func Preflight(e *echo.Echo) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h, r := c.Response().Header(), c.Request()
+		allow := allowed(e, c.Path())
+		h.Set("Allow", allow)
+		if h.Get("Access-Control-Allow-Origin") != "" && Header(r, "Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", allow)
+			h.Set("Access-Control-Allow-Headers", "Content-Type, Idempotency-Key, If-Match, Prefer, Traceparent, X-Request-Id, Last-Event-ID")
+			h.Set("Access-Control-Max-Age", "600")
+		}
+		return c.NoContent(http.StatusNoContent)
+	}
+}
+
+// allowed are the methods a path takes, for the Allow field.
+func allowed(e *echo.Echo, path string) string {
+	methods := []string{http.MethodOptions}
+	for _, r := range e.Routes() {
+		if r.Path == path && !slices.Contains(methods, r.Method) {
+			methods = append(methods, r.Method)
+		}
+	}
+	slices.Sort(methods)
+	return strings.Join(methods, ", ")
+}
+
+// Network is the part of a client's address that one customer of an access network usually has alone: an IPv4 address, or
+// the first 56 bits of an IPv6 address.
+func Network(remote string) string {
+	// Not SplitHostPort: an address that it refuses would keep its port, which is another one for each connection.
+	host := remote
+	if at := strings.LastIndexByte(remote, ':'); at >= 0 {
+		host = remote[:at]
+	}
+	host, _, _ = strings.Cut(strings.Trim(host, "[]"), "%") // the name of an interface is not part of the address
+	ip := net.ParseIP(host)
+	switch {
+	case ip == nil:
+		return host
+	case ip.To4() != nil:
+		return ip.String()
+	}
+	return ip.Mask(net.CIDRMask(56, 128)).String()
+}

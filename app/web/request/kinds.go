@@ -1,0 +1,150 @@
+package request
+
+import (
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+// The kinds of problems. Their names are part of the API: clients tell problems apart by type.
+var (
+	ErrNotStarted = &Kind{"not-started", 409, "The sale has not started", "Flash sale has not started yet",
+		"The sale has an announced start and it has not come. The status has startTime and timeUntilStart; press again then."}
+	ErrEnded = &Kind{"ended", 409, "The sale has ended", "Flash sale has ended",
+		"The sale is over. Purchases made before its end are valid; their receipts can still be looked up."}
+	ErrPaused = &Kind{"paused", 409, "The sale is paused", "Flash sale is paused",
+		"The seller has stopped the sale for the moment. Nothing was bought; press again when the status is active."}
+	ErrSoldOut = &Kind{"sold-out", 409, "Sold out", "Item is sold out",
+		"Every unit has an owner. If a unit comes back the status is active again."}
+	ErrAllClaimed = &Kind{"all-claimed", 409, "Every unit is claimed", "All items are claimed at the moment, some may come back",
+		"Every unit is being bought by somebody right now, but not all of these purchases are decided. Press again after Retry-After seconds."}
+	ErrGenerationChanged = &Kind{"generation-changed", 409, "The sale was started anew", "The sale was reset while you were buying, please try again",
+		"The seller started the sale anew between the press and its verdict. Nothing was bought; press again to buy in the new run."}
+	ErrUndecidable = &Kind{"undecidable", 409, "The purchase could not be decided", "The purchase could not be decided and was declined",
+		"The ledger could not apply this claim and declined it for good. Nothing was bought; press again to make a new one."}
+	ErrNotBoughtYet = &Kind{"not-bought", 410, "Not bought", "Not bought, press again",
+		"All that the log holds is decided and this claim has no verdict, so it never will have one. Nothing was bought; press again."}
+
+	ErrSignIn = &Kind{"sign-in", 401, "Not signed in", "Sign in, or start with DEMO=true",
+		"This server is not in demo mode, so it must know who is asking. Sign in, or start it with DEMO=true."}
+	ErrNotYou = &Kind{"not-you", 403, "Somebody else's name", "You can only buy and look up purchases for yourself",
+		"The name in the request is not the one you are signed in as. Leave it out, or sign in as that shopper."}
+	ErrNotOperator = &Kind{"not-operator", 403, "Operators only", "This needs the operator's role",
+		"You are signed in, but not as an operator."}
+	ErrNotAuthorized = &Kind{"not-authorized", 403, "Not authorized", "User is not authorized to make purchases",
+		"The account exists, but it may not make purchases."}
+	ErrUnknownShopper = &Kind{"user-not-found", 404, "User not found", "User not found",
+		"There is no account of that name. Seed shoppers first, or check the spelling."}
+
+	ErrNotBought = &Kind{"not-bought-retry", 503, "Not bought", "Not bought, safe to retry",
+		"A part of the system did not answer in time. Nothing was bought, and pressing again is safe: you can never get two."}
+	ErrOverloaded = &Kind{"overloaded", 503, "Too busy", "Too busy right now: not bought, safe to retry",
+		"More purchases are under way than this process takes at once. Nothing was bought; press again after Retry-After seconds."}
+	ErrTooMany = &Kind{"too-many-requests", 429, "Too many requests", "Too many requests from your network, please wait",
+		"Your network has sent more purchases than it may. Retry-After says when the next one is taken. Receipts are found all the same."}
+	ErrTooManyStreams = &Kind{"too-many-streams", 503, "Too many live streams", "This process has no room for another live stream",
+		"The limit of open streams is reached. Ask for the status instead, or connect again after Retry-After seconds."}
+	ErrUnavailable = &Kind{"unavailable", 503, "Not available", "Not available right now, please try again",
+		"A server this program depends on did not answer in time, so there is no true answer at the moment. Ask again after Retry-After seconds."}
+
+	ErrInvalid = &Kind{"invalid-request", 422, "Invalid request", "The request is invalid",
+		"A field of the request is missing, of the wrong type or out of range. The errors list says which and what was expected."}
+	ErrTooLarge = &Kind{"too-large", 413, "Body too large", "The body is larger than 4 KiB",
+		"Request bodies may have at most 4 KiB."}
+	ErrMediaType = &Kind{"media-type", 415, "Unsupported body", "The body must be application/json or application/x-www-form-urlencoded",
+		"Send JSON, or an HTML form, in UTF-8 and without a content encoding."}
+	ErrPosition = &Kind{"invalid-position", 400, "Invalid position", "The position of the claim is invalid",
+		"The address of a claim ends with where the log has it, at=<partition>.<offset>. Use it as the Location of the 202 answer gave it."}
+	ErrUnknownPreset = &Kind{"unknown-preset", 400, "Unknown preset", "Available presets: small, medium, large, extreme",
+		"The preset in the path does not exist."}
+
+	ErrNotFound = &Kind{"not-found", 404, "Not found", "There is nothing at this address",
+		"No route of this server has that path."}
+	ErrGoneRoute = &Kind{"gone", 404, "Moved to the command line", "This route is gone: run `flashsale stress` instead",
+		"The debug and stress-test routes of the earlier system are gone. `flashsale stress` drives the load from the outside and checks every answer."}
+	ErrNoSale = &Kind{"no-sale", 404, "No such sale", "There is no such sale",
+		"There is no current sale, or none of that name."}
+	ErrNoClaim = &Kind{"no-claim", 404, "No such claim", "There is no such claim",
+		"The address of a claim comes from the Location of a 202 answer. It cannot be guessed."}
+	ErrMethod = &Kind{"method-not-allowed", 405, "Method not allowed", "This address does not take that method",
+		"The Allow field of the answer lists the methods."}
+	ErrHost = &Kind{"host", 421, "Wrong host", "In demo mode this server answers only to localhost, 127.0.0.1, [::1] and DEMO_HOSTS",
+		"Demo mode lets anybody press every button, so it answers to local names only. Set DEMO_HOSTS to add one."}
+	ErrCrossSite = &Kind{"cross-site", 403, "Cross-site request", "Requests from other sites are refused",
+		"The browser said that another site's page sent this request. Set CORS_ORIGINS to allow that site."}
+
+	ErrBusy = &Kind{"busy", 409, "Busy", "Another operation on this sale is under way, please try again",
+		"Two operators acted on the sale at the same time. One of them won; look at the status and try again."}
+	ErrBelowSold = &Kind{"below-sold", 409, "Below what is sold", "The stock cannot be lowered below what is already sold",
+		"Purchases are kept when the stock changes, so it cannot be less than the number of units sold."}
+	ErrWrongState = &Kind{"wrong-state", 409, "Not possible now", "The sale is not in a state that allows this",
+		"For example: a sale that is not paused cannot be resumed. The status says in which state it is."}
+	ErrInternal = &Kind{"internal", 500, "Internal error", "Something went wrong on our side",
+		"The request was fine; this server has a fault. Its log has the details under the request id of the answer."}
+
+	// Of operators' acts.
+	ErrRevisionChanged = &Kind{"revision-changed", 412, "Somebody else changed the sale", "The sale was changed since you looked at it",
+		"If-Match names a revision at which the sale no longer stands. Look at the sale again, and repeat the act with its present ETag if it is still wanted."}
+	ErrRevisionRequired = &Kind{"revision-required", 428, "Which revision?", "Say in If-Match which revision of the sale you have seen",
+		"This change is only made to the sale as you saw it. Send the ETag of GET /api/admin/sales/:slug as If-Match, or * for whichever."}
+	ErrKeyRunning = &Kind{"key-running", 409, "Under way", "An act with this Idempotency-Key is under way",
+		"The first request with this key has no answer yet. Repeat it a little later to get that answer."}
+	ErrKeyReused = &Kind{"key-reused", 422, "Key used before", "This Idempotency-Key was given to another request",
+		"A key belongs to one request: the same method, address and body. Give the new one a key of its own."}
+	ErrOutcomeUnknown = &Kind{"outcome-unknown", 504, "Outcome unknown", "It is not known whether this was done. With an Idempotency-Key it is safe to repeat it with the same key; without one, look first",
+		"The database did not say whether the act was committed. The same request with the same Idempotency-Key does it at most once. Without a key, look at the sale's revision before you repeat it."}
+	ErrTimes = &Kind{"times", 422, "Times in the wrong order", "A sale starts before it ends",
+		"The errors list says which of the two times is wrong."}
+	ErrTimesFixed = &Kind{"times-fixed", 409, "Too late for that", "These times cannot be changed so any more",
+		"Once a generation of a sale has orders its start stays, and its end never moves into the past. A reset begins a generation without orders."}
+	ErrNoOrder = &Kind{"no-order", 404, "No such order", "There is no such order",
+		"The id of an order is the purchaseId of its receipt."}
+)
+
+// Kinds lists them all, for the pages that explain them.
+func Kinds() []*Kind {
+	return []*Kind{
+		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
+		ErrSignIn, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
+		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrUnavailable,
+		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
+		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrCrossSite,
+		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
+		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
+	}
+}
+
+// ReasonKind is the problem that a reason comes to: its status, title and texts, its page and its metric.
+func ReasonKind(reason sale.Reason) *Kind {
+	switch reason {
+	case events.ReasonNotStarted:
+		return ErrNotStarted
+	case events.ReasonEnded:
+		return ErrEnded
+	case events.ReasonPaused:
+		return ErrPaused
+	case events.ReasonSoldOut:
+		return ErrSoldOut
+	case events.ReasonAllClaimed:
+		return ErrAllClaimed
+	case events.ReasonGenerationChanged:
+		return ErrGenerationChanged
+	case events.ReasonUndecidable, events.ReasonAlreadyOwns, events.ReasonOther:
+	}
+	return ErrUndecidable
+}
+
+// AnswerKind is the problem of an answer that is a refusal.
+func AnswerKind(a *sale.Answer) *Kind {
+	switch a.Kind {
+	case sale.Refused:
+		return ReasonKind(a.Reason)
+	case sale.NotAuthorized:
+		return ErrNotAuthorized
+	case sale.UnknownShopper:
+		return ErrUnknownShopper
+	case sale.Overloaded:
+		return ErrOverloaded
+	case sale.Unavailable, sale.Bought, sale.AlreadyBought, sale.Pending: // but for the first, no refusals
+	}
+	return ErrNotBought
+}

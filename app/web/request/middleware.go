@@ -1,0 +1,199 @@
+package request
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// writeGrace is how long after its context's end an answer may still be written.
+const writeGrace = 10 * time.Second
+
+// MiddlewareConfig is what a Middleware needs. It is read once by NewMiddleware.
+type MiddlewareConfig struct {
+	// Principals says who a request is from; in demo mode only local host names and DemoHosts are answered.
+	Principals Principals
+	// DemoHosts are further host names that demo mode answers to; a port is ignored.
+	DemoHosts []string
+	// CORSOrigins are the origins ("http://localhost:3000") whose pages may call with credentials.
+	CORSOrigins []string
+	// Drain ends the connections of a process that stops. Required.
+	Drain *Drain
+	// Log gets the request log. Required.
+	Log *Log
+	// Registerer takes the metrics; nil: they are counted but not registered.
+	Registerer prometheus.Registerer
+	// ProcessID is logged beside the prefix of this process's request ids.
+	ProcessID string
+	// ProblemPage shows a browser why a request was refused. Required.
+	ProblemPage func(echo.Context, Problem) error
+}
+
+// Middleware is what every request of a route passes. Its methods are safe for concurrent use.
+type Middleware struct {
+	cfg     MiddlewareConfig
+	guard   guard
+	ids     *requestIDs
+	metrics *instruments
+}
+
+// NewMiddleware puts the middleware together.
+func NewMiddleware(cfg MiddlewareConfig) *Middleware {
+	m := &Middleware{
+		cfg:     cfg,
+		guard:   newGuard(cfg.Principals.Demo, cfg.DemoHosts, cfg.CORSOrigins),
+		ids:     newRequestIDs(),
+		metrics: newInstruments(cfg.Registerer),
+	}
+	cfg.Log.to.LogAttrs(context.Background(), slog.LevelInfo, "request ids of this process begin with its prefix",
+		slog.String("process", cfg.ProcessID), slog.String("prefix", m.ids.prefix))
+	return m
+}
+
+// Wrap is called once for each route, at the start. The handler it returns does in order: request id, security fields,
+// deadline, guard, the operator's role, the route's own handler; then recovery from a panic, metrics and log. The error of
+// the route's handler becomes a problem here and nowhere else. The returned handler never returns an error.
+func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
+	if rt.Limit == 0 {
+		rt.Limit = AnswerTime
+	}
+	meter, lines := m.metrics.route(rt.Path), &sampler{}
+	return func(c echo.Context) error {
+		start := time.Now()
+		r, h := c.Request(), c.Response().Header()
+		m.ids.identify(r, h)
+		m.secure(rt, r, h)
+		defer func() {
+			m.recovered(c, recover())
+			meter.observe(r.Method, c.Response().Status, time.Since(start))
+			m.cfg.Log.request(c, rt, lines, start)
+		}()
+		done := bound(c, rt, start)
+		defer done()
+		if err := m.admit(rt, r); err != nil {
+			m.fail(c, err)
+			return nil
+		}
+		if err := rt.Handler(c); err != nil {
+			m.fail(c, err)
+		}
+		return nil
+	}
+}
+
+// bound sets the deadlines of an answer. Hot routes need none: what they call has its own, and the connection bounds their
+// writes. Streams set a deadline for each write.
+func bound(c echo.Context, rt Route, start time.Time) context.CancelFunc {
+	if rt.Stream || rt.Hot {
+		return func() {}
+	}
+	// The error is for writers without deadlines, such as the recorder of a test.
+	_ = http.NewResponseController(c.Response().Writer).SetWriteDeadline(start.Add(rt.Limit + writeGrace))
+	ctx, cancel := context.WithDeadline(c.Request().Context(), start.Add(rt.Limit))
+	c.SetRequest(c.Request().WithContext(ctx))
+	return cancel
+}
+
+func (m *Middleware) admit(rt Route, r *http.Request) error {
+	if err := m.guard.check(r); err != nil {
+		return err
+	}
+	if rt.Admin {
+		return m.cfg.Principals.Of(r).RequireOperator()
+	}
+	return nil
+}
+
+// Drain says whether this process stops. The zero value says no. It is safe for concurrent use.
+type Drain struct{ begun atomic.Bool }
+
+// Begin says that the process stops. It may be called more than once.
+func (d *Drain) Begin() { d.begun.Store(true) }
+
+// Begun reports whether the process stops.
+func (d *Drain) Begun() bool { return d.begun.Load() }
+
+// Announce tells the client, while the process stops, that this connection ends. Without it the client can lose the next
+// request that it sends on this connection.
+func (d *Drain) Announce(h http.Header) {
+	if d.begun.Load() {
+		h["Connection"] = []string{"close"}
+	}
+}
+
+// policy lets a page load its own origin's files only, without inline scripts or styles, in no frame.
+const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+// secure sets the security fields: all of them where a browser can show the answer, and on the hot routes only those that
+// matter for JSON.
+func (m *Middleware) secure(rt Route, r *http.Request, h http.Header) {
+	m.guard.allowOrigin(r, h)
+	h["X-Content-Type-Options"] = headerNosniff
+	h["Cache-Control"] = headerNoStore
+	m.cfg.Drain.Announce(h)
+	if rt.Hot && !WantsPage(r) {
+		return
+	}
+	h["Content-Security-Policy"] = []string{policy}
+	h["Referrer-Policy"] = []string{"same-origin"}
+	h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
+}
+
+// recovered answers a handler's panic with 500. When a part of the answer is sent already, it cuts the connection, so that
+// the client does not take the part for the whole.
+func (m *Middleware) recovered(c echo.Context, panicked any) {
+	if panicked == nil {
+		return
+	}
+	if err, ok := panicked.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler)
+	}
+	m.cfg.Log.panicked(c, panicked)
+	if c.Response().Committed {
+		panic(http.ErrAbortHandler)
+	}
+	m.refuse(c, ErrInternal.Problem(""))
+}
+
+// fail answers a request with the problem of err.
+func (m *Middleware) fail(c echo.Context, err error) {
+	if c.Response().Committed {
+		return
+	}
+	p := ProblemOf(err)
+	m.cfg.Log.failure(c, p.Status, err)
+	m.refuse(c, p)
+}
+
+// refuse writes a problem: as a page for browsers, else as JSON. It is JSON also when the page cannot be rendered.
+func (m *Middleware) refuse(c echo.Context, p Problem) {
+	if p.RetryAfter == 0 && p.Status == http.StatusServiceUnavailable {
+		p.RetryAfter = 1
+	}
+	h := c.Response().Header()
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	if WantsPage(c.Request()) {
+		err := m.cfg.ProblemPage(c, p)
+		if err == nil || c.Response().Committed {
+			return
+		}
+		m.cfg.Log.Fault(c, err)
+	}
+	body, err := json.Marshal(p)
+	if err != nil {
+		m.cfg.Log.Fault(c, err)
+		c.Response().WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	WriteBytes(c.Response(), p.Status, ProblemJSON, append(body, '\n'))
+}

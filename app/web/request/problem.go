@@ -1,0 +1,204 @@
+package request
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/events"
+	"flashsale/sale"
+	"flashsale/users"
+)
+
+// Kind is one kind of problem, and a sentinel error: a handler returns it, plain or wrapped, and the client
+// gets its problem document. Its type URI is /problems/<name>, a page that explains it.
+type Kind struct { //nolint:errname // a kind of problem; its values are the sentinels
+	// Name is part of the API.
+	Name    string
+	Status  int
+	Title   string
+	Message string
+	// Explain is the page at /problems/<name>: what it means and what to do.
+	Explain string
+}
+
+func (k *Kind) Error() string { return k.Message }
+
+// Problem is an RFC 9457 document that also carries the original's success and message.
+type Problem struct {
+	Type    string         `json:"type"`
+	Title   string         `json:"title"`
+	Status  int            `json:"status"`
+	Detail  string         `json:"detail,omitzero"`
+	Success bool           `json:"success"`
+	Message string         `json:"message"`
+	Errors  []FieldProblem `json:"errors,omitempty"`
+	// Timestamp and UserID are set when a purchase was refused.
+	Timestamp string `json:"timestamp,omitzero"`
+	UserID    string `json:"userId,omitzero"`
+	Version   int64  `json:"version,omitzero"`
+	// SeenRevision is what If-Match named, PresentRevision where the sale stands.
+	SeenRevision    string `json:"seenRevision,omitzero"`
+	PresentRevision int64  `json:"presentRevision,omitzero"`
+	// RetryAfter is the number of seconds of the Retry-After field; 0: none.
+	RetryAfter int `json:"retryAfter,omitzero"`
+}
+
+// FieldProblem says which field of the request is wrong and what was expected.
+type FieldProblem struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+}
+
+// Problem is the document for a kind, with a detail of its own or "".
+func (k *Kind) Problem(detail string) Problem {
+	if detail == "" {
+		detail = k.Message
+	}
+	return Problem{
+		Type: "/problems/" + k.Name, Title: k.Title, Status: k.Status,
+		Detail: detail, Message: k.Message,
+	}
+}
+
+// ProblemError is an error with a document of its own. Beside the text of its kind it can name a field, a time to wait, or
+// the sale.
+type ProblemError struct {
+	Kind    *Kind
+	Problem Problem
+}
+
+func (e *ProblemError) Error() string { return e.Problem.Detail }
+func (e *ProblemError) Unwrap() error { return e.Kind }
+
+// BadField says that one field of the request is wrong.
+func BadField(field, message string) error { return WrongField(ErrInvalid, field, message) }
+
+// WrongField is BadField with a kind of its own.
+func WrongField(k *Kind, field, message string) error {
+	p := k.Problem(field + " " + message)
+	p.Message, p.Errors = p.Detail, []FieldProblem{{Field: field, Message: message}}
+	return &ProblemError{k, p}
+}
+
+// ProblemOf is the one table from errors to answers. An error that is not in it is a fault of ours: 500, and the caller
+// logs it.
+func ProblemOf(err error) Problem {
+	var (
+		k     *Kind
+		own   *ProblemError
+		base  *echo.HTTPError
+		rev   *sale.RevisionError
+		amend *sale.AmendError
+	)
+	switch {
+	case errors.As(err, &own):
+		return own.Problem
+	case errors.As(err, &k):
+		return k.Problem("")
+	case errors.As(err, &rev):
+		return staleRevision(rev)
+	case errors.As(err, &amend):
+		return refusedAmendment(amend)
+	case errors.As(err, &base):
+		return echoKind(base).Problem("")
+	}
+	return domainKind(err).Problem("")
+}
+
+// domainKind is the kind of an error that a domain returned.
+func domainKind(err error) *Kind {
+	switch {
+	case errors.Is(err, sale.ErrNoSale):
+		return ErrNoSale
+	case errors.Is(err, sale.ErrBusy):
+		return ErrBusy
+	case errors.Is(err, sale.ErrBelowSold):
+		return ErrBelowSold
+	case errors.Is(err, sale.ErrState):
+		return ErrWrongState
+	case errors.Is(err, sale.ErrNoOrder):
+		return ErrNoOrder
+	case errors.Is(err, events.ErrKeyRunning):
+		return ErrKeyRunning
+	case errors.Is(err, events.ErrKeyReused):
+		return ErrKeyReused
+	case errors.Is(err, events.ErrOutcomeUnknown):
+		return ErrOutcomeUnknown
+	case errors.Is(err, users.ErrName):
+		return ErrInvalid
+	case errors.Is(err, sale.ErrCrowded), errors.Is(err, sale.ErrUnavailable),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return ErrUnavailable
+	}
+	if unavailable(err) {
+		return ErrUnavailable
+	}
+	return ErrInternal
+}
+
+func echoKind(err *echo.HTTPError) *Kind {
+	switch err.Code {
+	case http.StatusNotFound:
+		return ErrNotFound
+	case http.StatusMethodNotAllowed:
+		return ErrMethod
+	case http.StatusRequestEntityTooLarge:
+		return ErrTooLarge
+	}
+	return ErrInternal
+}
+
+// staleRevision says which revision the act named and at which the sale is.
+func staleRevision(e *sale.RevisionError) Problem {
+	seen := Clip(e.Seen)
+	p := ErrRevisionChanged.Problem("The sale stands at revision " + strconv.FormatInt(e.Present, 10) + "; If-Match names " + seen)
+	p.SeenRevision, p.PresentRevision = seen, e.Present
+	return p
+}
+
+// refusedAmendment names the field whose new value is not possible.
+func refusedAmendment(e *sale.AmendError) Problem {
+	kind := ErrTimesFixed
+	switch {
+	case errors.Is(e, sale.ErrTimes):
+		kind = ErrTimes
+	case errors.Is(e, sale.ErrBelowSold):
+		kind = ErrBelowSold
+	case errors.Is(e, sale.ErrState):
+		kind = ErrWrongState
+	}
+	p := kind.Problem(e.Error())
+	p.Message, p.Errors = e.Error(), []FieldProblem{{Field: string(e.Field), Message: e.Reason}}
+	return p
+}
+
+// unavailable reports whether err says that a server does not answer, and is no fault of ours: an error of the network, a
+// broken connection, or a database that cannot serve now. It looks at the methods of err, because this package imports no
+// driver.
+func unavailable(err error) bool {
+	var (
+		network net.Error
+		state   interface{ SQLState() string }
+		retry   interface{ SafeToRetry() bool }
+	)
+	switch {
+	case errors.As(err, &state):
+		return unavailableState(state.SQLState())
+	case errors.As(err, &retry) && retry.SafeToRetry():
+		return true
+	case errors.As(err, &network):
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// unavailableState: classes 08 (connection), 53 (no resources) and 57 (stopped by its operator).
+func unavailableState(code string) bool {
+	return len(code) == 5 && (code[:2] == "08" || code[:2] == "53" || code[:2] == "57")
+}

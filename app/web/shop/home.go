@@ -1,0 +1,164 @@
+package shop
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/sale"
+	"flashsale/views/layout"
+	"flashsale/views/shop"
+)
+
+// Home is the first page. Its query says which tab is open (tab, page), whose name is in the form (username) and
+// whether to say what that shopper owns (check).
+func (hs *Handlers) Home(c echo.Context) error {
+	q := c.QueryParams()
+	checking := q.Has("check")
+	switch {
+	case byHTMX(c) && checking:
+		return hs.check(c, q.Get("username"))
+	case byHTMX(c):
+		return hs.listTab(c)
+	}
+	home := hs.page(c)
+	home.Username = shown(q.Get("username"))
+	home.Tab = tabNamed(q.Get("tab"), home.Demo)
+	home.Notice = notice(q.Get("notice"))
+	if home.Tab == shop.TabUsers {
+		home.Users = hs.listed(c)
+	}
+	status := http.StatusOK
+	if checking {
+		outcome, code := hs.checked(c, q.Get("username"))
+		home.Check, status = &outcome, code
+	}
+	return hs.send(c, status, shop.HomePage(home))
+}
+
+// page is the first page before anything is pressed.
+func (hs *Handlers) page(c echo.Context) shop.Home {
+	snapshot, err := hs.cfg.Catalog.Snapshot("")
+	home := shop.Home{
+		Assets: hs.assets,
+		Tab:    shop.TabMain,
+		Demo:   hs.cfg.Principals.Of(c.Request()).RequireOperator() == nil,
+		Status: statusPanel(snapshot, err),
+	}
+	if err == nil {
+		home.Product = productView(snapshot.Product)
+	}
+	for _, preset := range sale.Presets() {
+		home.Presets = append(home.Presets, shop.Preset{Name: preset.Name, Label: presetLabel(preset)})
+	}
+	return home
+}
+
+// send writes components as the answer.
+func (hs *Handlers) send(c echo.Context, status int, parts ...templ.Component) error {
+	body, err := render(c.Request().Context(), parts...)
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("Vary", "Accept, HX-Request")
+	return c.HTMLBlob(status, body)
+}
+
+// byHTMX reports whether htmx sent the request and so wants a piece of a page.
+func byHTMX(c echo.Context) bool { return request.Header(c.Request(), "Hx-Request") == "true" }
+
+// target is the id of the element for which htmx asked: "purchase-outcome" of "div#purchase-outcome".
+func target(c echo.Context) string {
+	_, id, _ := strings.Cut(request.Header(c.Request(), "Hx-Target"), "#")
+	return id
+}
+
+func tabNamed(name string, demo bool) shop.Tab {
+	tab := shop.Tab(name)
+	known := tab == shop.TabSpecifications || tab == shop.TabImportant || demo && tab == shop.TabUsers
+	if !known {
+		return shop.TabMain
+	}
+	return tab
+}
+
+// shown cuts a name to the limit of the form. The name can come from a link that somebody else wrote.
+func shown(name string) string {
+	const most = 254
+	if runes := []rune(name); len(runes) > most {
+		return string(runes[:most])
+	}
+	return name
+}
+
+// Problem shows why a request was refused: to htmx in the element that waits for the answer, else as a page.
+func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
+	if !byHTMX(c) {
+		return hs.send(c, problem.Status, layout.ProblemPage(hs.assets, layout.Problem{
+			Status: problem.Status, Title: problem.Title, Detail: problem.Message,
+		}))
+	}
+	outcome := refused(problem)
+	switch target(c) {
+	case "check-outcome":
+		return hs.send(c, problem.Status, shop.CheckOutcome(outcome))
+	case "operator-outcome":
+		return hs.send(c, problem.Status, shop.OperatorOutcome(outcome))
+	case "user-list":
+		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: problem.Message}))
+	}
+	return hs.send(c, problem.Status, shop.PurchaseOutcome(outcome))
+}
+
+func refused(problem request.Problem) shop.Outcome {
+	outcome := shop.Outcome{Tone: shop.Bad, Title: problem.Title}
+	if problem.Message != problem.Title {
+		outcome.Text = problem.Message
+	}
+	return outcome
+}
+
+// Done shows that an operator's act succeeded. Without scripts the answer is a redirect, so that reloading the page does
+// not send the act again.
+func (hs *Handlers) Done(c echo.Context, message string) error {
+	if !byHTMX(c) {
+		return c.Redirect(http.StatusSeeOther, "/?"+url.Values{
+			"tab": {string(shop.TabUsers)}, "notice": {noticeOf(c)},
+		}.Encode())
+	}
+	snapshot, err := hs.cfg.Catalog.Snapshot("")
+	c.Response().Header().Set("Hx-Trigger", "users-changed")
+	return hs.send(c, http.StatusOK, shop.OperatorFragment(
+		shop.Outcome{Tone: shop.Good, Title: message}, statusPanel(snapshot, err)))
+}
+
+// noticeOf names what a request to an operator's route did, for the page it is redirected to.
+func noticeOf(c echo.Context) string {
+	if preset := request.Param(c, "preset"); preset != "" {
+		return "preset-" + preset
+	}
+	path := c.Path()
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// notice is the sentence for what noticeOf returned. The query only selects it, so no link can show a text of its own.
+func notice(name string) string {
+	if preset, ok := sale.PresetNamed(strings.TrimPrefix(name, "preset-")); ok && strings.HasPrefix(name, "preset-") {
+		return "Stock preset set: " + presetLabel(preset)
+	}
+	switch name {
+	case "reset":
+		return "The system was reset. Nothing is sold."
+	case "seed":
+		return "The dummy users are there."
+	case "update-stock":
+		return "The stock was changed."
+	case "pause", "resume", "close":
+		return "Done. The status shows it."
+	}
+	return ""
+}

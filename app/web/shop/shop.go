@@ -1,0 +1,60 @@
+// Package shop is the pages of shoppers. A request by htmx gets the piece it asked for, any other the whole page with that
+// piece in its place, so that every form works without scripts.
+//
+// The pages show what the handlers of app/web/api and app/web/admin found: those hand it to Purchase, Checked, Users and
+// Done. Only the first page (Home) reads the catalog and receipts itself. Problem shows every refusal.
+package shop
+
+import (
+	"context"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/sale"
+	"flashsale/static"
+	"flashsale/views/layout"
+	"flashsale/views/shop"
+)
+
+// catalog is sale.Board: the sales' snapshots, from memory.
+type catalog interface {
+	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
+	Snapshot(slug string) (sale.Snapshot, error)
+}
+
+// receipts is sale.Checkout: what became of a purchase.
+type receipts interface {
+	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
+}
+
+// Config is what the Handlers need; all fields are required.
+type Config struct {
+	// Catalog has the sales' snapshots.
+	Catalog catalog
+	// Receipts finds what a shopper bought.
+	Receipts receipts
+	// Users is the page of shoppers that the query names, for operators only.
+	Users func(echo.Context) (shop.UserList, error)
+	// Principals says who a request is from.
+	Principals request.Principals
+	// Log gets a fault that is shown in a part of a page whose other parts are right.
+	Log *request.Log
+}
+
+// Handlers answer browsers. Make them with New; they are safe for concurrent use.
+type Handlers struct {
+	cfg    Config
+	assets layout.Assets
+}
+
+// New puts the pages together.
+func New(cfg Config) *Handlers {
+	return &Handlers{cfg: cfg, assets: layout.Assets{
+		Style:      static.URL("app.css"),
+		Script:     static.URL("app.js"),
+		HTMX:       static.URL("htmx.js"),
+		HTMXStream: static.URL("htmx-sse.js"),
+		Icon:       static.URL("icon.svg"),
+	}}
+}
