@@ -21,9 +21,6 @@ type cache struct {
 	at    users.Position
 }
 
-// position is a ref in the order of changes: everything up to it has been read.
-type position struct{ changed, id int64 }
-
 // upTo is the position behind all changes of a version.
 func upTo(version int64) users.Position { return users.Position{Changed: version, ID: math.MaxInt64} }
 
