@@ -27,41 +27,41 @@ func TestACancelledOrderMakesRoomForSomebodyElse(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
-	c.act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 2}).is(t, http.StatusOK, "")
-	mine, other := c.buySettled("john_doe_1"), c.buySettled("jane_smith_1")
+	c.Act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 2}).Is(t, http.StatusOK, "")
+	mine, other := c.BuySettled("john_doe_1"), c.BuySettled("jane_smith_1")
 	if mine.Status != http.StatusCreated || other.Status != http.StatusCreated {
 		t.Fatalf("bought %s, %s", mine.Raw, other.Raw)
 	}
-	if r := c.buySettled("alice_johnson_1"); r.Status != http.StatusConflict {
+	if r := c.BuySettled("alice_johnson_1"); r.Status != http.StatusConflict {
 		t.Fatalf("sold out, and %d %s", r.Status, r.Raw)
 	}
-	cancel := "/api/admin/orders/" + mine.text("purchaseId") + "/cancel"
-	r := c.act(http.MethodPost, cancel, map[string]string{"reason": "paid twice"})
-	r.is(t, http.StatusOK, "")
+	cancel := "/api/admin/orders/" + mine.Text("purchaseId") + "/cancel"
+	r := c.Act(http.MethodPost, cancel, map[string]string{"reason": "paid twice"})
+	r.Is(t, http.StatusOK, "")
 	order, _ := r.Body["order"].(map[string]any)
-	if order["purchaseId"] != mine.text("purchaseId") || order["unit"] != mine.Body["unit"] || order["userId"] != "john_doe_1" ||
-		r.figure("before", "sold") != 2 || r.figure("after", "sold") != 1 || r.figure("after", "revision") != r.figure("before", "revision")+1 {
+	if order["purchaseId"] != mine.Text("purchaseId") || order["unit"] != mine.Body["unit"] || order["userId"] != "john_doe_1" ||
+		r.Figure("before", "sold") != 2 || r.Figure("after", "sold") != 1 || r.Figure("after", "revision") != r.Figure("before", "revision")+1 {
 		t.Errorf("answered %s", r.Raw)
 	}
 	// At once, before any reconciling: that takes two looks at least two seconds apart.
 	if n := a.holders(t); n != 1 {
 		t.Errorf("%d hold a place", n)
 	}
-	if now := c.status(); now.text("status") != "active" || now.number("sold") != 1 || now.Body["revision"] != r.Body["revision"] {
+	if now := c.Status(); now.Text("status") != "active" || now.Number("sold") != 1 || now.Body["revision"] != r.Body["revision"] {
 		t.Errorf("the status says %s", now.Raw)
 	}
-	again := c.act(http.MethodPost, cancel, map[string]string{"reason": "another word"})
+	again := c.Act(http.MethodPost, cancel, map[string]string{"reason": "another word"})
 	second, _ := again.Body["order"].(map[string]any)
-	if again.is(t, http.StatusOK, ""); second["cancelledAt"] != order["cancelledAt"] || second["unit"] != order["unit"] || again.number("revision") != r.number("revision") {
+	if again.Is(t, http.StatusOK, ""); second["cancelledAt"] != order["cancelledAt"] || second["unit"] != order["unit"] || again.Number("revision") != r.Number("revision") {
 		t.Errorf("the second time it is answered %s", again.Raw)
 	}
-	if got := c.buySettled("alice_johnson_1"); got.Status != http.StatusCreated || got.Body["unit"] != mine.Body["unit"] {
+	if got := c.BuySettled("alice_johnson_1"); got.Status != http.StatusCreated || got.Body["unit"] != mine.Body["unit"] {
 		t.Errorf("the unit is not sold again: %d %s", got.Status, got.Raw)
 	}
 	unknown := "/api/admin/orders/00000000-0000-8000-8000-000000000000/cancel"
-	c.act(http.MethodPost, unknown, map[string]string{"reason": "x"}).is(t, http.StatusNotFound, "no-order")
-	a.saysOnce(t, "order.cancel", mine.text("purchaseId"), "paid twice")
-	c.verifies()
+	c.Act(http.MethodPost, unknown, map[string]string{"reason": "x"}).Is(t, http.StatusNotFound, "no-order")
+	a.saysOnce(t, "order.cancel", mine.Text("purchaseId"), "paid twice")
+	c.Verifies()
 }
 
 // saysOnce checks that the audit log has one such act, with these words.
@@ -91,15 +91,15 @@ func TestActsUnderLoadKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
-	c.act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 300}).is(t, http.StatusOK, "")
-	c.act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 60}).is(t, http.StatusOK, "")
+	c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 300}).Is(t, http.StatusOK, "")
+	c.Act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 60}).Is(t, http.StatusOK, "")
 	bought := make(chan string, 1000)
 	var shoppers, operators sync.WaitGroup
 	for from := range 8 {
 		shoppers.Go(func() {
 			for n := from; n < 280; n += 8 {
-				if r := c.buy(shopperName(n)); r.Status == http.StatusCreated {
-					bought <- r.text("purchaseId")
+				if r := c.Buy(shopperName(n)); r.Status == http.StatusCreated {
+					bought <- r.Text("purchaseId")
 				}
 			}
 		})
@@ -107,11 +107,11 @@ func TestActsUnderLoadKeepTheInvariants(t *testing.T) {
 	cancelled, amended, refused := 0, 0, 0
 	operators.Go(func() {
 		for id := range bought {
-			r := c.act(http.MethodPost, "/api/admin/orders/"+id+"/cancel", map[string]string{"reason": "under load"})
+			r := c.Act(http.MethodPost, "/api/admin/orders/"+id+"/cancel", map[string]string{"reason": "under load"})
 			switch {
-			case r.Status == http.StatusOK && r.figure("before", "sold") == r.figure("after", "sold")+1:
+			case r.Status == http.StatusOK && r.Figure("before", "sold") == r.Figure("after", "sold")+1:
 				cancelled++
-			case r.text("type") != "/problems/busy":
+			case r.Text("type") != "/problems/busy":
 				t.Errorf("a cancellation is answered %d %s", r.Status, r.Raw)
 			}
 		}
@@ -126,11 +126,11 @@ func TestActsUnderLoadKeepTheInvariants(t *testing.T) {
 			default:
 			}
 			to := map[string]any{"stock": 60 + n%7, "endTime": ends.Add(time.Duration(n) * time.Second).Format(time.RFC3339)}
-			r := c.act(http.MethodPatch, "/api/admin/sales/flash-sale", to, "If-Match: *")
+			r := c.Act(http.MethodPatch, "/api/admin/sales/flash-sale", to, "If-Match: *")
 			switch {
-			case r.Status == http.StatusOK && r.figure("after", "sold") == r.figure("before", "sold"):
+			case r.Status == http.StatusOK && r.Figure("after", "sold") == r.Figure("before", "sold"):
 				amended++
-			case r.text("type") == "/problems/busy", r.text("type") == "/problems/below-sold":
+			case r.Text("type") == "/problems/busy", r.Text("type") == "/problems/below-sold":
 				refused++
 			default:
 				t.Errorf("a change is answered %d %s", r.Status, r.Raw)
@@ -145,5 +145,5 @@ func TestActsUnderLoadKeepTheInvariants(t *testing.T) {
 	if cancelled < 10 || amended < 3 {
 		t.Errorf("only %d orders were cancelled and %d changes made: that is no load", cancelled, amended)
 	}
-	c.verifies()
+	c.Verifies()
 }

@@ -40,15 +40,15 @@ func TestAnActOnTheCurrentSaleSpeaksOfThatSale(t *testing.T) {
 	if err := a.core.board.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r := c.call(http.MethodPost, "/api/admin/close", nil)
-	if r.Status != http.StatusOK || !slices.Contains([]string{"closing", "closed"}, r.text("state")) || r.text("status") != "ended" {
+	r := c.Call(http.MethodPost, "/api/admin/close", nil)
+	if r.Status != http.StatusOK || !slices.Contains([]string{"closing", "closed"}, r.Text("state")) || r.Text("status") != "ended" {
 		t.Errorf("the sale that was closed is said to be %s", r.Raw)
 	}
 	recent, err := a.core.audit.Recent(t.Context(), 1)
 	if err != nil || len(recent) != 1 || recent[0].Action != "sale.close" || recent[0].Subject != "flash-sale" {
 		t.Errorf("the audit log says %+v (%v)", recent, err)
 	}
-	if now := c.status(); now.text("slug") != "second" || now.text("status") != "active" {
+	if now := c.Status(); now.Text("slug") != "second" || now.Text("status") != "active" {
 		t.Errorf("the current sale is %s", now.Raw)
 	}
 }
@@ -62,45 +62,12 @@ func TestAnActThatIsCommittedIsAnsweredThoughItCannotBeShown(t *testing.T) {
 	a := d.start(t)
 	c := newClient(t, a.URL())
 	proxy.at("sale.stock", thenAway)
-	r := c.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 42})
+	r := c.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 42})
 	if !proxy.back() {
 		t.Fatal("the proxy has met no commit")
 	}
-	if r.Status != http.StatusOK || r.number("stockAmount") != 42 {
+	if r.Status != http.StatusOK || r.Number("stockAmount") != 42 {
 		t.Errorf("a committed act is answered %d %s", r.Status, r.Raw)
-	}
-}
-
-// act sends a request with fields of its own, "Name: value".
-func (c *client) act(method, path string, body any, fields ...string) reply {
-	c.t.Helper()
-	header := http.Header{}
-	for _, f := range fields {
-		name, value, _ := strings.Cut(f, ": ")
-		header.Set(name, value)
-	}
-	r, err := c.tryWith(method, path, body, header)
-	if err != nil {
-		c.t.Fatalf("%s %s: %v", method, path, err)
-	}
-	return r
-}
-
-// figure is a number of the answer's "before" or "after".
-func (r reply) figure(when, name string) float64 {
-	f, _ := r.Body[when].(map[string]any)
-	n, _ := f[name].(float64)
-	return n
-}
-
-func (r reply) is(t *testing.T, status int, problem string) {
-	t.Helper()
-	kind := ""
-	if problem != "" {
-		kind = "/problems/" + problem
-	}
-	if r.Status != status || r.text("type") != kind {
-		t.Errorf("answered %d %s, want %d %s", r.Status, r.Raw, status, kind)
 	}
 }
 
@@ -111,34 +78,34 @@ func TestAnActWhoseCommitGetsNoAnswer(t *testing.T) {
 	c := newClient(t, d.start(t).URL())
 	stock := func(n int, how breakage, fields ...string) reply {
 		proxy.at("sale.stock", how)
-		r := c.act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": n}, fields...)
+		r := c.Act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": n}, fields...)
 		if !proxy.back() {
 			t.Fatal("the proxy has met no commit")
 		}
 		return r
 	}
 	// The server says what became of it.
-	stock(41, beforeSent).is(t, http.StatusServiceUnavailable, "unavailable")
-	if r := c.act(http.MethodPost, "/api/admin/pause", nil); r.figure("before", "total") != 5 {
+	stock(41, beforeSent).Is(t, http.StatusServiceUnavailable, "unavailable")
+	if r := c.Act(http.MethodPost, "/api/admin/pause", nil); r.Figure("before", "total") != 5 {
 		t.Errorf("an act that was not done has changed the sale: %s", r.Raw)
 	}
 	r := stock(42, answerLost)
-	if r.is(t, http.StatusOK, ""); r.figure("after", "total") != 42 {
+	if r.Is(t, http.StatusOK, ""); r.Figure("after", "total") != 42 {
 		t.Errorf("the act was done, and is answered %s", r.Raw)
 	}
 	// Nobody says what became of it, until the same request is repeated.
 	const key = "Idempotency-Key: monday"
 	r = stock(43, lostAndAway, key)
-	if r.is(t, http.StatusGatewayTimeout, "outcome-unknown"); !strings.Contains(r.text("message"), "Idempotency-Key") {
+	if r.Is(t, http.StatusGatewayTimeout, "outcome-unknown"); !strings.Contains(r.Text("message"), "Idempotency-Key") {
 		t.Errorf("nothing is said of the key: %s", r.Raw)
 	}
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		r = c.act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 43}, key)
+		r = c.Act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 43}, key)
 		if r.Status == http.StatusOK || time.Now().After(deadline) {
 			break
 		}
 	}
-	if r.is(t, http.StatusOK, ""); r.figure("before", "total") != 42 || r.figure("after", "total") != 43 {
+	if r.Is(t, http.StatusOK, ""); r.Figure("before", "total") != 42 || r.Figure("after", "total") != 43 {
 		t.Errorf("the repeat is answered %s", r.Raw)
 	}
 }
@@ -158,15 +125,15 @@ func TestAnActIsDoneOnceForAKey(t *testing.T) {
 		{http.MethodPatch, "/api/admin/sales/flash-sale", map[string]int{"stock": 12}, map[string]int{"stock": 13}},
 	} {
 		fields := []string{"Idempotency-Key: key of " + act.path, "If-Match: *"}
-		first := c.act(act.method, act.path, act.body, fields...)
-		first.is(t, http.StatusOK, "")
+		first := c.Act(act.method, act.path, act.body, fields...)
+		first.Is(t, http.StatusOK, "")
 		before := a.audited(t)
-		again := c.act(act.method, act.path, act.body, fields...)
+		again := c.Act(act.method, act.path, act.body, fields...)
 		if again.Status != first.Status || again.Raw != first.Raw || again.Header.Get("ETag") != first.Header.Get("ETag") {
 			t.Errorf("%s: answered %d %s, then %d %s", act.path, first.Status, first.Raw, again.Status, again.Raw)
 		}
-		c.act(act.method, act.path, act.another, fields...).is(t, http.StatusUnprocessableEntity, "key-reused")
-		c.act(http.MethodPost, "/api/admin/close", act.body, fields...).is(t, http.StatusUnprocessableEntity, "key-reused")
+		c.Act(act.method, act.path, act.another, fields...).Is(t, http.StatusUnprocessableEntity, "key-reused")
+		c.Act(http.MethodPost, "/api/admin/close", act.body, fields...).Is(t, http.StatusUnprocessableEntity, "key-reused")
 		if now := a.audited(t); now != before {
 			t.Errorf("%s: a repeat was recorded as an act", act.path)
 		}
@@ -203,7 +170,7 @@ func TestAKeyWhoseActIsUnderWay(t *testing.T) {
 	release := a.holding(t, `SELECT FROM products FOR UPDATE`)
 	defer release()
 	first := make(chan reply, 1)
-	go func() { first <- c.act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k") }()
+	go func() { first <- c.Act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k") }()
 	// It waits for the gate and holds the key.
 	locked := `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database
 		WHERE datname = current_database()) AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted)`
@@ -212,10 +179,10 @@ func TestAKeyWhoseActIsUnderWay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c.act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k").is(t, http.StatusConflict, "key-running")
+	c.Act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k").Is(t, http.StatusConflict, "key-running")
 	release()
-	(<-first).is(t, http.StatusOK, "")
-	c.act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k").is(t, http.StatusOK, "")
+	(<-first).Is(t, http.StatusOK, "")
+	c.Act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k").Is(t, http.StatusOK, "")
 }
 
 // A lock that an act waits for too long was a fault of the server, 500, when it was not the gate's.
@@ -225,43 +192,43 @@ func TestAnActThatWaitsForALockTooLongIsBusy(t *testing.T) {
 	c := newClient(t, a.URL())
 	for _, held := range []string{`SELECT FROM products FOR UPDATE`, `SELECT FROM stock FOR UPDATE`, `SELECT FROM sales FOR UPDATE`} {
 		release := a.holding(t, held)
-		r := c.act(http.MethodPost, "/api/admin/pause", nil)
+		r := c.Act(http.MethodPost, "/api/admin/pause", nil)
 		release()
-		if r.is(t, http.StatusConflict, "busy"); r.Status != http.StatusConflict {
+		if r.Is(t, http.StatusConflict, "busy"); r.Status != http.StatusConflict {
 			t.Errorf("while somebody holds %s", held)
 		}
 	}
-	c.act(http.MethodPost, "/api/admin/pause", nil).is(t, http.StatusOK, "")
+	c.Act(http.MethodPost, "/api/admin/pause", nil).Is(t, http.StatusOK, "")
 }
 
 func TestActsNameTheRevisionThatTheyHaveSeen(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newDeployment(t).start(t).URL())
 	const sale, stock, pause = "/api/admin/sales/flash-sale", "/api/flash-sale/update-stock", "/api/admin/pause"
-	seen := c.act(http.MethodGet, sale, nil).Header.Get("ETag")
-	if want := fmt.Sprintf("%q", fmt.Sprint(c.status().number("revision"))); seen != want {
+	seen := c.Act(http.MethodGet, sale, nil).Header.Get("ETag")
+	if want := fmt.Sprintf("%q", fmt.Sprint(c.Status().Number("revision"))); seen != want {
 		t.Fatalf("the sale's tag is %s, its status says %s", seen, want)
 	}
 	to := func(n int) map[string]int { return map[string]int{"stockAmount": n} }
-	r := c.act(http.MethodPost, stock, to(7), "If-Match: "+seen)
-	if r.is(t, http.StatusOK, ""); r.figure("after", "revision") != r.figure("before", "revision")+1 || r.Header.Get("ETag") == seen {
+	r := c.Act(http.MethodPost, stock, to(7), "If-Match: "+seen)
+	if r.Is(t, http.StatusOK, ""); r.Figure("after", "revision") != r.Figure("before", "revision")+1 || r.Header.Get("ETag") == seen {
 		t.Errorf("the revision stays: %s", r.Raw)
 	}
-	now := r.number("revision")
-	r = c.act(http.MethodPost, stock, to(8), "If-Match: "+seen)
-	if r.is(t, http.StatusPreconditionFailed, "revision-changed"); r.text("seenRevision") != seen || r.number("presentRevision") != now {
+	now := r.Number("revision")
+	r = c.Act(http.MethodPost, stock, to(8), "If-Match: "+seen)
+	if r.Is(t, http.StatusPreconditionFailed, "revision-changed"); r.Text("seenRevision") != seen || r.Number("presentRevision") != now {
 		t.Errorf("both values are not in %s", r.Raw)
 	}
-	c.act(http.MethodPatch, sale, map[string]int{"stock": 9}, "If-Match: "+seen).is(t, http.StatusPreconditionFailed, "revision-changed")
-	c.act(http.MethodPatch, sale, map[string]int{"stock": 9}).is(t, http.StatusPreconditionRequired, "revision-required")
-	c.act(http.MethodPost, pause, nil, `If-Match: "x", W/"1"`).is(t, http.StatusPreconditionFailed, "revision-changed")
-	c.act(http.MethodPost, pause, nil, `If-Match: `+seen+`, "`+fmt.Sprint(now)+`"`).is(t, http.StatusOK, "")
-	c.act(http.MethodPost, "/api/admin/resume", nil).is(t, http.StatusOK, "")
-	before := c.status().number("revision")
-	if r := c.buySettled("john_doe_1"); r.Status != http.StatusCreated {
+	c.Act(http.MethodPatch, sale, map[string]int{"stock": 9}, "If-Match: "+seen).Is(t, http.StatusPreconditionFailed, "revision-changed")
+	c.Act(http.MethodPatch, sale, map[string]int{"stock": 9}).Is(t, http.StatusPreconditionRequired, "revision-required")
+	c.Act(http.MethodPost, pause, nil, `If-Match: "x", W/"1"`).Is(t, http.StatusPreconditionFailed, "revision-changed")
+	c.Act(http.MethodPost, pause, nil, `If-Match: `+seen+`, "`+fmt.Sprint(now)+`"`).Is(t, http.StatusOK, "")
+	c.Act(http.MethodPost, "/api/admin/resume", nil).Is(t, http.StatusOK, "")
+	before := c.Status().Number("revision")
+	if r := c.BuySettled("john_doe_1"); r.Status != http.StatusCreated {
 		t.Fatalf("buy: %d %s", r.Status, r.Raw)
 	}
-	if after := c.status(); after.number("revision") != before || after.number("sold") != 1 {
+	if after := c.Status(); after.Number("revision") != before || after.Number("sold") != 1 {
 		t.Errorf("a purchase moves the revision from %v: %s", before, after.Raw)
 	}
 }

@@ -39,14 +39,14 @@ func TestActsOnAccountsAreRecordedWithWhatTheyDo(t *testing.T) {
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
 	before := a.accounts(t)
-	c.act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 40}).is(t, http.StatusOK, "")
+	c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 40}).Is(t, http.StatusOK, "")
 	big := users.Chunk + 7
-	c.act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": big}).is(t, http.StatusOK, "")
+	c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": big}).Is(t, http.StatusOK, "")
 	if n := a.accounts(t); n != before-10+int64(big) {
 		t.Errorf("%d accounts", n)
 	}
-	c.act(http.MethodDelete, "/api/users/reset", nil).is(t, http.StatusOK, "")
-	c.act(http.MethodDelete, "/api/users/reset", nil).is(t, http.StatusOK, "")
+	c.Act(http.MethodDelete, "/api/users/reset", nil).Is(t, http.StatusOK, "")
+	c.Act(http.MethodDelete, "/api/users/reset", nil).Is(t, http.StatusOK, "")
 	want := []string{
 		`users.seed {"created": 30, "userCount": 40}`,
 		fmt.Sprintf(`users.seed-started {"created": 0, "userCount": %d}`, big),
@@ -77,14 +77,14 @@ func TestAnActOnAccountsIsNotDoneWithoutItsRecord(t *testing.T) {
 		if act.path != "/api/users/seed" {
 			body = nil
 		}
-		if r := c.act(act.method, act.path, body); r.Status != http.StatusInternalServerError {
+		if r := c.Act(act.method, act.path, body); r.Status != http.StatusInternalServerError {
 			t.Errorf("%s: %d %s", act.path, r.Status, r.Raw)
 		}
 		if n := a.accounts(t); n != before {
 			t.Errorf("%s: from %d to %d accounts without a record", act.path, before, n)
 		}
 	}
-	if now := c.status(); now.number("generation") != 1 || now.number("revision") != 1 {
+	if now := c.Status(); now.Number("generation") != 1 || now.Number("revision") != 1 {
 		t.Errorf("the sale was changed without a record: %s", now.Raw)
 	}
 }
@@ -98,10 +98,10 @@ func TestASeedingThatIsCommittedIsAnsweredThoughItsNamesCannotBeLearnt(t *testin
 	c := newClient(t, a.URL())
 	proxy.at("users.seed", thenAway)
 	done := make(chan reply, 1)
-	go func() { done <- c.act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 40}) }()
+	go func() { done <- c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 40}) }()
 	select {
 	case r := <-done:
-		if r.is(t, http.StatusOK, ""); r.number("usersCreated") != 30 {
+		if r.Is(t, http.StatusOK, ""); r.Number("usersCreated") != 30 {
 			t.Errorf("answered %s", r.Raw)
 		}
 	case <-time.After(20 * time.Second):
@@ -120,16 +120,16 @@ func TestPresetsAndSeedingsAtOnce(t *testing.T) {
 	const each = 3
 	answers := make(chan reply, 3*each)
 	for range each {
-		go func() { answers <- c.act(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil) }()
-		go func() { answers <- c.act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 200}) }()
-		go func() { answers <- c.act(http.MethodPost, "/api/flash-sale/reset", nil) }()
+		go func() { answers <- c.Act(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil) }()
+		go func() { answers <- c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 200}) }()
+		go func() { answers <- c.Act(http.MethodPost, "/api/flash-sale/reset", nil) }()
 	}
 	done := 0
 	for range 3 * each {
 		switch r := <-answers; {
 		case r.Status == http.StatusOK:
 			done++
-		case r.text("type") != "/problems/busy":
+		case r.Text("type") != "/problems/busy":
 			t.Errorf("answered %d %s", r.Status, r.Raw)
 		}
 	}
@@ -140,5 +140,5 @@ func TestPresetsAndSeedingsAtOnce(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	c.verifies()
+	c.Verifies()
 }

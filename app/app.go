@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"flashsale/app/config"
+	"flashsale/app/embedded"
 	"flashsale/app/live"
 	"flashsale/app/server"
 	"flashsale/app/web"
@@ -43,23 +44,34 @@ type App struct {
 	failed   chan error
 }
 
-// Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
-// started is stopped again. Progress of long work (a download, a first start) is written to progress.
-func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*App, error) {
-	servers := func() (*services, error) { return startServers(ctx, cfg, log, progress) }
-	return startWith(ctx, cfg, log, servers, wholly)
+// Option changes how an instance starts.
+type Option func(*start)
+
+// start is what may differ from one start to another.
+type start struct {
+	// servers finds the three servers and starts those that are not configured.
+	servers func() (*services, error)
+	// ready is called when the instance is wired and nothing of it runs yet. It may leave parts out.
+	ready func(context.Context, *App) error
 }
 
-// opening is what an instance does between its wiring and the start of its parts. It may leave some of them out.
-type opening func(context.Context, *App) error
+// On starts an instance on servers that somebody else has started.
+func On(at embedded.Settings) Option {
+	return func(s *start) { s.servers = func() (*services, error) { return &services{Settings: at}, nil } }
+}
 
-// wholly leaves nothing out.
-func wholly(context.Context, *App) error { return nil }
-
-// startWith starts an instance on the servers that the function brings.
-func startWith(ctx context.Context, cfg config.Config, log *slog.Logger, servers func() (*services, error), open opening) (*App, error) {
+// Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
+// started is stopped again. Progress of long work (a download, a first start) is written to progress.
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer, options ...Option) (*App, error) {
+	how := start{
+		servers: func() (*services, error) { return startServers(ctx, cfg, log, progress) },
+		ready:   func(context.Context, *App) error { return nil },
+	}
+	for _, o := range options {
+		o(&how)
+	}
 	a := &App{cfg: cfg, log: log, failed: make(chan error, 4)}
-	if err := a.start(ctx, servers, open); err != nil {
+	if err := a.start(ctx, how); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
 		defer cancel()
 		return nil, errors.Join(err, a.Stop(stopping))
@@ -67,7 +79,7 @@ func startWith(ctx context.Context, cfg config.Config, log *slog.Logger, servers
 	return a, nil
 }
 
-func (a *App) start(ctx context.Context, servers func() (*services, error), open opening) error {
+func (a *App) start(ctx context.Context, how start) error {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
@@ -80,7 +92,7 @@ func (a *App) start(ctx context.Context, servers func() (*services, error), open
 			server.CloseAll(listeners)
 		}
 	}()
-	if a.services, err = servers(); err != nil {
+	if a.services, err = how.servers(); err != nil {
 		return err
 	}
 	if err := a.services.connect(ctx, a.cfg, a.log, registry); err != nil {
@@ -91,7 +103,7 @@ func (a *App) start(ctx context.Context, servers func() (*services, error), open
 		return err
 	}
 	a.warnOfIgnored()
-	if err := open(ctx, a); err != nil {
+	if err := how.ready(ctx, a); err != nil {
 		return err
 	}
 	a.startParts(ctx)
@@ -175,7 +187,7 @@ func (a *App) leaveRunFile() error {
 	if err := s.lock.Announce(a.URL()); err != nil {
 		return err
 	}
-	return writeRunFile(a.cfg.DataDir, runFileOf(s.endpoints, a.URL()))
+	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL()))
 }
 
 // URL is the address to open in a browser on this machine.

@@ -16,10 +16,10 @@ func (a *App) banner(w io.Writer) {
 	if a.cfg.Demo {
 		b.WriteString("  Demo mode: anybody who reaches this address may buy under any name and operate the sale (DEMO=false turns it off).\n")
 	}
-	for _, s := range a.services.embedded {
+	for _, s := range a.services.Services {
 		fmt.Fprintf(&b, "  %-11s embedded, %s at %s%s\n", s.Name, s.Version, s.Address, location(s.Dir))
 	}
-	if len(a.services.embedded) > 0 {
+	if len(a.services.Services) > 0 {
 		b.WriteString("  Real servers: set DATABASE_URL, REDIS_URL or KAFKA_BROKERS, each on its own (see .env.example).\n")
 	}
 	if a.cfg.OpsAddr != "" {

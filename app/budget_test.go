@@ -44,10 +44,10 @@ func TestStagesStayWithinTheirBudgets(t *testing.T) {
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
 	for _, name := range []string{"john_doe_1", "jane_smith_1", "bob_wilson_1", "alice_johnson_1", "charlie_davis_1"} {
-		if r := c.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}); r.Status != http.StatusOK {
+		if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}); r.Status != http.StatusOK {
 			t.Fatal(r.Raw)
 		}
-		if r := c.buy(name); r.Status != http.StatusCreated {
+		if r := c.Buy(name); r.Status != http.StatusCreated {
 			t.Fatal(r.Raw)
 		}
 	}

@@ -28,7 +28,7 @@ func cancelOrder(t *testing.T, a *App, id uuid.UUID) (sale.Receipt, error) {
 
 func idOf(t *testing.T, r reply) uuid.UUID {
 	t.Helper()
-	id, err := uuid.Parse(r.text("purchaseId"))
+	id, err := uuid.Parse(r.Text("purchaseId"))
 	if err != nil {
 		t.Fatalf("no receipt: %d %s", r.Status, r.Raw)
 	}
@@ -42,9 +42,9 @@ func TestACancelledUnitIsForSaleWhenTheCancelReturns(t *testing.T) {
 	c := newClient(t, a.URL())
 	orders := make([]uuid.UUID, 5)
 	for i := range orders {
-		orders[i] = idOf(t, c.buySettled(shopperName(i)))
+		orders[i] = idOf(t, c.BuySettled(shopperName(i)))
 	}
-	if r := c.buySettled(shopperName(5)); r.Status != http.StatusConflict {
+	if r := c.BuySettled(shopperName(5)); r.Status != http.StatusConflict {
 		t.Fatalf("with nothing left: %d %s", r.Status, r.Raw)
 	}
 
@@ -52,22 +52,22 @@ func TestACancelledUnitIsForSaleWhenTheCancelReturns(t *testing.T) {
 	if err != nil || gone.OrderID != orders[0] {
 		t.Fatalf("cancel: %+v, %v", gone, err)
 	}
-	if r := c.buySettled(shopperName(5)); r.Status != http.StatusCreated || r.number("unit") != float64(gone.Unit) {
+	if r := c.BuySettled(shopperName(5)); r.Status != http.StatusCreated || r.Number("unit") != float64(gone.Unit) {
 		t.Errorf("another shopper, at once: %d %s", r.Status, r.Raw)
 	}
 	if _, err := cancelOrder(t, a, orders[1]); err != nil {
 		t.Fatal(err)
 	}
-	if r := c.call(http.MethodGet, "/api/flash-sale/purchase/"+shopperName(1), nil); r.Body["hasPurchased"] != false {
+	if r := c.Call(http.MethodGet, "/api/flash-sale/purchase/"+shopperName(1), nil); r.Body["hasPurchased"] != false {
 		t.Errorf("the check of a cancelled order: %s", r.Raw)
 	}
-	if r := c.buySettled(shopperName(1)); r.Status != http.StatusCreated || idOf(t, r) == orders[1] {
+	if r := c.BuySettled(shopperName(1)); r.Status != http.StatusCreated || idOf(t, r) == orders[1] {
 		t.Errorf("the same shopper, at once: %d %s", r.Status, r.Raw)
 	}
-	if r := c.buySettled(shopperName(0)); r.Status != http.StatusConflict {
+	if r := c.BuySettled(shopperName(0)); r.Status != http.StatusConflict {
 		t.Errorf("when it is sold again: %d %s", r.Status, r.Raw)
 	}
-	c.verifies()
+	c.Verifies()
 }
 
 // bazaar is a crowd that presses on all instances while an operator cancels orders on the first.
@@ -91,11 +91,11 @@ type showing struct {
 
 func (b *bazaar) press(shopper, at int) error {
 	begun := time.Now()
-	r, err := b.clients[at].try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(shopper)})
+	r, err := b.clients[at].Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(shopper)})
 	if err != nil {
 		return err
 	}
-	id, err := uuid.Parse(r.text("purchaseId"))
+	id, err := uuid.Parse(r.Text("purchaseId"))
 	if err != nil {
 		return nil // an answer without a receipt
 	}
@@ -131,7 +131,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	b := &bazaar{clients: []*client{newClient(t, a.URL()), newClient(t, other.URL())},
 		known: map[uuid.UUID]bool{}, gone: map[uuid.UUID]time.Time{}, shoppers: map[uuid.UUID]int{}}
 	c := b.clients[0]
-	if r := c.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": shoppers}); r.Status != http.StatusOK {
+	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": shoppers}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
 	if _, err := a.core.operations.SetStock(t.Context(), operator(), "", stock); err != nil {
@@ -184,11 +184,11 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	}
 
 	// Every unit that came back is sold again, also to those who lost theirs.
-	for shopper := 0; c.status().number("currentStock") > 0; shopper++ {
+	for shopper := 0; c.Status().Number("currentStock") > 0; shopper++ {
 		if shopper == shoppers {
-			t.Fatalf("after everybody has pressed: %s", c.status().Raw)
+			t.Fatalf("after everybody has pressed: %s", c.Status().Raw)
 		}
-		c.buySettled(shopperName(shopper))
+		c.BuySettled(shopperName(shopper))
 	}
 	for _, s := range b.shown {
 		if gone, ok := b.gone[s.order]; ok && s.at == 0 && s.begun.After(gone) {
@@ -197,9 +197,9 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	}
 	for id := range b.gone {
 		eventually(t, "the other instance to forget a cancelled order", func() bool {
-			r, err := b.clients[1].try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(b.shoppers[id])})
-			return err == nil && r.text("purchaseId") != id.String()
+			r, err := b.clients[1].Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(b.shoppers[id])})
+			return err == nil && r.Text("purchaseId") != id.String()
 		})
 	}
-	c.verifies()
+	c.Verifies()
 }

@@ -150,7 +150,7 @@ func hallCommand(t terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serveHall(cmd.Context(), cfg, t)
+			return serve(cmd.Context(), cfg, t, Saturated(bench.HallShoppers))
 		},
 	}
 }

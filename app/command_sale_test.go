@@ -10,6 +10,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance/instancetest"
 )
 
 // An instance runs on its embedded servers, and the command changes its sale from beside.
@@ -24,7 +25,7 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 	cfg.Port, cfg.Hosts, cfg.OpsAddr = 0, []string{"127.0.0.1"}, ""
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	a, err := Start(ctx, cfg, slog.New(slog.DiscardHandler), testWriter{t})
+	a, err := Start(ctx, cfg, slog.New(slog.DiscardHandler), instancetest.Writer{T: t})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,12 +56,12 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 	}
 	shown := func() reply {
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			if r := c.status(); r.number("maxStock") == 33 || time.Now().After(deadline) {
+			if r := c.Status(); r.Number("maxStock") == 33 || time.Now().After(deadline) {
 				return r
 			}
 		}
 	}
-	if now := shown(); now.number("maxStock") != 33 || now.text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.number("revision") != 2 {
+	if now := shown(); now.Number("maxStock") != 33 || now.Text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.Number("revision") != 2 {
 		t.Errorf("the instance shows %s", now.Raw)
 	}
 	recent, err := a.core.audit.Recent(t.Context(), 1)

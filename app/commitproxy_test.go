@@ -36,7 +36,7 @@ type commitProxy struct {
 // through puts a proxy before the deployment's Postgres.
 func through(t *testing.T, d *deployment) *commitProxy {
 	t.Helper()
-	u, err := url.Parse(d.ends.databaseURL)
+	u, err := url.Parse(d.Servers.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func through(t *testing.T, d *deployment) *commitProxy {
 	q := u.Query()
 	q.Set("sslmode", "disable") // the proxy reads what passes
 	u.RawQuery = q.Encode()
-	d.ends.databaseURL = u.String()
+	d.Servers.DatabaseURL = u.String()
 	p.pipes.Go(p.accept)
 	t.Cleanup(func() {
 		_ = l.Close()

@@ -73,7 +73,7 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.services
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
 	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
-		Dial: func() (rueidis.Client, error) { return dialRedis(s.redisURL, s.redisEmbedded) }})
+		Dial: func() (rueidis.Client, error) { return dialRedis(s.RedisURL, s.RedisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
 	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("board", serving, c.board)

@@ -57,9 +57,9 @@ type patient struct {
 func (d *doctor) patients() []patient {
 	s, cfg := d.services, d.cfg
 	return []patient{
-		{"PostgreSQL", bareURL(s.databaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
-		{"Redis", bareURL(s.redisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
-		{"Kafka", strings.Join(s.kafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
+		{"PostgreSQL", bareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
+		{"Redis", bareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
+		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
 	}
 }
 
@@ -109,7 +109,7 @@ func (d *doctor) say(ok bool, format string, args ...any) {
 }
 
 func (d *doctor) connectDatabase(ctx context.Context) error {
-	requests, err := config.PoolConfig(d.services.databaseURL, d.cfg.Namespace, 2)
+	requests, err := config.PoolConfig(d.services.DatabaseURL, d.cfg.Namespace, 2)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (d *doctor) askDatabase(ctx context.Context) (version string, err error) {
 }
 
 func (d *doctor) connectRedis(context.Context) (err error) {
-	d.services.redis, err = dialRedis(d.services.redisURL, d.services.redisEmbedded)
+	d.services.redis, err = dialRedis(d.services.RedisURL, d.services.RedisEmbedded)
 	return err
 }
 

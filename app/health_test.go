@@ -100,23 +100,23 @@ func outward(t *testing.T) string {
 func TestHealthOfAnInstanceInDemoMode(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
-	d.cfg.Hosts = []string{"127.0.0.2"}
+	d.Config.Hosts = []string{"127.0.0.2"}
 	port, err := embeddedtest.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.cfg.Port = port
+	d.Config.Port = port
 	if l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.2:0"); err != nil {
 		t.Skip("this machine has one loopback address only")
 	} else {
 		_ = l.Close()
 	}
 	a := d.start(t)
-	if err := health(t.Context(), d.cfg); err != nil {
+	if err := health(t.Context(), d.Config); err != nil {
 		t.Error(err)
 	}
 	d.stop(t, a)
-	if err := health(t.Context(), d.cfg); err == nil {
+	if err := health(t.Context(), d.Config); err == nil {
 		t.Error("an instance that was stopped is said to live")
 	}
 }

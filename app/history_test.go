@@ -57,7 +57,7 @@ func TestHistoryOfPurchasesIsLinearizable(t *testing.T) {
 	clients := []*client{newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())}
 	const shoppers, presses = 9, 6
 	for _, c := range clients {
-		eventually(t, "the sale to be open", func() bool { return c.status().text("status") == "active" })
+		eventually(t, "the sale to be open", func() bool { return c.Status().Text("status") == "active" })
 	}
 	var (
 		mu      sync.Mutex
@@ -69,11 +69,11 @@ func TestHistoryOfPurchasesIsLinearizable(t *testing.T) {
 		wg.Go(func() {
 			for n := range presses {
 				called := time.Since(begun).Nanoseconds()
-				r := clients[(s+n)%2].buySettled(shopperName(s))
+				r := clients[(s+n)%2].BuySettled(shopperName(s))
 				returned := time.Since(begun).Nanoseconds()
 				mu.Lock()
 				history = append(history, porcupine.Operation{ClientId: s, Input: s, Call: called, Return: returned,
-					Output: pressed{s, r.Status, r.text("type"), r.text("purchaseId")}})
+					Output: pressed{s, r.Status, r.Text("type"), r.Text("purchaseId")}})
 				mu.Unlock()
 			}
 		})
@@ -86,7 +86,7 @@ func TestHistoryOfPurchasesIsLinearizable(t *testing.T) {
 		}
 		t.Fatalf("no order of these presses explains the answers: %v (%d partial)", result, len(info.PartialLinearizations()))
 	}
-	clients[0].verifies()
+	clients[0].Verifies()
 }
 
 // A model that accepts everything would prove nothing.

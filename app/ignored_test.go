@@ -42,10 +42,10 @@ func TestASecondStartSaysWhichSettingsItIgnores(t *testing.T) {
 	start := func(change func(*config.Config)) []string {
 		logged := &warnings{}
 		d := d
-		d.log = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		change(&d.cfg)
+		d.Log = slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		change(&d.Config)
 		a := d.start(t)
-		newClient(t, a.URL()).status().is(t, http.StatusOK, "")
+		newClient(t, a.URL()).Status().Is(t, http.StatusOK, "")
 		return logged.with("ignored, because")
 	}
 	begins, ends := time.Now().UTC().Add(-time.Hour).Truncate(time.Second), time.Now().UTC().Add(time.Hour).Truncate(time.Second)

@@ -19,6 +19,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance/instancetest"
 	"flashsale/events"
 	"flashsale/sale"
 )
@@ -63,11 +64,7 @@ type reading struct {
 func openReading(b *testing.B) *reading {
 	b.Helper()
 	ctx := b.Context()
-	brokers, id := embeddedtest.Kafka(b)
-	s := &services{endpoints: endpoints{
-		databaseURL: embeddedtest.DatabaseURL(b), redisURL: embeddedtest.RedisURL(b),
-		redisEmbedded: !embeddedtest.RealRedis(), kafkaBrokers: brokers, kafkaID: id,
-	}}
+	s := &services{Settings: instancetest.Servers(b)}
 	_, schema := embeddedtest.Postgres(b) // the schema goes at the end
 	cfg := config.Config{Namespace: schema, MaxStock: 1 << 40}
 	quiet := slog.New(slog.DiscardHandler)

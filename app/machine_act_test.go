@@ -15,11 +15,11 @@ const machineSale = "/api/admin/sales/flash-sale"
 // amend changes the stock as an operator does who has seen the present revision, or one from before.
 func (m *machine) amend(t *rapid.T) {
 	n := rapid.IntRange(0, 5).Draw(t, "total")
-	seen, err := m.client.try(http.MethodGet, machineSale, nil)
+	seen, err := m.client.Try(http.MethodGet, machineSale, nil)
 	if err != nil {
 		t.Fatalf("look at the sale: %v", err)
 	}
-	revision := int64(seen.number("revision"))
+	revision := int64(seen.Number("revision"))
 	late := rapid.Bool().Draw(t, "late")
 	if late {
 		revision--
@@ -28,7 +28,7 @@ func (m *machine) amend(t *rapid.T) {
 	header.Set("If-Match", fmt.Sprintf("%q", fmt.Sprint(revision)))
 	header.Set("Idempotency-Key", uuid.NewString())
 	patch := func() reply {
-		r, err := m.client.tryWith(http.MethodPatch, machineSale, map[string]int{"stock": n}, header.Clone())
+		r, err := m.client.TryWith(http.MethodPatch, machineSale, map[string]int{"stock": n}, header.Clone())
 		if err != nil {
 			t.Fatalf("amend: %v", err)
 		}
@@ -57,7 +57,7 @@ func (m *machine) cancel(t *rapid.T) {
 	name := rapid.SampledFrom(slices.Sorted(maps.Keys(m.owners))).Draw(t, "owner")
 	for range 2 {
 		r := m.post(t, "/api/admin/orders/"+m.owners[name]+"/cancel", map[string]string{"reason": "drawn"}, http.StatusOK)
-		if got := r.figure("after", "sold"); got != float64(len(m.owners)-1) {
+		if got := r.Figure("after", "sold"); got != float64(len(m.owners)-1) {
 			t.Fatalf("%v units are sold after a cancellation, of %d: %s", got, len(m.owners), r.Raw)
 		}
 	}

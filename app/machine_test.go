@@ -23,7 +23,7 @@ func TestAnyOrderOfOperationsKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
-	if r := c.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}); r.Status != http.StatusOK {
+	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -70,7 +70,7 @@ func (m *machine) reset(t *rapid.T) {
 }
 
 func (m *machine) post(t *rapid.T, path string, body any, want int) reply {
-	r, err := m.client.try(http.MethodPost, path, body)
+	r, err := m.client.Try(http.MethodPost, path, body)
 	if err != nil || r.Status != want {
 		t.Fatalf("POST %s %v: %d %s %v, want %d", path, body, r.Status, r.Raw, err, want)
 	}
@@ -79,7 +79,7 @@ func (m *machine) post(t *rapid.T, path string, body any, want int) reply {
 
 func (m *machine) press(t *rapid.T) {
 	name := shopperName(rapid.IntRange(0, 3).Draw(t, "shopper"))
-	r, err := m.client.try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
+	r, err := m.client.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
 	if err != nil {
 		t.Fatalf("press: %v", err)
 	}
@@ -87,8 +87,8 @@ func (m *machine) press(t *rapid.T) {
 	switch {
 	case owns:
 		m.expect(t, r, http.StatusOK, "")
-		if r.text("purchaseId") != owned {
-			t.Fatalf("%s got the receipt %s, had %s", name, r.text("purchaseId"), owned)
+		if r.Text("purchaseId") != owned {
+			t.Fatalf("%s got the receipt %s, had %s", name, r.Text("purchaseId"), owned)
 		}
 	case m.state == "ended":
 		m.expect(t, r, http.StatusConflict, "/problems/ended")
@@ -104,18 +104,18 @@ func (m *machine) press(t *rapid.T) {
 // bought: places that a fault has taken away may need a moment to come back; nothing else may refuse.
 func (m *machine) bought(t *rapid.T, name string, r reply) {
 	for deadline := time.Now().Add(15 * time.Second); r.Status != http.StatusCreated && time.Now().Before(deadline); {
-		if r.Status == http.StatusOK || r.Status == http.StatusConflict && r.text("type") != "/problems/all-claimed" {
+		if r.Status == http.StatusOK || r.Status == http.StatusConflict && r.Text("type") != "/problems/all-claimed" {
 			t.Fatalf("%s with %d of %d sold: %d %s", name, len(m.owners), m.total, r.Status, r.Raw)
 		}
 		time.Sleep(50 * time.Millisecond)
-		r, _ = m.client.try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
+		r, _ = m.client.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
 	}
 	m.expect(t, r, http.StatusCreated, "")
-	m.owners[name] = r.text("purchaseId")
+	m.owners[name] = r.Text("purchaseId")
 }
 
 func (m *machine) expect(t *rapid.T, r reply, status int, problem string) {
-	if r.Status != status || r.text("type") != problem {
+	if r.Status != status || r.Text("type") != problem {
 		t.Fatalf("answered %d %s, want %d %s (owners %v, total %d, %s)", r.Status, r.Raw, status, problem, m.owners, m.total, m.state)
 	}
 }
@@ -125,8 +125,8 @@ func (m *machine) pressAgain(t *rapid.T) {
 		t.Skip("nobody owns anything")
 	}
 	name := rapid.SampledFrom(slices.Sorted(maps.Keys(m.owners))).Draw(t, "owner")
-	r, err := m.client.try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
-	if err != nil || r.Status != http.StatusOK || r.text("purchaseId") != m.owners[name] {
+	r, err := m.client.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
+	if err != nil || r.Status != http.StatusOK || r.Text("purchaseId") != m.owners[name] {
 		t.Fatalf("%s again: %d %s %v", name, r.Status, r.Raw, err)
 	}
 }
@@ -268,13 +268,13 @@ func (m *machine) check(t *rapid.T) {
 			t.Fatalf("the ledger has %d orders of %d shoppers on %d units; %d receipts were given", c.Live, c.Shoppers, c.Units, len(m.owners))
 		}
 	}
-	if s := m.status(t); int(s.number("maxStock")) != m.total || int(s.number("sold")) != len(m.owners) {
+	if s := m.status(t); int(s.Number("maxStock")) != m.total || int(s.Number("sold")) != len(m.owners) {
 		t.Fatalf("the status shows %s; want %d of %d", s.Raw, len(m.owners), m.total)
 	}
 }
 
 func (m *machine) status(t *rapid.T) reply {
-	r, err := m.client.try(http.MethodGet, "/api/flash-sale/status", nil)
+	r, err := m.client.Try(http.MethodGet, "/api/flash-sale/status", nil)
 	if err != nil || r.Status != http.StatusOK {
 		t.Fatalf("status: %d %s %v", r.Status, r.Raw, err)
 	}

@@ -35,7 +35,7 @@ func newNeighbours(t *testing.T) *neighbours {
 		a := d.start(t)
 		*n = &neighbour{newClient(t, a.URL()), a}
 	}
-	if r := pair.near.call(http.MethodPost, "/api/flash-sale/stock-preset/large", nil); r.Status != http.StatusOK {
+	if r := pair.near.Call(http.MethodPost, "/api/flash-sale/stock-preset/large", nil); r.Status != http.StatusOK {
 		t.Fatal(r.Raw)
 	}
 	eventually(t, "both know that they are two", func() bool {
@@ -59,7 +59,7 @@ func (p *neighbours) decides(n *neighbour) bool {
 // press sends the press of a shopper who may buy and has not pressed yet.
 func (p *neighbours) press(n *neighbour) reply {
 	for {
-		r := n.buy(shopperName(int(p.shoppers.Add(1))))
+		r := n.Buy(shopperName(int(p.shoppers.Add(1))))
 		if r.Status != http.StatusForbidden {
 			return r
 		}
@@ -68,15 +68,15 @@ func (p *neighbours) press(n *neighbour) reply {
 
 // metric sums the values of a metric whose name, with labels or without, begins like that.
 func (n *neighbour) metric(name string) (sum float64) {
-	n.t.Helper()
+	n.T.Helper()
 	w := httptest.NewRecorder()
-	n.app.web.OpsHandler().ServeHTTP(w, httptest.NewRequestWithContext(n.t.Context(), http.MethodGet, "/metrics", nil))
+	n.app.web.OpsHandler().ServeHTTP(w, httptest.NewRequestWithContext(n.T.Context(), http.MethodGet, "/metrics", nil))
 	lines := bufio.NewScanner(w.Body)
 	for lines.Scan() {
 		if line := lines.Text(); strings.HasPrefix(line, name) {
 			v, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
 			if err != nil {
-				n.t.Fatal(err)
+				n.T.Fatal(err)
 			}
 			sum += v
 		}
@@ -190,11 +190,11 @@ func actShown(t *testing.T, at, other *neighbour, stock int) time.Duration {
 	t.Helper()
 	changed, done := other.app.core.board.Changed()
 	defer done()
-	if r := at.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": stock}); r.Status != http.StatusOK {
+	if r := at.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": stock}); r.Status != http.StatusOK {
 		t.Fatal(r.Raw)
 	}
 	for began := time.Now(); ; {
-		if int(other.status().number("maxStock")) == stock {
+		if int(other.Status().Number("maxStock")) == stock {
 			return time.Since(began)
 		}
 		select {
@@ -218,7 +218,7 @@ func TestNoMessageIsDroppedUnderLoad(t *testing.T) {
 		}
 		all.Go(func() {
 			for pair.shoppers.Load() < 1400 {
-				r, err := n.try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(int(pair.shoppers.Add(1)))})
+				r, err := n.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(int(pair.shoppers.Add(1)))})
 				if err == nil && r.Status == http.StatusCreated {
 					bought.Add(1)
 				}
@@ -233,8 +233,8 @@ func TestNoMessageIsDroppedUnderLoad(t *testing.T) {
 		t.Errorf("%d bought, %.0f verdicts were told", bought.Load(), told)
 	}
 	pair.nothingDropped(t)
-	pair.near.verifies()
-	pair.far.verifies()
+	pair.near.Verifies()
+	pair.far.Verifies()
 }
 
 // A command beside an instance tells it of what it has done.
@@ -245,16 +245,16 @@ func TestACommandTellsTheInstances(t *testing.T) {
 	n := &neighbour{newClient(t, a.URL()), a}
 	const hints = `flashsale_bus_received_total{channel="sales"}`
 	before := n.metric(hints)
-	s := &services{endpoints: d.ends}
+	s := &services{Settings: d.Servers}
 	t.Cleanup(func() { _ = s.close(context.WithoutCancel(t.Context())) })
-	err := inDeployment(t.Context(), d.cfg, s, d.log, func(ctx context.Context, b beside) error {
+	err := inDeployment(t.Context(), d.Config, s, d.Log, func(ctx context.Context, b beside) error {
 		_, err := b.operations.SetStock(ctx, operator(), "", 77)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the instance shows the stock", func() bool { return n.status().number("maxStock") == 77 })
+	eventually(t, "the instance shows the stock", func() bool { return n.Status().Number("maxStock") == 77 })
 	if heard := n.metric(hints) - before; heard == 0 {
 		t.Error("the instance was not told; it happened to look")
 	}

@@ -141,13 +141,13 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	for name, c := range map[string]struct {
-		open opening
-		left []string
+		options []Option
+		left    []string
 	}{
-		"an instance": {wholly, nil},
-		"a hall":      {asHall, []string{"ledger", "outbox", "probes", "reconciler"}},
+		"an instance": {nil, nil},
+		"a hall":      {[]Option{Saturated(100)}, []string{"ledger", "outbox", "probes", "reconciler"}},
 	} {
-		a := d.open(t, c.open)
+		a := d.start(t, c.options...)
 		var want, got []string
 		for _, one := range a.core.parts.list {
 			if !slices.Contains(c.left, one.name) {

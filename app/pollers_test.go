@@ -76,12 +76,12 @@ const pressing = 8
 func newSlowMoment(t *testing.T) *slowMoment {
 	t.Helper()
 	d := newDeployment(t)
-	d.cfg.MaxStock = 10_000
+	d.Config.MaxStock = 10_000
 	w := &slowMoment{d: d, app: d.start(t), pollers: manyPollers(), polls: map[int]int{}, presses: map[int]int{}, looks: map[int]int{}}
 	w.client = newClient(t, w.app.URL())
-	w.client.http.Transport.(*http.Transport).MaxConnsPerHost = w.pollers.clients + 2*pressing
-	w.client.http.Transport.(*http.Transport).MaxIdleConnsPerHost = w.pollers.clients + 2*pressing
-	if r := w.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 5_000}); r.Status != http.StatusOK {
+	w.client.HTTP.Transport.(*http.Transport).MaxConnsPerHost = w.pollers.clients + 2*pressing
+	w.client.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = w.pollers.clients + 2*pressing
+	if r := w.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 5_000}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
 	return w
@@ -89,18 +89,18 @@ func newSlowMoment(t *testing.T) *slowMoment {
 
 // lock keeps everybody else from a table until the function is called.
 func (w *slowMoment) lock(table string) (unlock func()) {
-	w.t.Helper()
+	w.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	conn, err := pgx.Connect(ctx, embeddedtest.DatabaseURL(w.t))
+	conn, err := pgx.Connect(ctx, embeddedtest.DatabaseURL(w.T))
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	unlock = sync.OnceFunc(func() { _ = conn.Close(ctx); cancel() })
-	w.t.Cleanup(unlock)
-	name := pgx.Identifier{w.d.cfg.Namespace, table}.Sanitize()
+	w.T.Cleanup(unlock)
+	name := pgx.Identifier{w.d.Config.Namespace, table}.Sanitize()
 	for _, sql := range []string{"BEGIN", "LOCK TABLE " + name + " IN ACCESS EXCLUSIVE MODE"} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 	}
 	return unlock
@@ -126,7 +126,7 @@ func (w *slowMoment) during(path func(i int) string) {
 	for range pressing {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				r, err := w.try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(int(shopper.Add(1)))})
+				r, err := w.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(int(shopper.Add(1)))})
 				if err == nil {
 					w.count(w.presses, r.Status)
 				}
@@ -135,7 +135,7 @@ func (w *slowMoment) during(path func(i int) string) {
 	}
 	all.Go(func() {
 		for ctx.Err() == nil {
-			if r, err := w.try(http.MethodGet, "/api/flash-sale/status", nil); err == nil && r.Body["stale"] == true {
+			if r, err := w.Try(http.MethodGet, "/api/flash-sale/status", nil); err == nil && r.Body["stale"] == true {
 				w.count(w.looks, 1)
 			} else {
 				w.count(w.looks, 0)
@@ -150,7 +150,7 @@ func (w *slowMoment) during(path func(i int) string) {
 
 // gather finds the claims to ask for: those of presses that have no verdict, and others that the process knows nothing of.
 func (w *slowMoment) gather() {
-	for _, r := range crowd(w.t, 50, func(i int) reply { return w.buy(shopperName(i)) }) {
+	for _, r := range crowd(w.T, 50, func(i int) reply { return w.Buy(shopperName(i)) }) {
 		if r.Status == http.StatusAccepted {
 			w.claims = append(w.claims, r.Header.Get("Location"))
 		}
@@ -163,18 +163,18 @@ func (w *slowMoment) gather() {
 
 // poll asks until the moment ends; 0: no answer by then.
 func (w *slowMoment) poll(ctx context.Context, path string) int {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.base+path, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.Base+path, nil)
 	if err != nil {
-		w.t.Error(err)
+		w.T.Error(err)
 		return 0
 	}
-	res, err := w.http.Do(req)
+	res, err := w.HTTP.Do(req)
 	if err != nil {
 		return 0
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.Header.Get("Retry-After") == "" {
-		w.t.Errorf("%s: %d without a time to come back", path, res.StatusCode)
+		w.T.Errorf("%s: %d without a time to come back", path, res.StatusCode)
 	}
 	return res.StatusCode
 }
@@ -186,43 +186,43 @@ func (w *slowMoment) count(in map[int]int, status int) {
 }
 
 // asked is how often Postgres was asked for verdicts.
-func (w *slowMoment) asked() float64 { return metric(w.t, w.app, "flashsale_verdict_lookups_total") }
+func (w *slowMoment) asked() float64 { return metric(w.T, w.app, "flashsale_verdict_lookups_total") }
 
 func (w *slowMoment) partition() int {
 	s, err := w.app.core.board.Snapshot("")
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return s.Partition
 }
 
 func (w *slowMoment) judge(answered ...int) {
-	w.t.Logf("polls %v, presses %v, looks (1 is stale) %v, %v questions to Postgres", w.polls, w.presses, w.looks, w.lookups)
+	w.T.Logf("polls %v, presses %v, looks (1 is stale) %v, %v questions to Postgres", w.polls, w.presses, w.looks, w.lookups)
 	polls, presses := 0, 0
 	for status, n := range w.polls {
 		polls += n
 		if status != 0 && !slices.Contains(answered, status) {
-			w.t.Errorf("%d questions were answered %d", n, status)
+			w.T.Errorf("%d questions were answered %d", n, status)
 		}
 	}
 	for status, n := range w.presses {
 		presses += n
 		if !slices.Contains([]int{http.StatusCreated, http.StatusAccepted, http.StatusServiceUnavailable}, status) {
-			w.t.Errorf("%d presses were answered %d", n, status)
+			w.T.Errorf("%d presses were answered %d", n, status)
 		}
 	}
 	// A machine that stops for a second is no fault of those who ask: the log misses its time, the look its lease.
 	if refused := w.presses[http.StatusServiceUnavailable]; refused*10 > presses {
-		w.t.Errorf("%d of %d presses were refused", refused, presses)
+		w.T.Errorf("%d of %d presses were refused", refused, presses)
 	}
 	if polls < w.pollers.clients || presses < pressing || w.looks[0] == 0 {
-		w.t.Errorf("%d questions, %d presses: this proves nothing", polls, presses)
+		w.T.Errorf("%d questions, %d presses: this proves nothing", polls, presses)
 	}
 	if stale := w.looks[1]; stale*10 > stale+w.looks[0] {
-		w.t.Errorf("the snapshot was stale at %d of %d looks", stale, stale+w.looks[0])
+		w.T.Errorf("the snapshot was stale at %d of %d looks", stale, stale+w.looks[0])
 	}
 	if w.lookups*20 > float64(polls) {
-		w.t.Errorf("%v questions to Postgres for %d of clients", w.lookups, polls)
+		w.T.Errorf("%v questions to Postgres for %d of clients", w.lookups, polls)
 	}
 }
 

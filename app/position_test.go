@@ -38,13 +38,13 @@ func TestNoRequestOfAClientReconnects(t *testing.T) {
 	c := newClient(t, a.URL())
 	const refreshes = "flashsale_log_refreshes_total"
 	// The claim's own partition is looked at first: a cluster that is new to the process may move its leaders.
-	if r := c.call(http.MethodGet, claimPath("0.0"), nil); r.Status != http.StatusAccepted {
+	if r := c.Call(http.MethodGet, claimPath("0.0"), nil); r.Status != http.StatusAccepted {
 		t.Fatalf("a claim that nobody knows: %d %s", r.Status, r.Raw)
 	}
 	before := metric(t, a, refreshes)
 	for _, at := range []string{"8.0", "9999.0", "65535.1", "9999.9223372036854775807"} {
-		r := c.call(http.MethodGet, claimPath(at), nil)
-		if r.Status != http.StatusBadRequest || r.text("type") != "/problems/invalid-position" || !strings.Contains(r.Raw, `"field":"at"`) {
+		r := c.Call(http.MethodGet, claimPath(at), nil)
+		if r.Status != http.StatusBadRequest || r.Text("type") != "/problems/invalid-position" || !strings.Contains(r.Raw, `"field":"at"`) {
 			t.Errorf("at=%s: %d %s", at, r.Status, r.Raw)
 		}
 	}
@@ -54,12 +54,12 @@ func TestNoRequestOfAClientReconnects(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if res, err := c.http.Do(req); err == nil {
+		if res, err := c.HTTP.Do(req); err == nil {
 			_ = res.Body.Close()
 		}
 		cancel()
 	}
-	if r := c.call(http.MethodGet, claimPath("7.0"), nil); r.Status != http.StatusAccepted { // the last one before it has left
+	if r := c.Call(http.MethodGet, claimPath("7.0"), nil); r.Status != http.StatusAccepted { // the last one before it has left
 		t.Errorf("the last partition: %d %s", r.Status, r.Raw)
 	}
 	if n := metric(t, a, refreshes) - before; n != 0 {

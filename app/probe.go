@@ -39,15 +39,15 @@ type probe struct {
 func newProbes(c *core) *probes {
 	s := c.services
 	p := &probes{list: []probe{
-		{"PostgreSQL", bareURL(s.databaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
+		{"PostgreSQL", bareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
 			var v string
 			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
 			return v, err
 		}},
-		{"Redis", bareURL(s.redisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
+		{"Redis", bareURL(s.RedisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
 			return "", c.places.Ping(ctx)
 		}},
-		{"Kafka", strings.Join(s.kafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
+		{"Kafka", strings.Join(s.KafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
 			return "", s.log.Ping(ctx)
 		}},
 	}}

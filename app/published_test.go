@@ -85,19 +85,19 @@ func TestWhatIsPublishedIsWhatIsDocumented(t *testing.T) {
 func liveThrough(t *testing.T, a *App) {
 	t.Helper()
 	c, ctx := newClient(t, a.URL()), t.Context()
-	c.http.Transport = traced{c.http.Transport}
+	c.HTTP.Transport = traced{c.HTTP.Transport}
 	s, err := a.core.board.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	act := func(path string, body any) {
 		t.Helper()
-		if r := c.call(http.MethodPost, path, body); r.Status != http.StatusOK {
+		if r := c.Call(http.MethodPost, path, body); r.Status != http.StatusOK {
 			t.Fatalf("%s: %d %s", path, r.Status, r.Raw)
 		}
 	}
-	bought := c.buySettled("john_doe")
-	order, err := uuid.Parse(bought.text("purchaseId"))
+	bought := c.BuySettled("john_doe")
+	order, err := uuid.Parse(bought.Text("purchaseId"))
 	if err != nil {
 		t.Fatalf("no order: %d %s", bought.Status, bought.Raw)
 	}
@@ -136,7 +136,7 @@ func readPublished(t *testing.T, d deployment, a *App) (records []kafka.Message)
 	key := []byte(fmt.Sprint(currentSale(t, a)))
 	var balancer kafka.Hash
 	partition := balancer.Balance(kafka.Message{Key: key}, 0, 1, 2, 3, 4, 5, 6, 7)
-	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: d.ends.kafkaBrokers, Topic: a.services.log.EventsTopic(),
+	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: d.Servers.KafkaBrokers, Topic: a.services.log.EventsTopic(),
 		Partition: partition, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 100 * time.Millisecond})
 	defer func() { _ = reader.Close() }()
 	for {
@@ -220,7 +220,7 @@ type varying struct {
 
 func publications(t *testing.T, d deployment, records []kafka.Message) (all []publication) {
 	t.Helper()
-	v := varying{namespace: d.cfg.Namespace, numbers: map[string]int{}}
+	v := varying{namespace: d.Config.Namespace, numbers: map[string]int{}}
 	for _, r := range records {
 		p := publication{Key: string(r.Key), Headers: map[string]string{}, Payload: fields(t, r.Value)}
 		for name, value := range headersOf(r) {

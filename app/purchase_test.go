@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"flashsale/users"
 )
@@ -44,31 +43,31 @@ func shopperName(i int) string { return users.SeriesName(i + 1) }
 func TestOnePurchaseFromPressToReceipt(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	bought := c.buySettled("john_doe_1")
-	if bought.Status != http.StatusCreated || bought.text("message") != "Purchase successful!" || bought.text("purchaseId") == "" {
+	bought := c.BuySettled("john_doe_1")
+	if bought.Status != http.StatusCreated || bought.Text("message") != "Purchase successful!" || bought.Text("purchaseId") == "" {
 		t.Fatalf("the first press: %d %s", bought.Status, bought.Raw)
 	}
-	again := c.buy("  JOHN_DOE_1 ")
-	if again.Status != http.StatusOK || again.text("purchaseId") != bought.text("purchaseId") || again.Body["success"] != false {
+	again := c.Buy("  JOHN_DOE_1 ")
+	if again.Status != http.StatusOK || again.Text("purchaseId") != bought.Text("purchaseId") || again.Body["success"] != false {
 		t.Errorf("the repeat: %d %s", again.Status, again.Raw)
 	}
-	if s := c.status(); s.number("currentStock") != 4 || s.number("sold") != 1 {
+	if s := c.Status(); s.Number("currentStock") != 4 || s.Number("sold") != 1 {
 		t.Errorf("the status right after it: %s", s.Raw)
 	}
-	check := c.call(http.MethodGet, "/api/flash-sale/purchase/john_doe_1", nil)
-	if check.Body["hasPurchased"] != true || check.text("purchaseId") != bought.text("purchaseId") {
+	check := c.Call(http.MethodGet, "/api/flash-sale/purchase/john_doe_1", nil)
+	if check.Body["hasPurchased"] != true || check.Text("purchaseId") != bought.Text("purchaseId") {
 		t.Errorf("the check: %s", check.Raw)
 	}
-	c.verifies()
+	c.Verifies()
 }
 
 func TestAThousandShoppersForFiveUnits(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	if r := c.call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1000}); r.Status != http.StatusOK {
+	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1000}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
-	answers := crowd(t, 1000, func(i int) reply { return c.buySettled(shopperName(i)) })
+	answers := crowd(t, 1000, func(i int) reply { return c.BuySettled(shopperName(i)) })
 	codes := statuses(answers)
 	if codes[http.StatusCreated] != 5 || codes[http.StatusConflict] != 995 {
 		t.Errorf("answers by code: %v, want 5 x 201 and 995 x 409", codes)
@@ -76,116 +75,105 @@ func TestAThousandShoppersForFiveUnits(t *testing.T) {
 	units := map[float64]bool{}
 	for _, a := range answers {
 		if a.Status == http.StatusCreated {
-			units[a.number("unit")] = true
+			units[a.Number("unit")] = true
 		}
 	}
 	if len(units) != 5 {
 		t.Errorf("units sold: %v", units)
 	}
-	if s := c.status(); s.text("status") != "sold-out" || s.number("currentStock") != 0 {
+	if s := c.Status(); s.Text("status") != "sold-out" || s.Number("currentStock") != 0 {
 		t.Errorf("status afterwards: %s", s.Raw)
 	}
-	c.verifies()
+	c.Verifies()
 }
 
 func TestOneShopperPressing400TimesOwnsOneUnit(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	answers := crowd(t, 400, func(int) reply { return c.buy("jane_smith_1") })
+	answers := crowd(t, 400, func(int) reply { return c.Buy("jane_smith_1") })
 	codes := statuses(answers)
 	// On a machine that is short of breath some presses are told "pending" or "safe to retry"; nothing else may come.
 	if codes[http.StatusCreated] > 1 || codes[http.StatusCreated]+codes[http.StatusOK]+codes[http.StatusAccepted]+codes[http.StatusServiceUnavailable] != 400 {
 		t.Errorf("answers by code: %v, want at most one 201 and else 200", codes)
 	}
-	receipt := c.buySettled("jane_smith_1").text("purchaseId")
+	receipt := c.BuySettled("jane_smith_1").Text("purchaseId")
 	for _, a := range answers {
-		if (a.Status == http.StatusCreated || a.Status == http.StatusOK) && a.text("purchaseId") != receipt {
+		if (a.Status == http.StatusCreated || a.Status == http.StatusOK) && a.Text("purchaseId") != receipt {
 			t.Fatalf("another receipt than %s: %s", receipt, a.Raw)
 		}
 	}
-	if s := c.status(); s.number("sold") != 1 {
+	if s := c.Status(); s.Number("sold") != 1 {
 		t.Errorf("sold: %s", s.Raw)
 	}
-	c.verifies()
+	c.Verifies()
 }
 
 func TestReceiptIsFoundInEveryStateOfTheSale(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	receipt := c.buySettled("john_doe_1").text("purchaseId")
+	receipt := c.BuySettled("john_doe_1").Text("purchaseId")
 	found := func(state string) {
 		t.Helper()
-		if r := c.buy("john_doe_1"); r.Status != http.StatusOK || r.text("purchaseId") != receipt {
+		if r := c.Buy("john_doe_1"); r.Status != http.StatusOK || r.Text("purchaseId") != receipt {
 			t.Errorf("%s: %d %s", state, r.Status, r.Raw)
 		}
 	}
-	c.call(http.MethodPost, "/api/admin/pause", nil)
+	c.Call(http.MethodPost, "/api/admin/pause", nil)
 	found("paused")
-	if r := c.buy("jane_smith_1"); r.Status != http.StatusConflict || r.text("type") != "/problems/paused" {
+	if r := c.Buy("jane_smith_1"); r.Status != http.StatusConflict || r.Text("type") != "/problems/paused" {
 		t.Errorf("a new shopper while paused: %d %s", r.Status, r.Raw)
 	}
-	c.call(http.MethodPost, "/api/admin/resume", nil)
-	if r := c.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 1}); r.Status != http.StatusOK {
+	c.Call(http.MethodPost, "/api/admin/resume", nil)
+	if r := c.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 1}); r.Status != http.StatusOK {
 		t.Fatalf("update-stock: %d %s", r.Status, r.Raw)
 	}
 	found("sold out")
-	if r := c.buy("jane_smith_1"); r.text("type") != "/problems/sold-out" {
+	if r := c.Buy("jane_smith_1"); r.Text("type") != "/problems/sold-out" {
 		t.Errorf("a new shopper while sold out: %d %s", r.Status, r.Raw)
 	}
-	c.call(http.MethodPost, "/api/admin/close", nil)
-	eventually(t, "the sale to end", func() bool { return c.status().text("status") == "ended" })
+	c.Call(http.MethodPost, "/api/admin/close", nil)
+	eventually(t, "the sale to end", func() bool { return c.Status().Text("status") == "ended" })
 	found("ended")
-	if r := c.buy("nobody at all"); r.text("type") != "/problems/ended" {
+	if r := c.Buy("nobody at all"); r.Text("type") != "/problems/ended" {
 		t.Errorf("an unknown name after the end: %d %s", r.Status, r.Raw)
 	}
-	c.verifies()
-}
-
-func eventually(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !happened() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited for %s in vain", what)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	c.Verifies()
 }
 
 func TestSoldOutSaleReopensWhenStockComesBack(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	here, there := newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())
-	here.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 1})
-	if r := here.buySettled("john_doe_1"); r.Status != http.StatusCreated {
+	here.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 1})
+	if r := here.BuySettled("john_doe_1"); r.Status != http.StatusCreated {
 		t.Fatalf("buy: %d %s", r.Status, r.Raw)
 	}
 	eventually(t, "both instances to say sold out", func() bool {
-		return here.buy("jane_smith_1").text("type") == "/problems/sold-out" && there.buy("jane_smith_1").text("type") == "/problems/sold-out"
+		return here.Buy("jane_smith_1").Text("type") == "/problems/sold-out" && there.Buy("jane_smith_1").Text("type") == "/problems/sold-out"
 	})
-	here.call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 3})
-	if s := here.status(); s.number("currentStock") != 2 {
+	here.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 3})
+	if s := here.Status(); s.Number("currentStock") != 2 {
 		t.Errorf("the operator's own instance right after: %s", s.Raw)
 	}
-	if r := here.buySettled("jane_smith_1"); r.Status != http.StatusCreated {
+	if r := here.BuySettled("jane_smith_1"); r.Status != http.StatusCreated {
 		t.Errorf("buy right after on the operator's own instance: %d %s", r.Status, r.Raw)
 	}
-	eventually(t, "the other instance to sell again", func() bool { return there.buy("bob_wilson_1").Status == http.StatusCreated })
-	here.verifies()
+	eventually(t, "the other instance to sell again", func() bool { return there.Buy("bob_wilson_1").Status == http.StatusCreated })
+	here.Verifies()
 }
 
 func TestInstancesShareOneStock(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	clients := []*client{newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())}
-	if r := clients[0].call(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil); r.Status != http.StatusOK {
+	if r := clients[0].Call(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil); r.Status != http.StatusOK {
 		t.Fatalf("preset: %d %s", r.Status, r.Raw)
 	}
 	for _, c := range clients {
-		eventually(t, "the preset on every instance", func() bool { return c.status().number("maxStock") == 100 })
+		eventually(t, "the preset on every instance", func() bool { return c.Status().Number("maxStock") == 100 })
 	}
 	answers := crowd(t, 150, func(i int) reply {
-		return clients[i%3].buySettled(shopperName(i))
+		return clients[i%3].BuySettled(shopperName(i))
 	})
 	sold := slices.DeleteFunc(slices.Clone(answers), func(a reply) bool { return a.Status != http.StatusCreated })
 	codes := statuses(answers)
@@ -194,13 +182,13 @@ func TestInstancesShareOneStock(t *testing.T) {
 	}
 	receipts := map[string]bool{}
 	for _, a := range sold {
-		receipts[a.text("purchaseId")] = true
+		receipts[a.Text("purchaseId")] = true
 	}
 	if len(receipts) != len(sold) {
 		t.Errorf("%d receipts for %d purchases", len(receipts), len(sold))
 	}
 	for _, c := range clients {
-		c.verifies()
+		c.Verifies()
 	}
 }
 
@@ -210,7 +198,7 @@ func TestClaimsAreDecidedThroughTheLog(t *testing.T) {
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
 	for i := range 5 {
-		if r := c.buySettled(shopperName(i)); r.Status != http.StatusCreated {
+		if r := c.BuySettled(shopperName(i)); r.Status != http.StatusCreated {
 			t.Fatalf("buy: %d %s", r.Status, r.Raw)
 		}
 	}

@@ -24,7 +24,7 @@ func operatorsOf(t *testing.T, a *App) *client {
 func awaitAway(t *testing.T, operators *client, server string) reply {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		r := operators.call(http.MethodGet, "/readyz", nil)
+		r := operators.Call(http.MethodGet, "/readyz", nil)
 		for _, d := range r.Body["dependencies"].([]any) {
 			if one := d.(map[string]any); one["name"] == server && one["ok"] == false {
 				return r
@@ -43,24 +43,24 @@ func TestAnInstanceStaysReadyWhileRedisIsAway(t *testing.T) {
 	redis := miniredis.RunT(t)
 	address := redis.Addr()
 	d := newDeployment(t)
-	d.ends.redisURL, d.ends.redisEmbedded = "redis://"+address, true
+	d.Servers.RedisURL, d.Servers.RedisEmbedded = "redis://"+address, true
 	a := d.start(t)
 	shoppers, operators := newClient(t, a.URL()), operatorsOf(t, a)
-	if r := shoppers.buy("john_doe"); r.Status != http.StatusCreated {
+	if r := shoppers.Buy("john_doe"); r.Status != http.StatusCreated {
 		t.Fatalf("with everything there: %d %s", r.Status, r.Raw)
 	}
 	redis.Close()
 	told := awaitAway(t, operators, "Redis")
-	if told.Status != http.StatusOK || told.text("status") != "degraded" || !strings.Contains(told.Raw, address) {
+	if told.Status != http.StatusOK || told.Text("status") != "degraded" || !strings.Contains(told.Raw, address) {
 		t.Errorf("operators are told %d %s", told.Status, told.Raw)
 	}
-	if r := shoppers.call(http.MethodGet, "/readyz", nil); r.Status != http.StatusOK || r.text("status") != "ready" {
+	if r := shoppers.Call(http.MethodGet, "/readyz", nil); r.Status != http.StatusOK || r.Text("status") != "ready" {
 		t.Errorf("without Redis: %d %s", r.Status, r.Raw)
 	}
-	if r := shoppers.buySettled("jane_smith"); r.Status != http.StatusCreated {
+	if r := shoppers.BuySettled("jane_smith"); r.Status != http.StatusCreated {
 		t.Errorf("a press without Redis: %d %s", r.Status, r.Raw)
 	}
-	if r := operators.call(http.MethodGet, "/metrics", nil); !strings.Contains(r.Raw, `flashsale_degraded{part="redis"} 1`) {
+	if r := operators.Call(http.MethodGet, "/metrics", nil); !strings.Contains(r.Raw, `flashsale_degraded{part="redis"} 1`) {
 		t.Error("the metrics do not say that Redis is away")
 	}
 }
@@ -69,13 +69,13 @@ func TestAnInstanceThatDrainsIsNotReady(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	for _, c := range []*client{newClient(t, a.URL()), operatorsOf(t, a)} {
-		if r := c.call(http.MethodGet, "/readyz", nil); r.Status != http.StatusOK || r.text("status") != "ready" {
+		if r := c.Call(http.MethodGet, "/readyz", nil); r.Status != http.StatusOK || r.Text("status") != "ready" {
 			t.Errorf("before: %d %s", r.Status, r.Raw)
 		}
 	}
 	a.web.Drain()
 	for _, c := range []*client{newClient(t, a.URL()), operatorsOf(t, a)} {
-		if r := c.call(http.MethodGet, "/readyz", nil); r.Status != http.StatusServiceUnavailable || r.text("status") != "draining" {
+		if r := c.Call(http.MethodGet, "/readyz", nil); r.Status != http.StatusServiceUnavailable || r.Text("status") != "draining" {
 			t.Errorf("draining: %d %s", r.Status, r.Raw)
 		}
 	}
@@ -91,16 +91,16 @@ func TestPublicAnswersNameNoServerAndNoMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	needles := append([]string{
-		a.core.id, host + "-", fmt.Sprintf("-%d-", os.Getpid()), Version(), bareURL(d.ends.databaseURL), bareURL(d.ends.redisURL), d.cfg.Namespace,
+		a.core.id, host + "-", fmt.Sprintf("-%d-", os.Getpid()), Version(), bareURL(d.Servers.DatabaseURL), bareURL(d.Servers.RedisURL), d.Config.Namespace,
 		"PostgreSQL", "Redis", "Kafka",
-	}, d.ends.kafkaBrokers...)
+	}, d.Servers.KafkaBrokers...)
 	c := newClient(t, a.URL())
 	for _, ask := range [][2]string{
 		{http.MethodGet, "/"}, {http.MethodGet, "/api/users"}, {http.MethodGet, "/readyz"}, {http.MethodGet, "/livez"}, {http.MethodGet, "/health"}, {http.MethodGet, "/nowhere"},
 		{http.MethodGet, "/api/flash-sale/status"}, {http.MethodPost, "/api/flash-sale/purchase"},
 		{http.MethodGet, "/problems/unavailable"}, {http.MethodGet, "/metrics"}, {http.MethodDelete, "/readyz"},
 	} {
-		r := c.call(ask[0], ask[1], nil)
+		r := c.Call(ask[0], ask[1], nil)
 		told := fmt.Sprint(r.Header, r.Raw)
 		for _, needle := range needles {
 			if needle != "" && strings.Contains(told, needle) {

@@ -28,7 +28,7 @@ func follow(t *testing.T, base string) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := newClient(t, base).http.Do(req)
+	res, err := newClient(t, base).HTTP.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,17 +74,17 @@ func TestOpenStreamsFollowARestoredLedger(t *testing.T) {
 	a := d.start(t)
 	c, f := newClient(t, a.URL()), follow(t, a.URL())
 	for _, name := range []string{"john_doe", "jane_smith", "john_doe_1"} {
-		if r := c.buySettled(name); r.Status != http.StatusCreated {
+		if r := c.BuySettled(name); r.Status != http.StatusCreated {
 			t.Fatalf("%s: %d %s", name, r.Status, r.Raw)
 		}
 	}
 	before := f.until(3)
-	conn, err := pgx.Connect(t.Context(), d.ends.databaseURL)
+	conn, err := pgx.Connect(t.Context(), d.Servers.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(t.Context()) }()
-	schema := pgx.Identifier{d.cfg.Namespace}.Sanitize()
+	schema := pgx.Identifier{d.Config.Namespace}.Sanitize()
 	err = pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error {
 		for _, back := range []string{
 			`DELETE FROM ` + schema + `.orders`,
@@ -102,7 +102,7 @@ func TestOpenStreamsFollowARestoredLedger(t *testing.T) {
 	if after := f.until(0); after.Version >= before.Version {
 		t.Errorf("version %d after %d: nothing was restored", after.Version, before.Version)
 	}
-	if r := c.buySettled("jane_smith_1"); r.Status != http.StatusCreated {
+	if r := c.BuySettled("jane_smith_1"); r.Status != http.StatusCreated {
 		t.Fatalf("after the restore: %d %s", r.Status, r.Raw)
 	}
 	f.until(1)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"flashsale/app/embedded"
 )
 
 // runFile is what a running instance leaves in DATA_DIR/run.json, so that verify, doctor and seed can work beside
@@ -23,18 +25,18 @@ type runFile struct {
 	KafkaID       string    `json:"kafkaId,omitempty"`
 }
 
-func runFileOf(e endpoints, url string) runFile {
+func runFileOf(e embedded.Settings, url string) runFile {
 	return runFile{
 		PID: os.Getpid(), Since: time.Now().UTC(), URL: url,
-		DatabaseURL: e.databaseURL, RedisURL: e.redisURL, RedisEmbedded: e.redisEmbedded,
-		KafkaBrokers: e.kafkaBrokers, KafkaID: e.kafkaID,
+		DatabaseURL: e.DatabaseURL, RedisURL: e.RedisURL, RedisEmbedded: e.RedisEmbedded,
+		KafkaBrokers: e.KafkaBrokers, KafkaID: e.KafkaID,
 	}
 }
 
-func (r runFile) endpoints() endpoints {
-	return endpoints{
-		databaseURL: r.DatabaseURL, redisURL: r.RedisURL, redisEmbedded: r.RedisEmbedded,
-		kafkaBrokers: r.KafkaBrokers, kafkaID: r.KafkaID,
+func (r runFile) settings() embedded.Settings {
+	return embedded.Settings{
+		DatabaseURL: r.DatabaseURL, RedisURL: r.RedisURL, RedisEmbedded: r.RedisEmbedded,
+		KafkaBrokers: r.KafkaBrokers, KafkaID: r.KafkaID,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance/instancetest"
 	"flashsale/migrations"
 )
 
@@ -18,11 +19,9 @@ import (
 func TestAStartOnASchemaOfANewerVersionIsSaid(t *testing.T) {
 	t.Parallel()
 	pool, schema := embeddedtest.Postgres(t)
-	brokers, id := embeddedtest.Kafka(t)
 	connect := func() string {
 		var said bytes.Buffer
-		s := &services{endpoints: endpoints{databaseURL: embeddedtest.DatabaseURL(t), redisURL: embeddedtest.RedisURL(t),
-			redisEmbedded: true, kafkaBrokers: brokers, kafkaID: id}}
+		s := &services{Settings: instancetest.Servers(t)}
 		log := slog.New(slog.NewTextHandler(&said, nil))
 		if err := s.connect(t.Context(), config.Config{Namespace: schema}, log, prometheus.NewRegistry()); err != nil {
 			t.Fatal(err)

@@ -31,13 +31,13 @@ func serveCommand(t terminal) *cobra.Command {
 	}
 }
 
-func serve(ctx context.Context, cfg config.Config, t terminal) error {
+func serve(ctx context.Context, cfg config.Config, t terminal, options ...Option) error {
 	defer server.TuneMemory()()
 	log := newLogger(cfg, t.err)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
-	a, err := Start(ctx, cfg, log, t.err)
+	a, err := Start(ctx, cfg, log, t.err, options...)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errors.New("stopped before the start was complete; nothing is lost")

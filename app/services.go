@@ -21,19 +21,11 @@ import (
 	"flashsale/migrations"
 )
 
-// endpoints says where the three servers are, configured or embedded.
-type endpoints struct {
-	databaseURL   string
-	redisURL      string
-	redisEmbedded bool
-	kafkaBrokers  []string
-	kafkaID       string
-	embedded      []embedded.Service // what this process or the one beside it has started
-}
-
 // services are the open connections to the three servers.
 type services struct {
-	endpoints
+	// Settings say where the three servers are, configured or embedded, and which of them this process or the one beside it has
+	// started.
+	embedded.Settings
 	pool   *pgxpool.Pool // requests and operators
 	lease  *pgxpool.Pool // the looks that renew the snapshot, and the heartbeat: short questions, and nothing that a client asks for
 	ledger *pgxpool.Pool // the claim transactions, with a planner that cannot change its mind
@@ -53,7 +45,7 @@ const (
 
 // startServers takes the data directory and starts what is not configured.
 func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*services, error) {
-	s := &services{endpoints: endpoints{databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers}}
+	s := &services{Settings: configured(cfg)}
 	if !cfg.AnyEmbedded() {
 		return s, nil
 	}
@@ -78,23 +70,28 @@ func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, prog
 	return s, nil
 }
 
+// configured are the servers that the environment names.
+func configured(cfg config.Config) embedded.Settings {
+	return embedded.Settings{DatabaseURL: cfg.DatabaseURL, RedisURL: cfg.RedisURL, KafkaBrokers: cfg.KafkaBrokers}
+}
+
 // use fills in the addresses of embedded servers.
 func (s *services) use(set embedded.Settings) {
 	if set.DatabaseURL != "" {
-		s.databaseURL = set.DatabaseURL
+		s.DatabaseURL = set.DatabaseURL
 	}
 	if set.RedisURL != "" {
-		s.redisURL, s.redisEmbedded = set.RedisURL, true
+		s.RedisURL, s.RedisEmbedded = set.RedisURL, true
 	}
 	if len(set.KafkaBrokers) > 0 {
-		s.kafkaBrokers, s.kafkaID = set.KafkaBrokers, set.KafkaID
+		s.KafkaBrokers, s.KafkaID = set.KafkaBrokers, set.KafkaID
 	}
-	s.embedded = set.Services
+	s.Services = set.Services
 }
 
 // borrowServers uses the embedded servers of the instance that runs on the same data directory, if there is one.
 func borrowServers(cfg config.Config) (*services, bool, error) {
-	s := &services{endpoints: endpoints{databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers}}
+	s := &services{Settings: configured(cfg)}
 	if !cfg.AnyEmbedded() {
 		return s, true, nil
 	}
@@ -102,7 +99,7 @@ func borrowServers(cfg config.Config) (*services, bool, error) {
 	if err != nil || !found || !inUse(cfg.DataDir) {
 		return nil, false, err
 	}
-	s.endpoints = run.endpoints()
+	s.Settings = run.settings()
 	return s, true, nil
 }
 
@@ -128,7 +125,7 @@ func (s *services) connect(ctx context.Context, cfg config.Config, log *slog.Log
 		return err
 	}
 	var err error
-	if s.redis, err = openRedis(s.redisURL, s.redisEmbedded); err != nil {
+	if s.redis, err = openRedis(s.RedisURL, s.RedisEmbedded); err != nil {
 		return err
 	}
 	return s.openLog(ctx, cfg, log, reg)
@@ -150,7 +147,7 @@ func (s *services) openLog(ctx context.Context, cfg config.Config, log *slog.Log
 	}
 	s.log, err = patiently(func() (*events.Log, error) { return events.Open(ctx, at) })
 	if err != nil {
-		return missing("Kafka", fmt.Sprint(s.kafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
+		return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
 	}
 	return nil
 }
@@ -162,13 +159,13 @@ func (s *services) logConfig(cfg config.Config, log *slog.Logger, reg prometheus
 		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
 	}
 	return events.Config{
-		Brokers: s.kafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
-		Namespace: cfg.Namespace, LogID: s.kafkaID, Logger: log, Registerer: reg,
+		Brokers: s.KafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
+		Namespace: cfg.Namespace, LogID: s.KafkaID, Logger: log, Registerer: reg,
 	}, nil
 }
 
 func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
-	requests, err := config.PoolConfig(s.databaseURL, cfg.Namespace, requestConnections)
+	requests, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, requestConnections)
 	if err != nil {
 		return err
 	}
@@ -179,7 +176,7 @@ func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
 	if err := s.openLease(ctx, cfg); err != nil {
 		return err
 	}
-	ledger, err := config.PoolConfig(s.databaseURL, cfg.Namespace, ledgerConnections)
+	ledger, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, ledgerConnections)
 	if err != nil {
 		return err
 	}
@@ -190,7 +187,7 @@ func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
 
 // openLease opens the lease's connections and keeps them: a server that has none left has these.
 func (s *services) openLease(ctx context.Context, cfg config.Config) error {
-	lease, err := config.PoolConfig(s.databaseURL, cfg.Namespace, leaseConnections)
+	lease, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, leaseConnections)
 	if err != nil {
 		return err
 	}

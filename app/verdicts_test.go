@@ -65,7 +65,7 @@ func TestPollersOfManyClaimsShareQuestions(t *testing.T) {
 		t.Errorf("%v questions to Postgres for %d claims", asked, n)
 	}
 	c := newClient(t, a.URL())
-	if r := c.call(http.MethodGet, claimPath("0.0"), nil); r.Status != http.StatusAccepted {
+	if r := c.Call(http.MethodGet, claimPath("0.0"), nil); r.Status != http.StatusAccepted {
 		t.Errorf("afterwards: %d %s", r.Status, r.Raw)
 	}
 }

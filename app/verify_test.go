@@ -32,12 +32,12 @@ func underLoad(t *testing.T, a *App) (stop func() int64) {
 		working.Go(func() {
 			for ctx.Err() == nil {
 				name := fmt.Sprintf("john_doe_%d", 1+rand.IntN(150))
-				r, err := c.try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
+				r, err := c.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
 				if err != nil || r.Status != http.StatusCreated {
 					continue
 				}
 				bought.Add(1)
-				if id, err := uuid.Parse(r.text("purchaseId")); err == nil && rand.IntN(4) == 0 {
+				if id, err := uuid.Parse(r.Text("purchaseId")); err == nil && rand.IntN(4) == 0 {
 					_ = pgx.BeginFunc(ctx, a.services.pool, func(tx pgx.Tx) error {
 						_, err := a.core.sales.CancelTx(ctx, tx, id)
 						return err
@@ -48,7 +48,7 @@ func underLoad(t *testing.T, a *App) (stop func() int64) {
 	}
 	working.Go(func() {
 		for ctx.Err() == nil {
-			_, _ = c.try(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil)
+			_, _ = c.Try(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil)
 			select {
 			case <-ctx.Done():
 			case <-time.After(time.Second):
@@ -70,7 +70,7 @@ func TestVerifyUnderLoadCallsNothingBroken(t *testing.T) {
 	a := newDeployment(t).start(t)
 	o := a.core.operations
 	o.patience = 2 * time.Second
-	if r := newClient(t, a.URL()).call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1500}); r.Status != http.StatusOK {
+	if r := newClient(t, a.URL()).Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1500}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
 	stop := underLoad(t, a)
@@ -122,15 +122,15 @@ func idle(t *testing.T) *operations {
 	t.Helper()
 	d := newDeployment(t)
 	a := d.start(t)
-	if r := newClient(t, a.URL()).buySettled("john_doe"); r.Status != http.StatusCreated {
+	if r := newClient(t, a.URL()).BuySettled("john_doe"); r.Status != http.StatusCreated {
 		t.Fatalf("buy: %d %s", r.Status, r.Raw)
 	}
 	d.stop(t, a)
-	s := &services{endpoints: d.ends}
-	if err := s.connect(t.Context(), d.cfg, d.log, nil); err != nil {
+	s := &services{Settings: d.Servers}
+	if err := s.connect(t.Context(), d.Config, d.Log, nil); err != nil {
 		t.Fatal(err)
 	}
-	c := newCore(d.cfg, s, d.log, nil)
+	c := newCore(d.Config, s, d.Log, nil)
 	t.Cleanup(func() {
 		c.close()
 		if err := s.close(context.Background()); err != nil {

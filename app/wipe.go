@@ -30,9 +30,7 @@ func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	w := &wipe{cfg: cfg, services: &services{endpoints: endpoints{
-		databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers,
-	}}}
+	w := &wipe{cfg: cfg, services: &services{Settings: configured(cfg)}}
 	defer func() { err = errors.Join(err, w.close(ctx)) }()
 	if err := w.open(ctx); err != nil {
 		return err
