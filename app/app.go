@@ -35,7 +35,7 @@ const maxStreams = 50_000
 type App struct {
 	cfg      config.Config
 	log      *slog.Logger
-	services *services
+	services *Servers
 	core     *core
 	web      *web.Server
 	public   *http.Server
@@ -50,21 +50,21 @@ type Option func(*start)
 // start is what may differ from one start to another.
 type start struct {
 	// servers finds the three servers and starts those that are not configured.
-	servers func() (*services, error)
+	servers func() (*Servers, error)
 	// ready is called when the instance is wired and nothing of it runs yet. It may leave parts out.
 	ready func(context.Context, *App) error
 }
 
 // On starts an instance on servers that somebody else has started.
 func On(at embedded.Settings) Option {
-	return func(s *start) { s.servers = func() (*services, error) { return &services{Settings: at}, nil } }
+	return func(s *start) { s.servers = func() (*Servers, error) { return &Servers{Settings: at}, nil } }
 }
 
 // Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
 // started is stopped again. Progress of long work (a download, a first start) is written to progress.
 func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer, options ...Option) (*App, error) {
 	how := start{
-		servers: func() (*services, error) { return startServers(ctx, cfg, log, progress) },
+		servers: func() (*Servers, error) { return startServers(ctx, cfg, log, progress) },
 		ready:   func(context.Context, *App) error { return nil },
 	}
 	for _, o := range options {
@@ -118,7 +118,7 @@ func (a *App) start(ctx context.Context, how start) error {
 func (a *App) wire(registry *prometheus.Registry) {
 	a.core = newCore(a.cfg, a.services, a.log, registry)
 	a.web = web.New(web.Config{
-		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: a.core.operations, Hub: live.New(maxStreams),
+		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: acting{a.core.operations, a.core.probing}, Hub: live.New(maxStreams),
 		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
 		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
 	})
@@ -132,7 +132,7 @@ const namesPatience = 10 * time.Second
 // millions: their names are looked up one by one until all have been read. It comes before the other parts, because
 // reading begins with forgetting, and those whom they pin must stay.
 func (a *App) startParts(ctx context.Context) {
-	a.core.operations.serving = true
+	a.core.operations.InInstance()
 	a.core.parts.start(knowing, a.log)
 	ctx, cancel := context.WithTimeout(ctx, namesPatience)
 	defer cancel()
@@ -251,7 +251,7 @@ func (a *App) Stop(ctx context.Context) error {
 		if a.services.lock != nil {
 			removeRunFile(filepath.Clean(a.cfg.DataDir))
 		}
-		errs = append(errs, a.services.close(ctx))
+		errs = append(errs, a.services.Close(ctx))
 	}
 	return errors.Join(errs...)
 }

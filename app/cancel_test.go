@@ -11,18 +11,18 @@ import (
 
 	"github.com/google/uuid"
 
-	"flashsale/app/web"
+	"flashsale/app/operator"
 	"flashsale/events"
 	"flashsale/sale"
 )
 
 // operator is an act of an operator without a key.
-func operator() web.Act { return web.Act{ActKey: events.ActKey{Principal: "demo"}} }
+func demo() operator.Act { return operator.Act{ActKey: events.ActKey{Principal: "demo"}} }
 
 // cancelOrder takes an order back as an operator does: one act, shown on this process, and the place given back.
 func cancelOrder(t *testing.T, a *App, id uuid.UUID) (sale.Receipt, error) {
 	t.Helper()
-	done, err := a.core.operations.CancelOrder(t.Context(), operator(), id, "a test")
+	done, err := a.core.operations.CancelOrder(t.Context(), demo(), id, "a test")
 	return done.Order.Receipt, err
 }
 
@@ -134,7 +134,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": shoppers}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
-	if _, err := a.core.operations.SetStock(t.Context(), operator(), "", stock); err != nil {
+	if _, err := a.core.operations.SetStock(t.Context(), demo(), "", stock); err != nil {
 		t.Fatal(err)
 	}
 
@@ -173,7 +173,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 		}
 	}
 	cancel(cancels / 2)
-	if _, err := a.core.operations.Reset(t.Context(), operator(), "", false); err != nil {
+	if _, err := a.core.operations.Reset(t.Context(), demo(), "", false); err != nil {
 		t.Fatal(err)
 	}
 	cancel(cancels / 2)

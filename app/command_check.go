@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/spf13/cobra"
+	"flashsale/app/operator"
 
-	"flashsale/app/web"
+	"github.com/spf13/cobra"
 )
 
 func verifyCommand(t terminal) *cobra.Command {
@@ -17,8 +17,8 @@ func verifyCommand(t terminal) *cobra.Command {
 		Use:   "verify",
 		Short: "Check the invariants against PostgreSQL, Redis and the log (exit 1 when one is broken)",
 		Args:  cobra.NoArgs,
-		RunE: withDeployment(t, func(ctx context.Context, b beside) error {
-			checks, err := b.operations.Verify(ctx)
+		RunE: withDeployment(t, func(ctx context.Context, acts *operator.Acts) error {
+			checks, err := acts.Verify(ctx)
 			if err != nil {
 				return err
 			}
@@ -37,7 +37,7 @@ func verifyCommand(t terminal) *cobra.Command {
 	return c
 }
 
-func writeChecks(w io.Writer, checks []web.Check) error {
+func writeChecks(w io.Writer, checks []operator.Check) error {
 	for _, c := range checks {
 		line := fmt.Sprintf("%-8s %s  %s", c.State, c.ID, c.Title)
 		if c.Detail != "" {
@@ -50,9 +50,9 @@ func writeChecks(w io.Writer, checks []web.Check) error {
 	return nil
 }
 
-func anyBroken(checks []web.Check) bool {
+func anyBroken(checks []operator.Check) bool {
 	for _, c := range checks {
-		if c.State == stateBroken {
+		if c.State == operator.Broken {
 			return true
 		}
 	}

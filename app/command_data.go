@@ -8,12 +8,11 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
-	"flashsale/events"
+	"flashsale/app/operator"
 	"flashsale/migrations"
 	"flashsale/users"
 )
@@ -40,29 +39,26 @@ func migrate(ctx context.Context, direction string, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	s, found, err := borrowServers(cfg)
-	if err == nil && !found {
-		only := cfg
-		only.RedisURL, only.KafkaBrokers = "unused", []string{"unused"}
-		s, err = startServers(ctx, only, slog.New(slog.DiscardHandler), t.err)
-	}
+	only := cfg // of what is not configured, Postgres is enough
+	only.RedisURL, only.KafkaBrokers = "unused", []string{"unused"}
+	s, err := FindServers(ctx, only, slog.New(slog.DiscardHandler), t.err)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close(context.WithoutCancel(ctx))) }()
-	if err := s.openDatabase(ctx, cfg); err != nil {
+	defer func() { err = errors.Join(err, s.Close(context.WithoutCancel(ctx))) }()
+	if err := s.OpenDatabase(ctx, cfg); err != nil {
 		return err
 	}
 	switch direction {
 	case "down":
-		done, err := migrations.Down(ctx, s.pool, cfg.Namespace)
+		done, err := migrations.Down(ctx, s.Pool(), cfg.Namespace)
 		if err != nil {
 			return fmt.Errorf("migrate down: %w", err)
 		}
 		_, err = fmt.Fprintf(t.out, "taken back: %s\n", filepath.Base(done.Source.Path))
 		return err
 	case "up":
-		done, err := migrations.Up(ctx, s.pool, cfg.Namespace)
+		done, err := migrations.Up(ctx, s.Pool(), cfg.Namespace)
 		if err != nil {
 			return fmt.Errorf("migrate up: %w", err)
 		}
@@ -72,8 +68,8 @@ func migrate(ctx context.Context, direction string, t terminal) (err error) {
 	return migrationStatus(ctx, s, cfg, t)
 }
 
-func migrationStatus(ctx context.Context, s *services, cfg config.Config, t terminal) error {
-	all, err := migrations.Status(ctx, s.pool, cfg.Namespace)
+func migrationStatus(ctx context.Context, s *Servers, cfg config.Config, t terminal) error {
+	all, err := migrations.Status(ctx, s.Pool(), cfg.Namespace)
 	if err != nil {
 		return fmt.Errorf("migrate status: %w", err)
 	}
@@ -93,8 +89,8 @@ func seedCommand(t terminal) *cobra.Command {
 			if err != nil || n < 1 || n > users.MaxSeries {
 				return fmt.Errorf("%q is not a number of shoppers from 1 to %d", args[0], users.MaxSeries)
 			}
-			return withDeployment(t, func(ctx context.Context, b beside) error {
-				created, err := b.operations.seed(ctx, byCommand(), n, progressTo(t, "shoppers"))
+			return withDeployment(t, func(ctx context.Context, acts *operator.Acts) error {
+				created, err := acts.Seed(ctx, byCommand(), n, progressTo(t, "shoppers"))
 				if err != nil {
 					return err
 				}
@@ -132,30 +128,30 @@ func resetCommand(t terminal) *cobra.Command {
 			if wipe {
 				return wipeDeployment(cmd.Context(), yes, t)
 			}
-			return withDeployment(t, func(ctx context.Context, b beside) error {
-				return resetSale(ctx, b, cmd.Flags().Changed("stock"), stock, users, t)
+			return withDeployment(t, func(ctx context.Context, acts *operator.Acts) error {
+				return resetSale(ctx, acts, cmd.Flags().Changed("stock"), stock, users, t)
 			})(cmd, args)
 		},
 	}
-	c.Flags().Int64Var(&stock, "stock", smallStock, "units on sale afterwards")
+	c.Flags().Int64Var(&stock, "stock", operator.SmallStock, "units on sale afterwards")
 	c.Flags().IntVar(&users, "users", 10, "shoppers of the series that exist afterwards")
 	c.Flags().BoolVar(&wipe, "wipe", false, "remove every sale, order and shopper of this deployment")
 	c.Flags().BoolVar(&yes, "yes", false, "with --wipe: do not ask")
 	return c
 }
 
-func resetSale(ctx context.Context, b beside, setStock bool, stock int64, users int, t terminal) error {
+func resetSale(ctx context.Context, acts *operator.Acts, setStock bool, stock int64, users int, t terminal) error {
 	if stock < 0 || stock > config.MaxStock {
 		return fmt.Errorf("--stock must be from 0 to %d", config.MaxStock)
 	}
-	if _, err := b.operations.seed(ctx, byCommand(), users, progressTo(t, "shoppers")); err != nil {
+	if _, err := acts.Seed(ctx, byCommand(), users, progressTo(t, "shoppers")); err != nil {
 		return err
 	}
-	total := int64(smallStock)
+	total := int64(operator.SmallStock)
 	if setStock {
 		total = stock
 	}
-	done, err := b.operations.beginGeneration(ctx, byCommand(), "", total, events.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
+	done, err := acts.BeginGeneration(ctx, byCommand(), "", total)
 	if err != nil {
 		return err
 	}

@@ -17,14 +17,15 @@ const startupPatience = 8 * time.Second
 
 // openRedis dials until somebody answers; embedded says that the server is the one in this process, which speaks the older protocol.
 func openRedis(address string, embedded bool) (rueidis.Client, error) {
-	client, err := patiently(func() (rueidis.Client, error) { return dialRedis(address, embedded) })
+	client, err := patiently(func() (rueidis.Client, error) { return DialRedis(address, embedded) })
 	if err != nil {
 		return nil, missing("Redis", config.HideSecrets(address), "REDIS_URL", "docker compose up -d redis", err)
 	}
 	return client, nil
 }
 
-func dialRedis(address string, embedded bool) (rueidis.Client, error) {
+// DialRedis connects to Redis at that address, without trying again.
+func DialRedis(address string, embedded bool) (rueidis.Client, error) {
 	opt, err := config.RedisOptions(address)
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)

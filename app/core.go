@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/combine"
 	"flashsale/app/config"
+	"flashsale/app/operator"
 	"flashsale/events"
 	"flashsale/inventory"
 	"flashsale/sale"
@@ -23,7 +24,7 @@ import (
 type core struct {
 	id         string
 	cfg        config.Config
-	services   *services
+	services   *Servers
 	stock      *inventory.Store
 	places     *inventory.Places
 	reconciler *inventory.Reconciler
@@ -37,18 +38,24 @@ type core struct {
 	audit      *events.Audit
 	presence   *events.Presence
 	ledger     *events.Ledger
-	operations *operations
+	operations *operator.Acts
+	probing    *probes
 	combiners  map[string]combining
 	parts      parts
 }
 
-func newCore(cfg config.Config, s *services, log *slog.Logger, reg prometheus.Registerer) *core {
+func newCore(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.Registerer) *core {
 	c := &core{id: processID(), cfg: cfg, services: s}
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
-	c.operations = newOperations(c, log)
-	c.operations.probing.register(reg)
-	c.parts.add("probes", serving, c.operations.probing)
+	c.operations = operator.New(operator.Config{
+		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
+		Sales: c.sales, Board: c.board, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
+		Alone: s.stack != nil, Logger: log,
+	})
+	c.probing = newProbes(c)
+	c.probing.register(reg)
+	c.parts.add("probes", serving, c.probing)
 	return c
 }
 
@@ -73,7 +80,7 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.services
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
 	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
-		Dial: func() (rueidis.Client, error) { return dialRedis(s.RedisURL, s.RedisEmbedded) }})
+		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
 	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("board", serving, c.board)

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/rueidis"
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
+	"flashsale/app/embedded"
 	"flashsale/events"
 	"flashsale/migrations"
 )
@@ -25,8 +27,9 @@ func doctorCommand(t terminal) *cobra.Command {
 		Use:   "doctor",
 		Short: "Show each dependency, how it answers and what to do (exit 1 when one is bad)",
 		Args:  cobra.NoArgs,
-		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *services, _ *slog.Logger) error {
-			d := doctor{cfg: cfg, services: s, out: t.out}
+		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *Servers, _ *slog.Logger) error {
+			d := doctor{cfg: cfg, servers: s.Settings, out: t.out}
+			defer d.close()
 			d.examineServers(ctx)
 			d.examineState(ctx)
 			if d.bad {
@@ -40,13 +43,17 @@ func doctorCommand(t terminal) *cobra.Command {
 // doctor looks at everything a deployment needs and goes on whatever it finds. It changes nothing but that topics which
 // are missing are made.
 type doctor struct {
-	cfg      config.Config
-	services *services
-	out      io.Writer
-	bad      bool
+	cfg     config.Config
+	servers embedded.Settings
+	out     io.Writer
+	bad     bool
+
+	pool  *pgxpool.Pool // nil while it could not be opened, as the others
+	redis rueidis.Client
+	log   *events.Log
 }
 
-// patient is one server. What connect opens is left in services, where it is closed.
+// patient is one server. What connect opens is left in the doctor, who closes it.
 type patient struct {
 	name, address, remedy string
 	embedded              bool
@@ -55,10 +62,10 @@ type patient struct {
 }
 
 func (d *doctor) patients() []patient {
-	s, cfg := d.services, d.cfg
+	s, cfg := d.servers, d.cfg
 	return []patient{
-		{"PostgreSQL", bareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
-		{"Redis", bareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
+		{"PostgreSQL", BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
+		{"Redis", BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
 		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
 	}
 }
@@ -108,8 +115,20 @@ func (d *doctor) say(ok bool, format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, "%-8s "+format+"\n", append([]any{word}, args...)...)
 }
 
+func (d *doctor) close() {
+	if d.log != nil {
+		_ = d.log.Close()
+	}
+	if d.redis != nil {
+		d.redis.Close()
+	}
+	if d.pool != nil {
+		d.pool.Close()
+	}
+}
+
 func (d *doctor) connectDatabase(ctx context.Context) error {
-	requests, err := config.PoolConfig(d.services.DatabaseURL, d.cfg.Namespace, 2)
+	requests, err := config.PoolConfig(d.servers.DatabaseURL, d.cfg.Namespace, 2)
 	if err != nil {
 		return err
 	}
@@ -121,23 +140,23 @@ func (d *doctor) connectDatabase(ctx context.Context) error {
 		pool.Close()
 		return err
 	}
-	d.services.pool = pool
+	d.pool = pool
 	return nil
 }
 
 func (d *doctor) askDatabase(ctx context.Context) (version string, err error) {
-	err = d.services.pool.QueryRow(ctx, "SHOW server_version").Scan(&version)
+	err = d.pool.QueryRow(ctx, "SHOW server_version").Scan(&version)
 	return version, err
 }
 
 func (d *doctor) connectRedis(context.Context) (err error) {
-	d.services.redis, err = dialRedis(d.services.RedisURL, d.services.RedisEmbedded)
+	d.redis, err = DialRedis(d.servers.RedisURL, d.servers.RedisEmbedded)
 	return err
 }
 
 // askRedis knows no version of a server that does not tell it, such as the embedded one.
 func (d *doctor) askRedis(ctx context.Context) (string, error) {
-	client := d.services.redis
+	client := d.redis
 	if err := client.Do(ctx, client.B().Ping().Build()).Error(); err != nil {
 		return "", err
 	}
@@ -151,25 +170,25 @@ func (d *doctor) askRedis(ctx context.Context) (string, error) {
 }
 
 func (d *doctor) connectLog(ctx context.Context) error {
-	at, err := d.services.logConfig(d.cfg, slog.New(slog.DiscardHandler), nil)
+	at, err := LogConfig(d.servers, d.cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}
 	log, err := events.Open(ctx, at)
 	if err == nil {
-		d.services.log = log
+		d.log = log
 	}
 	return err
 }
 
 // askLog: the protocol does not tell a version.
-func (d *doctor) askLog(ctx context.Context) (string, error) { return "", d.services.log.Ping(ctx) }
+func (d *doctor) askLog(ctx context.Context) (string, error) { return "", d.log.Ping(ctx) }
 
 // examineState looks at the schema, the topics and the lag, as far as there is a server to ask.
 func (d *doctor) examineState(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 2*doctorPatience)
 	defer cancel()
-	database, log := d.services.pool != nil, d.services.log != nil
+	database, log := d.pool != nil, d.log != nil
 	current := database && d.examineSchema(ctx)
 	if log {
 		d.examineTopics(ctx)
@@ -182,7 +201,7 @@ func (d *doctor) examineState(ctx context.Context) {
 // examineSchema is true when every table is there.
 func (d *doctor) examineSchema(ctx context.Context) bool {
 	pending := 0
-	all, err := migrations.Status(ctx, d.services.pool, d.cfg.Namespace)
+	all, err := migrations.Status(ctx, d.pool, d.cfg.Namespace)
 	for _, m := range all {
 		if m.State != "applied" {
 			pending++
@@ -200,7 +219,7 @@ func (d *doctor) examineSchema(ctx context.Context) bool {
 }
 
 func (d *doctor) examineTopics(ctx context.Context) {
-	found, err := d.services.log.Describe(ctx)
+	found, err := d.log.Describe(ctx)
 	if err != nil {
 		d.say(false, "%-11s %s", "topics", oneLine(err.Error()))
 	}
@@ -211,7 +230,7 @@ func (d *doctor) examineTopics(ctx context.Context) {
 
 // examineLag tells how many claims the log has that the ledger has not read.
 func (d *doctor) examineLag(ctx context.Context) {
-	partitions, err := events.NewLedger(d.services.pool, d.services.log, nil, events.LedgerConfig{}).Lag(ctx)
+	partitions, err := events.NewLedger(d.pool, d.log, nil, events.LedgerConfig{}).Lag(ctx)
 	if err != nil {
 		d.say(false, "%-11s %s", "lag", oneLine(err.Error()))
 		return

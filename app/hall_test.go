@@ -9,6 +9,7 @@ import (
 
 	"flashsale/app/bench"
 	"flashsale/app/config"
+	"flashsale/app/operator"
 )
 
 // Every press goes as far as the places and no further: told that all are held, never sold out, for as long as it lasts.
@@ -21,7 +22,7 @@ func TestTheHallIsFullAndSellsNothing(t *testing.T) {
 			t.Fatalf("%d %s", r.Status, r.Raw)
 		}
 	}
-	if s := c.Status(); s.Text("status") != "active" || s.Number("sold") != 0 || s.Number("currentStock") != smallStock {
+	if s := c.Status(); s.Text("status") != "active" || s.Number("sold") != 0 || s.Number("currentStock") != operator.SmallStock {
 		t.Fatal(s.Raw)
 	}
 }

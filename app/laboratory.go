@@ -108,8 +108,8 @@ func configuredServers() (variables []string, words string, err error) {
 	}
 	var named []string
 	for _, v := range []struct{ name, value, shown string }{
-		{"DATABASE_URL", cfg.DatabaseURL, bareURL(cfg.DatabaseURL)},
-		{"REDIS_URL", cfg.RedisURL, bareURL(cfg.RedisURL)},
+		{"DATABASE_URL", cfg.DatabaseURL, BareURL(cfg.DatabaseURL)},
+		{"REDIS_URL", cfg.RedisURL, BareURL(cfg.RedisURL)},
 		{"KAFKA_BROKERS", strings.Join(cfg.KafkaBrokers, ","), strings.Join(cfg.KafkaBrokers, ",")},
 		{"KAFKA_SASL", cfg.KafkaSASL, ""},
 	} {

@@ -64,7 +64,7 @@ type reading struct {
 func openReading(b *testing.B) *reading {
 	b.Helper()
 	ctx := b.Context()
-	s := &services{Settings: instancetest.Servers(b)}
+	s := &Servers{Settings: instancetest.Servers(b)}
 	_, schema := embeddedtest.Postgres(b) // the schema goes at the end
 	cfg := config.Config{Namespace: schema, MaxStock: 1 << 40}
 	quiet := slog.New(slog.DiscardHandler)
@@ -75,7 +75,7 @@ func openReading(b *testing.B) *reading {
 	r := &reading{b: b, core: newCore(cfg, s, quiet, registry), began: make(chan struct{})}
 	b.Cleanup(func() {
 		r.core.close()
-		if err := s.close(context.Background()); err != nil {
+		if err := s.Close(context.Background()); err != nil {
 			b.Error(err)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
+	"flashsale/app/operator"
 	"flashsale/events"
 	"flashsale/inventory"
 	"flashsale/sale"
@@ -288,7 +289,7 @@ func (m *machine) settled(t *rapid.T) {
 		t.Fatal(err)
 	}
 	for _, c := range checks {
-		if c.State == stateBroken {
+		if c.State == operator.Broken {
 			t.Fatalf("%s broken: %s", c.ID, c.Detail)
 		}
 	}

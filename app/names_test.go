@@ -13,7 +13,7 @@ func TestAnInstanceKnowsNamesAndACommandNeedsNone(t *testing.T) {
 	d := newDeployment(t)
 	last := users.SeriesName(50)
 	first := d.start(t)
-	if _, err := first.core.operations.SeedUsers(t.Context(), byCommand(), 50); err != nil {
+	if _, err := first.core.operations.SeedUsers(t.Context(), demo(), 50); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok := first.core.directory.Known(last); !ok {
@@ -28,7 +28,7 @@ func TestAnInstanceKnowsNamesAndACommandNeedsNone(t *testing.T) {
 	if err := command.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if created, err := command.operations.seed(t.Context(), byCommand(), 60, nil); err != nil || created != 10 {
+	if created, err := command.operations.Seed(t.Context(), demo(), 60, nil); err != nil || created != 10 {
 		t.Fatalf("%d created, %v", created, err)
 	}
 	if _, ok := command.directory.Known(last); ok {

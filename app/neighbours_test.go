@@ -245,15 +245,16 @@ func TestACommandTellsTheInstances(t *testing.T) {
 	n := &neighbour{newClient(t, a.URL()), a}
 	const hints = `flashsale_bus_received_total{channel="sales"}`
 	before := n.metric(hints)
-	s := &services{Settings: d.Servers}
-	t.Cleanup(func() { _ = s.close(context.WithoutCancel(t.Context())) })
-	err := inDeployment(t.Context(), d.Config, s, d.Log, func(ctx context.Context, b beside) error {
-		_, err := b.operations.SetStock(ctx, operator(), "", 77)
-		return err
-	})
+	s := &Servers{Settings: d.Servers}
+	t.Cleanup(func() { _ = s.Close(context.WithoutCancel(t.Context())) })
+	command, err := Open(t.Context(), d.Config, s, d.Log)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := command.Acts().SetStock(t.Context(), demo(), "", 77); err != nil {
+		t.Fatal(err)
+	}
+	command.Close(t.Context())
 	eventually(t, "the instance shows the stock", func() bool { return n.Status().Number("maxStock") == 77 })
 	if heard := n.metric(hints) - before; heard == 0 {
 		t.Error("the instance was not told; it happened to look")

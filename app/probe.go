@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/app/config"
+	"flashsale/app/operator"
 	"flashsale/app/web"
 )
 
@@ -39,12 +40,12 @@ type probe struct {
 func newProbes(c *core) *probes {
 	s := c.services
 	p := &probes{list: []probe{
-		{"PostgreSQL", bareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
+		{"PostgreSQL", BareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
 			var v string
 			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
 			return v, err
 		}},
-		{"Redis", bareURL(s.RedisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
+		{"Redis", BareURL(s.RedisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
 			return "", c.places.Ping(ctx)
 		}},
 		{"Kafka", strings.Join(s.KafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
@@ -139,11 +140,17 @@ func (p *probes) dependencies() []web.Dependency {
 	return append([]web.Dependency(nil), p.last...)
 }
 
-// Dependencies says of each server whether it answered the last probe, and since when that is so.
-func (o *operations) Dependencies(context.Context) []web.Dependency { return o.probing.dependencies() }
+// acting is what app/web asks of the operators' side: the acts, and what the probes know.
+type acting struct {
+	*operator.Acts
+	probing *probes
+}
 
-// bareURL is the host and port of an address, without user and password.
-func bareURL(address string) string {
+// Dependencies says of each server whether it answered the last probe, and since when that is so.
+func (a acting) Dependencies(context.Context) []web.Dependency { return a.probing.dependencies() }
+
+// BareURL is the host and port of an address, without user and password.
+func BareURL(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
 		return config.HideSecrets(address)

@@ -21,12 +21,12 @@ func TestAStartOnASchemaOfANewerVersionIsSaid(t *testing.T) {
 	pool, schema := embeddedtest.Postgres(t)
 	connect := func() string {
 		var said bytes.Buffer
-		s := &services{Settings: instancetest.Servers(t)}
+		s := &Servers{Settings: instancetest.Servers(t)}
 		log := slog.New(slog.NewTextHandler(&said, nil))
 		if err := s.connect(t.Context(), config.Config{Namespace: schema}, log, prometheus.NewRegistry()); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.close(context.WithoutCancel(t.Context())); err != nil {
+		if err := s.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Fatal(err)
 		}
 		return said.String()

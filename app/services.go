@@ -21,8 +21,8 @@ import (
 	"flashsale/migrations"
 )
 
-// services are the open connections to the three servers.
-type services struct {
+// Servers are the three servers of a deployment: where they are, and the connections to them once they are open.
+type Servers struct {
 	// Settings say where the three servers are, configured or embedded, and which of them this process or the one beside it has
 	// started.
 	embedded.Settings
@@ -44,8 +44,8 @@ const (
 )
 
 // startServers takes the data directory and starts what is not configured.
-func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*services, error) {
-	s := &services{Settings: configured(cfg)}
+func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	s := &Servers{Settings: configured(cfg)}
 	if !cfg.AnyEmbedded() {
 		return s, nil
 	}
@@ -76,7 +76,7 @@ func configured(cfg config.Config) embedded.Settings {
 }
 
 // use fills in the addresses of embedded servers.
-func (s *services) use(set embedded.Settings) {
+func (s *Servers) use(set embedded.Settings) {
 	if set.DatabaseURL != "" {
 		s.DatabaseURL = set.DatabaseURL
 	}
@@ -89,9 +89,23 @@ func (s *services) use(set embedded.Settings) {
 	s.Services = set.Services
 }
 
+// FindServers finds the servers that a command works with, without connecting to them: the configured ones, the
+// embedded ones of the instance running on the same data directory, or, when none runs, embedded ones started for
+// this command only.
+func FindServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	s, found, err := borrowServers(cfg)
+	if err == nil && !found {
+		s, err = startServers(ctx, cfg, log, progress)
+	}
+	return s, err
+}
+
+// Configured are the servers that the environment names, and no others.
+func Configured(cfg config.Config) *Servers { return &Servers{Settings: configured(cfg)} }
+
 // borrowServers uses the embedded servers of the instance that runs on the same data directory, if there is one.
-func borrowServers(cfg config.Config) (*services, bool, error) {
-	s := &services{Settings: configured(cfg)}
+func borrowServers(cfg config.Config) (*Servers, bool, error) {
+	s := &Servers{Settings: configured(cfg)}
 	if !cfg.AnyEmbedded() {
 		return s, true, nil
 	}
@@ -114,8 +128,8 @@ func inUse(dir string) bool {
 }
 
 // connect opens every connection and brings the schema up to date.
-func (s *services) connect(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
-	if err := s.openDatabase(ctx, cfg); err != nil {
+func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
+	if err := s.OpenDatabase(ctx, cfg); err != nil {
 		return err
 	}
 	if _, err := migrations.Up(ctx, s.pool, cfg.Namespace); err != nil {
@@ -124,15 +138,14 @@ func (s *services) connect(ctx context.Context, cfg config.Config, log *slog.Log
 	if err := s.compareVersions(ctx, cfg, log); err != nil {
 		return err
 	}
-	var err error
-	if s.redis, err = openRedis(s.RedisURL, s.RedisEmbedded); err != nil {
+	if err := s.OpenRedis(); err != nil {
 		return err
 	}
-	return s.openLog(ctx, cfg, log, reg)
+	return s.OpenLog(ctx, cfg, log, reg)
 }
 
 // compareVersions says that a newer version has been here, as while it is rolled out or after it was taken back.
-func (s *services) compareVersions(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+func (s *Servers) compareVersions(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	applied, known, err := migrations.Versions(ctx, s.pool, cfg.Namespace)
 	if err == nil && applied > known {
 		log.Warn("the schema is of a newer version of this program", "migration", applied, "known", known)
@@ -140,8 +153,24 @@ func (s *services) compareVersions(ctx context.Context, cfg config.Config, log *
 	return err
 }
 
-func (s *services) openLog(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
-	at, err := s.logConfig(cfg, log, reg)
+// Pool is the connections of requests and operators, once the database is open.
+func (s *Servers) Pool() *pgxpool.Pool { return s.pool }
+
+// Redis is the connection to Redis, once it is open.
+func (s *Servers) Redis() rueidis.Client { return s.redis }
+
+// Log is the claims log, once it is open.
+func (s *Servers) Log() *events.Log { return s.log }
+
+// OpenRedis connects to Redis.
+func (s *Servers) OpenRedis() (err error) {
+	s.redis, err = openRedis(s.RedisURL, s.RedisEmbedded)
+	return err
+}
+
+// OpenLog connects to Kafka, and makes the topics that are missing. The registry may be nil.
+func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
+	at, err := LogConfig(s.Settings, cfg, log, reg)
 	if err != nil {
 		return err
 	}
@@ -152,8 +181,8 @@ func (s *services) openLog(ctx context.Context, cfg config.Config, log *slog.Log
 	return nil
 }
 
-// logConfig is where the log is and how to get in.
-func (s *services) logConfig(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
+// LogConfig is where the log of a deployment is and how to get in. Logger and registry may be nil.
+func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
 		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
@@ -164,7 +193,8 @@ func (s *services) logConfig(cfg config.Config, log *slog.Logger, reg prometheus
 	}, nil
 }
 
-func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
+// OpenDatabase opens the pools. It does not touch the schema.
+func (s *Servers) OpenDatabase(ctx context.Context, cfg config.Config) error {
 	requests, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, requestConnections)
 	if err != nil {
 		return err
@@ -186,7 +216,7 @@ func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
 }
 
 // openLease opens the lease's connections and keeps them: a server that has none left has these.
-func (s *services) openLease(ctx context.Context, cfg config.Config) error {
+func (s *Servers) openLease(ctx context.Context, cfg config.Config) error {
 	lease, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, leaseConnections)
 	if err != nil {
 		return err
@@ -197,8 +227,8 @@ func (s *services) openLease(ctx context.Context, cfg config.Config) error {
 	return err
 }
 
-// close ends connections first and then the servers this process has started.
-func (s *services) close(ctx context.Context) error {
+// Close ends connections first and then the servers this process has started.
+func (s *Servers) Close(ctx context.Context) error {
 	var errs []error
 	if s.log != nil {
 		errs = append(errs, s.log.Close())

@@ -7,72 +7,43 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/operator"
 	"flashsale/events"
 	"flashsale/sale"
 )
 
-// Act is who acts, and what the request says about when it may be carried out. The zero value is an act without conditions.
-type Act struct {
-	// ActKey holds the principal and, when the client gave one, the Idempotency-Key with the digest of the request.
-	events.ActKey
-	// Match is the revisions of the sale that the act may meet.
-	Match Match
-}
-
-// Match is an If-Match field. The zero value, without the field, matches every revision.
-type Match struct {
-	// Sent is the field as the client wrote it.
-	Sent string
-	// any is true for "*", tags are the strong ones of a list.
-	any  bool
-	tags []string
-}
-
-// Allows is nil when the sale may stand at that revision, and a *sale.RevisionError when not.
-func (m Match) Allows(present int64) error {
-	if m.Sent == "" || m.any {
-		return nil
-	}
-	for _, tag := range m.tags {
-		if tag == itoa64(present) {
-			return nil
-		}
-	}
-	return &sale.RevisionError{Seen: m.Sent, Present: present}
-}
-
 // act reads what a request to act says: who, under which key, on which revision; and the fields of its body. Without known
 // fields the body means nothing.
-func (s *Server) act(c echo.Context, known spec) (Act, values, error) {
+func (s *Server) act(c echo.Context, known spec) (operator.Act, values, error) {
 	r := c.Request()
 	key, err := idempotencyKey(r)
 	if err != nil {
-		return Act{}, nil, err
+		return operator.Act{}, nil, err
 	}
 	match, err := ifMatch(r.Header)
 	if err != nil {
-		return Act{}, nil, err
+		return operator.Act{}, nil, err
 	}
 	body, err := readBody(r, make([]byte, maxBody+1))
 	if err != nil {
-		return Act{}, nil, err
+		return operator.Act{}, nil, err
 	}
 	var v values
 	if known != nil {
 		if v, err = decodeBody(r.Header, body, known); err != nil {
-			return Act{}, nil, err
+			return operator.Act{}, nil, err
 		}
 	}
-	return Act{Match: match, ActKey: events.ActKey{
+	return operator.Act{Match: match, ActKey: events.ActKey{
 		Principal: s.who(r).principal(), Key: key, Route: r.Method + " " + c.Path(), Digest: digest(r, body),
 	}}, v, nil
 }
 
 // saleAct is act for a route that names a sale, or means the current one.
-func (s *Server) saleAct(c echo.Context, known spec) (string, Act, values, error) {
+func (s *Server) saleAct(c echo.Context, known spec) (string, operator.Act, values, error) {
 	slug, err := slug(c)
 	if err != nil {
-		return "", Act{}, nil, err
+		return "", operator.Act{}, nil, err
 	}
 	a, v, err := s.act(c, known)
 	return slug, a, v, err
@@ -91,14 +62,14 @@ func digest(r *http.Request, body []byte) [32]byte {
 
 // ifMatch reads the If-Match field: "*", or a list of entity tags. A weak tag is well formed and matches nothing, as the
 // comparison is the strong one.
-func ifMatch(h http.Header) (Match, error) {
+func ifMatch(h http.Header) (operator.Match, error) {
 	lines := h["If-Match"]
 	if len(lines) == 0 {
-		return Match{}, nil
+		return operator.Match{}, nil
 	}
-	m := Match{Sent: strings.TrimSpace(strings.Join(lines, ", "))}
+	m := operator.Match{Sent: strings.TrimSpace(strings.Join(lines, ", "))}
 	if m.Sent == "*" {
-		m.any = true
+		m.Any = true
 		return m, nil
 	}
 	rest := m.Sent
@@ -113,7 +84,7 @@ func ifMatch(h http.Header) (Match, error) {
 			return m, badField("If-Match", `must be * or the revisions of the sale that may be changed, each in quotes, like "7"`)
 		}
 		if !weak {
-			m.tags = append(m.tags, tag)
+			m.Tags = append(m.Tags, tag)
 		}
 		rest, found = after, found+1
 	}

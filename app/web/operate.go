@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/operator"
 	"flashsale/sale"
 )
 
@@ -150,7 +151,7 @@ func (s *Server) close(c echo.Context) error {
 	return s.move(c, s.cfg.Operations.Close, "The sale is closing")
 }
 
-func (s *Server) move(c echo.Context, act func(context.Context, Act, string) (sale.Change, error), message string) error {
+func (s *Server) move(c echo.Context, act func(context.Context, operator.Act, string) (sale.Change, error), message string) error {
 	slug, a, _, err := s.saleAct(c, nil)
 	if err != nil {
 		return err
@@ -167,8 +168,8 @@ func (s *Server) move(c echo.Context, act func(context.Context, Act, string) (sa
 }
 
 type verifyDocument struct {
-	OK     bool    `json:"ok"`
-	Checks []Check `json:"checks"`
+	OK     bool             `json:"ok"`
+	Checks []operator.Check `json:"checks"`
 }
 
 // verify checks the invariants. A broken one is an answer, not an error.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/operator"
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/users"
@@ -40,37 +41,20 @@ type accounts interface {
 // that is repeated under its key is answered as the first time. Errors beside the domains' own: *sale.RevisionError,
 // events.ErrKeyRunning, events.ErrKeyReused, events.ErrOutcomeUnknown.
 type operations interface {
-	Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error)
-	Preset(ctx context.Context, a Act, slug string, p sale.Preset) (sale.Change, error)
-	SetStock(ctx context.Context, a Act, slug string, n int64) (sale.Change, error)
-	Pause(ctx context.Context, a Act, slug string) (sale.Change, error)
-	Resume(ctx context.Context, a Act, slug string) (sale.Change, error)
-	Close(ctx context.Context, a Act, slug string) (sale.Change, error)
-	Amend(ctx context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error)
-	CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error)
-	SeedUsers(ctx context.Context, a Act, n int) (created int, err error)
-	ArchiveUsers(ctx context.Context, a Act) (int64, error)
+	Reset(ctx context.Context, a operator.Act, slug string, toSmall bool) (sale.Change, error)
+	Preset(ctx context.Context, a operator.Act, slug string, p sale.Preset) (sale.Change, error)
+	SetStock(ctx context.Context, a operator.Act, slug string, n int64) (sale.Change, error)
+	Pause(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Resume(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Close(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Amend(ctx context.Context, a operator.Act, slug string, to sale.Amendment) (sale.Change, error)
+	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
+	SeedUsers(ctx context.Context, a operator.Act, n int) (created int, err error)
+	ArchiveUsers(ctx context.Context, a operator.Act) (int64, error)
 	// Verify checks the invariants and says of each whether it holds.
-	Verify(ctx context.Context) ([]Check, error)
+	Verify(ctx context.Context) ([]operator.Check, error)
 	// Dependencies says of each server this program needs whether it answers. It returns within a second.
 	Dependencies(ctx context.Context) []Dependency
-}
-
-// Cancellation is an order that was taken back, and what that changed. Of an order that had been cancelled before nothing has
-// changed.
-type Cancellation struct {
-	sale.Change
-	Order sale.Order
-}
-
-// Check is one invariant as Verify found it.
-type Check struct {
-	// ID is the invariant's, such as "I1".
-	ID    string `json:"id"`
-	Title string `json:"title"`
-	// State is "ok", "broken", or "unknown" when it cannot be checked from here.
-	State  string `json:"state"`
-	Detail string `json:"detail,omitempty"`
 }
 
 // Dependency is a server this program needs, as the last probe found it.

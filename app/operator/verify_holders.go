@@ -1,4 +1,4 @@
-package app
+package operator
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/app/web"
 	"flashsale/inventory"
 )
 
@@ -41,9 +40,9 @@ type differences map[difference]bool
 
 // holdersCheck compares Redis with the ledger. The two cannot be read at one moment, so only a difference that every look met,
 // for as long as reconciling may take, is broken. When there always was one, but never the same, nothing can be said.
-func (o *operations) holdersCheck(ctx context.Context) web.Check {
-	c := web.Check{ID: "I4", Title: "holders in Redis = owners in the ledger, limit = total", State: stateUnknown}
-	if o.services.stack != nil && !o.serving {
+func (o *Acts) holdersCheck(ctx context.Context) Check {
+	c := Check{ID: "I4", Title: "holders in Redis = owners in the ledger, limit = total", State: Unknown}
+	if o.alone && !o.serving {
 		c.Detail = "no instance is running; it rebuilds the holders when it starts"
 		return c
 	}
@@ -56,7 +55,7 @@ func (o *operations) holdersCheck(ctx context.Context) web.Check {
 		case err != nil:
 			stayed = nil
 		case len(found) == 0:
-			c.State = stateOK
+			c.State = OK
 			return c
 		case stayed == nil:
 			stayed, first = found, time.Now()
@@ -77,7 +76,7 @@ func (o *operations) holdersCheck(ctx context.Context) web.Check {
 }
 
 // unsettled says what it means that no look found places and orders to be the same.
-func (o *operations) unsettled(ctx context.Context, c web.Check, stayed differences, err error) web.Check {
+func (o *Acts) unsettled(ctx context.Context, c Check, stayed differences, err error) Check {
 	switch {
 	case ctx.Err() != nil:
 		c.Detail = "there was no time to see whether a difference stays: " + ctx.Err().Error()
@@ -88,7 +87,7 @@ func (o *operations) unsettled(ctx context.Context, c web.Check, stayed differen
 	case o.logUnread(ctx):
 		c.Detail = "claims in the log are still to be decided, their places have no order yet: " + stayed.String()
 	default:
-		c.State, c.Detail = stateBroken, stayed.String()
+		c.State, c.Detail = Broken, stayed.String()
 	}
 	return c
 }
@@ -139,7 +138,7 @@ func (d differences) String() string {
 
 // logUnread is true while the ledger has not read the log to its end, as for some seconds after the process that read
 // it was killed. Places without an order may then belong to claims that nobody has looked at.
-func (o *operations) logUnread(ctx context.Context) bool {
+func (o *Acts) logUnread(ctx context.Context) bool {
 	lags, err := o.ledger.Lag(ctx)
 	if err != nil {
 		return true
@@ -153,8 +152,8 @@ func (o *operations) logUnread(ctx context.Context) bool {
 }
 
 // holderDifferences is one look at every sale's present generation.
-func (o *operations) holderDifferences(ctx context.Context) (differences, error) {
-	ledger := ledgerOf{o.sales, o.stock, o.services.pool}
+func (o *Acts) holderDifferences(ctx context.Context) (differences, error) {
+	ledger := o.owners
 	keys, err := ledger.Current(ctx)
 	if err != nil {
 		return nil, err

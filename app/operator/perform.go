@@ -1,4 +1,4 @@
-package app
+package operator
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"flashsale/app/web"
 	"flashsale/events"
 	"flashsale/inventory"
 	"flashsale/sale"
@@ -31,7 +30,7 @@ type deed[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record events.E
 
 // perform carries an act out once: its changes, its audit record and its answer are one transaction. A repeat under the
 // same key is given that answer, and changes nothing: then first is false.
-func perform[A any](ctx context.Context, o *operations, a web.Act, do deed[A]) (answer A, first bool, err error) {
+func perform[A any](ctx context.Context, o *Acts, a Act, do deed[A]) (answer A, first bool, err error) {
 	err = o.audit.Act(ctx, func(tx pgx.Tx) error {
 		kept, found, err := o.audit.AnswerTx(ctx, tx, a.ActKey)
 		if err != nil {
@@ -57,7 +56,7 @@ func perform[A any](ctx context.Context, o *operations, a web.Act, do deed[A]) (
 }
 
 // seal writes what belongs to an act beside what it did.
-func (o *operations) seal(ctx context.Context, tx pgx.Tx, a web.Act, record events.Entry, answer any) error {
+func (o *Acts) seal(ctx context.Context, tx pgx.Tx, a Act, record events.Entry, answer any) error {
 	if record.Action != "" {
 		record.Actor = a.Principal
 		if err := o.audit.RecordTx(ctx, tx, record); err != nil {
@@ -96,7 +95,7 @@ func busy(err error) error {
 
 // show brings this process up to date with an act that is committed. Nothing that fails here takes the act back: the
 // process learns of it with its next look, and so do the others.
-func (o *operations) show(ctx context.Context, ch *sale.Change) {
+func (o *Acts) show(ctx context.Context, ch *sale.Change) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), showTime)
 	defer cancel()
 	o.tell(ctx, "the change is made, and will be shown with the next look", o.board.Refresh(ctx))

@@ -1,24 +1,23 @@
-package app
+package operator
 
 import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
 
-	"flashsale/app/web"
 	"flashsale/events"
 	"flashsale/sale"
 )
 
-// smallStock is the stock after a reset to the small size.
-const smallStock = 5
+// SmallStock is the stock after a reset to the small size.
+const SmallStock = 5
 
 // Reset begins a new generation with nothing sold: five units, or as many as before. The first ten shoppers exist
 // afterwards; nobody else is touched.
-func (o *operations) Reset(ctx context.Context, a web.Act, slug string, toSmall bool) (sale.Change, error) {
+func (o *Acts) Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error) {
 	total := int64(sale.KeepTotal)
 	if toSmall {
-		total = smallStock
+		total = SmallStock
 	}
 	return o.beginGeneration(ctx, a, slug, total, events.Entry{Action: "sale.reset"}, func(tx pgx.Tx) error {
 		_, err := o.users.EnsureSeriesTx(ctx, tx, 0, 10)
@@ -27,15 +26,20 @@ func (o *operations) Reset(ctx context.Context, a web.Act, slug string, toSmall 
 }
 
 // Preset makes sure that enough shoppers who may purchase exist, then begins a new generation with its stock.
-func (o *operations) Preset(ctx context.Context, a web.Act, slug string, p sale.Preset) (sale.Change, error) {
+func (o *Acts) Preset(ctx context.Context, a Act, slug string, p sale.Preset) (sale.Change, error) {
 	return o.beginGeneration(ctx, a, slug, p.Stock, events.Entry{Action: "sale.preset", Detail: p}, func(tx pgx.Tx) error {
 		return o.users.EnsureAbleTx(ctx, tx, p.Users)
 	})
 }
 
+// BeginGeneration begins a new generation with that stock and nothing sold, and touches no shopper.
+func (o *Acts) BeginGeneration(ctx context.Context, a Act, slug string, total int64) (sale.Change, error) {
+	return o.beginGeneration(ctx, a, slug, total, events.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
+}
+
 // beginGeneration makes the shoppers exist before it takes the sale, so that no purchase waits for them.
-func (o *operations) beginGeneration(
-	ctx context.Context, a web.Act, slug string, total int64, record events.Entry, shoppers func(pgx.Tx) error,
+func (o *Acts) beginGeneration(
+	ctx context.Context, a Act, slug string, total int64, record events.Entry, shoppers func(pgx.Tx) error,
 ) (sale.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, crowdTime)
 	defer cancel()
@@ -57,7 +61,7 @@ func (o *operations) beginGeneration(
 }
 
 // SetStock changes the number of units; what is sold stays sold, and fewer than that is sale.ErrBelowSold.
-func (o *operations) SetStock(ctx context.Context, a web.Act, slug string, n int64) (sale.Change, error) {
+func (o *Acts) SetStock(ctx context.Context, a Act, slug string, n int64) (sale.Change, error) {
 	record := events.Entry{Action: "sale.stock", Detail: map[string]int64{"stockAmount": n}}
 	return o.change(ctx, a, slug, record, func(ctx context.Context, tx pgx.Tx, slug string) error {
 		_, err := o.sales.SetTotalTx(ctx, tx, slug, n)
@@ -66,22 +70,22 @@ func (o *operations) SetStock(ctx context.Context, a web.Act, slug string, n int
 }
 
 // Pause is the stop button: every claim decided after its commit is declined.
-func (o *operations) Pause(ctx context.Context, a web.Act, slug string) (sale.Change, error) {
+func (o *Acts) Pause(ctx context.Context, a Act, slug string) (sale.Change, error) {
 	return o.change(ctx, a, slug, events.Entry{Action: "sale.pause"}, o.sales.PauseTx)
 }
 
 // Resume lets a paused sale go on.
-func (o *operations) Resume(ctx context.Context, a web.Act, slug string) (sale.Change, error) {
+func (o *Acts) Resume(ctx context.Context, a Act, slug string) (sale.Change, error) {
 	return o.change(ctx, a, slug, events.Entry{Action: "sale.resume"}, o.sales.ResumeTx)
 }
 
 // Close ends a sale before its time.
-func (o *operations) Close(ctx context.Context, a web.Act, slug string) (sale.Change, error) {
+func (o *Acts) Close(ctx context.Context, a Act, slug string) (sale.Change, error) {
 	return o.change(ctx, a, slug, events.Entry{Action: "sale.close"}, o.sales.CloseTx)
 }
 
 // Amend changes a sale's times and stock.
-func (o *operations) Amend(ctx context.Context, a web.Act, slug string, to sale.Amendment) (sale.Change, error) {
+func (o *Acts) Amend(ctx context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error) {
 	record := events.Entry{Action: "sale.amend", Detail: to}
 	return o.change(ctx, a, slug, record, func(ctx context.Context, tx pgx.Tx, slug string) error {
 		return o.sales.AmendTx(ctx, tx, slug, to)
@@ -89,8 +93,8 @@ func (o *operations) Amend(ctx context.Context, a web.Act, slug string, to sale.
 }
 
 // change carries out an act on a sale, and shows its result on this process.
-func (o *operations) change(
-	ctx context.Context, a web.Act, slug string, record events.Entry, do func(context.Context, pgx.Tx, string) error,
+func (o *Acts) change(
+	ctx context.Context, a Act, slug string, record events.Entry, do func(context.Context, pgx.Tx, string) error,
 ) (sale.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
@@ -104,8 +108,8 @@ func (o *operations) change(
 }
 
 // changeTx says which sale the act is about, once and for all of it, and how that stands before and after.
-func (o *operations) changeTx(
-	ctx context.Context, tx pgx.Tx, a web.Act, slug string, record events.Entry, do func(slug string) error,
+func (o *Acts) changeTx(
+	ctx context.Context, tx pgx.Tx, a Act, slug string, record events.Entry, do func(slug string) error,
 ) (ch sale.Change, _ events.Entry, err error) {
 	if ch.Before, err = o.sales.HoldTx(ctx, tx, slug); err != nil {
 		return ch, record, err

@@ -1,4 +1,4 @@
-package app
+package operator
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"flashsale/app/web"
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/users"
@@ -25,14 +24,14 @@ type archiving struct {
 }
 
 // SeedUsers makes the first n shoppers of the series exist, known on this process when it returns.
-func (o *operations) SeedUsers(ctx context.Context, a web.Act, n int) (int, error) {
-	return o.seed(ctx, a, n, nil)
+func (o *Acts) SeedUsers(ctx context.Context, a Act, n int) (int, error) {
+	return o.Seed(ctx, a, n, nil)
 }
 
-// seed is one transaction for up to users.Chunk accounts. More are created chunk by chunk: the record of the start is
+// Seed is SeedUsers, and tells progress of what is done when it is not nil. It is one transaction for up to users.Chunk accounts. More are created chunk by chunk: the record of the start is
 // committed before the first, that of the end with the last. After an error the chunks before it stand, and calling
 // again completes them.
-func (o *operations) seed(ctx context.Context, a web.Act, n int, progress func(done, total int)) (int, error) {
+func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total int)) (int, error) {
 	if lastChunk(n) > 0 {
 		leave, err := o.crowd()
 		if err != nil {
@@ -61,7 +60,7 @@ func (o *operations) seed(ctx context.Context, a web.Act, n int, progress func(d
 
 // seedChunks creates all chunks but the last, each in a transaction of its own beside that of the act, which holds
 // nothing yet but the act's key.
-func (o *operations) seedChunks(ctx context.Context, a web.Act, n int, progress func(done, total int)) (created int, err error) {
+func (o *Acts) seedChunks(ctx context.Context, a Act, n int, progress func(done, total int)) (created int, err error) {
 	if lastChunk(n) == 0 {
 		return 0, nil
 	}
@@ -80,7 +79,7 @@ func lastChunk(n int) int { return max(0, n-1) / users.Chunk * users.Chunk }
 
 // ArchiveUsers hides every account at one moment; their orders stay sold, and seeding brings a name back as the same
 // person.
-func (o *operations) ArchiveUsers(ctx context.Context, a web.Act) (int64, error) {
+func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 	leave, err := o.crowd()
 	if err != nil {
 		return 0, err
@@ -105,7 +104,7 @@ func (o *operations) ArchiveUsers(ctx context.Context, a web.Act) (int64, error)
 
 // crowd lets in an act that may change more accounts than one transaction should. Each holds one connection and needs another,
 // so only as many as cannot use up the pool are let in; the others are told sale.ErrBusy.
-func (o *operations) crowd() (leave func(), err error) {
+func (o *Acts) crowd() (leave func(), err error) {
 	select {
 	case o.crowds <- struct{}{}:
 		return func() { <-o.crowds }, nil
@@ -115,7 +114,7 @@ func (o *operations) crowd() (leave func(), err error) {
 }
 
 // recordStart says in the audit log that something long begins.
-func (o *operations) recordStart(ctx context.Context, a web.Act, record events.Entry) error {
+func (o *Acts) recordStart(ctx context.Context, a Act, record events.Entry) error {
 	record.Actor = a.Principal
 	return o.audit.Act(ctx, func(tx pgx.Tx) error { return o.audit.RecordTx(ctx, tx, record) })
 }
@@ -128,7 +127,7 @@ func usersEntry(action string, detail any) events.Entry {
 const learnTime = 30 * time.Second
 
 // learnNames makes changed accounts known to this process. A command looks up the few names it needs and holds none.
-func (o *operations) learnNames(ctx context.Context) error {
+func (o *Acts) learnNames(ctx context.Context) error {
 	if !o.serving {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package app
+package operator
 
 import (
 	"context"
@@ -7,16 +7,23 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"flashsale/app/web"
 	"flashsale/events"
+	"flashsale/sale"
 )
+
+// Cancellation is an order that was taken back, and what that changed. Of an order that had been cancelled before nothing has
+// changed.
+type Cancellation struct {
+	sale.Change
+	Order sale.Order
+}
 
 // CancelOrder takes an order back, for a reason that the audit log keeps. Its unit can be sold again, and its shopper may
 // press again. An order that was cancelled before is answered the same way, and nothing is recorded.
-func (o *operations) CancelOrder(ctx context.Context, a web.Act, id uuid.UUID, reason string) (web.Cancellation, error) {
+func (o *Acts) CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (web.Cancellation, events.Entry, error) {
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (Cancellation, events.Entry, error) {
 		return o.cancelTx(ctx, tx, a, id, reason)
 	})
 	if first {
@@ -26,8 +33,8 @@ func (o *operations) CancelOrder(ctx context.Context, a web.Act, id uuid.UUID, r
 	return done, err
 }
 
-func (o *operations) cancelTx(ctx context.Context, tx pgx.Tx, a web.Act, id uuid.UUID, reason string) (web.Cancellation, events.Entry, error) {
-	var c web.Cancellation
+func (o *Acts) cancelTx(ctx context.Context, tx pgx.Tx, a Act, id uuid.UUID, reason string) (Cancellation, events.Entry, error) {
+	var c Cancellation
 	var record events.Entry
 	var err error
 	if c.Before, c.Order, err = o.sales.HoldOrderTx(ctx, tx, id); err != nil {
@@ -50,7 +57,7 @@ func (o *operations) cancelTx(ctx context.Context, tx pgx.Tx, a web.Act, id uuid
 	return c, cancellationRecord(c, reason), err
 }
 
-func cancellationRecord(c web.Cancellation, reason string) events.Entry {
+func cancellationRecord(c Cancellation, reason string) events.Entry {
 	return events.Entry{Action: "order.cancel", Subject: c.Order.OrderID.String(), Detail: map[string]any{
 		"reason": reason, "sale": c.Before.Slug, "generation": c.Order.Generation, "unit": c.Order.Unit,
 		"username": c.Order.Username, "cancelledAt": c.Order.CancelledAt.Format(time.RFC3339Nano),
@@ -59,7 +66,7 @@ func cancellationRecord(c web.Cancellation, reason string) events.Entry {
 
 // releasePlace lets the order's shopper press again and somebody else have the place, once this process shows the cancel.
 // The reconciler repairs what this leaves.
-func (o *operations) releasePlace(ctx context.Context, c web.Cancellation) {
+func (o *Acts) releasePlace(ctx context.Context, c Cancellation) {
 	if c.Before.Revision == c.After.Revision {
 		return // it had been cancelled before: its shopper may have bought again, and need the place for that
 	}

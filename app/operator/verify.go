@@ -1,4 +1,4 @@
-package app
+package operator
 
 import (
 	"context"
@@ -9,43 +9,53 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"flashsale/app/web"
 	"flashsale/events"
 	"flashsale/inventory"
 	"flashsale/sale"
 )
 
+// Check is one invariant as Verify found it.
+type Check struct {
+	// ID is the invariant's, such as "I1".
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// State is OK, Broken or Unknown.
+	State  string `json:"state"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// What Verify finds of an invariant: it holds, it is broken, or it cannot be checked from here.
 const (
-	stateOK      = "ok"
-	stateBroken  = "broken"
-	stateUnknown = "unknown"
+	OK      = "ok"
+	Broken  = "broken"
+	Unknown = "unknown"
 )
 
 // Verify checks the invariants that make a sale exact, against Postgres, Redis and the log. It says of each whether it holds,
 // is broken, or cannot be checked from here. It calls nothing broken that it did not see at one moment, or see stay, and
 // nothing ok that it did not read. It may run while the sale does.
-func (o *operations) Verify(ctx context.Context) ([]web.Check, error) {
+func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
 	units, shoppers, err := o.ordersChecks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return []web.Check{
+	return []Check{
 		units,
 		shoppers,
-		{ID: "I3", Title: "every receipt ever answered exists", State: stateUnknown, Detail: "only shoppers know their receipts; `flashsale stress` checks it"},
+		{ID: "I3", Title: "every receipt ever answered exists", State: Unknown, Detail: "only shoppers know their receipts; `flashsale stress` checks it"},
 		o.holdersCheck(ctx),
 		o.logCheck(ctx),
-		{ID: "I6", Title: "nobody is told sold out while units are left", State: stateUnknown, Detail: "only shoppers know their answers; the fault tests check it"},
+		{ID: "I6", Title: "nobody is told sold out while units are left", State: Unknown, Detail: "only shoppers know their answers; the fault tests check it"},
 		o.historyCheck(ctx),
 	}, nil
 }
 
 // ordersChecks compares orders and stock as they are at one moment.
-func (o *operations) ordersChecks(ctx context.Context) (units, shoppers web.Check, err error) {
+func (o *Acts) ordersChecks(ctx context.Context) (units, shoppers Check, err error) {
 	var counts []sale.Count
 	var levels []inventory.Level
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, o.services.pool, moment, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginTxFunc(ctx, o.pool, moment, func(tx pgx.Tx) (err error) {
 		if counts, err = o.sales.CountsTx(ctx, tx); err != nil {
 			return err
 		}
@@ -58,14 +68,14 @@ func (o *operations) ordersChecks(ctx context.Context) (units, shoppers web.Chec
 	return unitsCheck(counts, levels), shoppersCheck(counts), nil
 }
 
-func check(id, title string, broken []string) web.Check {
+func check(id, title string, broken []string) Check {
 	if len(broken) == 0 {
-		return web.Check{ID: id, Title: title, State: stateOK}
+		return Check{ID: id, Title: title, State: OK}
 	}
-	return web.Check{ID: id, Title: title, State: stateBroken, Detail: strings.Join(broken, "; ")}
+	return Check{ID: id, Title: title, State: Broken, Detail: strings.Join(broken, "; ")}
 }
 
-func unitsCheck(counts []sale.Count, levels []inventory.Level) web.Check {
+func unitsCheck(counts []sale.Count, levels []inventory.Level) Check {
 	live := map[sale.Key]sale.Count{}
 	for _, c := range counts {
 		live[c.Key] = c
@@ -87,7 +97,7 @@ func unitsCheck(counts []sale.Count, levels []inventory.Level) web.Check {
 	return check("I1", "units taken = live orders <= total, each order its own unit", broken)
 }
 
-func shoppersCheck(counts []sale.Count) web.Check {
+func shoppersCheck(counts []sale.Count) Check {
 	var broken []string
 	for _, c := range counts {
 		if c.Shoppers != c.Live {
@@ -98,13 +108,13 @@ func shoppersCheck(counts []sale.Count) web.Check {
 }
 
 // logCheck: nothing that the ledger says it has read from the log is without a verdict.
-func (o *operations) logCheck(ctx context.Context) web.Check {
+func (o *Acts) logCheck(ctx context.Context) Check {
 	return logVerdict(o.ledger.Audit(ctx, o.withoutVerdict))
 }
 
 // logVerdict is ok only of a log that was read to the cursor in every partition. What was read and is broken is broken, however
 // much was not read.
-func logVerdict(findings []events.Finding) web.Check {
+func logVerdict(findings []events.Finding) Check {
 	var broken, unread []string
 	for _, f := range findings {
 		switch {
@@ -115,14 +125,14 @@ func logVerdict(findings []events.Finding) web.Check {
 		}
 	}
 	c := check("I5", "every claim in the log before the cursor has a verdict", broken)
-	if c.State == stateOK && len(unread) > 0 {
-		c.State, c.Detail = stateUnknown, "not all of the log was read: "+strings.Join(unread, "; ")
+	if c.State == OK && len(unread) > 0 {
+		c.State, c.Detail = Unknown, "not all of the log was read: "+strings.Join(unread, "; ")
 	}
 	return c
 }
 
 // withoutVerdict names the claims that are neither ordered nor declined.
-func (o *operations) withoutVerdict(ctx context.Context, claims []events.Claim) ([]uuid.UUID, error) {
+func (o *Acts) withoutVerdict(ctx context.Context, claims []events.Claim) ([]uuid.UUID, error) {
 	ids := make([]uuid.UUID, len(claims))
 	for i, c := range claims {
 		ids[i] = c.ID
@@ -139,7 +149,7 @@ func (o *operations) withoutVerdict(ctx context.Context, claims []events.Claim) 
 }
 
 // historyCheck: the orders of older generations are what they were when their generation ended.
-func (o *operations) historyCheck(ctx context.Context) web.Check {
+func (o *Acts) historyCheck(ctx context.Context) Check {
 	wrong, pending, err := o.sales.DigestCheck(ctx)
 	var broken []string
 	for _, m := range wrong {
@@ -149,9 +159,9 @@ func (o *operations) historyCheck(ctx context.Context) web.Check {
 	switch {
 	case len(wrong) > 0: // broken, whatever else could not be read
 	case err != nil:
-		c.State, c.Detail = stateUnknown, err.Error()
+		c.State, c.Detail = Unknown, err.Error()
 	case len(pending) > 0:
-		c.State, c.Detail = stateUnknown, fmt.Sprintf("%d ended generations have no digest yet to compare with, the first is generation %d of sale %d",
+		c.State, c.Detail = Unknown, fmt.Sprintf("%d ended generations have no digest yet to compare with, the first is generation %d of sale %d",
 			len(pending), pending[0].Generation, pending[0].Sale)
 	}
 	return c
