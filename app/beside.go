@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"flashsale/app/config"
+	"flashsale/app/instance"
 	"flashsale/app/operator"
 	"flashsale/events"
 
@@ -18,8 +19,8 @@ func byCommand() operator.Act { return operator.Act{ActKey: events.ActKey{Princi
 // withDeployment opens the deployment that the environment names and hands its acts to do. Afterwards it tells the
 // instances what they should look at.
 func withDeployment(t terminal, do func(ctx context.Context, acts *operator.Acts) error) func(*cobra.Command, []string) error {
-	return withServers(t, func(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) error {
-		d, err := Open(ctx, cfg, s, log)
+	return withServers(t, func(ctx context.Context, cfg config.Config, s *instance.Servers, log *slog.Logger) error {
+		d, err := instance.Open(ctx, cfg, s, log)
 		if err != nil {
 			return err
 		}
@@ -29,7 +30,7 @@ func withDeployment(t terminal, do func(ctx context.Context, acts *operator.Acts
 }
 
 // withServers finds the servers that the environment names, without connecting to them, and closes them after do.
-func withServers(t terminal, do func(context.Context, config.Config, *Servers, *slog.Logger) error) func(*cobra.Command, []string) error {
+func withServers(t terminal, do func(context.Context, config.Config, *instance.Servers, *slog.Logger) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) (err error) {
 		cfg, err := config.Load()
 		if err != nil {
@@ -37,12 +38,12 @@ func withServers(t terminal, do func(context.Context, config.Config, *Servers, *
 		}
 		ctx := cmd.Context()
 		log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		s, err := FindServers(ctx, cfg, log, t.err)
+		s, err := instance.FindServers(ctx, cfg, log, t.err)
 		if err != nil {
 			return err
 		}
 		defer func() {
-			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+			stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), instance.StopPatience)
 			defer cancel()
 			err = errors.Join(err, s.Close(stopping))
 		}()

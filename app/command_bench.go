@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/bench"
 	"flashsale/app/config"
+	"flashsale/app/instance"
 	"flashsale/app/server"
 )
 
@@ -150,7 +151,7 @@ func hallCommand(t terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg, t, Saturated(bench.HallShoppers))
+			return serve(cmd.Context(), cfg, t, instance.Saturated(bench.HallShoppers))
 		},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
+	"flashsale/app/instance"
 	"flashsale/app/operator"
 	"flashsale/migrations"
 	"flashsale/users"
@@ -41,7 +42,7 @@ func migrate(ctx context.Context, direction string, t terminal) (err error) {
 	}
 	only := cfg // of what is not configured, Postgres is enough
 	only.RedisURL, only.KafkaBrokers = "unused", []string{"unused"}
-	s, err := FindServers(ctx, only, slog.New(slog.DiscardHandler), t.err)
+	s, err := instance.FindServers(ctx, only, slog.New(slog.DiscardHandler), t.err)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func migrate(ctx context.Context, direction string, t terminal) (err error) {
 	return migrationStatus(ctx, s, cfg, t)
 }
 
-func migrationStatus(ctx context.Context, s *Servers, cfg config.Config, t terminal) error {
+func migrationStatus(ctx context.Context, s *instance.Servers, cfg config.Config, t terminal) error {
 	all, err := migrations.Status(ctx, s.Pool(), cfg.Namespace)
 	if err != nil {
 		return fmt.Errorf("migrate status: %w", err)

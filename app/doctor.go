@@ -15,6 +15,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/instance"
 	"flashsale/events"
 	"flashsale/migrations"
 )
@@ -27,7 +28,7 @@ func doctorCommand(t terminal) *cobra.Command {
 		Use:   "doctor",
 		Short: "Show each dependency, how it answers and what to do (exit 1 when one is bad)",
 		Args:  cobra.NoArgs,
-		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *Servers, _ *slog.Logger) error {
+		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *instance.Servers, _ *slog.Logger) error {
 			d := doctor{cfg: cfg, servers: s.Settings, out: t.out}
 			defer d.close()
 			d.examineServers(ctx)
@@ -64,8 +65,8 @@ type patient struct {
 func (d *doctor) patients() []patient {
 	s, cfg := d.servers, d.cfg
 	return []patient{
-		{"PostgreSQL", BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
-		{"Redis", BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
+		{"PostgreSQL", instance.BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
+		{"Redis", instance.BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
 		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
 	}
 }
@@ -150,7 +151,7 @@ func (d *doctor) askDatabase(ctx context.Context) (version string, err error) {
 }
 
 func (d *doctor) connectRedis(context.Context) (err error) {
-	d.redis, err = DialRedis(d.servers.RedisURL, d.servers.RedisEmbedded)
+	d.redis, err = instance.DialRedis(d.servers.RedisURL, d.servers.RedisEmbedded)
 	return err
 }
 
@@ -170,7 +171,7 @@ func (d *doctor) askRedis(ctx context.Context) (string, error) {
 }
 
 func (d *doctor) connectLog(ctx context.Context) error {
-	at, err := LogConfig(d.servers, d.cfg, slog.New(slog.DiscardHandler), nil)
+	at, err := instance.LogConfig(d.servers, d.cfg, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance/instancetest"
 	"flashsale/app/server"
 )
 
@@ -99,7 +100,7 @@ func outward(t *testing.T) string {
 // The product in demo mode, on an address of its own, answers the question.
 func TestHealthOfAnInstanceInDemoMode(t *testing.T) {
 	t.Parallel()
-	d := newDeployment(t)
+	d := instancetest.New(t)
 	d.Config.Hosts = []string{"127.0.0.2"}
 	port, err := embeddedtest.FreePort()
 	if err != nil {
@@ -111,11 +112,11 @@ func TestHealthOfAnInstanceInDemoMode(t *testing.T) {
 	} else {
 		_ = l.Close()
 	}
-	a := d.start(t)
+	a := start(t, d)
 	if err := health(t.Context(), d.Config); err != nil {
 		t.Error(err)
 	}
-	d.stop(t, a)
+	stop(t, a)
 	if err := health(t.Context(), d.Config); err == nil {
 		t.Error("an instance that was stopped is said to live")
 	}

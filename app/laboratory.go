@@ -17,6 +17,7 @@ import (
 
 	"flashsale/app/bench"
 	"flashsale/app/config"
+	"flashsale/app/instance"
 )
 
 // laboratory is the processes of one measurement. Each has an environment and a directory of its own, so that no
@@ -108,8 +109,8 @@ func configuredServers() (variables []string, words string, err error) {
 	}
 	var named []string
 	for _, v := range []struct{ name, value, shown string }{
-		{"DATABASE_URL", cfg.DatabaseURL, BareURL(cfg.DatabaseURL)},
-		{"REDIS_URL", cfg.RedisURL, BareURL(cfg.RedisURL)},
+		{"DATABASE_URL", cfg.DatabaseURL, instance.BareURL(cfg.DatabaseURL)},
+		{"REDIS_URL", cfg.RedisURL, instance.BareURL(cfg.RedisURL)},
 		{"KAFKA_BROKERS", strings.Join(cfg.KafkaBrokers, ","), strings.Join(cfg.KafkaBrokers, ",")},
 		{"KAFKA_SASL", cfg.KafkaSASL, ""},
 	} {

@@ -12,13 +12,14 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/instance"
 	"flashsale/inventory"
 )
 
 // wipe removes a deployment, wherever its parts are.
 type wipe struct {
 	cfg     config.Config
-	servers *Servers // connections to what is configured
+	servers *instance.Servers // connections to what is configured
 	lock    *embedded.DirLock
 	what    []string // for the question
 }
@@ -30,7 +31,7 @@ func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	w := &wipe{cfg: cfg, servers: Configured(cfg)}
+	w := &wipe{cfg: cfg, servers: instance.Configured(cfg)}
 	defer func() { err = errors.Join(err, w.close(ctx)) }()
 	if err := w.open(ctx); err != nil {
 		return err
@@ -59,13 +60,13 @@ func (w *wipe) open(ctx context.Context) error {
 		if err := s.OpenDatabase(ctx, cfg); err != nil {
 			return err
 		}
-		w.what = append(w.what, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, BareURL(cfg.DatabaseURL)))
+		w.what = append(w.what, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, instance.BareURL(cfg.DatabaseURL)))
 	}
 	if cfg.RedisURL != "" {
 		if err := s.OpenRedis(); err != nil {
 			return err
 		}
-		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, BareURL(cfg.RedisURL)))
+		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, instance.BareURL(cfg.RedisURL)))
 	}
 	if len(cfg.KafkaBrokers) > 0 {
 		if err := s.OpenLog(ctx, cfg, nil, nil); err != nil {

@@ -6,16 +6,17 @@ import (
 	"testing"
 
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance/instancetest"
 )
 
 // What a wiped deployment sold stays away: neither its places nor its claims come into the next one.
 func TestAWipedDeploymentBeginsAnew(t *testing.T) {
-	d := newDeployment(t)
-	first := d.start(t)
-	if r := newClient(t, first.URL()).Buy("john_doe"); r.Status != 201 {
+	d := instancetest.New(t)
+	first := start(t, d)
+	if r := instancetest.NewClient(t, first.URL()).Buy("john_doe"); r.Status != 201 {
 		t.Fatalf("%d %s", r.Status, r.Raw)
 	}
-	d.stop(t, first)
+	stop(t, first)
 
 	t.Setenv("NAMESPACE", d.Config.Namespace)
 	t.Setenv("DATABASE_URL", d.Servers.DatabaseURL)
@@ -33,7 +34,7 @@ func TestAWipedDeploymentBeginsAnew(t *testing.T) {
 	}
 
 	// A claim of the old log would be decided before this one.
-	c := newClient(t, d.start(t).URL())
+	c := instancetest.NewClient(t, start(t, d).URL())
 	if r := c.Buy("jane_smith"); r.Status != 201 || r.Number("unit") != 1 {
 		t.Errorf("the first purchase: %d %s", r.Status, r.Raw)
 	}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/uuid"
 
-	"flashsale/app"
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
 	"flashsale/app/operator"
 	"flashsale/events"
@@ -118,11 +118,11 @@ func TestVerifyUnderLoadCallsNothingBroken(t *testing.T) {
 }
 
 // start adds an instance, which ends with the test at the latest.
-func start(t *testing.T, d instancetest.Deployment) *app.App {
+func start(t *testing.T, d instancetest.Deployment) *instance.Instance {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	a, err := app.Start(ctx, d.Config, d.Log, instancetest.Writer{T: t}, app.On(d.Servers))
+	a, err := instance.Start(ctx, d.Config, d.Log, instancetest.Writer{T: t}, instance.On(d.Servers))
 	if err != nil {
 		t.Fatalf("start an instance: %v", err)
 	}
@@ -130,7 +130,7 @@ func start(t *testing.T, d instancetest.Deployment) *app.App {
 	return a
 }
 
-func stop(t *testing.T, a *app.App) {
+func stop(t *testing.T, a *instance.Instance) {
 	t.Helper()
 	if err := a.Stop(context.Background()); err != nil {
 		t.Errorf("stop: %v", err)
@@ -140,13 +140,13 @@ func stop(t *testing.T, a *app.App) {
 // beside are the acts of a command, in which nothing runs by itself.
 func beside(t *testing.T, d instancetest.Deployment) *operator.Acts {
 	t.Helper()
-	s := &app.Servers{Settings: d.Servers}
+	s := &instance.Servers{Settings: d.Servers}
 	t.Cleanup(func() {
 		if err := s.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	command, err := app.Open(t.Context(), d.Config, s, d.Log)
+	command, err := instance.Open(t.Context(), d.Config, s, d.Log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,41 @@
+package instance
+
+import (
+	"context"
+	"log/slog"
+
+	"flashsale/app/config"
+	"flashsale/app/operator"
+)
+
+// Deployment is the domains of a deployment, wired, in which nothing runs by itself: what a command works with, beside
+// the instances or without any.
+type Deployment struct {
+	core *core
+	log  *slog.Logger
+}
+
+// Open connects to the servers of a deployment and brings it to the point where an instance could start. The servers stay
+// the caller's, also when it fails.
+func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) (*Deployment, error) {
+	if err := s.connect(ctx, cfg, log, nil); err != nil {
+		return nil, err
+	}
+	d := &Deployment{newCore(cfg, s, log, nil), log}
+	if err := d.core.prepare(ctx); err != nil {
+		d.core.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Acts are the operators' acts on the deployment.
+func (d *Deployment) Acts() *operator.Acts { return d.core.operations }
+
+// Close tells the instances what they should look at, and ends the deployment here. The connections stay open.
+func (d *Deployment) Close(ctx context.Context) {
+	if untold := d.core.bus.Flush(ctx); untold != nil {
+		d.log.Debug("running instances find out by looking", "error", untold)
+	}
+	d.core.close()
+}
