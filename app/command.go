@@ -62,6 +62,6 @@ func rootCommand(t terminal) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), saleCommand(t), stressCommand(t),
-		benchCommand(t), noopCommand(t), hallCommand(t), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
+		benchCommand(t), noopCommand(t), saturatedCommand(t), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
 	return root
 }

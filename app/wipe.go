@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -136,4 +137,16 @@ func confirmed(t terminal, yes bool, what, word string) bool {
 	_, _ = fmt.Fprintf(t.out, "Every process of this deployment has to be stopped. This removes %s for good. Type %q to go on: ", what, word)
 	line, _ := bufio.NewReader(t.in).ReadString('\n')
 	return strings.TrimSpace(line) == word
+}
+
+// removeSoon tolerates a server that is still writing its last file.
+func removeSoon(dir string) error {
+	var err error
+	for range 100 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("%s could not be removed: %w", dir, err)
 }

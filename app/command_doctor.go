@@ -54,26 +54,26 @@ type doctor struct {
 	log   *events.Log
 }
 
-// patient is one server. What connect opens is left in the doctor, who closes it.
-type patient struct {
+// dependency is one server. What connect opens is left in the doctor, who closes it.
+type dependency struct {
 	name, address, remedy string
 	embedded              bool
 	connect               func(context.Context) error
 	ask                   func(context.Context) (version string, err error)
 }
 
-func (d *doctor) patients() []patient {
+func (d *doctor) dependencies() []dependency {
 	s, cfg := d.servers, d.cfg
-	return []patient{
+	return []dependency{
 		{"PostgreSQL", instance.BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
 		{"Redis", instance.BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
 		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
 	}
 }
 
-// examineServers asks all servers at the same time, so that several silent ones cost the patience of one.
+// examineServers asks all servers at the same time, so that several silent ones take as long as one.
 func (d *doctor) examineServers(ctx context.Context) {
-	all := d.patients()
+	all := d.dependencies()
 	lines, bad := make([]string, len(all)), make([]bool, len(all))
 	var asking sync.WaitGroup
 	for i, p := range all {
@@ -85,7 +85,7 @@ func (d *doctor) examineServers(ctx context.Context) {
 	}
 }
 
-func (p patient) examine(ctx context.Context) (line string, bad bool) {
+func (p dependency) examine(ctx context.Context) (line string, bad bool) {
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	kind := "configured"

@@ -20,9 +20,9 @@ import (
 	"flashsale/app/instance"
 )
 
-// laboratory is the processes of one measurement. Each has an environment and a directory of its own, so that no
+// benchHarness is the processes of one measurement. Each has an environment and a directory of its own, so that no
 // setting and no .env file of the person who measures changes what is measured.
-type laboratory struct {
+type benchHarness struct {
 	program   string
 	dir       string
 	processes []*bench.Process
@@ -39,7 +39,7 @@ type laboratory struct {
 // seedTime bounds the seeding of ten million shoppers.
 const seedTime = time.Hour
 
-func newLaboratory() (*laboratory, error) {
+func newBenchHarness() (*benchHarness, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -48,43 +48,43 @@ func newLaboratory() (*laboratory, error) {
 	if err != nil {
 		return nil, fmt.Errorf("temporary directory: %w", err)
 	}
-	return &laboratory{program: program, dir: dir}, nil
+	return &benchHarness{program: program, dir: dir}, nil
 }
 
-// furnish starts what the measurement needs and does not have, and tells it where that is.
-func (l *laboratory) furnish(ctx context.Context, b benching, cfg *bench.Config) error {
-	noop, err := l.start(ctx, "bench-noop", nil)
+// provide starts what the measurement needs and does not have, and tells it where that is.
+func (h *benchHarness) provide(ctx context.Context, flags benchFlags, cfg *bench.Config) error {
+	noop, err := h.start(ctx, "bench-noop", nil)
 	if err != nil {
 		return err
 	}
 	cfg.Noop = bench.Target{URL: noop.URL, Ops: noop.URL, PID: noop.PID}
-	if b.url != "" {
-		cfg.Servers = "those of the instance at " + b.url
-		cfg.Product = bench.Target{URL: strings.TrimRight(b.url, "/"), Ops: strings.TrimRight(b.ops, "/")}
+	if flags.url != "" {
+		cfg.Servers = "those of the instance at " + flags.url
+		cfg.Product = bench.Target{URL: strings.TrimRight(flags.url, "/"), Ops: strings.TrimRight(flags.ops, "/")}
 		return nil
 	}
 	cfg.Servers = "embedded; Postgres is a process of its own, Redis and Kafka are inside the product's"
 	var servers []string
-	if b.configured {
+	if flags.configured {
 		if servers, cfg.Servers, err = configuredServers(); err != nil {
 			return err
 		}
 	}
 	namespace := newNamespace()
-	if cfg.Product, err = l.instance(ctx, "serve", namespace, servers); err != nil {
+	if cfg.Product, err = h.instance(ctx, "serve", namespace, servers); err != nil {
 		return err
 	}
-	if b.growth > 0 {
-		product := l.environment
-		l.seed = func(ctx context.Context, n int) error {
-			return l.command(ctx, product, seedTime, "seed", strconv.Itoa(n))
+	if flags.growth > 0 {
+		product := h.environment
+		h.seed = func(ctx context.Context, n int) error {
+			return h.command(ctx, product, seedTime, "seed", strconv.Itoa(n))
 		}
 		if shared(servers) {
-			l.another = func(ctx context.Context) (bench.Target, error) { return l.instance(ctx, "serve", namespace, servers) }
+			h.another = func(ctx context.Context) (bench.Target, error) { return h.instance(ctx, "serve", namespace, servers) }
 		}
 		return nil
 	}
-	cfg.Hall, err = l.instance(ctx, "bench-hall", newNamespace(), servers)
+	cfg.Saturated, err = h.instance(ctx, "bench-saturated", newNamespace(), servers)
 	return err
 }
 
@@ -130,7 +130,7 @@ func configuredServers() (variables []string, words string, err error) {
 }
 
 // instance starts one of the product's commands as an instance of its own.
-func (l *laboratory) instance(ctx context.Context, command, namespace string, servers []string) (bench.Target, error) {
+func (h *benchHarness) instance(ctx context.Context, command, namespace string, servers []string) (bench.Target, error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return bench.Target{}, err
@@ -141,54 +141,54 @@ func (l *laboratory) instance(ctx context.Context, command, namespace string, se
 	}
 	env := append([]string{
 		"DEMO=true", "HOST=127.0.0.1", "PORT=" + port, "OPS_ADDR=127.0.0.1:" + opsPort, "LOG_FORMAT=json",
-		"NAMESPACE=" + namespace, "DATA_DIR=" + filepath.Join(l.dir, command+strconv.Itoa(len(l.processes))),
+		"NAMESPACE=" + namespace, "DATA_DIR=" + filepath.Join(h.dir, command+strconv.Itoa(len(h.processes))),
 	}, servers...)
 	for _, v := range servers {
 		if strings.HasPrefix(v, "DATABASE_URL=") {
-			l.cleanups = append(l.cleanups, func(ctx context.Context) error {
+			h.cleanups = append(h.cleanups, func(ctx context.Context) error {
 				// What was measured there is removed.
-				return l.command(ctx, env, time.Minute, "reset", "--wipe", "--yes")
+				return h.command(ctx, env, time.Minute, "reset", "--wipe", "--yes")
 			})
 		}
 	}
-	p, err := l.start(ctx, command, env)
+	p, err := h.start(ctx, command, env)
 	if err != nil {
 		return bench.Target{}, err
 	}
-	l.environment = env
+	h.environment = env
 	return bench.Target{URL: "http://127.0.0.1:" + port, Ops: "http://127.0.0.1:" + opsPort, PID: p.PID}, nil
 }
 
-func (l *laboratory) start(ctx context.Context, command string, env []string) (*bench.Process, error) {
-	p, err := bench.StartProcess(ctx, l.program, []string{command}, append(bench.CleanEnvironment(config.Variables()...), env...), l.dir)
+func (h *benchHarness) start(ctx context.Context, command string, env []string) (*bench.Process, error) {
+	p, err := bench.StartProcess(ctx, h.program, []string{command}, append(bench.CleanEnvironment(config.Variables()...), env...), h.dir)
 	if err == nil {
-		l.processes = append(l.processes, p)
+		h.processes = append(h.processes, p)
 	}
 	return p, err
 }
 
 // command runs one of the product's commands beside an instance, with its environment.
-func (l *laboratory) command(ctx context.Context, env []string, patience time.Duration, args ...string) error {
+func (h *benchHarness) command(ctx context.Context, env []string, patience time.Duration, args ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	c := exec.CommandContext(ctx, l.program, args...)
-	c.Env, c.Dir = append(bench.CleanEnvironment(config.Variables()...), env...), l.dir
+	c := exec.CommandContext(ctx, h.program, args...)
+	c.Env, c.Dir = append(bench.CleanEnvironment(config.Variables()...), env...), h.dir
 	if said, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, said)
 	}
 	return nil
 }
 
-// clear stops every process, the last one first, and removes what they have left.
-func (l *laboratory) clear(ctx context.Context) error {
+// close stops every process, the last one first, and removes what they have left.
+func (h *benchHarness) close(ctx context.Context) error {
 	var errs []error
-	for i := len(l.processes) - 1; i >= 0; i-- {
-		errs = append(errs, l.processes[i].Stop())
+	for i := len(h.processes) - 1; i >= 0; i-- {
+		errs = append(errs, h.processes[i].Stop())
 	}
-	for _, cleanup := range l.cleanups {
+	for _, cleanup := range h.cleanups {
 		errs = append(errs, cleanup(ctx))
 	}
-	return errors.Join(append(errs, removeSoon(l.dir))...)
+	return errors.Join(append(errs, removeSoon(h.dir))...)
 }
 
 // freePort is a port that was free a moment ago.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 
 	"flashsale/app/config"
 	"flashsale/app/instance"
@@ -51,16 +50,4 @@ func serve(ctx context.Context, cfg config.Config, t terminal, options ...instan
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), instance.StopPatience)
 	defer cancel()
 	return errors.Join(failure, a.Stop(stopping))
-}
-
-func versionCommand(t terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(t.out, "flashsale %s %s %s/%s\n", instance.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
 }
