@@ -142,10 +142,10 @@ func noopCommand(t terminal) *cobra.Command {
 	}
 }
 
-// saturatedCommand is the instance that shows what a press costs up to Redis; bench starts it.
+// saturatedCommand runs the instance that shows what a press costs up to Redis; the bench harness starts it.
 func saturatedCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use: "bench-saturated", Short: "An instance in which every place is held and nothing is decided", Args: cobra.NoArgs, Hidden: true,
+		Use: "bench-saturated", Short: "An instance in which every place is taken and nothing is decided", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load()
 			if err != nil {

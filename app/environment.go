@@ -16,8 +16,8 @@ import (
 // byCommand is an act of whoever runs a command on the deployment's own machine.
 func byCommand() operator.Act { return operator.Act{ActKey: events.ActKey{Principal: "operator"}} }
 
-// withDeployment opens the deployment that the environment names and hands its acts to do. Afterwards it tells the
-// instances what they should look at.
+// withDeployment opens the deployment that the environment names and hands its acts to do. Afterwards the instances get
+// the messages about what was done.
 func withDeployment(t terminal, do func(ctx context.Context, acts *operator.Acts) error) func(*cobra.Command, []string) error {
 	return withServers(t, func(ctx context.Context, cfg config.Config, s *instance.Servers, log *slog.Logger) error {
 		d, err := instance.Open(ctx, cfg, s, log)

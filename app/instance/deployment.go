@@ -32,7 +32,8 @@ func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) 
 // Acts are the operators' acts on the deployment.
 func (d *Deployment) Acts() *operator.Acts { return d.core.operations }
 
-// Close tells the instances what they should look at, and ends the deployment here. The connections stay open.
+// Close sends the messages that instances have not received yet, and ends what this process uses of the deployment. The
+// connections stay open.
 func (d *Deployment) Close(ctx context.Context) {
 	if untold := d.core.bus.Flush(ctx); untold != nil {
 		d.log.Debug("running instances find out by looking", "error", untold)

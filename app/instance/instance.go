@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -128,9 +127,9 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 // namesPatience is how long a start waits for the names of all shoppers.
 const namesPatience = 10 * time.Second
 
-// startParts lets an ordinary shop know everybody before the first press. A huge one does not wait for the last
-// millions: their names are looked up one by one until all have been read. It comes before the other parts, because
-// reading begins with forgetting, and those whom they pin must stay.
+// startParts starts the list of parts. The directory comes first, because its reading begins with an empty memory, and the
+// other parts pin names in it that must stay. Most shops know every name before the first press. A shop with millions of
+// names does not wait for all of them: names that are not read yet are looked up one by one.
 func (a *Instance) startParts(ctx context.Context) {
 	a.core.operations.InInstance()
 	a.core.parts.start(knowing, a.log)
@@ -178,7 +177,7 @@ func (a *Instance) serveOps(ctx context.Context) error {
 	return nil
 }
 
-// leaveRunFile tells commands beside this instance where its embedded servers are.
+// leaveRunFile writes down for commands on this machine where the embedded servers of this instance are.
 func (a *Instance) leaveRunFile() error {
 	s := a.services
 	if s.lock == nil {
@@ -207,60 +206,3 @@ func (a *Instance) Embedded() []embedded.Service { return a.services.Services }
 
 // Failed delivers an error when a listener ends by itself; the instance should then be stopped.
 func (a *Instance) Failed() <-chan error { return a.failed }
-
-// requestPatience is the part of a stop that belongs to the requests in flight. It is more than the five seconds after
-// which net/http gives up on a connection that was opened and never used, as browsers do ahead of need.
-const requestPatience = 6 * time.Second
-
-// drainGrace is how long requests are still taken after the instance has said, in /readyz and in every answer, that it
-// goes: clients and load balancers leave by themselves, and none is cut off with a request on its way. Connections that
-// nothing was asked on for so long are ended after it. A second lets a client go that presses about once a second.
-const drainGrace = time.Second
-
-// partsPatience is the part that belongs to everything behind them: leaving the consumer group takes up to four seconds.
-const partsPatience = 4 * time.Second
-
-// StopPatience bounds an orderly stop; what has not ended by then is cut off.
-const StopPatience = drainGrace + requestPatience + partsPatience
-
-// Stop ends the instance in order: no new requests, open streams told when to come back, requests in flight
-// finished, then the consumer with its offsets committed, then connections and embedded servers. It returns when
-// all of that is done or ctx has ended.
-func (a *Instance) Stop(ctx context.Context) error {
-	var errs []error
-	if a.web != nil {
-		a.web.Drain()
-	}
-	if a.public != nil {
-		time.Sleep(drainGrace)
-	}
-	// gofail: var drainBegun struct{}
-	requests, cancel := context.WithTimeout(ctx, requestPatience)
-	defer cancel()
-	for _, listening := range []*http.Server{a.public, a.ops} {
-		if listening == nil {
-			continue
-		}
-		if err := listening.Shutdown(requests); err != nil {
-			errs = append(errs, fmt.Errorf("requests in flight were cut off: %w", err), listening.Close())
-		}
-	}
-	// gofail: var requestsFinished struct{}
-	parts, cancel := context.WithTimeout(ctx, partsPatience)
-	defer cancel()
-	if a.core != nil {
-		errs = append(errs, a.core.parts.stop(parts, deciding))
-	}
-	// gofail: var consumerStopped struct{}
-	if a.core != nil {
-		errs = append(errs, a.core.parts.stop(parts, knowing))
-		a.core.close()
-	}
-	if a.services != nil {
-		if a.services.lock != nil {
-			removeRunFile(filepath.Clean(a.cfg.DataDir))
-		}
-		errs = append(errs, a.services.Close(ctx))
-	}
-	return errors.Join(errs...)
-}

@@ -20,12 +20,12 @@ type runner interface {
 type stage int
 
 const (
-	// knowing parts come first: what they read is forgotten when they begin, so nobody may have asked them before.
+	// knowing parts come first: they begin with an empty memory, so nobody may ask them before.
 	knowing stage = iota
 	// serving parts keep a process able to answer.
 	serving
-	// deciding parts give verdicts and tell of them. They come last and end first, once no request waits for a verdict;
-	// what they still have to tell, the serving parts carry.
+	// deciding parts give verdicts and publish them. They start last, and end first, once no request waits for a verdict;
+	// the serving parts then still send what the deciding parts had to publish.
 	deciding
 )
 
@@ -104,8 +104,8 @@ type running struct {
 	ended  chan struct{}
 }
 
-// begin runs a part until it is ended. One that ends before is started again after a pause, so that a fault of the moment
-// never silences it for good.
+// begin runs a part until it is ended. A part that returns before is started again after a pause: a passing fault must not
+// stop it for good.
 func begin(one part, log *slog.Logger) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{part: one, cancel: cancel, ended: make(chan struct{})}

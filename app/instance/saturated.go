@@ -6,11 +6,11 @@ import (
 	"flashsale/inventory"
 )
 
-// Saturated starts an instance in a state that a real one passes within milliseconds: every place in Redis is held, and
-// the ledger has sold nothing. Each press goes the whole way of a purchase up to the places, is told by the real Redis
-// through the real combiner that there is none, and ends there, so the way up to the claim can be measured by itself,
-// over HTTP and for as long as it takes. What would bring the places back into line is not running: the reconciler,
-// and the ledger, which has nothing to decide. So many shoppers exist, who press.
+// Saturated starts an instance in a state that a real one is in for milliseconds only: every place in Redis is taken, and
+// the ledger has sold nothing. Each press goes the whole way of a purchase up to the places, the real Redis answers through
+// the real combiner that no place is free, and the press ends there. So the way up to the claim can be measured alone, over
+// HTTP, for as long as the measurement takes. The parts that would change this state do not run. Afterwards the first
+// shoppers of the series exist, so many as given.
 func Saturated(shoppers int) Option {
 	return func(s *start) {
 		s.ready = func(ctx context.Context, a *Instance) error {
@@ -22,7 +22,7 @@ func Saturated(shoppers int) Option {
 	}
 }
 
-// saturate makes the shoppers who will press, and holds every place.
+// saturate makes the shoppers who will press, and takes every place.
 func (a *Instance) saturate(ctx context.Context, shoppers int) error {
 	if _, err := a.core.users.EnsureSeries(ctx, shoppers, nil); err != nil {
 		return err

@@ -27,7 +27,7 @@ type Servers struct {
 	// started.
 	embedded.Settings
 	pool   *pgxpool.Pool // requests and operators
-	lease  *pgxpool.Pool // the looks that renew the snapshot, and the heartbeat: short questions, and nothing that a client asks for
+	lease  *pgxpool.Pool // renewals of the snapshot, and the heartbeat: short queries, and nothing that a client asks for
 	ledger *pgxpool.Pool // the claim transactions, with a planner that cannot change its mind
 	redis  rueidis.Client
 	log    *events.Log
@@ -35,8 +35,8 @@ type Servers struct {
 	lock   *embedded.DirLock // nil when nothing is embedded
 }
 
-// The connections to Postgres of one process: 35 at most, unless the address says more. Three are the lease's: a look and a
-// heartbeat may come at once, and one may have to be replaced.
+// The connections to Postgres of one process: 35 at most, unless the address says more. Three are the lease's: a renewal and
+// a heartbeat may come at once, and one connection may have to be replaced.
 const (
 	requestConnections = 16
 	ledgerConnections  = 16

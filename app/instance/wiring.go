@@ -19,8 +19,8 @@ import (
 	"flashsale/users/directory"
 )
 
-// core is the domains, wired. Nothing in it runs by itself: an instance starts its parts, a command beside an
-// instance only uses the stores. What has a Run is put on the list of parts where it is made.
+// core is the domains, wired. Nothing in it runs by itself: an instance starts its list of parts, a command only uses the
+// stores and the acts. What has a Run is put on the list of parts where it is made.
 type core struct {
 	id         string
 	cfg        config.Config

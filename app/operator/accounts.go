@@ -33,7 +33,7 @@ func (o *Acts) SeedUsers(ctx context.Context, a Act, n int) (int, error) {
 // again completes them.
 func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total int)) (int, error) {
 	if lastChunk(n) > 0 {
-		leave, err := o.crowd()
+		leave, err := o.enterBulk()
 		if err != nil {
 			return 0, err
 		}
@@ -54,12 +54,12 @@ func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total
 	if progress != nil {
 		progress(n, n)
 	}
-	o.tell(ctx, "the names are made, and will be known with the next look", o.learnNames(ctx))
+	o.warn("the names are made, and will be known with the next refresh", o.refreshNames(ctx))
 	return created, nil
 }
 
-// seedChunks creates all chunks but the last, each in a transaction of its own beside that of the act, which holds
-// nothing yet but the act's key.
+// seedChunks creates all chunks but the last, each in a transaction of its own. The act's transaction is open meanwhile and
+// has locked nothing but the act's key.
 func (o *Acts) seedChunks(ctx context.Context, a Act, n int, progress func(done, total int)) (created int, err error) {
 	if lastChunk(n) == 0 {
 		return 0, nil
@@ -80,7 +80,7 @@ func lastChunk(n int) int { return max(0, n-1) / users.Chunk * users.Chunk }
 // ArchiveUsers hides every account at one moment; their orders stay sold, and seeding brings a name back as the same
 // person.
 func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
-	leave, err := o.crowd()
+	leave, err := o.enterBulk()
 	if err != nil {
 		return 0, err
 	}
@@ -97,17 +97,17 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 		return n, usersEntry("users.archive", archiving{n}), err
 	})
 	if first {
-		o.tell(ctx, "the accounts are archived, and will be forgotten with the next look", o.learnNames(ctx))
+		o.warn("the accounts are archived, and will be forgotten with the next refresh", o.refreshNames(ctx))
 	}
 	return archived, err
 }
 
-// crowd lets in an act that may change more accounts than one transaction should. Each holds one connection and needs another,
-// so only as many as cannot use up the pool are let in; the others are told sale.ErrBusy.
-func (o *Acts) crowd() (leave func(), err error) {
+// enterBulk lets an act begin that may change more accounts than one transaction should. Such an act keeps one connection and
+// needs a second one. So only maxBulk of them run at once, which cannot use up the pool; the others get sale.ErrBusy.
+func (o *Acts) enterBulk() (leave func(), err error) {
 	select {
-	case o.crowds <- struct{}{}:
-		return func() { <-o.crowds }, nil
+	case o.bulk <- struct{}{}:
+		return func() { <-o.bulk }, nil
 	default:
 		return nil, fmt.Errorf("accounts are being changed: %w", sale.ErrBusy)
 	}
@@ -123,15 +123,15 @@ func usersEntry(action string, detail any) events.Entry {
 	return events.Entry{Action: action, Subject: "users", Detail: detail}
 }
 
-// learnTime bounds the look for names that an act has changed.
-const learnTime = 30 * time.Second
+// namesTime bounds the reading of names that an act has changed.
+const namesTime = 30 * time.Second
 
-// learnNames makes changed accounts known to this process. A command looks up the few names it needs and holds none.
-func (o *Acts) learnNames(ctx context.Context) error {
+// refreshNames makes changed accounts known to this process. A command has no names in memory: it looks up the few it needs.
+func (o *Acts) refreshNames(ctx context.Context) error {
 	if !o.serving {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), learnTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), namesTime)
 	defer cancel()
 	return o.directory.Refresh(ctx)
 }

@@ -24,7 +24,7 @@ func (o *Acts) HistoryCheck(ctx context.Context) Check { return o.historyCheck(c
 
 func (o *Acts) WaitFor(patience time.Duration) { o.patience = patience }
 
-// Without says what it means that no look found places and orders to be the same: those shoppers had no order in any.
+// Without says what it means that those shoppers had a place and no order in every comparison.
 func (o *Acts) Without(ctx context.Context, k inventory.Key, shoppers []int64, err error) Check {
 	stayed := differences{}
 	for _, user := range shoppers {

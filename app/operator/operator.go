@@ -67,21 +67,21 @@ type Acts struct {
 	ledger     *events.Ledger
 	alone      bool
 	log        *slog.Logger
-	serving    bool // an instance runs in this process and reconciles
+	serving    bool // an instance runs in this process, and reconciles
 	// patience is how long Verify waits for the holders to follow the ledger.
 	patience time.Duration
-	crowds   chan struct{} // has a token for each act under way that changes many accounts
+	bulk     chan struct{} // has a token for each act under way that changes many accounts
 }
 
-// maxCrowds is how many acts of this process may change many accounts at once.
-const maxCrowds = 2
+// maxBulk is how many acts of this process may change many accounts at once.
+const maxBulk = 2
 
 // New makes the acts on these owners.
 func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, board: c.Board,
 		checkout: c.Checkout, users: c.Users, directory: c.Directory, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
-		patience: settlePatience, crowds: make(chan struct{}, maxCrowds),
+		patience: settlePatience, bulk: make(chan struct{}, maxBulk),
 	}
 }
 
@@ -89,8 +89,8 @@ func New(c Config) *Acts {
 // before the first act.
 func (o *Acts) InInstance() { o.serving = true }
 
-// tell logs a failure that repairs itself.
-func (o *Acts) tell(_ context.Context, what string, err error) {
+// warn logs a failure that repairs itself.
+func (o *Acts) warn(what string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
 		o.log.Warn(what, "error", err)
 	}

@@ -18,19 +18,19 @@ import (
 const (
 	// actTime bounds an act on a sale.
 	actTime = 10 * time.Second
-	// crowdTime bounds one that makes ten thousand shoppers exist first.
-	crowdTime = time.Minute
-	// showTime bounds what this process does to show a committed act before it answers.
-	showTime = 3 * time.Second
+	// bulkTime bounds one that makes ten thousand shoppers exist first.
+	bulkTime = time.Minute
+	// refreshTime bounds what this process does to show a committed act before it answers.
+	refreshTime = 3 * time.Second
 )
 
-// deed is the part of an act that differs from one to another. It runs in the act's transaction and gives the answer and
+// work is the part of an act that differs from one to another. It runs in the act's transaction and gives the answer and
 // what the audit log says of it; without an action nothing was done, and nothing is recorded.
-type deed[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record events.Entry, err error)
+type work[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record events.Entry, err error)
 
 // perform carries an act out once: its changes, its audit record and its answer are one transaction. A repeat under the
 // same key is given that answer, and changes nothing: then first is false.
-func perform[A any](ctx context.Context, o *Acts, a Act, do deed[A]) (answer A, first bool, err error) {
+func perform[A any](ctx context.Context, o *Acts, a Act, do work[A]) (answer A, first bool, err error) {
 	err = o.audit.Act(ctx, func(tx pgx.Tx) error {
 		kept, found, err := o.audit.AnswerTx(ctx, tx, a.ActKey)
 		if err != nil {
@@ -45,7 +45,7 @@ func perform[A any](ctx context.Context, o *Acts, a Act, do deed[A]) (answer A, 
 		}
 		first = true
 		// gofail: var changeWritten struct{}
-		return o.seal(ctx, tx, a, record, answer)
+		return o.writeRecord(ctx, tx, a, record, answer)
 	})
 	if err == nil {
 		// gofail: var changeCommitted struct{}
@@ -55,8 +55,8 @@ func perform[A any](ctx context.Context, o *Acts, a Act, do deed[A]) (answer A, 
 	return none, false, busy(err)
 }
 
-// seal writes what belongs to an act beside what it did.
-func (o *Acts) seal(ctx context.Context, tx pgx.Tx, a Act, record events.Entry, answer any) error {
+// writeRecord writes the audit record of an act and, when it has a key, its answer.
+func (o *Acts) writeRecord(ctx context.Context, tx pgx.Tx, a Act, record events.Entry, answer any) error {
 	if record.Action != "" {
 		record.Actor = a.Principal
 		if err := o.audit.RecordTx(ctx, tx, record); err != nil {
@@ -80,8 +80,8 @@ func decodeAnswer(kept []byte, into any) error {
 	return nil
 }
 
-// busy makes sale.ErrBusy of what Postgres says when others were in the way: a lock that was waited for too long, a
-// deadlock, a transaction that another one overtook. Nothing was done.
+// busy turns an error of Postgres into sale.ErrBusy when another transaction was the cause: a lock that did not come in time, a
+// deadlock, or a conflict with a transaction that committed first. Nothing was done.
 func busy(err error) error {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && !errors.Is(err, sale.ErrBusy) {
@@ -93,17 +93,17 @@ func busy(err error) error {
 	return err
 }
 
-// show brings this process up to date with an act that is committed. Nothing that fails here takes the act back: the
-// process learns of it with its next look, and so do the others.
-func (o *Acts) show(ctx context.Context, ch *sale.Change) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), showTime)
+// refresh makes this process show an act that is committed. A failure here does not take the act back: this process shows it
+// after its next regular refresh, as the other processes do.
+func (o *Acts) refresh(ctx context.Context, ch *sale.Change) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 	defer cancel()
-	o.tell(ctx, "the change is made, and will be shown with the next look", o.board.Refresh(ctx))
-	o.tell(ctx, "the holders follow with the next reconciling", o.reconciler.Now(ctx, inventory.Key(ch.After.Key())))
+	o.warn("the change is made, and will be shown with the next refresh", o.board.Refresh(ctx))
+	o.warn("the holders follow with the next reconciling", o.reconciler.Now(ctx, inventory.Key(ch.After.Key())))
 	if ch.Before.Generation == ch.After.Generation {
 		return
 	}
 	// gofail: var retireDue struct{}
-	o.tell(ctx, "the old generation's places expire later", o.places.Retire(ctx, inventory.Key(ch.Before.Key())))
+	o.warn("the old generation's places expire later", o.places.Retire(ctx, inventory.Key(ch.Before.Key())))
 	// gofail: var placesRetired struct{}
 }

@@ -41,7 +41,7 @@ func (o *Acts) BeginGeneration(ctx context.Context, a Act, slug string, total in
 func (o *Acts) beginGeneration(
 	ctx context.Context, a Act, slug string, total int64, record events.Entry, shoppers func(pgx.Tx) error,
 ) (sale.Change, error) {
-	ctx, cancel := context.WithTimeout(ctx, crowdTime)
+	ctx, cancel := context.WithTimeout(ctx, bulkTime)
 	defer cancel()
 	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, events.Entry, error) {
 		if err := shoppers(tx); err != nil {
@@ -55,8 +55,8 @@ func (o *Acts) beginGeneration(
 	if !first {
 		return done, err
 	}
-	o.tell(ctx, "the names are made, and will be known with the next look", o.learnNames(ctx))
-	o.show(ctx, &done)
+	o.warn("the names are made, and will be known with the next refresh", o.refreshNames(ctx))
+	o.refresh(ctx, &done)
 	return done, nil
 }
 
@@ -102,7 +102,7 @@ func (o *Acts) change(
 		return o.changeTx(ctx, tx, a, slug, record, func(slug string) error { return do(ctx, tx, slug) })
 	})
 	if first {
-		o.show(ctx, &done)
+		o.refresh(ctx, &done)
 	}
 	return done, err
 }

@@ -32,8 +32,8 @@ const (
 )
 
 // Verify checks the invariants that make a sale exact, against Postgres, Redis and the log. It says of each whether it holds,
-// is broken, or cannot be checked from here. It calls nothing broken that it did not see at one moment, or see stay, and
-// nothing ok that it did not read. It may run while the sale does.
+// is broken, or cannot be checked from here. Broken is only what it read at one moment, or what stayed in every comparison; ok
+// is only what it read completely. It may run while the sale does.
 func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
 	units, shoppers, err := o.ordersChecks(ctx)
 	if err != nil {
@@ -112,8 +112,8 @@ func (o *Acts) logCheck(ctx context.Context) Check {
 	return logVerdict(o.ledger.Audit(ctx, o.withoutVerdict))
 }
 
-// logVerdict is ok only of a log that was read to the cursor in every partition. What was read and is broken is broken, however
-// much was not read.
+// logVerdict is ok only for a log that was read to the cursor in every partition. One claim without a verdict makes it broken,
+// also when a part of the log was not read.
 func logVerdict(findings []events.Finding) Check {
 	var broken, unread []string
 	for _, f := range findings {

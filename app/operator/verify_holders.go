@@ -13,8 +13,8 @@ import (
 const (
 	// settlePatience is how long verify waits for the holders to follow the ledger: twice what reconciling needs.
 	settlePatience = 10 * time.Second
-	// settleLook is the time between two looks.
-	settleLook = 200 * time.Millisecond
+	// comparePause is the time between two comparisons.
+	comparePause = 200 * time.Millisecond
 )
 
 // difference is one thing in which Redis and the ledger are not the same.
@@ -35,11 +35,12 @@ const (
 	otherCount
 )
 
-// differences are those of one look, or those that every look so far has met.
+// differences are those of one comparison, or those that every comparison so far has found.
 type differences map[difference]bool
 
-// holdersCheck compares Redis with the ledger. The two cannot be read at one moment, so only a difference that every look met,
-// for as long as reconciling may take, is broken. When there always was one, but never the same, nothing can be said.
+// holdersCheck compares Redis with the ledger again and again, because the two cannot be read at one moment. A difference that
+// every comparison finds, for as long as reconciling may take, means that the invariant is broken. When each comparison finds
+// one, but never the same, the state is unknown.
 func (o *Acts) holdersCheck(ctx context.Context) Check {
 	c := Check{ID: "I4", Title: "holders in Redis = owners in the ledger, limit = total", State: Unknown}
 	if o.alone && !o.serving {
@@ -47,7 +48,7 @@ func (o *Acts) holdersCheck(ctx context.Context) Check {
 		return c
 	}
 	began := time.Now()
-	var first time.Time // since when every look had an answer
+	var first time.Time // since when every comparison had an answer
 	var stayed differences
 	for {
 		found, err := o.holderDifferences(ctx)
@@ -70,12 +71,12 @@ func (o *Acts) holdersCheck(ctx context.Context) Check {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(settleLook):
+		case <-time.After(comparePause):
 		}
 	}
 }
 
-// unsettled says what it means that no look found places and orders to be the same.
+// unsettled says what it means that no comparison found places and orders to be the same.
 func (o *Acts) unsettled(ctx context.Context, c Check, stayed differences, err error) Check {
 	switch {
 	case ctx.Err() != nil:
@@ -92,7 +93,7 @@ func (o *Acts) unsettled(ctx context.Context, c Check, stayed differences, err e
 	return c
 }
 
-// alsoIn keeps those that an earlier look has met too.
+// alsoIn keeps those that were in earlier ones too.
 func (d differences) alsoIn(earlier differences) differences {
 	both := make(differences)
 	for one := range d {
@@ -136,8 +137,8 @@ func (d differences) String() string {
 	return strings.Join(lines, "; ")
 }
 
-// logUnread is true while the ledger has not read the log to its end, as for some seconds after the process that read
-// it was killed. Places without an order may then belong to claims that nobody has looked at.
+// logUnread is true while the ledger has not read the log to its end, for example in the seconds after the process that
+// read it was killed. Places without an order may then belong to claims that are not decided yet.
 func (o *Acts) logUnread(ctx context.Context) bool {
 	lags, err := o.ledger.Lag(ctx)
 	if err != nil {
@@ -151,7 +152,7 @@ func (o *Acts) logUnread(ctx context.Context) bool {
 	return false
 }
 
-// holderDifferences is one look at every sale's present generation.
+// holderDifferences is one comparison of every sale's present generation.
 func (o *Acts) holderDifferences(ctx context.Context) (differences, error) {
 	ledger := o.owners
 	keys, err := ledger.Current(ctx)
@@ -164,7 +165,7 @@ func (o *Acts) holderDifferences(ctx context.Context) (differences, error) {
 		if err != nil {
 			return nil, err
 		}
-		held, err := o.places.Count(ctx, k)
+		redis, err := o.places.Count(ctx, k)
 		if err != nil {
 			return nil, err
 		}
@@ -178,11 +179,11 @@ func (o *Acts) holderDifferences(ctx context.Context) (differences, error) {
 		for _, user := range extra {
 			found[difference{key: k, kind: placeWithoutOrder, user: user}] = true
 		}
-		if held.Limit != total {
-			found[difference{key: k, kind: otherLimit, is: held.Limit, should: total}] = true
+		if redis.Limit != total {
+			found[difference{key: k, kind: otherLimit, is: redis.Limit, should: total}] = true
 		}
-		if n := int64(len(owners)); len(missing)+len(extra) == 0 && held.Count != n {
-			found[difference{key: k, kind: otherCount, is: held.Count, should: n}] = true
+		if n := int64(len(owners)); len(missing)+len(extra) == 0 && redis.Count != n {
+			found[difference{key: k, kind: otherCount, is: redis.Count, should: n}] = true
 		}
 	}
 	return found, nil

@@ -32,8 +32,8 @@ func TestALogThatWasNotReadToItsEndIsUnknown(t *testing.T) {
 	}
 }
 
-// Differences that are others at every look are those of a busy sale.
-func TestOnlyADifferenceThatEveryLookMetStays(t *testing.T) {
+// A busy sale has other differences in every comparison.
+func TestOnlyADifferenceThatEveryComparisonFindsStays(t *testing.T) {
 	t.Parallel()
 	k := inventory.Key{Sale: 1, Generation: 1}
 	one, two := difference{key: k, kind: placeWithoutOrder, user: 1}, difference{key: k, kind: placeWithoutOrder, user: 2}

@@ -27,7 +27,7 @@ func (o *Acts) CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason stri
 		return o.cancelTx(ctx, tx, a, id, reason)
 	})
 	if first {
-		o.show(ctx, &done.Change)
+		o.refresh(ctx, &done.Change)
 		o.releasePlace(ctx, done)
 	}
 	return done, err
@@ -70,7 +70,7 @@ func (o *Acts) releasePlace(ctx context.Context, c Cancellation) {
 	if c.Before.Revision == c.After.Revision {
 		return // it had been cancelled before: its shopper may have bought again, and need the place for that
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), showTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 	defer cancel()
-	o.tell(ctx, "the place of a cancelled order comes back with the next reconciling", o.checkout.Cancelled(ctx, c.Order.Receipt))
+	o.warn("the place of a cancelled order comes back with the next reconciling", o.checkout.Cancelled(ctx, c.Order.Receipt))
 }
