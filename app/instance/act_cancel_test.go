@@ -12,11 +12,11 @@ import (
 
 func (a *Instance) holders(t *testing.T) int64 {
 	t.Helper()
-	s, err := a.core.board.Snapshot("")
+	s, err := a.wiring.board.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := a.core.places.Count(t.Context(), inventory.Key(s.Key()))
+	h, err := a.wiring.places.Count(t.Context(), inventory.Key(s.Key()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestACancelledOrderMakesRoomForSomebodyElse(t *testing.T) {
 // saysOnce checks that the audit log has one such act, with these words.
 func (a *Instance) saysOnce(t *testing.T, action, subject, words string) {
 	t.Helper()
-	all, err := a.core.audit.Recent(t.Context(), 100)
+	all, err := a.wiring.audit.Recent(t.Context(), 100)
 	if err != nil {
 		t.Fatal(err)
 	}

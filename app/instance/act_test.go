@@ -36,15 +36,15 @@ func TestAnActOnTheCurrentSaleSpeaksOfThatSale(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
-	anotherSale(t, a.core.services.pool, "second")
-	if err := a.core.board.Refresh(t.Context()); err != nil {
+	anotherSale(t, a.wiring.servers.pool, "second")
+	if err := a.wiring.board.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r := c.Call(http.MethodPost, "/api/admin/close", nil)
 	if r.Status != http.StatusOK || !slices.Contains([]string{"closing", "closed"}, r.Text("state")) || r.Text("status") != "ended" {
 		t.Errorf("the sale that was closed is said to be %s", r.Raw)
 	}
-	recent, err := a.core.audit.Recent(t.Context(), 1)
+	recent, err := a.wiring.audit.Recent(t.Context(), 1)
 	if err != nil || len(recent) != 1 || recent[0].Action != "sale.close" || recent[0].Subject != "flash-sale" {
 		t.Errorf("the audit log says %+v (%v)", recent, err)
 	}
@@ -143,7 +143,7 @@ func TestAnActIsDoneOnceForAKey(t *testing.T) {
 // audited is how many acts are recorded.
 func (a *Instance) audited(t *testing.T) int {
 	t.Helper()
-	all, err := a.core.audit.Recent(t.Context(), 1000)
+	all, err := a.wiring.audit.Recent(t.Context(), 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func (a *Instance) audited(t *testing.T) int {
 // holding keeps rows locked in a transaction until the function is called.
 func (a *Instance) holding(t *testing.T, sql string) (release func()) {
 	t.Helper()
-	tx, err := a.core.services.pool.Begin(t.Context())
+	tx, err := a.wiring.servers.pool.Begin(t.Context())
 	if err == nil {
 		_, err = tx.Exec(t.Context(), sql)
 	}
@@ -175,7 +175,7 @@ func TestAKeyWhoseActIsUnderWay(t *testing.T) {
 	locked := `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database
 		WHERE datname = current_database()) AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted)`
 	for n := 0; n == 0; time.Sleep(time.Millisecond) {
-		if err := a.core.services.pool.QueryRow(t.Context(), locked).Scan(&n); err != nil {
+		if err := a.wiring.servers.pool.QueryRow(t.Context(), locked).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 	}

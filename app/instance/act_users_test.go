@@ -15,7 +15,7 @@ import (
 // acts lists what the audit log says of accounts, oldest first.
 func (a *Instance) acts(t *testing.T) (all []string) {
 	t.Helper()
-	recorded, err := a.core.audit.Recent(t.Context(), 100)
+	recorded, err := a.wiring.audit.Recent(t.Context(), 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func (a *Instance) acts(t *testing.T) (all []string) {
 
 func (a *Instance) accounts(t *testing.T) int64 {
 	t.Helper()
-	n, err := a.core.users.Live(t.Context())
+	n, err := a.wiring.users.Live(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestAnActOnAccountsIsNotDoneWithoutItsRecord(t *testing.T) {
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
 	// The audit log refuses.
-	if _, err := a.core.services.pool.Exec(t.Context(), `ALTER TABLE audit_log ADD CONSTRAINT refused CHECK (false) NOT VALID`); err != nil {
+	if _, err := a.wiring.servers.pool.Exec(t.Context(), `ALTER TABLE audit_log ADD CONSTRAINT refused CHECK (false) NOT VALID`); err != nil {
 		t.Fatal(err)
 	}
 	before := a.accounts(t)
@@ -136,7 +136,7 @@ func TestPresetsAndSeedingsAtOnce(t *testing.T) {
 	if done == 0 {
 		t.Error("nothing was done")
 	}
-	err := pgx.BeginFunc(t.Context(), a.core.services.pool, func(tx pgx.Tx) error { return a.core.users.EnsureAbleTx(t.Context(), tx, 150) })
+	err := pgx.BeginFunc(t.Context(), a.wiring.servers.pool, func(tx pgx.Tx) error { return a.wiring.users.EnsureAbleTx(t.Context(), tx, 150) })
 	if err != nil {
 		t.Error(err)
 	}

@@ -52,7 +52,7 @@ func TestPollersOfManyClaimsShareQuestions(t *testing.T) {
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
-			st, err := a.core.checkout.Claim(t.Context(), uuid.New(), &events.Position{})
+			st, err := a.wiring.checkout.Claim(t.Context(), uuid.New(), &events.Position{})
 			switch {
 			case errors.Is(err, sale.ErrCrowded), errors.Is(err, context.DeadlineExceeded):
 			case err != nil || st.State != sale.ClaimPending:

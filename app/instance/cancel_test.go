@@ -22,7 +22,7 @@ func demo() operator.Act { return operator.Act{ActKey: events.ActKey{Principal: 
 // cancelOrder takes an order back as an operator does: one act, shown on this process, and the place given back.
 func cancelOrder(t *testing.T, a *Instance, id uuid.UUID) (sale.Receipt, error) {
 	t.Helper()
-	done, err := a.core.operations.CancelOrder(t.Context(), demo(), id, "a test")
+	done, err := a.wiring.acts.CancelOrder(t.Context(), demo(), id, "a test")
 	return done.Order.Receipt, err
 }
 
@@ -134,7 +134,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": shoppers}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
-	if _, err := a.core.operations.SetStock(t.Context(), demo(), "", stock); err != nil {
+	if _, err := a.wiring.acts.SetStock(t.Context(), demo(), "", stock); err != nil {
 		t.Fatal(err)
 	}
 
@@ -173,7 +173,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 		}
 	}
 	cancel(cancels / 2)
-	if _, err := a.core.operations.Reset(t.Context(), demo(), "", false); err != nil {
+	if _, err := a.wiring.acts.Reset(t.Context(), demo(), "", false); err != nil {
 		t.Fatal(err)
 	}
 	cancel(cancels / 2)

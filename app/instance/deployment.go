@@ -11,8 +11,8 @@ import (
 // Deployment is the domains of a deployment, wired, in which nothing runs by itself: what a command works with, beside
 // the instances or without any.
 type Deployment struct {
-	core *core
-	log  *slog.Logger
+	wiring *wiring
+	log    *slog.Logger
 }
 
 // Open connects to the servers of a deployment and brings it to the point where an instance could start. The servers stay
@@ -21,22 +21,22 @@ func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) 
 	if err := s.connect(ctx, cfg, log, nil); err != nil {
 		return nil, err
 	}
-	d := &Deployment{newCore(cfg, s, log, nil), log}
-	if err := d.core.prepare(ctx); err != nil {
-		d.core.close()
+	d := &Deployment{newWiring(cfg, s, log, nil), log}
+	if err := d.wiring.prepare(ctx); err != nil {
+		d.wiring.close()
 		return nil, err
 	}
 	return d, nil
 }
 
 // Acts are the operators' acts on the deployment.
-func (d *Deployment) Acts() *operator.Acts { return d.core.operations }
+func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
 
 // Close sends the messages that instances have not received yet, and ends what this process uses of the deployment. The
 // connections stay open.
 func (d *Deployment) Close(ctx context.Context) {
-	if untold := d.core.bus.Flush(ctx); untold != nil {
+	if untold := d.wiring.bus.Flush(ctx); untold != nil {
 		d.log.Debug("running instances find out by looking", "error", untold)
 	}
-	d.core.close()
+	d.wiring.close()
 }

@@ -58,7 +58,7 @@ func openHostility(t *testing.T, names []string) *hostility {
 	a := d.start(t)
 	h.client = newClient(t, a.URL())
 	h.unknown(names)
-	if n, err := a.core.users.EnsureNamed(t.Context(), names); err != nil || n != len(names) {
+	if n, err := a.wiring.users.EnsureNamed(t.Context(), names); err != nil || n != len(names) {
 		t.Fatalf("%d of %d accounts: %v", n, len(names), err)
 	}
 	return h

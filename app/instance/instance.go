@@ -32,15 +32,15 @@ const maxStreams = 50_000
 
 // Instance is one running instance.
 type Instance struct {
-	cfg      config.Config
-	log      *slog.Logger
-	services *Servers
-	core     *core
-	web      *web.Server
-	public   *http.Server
-	ops      *http.Server
-	address  *net.TCPAddr
-	failed   chan error
+	cfg     config.Config
+	log     *slog.Logger
+	servers *Servers
+	wiring  *wiring
+	web     *web.Server
+	public  *http.Server
+	ops     *http.Server
+	address *net.TCPAddr
+	failed  chan error
 }
 
 // Option changes how an instance starts.
@@ -91,14 +91,14 @@ func (a *Instance) start(ctx context.Context, how start) error {
 			server.CloseAll(listeners)
 		}
 	}()
-	if a.services, err = how.servers(); err != nil {
+	if a.servers, err = how.servers(); err != nil {
 		return err
 	}
-	if err := a.services.connect(ctx, a.cfg, a.log, registry); err != nil {
+	if err := a.servers.connect(ctx, a.cfg, a.log, registry); err != nil {
 		return err
 	}
 	a.wire(registry)
-	if err := a.core.prepare(ctx); err != nil {
+	if err := a.wiring.prepare(ctx); err != nil {
 		return err
 	}
 	a.warnOfIgnored()
@@ -115,13 +115,13 @@ func (a *Instance) start(ctx context.Context, how start) error {
 
 // wire makes what an instance is made of. Nothing runs yet.
 func (a *Instance) wire(registry *prometheus.Registry) {
-	a.core = newCore(a.cfg, a.services, a.log, registry)
+	a.wiring = newWiring(a.cfg, a.servers, a.log, registry)
 	a.web = web.New(web.Config{
-		Board: a.core.board, Checkout: a.core.checkout, Users: a.core.users, Operations: acting{a.core.operations, a.core.probing}, Hub: live.New(maxStreams),
+		Board: a.wiring.board, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: live.New(maxStreams),
 		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
-		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.core.id, Static: static.Handler(),
+		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.wiring.id, Static: static.Handler(),
 	})
-	a.core.parts.add("live updates", serving, a.web)
+	a.wiring.parts.add("live updates", serving, a.web)
 }
 
 // namesPatience is how long a start waits for the names of all shoppers.
@@ -131,14 +131,14 @@ const namesPatience = 10 * time.Second
 // other parts pin names in it that must stay. Most shops know every name before the first press. A shop with millions of
 // names does not wait for all of them: names that are not read yet are looked up one by one.
 func (a *Instance) startParts(ctx context.Context) {
-	a.core.operations.InInstance()
-	a.core.parts.start(knowing, a.log)
+	a.wiring.acts.InInstance()
+	a.wiring.parts.start(knowing, a.log)
 	ctx, cancel := context.WithTimeout(ctx, namesPatience)
 	defer cancel()
-	if !a.core.directory.Await(ctx) {
+	if !a.wiring.directory.Await(ctx) {
 		a.log.Info("names are still being read; until all are in memory, Postgres is asked about the others")
 	}
-	a.core.parts.start(deciding, a.log)
+	a.wiring.parts.start(deciding, a.log)
 }
 
 func (a *Instance) serve(listeners []net.Listener) {
@@ -179,7 +179,7 @@ func (a *Instance) serveOps(ctx context.Context) error {
 
 // leaveRunFile writes down for commands on this machine where the embedded servers of this instance are.
 func (a *Instance) leaveRunFile() error {
-	s := a.services
+	s := a.servers
 	if s.lock == nil {
 		return nil
 	}
@@ -202,7 +202,7 @@ func (a *Instance) URL() string {
 func (a *Instance) OpsAddr() string { return a.cfg.OpsAddr }
 
 // Embedded are the servers that this instance has started.
-func (a *Instance) Embedded() []embedded.Service { return a.services.Services }
+func (a *Instance) Embedded() []embedded.Service { return a.servers.Services }
 
 // Failed delivers an error when a listener ends by itself; the instance should then be stopped.
 func (a *Instance) Failed() <-chan error { return a.failed }

@@ -13,22 +13,22 @@ func TestAnInstanceKnowsNamesAndACommandNeedsNone(t *testing.T) {
 	d := newDeployment(t)
 	last := users.SeriesName(50)
 	first := d.start(t)
-	if _, err := first.core.operations.SeedUsers(t.Context(), demo(), 50); err != nil {
+	if _, err := first.wiring.acts.SeedUsers(t.Context(), demo(), 50); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := first.core.directory.Known(last); !ok {
+	if _, ok := first.wiring.directory.Known(last); !ok {
 		t.Error("the instance that seeded does not know the last shopper")
 	}
-	if _, ok := d.start(t).core.directory.Known(last); !ok {
+	if _, ok := d.start(t).wiring.directory.Known(last); !ok {
 		t.Error("an instance has started and does not know a shopper who exists")
 	}
 
-	command := newCore(first.cfg, first.services, slog.New(slog.DiscardHandler), nil)
+	command := newWiring(first.cfg, first.servers, slog.New(slog.DiscardHandler), nil)
 	defer command.close()
 	if err := command.prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if created, err := command.operations.Seed(t.Context(), demo(), 60, nil); err != nil || created != 10 {
+	if created, err := command.acts.Seed(t.Context(), demo(), 60, nil); err != nil || created != 10 {
 		t.Fatalf("%d created, %v", created, err)
 	}
 	if _, ok := command.directory.Known(last); ok {

@@ -33,7 +33,7 @@ func BenchmarkLogToVerdict(b *testing.B) {
 			r := openReading(b)
 			r.append(b, b.N)
 			if publish {
-				r.run(r.core.outbox.Run)
+				r.run(r.wiring.outbox.Run)
 			}
 			b.ResetTimer()
 			b.StopTimer() // joining the group is not measured
@@ -54,7 +54,7 @@ func BenchmarkLogToVerdict(b *testing.B) {
 // reading is a sale, its log, and the ledger that reads it.
 type reading struct {
 	b      *testing.B
-	core   *core
+	wiring *wiring
 	ledger *events.Ledger
 	sale   sale.Snapshot
 	began  chan struct{}
@@ -72,21 +72,21 @@ func openReading(b *testing.B) *reading {
 	if err := s.connect(ctx, cfg, quiet, registry); err != nil {
 		b.Fatal(err)
 	}
-	r := &reading{b: b, core: newCore(cfg, s, quiet, registry), began: make(chan struct{})}
+	r := &reading{b: b, wiring: newWiring(cfg, s, quiet, registry), began: make(chan struct{})}
 	b.Cleanup(func() {
-		r.core.close()
+		r.wiring.close()
 		if err := s.Close(context.Background()); err != nil {
 			b.Error(err)
 		}
 	})
-	if err := errors.Join(r.core.prepare(ctx), r.core.directory.Refresh(ctx)); err != nil {
+	if err := errors.Join(r.wiring.prepare(ctx), r.wiring.directory.Refresh(ctx)); err != nil {
 		b.Fatal(err)
 	}
-	r.ledger = events.NewLedger(s.ledger, s.log, r.core.checkout, events.LedgerConfig{Committed: func() {
+	r.ledger = events.NewLedger(s.ledger, s.log, r.wiring.checkout, events.LedgerConfig{Committed: func() {
 		r.first.Do(func() { close(r.began) })
-		r.core.outbox.Wake()
+		r.wiring.outbox.Wake()
 	}})
-	r.sale = r.core.board.All()[0]
+	r.sale = r.wiring.board.All()[0]
 	return r
 }
 
@@ -101,7 +101,7 @@ func (r *reading) append(b *testing.B, n int) {
 				UserID: user, Username: fmt.Sprintf("shopper_number_%d", user), Attempt: 1, PressedAt: time.Now().UTC(),
 			}
 		}
-		if _, err := r.core.services.log.Append(b.Context(), r.sale.Partition, claims); err != nil {
+		if _, err := r.wiring.servers.log.Append(b.Context(), r.sale.Partition, claims); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -140,7 +140,7 @@ func ownCPU() time.Duration {
 // backendCPU is what the server has spent on the idle connections of both pools; nothing where it cannot be seen.
 func (r *reading) backendCPU() time.Duration {
 	var total time.Duration
-	for _, pool := range []*pgxpool.Pool{r.core.services.pool, r.core.services.ledger} {
+	for _, pool := range []*pgxpool.Pool{r.wiring.servers.pool, r.wiring.servers.ledger} {
 		conns := pool.AcquireAllIdle(context.Background())
 		for _, c := range conns {
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", c.Conn().PgConn().PID()))

@@ -24,7 +24,7 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	d := newDeployment(t)
 	a := d.start(t)
 	d.stop(t, a) // nobody changes what is looked at
-	list := a.core.parts.list
+	list := a.wiring.parts.list
 	onList := map[string]bool{}
 	for _, one := range list {
 		onList[reflect.TypeOf(one.runner).Elem().String()] = true
@@ -149,12 +149,12 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 	} {
 		a := d.start(t, c.options...)
 		var want, got []string
-		for _, one := range a.core.parts.list {
+		for _, one := range a.wiring.parts.list {
 			if !slices.Contains(c.left, one.name) {
 				want = append(want, one.name)
 			}
 		}
-		for _, one := range a.core.parts.running {
+		for _, one := range a.wiring.parts.running {
 			got = append(got, one.name)
 		}
 		slices.Sort(want)
@@ -165,8 +165,8 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 			t.Errorf("%s runs %v, want %v", name, got, want)
 		}
 		d.stop(t, a)
-		if len(a.core.parts.running) != 0 {
-			t.Errorf("%s left %d parts running", name, len(a.core.parts.running))
+		if len(a.wiring.parts.running) != 0 {
+			t.Errorf("%s left %d parts running", name, len(a.wiring.parts.running))
 		}
 	}
 }
@@ -189,7 +189,7 @@ func TestThePageOfWhatRunsIsTheList(t *testing.T) {
 	for _, row := range firstColumn.FindAllStringSubmatch(section, -1) {
 		told = append(told, row[1])
 	}
-	for _, one := range newDeployment(t).start(t).core.parts.running {
+	for _, one := range newDeployment(t).start(t).wiring.parts.running {
 		run = append(run, one.name)
 	}
 	if !slices.Equal(told, run) {

@@ -37,8 +37,8 @@ type probe struct {
 	ask           func(context.Context) (version string, err error)
 }
 
-func newProbes(c *core) *probes {
-	s := c.services
+func newProbes(c *wiring) *probes {
+	s := c.servers
 	p := &probes{list: []probe{
 		{"PostgreSQL", BareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
 			var v string

@@ -86,7 +86,7 @@ func liveThrough(t *testing.T, a *Instance) {
 	t.Helper()
 	c, ctx := newClient(t, a.URL()), t.Context()
 	c.HTTP.Transport = traced{c.HTTP.Transport}
-	s, err := a.core.board.Snapshot("")
+	s, err := a.wiring.board.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,13 +104,13 @@ func liveThrough(t *testing.T, a *Instance) {
 	act("/api/admin/pause", nil)
 	late := events.Claim{V: events.ClaimVersion, Kind: events.KindClaim, ID: uuid.New(), SaleID: s.ID, Generation: s.Generation,
 		UserID: 2_000_000, Username: "late", Attempt: 1, PressedAt: time.Now()}
-	if _, err := a.core.ledger.Decide(ctx, []events.Claim{late}); err != nil {
+	if _, err := a.wiring.ledger.Decide(ctx, []events.Claim{late}); err != nil {
 		t.Fatal(err)
 	}
 	act("/api/admin/resume", nil)
 	act("/api/flash-sale/update-stock", map[string]int{"stockAmount": 7})
-	err = pgx.BeginFunc(ctx, a.services.pool, func(tx pgx.Tx) error {
-		_, err := a.core.sales.CancelTx(ctx, tx, order)
+	err = pgx.BeginFunc(ctx, a.servers.pool, func(tx pgx.Tx) error {
+		_, err := a.wiring.sales.CancelTx(ctx, tx, order)
 		return err
 	})
 	if err != nil {
@@ -136,7 +136,7 @@ func readPublished(t *testing.T, d deployment, a *Instance) (records []kafka.Mes
 	key := []byte(fmt.Sprint(currentSale(t, a)))
 	var balancer kafka.Hash
 	partition := balancer.Balance(kafka.Message{Key: key}, 0, 1, 2, 3, 4, 5, 6, 7)
-	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: d.Servers.KafkaBrokers, Topic: a.services.log.EventsTopic(),
+	reader := kafka.NewReader(kafka.ReaderConfig{Brokers: d.Servers.KafkaBrokers, Topic: a.servers.log.EventsTopic(),
 		Partition: partition, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: 100 * time.Millisecond})
 	defer func() { _ = reader.Close() }()
 	for {
@@ -156,7 +156,7 @@ func readPublished(t *testing.T, d deployment, a *Instance) (records []kafka.Mes
 
 func currentSale(t *testing.T, a *Instance) int64 {
 	t.Helper()
-	s, err := a.core.board.Snapshot("")
+	s, err := a.wiring.board.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}

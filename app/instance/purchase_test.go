@@ -203,7 +203,7 @@ func TestClaimsAreDecidedThroughTheLog(t *testing.T) {
 		}
 	}
 	eventually(t, "the ledger to have read the log", func() bool {
-		lags, err := a.core.ledger.Lag(t.Context())
+		lags, err := a.wiring.ledger.Lag(t.Context())
 		if err != nil {
 			return false
 		}

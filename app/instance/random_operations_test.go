@@ -59,7 +59,7 @@ type machine struct {
 }
 
 func (m *machine) key() inventory.Key {
-	s, _ := m.app.core.board.Snapshot("")
+	s, _ := m.app.wiring.board.Snapshot("")
 	return inventory.Key(s.Key())
 }
 
@@ -173,7 +173,7 @@ func (m *machine) losePlaces(t *rapid.T) {
 		t.Skip("Redis holds nothing yet")
 	}
 	lost := rapid.SliceOfNDistinct(rapid.SampledFrom(keys), 1, len(keys), rapid.ID[string]).Draw(t, "lost")
-	r := m.app.services.redis
+	r := m.app.servers.redis
 	if err := r.Do(context.Background(), r.B().Del().Key(lost...).Build()).Error(); err != nil {
 		t.Fatalf("del: %v", err)
 	}
@@ -182,7 +182,7 @@ func (m *machine) losePlaces(t *rapid.T) {
 // oldPlaces: Redis comes back with a set of holders in which some owners are missing and strangers stand.
 func (m *machine) oldPlaces(t *rapid.T) {
 	key := fmt.Sprintf("%s:{%d:%d}:holders", m.app.cfg.Namespace, m.key().Sale, m.key().Generation)
-	r := m.app.services.redis
+	r := m.app.servers.redis
 	ctx := context.Background()
 	members, err := r.Do(ctx, r.B().Hkeys().Key(key).Build()).AsStrSlice()
 	if err != nil {
@@ -206,7 +206,7 @@ func (m *machine) oldPlaces(t *rapid.T) {
 func (m *machine) redisKeys(t *rapid.T) []string {
 	k := m.key()
 	base := fmt.Sprintf("%s:{%d:%d}", m.app.cfg.Namespace, k.Sale, k.Generation)
-	r := m.app.services.redis
+	r := m.app.servers.redis
 	var found []string
 	for _, key := range []string{base + ":holders", base + ":limit"} {
 		n, err := r.Do(context.Background(), r.B().Exists().Key(key).Build()).AsInt64()
@@ -224,12 +224,12 @@ func (m *machine) redisKeys(t *rapid.T) []string {
 // together would bring them.
 func (m *machine) repeatClaims(t *rapid.T) {
 	ctx := context.Background()
-	s, err := m.app.core.board.Snapshot("")
+	s, err := m.app.wiring.board.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var claims []events.Claim
-	findings := m.app.core.ledger.Audit(ctx, func(_ context.Context, batch []events.Claim) ([]uuid.UUID, error) {
+	findings := m.app.wiring.ledger.Audit(ctx, func(_ context.Context, batch []events.Claim) ([]uuid.UUID, error) {
 		for _, c := range batch {
 			if c.Kind == events.KindClaim && (sale.Key{Sale: c.SaleID, Generation: c.Generation}) == s.Key() {
 				claims = append(claims, c)
@@ -246,17 +246,17 @@ func (m *machine) repeatClaims(t *rapid.T) {
 		t.Skip("no claims in this generation")
 	}
 	claim := rapid.SampledFrom(claims).Draw(t, "claim")
-	if _, err := m.app.services.log.Append(ctx, s.Partition, []events.Claim{claim, claim}); err != nil {
+	if _, err := m.app.servers.log.Append(ctx, s.Partition, []events.Claim{claim, claim}); err != nil {
 		t.Fatalf("append: %v", err)
 	}
-	if _, err := m.app.core.ledger.Decide(ctx, []events.Claim{claim}); err != nil {
+	if _, err := m.app.wiring.ledger.Decide(ctx, []events.Claim{claim}); err != nil {
 		t.Fatalf("decide: %v", err)
 	}
 }
 
 // check compares the ledger with the model.
 func (m *machine) check(t *rapid.T) {
-	counts, err := m.app.core.sales.Counts(context.Background())
+	counts, err := m.app.wiring.sales.Counts(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -284,7 +284,7 @@ func (m *machine) status(t *rapid.T) reply {
 
 // settled: every invariant holds, also those that need a moment.
 func (m *machine) settled(t *rapid.T) {
-	checks, err := m.app.core.operations.Verify(context.Background())
+	checks, err := m.app.wiring.acts.Verify(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

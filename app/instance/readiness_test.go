@@ -91,7 +91,7 @@ func TestPublicAnswersNameNoServerAndNoMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	needles := append([]string{
-		a.core.id, host + "-", fmt.Sprintf("-%d-", os.Getpid()), Version(), BareURL(d.Servers.DatabaseURL), BareURL(d.Servers.RedisURL), d.Config.Namespace,
+		a.wiring.id, host + "-", fmt.Sprintf("-%d-", os.Getpid()), Version(), BareURL(d.Servers.DatabaseURL), BareURL(d.Servers.RedisURL), d.Config.Namespace,
 		"PostgreSQL", "Redis", "Kafka",
 	}, d.Servers.KafkaBrokers...)
 	c := newClient(t, a.URL())

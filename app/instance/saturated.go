@@ -14,7 +14,7 @@ import (
 func Saturated(shoppers int) Option {
 	return func(s *start) {
 		s.ready = func(ctx context.Context, a *Instance) error {
-			if err := a.core.parts.leaveOut("reconciler", "ledger", "outbox", "probes"); err != nil {
+			if err := a.wiring.parts.leaveOut("reconciler", "ledger", "outbox", "probes"); err != nil {
 				return err
 			}
 			return a.saturate(ctx, shoppers)
@@ -24,16 +24,16 @@ func Saturated(shoppers int) Option {
 
 // saturate makes the shoppers who will press, and takes every place.
 func (a *Instance) saturate(ctx context.Context, shoppers int) error {
-	if _, err := a.core.users.EnsureSeries(ctx, shoppers, nil); err != nil {
+	if _, err := a.wiring.users.EnsureSeries(ctx, shoppers, nil); err != nil {
 		return err
 	}
-	if err := a.core.directory.Refresh(ctx); err != nil {
+	if err := a.wiring.directory.Refresh(ctx); err != nil {
 		return err
 	}
-	s, err := a.core.board.Snapshot("")
+	s, err := a.wiring.board.Snapshot("")
 	if err != nil {
 		return err
 	}
-	_, err = a.core.places.Load(ctx, inventory.Key(s.Key()), 0, 1, nil)
+	_, err = a.wiring.places.Load(ctx, inventory.Key(s.Key()), 0, 1, nil)
 	return err
 }

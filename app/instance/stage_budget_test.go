@@ -53,7 +53,7 @@ func TestStagesStayWithinTheirBudgets(t *testing.T) {
 	}
 	press := sale.Press{Name: "john_doe_2"}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		answer := a.core.checkout.Buy(t.Context(), press)
+		answer := a.wiring.checkout.Buy(t.Context(), press)
 		if answer.Reason == sale.ReasonSoldOut {
 			break
 		}
@@ -74,7 +74,7 @@ func TestStagesStayWithinTheirBudgets(t *testing.T) {
 func benchmarkBuy(b *testing.B, a *Instance, p sale.Press) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if answer := a.core.checkout.Buy(context.Background(), p); answer.Kind != sale.Refused && answer.Kind != sale.AlreadyBought {
+		if answer := a.wiring.checkout.Buy(context.Background(), p); answer.Kind != sale.Refused && answer.Kind != sale.AlreadyBought {
 			b.Fatalf("%+v", answer)
 		}
 	}
@@ -83,7 +83,7 @@ func benchmarkBuy(b *testing.B, a *Instance, p sale.Press) {
 func benchmarkSnapshot(b *testing.B, a *Instance) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.core.board.Snapshot(""); err != nil {
+		if _, err := a.wiring.board.Snapshot(""); err != nil {
 			b.Fatal(err)
 		}
 	}

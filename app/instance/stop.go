@@ -49,19 +49,19 @@ func (a *Instance) Stop(ctx context.Context) error {
 	// gofail: var requestsFinished struct{}
 	parts, cancel := context.WithTimeout(ctx, partsPatience)
 	defer cancel()
-	if a.core != nil {
-		errs = append(errs, a.core.parts.stop(parts, deciding))
+	if a.wiring != nil {
+		errs = append(errs, a.wiring.parts.stop(parts, deciding))
 	}
 	// gofail: var consumerStopped struct{}
-	if a.core != nil {
-		errs = append(errs, a.core.parts.stop(parts, knowing))
-		a.core.close()
+	if a.wiring != nil {
+		errs = append(errs, a.wiring.parts.stop(parts, knowing))
+		a.wiring.close()
 	}
-	if a.services != nil {
-		if a.services.lock != nil {
+	if a.servers != nil {
+		if a.servers.lock != nil {
 			removeRunFile(filepath.Clean(a.cfg.DataDir))
 		}
-		errs = append(errs, a.services.Close(ctx))
+		errs = append(errs, a.servers.Close(ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -39,7 +39,7 @@ func newNeighbours(t *testing.T) *neighbours {
 		t.Fatal(r.Raw)
 	}
 	eventually(t, "both know that they are two", func() bool {
-		return pair.near.app.core.presence.Live() == 2 && pair.far.app.core.presence.Live() == 2
+		return pair.near.app.wiring.presence.Live() == 2 && pair.far.app.wiring.presence.Live() == 2
 	})
 	eventually(t, "one decides what is asked at both", func() bool {
 		if pair.decides(pair.far) {
@@ -188,7 +188,7 @@ func TestAnActIsShownByEveryInstance(t *testing.T) {
 // actShown sets the stock on one instance and returns how long after the answer the other shows it.
 func actShown(t *testing.T, at, other *neighbour, stock int) time.Duration {
 	t.Helper()
-	changed, done := other.app.core.board.Changed()
+	changed, done := other.app.wiring.board.Changed()
 	defer done()
 	if r := at.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": stock}); r.Status != http.StatusOK {
 		t.Fatal(r.Raw)

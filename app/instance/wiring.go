@@ -19,12 +19,12 @@ import (
 	"flashsale/users/directory"
 )
 
-// core is the domains, wired. Nothing in it runs by itself: an instance starts its list of parts, a command only uses the
+// wiring is the domains, wired. Nothing in it runs by itself: an instance starts its list of parts, a command only uses the
 // stores and the acts. What has a Run is put on the list of parts where it is made.
-type core struct {
+type wiring struct {
 	id         string
 	cfg        config.Config
-	services   *Servers
+	servers    *Servers
 	stock      *inventory.Store
 	places     *inventory.Places
 	reconciler *inventory.Reconciler
@@ -38,17 +38,17 @@ type core struct {
 	audit      *events.Audit
 	presence   *events.Presence
 	ledger     *events.Ledger
-	operations *operator.Acts
+	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining
 	parts      parts
 }
 
-func newCore(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.Registerer) *core {
-	c := &core{id: processID(), cfg: cfg, services: s}
+func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.Registerer) *wiring {
+	c := &wiring{id: processID(), cfg: cfg, servers: s}
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
-	c.operations = operator.New(operator.Config{
+	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
 		Sales: c.sales, Board: c.board, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
 		Alone: s.stack != nil, Logger: log,
@@ -59,8 +59,8 @@ func newCore(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.Reg
 	return c
 }
 
-func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
-	s := c.services
+func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
+	s := c.servers
 	c.stock = inventory.NewStore(s.pool)
 	c.places = inventory.NewPlaces(s.redis, inventory.PlacesConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg})
 	c.outbox = events.NewOutbox(s.pool, s.log)
@@ -76,8 +76,8 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 
 // purchasePath wires a press to its verdict. Checkout and ledger need each other: the checkout asks the ledger for
 // direct decisions, the ledger asks the checkout to decide.
-func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
-	s := c.services
+func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
+	s := c.servers
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
 	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
@@ -109,8 +109,8 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 
 // leased is the sales by the connections that are the snapshot's alone. What may take longer than a look, such as the move of
 // a sale that somebody holds, or a digest, does not belong there.
-func (c *core) leased() *sale.Store {
-	return sale.NewStore(c.services.lease, stockOf{inventory.NewStore(c.services.lease)}, c.outbox)
+func (c *wiring) leased() *sale.Store {
+	return sale.NewStore(c.servers.lease, stockOf{inventory.NewStore(c.servers.lease)}, c.outbox)
 }
 
 // combining is a combiner of whatever kind.
@@ -134,7 +134,7 @@ func observe(stages map[string]combining, reg prometheus.Registerer) {
 }
 
 // prepare brings a new deployment to the point where the first shopper can buy. It changes nothing in an old one.
-func (c *core) prepare(ctx context.Context) error {
+func (c *wiring) prepare(ctx context.Context) error {
 	defaults := sale.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
 	err := c.ensureFirst(ctx, defaults)
 	if err != nil && defaults.StartsAt.IsZero() && !defaults.EndsAt.IsZero() && !defaults.EndsAt.After(time.Now()) {
@@ -149,7 +149,7 @@ func (c *core) prepare(ctx context.Context) error {
 
 // ensureFirst makes the accounts and the sale of a first start. The accounts come first: where there is a sale, nobody
 // looks for them again, also not after a start that was broken off.
-func (c *core) ensureFirst(ctx context.Context, defaults sale.Defaults) error {
+func (c *wiring) ensureFirst(ctx context.Context, defaults sale.Defaults) error {
 	exists, err := c.sales.Any(ctx)
 	if err != nil || exists {
 		return err
@@ -165,7 +165,7 @@ func (c *core) ensureFirst(ctx context.Context, defaults sale.Defaults) error {
 	return nil
 }
 
-func (c *core) close() {
+func (c *wiring) close() {
 	for _, one := range c.combiners {
 		one.Close()
 	}
