@@ -20,8 +20,8 @@ import (
 	"flashsale/app/instance"
 )
 
-// benchHarness is the processes of one measurement. Each has an environment and a directory of its own, so that no
-// setting and no .env file of the person who measures changes what is measured.
+// benchHarness starts and stops the processes of one measurement. Each has an environment and a directory of its own, so that
+// no setting and no .env file of the person who measures changes what is measured.
 type benchHarness struct {
 	program   string
 	dir       string
@@ -51,7 +51,7 @@ func newBenchHarness() (*benchHarness, error) {
 	return &benchHarness{program: program, dir: dir}, nil
 }
 
-// provide starts what the measurement needs and does not have, and tells it where that is.
+// provide starts what the measurement needs and does not have, and fills in the addresses.
 func (h *benchHarness) provide(ctx context.Context, flags benchFlags, cfg *bench.Config) error {
 	noop, err := h.start(ctx, "bench-noop", nil)
 	if err != nil {
@@ -146,7 +146,7 @@ func (h *benchHarness) instance(ctx context.Context, command, namespace string, 
 	for _, v := range servers {
 		if strings.HasPrefix(v, "DATABASE_URL=") {
 			h.cleanups = append(h.cleanups, func(ctx context.Context) error {
-				// What was measured there is removed.
+				// The namespace of the measurement is removed from servers that stay.
 				return h.command(ctx, env, time.Minute, "reset", "--wipe", "--yes")
 			})
 		}

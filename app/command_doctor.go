@@ -41,8 +41,8 @@ func doctorCommand(t terminal) *cobra.Command {
 	}
 }
 
-// doctor looks at everything a deployment needs and goes on whatever it finds. It changes nothing but that topics which
-// are missing are made.
+// doctor looks at everything a deployment needs, and goes on when something is bad. It changes one thing only: it makes the
+// topics that are missing.
 type doctor struct {
 	cfg     config.Config
 	servers embedded.Settings

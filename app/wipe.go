@@ -25,8 +25,8 @@ type wipe struct {
 	what    []string // for the question
 }
 
-// wipeDeployment removes the topics, the keys, the schema and the data directory. Orders are gone after it, so it asks
-// for the name of what it removes. A service that does not answer ends it before anything is removed.
+// wipeDeployment removes the topics, the keys, the schema and the data directory. This removes the orders too, so it asks
+// for the name of what it removes. When a server does not answer, nothing is removed.
 func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	cfg, err := config.Load()
 	if err != nil {
@@ -51,7 +51,7 @@ func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	return err
 }
 
-// open takes hold of every part.
+// open connects to every part and locks the data directory.
 func (w *wipe) open(ctx context.Context) error {
 	s, cfg := w.servers, w.cfg
 	if err := w.openDirectory(); err != nil {

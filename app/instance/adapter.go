@@ -81,8 +81,8 @@ func (s stockOf) SetTotalTx(ctx context.Context, tx pgx.Tx, k sale.Key, total in
 	return sale.Level(l), err
 }
 
-// maxWait is how long the oldest call may wait for its batch before new ones are refused at once: answering some in
-// time is better than answering everybody late. Claims are never refused like that, since each of them holds a place.
+// maxWait is how long the oldest call may wait for its batch. While it waits longer, new calls are refused at once: some
+// answers in time are better than all answers late. Claims are never refused like that, because each of them has a place.
 const maxWait = 500 * time.Millisecond
 
 // placesOf lets sale reserve single places; everybody who waits shares one script call.

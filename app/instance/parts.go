@@ -34,8 +34,8 @@ type part struct {
 	name string
 	stage
 	runner
-	// left is true for a part that this instance does without.
-	left bool
+	// off is true for a part that this instance does without.
+	off bool
 }
 
 // parts is the list of what runs in a process. Whatever has a Run is added where it is made; an instance starts exactly
@@ -60,7 +60,7 @@ func (p *parts) leaveOut(names ...string) error {
 		if i < 0 {
 			return fmt.Errorf("there is no part %q to leave out", name)
 		}
-		p.list[i].left = true
+		p.list[i].off = true
 	}
 	return nil
 }
@@ -70,7 +70,7 @@ func (p *parts) start(upTo stage, log *slog.Logger) {
 	due := slices.Clone(p.list)
 	slices.SortStableFunc(due, func(a, b part) int { return cmp.Compare(a.stage, b.stage) })
 	for _, one := range due {
-		if one.stage <= upTo && !one.left && !p.runs(one.name) {
+		if one.stage <= upTo && !one.off && !p.runs(one.name) {
 			p.running = append(p.running, begin(one, log))
 		}
 	}

@@ -21,7 +21,7 @@ const (
 	probePatience = 800 * time.Millisecond
 )
 
-// probes remembers what each server answered last, so that a readiness probe costs nothing and never waits.
+// probes asks each server once a second and keeps the last answer, so that a readiness probe costs nothing and never waits.
 type probes struct {
 	list []probe
 	mu   sync.Mutex
@@ -140,7 +140,7 @@ func (p *probes) dependencies() []web.Dependency {
 	return append([]web.Dependency(nil), p.last...)
 }
 
-// acting is what app/web asks of the operators' side: the acts, and what the probes know.
+// acting is what app/web needs for operators: the acts, and the last answers of the probes.
 type acting struct {
 	*operator.Acts
 	probing *probes

@@ -117,7 +117,7 @@ func borrowServers(cfg config.Config) (*Servers, bool, error) {
 	return s, true, nil
 }
 
-// inUse tells a running instance from one that was killed and left its run file.
+// inUse is true while an instance runs on the directory; one that was killed leaves its run file too.
 func inUse(dir string) bool {
 	lock, err := embedded.Lock(dir)
 	if err != nil {
