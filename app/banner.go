@@ -4,26 +4,28 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"flashsale/app/instance"
 )
 
 // readyLine is what scripts of the system this one replaces wait for.
 const readyLine = "Application is running on: %s\n"
 
 // banner tells the person who started the process where everything is.
-func (a *App) banner(w io.Writer) {
+func banner(w io.Writer, a *instance.Instance, demo bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, readyLine, a.URL())
-	if a.cfg.Demo {
+	if demo {
 		b.WriteString("  Demo mode: anybody who reaches this address may buy under any name and operate the sale (DEMO=false turns it off).\n")
 	}
-	for _, s := range a.services.embedded {
+	for _, s := range a.Embedded() {
 		fmt.Fprintf(&b, "  %-11s embedded, %s at %s%s\n", s.Name, s.Version, s.Address, location(s.Dir))
 	}
-	if len(a.services.embedded) > 0 {
+	if len(a.Embedded()) > 0 {
 		b.WriteString("  Real servers: set DATABASE_URL, REDIS_URL or KAFKA_BROKERS, each on its own (see .env.example).\n")
 	}
-	if a.cfg.OpsAddr != "" {
-		fmt.Fprintf(&b, "  Metrics     http://%s/metrics\n", a.cfg.OpsAddr)
+	if a.OpsAddr() != "" {
+		fmt.Fprintf(&b, "  Metrics     http://%s/metrics\n", a.OpsAddr())
 	}
 	b.WriteString("  Ctrl-C stops it; orders stay.\n")
 	_, _ = io.WriteString(w, b.String())

@@ -1,3 +1,6 @@
+// Package app is the command line of flashsale, a file a command. A command reads the environment, finds the servers of
+// the deployment, and does what it is named after: serve runs an instance until it is stopped, the others work beside the
+// instances or without any.
 package app
 
 import (
@@ -59,6 +62,6 @@ func rootCommand(t terminal) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), saleCommand(t), stressCommand(t),
-		benchCommand(t), noopCommand(t), hallCommand(t), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
+		benchCommand(t), noopCommand(t), saturatedCommand(t), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
 	return root
 }

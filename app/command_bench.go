@@ -11,18 +11,19 @@ import (
 
 	"flashsale/app/bench"
 	"flashsale/app/config"
+	"flashsale/app/instance"
 	"flashsale/app/server"
 )
 
-// benching is what the command line of bench says beside the measurement itself.
-type benching struct {
+// benchFlags are those that say what is measured and on which servers; bench.Config has the sizes.
+type benchFlags struct {
 	quick, configured bool
 	url, ops, profile string
 	growth            int
 }
 
 func benchCommand(t terminal) *cobra.Command {
-	var b benching
+	var b benchFlags
 	cfg := bench.Full()
 	c := &cobra.Command{
 		Use:   "bench",
@@ -33,11 +34,11 @@ func benchCommand(t terminal) *cobra.Command {
 			"--url is given. The exit code is 1 when an invariant of the sale is broken afterwards, not for a missed goal.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := b.agree(cmd.Flags().Changed); err != nil {
+			if err := b.check(cmd.Flags().Changed); err != nil {
 				return err
 			}
 			if b.quick {
-				cfg = hurried(cfg, cmd.Flags().Changed)
+				cfg = withQuickSizes(cfg, cmd.Flags().Changed)
 			}
 			cfg.Out = t.out
 			if isTerminal(t.err) {
@@ -67,7 +68,7 @@ func benchCommand(t terminal) *cobra.Command {
 }
 
 // runBench starts what is to be measured, measures, and stops it.
-func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
+func runBench(ctx context.Context, b benchFlags, cfg bench.Config) (err error) {
 	defer server.TuneMemory()()
 	if b.profile != "" {
 		file, err := os.Create(b.profile)
@@ -77,18 +78,18 @@ func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
 		defer func() { _ = file.Close() }()
 		cfg.Profile = file
 	}
-	l, err := newLaboratory()
+	h, err := newBenchHarness()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.clear(context.WithoutCancel(ctx))) }()
-	if err := l.furnish(ctx, b, &cfg); err != nil {
+	defer func() { err = errors.Join(err, h.close(context.WithoutCancel(ctx))) }()
+	if err := h.provide(ctx, b, &cfg); err != nil {
 		return err
 	}
 	var ok bool
 	if b.growth > 0 {
 		var g bench.Growth
-		g, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, Seed: l.seed, Another: l.another})
+		g, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, Seed: h.seed, Another: h.another})
 		ok = g.OK
 	} else {
 		var r bench.Report
@@ -101,8 +102,8 @@ func runBench(ctx context.Context, b benching, cfg bench.Config) (err error) {
 	return err
 }
 
-// agree refuses flags that say different things.
-func (b benching) agree(asked func(flag string) bool) error {
+// check refuses flags that say different things.
+func (b benchFlags) check(asked func(flag string) bool) error {
 	switch {
 	case b.url == "" && b.ops != "":
 		return errors.New("--ops is for an instance that is named with --url")
@@ -114,8 +115,8 @@ func (b benching) agree(asked func(flag string) bool) error {
 	return nil
 }
 
-// hurried takes the sizes of a quick run, except those that were asked for.
-func hurried(cfg bench.Config, asked func(flag string) bool) bench.Config {
+// withQuickSizes takes the sizes of a quick run, except those that were asked for.
+func withQuickSizes(cfg bench.Config, asked func(flag string) bool) bench.Config {
 	quick := bench.Quick()
 	for flag, set := range map[string]func(){
 		"cycles": func() { cfg.Cycles = quick.Cycles }, "slice": func() { cfg.Slice = quick.Slice },
@@ -141,16 +142,16 @@ func noopCommand(t terminal) *cobra.Command {
 	}
 }
 
-// hallCommand is the instance that shows what a press costs up to Redis; bench starts it.
-func hallCommand(t terminal) *cobra.Command {
+// saturatedCommand runs the instance that shows what a press costs up to Redis; the bench harness starts it.
+func saturatedCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
-		Use: "bench-hall", Short: "An instance in which every place is held and nothing is decided", Args: cobra.NoArgs, Hidden: true,
+		Use: "bench-saturated", Short: "An instance in which every place is taken and nothing is decided", Args: cobra.NoArgs, Hidden: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load()
 			if err != nil {
 				return err
 			}
-			return serveHall(cmd.Context(), cfg, t)
+			return serve(cmd.Context(), cfg, t, instance.Saturated(bench.SaturatedShoppers))
 		},
 	}
 }

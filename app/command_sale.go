@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
+	"flashsale/app/operator"
 	"flashsale/sale"
 )
 
@@ -35,7 +36,7 @@ func saleSetCommand(t terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withDeployment(t, func(ctx context.Context, b beside) error { return amendSale(ctx, b, set.slug, to, t) })(cmd, args)
+			return withDeployment(t, func(ctx context.Context, acts *operator.Acts) error { return amendSale(ctx, acts, set.slug, to, t) })(cmd, args)
 		},
 	}
 	c.Flags().StringVar(&set.slug, "slug", "", "the sale; without it the current one")
@@ -76,8 +77,8 @@ func flagTime(name, value string) (*time.Time, error) {
 	return &t, nil
 }
 
-func amendSale(ctx context.Context, b beside, slug string, to sale.Amendment, t terminal) error {
-	done, err := b.operations.Amend(ctx, byCommand(), slug, to)
+func amendSale(ctx context.Context, acts *operator.Acts, slug string, to sale.Amendment, t terminal) error {
+	done, err := acts.Amend(ctx, byCommand(), slug, to)
 	if err != nil {
 		return err
 	}

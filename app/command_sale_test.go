@@ -10,6 +10,9 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance"
+	"flashsale/app/instance/instancetest"
+	"flashsale/events"
 )
 
 // An instance runs on its embedded servers, and the command changes its sale from beside.
@@ -24,17 +27,17 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 	cfg.Port, cfg.Hosts, cfg.OpsAddr = 0, []string{"127.0.0.1"}, ""
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	a, err := Start(ctx, cfg, slog.New(slog.DiscardHandler), testWriter{t})
+	a, err := instance.Start(ctx, cfg, slog.New(slog.DiscardHandler), instancetest.Writer{T: t})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		deployment{}.stop(t, a)
+		stop(t, a)
 		if code, out, errOut := command(t, "", "reset", "--wipe", "--yes"); code != 0 {
 			t.Errorf("wipe: %s%s", out, errOut)
 		}
 	})
-	c := newClient(t, a.URL())
+	c := instancetest.NewClient(t, a.URL())
 	end := time.Now().UTC().Add(2 * time.Hour).Truncate(time.Second)
 	for _, step := range []struct {
 		args string
@@ -53,17 +56,25 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 			t.Errorf("flashsale %s: exit %d, %q %q; want %d and %q", step.args, code, out, errOut, step.code, step.says)
 		}
 	}
-	shown := func() reply {
+	shown := func() instancetest.Reply {
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-			if r := c.status(); r.number("maxStock") == 33 || time.Now().After(deadline) {
+			if r := c.Status(); r.Number("maxStock") == 33 || time.Now().After(deadline) {
 				return r
 			}
 		}
 	}
-	if now := shown(); now.number("maxStock") != 33 || now.text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.number("revision") != 2 {
+	if now := shown(); now.Number("maxStock") != 33 || now.Text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.Number("revision") != 2 {
 		t.Errorf("the instance shows %s", now.Raw)
 	}
-	recent, err := a.core.audit.Recent(t.Context(), 1)
+	servers, err := instance.FindServers(ctx, cfg, slog.New(slog.DiscardHandler), instancetest.Writer{T: t})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = servers.Close(context.Background()) }()
+	if err := servers.OpenDatabase(ctx, cfg); err != nil {
+		t.Fatal(err)
+	}
+	recent, err := events.NewAudit(servers.Pool()).Recent(t.Context(), 1)
 	if err != nil || recent[0].Action != "sale.amend" || recent[0].Actor != "operator" || recent[0].Subject != "flash-sale" {
 		t.Errorf("recorded %+v (%v)", recent, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
+	"flashsale/app/instance"
 	"flashsale/app/server"
 	"flashsale/app/stress"
 )
@@ -80,7 +81,7 @@ func report(r stress.Report, err error) error {
 }
 
 // temporaryInstance is the whole product on embedded servers, with its data in a directory that cleanup removes.
-func temporaryInstance(ctx context.Context) (*App, func() error, error) {
+func temporaryInstance(ctx context.Context) (*instance.Instance, func() error, error) {
 	dir, err := os.MkdirTemp("", "flashsale-stress-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("temporary directory: %w", err)
@@ -92,14 +93,14 @@ func temporaryInstance(ctx context.Context) (*App, func() error, error) {
 	untuned := server.TuneMemory()
 	cfg.Port, cfg.OpsAddr, cfg.DataDir = 0, "", dir
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	a, err := Start(ctx, cfg, log, io.Discard)
+	a, err := instance.Start(ctx, cfg, log, io.Discard)
 	if err != nil {
 		untuned()
 		return nil, nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	return a, func() error {
 		defer untuned()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopPatience)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), instance.StopPatience)
 		defer cancel()
 		return errors.Join(a.Stop(stopping), removeSoon(dir))
 	}, nil

@@ -7,32 +7,32 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/instance"
 	"flashsale/inventory"
 )
 
 // wipe removes a deployment, wherever its parts are.
 type wipe struct {
-	cfg      config.Config
-	services *services // connections to what is configured
-	lock     *embedded.DirLock
-	what     []string // for the question
+	cfg     config.Config
+	servers *instance.Servers // connections to what is configured
+	lock    *embedded.DirLock
+	what    []string // for the question
 }
 
-// wipeDeployment removes the topics, the keys, the schema and the data directory. Orders are gone after it, so it asks
-// for the name of what it removes. A service that does not answer ends it before anything is removed.
+// wipeDeployment removes the topics, the keys, the schema and the data directory. This removes the orders too, so it asks
+// for the name of what it removes. When a server does not answer, nothing is removed.
 func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	cfg, err := config.Load()
 	if err != nil {
 		return err
 	}
-	w := &wipe{cfg: cfg, services: &services{endpoints: endpoints{
-		databaseURL: cfg.DatabaseURL, redisURL: cfg.RedisURL, kafkaBrokers: cfg.KafkaBrokers,
-	}}}
+	w := &wipe{cfg: cfg, servers: instance.Configured(cfg)}
 	defer func() { err = errors.Join(err, w.close(ctx)) }()
 	if err := w.open(ctx); err != nil {
 		return err
@@ -51,29 +51,29 @@ func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	return err
 }
 
-// open takes hold of every part.
-func (w *wipe) open(ctx context.Context) (err error) {
-	s, cfg := w.services, w.cfg
+// open connects to every part and locks the data directory.
+func (w *wipe) open(ctx context.Context) error {
+	s, cfg := w.servers, w.cfg
 	if err := w.openDirectory(); err != nil {
 		return err
 	}
 	if cfg.DatabaseURL != "" {
-		if err := s.openDatabase(ctx, cfg); err != nil {
+		if err := s.OpenDatabase(ctx, cfg); err != nil {
 			return err
 		}
-		w.what = append(w.what, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, bareURL(cfg.DatabaseURL)))
+		w.what = append(w.what, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, instance.BareURL(cfg.DatabaseURL)))
 	}
 	if cfg.RedisURL != "" {
-		if s.redis, err = openRedis(cfg.RedisURL, false); err != nil {
+		if err := s.OpenRedis(); err != nil {
 			return err
 		}
-		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, bareURL(cfg.RedisURL)))
+		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, instance.BareURL(cfg.RedisURL)))
 	}
 	if len(cfg.KafkaBrokers) > 0 {
-		if err := s.openLog(ctx, cfg, nil, nil); err != nil {
+		if err := s.OpenLog(ctx, cfg, nil, nil); err != nil {
 			return err
 		}
-		w.what = append(w.what, fmt.Sprintf("the topics %s and %s at %s", s.log.ClaimsTopic(), s.log.EventsTopic(), strings.Join(cfg.KafkaBrokers, ",")))
+		w.what = append(w.what, fmt.Sprintf("the topics %s and %s at %s", s.Log().ClaimsTopic(), s.Log().EventsTopic(), strings.Join(cfg.KafkaBrokers, ",")))
 	}
 	return nil
 }
@@ -98,19 +98,19 @@ func (w *wipe) openDirectory() (err error) {
 
 // remove begins with the log: a claim that outlives its database would be decided anew in the next one.
 func (w *wipe) remove(ctx context.Context) error {
-	s := w.services
-	if s.log != nil {
-		if err := s.log.RemoveTopics(ctx); err != nil {
+	s := w.servers
+	if log := s.Log(); log != nil {
+		if err := log.RemoveTopics(ctx); err != nil {
 			return err
 		}
 	}
-	if s.redis != nil {
-		if err := inventory.RemoveKeys(ctx, s.redis, w.cfg.Namespace); err != nil {
+	if s.Redis() != nil {
+		if err := inventory.RemoveKeys(ctx, s.Redis(), w.cfg.Namespace); err != nil {
 			return err
 		}
 	}
-	if s.pool != nil {
-		if _, err := s.pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{w.cfg.Namespace}.Sanitize()+" CASCADE"); err != nil {
+	if s.Pool() != nil {
+		if _, err := s.Pool().Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{w.cfg.Namespace}.Sanitize()+" CASCADE"); err != nil {
 			return fmt.Errorf("remove the schema: %w", err)
 		}
 	}
@@ -123,7 +123,7 @@ func (w *wipe) remove(ctx context.Context) error {
 }
 
 func (w *wipe) close(ctx context.Context) error {
-	err := w.services.close(ctx)
+	err := w.servers.Close(ctx)
 	if w.lock != nil {
 		err = errors.Join(err, w.lock.Unlock())
 	}
@@ -137,4 +137,16 @@ func confirmed(t terminal, yes bool, what, word string) bool {
 	_, _ = fmt.Fprintf(t.out, "Every process of this deployment has to be stopped. This removes %s for good. Type %q to go on: ", what, word)
 	line, _ := bufio.NewReader(t.in).ReadString('\n')
 	return strings.TrimSpace(line) == word
+}
+
+// removeSoon tolerates a server that is still writing its last file.
+func removeSoon(dir string) error {
+	var err error
+	for range 100 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("%s could not be removed: %w", dir, err)
 }

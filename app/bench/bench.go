@@ -50,9 +50,9 @@ type Config struct {
 	Product Target
 	// Noop is ServeNoop in a process of its own. Required.
 	Noop Target
-	// Hall is an instance in which every place is held although nothing is sold, so that each press goes as far as
+	// Saturated is an instance in which every place is taken although nothing is sold, so that each press goes as far as
 	// the places in Redis and no further. Its URL may be "": the reserve path is then not measured.
-	Hall Target
+	Saturated Target
 	// Servers says what the product runs on, for the report.
 	Servers string
 

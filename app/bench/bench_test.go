@@ -128,15 +128,15 @@ func (c *counter) operate(w http.ResponseWriter, q *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"generation": c.generation})
 }
 
-// short is a configuration for a test, against a yardstick and a hall in memory.
+// short is a configuration for a test, against a yardstick and a saturated instance in memory.
 func short(t *testing.T, c *counter) Config {
 	t.Helper()
 	product := c.open(t)
 	yardstick := httptest.NewServer(noop())
 	t.Cleanup(yardstick.Close)
-	hall := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })
+	saturated := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })
 	return Config{
-		Product: Target{URL: product, Ops: product}, Noop: Target{URL: yardstick.URL, Ops: yardstick.URL}, Hall: Target{URL: hall},
+		Product: Target{URL: product, Ops: product}, Noop: Target{URL: yardstick.URL, Ops: yardstick.URL}, Saturated: Target{URL: saturated},
 		Cycles: 3, Slice: 20 * time.Millisecond, Connections: 4, Shoppers: 3000, Crowd: Crowd{400, 50}, Streams: 10, Servers: "none",
 	}
 }
@@ -193,7 +193,7 @@ func TestCostsArePerAnswer(t *testing.T) {
 			t.Errorf("status costs nothing there, found %v", p.CPU)
 		}
 		if p.Name == pathReserve && p.CPU != nil {
-			t.Errorf("the hall shows no metrics, found %v", p.CPU)
+			t.Errorf("the saturated instance shows no metrics, found %v", p.CPU)
 		}
 	}
 }
@@ -216,7 +216,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 	c := newCounter()
 	c.mute = true
 	cfg := short(t, c)
-	cfg.Crowd, cfg.Cycles, cfg.Hall, cfg.Progress = Crowd{}, 1, Target{}, io.Discard
+	cfg.Crowd, cfg.Cycles, cfg.Saturated, cfg.Progress = Crowd{}, 1, Target{}, io.Discard
 	r, err := Run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +228,7 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 		}
 	}
 	if r.ratio(pathReserve) != nil {
-		t.Error("a reserve path was found without a hall")
+		t.Error("a reserve path was found without a saturated instance")
 	}
 }
 

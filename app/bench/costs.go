@@ -20,7 +20,7 @@ func (m *meter) scrape(ctx context.Context, of Target) (sample, error) {
 // calibrate finds out what looking at each process costs it.
 func (m *meter) calibrate(ctx context.Context) {
 	const times = 10
-	for _, of := range []Target{m.cfg.Product, m.cfg.Noop, m.cfg.Hall} {
+	for _, of := range []Target{m.cfg.Product, m.cfg.Noop, m.cfg.Saturated} {
 		before, err := m.scrape(ctx, of)
 		if err != nil {
 			continue // look tells why

@@ -77,7 +77,7 @@ func Grow(ctx context.Context, cfg GrowthConfig) (Growth, error) {
 	if cfg.Units < smallestSale || cfg.Units > MaxShoppers {
 		return Growth{}, fmt.Errorf("units must be %d to %d", smallestSale, MaxShoppers)
 	}
-	cfg.Noop, cfg.Hall = cfg.Product, Target{}
+	cfg.Noop, cfg.Saturated = cfg.Product, Target{}
 	cfg.Shoppers = cfg.Units
 	if err := cfg.prepare(); err != nil {
 		return Growth{}, err

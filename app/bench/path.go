@@ -69,7 +69,7 @@ func (m *meter) allPaths() ([]*path, error) {
 		{name: pathConstant, about: "an echo handler that reads the press and sends a constant 409", target: m.cfg.Noop, want: http.StatusConflict},
 		{name: pathSoldOut, about: "presses answered 409 sold out", target: product, want: http.StatusConflict, begin: m.sellOut},
 		{name: pathStatus, about: "GET status", target: product, want: http.StatusOK},
-		{name: pathReserve, about: "presses that go up to Redis: 409 all places held", target: m.cfg.Hall, want: http.StatusConflict},
+		{name: pathReserve, about: "presses that go up to Redis: 409 all places held", target: m.cfg.Saturated, want: http.StatusConflict},
 		{name: pathPurchase, about: "confirmed purchases, 201 after the commit", target: product, want: http.StatusCreated,
 			begin: m.openSale, after: m.settle},
 	}
@@ -100,7 +100,7 @@ func (m *meter) allPaths() ([]*path, error) {
 			p.begin = always([]byte("GET /api/flash-sale/status HTTP/1.1\r\nHost: " + p.load.host + "\r\n\r\n"))
 		case pathReserve:
 			host := p.load.host
-			p.begin = func(context.Context) (requests, error) { return m.presses(host, HallShoppers, true), nil }
+			p.begin = func(context.Context) (requests, error) { return m.presses(host, SaturatedShoppers, true), nil }
 		}
 	}
 	return paths, nil
@@ -110,8 +110,8 @@ func always(request []byte) func(context.Context) (requests, error) {
 	return func(context.Context) (requests, error) { return fixed(request), nil }
 }
 
-// HallShoppers is how many shoppers of the series a Hall has to know.
-const HallShoppers = 1000
+// SaturatedShoppers is how many shoppers of the series the saturated instance has to know.
+const SaturatedShoppers = 1000
 
 // pressTail is a press from behind the Host field.
 func pressTail(name []byte) []byte {

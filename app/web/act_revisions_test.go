@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/app/operator"
 	"flashsale/events"
 	"flashsale/sale"
 )
@@ -71,7 +72,7 @@ func TestEveryActSaysBeforeAndAfter(t *testing.T) {
 func TestAnActIsKnownByItsRequest(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, accountsMode)
-	send := func(session, target, body string, fields ...string) Act {
+	send := func(session, target, body string, fields ...string) operator.Act {
 		t.Helper()
 		if res := w.send(t, "POST", target, body, append(fields, "Test-Session: "+session)...); res.StatusCode != http.StatusOK {
 			t.Fatalf("%d %s", res.StatusCode, res.raw)
@@ -86,7 +87,7 @@ func TestAnActIsKnownByItsRequest(t *testing.T) {
 	if again := send("root!", stock, `{"stockAmount":5}`, "Idempotency-Key: k", `If-Match: "9"`); again.ActKey != first.ActKey {
 		t.Errorf("the repeat is %+v", again)
 	}
-	for _, differs := range []Act{
+	for _, differs := range []operator.Act{
 		send("root!", stock, `{"stockAmount":6}`, "Idempotency-Key: k"),
 		send("root!", other, `{"stockAmount":5}`, "Idempotency-Key: k"),
 		send("root!", stock+"?x=1", `{"stockAmount":5}`, "Idempotency-Key: k"),

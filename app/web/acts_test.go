@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashsale/app/operator"
 	"flashsale/app/web/request"
 )
 
@@ -112,10 +113,10 @@ func TestOperatorsMistakes(t *testing.T) {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.ops.checks = []Check{{ID: "I1", Title: "taken is what is ordered", State: "ok"}, {ID: "I3", Title: "x", State: "unknown", Detail: "only clients know"}}
+	w.ops.checks = []operator.Check{{ID: "I1", Title: "taken is what is ordered", State: "ok"}, {ID: "I3", Title: "x", State: "unknown", Detail: "only clients know"}}
 	res := w.send(t, "POST", "/api/admin/verify", "")
 	res.has(t, map[string]any{"ok": true})
-	w.ops.checks = append(w.ops.checks, Check{ID: "I2", Title: "one each", State: "broken"})
+	w.ops.checks = append(w.ops.checks, operator.Check{ID: "I2", Title: "one each", State: "broken"})
 	res = w.send(t, "POST", "/api/admin/verify", "")
 	res.has(t, map[string]any{"ok": false})
 	if checks, _ := res.json["checks"].([]any); res.StatusCode != http.StatusOK || len(checks) != 3 {

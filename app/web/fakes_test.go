@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"flashsale/app/live"
+	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
@@ -135,14 +136,14 @@ func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error)
 type fakeOperations struct {
 	catalog   *fakeCatalog
 	calls     []string
-	acts      []Act
+	acts      []operator.Act
 	amendment sale.Amendment
 	err       error
-	checks    []Check
+	checks    []operator.Check
 	ready     []Dependency
 }
 
-func (f *fakeOperations) called(a Act, words ...string) (sale.Change, error) {
+func (f *fakeOperations) called(a operator.Act, words ...string) (sale.Change, error) {
 	f.calls = append(f.calls, strings.Join(words, " "))
 	f.acts = append(f.acts, a)
 	if f.err != nil {
@@ -157,55 +158,55 @@ func (f *fakeOperations) called(a Act, words ...string) (sale.Change, error) {
 	return sale.Change{Before: before, After: after}, nil
 }
 
-func (f *fakeOperations) Reset(_ context.Context, a Act, slug string, toSmall bool) (sale.Change, error) {
+func (f *fakeOperations) Reset(_ context.Context, a operator.Act, slug string, toSmall bool) (sale.Change, error) {
 	if toSmall {
 		return f.called(a, "reset", slug, "small")
 	}
 	return f.called(a, "reset", slug, "keep")
 }
 
-func (f *fakeOperations) Preset(_ context.Context, a Act, slug string, p sale.Preset) (sale.Change, error) {
+func (f *fakeOperations) Preset(_ context.Context, a operator.Act, slug string, p sale.Preset) (sale.Change, error) {
 	return f.called(a, "preset", slug, p.Name)
 }
 
-func (f *fakeOperations) SetStock(_ context.Context, a Act, slug string, n int64) (sale.Change, error) {
+func (f *fakeOperations) SetStock(_ context.Context, a operator.Act, slug string, n int64) (sale.Change, error) {
 	return f.called(a, "stock", slug, strconv.FormatInt(n, 10))
 }
 
-func (f *fakeOperations) Pause(_ context.Context, a Act, slug string) (sale.Change, error) {
+func (f *fakeOperations) Pause(_ context.Context, a operator.Act, slug string) (sale.Change, error) {
 	return f.called(a, "pause", slug)
 }
 
-func (f *fakeOperations) Resume(_ context.Context, a Act, slug string) (sale.Change, error) {
+func (f *fakeOperations) Resume(_ context.Context, a operator.Act, slug string) (sale.Change, error) {
 	return f.called(a, "resume", slug)
 }
 
-func (f *fakeOperations) Close(_ context.Context, a Act, slug string) (sale.Change, error) {
+func (f *fakeOperations) Close(_ context.Context, a operator.Act, slug string) (sale.Change, error) {
 	return f.called(a, "close", slug)
 }
 
-func (f *fakeOperations) Amend(_ context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error) {
+func (f *fakeOperations) Amend(_ context.Context, a operator.Act, slug string, to sale.Amendment) (sale.Change, error) {
 	f.amendment = to
 	return f.called(a, "amend", slug)
 }
 
-func (f *fakeOperations) CancelOrder(_ context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error) {
+func (f *fakeOperations) CancelOrder(_ context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error) {
 	ch, err := f.called(a, "cancel", id.String(), reason)
-	return Cancellation{Change: ch, Order: sale.Order{Receipt: receipt("alice"), Slug: "first", CancelledAt: noon}}, err
+	return operator.Cancellation{Change: ch, Order: sale.Order{Receipt: receipt("alice"), Slug: "first", CancelledAt: noon}}, err
 }
 
-func (f *fakeOperations) SeedUsers(_ context.Context, a Act, n int) (int, error) {
+func (f *fakeOperations) SeedUsers(_ context.Context, a operator.Act, n int) (int, error) {
 	_, err := f.called(a, "seed", strconv.Itoa(n))
 	return n, err
 }
 
-func (f *fakeOperations) ArchiveUsers(_ context.Context, a Act) (int64, error) {
+func (f *fakeOperations) ArchiveUsers(_ context.Context, a operator.Act) (int64, error) {
 	_, err := f.called(a, "archive")
 	return 12, err
 }
 
-func (f *fakeOperations) Verify(context.Context) ([]Check, error)   { return f.checks, f.err }
-func (f *fakeOperations) Dependencies(context.Context) []Dependency { return f.ready }
+func (f *fakeOperations) Verify(context.Context) ([]operator.Check, error) { return f.checks, f.err }
+func (f *fakeOperations) Dependencies(context.Context) []Dependency        { return f.ready }
 
 // world is a server with its fakes.
 type world struct {

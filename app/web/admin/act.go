@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
@@ -15,36 +16,36 @@ import (
 
 // act reads a request for an act: the principal, the key, the revision, and the fields of the body. With known nil the body
 // has no fields and is only part of the digest.
-func (hs *Handlers) act(c echo.Context, known request.Spec) (Act, request.Values, error) {
+func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, request.Values, error) {
 	r := c.Request()
 	key, err := request.IdempotencyKey(r)
 	if err != nil {
-		return Act{}, nil, err
+		return operator.Act{}, nil, err
 	}
 	match, err := ifMatch(r.Header)
 	if err != nil {
-		return Act{}, nil, err
+		return operator.Act{}, nil, err
 	}
 	body, err := request.ReadBody(r, make([]byte, request.MaxBody+1))
 	if err != nil {
-		return Act{}, nil, err
+		return operator.Act{}, nil, err
 	}
 	var v request.Values
 	if known != nil {
 		if v, err = request.DecodeBody(r.Header, body, known); err != nil {
-			return Act{}, nil, err
+			return operator.Act{}, nil, err
 		}
 	}
-	return Act{Match: match, ActKey: events.ActKey{
+	return operator.Act{Match: match, ActKey: events.ActKey{
 		Principal: hs.cfg.Principals.Of(r).Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: digest(r, body),
 	}}, v, nil
 }
 
 // saleAct is act for a route of a sale.
-func (hs *Handlers) saleAct(c echo.Context, known request.Spec) (string, Act, request.Values, error) {
+func (hs *Handlers) saleAct(c echo.Context, known request.Spec) (string, operator.Act, request.Values, error) {
 	slug, err := request.Slug(c)
 	if err != nil {
-		return "", Act{}, nil, err
+		return "", operator.Act{}, nil, err
 	}
 	a, v, err := hs.act(c, known)
 	return slug, a, v, err
@@ -63,12 +64,12 @@ func digest(r *http.Request, body []byte) [32]byte {
 
 // ifMatch reads the If-Match field: "*", or a list of entity tags. A weak tag is well formed and matches nothing, as the
 // comparison is the strong one.
-func ifMatch(h http.Header) (Match, error) {
+func ifMatch(h http.Header) (operator.Match, error) {
 	lines := h["If-Match"]
 	if len(lines) == 0 {
-		return Match{}, nil
+		return operator.Match{}, nil
 	}
-	m := Match{Sent: strings.TrimSpace(strings.Join(lines, ", "))}
+	m := operator.Match{Sent: strings.TrimSpace(strings.Join(lines, ", "))}
 	if m.Sent == "*" {
 		m.Any = true
 		return m, nil

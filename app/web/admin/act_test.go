@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/sale"
 )
@@ -32,7 +33,7 @@ func TestAMatchAllowsTheRevisionsItNames(t *testing.T) {
 			t.Errorf("%q allows revision 9: %v", field, err)
 		}
 	}
-	if err := (Match{}).Allows(9); err != nil {
+	if err := (operator.Match{}).Allows(9); err != nil {
 		t.Errorf("an act without conditions: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	"flashsale/users"
@@ -42,18 +43,18 @@ type accounts interface {
 // that is repeated under its key returns what it returned the first time. Errors beside the domains' own: *sale.RevisionError,
 // events.ErrKeyRunning, events.ErrKeyReused, events.ErrOutcomeUnknown.
 type Operations interface {
-	Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error)
-	Preset(ctx context.Context, a Act, slug string, p sale.Preset) (sale.Change, error)
-	SetStock(ctx context.Context, a Act, slug string, n int64) (sale.Change, error)
-	Pause(ctx context.Context, a Act, slug string) (sale.Change, error)
-	Resume(ctx context.Context, a Act, slug string) (sale.Change, error)
-	Close(ctx context.Context, a Act, slug string) (sale.Change, error)
-	Amend(ctx context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error)
-	CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error)
-	SeedUsers(ctx context.Context, a Act, n int) (created int, err error)
-	ArchiveUsers(ctx context.Context, a Act) (int64, error)
+	Reset(ctx context.Context, a operator.Act, slug string, toSmall bool) (sale.Change, error)
+	Preset(ctx context.Context, a operator.Act, slug string, p sale.Preset) (sale.Change, error)
+	SetStock(ctx context.Context, a operator.Act, slug string, n int64) (sale.Change, error)
+	Pause(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Resume(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Close(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Amend(ctx context.Context, a operator.Act, slug string, to sale.Amendment) (sale.Change, error)
+	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
+	SeedUsers(ctx context.Context, a operator.Act, n int) (created int, err error)
+	ArchiveUsers(ctx context.Context, a operator.Act) (int64, error)
 	// Verify checks the invariants and says of each whether it holds.
-	Verify(ctx context.Context) ([]Check, error)
+	Verify(ctx context.Context) ([]operator.Check, error)
 	// Dependencies says of each server this program needs whether it answers. It returns within a second.
 	Dependencies(ctx context.Context) []Dependency
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/sale"
 )
@@ -158,7 +159,7 @@ func (hs *Handlers) Close(c echo.Context) error {
 	return hs.move(c, hs.cfg.Operations.Close, "The sale is closing")
 }
 
-func (hs *Handlers) move(c echo.Context, act func(context.Context, Act, string) (sale.Change, error), message string) error {
+func (hs *Handlers) move(c echo.Context, act func(context.Context, operator.Act, string) (sale.Change, error), message string) error {
 	slug, a, _, err := hs.saleAct(c, nil)
 	if err != nil {
 		return err
@@ -175,8 +176,8 @@ func (hs *Handlers) move(c echo.Context, act func(context.Context, Act, string) 
 }
 
 type verifyDocument struct {
-	OK     bool    `json:"ok"`
-	Checks []Check `json:"checks"`
+	OK     bool             `json:"ok"`
+	Checks []operator.Check `json:"checks"`
 }
 
 // Verify checks the invariants. A broken invariant is answered with 200, because the check itself has worked.

@@ -1,0 +1,208 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"flashsale/app/bench"
+	"flashsale/app/config"
+	"flashsale/app/instance"
+)
+
+// benchHarness starts and stops the processes of one measurement. Each has an environment and a directory of its own, so that
+// no setting and no .env file of the person who measures changes what is measured.
+type benchHarness struct {
+	program   string
+	dir       string
+	processes []*bench.Process
+	cleanups  []func(context.Context) error
+	// environment is that of the newest instance.
+	environment []string
+	// seed makes the first n shoppers of the series exist; nil where the product was not started here.
+	seed func(ctx context.Context, n int) error
+	// another starts one more instance beside the product, on the same servers and in the same namespace; nil where
+	// the servers are inside the product's process.
+	another func(context.Context) (bench.Target, error)
+}
+
+// seedTime bounds the seeding of ten million shoppers.
+const seedTime = time.Hour
+
+func newBenchHarness() (*benchHarness, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "flashsale-bench-")
+	if err != nil {
+		return nil, fmt.Errorf("temporary directory: %w", err)
+	}
+	return &benchHarness{program: program, dir: dir}, nil
+}
+
+// provide starts what the measurement needs and does not have, and fills in the addresses.
+func (h *benchHarness) provide(ctx context.Context, flags benchFlags, cfg *bench.Config) error {
+	noop, err := h.start(ctx, "bench-noop", nil)
+	if err != nil {
+		return err
+	}
+	cfg.Noop = bench.Target{URL: noop.URL, Ops: noop.URL, PID: noop.PID}
+	if flags.url != "" {
+		cfg.Servers = "those of the instance at " + flags.url
+		cfg.Product = bench.Target{URL: strings.TrimRight(flags.url, "/"), Ops: strings.TrimRight(flags.ops, "/")}
+		return nil
+	}
+	cfg.Servers = "embedded; Postgres is a process of its own, Redis and Kafka are inside the product's"
+	var servers []string
+	if flags.configured {
+		if servers, cfg.Servers, err = configuredServers(); err != nil {
+			return err
+		}
+	}
+	namespace := newNamespace()
+	if cfg.Product, err = h.instance(ctx, "serve", namespace, servers); err != nil {
+		return err
+	}
+	if flags.growth > 0 {
+		product := h.environment
+		h.seed = func(ctx context.Context, n int) error {
+			return h.command(ctx, product, seedTime, "seed", strconv.Itoa(n))
+		}
+		if shared(servers) {
+			h.another = func(ctx context.Context) (bench.Target, error) { return h.instance(ctx, "serve", namespace, servers) }
+		}
+		return nil
+	}
+	cfg.Saturated, err = h.instance(ctx, "bench-saturated", newNamespace(), servers)
+	return err
+}
+
+// shared is true when every server is one that several processes can use.
+func shared(servers []string) bool {
+	for _, name := range []string{"DATABASE_URL=", "REDIS_URL=", "KAFKA_BROKERS="} {
+		if !slices.ContainsFunc(servers, func(v string) bool { return strings.HasPrefix(v, name) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// configuredServers are the servers that the environment names, as variables and in words.
+func configuredServers() (variables []string, words string, err error) {
+	cfg, err := config.Load()
+	if err != nil {
+		return nil, "", err
+	}
+	if cfg.AllEmbedded() {
+		return nil, "", errors.New("--configured: set DATABASE_URL, REDIS_URL or KAFKA_BROKERS, or leave the flag out")
+	}
+	var named []string
+	for _, v := range []struct{ name, value, shown string }{
+		{"DATABASE_URL", cfg.DatabaseURL, instance.BareURL(cfg.DatabaseURL)},
+		{"REDIS_URL", cfg.RedisURL, instance.BareURL(cfg.RedisURL)},
+		{"KAFKA_BROKERS", strings.Join(cfg.KafkaBrokers, ","), strings.Join(cfg.KafkaBrokers, ",")},
+		{"KAFKA_SASL", cfg.KafkaSASL, ""},
+	} {
+		if v.value != "" {
+			variables = append(variables, v.name+"="+v.value)
+		}
+		if v.shown != "" {
+			named = append(named, v.name+" "+v.shown)
+		}
+	}
+	variables = append(variables, "KAFKA_TLS="+strconv.FormatBool(cfg.KafkaTLS))
+	words = "configured: " + strings.Join(named, ", ")
+	if cfg.AnyEmbedded() {
+		words += "; the rest embedded"
+	}
+	return variables, words, nil
+}
+
+// instance starts one of the product's commands as an instance of its own.
+func (h *benchHarness) instance(ctx context.Context, command, namespace string, servers []string) (bench.Target, error) {
+	port, err := freePort(ctx)
+	if err != nil {
+		return bench.Target{}, err
+	}
+	opsPort, err := freePort(ctx)
+	if err != nil {
+		return bench.Target{}, err
+	}
+	env := append([]string{
+		"DEMO=true", "HOST=127.0.0.1", "PORT=" + port, "OPS_ADDR=127.0.0.1:" + opsPort, "LOG_FORMAT=json",
+		"NAMESPACE=" + namespace, "DATA_DIR=" + filepath.Join(h.dir, command+strconv.Itoa(len(h.processes))),
+	}, servers...)
+	for _, v := range servers {
+		if strings.HasPrefix(v, "DATABASE_URL=") {
+			h.cleanups = append(h.cleanups, func(ctx context.Context) error {
+				// The namespace of the measurement is removed from servers that stay.
+				return h.command(ctx, env, time.Minute, "reset", "--wipe", "--yes")
+			})
+		}
+	}
+	p, err := h.start(ctx, command, env)
+	if err != nil {
+		return bench.Target{}, err
+	}
+	h.environment = env
+	return bench.Target{URL: "http://127.0.0.1:" + port, Ops: "http://127.0.0.1:" + opsPort, PID: p.PID}, nil
+}
+
+func (h *benchHarness) start(ctx context.Context, command string, env []string) (*bench.Process, error) {
+	p, err := bench.StartProcess(ctx, h.program, []string{command}, append(bench.CleanEnvironment(config.Variables()...), env...), h.dir)
+	if err == nil {
+		h.processes = append(h.processes, p)
+	}
+	return p, err
+}
+
+// command runs one of the product's commands beside an instance, with its environment.
+func (h *benchHarness) command(ctx context.Context, env []string, patience time.Duration, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, h.program, args...)
+	c.Env, c.Dir = append(bench.CleanEnvironment(config.Variables()...), env...), h.dir
+	if said, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, said)
+	}
+	return nil
+}
+
+// close stops every process, the last one first, and removes what they have left.
+func (h *benchHarness) close(ctx context.Context) error {
+	var errs []error
+	for i := len(h.processes) - 1; i >= 0; i-- {
+		errs = append(errs, h.processes[i].Stop())
+	}
+	for _, cleanup := range h.cleanups {
+		errs = append(errs, cleanup(ctx))
+	}
+	return errors.Join(append(errs, removeSoon(h.dir))...)
+}
+
+// freePort is a port that was free a moment ago.
+func freePort(ctx context.Context) (string, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+func newNamespace() string {
+	b := make([]byte, 4)
+	_, _ = rand.Read(b) // it never fails
+	return "bench_" + hex.EncodeToString(b)
+}

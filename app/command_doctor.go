@@ -1,0 +1,244 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/rueidis"
+	"github.com/spf13/cobra"
+
+	"flashsale/app/config"
+	"flashsale/app/embedded"
+	"flashsale/app/instance"
+	"flashsale/events"
+	"flashsale/migrations"
+)
+
+// doctorPatience is how long one server may take to answer before it counts as bad.
+const doctorPatience = 5 * time.Second
+
+func doctorCommand(t terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Show each dependency, how it answers and what to do (exit 1 when one is bad)",
+		Args:  cobra.NoArgs,
+		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *instance.Servers, _ *slog.Logger) error {
+			d := doctor{cfg: cfg, servers: s.Settings, out: t.out}
+			defer d.close()
+			d.examineServers(ctx)
+			d.examineState(ctx)
+			if d.bad {
+				return errReported
+			}
+			return nil
+		}),
+	}
+}
+
+// doctor looks at everything a deployment needs, and goes on when something is bad. It changes one thing only: it makes the
+// topics that are missing.
+type doctor struct {
+	cfg     config.Config
+	servers embedded.Settings
+	out     io.Writer
+	bad     bool
+
+	pool  *pgxpool.Pool // nil while it could not be opened, as the others
+	redis rueidis.Client
+	log   *events.Log
+}
+
+// dependency is one server. What connect opens is left in the doctor, who closes it.
+type dependency struct {
+	name, address, remedy string
+	embedded              bool
+	connect               func(context.Context) error
+	ask                   func(context.Context) (version string, err error)
+}
+
+func (d *doctor) dependencies() []dependency {
+	s, cfg := d.servers, d.cfg
+	return []dependency{
+		{"PostgreSQL", instance.BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
+		{"Redis", instance.BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
+		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
+	}
+}
+
+// examineServers asks all servers at the same time, so that several silent ones take as long as one.
+func (d *doctor) examineServers(ctx context.Context) {
+	all := d.dependencies()
+	lines, bad := make([]string, len(all)), make([]bool, len(all))
+	var asking sync.WaitGroup
+	for i, p := range all {
+		asking.Go(func() { lines[i], bad[i] = p.examine(ctx) })
+	}
+	asking.Wait()
+	for i, line := range lines {
+		d.say(!bad[i], "%s", line)
+	}
+}
+
+func (p dependency) examine(ctx context.Context) (line string, bad bool) {
+	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	defer cancel()
+	kind := "configured"
+	if p.embedded {
+		kind = "embedded"
+	}
+	version, began, err := "", time.Now(), p.connect(ctx)
+	if err == nil {
+		began = time.Now()
+		version, err = p.ask(ctx)
+	}
+	if err != nil {
+		return fmt.Sprintf("%-11s %s (%s): %s; start it (%s) or correct its address", p.name, p.address, kind,
+			oneLine(config.HideSecrets(err.Error())), p.remedy), true
+	}
+	return fmt.Sprintf("%-11s %s (%s) %s, round trip %s", p.name, p.address, kind, version,
+		time.Since(began).Round(10*time.Microsecond)), false
+}
+
+// oneLine keeps a table a table, whatever a driver says.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func (d *doctor) say(ok bool, format string, args ...any) {
+	word := "ok"
+	if !ok {
+		word, d.bad = "bad", true
+	}
+	_, _ = fmt.Fprintf(d.out, "%-8s "+format+"\n", append([]any{word}, args...)...)
+}
+
+func (d *doctor) close() {
+	if d.log != nil {
+		_ = d.log.Close()
+	}
+	if d.redis != nil {
+		d.redis.Close()
+	}
+	if d.pool != nil {
+		d.pool.Close()
+	}
+}
+
+func (d *doctor) connectDatabase(ctx context.Context) error {
+	requests, err := config.PoolConfig(d.servers.DatabaseURL, d.cfg.Namespace, 2)
+	if err != nil {
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, requests)
+	if err != nil {
+		return err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return err
+	}
+	d.pool = pool
+	return nil
+}
+
+func (d *doctor) askDatabase(ctx context.Context) (version string, err error) {
+	err = d.pool.QueryRow(ctx, "SHOW server_version").Scan(&version)
+	return version, err
+}
+
+func (d *doctor) connectRedis(context.Context) (err error) {
+	d.redis, err = instance.DialRedis(d.servers.RedisURL, d.servers.RedisEmbedded)
+	return err
+}
+
+// askRedis knows no version of a server that does not tell it, such as the embedded one.
+func (d *doctor) askRedis(ctx context.Context) (string, error) {
+	client := d.redis
+	if err := client.Do(ctx, client.B().Ping().Build()).Error(); err != nil {
+		return "", err
+	}
+	info, _ := client.Do(ctx, client.B().Info().Section("server").Build()).ToString()
+	for line := range strings.Lines(info) {
+		if version, ok := strings.CutPrefix(line, "redis_version:"); ok {
+			return strings.TrimSpace(version), nil
+		}
+	}
+	return "", nil
+}
+
+func (d *doctor) connectLog(ctx context.Context) error {
+	at, err := instance.LogConfig(d.servers, d.cfg, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		return err
+	}
+	log, err := events.Open(ctx, at)
+	if err == nil {
+		d.log = log
+	}
+	return err
+}
+
+// askLog: the protocol does not tell a version.
+func (d *doctor) askLog(ctx context.Context) (string, error) { return "", d.log.Ping(ctx) }
+
+// examineState looks at the schema, the topics and the lag, as far as there is a server to ask.
+func (d *doctor) examineState(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 2*doctorPatience)
+	defer cancel()
+	database, log := d.pool != nil, d.log != nil
+	current := database && d.examineSchema(ctx)
+	if log {
+		d.examineTopics(ctx)
+	}
+	if current && log {
+		d.examineLag(ctx)
+	}
+}
+
+// examineSchema is true when every table is there.
+func (d *doctor) examineSchema(ctx context.Context) bool {
+	pending := 0
+	all, err := migrations.Status(ctx, d.pool, d.cfg.Namespace)
+	for _, m := range all {
+		if m.State != "applied" {
+			pending++
+		}
+	}
+	switch {
+	case err != nil:
+		d.say(false, "%-11s %s: %s", "schema", d.cfg.Namespace, oneLine(err.Error()))
+	case pending > 0:
+		d.say(false, "%-11s %s: %d migrations to apply; run `flashsale migrate` (a start does so too)", "schema", d.cfg.Namespace, pending)
+	default:
+		d.say(true, "%-11s %s, %d migrations applied", "schema", d.cfg.Namespace, len(all))
+	}
+	return err == nil && pending == 0
+}
+
+func (d *doctor) examineTopics(ctx context.Context) {
+	found, err := d.log.Describe(ctx)
+	if err != nil {
+		d.say(false, "%-11s %s", "topics", oneLine(err.Error()))
+	}
+	for _, topic := range found.Topics {
+		d.say(topic.Leaderless == 0, "%-11s %s, %d partitions, %d without a leader", "topic", topic.Name, topic.Partitions, topic.Leaderless)
+	}
+}
+
+// examineLag tells how many claims the log has that the ledger has not read.
+func (d *doctor) examineLag(ctx context.Context) {
+	partitions, err := events.NewLedger(d.pool, d.log, nil, events.LedgerConfig{}).Lag(ctx)
+	if err != nil {
+		d.say(false, "%-11s %s", "lag", oneLine(err.Error()))
+		return
+	}
+	var sum int64
+	for _, p := range partitions {
+		sum += p.Records
+	}
+	d.say(true, "%-11s %d claims not yet read by the ledger", "lag", sum)
+}

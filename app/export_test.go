@@ -1,4 +1,0 @@
-package app
-
-// StartProduct lets the browser tests, which see the product only from outside, start one.
-var StartProduct = startProduct

@@ -1,0 +1,185 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/users"
+)
+
+// acts lists what the audit log says of accounts, oldest first.
+func (a *Instance) acts(t *testing.T) (all []string) {
+	t.Helper()
+	recorded, err := a.wiring.audit.Recent(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range slices.Backward(recorded) {
+		all = append(all, e.Action+" "+string(e.Detail))
+	}
+	return all
+}
+
+func (a *Instance) accounts(t *testing.T) int64 {
+	t.Helper()
+	n, err := a.wiring.users.Live(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestActsOnAccountsAreRecordedWithWhatTheyDo(t *testing.T) {
+	t.Parallel()
+	a := newDeployment(t).start(t)
+	c := newClient(t, a.URL())
+	before := a.accounts(t)
+	c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 40}).Is(t, http.StatusOK, "")
+	big := users.Chunk + 7
+	c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": big}).Is(t, http.StatusOK, "")
+	if n := a.accounts(t); n != before-10+int64(big) {
+		t.Errorf("%d accounts", n)
+	}
+	c.Act(http.MethodDelete, "/api/users/reset", nil).Is(t, http.StatusOK, "")
+	c.Act(http.MethodDelete, "/api/users/reset", nil).Is(t, http.StatusOK, "")
+	want := []string{
+		`users.seed {"created": 30, "userCount": 40}`,
+		fmt.Sprintf(`users.seed-started {"created": 0, "userCount": %d}`, big),
+		fmt.Sprintf(`users.seed {"created": %d, "userCount": %d}`, big-40, big),
+		fmt.Sprintf(`users.archive-started {"archived": %d}`, before-10+int64(big)),
+		fmt.Sprintf(`users.archive {"archived": %d}`, before-10+int64(big)),
+		`users.archive {"archived": 0}`,
+	}
+	if got := a.acts(t); !slices.Equal(got, want) {
+		t.Errorf("recorded %q, want %q", got, want)
+	}
+}
+
+// The record was written in a transaction of its own: a fault between the two left shoppers of whom no record spoke.
+func TestAnActOnAccountsIsNotDoneWithoutItsRecord(t *testing.T) {
+	t.Parallel()
+	a := newDeployment(t).start(t)
+	c := newClient(t, a.URL())
+	// The audit log refuses.
+	if _, err := a.wiring.servers.pool.Exec(t.Context(), `ALTER TABLE audit_log ADD CONSTRAINT refused CHECK (false) NOT VALID`); err != nil {
+		t.Fatal(err)
+	}
+	before := a.accounts(t)
+	for _, act := range []struct{ method, path string }{
+		{http.MethodPost, "/api/users/seed"}, {http.MethodDelete, "/api/users/reset"}, {http.MethodPost, "/api/flash-sale/stock-preset/medium"},
+	} {
+		body := any(map[string]int{"userCount": 50})
+		if act.path != "/api/users/seed" {
+			body = nil
+		}
+		if r := c.Act(act.method, act.path, body); r.Status != http.StatusInternalServerError {
+			t.Errorf("%s: %d %s", act.path, r.Status, r.Raw)
+		}
+		if n := a.accounts(t); n != before {
+			t.Errorf("%s: from %d to %d accounts without a record", act.path, before, n)
+		}
+	}
+	if now := c.Status(); now.Number("generation") != 1 || now.Number("revision") != 1 {
+		t.Errorf("the sale was changed without a record: %s", now.Raw)
+	}
+}
+
+// The names were learnt after the commit, and a failure of that was the answer.
+func TestASeedingThatIsCommittedIsAnsweredThoughItsNamesCannotBeLearnt(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	proxy := through(t, &d)
+	a := d.start(t)
+	c := newClient(t, a.URL())
+	proxy.at("users.seed", thenAway)
+	done := make(chan reply, 1)
+	go func() { done <- c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 40}) }()
+	select {
+	case r := <-done:
+		if r.Is(t, http.StatusOK, ""); r.Number("usersCreated") != 30 {
+			t.Errorf("answered %s", r.Raw)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("a committed act is not answered")
+	}
+	if !proxy.back() {
+		t.Error("the proxy has met no commit")
+	}
+}
+
+// The act's own transaction is idle while its chunks are created, and a connection is not idle in a transaction for long.
+func TestALongSeedingKeepsItsTransaction(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	a := d.start(t)
+	c := newClient(t, a.URL())
+	// A connection without limits holds the roster, so that the first chunk takes longer than the limit of the act's.
+	conn, err := pgx.Connect(t.Context(), d.Servers.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), `BEGIN; SELECT FROM `+d.Config.Namespace+`.roster FOR UPDATE`); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan reply, 1)
+	go func() {
+		done <- c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.Chunk + 7}, "Idempotency-Key: k")
+	}()
+	idle := `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%roster%'
+		AND pid <> pg_backend_pid() AND clock_timestamp() - query_start > interval '7 seconds'`
+	for n := 0; n == 0; time.Sleep(20 * time.Millisecond) {
+		if err := a.wiring.servers.pool.QueryRow(t.Context(), idle).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case r := <-done:
+			t.Fatalf("answered before its chunk was done: %d %s", r.Status, r.Raw)
+		default:
+		}
+	}
+	if _, err := conn.Exec(t.Context(), `ROLLBACK`); err != nil {
+		t.Fatal(err)
+	}
+	r := <-done
+	if r.Is(t, http.StatusOK, ""); r.Number("usersCreated") != float64(users.Chunk+7-10) {
+		t.Errorf("answered %d %s", r.Status, r.Raw)
+	}
+}
+
+// Two presets at once: one waits for the other or is refused, and nobody waits for each other.
+func TestPresetsAndSeedingsAtOnce(t *testing.T) {
+	t.Parallel()
+	a := newDeployment(t).start(t)
+	c := newClient(t, a.URL())
+	const each = 3
+	answers := make(chan reply, 3*each)
+	for range each {
+		go func() { answers <- c.Act(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil) }()
+		go func() { answers <- c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 200}) }()
+		go func() { answers <- c.Act(http.MethodPost, "/api/flash-sale/reset", nil) }()
+	}
+	done := 0
+	for range 3 * each {
+		switch r := <-answers; {
+		case r.Status == http.StatusOK:
+			done++
+		case r.Text("type") != "/problems/busy":
+			t.Errorf("answered %d %s", r.Status, r.Raw)
+		}
+	}
+	if done == 0 {
+		t.Error("nothing was done")
+	}
+	err := pgx.BeginFunc(t.Context(), a.wiring.servers.pool, func(tx pgx.Tx) error { return a.wiring.users.EnsureAbleTx(t.Context(), tx, 150) })
+	if err != nil {
+		t.Error(err)
+	}
+	c.Verifies()
+}

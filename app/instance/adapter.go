@@ -1,0 +1,249 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/app/combine"
+	"flashsale/events"
+	"flashsale/inventory"
+	"flashsale/sale"
+	"flashsale/users"
+	"flashsale/users/directory"
+)
+
+// The adapters in this file translate between siblings that do not know each other, and put the combiners between
+// the many calls of requests and the batch operations of the domains.
+
+// stockOf lets sale use inventory's stock inside sale's transactions.
+type stockOf struct{ store *inventory.Store }
+
+func (s stockOf) BeginTx(ctx context.Context, tx pgx.Tx, k sale.Key, total, version int64) (sale.Level, error) {
+	l, err := s.store.BeginTx(ctx, tx, inventory.Key(k), total, version)
+	return sale.Level(l), err
+}
+
+func (s stockOf) LockTx(ctx context.Context, tx pgx.Tx, keys []sale.Key) ([]sale.Level, error) {
+	locked, err := s.store.LockTx(ctx, tx, inventoryKeys(keys))
+	return saleLevels(locked), err
+}
+
+func (s stockOf) QueueLock(batch *pgx.Batch, keys []sale.Key, got func([]sale.Level)) {
+	s.store.QueueLock(batch, inventoryKeys(keys), func(locked []inventory.Level) { got(saleLevels(locked)) })
+}
+
+func (s stockOf) QueueTake(batch *pgx.Batch, locked sale.Level, n int64) ([]int64, sale.Level, bool) {
+	units, l, ok := s.store.QueueTake(batch, inventory.Level(locked), n)
+	return units, sale.Level(l), ok
+}
+
+func (s stockOf) Levels(ctx context.Context, keys []sale.Key) ([]sale.Level, error) {
+	levels, err := s.store.Levels(ctx, inventoryKeys(keys))
+	return saleLevels(levels), err
+}
+
+func inventoryKeys(keys []sale.Key) []inventory.Key {
+	same := make([]inventory.Key, len(keys))
+	for i, k := range keys {
+		same[i] = inventory.Key(k)
+	}
+	return same
+}
+
+func saleLevels(levels []inventory.Level) []sale.Level {
+	same := make([]sale.Level, len(levels))
+	for i, l := range levels {
+		same[i] = sale.Level(l)
+	}
+	return same
+}
+
+func (s stockOf) TakeTx(ctx context.Context, tx pgx.Tx, k sale.Key, n int64) ([]int64, sale.Level, error) {
+	units, l, err := s.store.TakeTx(ctx, tx, inventory.Key(k), n)
+	return units, sale.Level(l), err
+}
+
+func (s stockOf) ReturnTx(ctx context.Context, tx pgx.Tx, k sale.Key, unit int64) (sale.Level, error) {
+	l, err := s.store.ReturnTx(ctx, tx, inventory.Key(k), unit)
+	return sale.Level(l), err
+}
+
+func (s stockOf) SetTotalTx(ctx context.Context, tx pgx.Tx, k sale.Key, total int64) (sale.Level, error) {
+	l, err := s.store.SetTotalTx(ctx, tx, inventory.Key(k), total)
+	if errors.Is(err, inventory.ErrBelowTaken) {
+		err = sale.ErrBelowSold
+	}
+	return sale.Level(l), err
+}
+
+// maxWait is how long the oldest call may wait for its batch. While it waits longer, new calls are refused at once: some
+// answers in time are better than all answers late. Claims are never refused like that, because each of them has a place.
+const maxWait = 500 * time.Millisecond
+
+// placesOf lets sale reserve single places; everybody who waits shares one script call.
+type placesOf struct {
+	places     *inventory.Places
+	reconciler *inventory.Reconciler
+	reserve    *combine.Group[inventory.Key, int64, inventory.Place]
+}
+
+func newPlaces(places *inventory.Places, reconciler *inventory.Reconciler) *placesOf {
+	return &placesOf{places: places, reconciler: reconciler, reserve: combine.NewGroup(places.Reserve, combine.Options{
+		MaxBatch: 256, InFlight: 2, Queue: 20_000, Timeout: reserveTime, MaxWait: maxWait,
+	})}
+}
+
+func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (sale.Place, error) {
+	place, err := p.reserve.Do(ctx, inventory.Key(k), user)
+	switch {
+	case err == nil:
+		return placeFor(place)
+	case errors.Is(err, inventory.ErrMissing):
+		return 0, sale.ErrMissing
+	case errors.Is(err, combine.ErrFull):
+		return 0, crowded(err)
+	default:
+		return 0, errors.Join(sale.ErrUnavailable, err)
+	}
+}
+
+func placeFor(p inventory.Place) (sale.Place, error) {
+	switch p {
+	case inventory.Reserved:
+		return sale.Reserved, nil
+	case inventory.Held:
+		return sale.Held, nil
+	case inventory.Full:
+		return sale.Full, nil
+	}
+	return 0, fmt.Errorf("%w: place %s", sale.ErrUnavailable, p)
+}
+
+func (p *placesOf) Release(ctx context.Context, k sale.Key, users []int64) error {
+	return p.places.Release(ctx, inventory.Key(k), users)
+}
+
+func (p *placesOf) Reconcile(ctx context.Context, k sale.Key) error {
+	return p.reconciler.Now(ctx, inventory.Key(k))
+}
+
+// logOf writes single claims; everybody whose claim waits for the same partition shares one produce request.
+type logOf struct {
+	append *combine.Group[int, events.Claim, events.Position]
+}
+
+func newLogOf(log *events.Log) *logOf {
+	return &logOf{combine.NewGroup(log.Append, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: produceTime})}
+}
+
+func (l *logOf) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {
+	return l.append.Do(ctx, partition, c)
+}
+
+// directTo decides single claims without the log, batched. Its ledger is set once, before the first press.
+type directTo struct {
+	decide *combine.Combiner[events.Claim, events.Verdict]
+}
+
+func (d *directTo) through(l *events.Ledger) {
+	d.decide = combine.New(l.Decide, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: decideTime})
+}
+
+func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, error) {
+	return d.decide.Do(ctx, c)
+}
+
+// cursorOf tells how far the ledger has read the log. Its ledger is set once, before the first press.
+type cursorOf struct {
+	ledger *events.Ledger
+	log    *events.Log
+	board  *sale.Board
+}
+
+func (c *cursorOf) Cursor(ctx context.Context, partition int) (int64, time.Time, error) {
+	at, err := c.ledger.Cursor(ctx, partition)
+	return at.Offset, at.MovedAt, err
+}
+
+func (c *cursorOf) Settled(ctx context.Context, partition int) (int64, bool, error) {
+	return c.ledger.Settled(ctx, partition)
+}
+
+// claimsOf answers the reconciler's questions about a sale's part of the log.
+type claimsOf struct{ *cursorOf }
+
+func (c claimsOf) End(ctx context.Context, id int64) (int64, error) {
+	_, end, err := c.log.Range(ctx, c.partition(id))
+	return end, err
+}
+
+func (c claimsOf) Cursor(ctx context.Context, id int64) (int64, error) {
+	at, err := c.ledger.Cursor(ctx, c.partition(id))
+	return at.Offset, err
+}
+
+func (c claimsOf) partition(id int64) int {
+	for _, s := range c.board.All() {
+		if s.ID == id {
+			return s.Partition
+		}
+	}
+	return int(id % events.Partitions)
+}
+
+// shoppersOf tells sale who a name is; unknown names of many requests share one query.
+type shoppersOf struct {
+	directory *directory.Directory
+	find      *combine.Combiner[string, users.Account]
+}
+
+func newShoppers(d *directory.Directory) *shoppersOf {
+	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: nameTime, MaxWait: maxWait})}
+}
+
+func (s *shoppersOf) Known(name string) (sale.Shopper, bool) {
+	a, ok := s.directory.Known(name)
+	return shopper(a), ok
+}
+
+func (s *shoppersOf) Find(ctx context.Context, name string) (sale.Shopper, bool, error) {
+	a, err := s.find.Do(ctx, name)
+	return shopper(a), a.ID != 0, crowded(err)
+}
+
+func (s *shoppersOf) Warm(ctx context.Context, ids []int64) error { return s.directory.Warm(ctx, ids) }
+
+func shopper(a users.Account) sale.Shopper {
+	return sale.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
+}
+
+// ledgerOf tells the reconciler who owns a unit and how many there are, as one moment of the ledger.
+type ledgerOf struct {
+	sales *sale.Store
+	stock *inventory.Store
+	pool  *pgxpool.Pool
+}
+
+func (l ledgerOf) Current(ctx context.Context) ([]inventory.Key, error) {
+	keys, err := l.sales.CurrentKeys(ctx)
+	return inventoryKeys(keys), err
+}
+
+func (l ledgerOf) Owners(ctx context.Context, k inventory.Key) (owners []int64, limit, version int64, err error) {
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, l.pool, moment, func(tx pgx.Tx) error {
+		level, err := l.stock.LevelTx(ctx, tx, k)
+		if err != nil {
+			return err
+		}
+		limit, version = level.Total, level.Version
+		owners, err = l.sales.OwnersTx(ctx, tx, sale.Key(k))
+		return err
+	})
+	return owners, limit, version, err
+}

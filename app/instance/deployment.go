@@ -1,0 +1,42 @@
+package instance
+
+import (
+	"context"
+	"log/slog"
+
+	"flashsale/app/config"
+	"flashsale/app/operator"
+)
+
+// Deployment is the domains of a deployment, wired, in which nothing runs by itself: what a command works with, beside
+// the instances or without any.
+type Deployment struct {
+	wiring *wiring
+	log    *slog.Logger
+}
+
+// Open connects to the servers of a deployment and brings it to the point where an instance could start. The servers stay
+// the caller's, also when it fails.
+func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) (*Deployment, error) {
+	if err := s.connect(ctx, cfg, log, nil); err != nil {
+		return nil, err
+	}
+	d := &Deployment{newWiring(cfg, s, log, nil), log}
+	if err := d.wiring.prepare(ctx); err != nil {
+		d.wiring.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Acts are the operators' acts on the deployment.
+func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
+
+// Close sends the messages that instances have not received yet, and ends what this process uses of the deployment. The
+// connections stay open.
+func (d *Deployment) Close(ctx context.Context) {
+	if untold := d.wiring.bus.Flush(ctx); untold != nil {
+		d.log.Debug("running instances find out by looking", "error", untold)
+	}
+	d.wiring.close()
+}

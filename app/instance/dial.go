@@ -1,0 +1,72 @@
+package instance
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"flashsale/app/config"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/rueidis"
+)
+
+// startupPatience is how long a start waits for a configured service before it says that it is missing.
+const startupPatience = 8 * time.Second
+
+// openRedis dials until somebody answers; embedded says that the server is the one in this process, which speaks the older protocol.
+func openRedis(address string, embedded bool) (rueidis.Client, error) {
+	client, err := patiently(func() (rueidis.Client, error) { return DialRedis(address, embedded) })
+	if err != nil {
+		return nil, missing("Redis", config.HideSecrets(address), "REDIS_URL", "docker compose up -d redis", err)
+	}
+	return client, nil
+}
+
+// DialRedis connects to Redis at that address, without trying again.
+func DialRedis(address string, embedded bool) (rueidis.Client, error) {
+	opt, err := config.RedisOptions(address)
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_URL: %w", err)
+	}
+	opt.AlwaysRESP2 = embedded
+	return rueidis.NewClient(opt)
+}
+
+// openPool connects and proves that somebody answers.
+func openPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	_, err = patiently(func() (struct{}, error) {
+		attempt, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		return struct{}{}, pool.Ping(attempt)
+	})
+	if err != nil {
+		pool.Close()
+		address := net.JoinHostPort(cfg.ConnConfig.Host, fmt.Sprint(cfg.ConnConfig.Port))
+		return nil, missing("PostgreSQL", address, "DATABASE_URL (or DB_*)", "docker compose up -d postgres", err)
+	}
+	return pool, nil
+}
+
+// patiently tries again for a while: services started together come up in any order.
+func patiently[T any](dial func() (T, error)) (T, error) {
+	deadline := time.Now().Add(startupPatience)
+	for {
+		v, err := dial()
+		if err == nil || time.Now().After(deadline) {
+			return v, err
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+}
+
+// missing is the sentence for a configured service that does not answer.
+func missing(what, address, variable, start string, err error) error {
+	return fmt.Errorf("%s does not answer at %s (%w); start it (%s), correct %s, or unset it to use the embedded one",
+		what, address, err, start, variable)
+}

@@ -1,0 +1,208 @@
+// Package instance is the composition root: it starts what is not configured, wires the domains, and owns the list of
+// parts that run in a process and the order in which everything starts and stops.
+//
+// Nothing in here knows SQL, Redis keys or HTTP handlers. The domains do not know each other; the adapters in
+// adapter.go translate between them and put the combiners between the many calls of requests and the batch
+// operations of the domains. A command that needs the domains without an instance opens a Deployment.
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"flashsale/app/config"
+	"flashsale/app/embedded"
+	"flashsale/app/live"
+	"flashsale/app/server"
+	"flashsale/app/web"
+	"flashsale/static"
+)
+
+// maxStreams bounds the open live-update streams of one process.
+const maxStreams = 50_000
+
+// Instance is one running instance.
+type Instance struct {
+	cfg     config.Config
+	log     *slog.Logger
+	servers *Servers
+	wiring  *wiring
+	web     *web.Server
+	public  *http.Server
+	ops     *http.Server
+	address *net.TCPAddr
+	failed  chan error
+}
+
+// Option changes how an instance starts.
+type Option func(*start)
+
+// start is what may differ from one start to another.
+type start struct {
+	// servers finds the three servers and starts those that are not configured.
+	servers func() (*Servers, error)
+	// ready is called when the instance is wired and nothing of it runs yet. It may leave parts out.
+	ready func(context.Context, *Instance) error
+}
+
+// On starts an instance on servers that somebody else has started.
+func On(at embedded.Settings) Option {
+	return func(s *start) { s.servers = func() (*Servers, error) { return &Servers{Settings: at}, nil } }
+}
+
+// Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
+// started is stopped again. Progress of long work (a download, a first start) is written to progress.
+func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer, options ...Option) (*Instance, error) {
+	how := start{
+		servers: func() (*Servers, error) { return startServers(ctx, cfg, log, progress) },
+		ready:   func(context.Context, *Instance) error { return nil },
+	}
+	for _, o := range options {
+		o(&how)
+	}
+	a := &Instance{cfg: cfg, log: log, failed: make(chan error, 4)}
+	if err := a.start(ctx, how); err != nil {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopPatience)
+		defer cancel()
+		return nil, errors.Join(err, a.Stop(stopping))
+	}
+	return a, nil
+}
+
+func (a *Instance) start(ctx context.Context, how start) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
+	if err != nil {
+		return err
+	}
+	a.address = listeners[0].Addr().(*net.TCPAddr)
+	defer func() {
+		if a.public == nil {
+			server.CloseAll(listeners)
+		}
+	}()
+	if a.servers, err = how.servers(); err != nil {
+		return err
+	}
+	if err := a.servers.connect(ctx, a.cfg, a.log, registry); err != nil {
+		return err
+	}
+	a.wire(registry)
+	if err := a.wiring.prepare(ctx); err != nil {
+		return err
+	}
+	a.warnOfIgnored()
+	if err := how.ready(ctx, a); err != nil {
+		return err
+	}
+	a.startParts(ctx)
+	a.serve(listeners)
+	if err := a.serveOps(ctx); err != nil {
+		return err
+	}
+	return a.leaveRunFile()
+}
+
+// wire makes what an instance is made of. Nothing runs yet.
+func (a *Instance) wire(registry *prometheus.Registry) {
+	a.wiring = newWiring(a.cfg, a.servers, a.log, registry)
+	a.web = web.New(web.Config{
+		Catalog: a.wiring.board, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: live.New(maxStreams),
+		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
+		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.wiring.id, Static: static.Handler(),
+	})
+	a.wiring.parts.add("live updates", serving, a.web)
+}
+
+// namesPatience is how long a start waits for the names of all shoppers.
+const namesPatience = 10 * time.Second
+
+// startParts starts the list of parts. The directory comes first, because its reading begins with an empty memory, and the
+// other parts pin names in it that must stay. Most shops know every name before the first press. A shop with millions of
+// names does not wait for all of them: names that are not read yet are looked up one by one.
+func (a *Instance) startParts(ctx context.Context) {
+	a.wiring.acts.InInstance()
+	a.wiring.parts.start(knowing, a.log)
+	ctx, cancel := context.WithTimeout(ctx, namesPatience)
+	defer cancel()
+	if !a.wiring.directory.Await(ctx) {
+		a.log.Info("names are still being read; until all are in memory, Postgres is asked about the others")
+	}
+	a.wiring.parts.start(deciding, a.log)
+}
+
+func (a *Instance) serve(listeners []net.Listener) {
+	a.public = server.HTTP(a.web.Handler())
+	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
+	limiter := server.NewLimiter(server.LimitFor(server.Descriptors()))
+	a.public.ConnState = limiter.ConnState
+	for _, l := range listeners {
+		go func() {
+			if err := a.public.Serve(limiter.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
+				a.failed <- fmt.Errorf("the public listener ended: %w", err)
+			}
+		}()
+	}
+}
+
+func (a *Instance) serveOps(ctx context.Context) error {
+	if a.cfg.OpsAddr == "" {
+		return nil
+	}
+	l, err := server.ListenOn(ctx, a.cfg.OpsAddr, "OPS_ADDR")
+	if err != nil {
+		if a.cfg.OpsStrict {
+			return err
+		}
+		a.log.Warn("no metrics, profiles and probes on a port of their own", "reason", err.Error())
+		a.cfg.OpsAddr = ""
+		return nil
+	}
+	a.ops = server.HTTP(a.web.OpsHandler())
+	go func() {
+		if err := a.ops.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("the operators' listener ended: %w", err)
+		}
+	}()
+	return nil
+}
+
+// leaveRunFile writes down for commands on this machine where the embedded servers of this instance are.
+func (a *Instance) leaveRunFile() error {
+	s := a.servers
+	if s.lock == nil {
+		return nil
+	}
+	if err := s.lock.Announce(a.URL()); err != nil {
+		return err
+	}
+	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL()))
+}
+
+// URL is the address to open in a browser on this machine.
+func (a *Instance) URL() string {
+	host := "localhost"
+	if ip := a.address.IP; !ip.IsUnspecified() && !ip.IsLoopback() {
+		host = ip.String()
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(a.address.Port))
+}
+
+// OpsAddr is where metrics, profiles and probes are served on a port of their own, or "".
+func (a *Instance) OpsAddr() string { return a.cfg.OpsAddr }
+
+// Embedded are the servers that this instance has started.
+func (a *Instance) Embedded() []embedded.Service { return a.servers.Services }
+
+// Failed delivers an error when a listener ends by itself; the instance should then be stopped.
+func (a *Instance) Failed() <-chan error { return a.failed }

@@ -1,0 +1,159 @@
+package instance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/app/config"
+	"flashsale/app/operator"
+	"flashsale/app/web"
+)
+
+const (
+	probeEvery    = time.Second
+	probePatience = 800 * time.Millisecond
+)
+
+// probes asks each server once a second and keeps the last answer, so that a readiness probe costs nothing and never waits.
+type probes struct {
+	list []probe
+	mu   sync.Mutex
+	last []web.Dependency
+
+	degraded *prometheus.GaugeVec // nil: not shown
+}
+
+// probe asks one server for its version.
+type probe struct {
+	name, address string
+	embedded      bool
+	ask           func(context.Context) (version string, err error)
+}
+
+func newProbes(c *wiring) *probes {
+	s := c.servers
+	p := &probes{list: []probe{
+		{"PostgreSQL", BareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
+			var v string
+			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
+			return v, err
+		}},
+		{"Redis", BareURL(s.RedisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
+			return "", c.places.Ping(ctx)
+		}},
+		{"Kafka", strings.Join(s.KafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
+			return "", s.log.Ping(ctx)
+		}},
+	}}
+	now := time.Now().UTC()
+	for _, one := range p.list {
+		p.last = append(p.last, web.Dependency{Name: one.name, Address: one.address, Embedded: one.embedded,
+			OK: true, Since: now, Detail: "answered at the start"})
+	}
+	return p
+}
+
+// Run probes until ctx ends.
+func (p *probes) Run(ctx context.Context) error {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		p.round(ctx)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+}
+
+func (p *probes) round(ctx context.Context) {
+	var wg sync.WaitGroup
+	for i, one := range p.list {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, probePatience)
+			defer cancel()
+			version, err := one.ask(ctx)
+			if ctx.Err() == context.Canceled {
+				return
+			}
+			p.note(i, version, err)
+		})
+	}
+	wg.Wait()
+}
+
+// register shows the servers that no domain watches by itself; inventory has the same metric for Redis.
+func (p *probes) register(reg prometheus.Registerer) {
+	if reg == nil {
+		return
+	}
+	p.degraded = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "flashsale_degraded", Help: "1 while a part works without something it depends on.",
+	}, []string{"part"})
+	var already prometheus.AlreadyRegisteredError
+	if err := reg.Register(p.degraded); errors.As(err, &already) {
+		p.degraded, _ = already.ExistingCollector.(*prometheus.GaugeVec)
+	}
+}
+
+// show keeps the metric of one server.
+func (p *probes) show(name string, ok bool) {
+	part := map[string]string{"PostgreSQL": "postgres", "Kafka": "kafka"}[name]
+	if part == "" || p.degraded == nil {
+		return
+	}
+	away := 1.0
+	if ok {
+		away = 0
+	}
+	p.degraded.WithLabelValues(part).Set(away)
+}
+
+func (p *probes) note(i int, version string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	d := &p.last[i]
+	if d.OK != (err == nil) {
+		d.Since = time.Now().UTC()
+	}
+	d.OK, d.Detail = err == nil, ""
+	p.show(d.Name, d.OK)
+	if version != "" {
+		d.Version = version
+	}
+	if err != nil {
+		d.Detail = config.HideSecrets(err.Error())
+	}
+}
+
+func (p *probes) dependencies() []web.Dependency {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]web.Dependency(nil), p.last...)
+}
+
+// acting is what app/web needs for operators: the acts, and the last answers of the probes.
+type acting struct {
+	*operator.Acts
+	probing *probes
+}
+
+// Dependencies says of each server whether it answered the last probe, and since when that is so.
+func (a acting) Dependencies(context.Context) []web.Dependency { return a.probing.dependencies() }
+
+// BareURL is the host and port of an address, without user and password.
+func BareURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return config.HideSecrets(address)
+	}
+	return fmt.Sprintf("%s%s", u.Host, strings.TrimSuffix(u.Path, "/"))
+}

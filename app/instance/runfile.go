@@ -1,0 +1,72 @@
+package instance
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"flashsale/app/embedded"
+)
+
+// runFile is what a running instance leaves in DATA_DIR/run.json, so that verify, doctor and seed can work beside
+// it on the servers it has embedded. It holds passwords and is readable by its owner only.
+type runFile struct {
+	PID           int       `json:"pid"`
+	Since         time.Time `json:"since"`
+	URL           string    `json:"url"`
+	DatabaseURL   string    `json:"databaseUrl,omitempty"`
+	RedisURL      string    `json:"redisUrl,omitempty"`
+	RedisEmbedded bool      `json:"redisEmbedded,omitempty"`
+	KafkaBrokers  []string  `json:"kafkaBrokers,omitempty"`
+	KafkaID       string    `json:"kafkaId,omitempty"`
+}
+
+func runFileOf(e embedded.Settings, url string) runFile {
+	return runFile{
+		PID: os.Getpid(), Since: time.Now().UTC(), URL: url,
+		DatabaseURL: e.DatabaseURL, RedisURL: e.RedisURL, RedisEmbedded: e.RedisEmbedded,
+		KafkaBrokers: e.KafkaBrokers, KafkaID: e.KafkaID,
+	}
+}
+
+func (r runFile) settings() embedded.Settings {
+	return embedded.Settings{
+		DatabaseURL: r.DatabaseURL, RedisURL: r.RedisURL, RedisEmbedded: r.RedisEmbedded,
+		KafkaBrokers: r.KafkaBrokers, KafkaID: r.KafkaID,
+	}
+}
+
+func runFilePath(dir string) string { return filepath.Join(dir, "run.json") }
+
+func writeRunFile(dir string, r runFile) error {
+	raw, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("run file: %w", err)
+	}
+	if err := os.WriteFile(runFilePath(dir), append(raw, '\n'), 0o600); err != nil {
+		return fmt.Errorf("write the run file: %w", err)
+	}
+	return nil
+}
+
+// readRunFile reports false when no instance has left one.
+func readRunFile(dir string) (runFile, bool, error) {
+	var r runFile
+	raw, err := os.ReadFile(runFilePath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, false, nil
+	}
+	if err != nil {
+		return r, false, fmt.Errorf("read the run file: %w", err)
+	}
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return r, false, fmt.Errorf("%s is damaged (%w); stop the instance and remove the file", runFilePath(dir), err)
+	}
+	return r, true, nil
+}
+
+func removeRunFile(dir string) { _ = os.Remove(runFilePath(dir)) }

@@ -1,0 +1,24 @@
+package instance
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"flashsale/app/operator"
+)
+
+// Every press goes as far as the places and no further: told that all are held, never sold out, for as long as it lasts.
+func TestTheHallIsFullAndSellsNothing(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newDeployment(t).start(t, Saturated(1000)).URL())
+	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		r := c.Call(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": "jane_smith_100"})
+		if r.Status != http.StatusConflict || r.Text("type") != "/problems/all-claimed" {
+			t.Fatalf("%d %s", r.Status, r.Raw)
+		}
+	}
+	if s := c.Status(); s.Text("status") != "active" || s.Number("sold") != 0 || s.Number("currentStock") != operator.SmallStock {
+		t.Fatal(s.Raw)
+	}
+}

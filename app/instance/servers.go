@@ -1,0 +1,263 @@
+package instance
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/rueidis"
+
+	"flashsale/app/config"
+	"flashsale/app/embedded"
+	"flashsale/events"
+	"flashsale/migrations"
+)
+
+// Servers are the three servers of a deployment: where they are, and the connections to them once they are open.
+type Servers struct {
+	// Settings say where the three servers are, configured or embedded, and which of them this process or the one beside it has
+	// started.
+	embedded.Settings
+	pool   *pgxpool.Pool // requests and operators
+	lease  *pgxpool.Pool // renewals of the snapshot, and the heartbeat: short queries, and nothing that a client asks for
+	ledger *pgxpool.Pool // the claim transactions, with a planner that cannot change its mind
+	redis  rueidis.Client
+	log    *events.Log
+	stack  *embedded.Stack   // nil when nothing was started by this process
+	lock   *embedded.DirLock // nil when nothing is embedded
+}
+
+// The connections to Postgres of one process: 35 at most, unless the address says more. Three are the lease's: a renewal and
+// a heartbeat may come at once, and one connection may have to be replaced.
+const (
+	requestConnections = 16
+	ledgerConnections  = 16
+	leaseConnections   = 3
+)
+
+// startServers takes the data directory and starts what is not configured.
+func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	s := &Servers{Settings: configured(cfg)}
+	if !cfg.AnyEmbedded() {
+		return s, nil
+	}
+	dir, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("DATA_DIR: %w", err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("DATA_DIR: %w", err)
+	}
+	if s.lock, err = embedded.Lock(dir); err != nil {
+		return nil, err
+	}
+	s.stack, err = embedded.Start(ctx, embedded.Options{
+		Dir: dir, Lock: s.lock, Postgres: cfg.DatabaseURL == "", Redis: cfg.RedisURL == "", Kafka: len(cfg.KafkaBrokers) == 0,
+		Logger: log, Progress: progress,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.lock.Unlock())
+	}
+	s.use(s.stack.Settings())
+	return s, nil
+}
+
+// configured are the servers that the environment names.
+func configured(cfg config.Config) embedded.Settings {
+	return embedded.Settings{DatabaseURL: cfg.DatabaseURL, RedisURL: cfg.RedisURL, KafkaBrokers: cfg.KafkaBrokers}
+}
+
+// use fills in the addresses of embedded servers.
+func (s *Servers) use(set embedded.Settings) {
+	if set.DatabaseURL != "" {
+		s.DatabaseURL = set.DatabaseURL
+	}
+	if set.RedisURL != "" {
+		s.RedisURL, s.RedisEmbedded = set.RedisURL, true
+	}
+	if len(set.KafkaBrokers) > 0 {
+		s.KafkaBrokers, s.KafkaID = set.KafkaBrokers, set.KafkaID
+	}
+	s.Services = set.Services
+}
+
+// FindServers finds the servers that a command works with, without connecting to them: the configured ones, the
+// embedded ones of the instance running on the same data directory, or, when none runs, embedded ones started for
+// this command only.
+func FindServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	s, found, err := borrowServers(cfg)
+	if err == nil && !found {
+		s, err = startServers(ctx, cfg, log, progress)
+	}
+	return s, err
+}
+
+// Configured are the servers that the environment names, and no others.
+func Configured(cfg config.Config) *Servers { return &Servers{Settings: configured(cfg)} }
+
+// borrowServers uses the embedded servers of the instance that runs on the same data directory, if there is one.
+func borrowServers(cfg config.Config) (*Servers, bool, error) {
+	s := &Servers{Settings: configured(cfg)}
+	if !cfg.AnyEmbedded() {
+		return s, true, nil
+	}
+	run, found, err := readRunFile(cfg.DataDir)
+	if err != nil || !found || !inUse(cfg.DataDir) {
+		return nil, false, err
+	}
+	s.Settings = run.settings()
+	return s, true, nil
+}
+
+// inUse is true while an instance runs on the directory; one that was killed leaves its run file too.
+func inUse(dir string) bool {
+	lock, err := embedded.Lock(dir)
+	if err != nil {
+		return errors.Is(err, embedded.ErrHeld)
+	}
+	_ = lock.Unlock()
+	return false
+}
+
+// connect opens every connection and brings the schema up to date.
+func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
+	if err := s.OpenDatabase(ctx, cfg); err != nil {
+		return err
+	}
+	if _, err := migrations.Up(ctx, s.pool, cfg.Namespace); err != nil {
+		return fmt.Errorf("bring the schema %s up to date: %w", cfg.Namespace, err)
+	}
+	if err := s.compareVersions(ctx, cfg, log); err != nil {
+		return err
+	}
+	if err := s.OpenRedis(); err != nil {
+		return err
+	}
+	return s.OpenLog(ctx, cfg, log, reg)
+}
+
+// compareVersions says that a newer version has been here, as while it is rolled out or after it was taken back.
+func (s *Servers) compareVersions(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	applied, known, err := migrations.Versions(ctx, s.pool, cfg.Namespace)
+	if err == nil && applied > known {
+		log.Warn("the schema is of a newer version of this program", "migration", applied, "known", known)
+	}
+	return err
+}
+
+// Pool is the connections of requests and operators, once the database is open.
+func (s *Servers) Pool() *pgxpool.Pool { return s.pool }
+
+// Redis is the connection to Redis, once it is open.
+func (s *Servers) Redis() rueidis.Client { return s.redis }
+
+// Log is the claims log, once it is open.
+func (s *Servers) Log() *events.Log { return s.log }
+
+// OpenRedis connects to Redis.
+func (s *Servers) OpenRedis() (err error) {
+	s.redis, err = openRedis(s.RedisURL, s.RedisEmbedded)
+	return err
+}
+
+// OpenLog connects to Kafka, and makes the topics that are missing. The registry may be nil.
+func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
+	at, err := LogConfig(s.Settings, cfg, log, reg)
+	if err != nil {
+		return err
+	}
+	s.log, err = patiently(func() (*events.Log, error) { return events.Open(ctx, at) })
+	if err != nil {
+		return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
+	}
+	return nil
+}
+
+// LogConfig is where the log of a deployment is and how to get in. Logger and registry may be nil.
+func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
+	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
+	if err != nil {
+		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
+	}
+	return events.Config{
+		Brokers: s.KafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
+		Namespace: cfg.Namespace, LogID: s.KafkaID, Logger: log, Registerer: reg,
+	}, nil
+}
+
+// OpenDatabase opens the pools. It does not touch the schema.
+func (s *Servers) OpenDatabase(ctx context.Context, cfg config.Config) error {
+	requests, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, requestConnections)
+	if err != nil {
+		return err
+	}
+	events.WatchNotices(requests)
+	if s.pool, err = openPool(ctx, requests); err != nil {
+		return err
+	}
+	if err := s.openLease(ctx, cfg); err != nil {
+		return err
+	}
+	ledger, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, ledgerConnections)
+	if err != nil {
+		return err
+	}
+	events.LedgerPool(ledger)
+	s.ledger, err = openPool(ctx, ledger)
+	return err
+}
+
+// openLease opens the lease's connections and keeps them: a server that has none left has these.
+func (s *Servers) openLease(ctx context.Context, cfg config.Config) error {
+	lease, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, leaseConnections)
+	if err != nil {
+		return err
+	}
+	lease.MinConns, lease.MaxConns = leaseConnections, leaseConnections
+	events.WatchNotices(lease)
+	s.lease, err = openPool(ctx, lease)
+	return err
+}
+
+// Close ends connections first and then the servers this process has started.
+func (s *Servers) Close(ctx context.Context) error {
+	var errs []error
+	if s.log != nil {
+		errs = append(errs, s.log.Close())
+	}
+	if s.redis != nil {
+		s.redis.Close()
+	}
+	if s.ledger != nil {
+		s.ledger.Close()
+	}
+	if s.lease != nil {
+		s.lease.Close()
+	}
+	if s.pool != nil {
+		s.pool.Close()
+	}
+	if s.stack != nil {
+		errs = append(errs, s.stack.Close(ctx))
+	}
+	if s.lock != nil {
+		errs = append(errs, s.lock.Unlock())
+	}
+	return errors.Join(errs...)
+}
+
+// processID tells this process from every other one in presence rows, leases and events.
+func processID() string {
+	host, _ := os.Hostname()
+	var b [4]byte
+	_, _ = rand.Read(b[:])
+	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(b[:]))
+}

@@ -1,0 +1,188 @@
+package instance
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/redis/rueidis"
+
+	"flashsale/app/combine"
+	"flashsale/app/config"
+	"flashsale/app/operator"
+	"flashsale/events"
+	"flashsale/inventory"
+	"flashsale/sale"
+	"flashsale/users"
+	"flashsale/users/directory"
+)
+
+// wiring is the domains, wired. Nothing in it runs by itself: an instance starts its list of parts, a command only uses the
+// stores and the acts. What has a Run is put on the list of parts where it is made.
+type wiring struct {
+	id         string
+	cfg        config.Config
+	servers    *Servers
+	stock      *inventory.Store
+	places     *inventory.Places
+	reconciler *inventory.Reconciler
+	sales      *sale.Store
+	bus        *sale.Bus
+	board      *sale.Board
+	checkout   *sale.Checkout
+	users      *users.Store
+	directory  *directory.Directory
+	outbox     *events.Outbox
+	audit      *events.Audit
+	presence   *events.Presence
+	ledger     *events.Ledger
+	acts       *operator.Acts
+	probing    *probes
+	combiners  map[string]combining
+	parts      parts
+}
+
+func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.Registerer) *wiring {
+	c := &wiring{id: processID(), cfg: cfg, servers: s}
+	c.stores(log, reg)
+	c.purchasePath(log, reg)
+	c.acts = operator.New(operator.Config{
+		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
+		Sales: c.sales, Board: c.board, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
+		Alone: s.stack != nil, Logger: log,
+	})
+	c.probing = newProbes(c)
+	c.probing.register(reg)
+	c.parts.add("probes", serving, c.probing)
+	return c
+}
+
+func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
+	s := c.servers
+	c.stock = inventory.NewStore(s.pool)
+	c.places = inventory.NewPlaces(s.redis, inventory.PlacesConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg})
+	c.outbox = events.NewOutbox(s.pool, s.log)
+	c.audit = events.NewAudit(s.pool)
+	c.parts.add("outbox", deciding, c.outbox)
+	c.presence = events.NewPresence(s.lease, c.id)
+	c.parts.add("presence", serving, c.presence)
+	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
+	c.users = users.NewStore(s.pool)
+	c.directory = directory.New(c.users, directory.Config{Logger: log})
+	c.parts.add("directory", knowing, c.directory)
+}
+
+// purchasePath wires a press to its verdict. Checkout and ledger need each other: the checkout asks the ledger for
+// direct decisions, the ledger asks the checkout to decide.
+func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
+	s := c.servers
+	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
+	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
+		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
+	c.parts.add("bus", serving, c.bus)
+	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
+	c.parts.add("board", serving, c.board)
+	cursor.board = c.board
+	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
+		inventory.ReconcilerConfig{Logger: log, Registerer: reg})
+	c.parts.add("reconciler", serving, c.reconciler)
+	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
+	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
+	c.checkout = sale.NewCheckout(sale.Deps{
+		Store: c.sales, Board: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
+		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.presence.Live,
+		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
+	})
+	c.parts.add("checkout", serving, c.checkout)
+	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})
+	c.parts.add("ledger", deciding, c.ledger)
+	direct.through(c.ledger)
+	cursor.ledger = c.ledger
+	c.combiners = map[string]combining{
+		"reserve": places.reserve, "names": names.find, "produce": produce.append, "direct": direct.decide, "receipts": receipts.group,
+		"verdicts": verdicts.ask,
+	}
+	observe(c.combiners, reg)
+}
+
+// leased is the sales by the connections that are the snapshot's alone. What may take longer than a look, such as the move of
+// a sale that somebody holds, or a digest, does not belong there.
+func (c *wiring) leased() *sale.Store {
+	return sale.NewStore(c.servers.lease, stockOf{inventory.NewStore(c.servers.lease)}, c.outbox)
+}
+
+// combining is a combiner of whatever kind.
+type combining interface {
+	Close()
+	Waiting() (calls int, oldest time.Duration)
+}
+
+// observe shows at each stage how many wait for a batch and how long the oldest has.
+func observe(stages map[string]combining, reg prometheus.Registerer) {
+	f := promauto.With(reg)
+	for stage, one := range stages {
+		labels := prometheus.Labels{"stage": stage}
+		f.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flashsale_combine_waiting", Help: "Calls that wait for a batch.", ConstLabels: labels,
+		}, func() float64 { calls, _ := one.Waiting(); return float64(calls) })
+		f.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flashsale_combine_wait_seconds", Help: "How long the oldest call has waited for its batch.", ConstLabels: labels,
+		}, func() float64 { _, oldest := one.Waiting(); return oldest.Seconds() })
+	}
+}
+
+// prepare brings a new deployment to the point where the first shopper can buy. It changes nothing in an old one.
+func (c *wiring) prepare(ctx context.Context) error {
+	defaults := sale.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
+	err := c.ensureFirst(ctx, defaults)
+	if err != nil && defaults.StartsAt.IsZero() && !defaults.EndsAt.IsZero() && !defaults.EndsAt.After(time.Now()) {
+		return &config.VariableError{Name: "FLASH_SALE_END_TIME", Value: defaults.EndsAt.Format(time.RFC3339),
+			Want: "later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
+	}
+	if err != nil {
+		return err
+	}
+	return c.board.Refresh(ctx)
+}
+
+// ensureFirst makes the accounts and the sale of a first start. The accounts come first: where there is a sale, nobody
+// looks for them again, also not after a start that was broken off.
+func (c *wiring) ensureFirst(ctx context.Context, defaults sale.Defaults) error {
+	exists, err := c.sales.Any(ctx)
+	if err != nil || exists {
+		return err
+	}
+	if err := c.users.EnsureDefaults(ctx); err != nil {
+		return err
+	}
+	// gofail: var accountsEnsured struct{}
+	if _, err := c.sales.EnsureSale(ctx, defaults); err != nil {
+		return err
+	}
+	// gofail: var saleEnsured struct{}
+	return nil
+}
+
+func (c *wiring) close() {
+	for _, one := range c.combiners {
+		one.Close()
+	}
+}
+
+// receiptsOf finds single live receipts; everybody who asks about the same sale shares one query.
+type receiptsOf struct {
+	group *combine.Group[sale.Key, int64, sale.Receipt]
+}
+
+func newReceipts(store *sale.Store) receiptsOf {
+	return receiptsOf{combine.NewGroup(store.LiveReceipts, combine.Options{
+		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: receiptTime, MaxWait: maxWait,
+	})}
+}
+
+func (r receiptsOf) find(ctx context.Context, k sale.Key, user int64) (sale.Receipt, error) {
+	found, err := r.group.Do(ctx, k, user)
+	return found, crowded(err)
+}

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"flashsale/app/embedded/embeddedtest"
+	"flashsale/app/instance"
+	"flashsale/app/instance/instancetest"
+)
+
+func TestMain(m *testing.M) { embeddedtest.Main(m) }
+
+// start adds an instance to a deployment; it ends with the test at the latest.
+func start(t *testing.T, d instancetest.Deployment) *instance.Instance {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	a, err := instance.Start(ctx, d.Config, d.Log, instancetest.Writer{T: t}, instance.On(d.Servers))
+	if err != nil {
+		t.Fatalf("start an instance: %v", err)
+	}
+	t.Cleanup(func() { stop(t, a) })
+	return a
+}
+
+func stop(t *testing.T, a *instance.Instance) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*instance.StopPatience)
+	defer cancel()
+	if err := a.Stop(ctx); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}

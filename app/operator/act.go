@@ -1,0 +1,38 @@
+package operator
+
+import (
+	"strconv"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+// Act is who acts, and what the request says about when it may be carried out. The zero value is an act without conditions.
+type Act struct {
+	// ActKey holds the principal and, when the client gave one, the Idempotency-Key with the digest of the request.
+	events.ActKey
+	// Match is the revisions of the sale that the act may meet.
+	Match Match
+}
+
+// Match is an If-Match field. The zero value, without the field, matches every revision.
+type Match struct {
+	// Sent is the field as the client wrote it.
+	Sent string
+	// Any is true for "*", Tags are the strong ones of a list.
+	Any  bool
+	Tags []string
+}
+
+// Allows is nil when the sale may stand at that revision, and a *sale.RevisionError when not.
+func (m Match) Allows(present int64) error {
+	if m.Sent == "" || m.Any {
+		return nil
+	}
+	for _, tag := range m.Tags {
+		if tag == strconv.FormatInt(present, 10) {
+			return nil
+		}
+	}
+	return &sale.RevisionError{Seen: m.Sent, Present: present}
+}

@@ -1,0 +1,97 @@
+// Package operator holds the acts of operators, which span several owners: resets, presets, stock, pause and resume, the
+// end of a sale, cancelled orders, the accounts of the series, and the check of the invariants.
+//
+// Each act is one transaction. The act opens it, hands it to the ...Tx methods of the owners, and writes in it the record
+// for the audit log and, when the request has an idempotency key, its answer; see perform. So what an act answers is what
+// it wrote, and an act without a record cannot exist. After the commit this process shows the new state before the answer
+// leaves; other processes follow within the lease.
+//
+// The package knows the domains and no HTTP: a handler, a command and a test call the same acts.
+package operator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/events"
+	"flashsale/inventory"
+	"flashsale/sale"
+	"flashsale/users"
+	"flashsale/users/directory"
+)
+
+// Config are the owners whose tables and keys the acts change. All are required, but those that say otherwise.
+type Config struct {
+	Pool       *pgxpool.Pool
+	Stock      *inventory.Store
+	Places     *inventory.Places
+	Reconciler *inventory.Reconciler
+	Owners     Owners
+	Sales      *sale.Store
+	Board      *sale.Board
+	Checkout   *sale.Checkout
+	Users      *users.Store
+	Directory  *directory.Directory
+	Audit      *events.Audit
+	Ledger     *events.Ledger
+	// Alone is true when this process has started its servers itself. Until an instance runs in it, nobody has brought the
+	// holders in Redis into line with the ledger.
+	Alone  bool
+	Logger *slog.Logger
+}
+
+// Owners tells who owns a unit and how many units there are, as one moment of the ledger.
+type Owners interface {
+	// Current are the generations that are on sale.
+	Current(ctx context.Context) ([]inventory.Key, error)
+	Owners(ctx context.Context, k inventory.Key) (owners []int64, limit, version int64, err error)
+}
+
+// Acts are the operators' acts. They may be called at the same time.
+type Acts struct {
+	pool       *pgxpool.Pool
+	stock      *inventory.Store
+	places     *inventory.Places
+	reconciler *inventory.Reconciler
+	owners     Owners
+	sales      *sale.Store
+	board      *sale.Board
+	checkout   *sale.Checkout
+	users      *users.Store
+	directory  *directory.Directory
+	audit      *events.Audit
+	ledger     *events.Ledger
+	alone      bool
+	log        *slog.Logger
+	serving    bool // an instance runs in this process, and reconciles
+	// patience is how long Verify waits for the holders to follow the ledger.
+	patience time.Duration
+	bulk     chan struct{} // has a token for each act under way that changes many accounts
+}
+
+// maxBulk is how many acts of this process may change many accounts at once.
+const maxBulk = 2
+
+// New makes the acts on these owners.
+func New(c Config) *Acts {
+	return &Acts{
+		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, board: c.Board,
+		checkout: c.Checkout, users: c.Users, directory: c.Directory, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
+		patience: settlePatience, bulk: make(chan struct{}, maxBulk),
+	}
+}
+
+// InInstance says that an instance runs in this process: it reconciles, and it has the names of shoppers in memory. Call it
+// before the first act.
+func (o *Acts) InInstance() { o.serving = true }
+
+// warn logs a failure that repairs itself.
+func (o *Acts) warn(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		o.log.Warn(what, "error", err)
+	}
+}

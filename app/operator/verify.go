@@ -1,0 +1,168 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+	"flashsale/inventory"
+	"flashsale/sale"
+)
+
+// Check is one invariant as Verify found it.
+type Check struct {
+	// ID is the invariant's, such as "I1".
+	ID    string `json:"id"`
+	Title string `json:"title"`
+	// State is OK, Broken or Unknown.
+	State  string `json:"state"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// What Verify finds of an invariant: it holds, it is broken, or it cannot be checked from here.
+const (
+	OK      = "ok"
+	Broken  = "broken"
+	Unknown = "unknown"
+)
+
+// Verify checks the invariants that make a sale exact, against Postgres, Redis and the log. It says of each whether it holds,
+// is broken, or cannot be checked from here. Broken is only what it read at one moment, or what stayed in every comparison; ok
+// is only what it read completely. It may run while the sale does.
+func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
+	units, shoppers, err := o.ordersChecks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return []Check{
+		units,
+		shoppers,
+		{ID: "I3", Title: "every receipt ever answered exists", State: Unknown, Detail: "only shoppers know their receipts; `flashsale stress` checks it"},
+		o.holdersCheck(ctx),
+		o.logCheck(ctx),
+		{ID: "I6", Title: "nobody is told sold out while units are left", State: Unknown, Detail: "only shoppers know their answers; the fault tests check it"},
+		o.historyCheck(ctx),
+	}, nil
+}
+
+// ordersChecks compares orders and stock as they are at one moment.
+func (o *Acts) ordersChecks(ctx context.Context) (units, shoppers Check, err error) {
+	var counts []sale.Count
+	var levels []inventory.Level
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, o.pool, moment, func(tx pgx.Tx) (err error) {
+		if counts, err = o.sales.CountsTx(ctx, tx); err != nil {
+			return err
+		}
+		levels, err = o.stock.AllLevelsTx(ctx, tx)
+		return err
+	})
+	if err != nil {
+		return units, shoppers, fmt.Errorf("compare orders and stock: %w", err)
+	}
+	return unitsCheck(counts, levels), shoppersCheck(counts), nil
+}
+
+func check(id, title string, broken []string) Check {
+	if len(broken) == 0 {
+		return Check{ID: id, Title: title, State: OK}
+	}
+	return Check{ID: id, Title: title, State: Broken, Detail: strings.Join(broken, "; ")}
+}
+
+func unitsCheck(counts []sale.Count, levels []inventory.Level) Check {
+	live := map[sale.Key]sale.Count{}
+	for _, c := range counts {
+		live[c.Key] = c
+	}
+	var broken []string
+	for _, l := range levels {
+		c := live[sale.Key{Sale: l.Sale, Generation: l.Generation}]
+		delete(live, sale.Key{Sale: l.Sale, Generation: l.Generation})
+		if l.Taken != c.Live || l.Taken > l.Total || c.Units != c.Live || c.MaxUnit >= l.NextUnit && c.Live > 0 {
+			broken = append(broken, fmt.Sprintf("sale %d generation %d: %d of %d units taken, %d live orders on %d units, highest unit %d of %d issued",
+				l.Sale, l.Generation, l.Taken, l.Total, c.Live, c.Units, c.MaxUnit, l.NextUnit-1))
+		}
+	}
+	for k, c := range live {
+		if c.Live > 0 {
+			broken = append(broken, fmt.Sprintf("sale %d generation %d: %d live orders without a stock row", k.Sale, k.Generation, c.Live))
+		}
+	}
+	return check("I1", "units taken = live orders <= total, each order its own unit", broken)
+}
+
+func shoppersCheck(counts []sale.Count) Check {
+	var broken []string
+	for _, c := range counts {
+		if c.Shoppers != c.Live {
+			broken = append(broken, fmt.Sprintf("sale %d generation %d: %d live orders of %d shoppers", c.Sale, c.Generation, c.Live, c.Shoppers))
+		}
+	}
+	return check("I2", "no shopper has two live orders in one sale", broken)
+}
+
+// logCheck: nothing that the ledger says it has read from the log is without a verdict.
+func (o *Acts) logCheck(ctx context.Context) Check {
+	return logVerdict(o.ledger.Audit(ctx, o.withoutVerdict))
+}
+
+// logVerdict is ok only for a log that was read to the cursor in every partition. One claim without a verdict makes it broken,
+// also when a part of the log was not read.
+func logVerdict(findings []events.Finding) Check {
+	var broken, unread []string
+	for _, f := range findings {
+		switch {
+		case f.Broken():
+			broken = append(broken, f.String())
+		case f.Unread != nil:
+			unread = append(unread, f.String())
+		}
+	}
+	c := check("I5", "every claim in the log before the cursor has a verdict", broken)
+	if c.State == OK && len(unread) > 0 {
+		c.State, c.Detail = Unknown, "not all of the log was read: "+strings.Join(unread, "; ")
+	}
+	return c
+}
+
+// withoutVerdict names the claims that are neither ordered nor declined.
+func (o *Acts) withoutVerdict(ctx context.Context, claims []events.Claim) ([]uuid.UUID, error) {
+	ids := make([]uuid.UUID, len(claims))
+	for i, c := range claims {
+		ids[i] = c.ID
+	}
+	verdicts, err := o.checkout.Verdicts(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	decided := make(map[uuid.UUID]bool, len(verdicts))
+	for _, v := range verdicts {
+		decided[v.ClaimID] = true
+	}
+	return slices.DeleteFunc(ids, func(id uuid.UUID) bool { return decided[id] }), nil
+}
+
+// historyCheck: the orders of older generations are what they were when their generation ended.
+func (o *Acts) historyCheck(ctx context.Context) Check {
+	wrong, pending, err := o.sales.DigestCheck(ctx)
+	var broken []string
+	for _, m := range wrong {
+		broken = append(broken, fmt.Sprintf("sale %d generation %d: digest %s, stored %s", m.Sale, m.Generation, m.Found, m.Stored))
+	}
+	c := check("I7", "orders of older generations are unchanged", broken)
+	switch {
+	case len(wrong) > 0: // broken, whatever else could not be read
+	case err != nil:
+		c.State, c.Detail = Unknown, err.Error()
+	case len(pending) > 0:
+		c.State, c.Detail = Unknown, fmt.Sprintf("%d ended generations have no digest yet to compare with, the first is generation %d of sale %d",
+			len(pending), pending[0].Generation, pending[0].Sale)
+	}
+	return c
+}

@@ -1,0 +1,46 @@
+package operator
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+	"flashsale/inventory"
+)
+
+func TestALogThatWasNotReadToItsEndIsUnknown(t *testing.T) {
+	t.Parallel()
+	whole := events.Finding{Partition: 0, End: 9, Cursor: 9, Read: 9, Claims: 9}
+	unread := events.Finding{Partition: 3, End: 9, Cursor: 7, Read: 4, Claims: 4, Unread: errors.New("not read from 4 on: no records")}
+	lost := events.Finding{Partition: 5, End: 9, Cursor: 9, Read: 9, Missing: []uuid.UUID{uuid.New()}}
+	for what, c := range map[string]struct {
+		findings []events.Finding
+		state    string
+		detail   string
+	}{
+		"read to the cursor":         {[]events.Finding{whole}, OK, ""},
+		"one partition unread":       {[]events.Finding{whole, unread}, Unknown, "partition 3: cursor 7, log 0 to 9, read to 4, 4 claims"},
+		"a verdict lost":             {[]events.Finding{lost, whole}, Broken, "partition 5"},
+		"lost here and unread there": {[]events.Finding{unread, lost}, Broken, "partition 5"},
+	} {
+		if got := logVerdict(c.findings); got.State != c.state || !strings.Contains(got.Detail, c.detail) {
+			t.Errorf("%s: %s (%q), want %s and %q", what, got.State, got.Detail, c.state, c.detail)
+		}
+	}
+}
+
+// A busy sale has other differences in every comparison.
+func TestOnlyADifferenceThatEveryComparisonFindsStays(t *testing.T) {
+	t.Parallel()
+	k := inventory.Key{Sale: 1, Generation: 1}
+	one, two := difference{key: k, kind: placeWithoutOrder, user: 1}, difference{key: k, kind: placeWithoutOrder, user: 2}
+	if stayed := (differences{one: true}).alsoIn(differences{two: true}); len(stayed) != 0 {
+		t.Errorf("stayed: %v", stayed)
+	}
+	if stayed := (differences{one: true, two: true}).alsoIn(differences{two: true}); len(stayed) != 1 || !stayed[two] {
+		t.Errorf("stayed: %v", stayed)
+	}
+}
