@@ -24,7 +24,7 @@ const (
 // what became of the transaction.
 func (a *Audit) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
 	var id string
-	err := transact(ctx, a.pool, nil, func(tx pgx.Tx) error {
+	err := Transact(ctx, a.pool, func(tx pgx.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (a *Audit) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
 		return ctx.Err()
 	})
 	switch {
-	case !errors.Is(err, errUnknown):
+	case !errors.Is(err, ErrUnknown):
 		return err
 	case errors.Is(err, ErrUnconfirmed):
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
@@ -64,7 +64,7 @@ func (a *Audit) settle(ctx context.Context, id string, lost error) error {
 
 // transactionEnd is "committed", "aborted", "in progress", or empty for a transaction of long ago.
 func (a *Audit) transactionEnd(ctx context.Context, id string) (status string, err error) {
-	err = transact(ctx, a.pool, nil, func(tx pgx.Tx) error {
+	err = Transact(ctx, a.pool, func(tx pgx.Tx) error {
 		var proof string
 		return tx.QueryRow(ctx, sqlTransactionEnd, id).Scan(&status, &proof)
 	})

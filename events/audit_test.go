@@ -67,7 +67,7 @@ func TestAuditLogRefusesChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, change := range []string{`UPDATE audit_log SET actor = 'x'`, `DELETE FROM audit_log`, `TRUNCATE audit_log`} {
-		if _, err := pool.Exec(t.Context(), change); sqlState(err) != "42501" {
+		if _, err := pool.Exec(t.Context(), change); SQLState(err) != "42501" {
 			t.Errorf("%s gave %v", change, err)
 		}
 	}

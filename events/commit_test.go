@@ -59,7 +59,7 @@ func TestDirectDecisionThatStaysUnknownIsAnError(t *testing.T) {
 	l := w.ledgerOn(w.newPool(address), LedgerConfig{})
 	p.lose.Store(2)
 	claim := newClaim(1)
-	if v, err := l.Decide(t.Context(), []Claim{claim}); !errors.Is(err, errUnknown) {
+	if v, err := l.Decide(t.Context(), []Claim{claim}); !errors.Is(err, ErrUnknown) {
 		t.Errorf("got %+v (%v), want an error", v, err)
 	}
 	if told := w.shop.told(claim.ID); len(told) != 0 {
@@ -92,12 +92,12 @@ func TestACommitWithAWarningIsUnknown(t *testing.T) {
 	w := newWorld(t)
 	warnOnCommit(w, 1)
 	put := func() error {
-		return transact(t.Context(), w.pool, nil, func(tx pgx.Tx) error {
+		return Transact(t.Context(), w.pool, func(tx pgx.Tx) error {
 			_, err := w.shop.put(t.Context(), tx, newClaim(1), Ordered, "")
 			return err
 		})
 	}
-	if err := put(); !errors.Is(err, errUnknown) {
+	if err := put(); !errors.Is(err, ErrUnknown) {
 		t.Errorf("a commit with a warning gave %v", err)
 	}
 	if err := put(); err != nil {
@@ -139,23 +139,26 @@ func TestTransactionLeavesNothingBehindWhenItFails(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := transact(ctx, w.pool, nil, func(tx pgx.Tx) error { insert(tx); return failure }); !errors.Is(err, failure) {
+	if err := Transact(ctx, w.pool, func(tx pgx.Tx) error { insert(tx); return failure }); !errors.Is(err, failure) {
 		t.Errorf("got %v", err)
 	}
-	nowhere := &fence{sql: `UPDATE processes SET seen_at = now() WHERE id = $1`, args: []any{"nobody"}}
-	ran := false
-	if err := transact(ctx, w.pool, nowhere, func(pgx.Tx) error { ran = true; return nil }); !errors.Is(err, errRefused) || ran {
-		t.Errorf("a fence without a row gave %v, body ran: %v", err, ran)
+	begin := func(f *Fence) error {
+		tr := NewTransaction(w.pool, f)
+		defer tr.End(ctx)
+		_, err := tr.Begin(ctx)
+		return err
 	}
-	broken := &fence{sql: `UPDATE nothing_there SET x = 1`}
-	if err := transact(ctx, w.pool, broken, func(pgx.Tx) error { return nil }); err == nil || errors.Is(err, errUnknown) {
+	if err := begin(&Fence{SQL: `UPDATE processes SET seen_at = now() WHERE id = $1`, Args: []any{"nobody"}}); !errors.Is(err, ErrFenced) {
+		t.Errorf("a fence without a row gave %v", err)
+	}
+	if err := begin(&Fence{SQL: `UPDATE nothing_there SET x = 1`}); err == nil || errors.Is(err, ErrUnknown) {
 		t.Errorf("a broken fence gave %v", err)
 	}
 	if n := w.count(`SELECT count(*) FROM processes`); n != 0 {
 		t.Errorf("%d rows are left", n)
 	}
 	cancelled, cancel := context.WithCancel(ctx)
-	err := transact(cancelled, w.pool, nil, func(tx pgx.Tx) error { insert(tx); cancel(); return nil })
+	err := Transact(cancelled, w.pool, func(tx pgx.Tx) error { insert(tx); cancel(); return nil })
 	if err == nil {
 		t.Error("a commit under a cancelled context succeeded")
 	}
@@ -167,11 +170,11 @@ func TestDeferredConstraintIsARefusalNotAnUnknown(t *testing.T) {
 	if _, err := w.pool.Exec(t.Context(), `CREATE TABLE once (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)`); err != nil {
 		t.Fatal(err)
 	}
-	err := transact(t.Context(), w.pool, nil, func(tx pgx.Tx) error {
+	err := Transact(t.Context(), w.pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), `INSERT INTO once VALUES (1), (1)`)
 		return err
 	})
-	if errors.Is(err, errUnknown) || !permanent(err) {
+	if errors.Is(err, ErrUnknown) || !permanent(err) {
 		t.Errorf("got %v", err)
 	}
 }

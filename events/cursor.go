@@ -75,7 +75,7 @@ func (l *Ledger) fenced(ctx context.Context, partition int) (place, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
 	var p place
-	err := transact(ctx, l.pool, nil, func(tx pgx.Tx) (err error) {
+	err := Transact(ctx, l.pool, func(tx pgx.Tx) (err error) {
 		p, _, _, err = scanCursor(tx.QueryRow(ctx, sqlCursorFenced, l.log.id, partition))
 		return err
 	})
@@ -83,9 +83,9 @@ func (l *Ledger) fenced(ctx context.Context, partition int) (place, error) {
 }
 
 // move is the fence that takes a partition from one place to the next.
-func (l *Ledger) move(partition int, from, to place) *fence {
-	return &fence{sql: sqlMoveCursor,
-		args: []any{l.log.id, partition, from.epoch, from.next, to.next, to.fingerprint}}
+func (l *Ledger) move(partition int, from, to place) *Fence {
+	return &Fence{SQL: sqlMoveCursor,
+		Args: []any{l.log.id, partition, from.epoch, from.next, to.next, to.fingerprint}}
 }
 
 // after is the place behind the last of records.
@@ -110,7 +110,7 @@ func (l *Ledger) seat(ctx context.Context, partition int) (place, error) {
 	misfit, start, err := l.misfit(ctx, partition, p)
 	// A broker that has just become leader may not know yet how far its log goes: only what stays wrong is wrong.
 	for look := 1; err == nil && misfit != "" && look < l.cfg.Looks; look++ {
-		if err = pause(ctx, l.cfg.LookEvery); err == nil {
+		if err = Pause(ctx, l.cfg.LookEvery); err == nil {
 			misfit, start, err = l.misfit(ctx, partition, p)
 		}
 	}
@@ -175,7 +175,7 @@ func (l *Ledger) restart(ctx context.Context, partition int, p place, start int6
 		return place{}, fmt.Errorf("restart cursor: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return place{}, errRefused
+		return place{}, ErrFenced
 	}
 	l.log.metrics.logChanged.Inc()
 	l.log.logger.Error("ALARM: the cursor does not fit the claims log; reading it from its beginning",

@@ -56,7 +56,7 @@ func (l *Ledger) decideTogether(ctx context.Context, claims []Claim) ([]Verdict,
 	began := time.Now()
 	// gofail: var directDue struct{}
 	d, err := l.decideOnce(ctx, claims)
-	if errors.Is(err, errUnknown) {
+	if errors.Is(err, ErrUnknown) {
 		d, err = l.decideOnce(ctx, claims)
 	}
 	if err != nil {
@@ -67,20 +67,26 @@ func (l *Ledger) decideTogether(ctx context.Context, claims []Claim) ([]Verdict,
 	return d.Verdicts, nil
 }
 
+// decideOnce is one transaction.
 func (l *Ledger) decideOnce(ctx context.Context, claims []Claim) (Decision, error) {
-	return l.decide(ctx, nil, func(reads *pgx.Batch) Ruling {
-		rule := l.ask(reads, Direct, claims)
-		return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
-			d, err := rule(ctx, tx, writes)
-			// gofail: var directDecided struct{}
-			return d, err
-		}
-	})
+	t := NewTransaction(l.pool, nil)
+	defer t.End(ctx)
+	decide := l.decider.Prepare(t.Reads, Direct, claims)
+	tx, err := t.Begin(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
+	d, err := decideAll(ctx, tx, t.Writes, decide, claims)
+	// gofail: var directDecided struct{}
+	if err != nil {
+		return Decision{}, err
+	}
+	return d, t.Commit(ctx)
 }
 
 // refuseDirect quarantines a claim that came directly and tells its shopper.
 func (l *Ledger) refuseDirect(ctx context.Context, claim Claim, cause error) (Verdict, error) {
-	if !l.poisonOf(directPoison).allow(time.Now()) {
+	if !l.poisonOf(directPoison).Allow(time.Now()) {
 		return Verdict{}, fmt.Errorf("%w: %w", errPoisoned, cause)
 	}
 	raw, err := json.Marshal(claim)
@@ -89,10 +95,9 @@ func (l *Ledger) refuseDirect(ctx context.Context, claim Claim, cause error) (Ve
 	}
 	var d Decision
 	began := time.Now()
-	err = transact(ctx, l.pool, nil, func(tx pgx.Tx) (err error) {
-		_, err = tx.Exec(ctx, sqlQuarantine, l.log.id, nil, nil, nil, claim.ID, nil, raw,
-			printable(cause.Error()), sqlState(cause))
-		if err == nil {
+	err = Transact(ctx, l.pool, func(tx pgx.Tx) (err error) {
+		q := Quarantined{LogID: l.log.id, ClaimID: &claim.ID, Raw: raw, Cause: cause}
+		if err = q.InsertTx(ctx, tx); err == nil {
 			d, err = l.declineTx(ctx, tx, claim)
 		}
 		return err

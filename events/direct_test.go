@@ -118,8 +118,8 @@ func TestADeciderThatForgetsAVerdictIsNotBelieved(t *testing.T) {
 
 type forgetful struct{ *shop }
 
-func (f forgetful) Ask(reads *pgx.Batch, src Source, claims []Claim) Ruling {
-	rule := f.shop.Ask(reads, src, claims)
+func (f forgetful) Prepare(reads *pgx.Batch, src Source, claims []Claim) Decide {
+	rule := f.shop.Prepare(reads, src, claims)
 	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
 		d, err := rule(ctx, tx, writes)
 		if err == nil {

@@ -167,15 +167,3 @@ func length(body kafka.Bytes) int {
 	}
 	return body.Len()
 }
-
-// pause waits for d or until ctx ends, whichever is first; the error is ctx's.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // queued is how many fetched records may wait for the ledger: the next batch is fetched while this one commits.
@@ -26,8 +23,8 @@ type follower struct {
 // run follows the partition until ctx ends. Whatever goes wrong, it takes its seat anew and goes on from there.
 func (f *follower) run(ctx context.Context) {
 	defer f.ledger.own(f.partition)()
-	defer f.ledger.interrupted.drop(f.partition)
-	var wait backoff
+	defer f.ledger.interrupted.Forget(f.partition)
+	var wait Backoff
 	for ctx.Err() == nil {
 		began := f.place
 		err := f.follow(ctx)
@@ -35,14 +32,14 @@ func (f *follower) run(ctx context.Context) {
 			return
 		}
 		if !f.place.equal(began) {
-			wait.reset()
+			wait.Reset()
 		}
 		if errors.Is(err, errPoisoned) {
 			f.alarm(ctx, err)
 			continue
 		}
-		f.ledger.interrupted.met(f.partition, err, "partition", f.partition, "offset", f.place.next)
-		_ = wait.pause(ctx)
+		f.ledger.interrupted.Failed(f.partition, err, "partition", f.partition, "offset", f.place.next)
+		_ = wait.Pause(ctx)
 	}
 }
 
@@ -53,7 +50,7 @@ func (f *follower) alarm(ctx context.Context, err error) {
 	gauge := l.log.metrics.stopped.WithLabelValues(strconv.Itoa(f.partition))
 	gauge.Set(1)
 	l.setStopped(f.partition, true)
-	_ = pause(ctx, l.cfg.PoisonWindow)
+	_ = Pause(ctx, l.cfg.PoisonWindow)
 	l.setStopped(f.partition, false)
 	gauge.Set(0)
 }
@@ -87,7 +84,7 @@ func (f *follower) fetch(ctx context.Context, offset int64, records chan<- recor
 			f.ledger.log.refreshFor(err)
 			return err
 		}
-		f.ledger.interrupted.over(f.partition)
+		f.ledger.interrupted.Recovered(f.partition)
 		for _, r := range got {
 			select {
 			case records <- r:
@@ -102,20 +99,20 @@ func (f *follower) fetch(ctx context.Context, offset int64, records chan<- recor
 // applyAll takes whatever has been fetched, up to a batch, without waiting for more.
 func (f *follower) applyAll(ctx context.Context, records <-chan record) error {
 	for r := range records {
-		batch := []record{r}
+		taken := []record{r}
 	drain:
-		for len(batch) < f.ledger.cfg.BatchMax {
+		for len(taken) < f.ledger.cfg.BatchMax {
 			select {
 			case next, ok := <-records:
 				if !ok {
 					break drain
 				}
-				batch = append(batch, next)
+				taken = append(taken, next)
 			default:
 				break drain
 			}
 		}
-		if err := f.apply(ctx, batch); err != nil {
+		if err := f.apply(ctx, taken); err != nil {
 			return err
 		}
 	}
@@ -123,72 +120,76 @@ func (f *follower) applyAll(ctx context.Context, records <-chan record) error {
 }
 
 // apply decides runs of good records and puts the unreadable ones between them aside.
-func (f *follower) apply(ctx context.Context, batch []record) error {
-	for len(batch) > 0 {
+func (f *follower) apply(ctx context.Context, records []record) error {
+	for len(records) > 0 {
 		n := 0
-		for n < len(batch) && batch[n].undecodable == nil {
+		for n < len(records) && records[n].undecodable == nil {
 			n++
 		}
 		if n > 0 {
-			if err := f.decide(ctx, batch[:n]); err != nil {
+			if err := f.decide(ctx, records[:n]); err != nil {
 				return err
 			}
-			batch = batch[n:]
+			records = records[n:]
 			continue
 		}
-		if err := f.quarantine(ctx, batch[0], batch[0].undecodable); err != nil {
+		if err := f.quarantine(ctx, records[0], records[0].undecodable); err != nil {
 			return err
 		}
-		batch = batch[1:]
+		records = records[1:]
 	}
 	return nil
 }
 
 // decide halves a batch that cannot be applied, keeping the order, until the one bad record is found. That one gets a
 // second chance first: the direct path may have been deciding the same claim.
-func (f *follower) decide(ctx context.Context, batch []record) error {
-	err := f.decideTogether(ctx, batch)
-	if len(batch) == 1 && permanent(err) {
-		err = f.decideTogether(ctx, batch)
+func (f *follower) decide(ctx context.Context, records []record) error {
+	b := batch{records: records, claims: decodable(records)}
+	err := f.advance(ctx, b)
+	if len(records) == 1 && permanent(err) {
+		err = f.advance(ctx, b)
 	}
 	if !permanent(err) {
 		return err
 	}
-	if len(batch) == 1 {
-		return f.quarantine(ctx, batch[0], err)
+	if len(records) == 1 {
+		return f.quarantine(ctx, records[0], err)
 	}
-	half := len(batch) / 2
-	if err := f.decide(ctx, batch[:half]); err != nil {
+	half := len(records) / 2
+	if err := f.decide(ctx, records[:half]); err != nil {
 		return err
 	}
-	return f.decide(ctx, batch[half:])
+	return f.decide(ctx, records[half:])
 }
 
-func (f *follower) decideTogether(ctx context.Context, batch []record) error {
-	claims := decodable(batch)
-	return f.settle(ctx, batch, func(reads *pgx.Batch) Ruling { return f.ledger.ask(reads, FromLog, claims) })
+// batch is what one transaction of a follower brings behind the cursor: records to decide or, with a cause, one record to put
+// aside.
+type batch struct {
+	records []record
+	claims  []Claim
+	cause   error
 }
 
-// settle moves the cursor past the records in the transaction in which work is done, and tries until that is known to
+// advance moves the cursor past a batch in the transaction that decides it or puts it aside, and tries until that is known to
 // have happened. It gives up when ctx ends, on a permanent error, and when somebody else moved the cursor.
 //
 // An unknown commit needs no treatment of its own: the next try's compare-and-swap waits for what is left of it and
 // then tells how it ended.
-func (f *follower) settle(ctx context.Context, records []record, ask func(*pgx.Batch) Ruling) error {
-	target := f.place.after(records)
-	defer f.ledger.undecided.drop(f.partition)
-	var wait backoff
+func (f *follower) advance(ctx context.Context, b batch) error {
+	target := f.place.after(b.records)
+	defer f.ledger.undecided.Forget(f.partition)
+	var wait Backoff
 	for {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		began := time.Now()
-		d, err := f.try(ctx, target, ask)
-		if errors.Is(err, errRefused) {
-			d, err = f.recall(ctx, target, records)
+		d, err := f.try(ctx, b, target)
+		if errors.Is(err, ErrFenced) {
+			d, err = f.recall(ctx, b, target)
 		}
-		if err == nil || errors.Is(err, errRefused) || permanent(err) {
-			f.ledger.undecided.over(f.partition)
+		if err == nil || errors.Is(err, ErrFenced) || permanent(err) {
+			f.ledger.undecided.Recovered(f.partition)
 		}
 		switch {
 		case err == nil:
@@ -197,35 +198,48 @@ func (f *follower) settle(ctx context.Context, records []record, ask func(*pgx.B
 			f.passed(f.partition, target.next)
 			f.ledger.decided(FromLog, d, began)
 			return nil
-		case errors.Is(err, errRefused), permanent(err):
+		case errors.Is(err, ErrFenced), permanent(err):
 			return err
 		}
-		f.ledger.undecided.met(f.partition, err, "partition", f.partition, "offset", f.place.next, "records", len(records))
-		if err := wait.pause(ctx); err != nil {
+		f.ledger.undecided.Failed(f.partition, err, "partition", f.partition, "offset", f.place.next, "records", len(b.records))
+		if err := wait.Pause(ctx); err != nil {
 			return err
 		}
 	}
 }
 
 // try is one transaction. The end of ctx does not interrupt it: a partition is handed over between batches.
-func (f *follower) try(ctx context.Context, target place, ask func(*pgx.Batch) Ruling) (Decision, error) {
+func (f *follower) try(ctx context.Context, b batch, target place) (Decision, error) {
 	// gofail: var claimsFetched struct{}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()
-	return f.ledger.decide(ctx, f.ledger.move(f.partition, f.place, target), func(reads *pgx.Batch) Ruling {
-		rule := ask(reads)
-		return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
-			// gofail: var cursorMoved struct{}
-			d, err := rule(ctx, tx, writes)
-			// gofail: var claimsDecided struct{}
-			return d, err
-		}
-	})
+	t := NewTransaction(f.ledger.pool, f.ledger.move(f.partition, f.place, target))
+	defer t.End(ctx)
+	var decide Decide
+	if b.cause == nil {
+		decide = f.ledger.decider.Prepare(t.Reads, FromLog, b.claims)
+	}
+	tx, err := t.Begin(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
+	// gofail: var cursorMoved struct{}
+	var d Decision
+	if b.cause == nil {
+		d, err = decideAll(ctx, tx, t.Writes, decide, b.claims)
+	} else {
+		d, err = f.putAside(ctx, tx, b.records[0], b.cause)
+	}
+	// gofail: var claimsDecided struct{}
+	if err != nil {
+		return Decision{}, err
+	}
+	return d, t.Commit(ctx)
 }
 
 // recall looks whether the commit that was refused had already been made, by us (its reply was lost) or by another
-// process with the very same records, and reads its verdicts. errRefused: somebody else owns the partition.
-func (f *follower) recall(ctx context.Context, target place, records []record) (Decision, error) {
+// process with the very same records, and reads its verdicts. ErrFenced: somebody else owns the partition.
+func (f *follower) recall(ctx context.Context, b batch, target place) (Decision, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()
 	now, err := f.ledger.fenced(ctx, f.partition)
@@ -234,9 +248,9 @@ func (f *follower) recall(ctx context.Context, target place, records []record) (
 	}
 	if !now.equal(target) {
 		f.ledger.log.metrics.fenced.Inc()
-		return Decision{}, fmt.Errorf("%w: partition %d is at %d, not at %d", errRefused, f.partition, now.next, f.place.next)
+		return Decision{}, fmt.Errorf("%w: partition %d is at %d, not at %d", ErrFenced, f.partition, now.next, f.place.next)
 	}
-	claims := decodable(records)
+	claims := decodable(b.records)
 	verdicts, err := f.ledger.decider.Verdicts(ctx, claimIDs(claims))
 	if err != nil {
 		return Decision{}, fmt.Errorf("read verdicts again: %w", err)
@@ -248,14 +262,4 @@ func (f *follower) recall(ctx context.Context, target place, records []record) (
 		}
 	}
 	return d, nil
-}
-
-// backoff is the pause between tries: growing, bounded, and different in every process.
-type backoff struct{ last time.Duration }
-
-func (b *backoff) reset() { b.last = 0 }
-
-func (b *backoff) pause(ctx context.Context) error {
-	b.last = min(2*time.Second, max(20*time.Millisecond, 2*b.last))
-	return pause(ctx, b.last/2+rand.N(b.last/2))
 }

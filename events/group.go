@@ -29,7 +29,7 @@ func (l *Ledger) Run(ctx context.Context) error {
 	stalled := make(chan struct{}, 1)
 	watching.Go(func() { l.watch(ctx, stalled) })
 	defer watching.Wait()
-	var wait backoff
+	var wait Backoff
 	for ctx.Err() == nil {
 		began := time.Now()
 		err := l.session(ctx, stalled)
@@ -37,10 +37,10 @@ func (l *Ledger) Run(ctx context.Context) error {
 			return nil
 		}
 		if time.Since(began) > joinTimeout {
-			wait.reset()
+			wait.Reset()
 		}
-		l.unjoined.met(sole, err, "group", l.log.Group())
-		_ = wait.pause(ctx)
+		l.unjoined.Failed(Sole, err, "group", l.log.Group())
+		_ = wait.Pause(ctx)
 	}
 	return nil
 }
@@ -57,7 +57,7 @@ func (l *Ledger) session(ctx context.Context, stalled <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
-		l.unjoined.over(sole)
+		l.unjoined.Recovered(Sole)
 		ended := make(chan struct{})
 		gen.Start(func(genCtx context.Context) {
 			defer close(ended)

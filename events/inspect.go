@@ -102,7 +102,7 @@ func (l *Ledger) auditRange(ctx context.Context, f *Finding, cursor int64, known
 		if f.Cursor <= f.End || look >= l.cfg.Looks {
 			return nil
 		}
-		if err := pause(ctx, l.cfg.LookEvery); err != nil {
+		if err := Pause(ctx, l.cfg.LookEvery); err != nil {
 			return err
 		}
 	}

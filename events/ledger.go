@@ -16,8 +16,8 @@ const directMax = 4
 
 // decider gives the verdicts; package sale implements it.
 type decider interface {
-	// Ask queues what deciding the claims has to lock and to read, and returns what comes of it.
-	Ask(reads *pgx.Batch, src Source, claims []Claim) Ruling
+	// Prepare queues what deciding the claims has to lock and to read, and returns what decides them.
+	Prepare(reads *pgx.Batch, src Source, claims []Claim) Decide
 	// DeclineTx declines a claim that cannot be decided. A claim that has its verdict keeps it.
 	DeclineTx(ctx context.Context, tx pgx.Tx, claim Claim, reason Reason) (Verdict, error)
 	// Decided is called after the commit; it must be quick. When a commit's reply was lost, Verdicts holds only what
@@ -26,10 +26,6 @@ type decider interface {
 	// Verdicts reads the verdicts of those claims that have one.
 	Verdicts(ctx context.Context, ids []uuid.UUID) ([]Verdict, error)
 }
-
-// Ruling decides claims in order, within tx, once what was asked for has been read there. It queues what makes its verdicts
-// so; that is sent together with the commit, and must fail unless it does all it should. Verdicts has one entry a claim.
-type Ruling func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error)
 
 // LedgerConfig tunes a Ledger; the zero value is the production setting.
 type LedgerConfig struct {
@@ -93,10 +89,10 @@ type Ledger struct {
 	turns   chan struct{}
 
 	mu     sync.Mutex
-	poison map[int]*poisonLimit // by partition; directPoison is that of the direct path
-	owned  map[int]bool         // partitions that this process follows; false while stopped by an alarm
+	poison map[int]*QuarantineLimit // by partition; directPoison is that of the direct path
+	owned  map[int]bool             // partitions that this process follows; false while stopped by an alarm
 
-	interrupted, undecided, unjoined *outage
+	interrupted, undecided, unjoined *Outage
 }
 
 // directPoison stands for the direct path among the partitions.
@@ -114,44 +110,24 @@ func NewLedger(pool *pgxpool.Pool, log *Log, d decider, cfg LedgerConfig) *Ledge
 		log:         log,
 		decider:     d,
 		turns:       make(chan struct{}, cfg.DirectMax),
-		poison:      make(map[int]*poisonLimit),
+		poison:      make(map[int]*QuarantineLimit),
 		owned:       make(map[int]bool),
-		interrupted: newOutage(log.logger, "following the claims log was interrupted", "the claims log is followed again"),
-		undecided:   newOutage(log.logger, "a batch of claims is not decided yet", "claims of the log are decided again"),
-		unjoined:    newOutage(log.logger, "the consumer group is joined anew", "the consumer group is joined"),
+		interrupted: NewOutage(log.logger, "following the claims log was interrupted", "the claims log is followed again"),
+		undecided:   NewOutage(log.logger, "a batch of claims is not decided yet", "claims of the log are decided again"),
+		unjoined:    NewOutage(log.logger, "the consumer group is joined anew", "the consumer group is joined"),
 	}
 }
 
-// ask has the decider prepare for the claims, and checks that it keeps its promise.
-func (l *Ledger) ask(reads *pgx.Batch, src Source, claims []Claim) Ruling {
-	if len(claims) == 0 {
-		return func(context.Context, pgx.Tx, *pgx.Batch) (Decision, error) { return Decision{}, nil }
+// decideAll decides claims in a transaction that has read what they need, and checks that each has its verdict.
+func decideAll(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, decide Decide, claims []Claim) (Decision, error) {
+	d, err := decide(ctx, tx, writes)
+	if err != nil {
+		return Decision{}, fmt.Errorf("decide %d claims: %w", len(claims), err)
 	}
-	rule := l.decider.Ask(reads, src, claims)
-	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
-		d, err := rule(ctx, tx, writes)
-		if err != nil {
-			return Decision{}, fmt.Errorf("decide %d claims: %w", len(claims), err)
-		}
-		if len(d.Verdicts) != len(claims) {
-			return Decision{}, fmt.Errorf("decide %d claims: got %d verdicts", len(claims), len(d.Verdicts))
-		}
-		return d, nil
+	if len(d.Verdicts) != len(claims) {
+		return Decision{}, fmt.Errorf("decide %d claims: got %d verdicts", len(claims), len(d.Verdicts))
 	}
-}
-
-// decide is one transaction of a ruling.
-func (l *Ledger) decide(ctx context.Context, first *fence, ask func(reads *pgx.Batch) Ruling) (Decision, error) {
-	var rule Ruling
-	var d Decision
-	err := run(ctx, l.pool, first, work{
-		ask: func(reads *pgx.Batch) { rule = ask(reads) },
-		body: func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (err error) {
-			d, err = rule(ctx, tx, writes)
-			return err
-		},
-	})
-	return d, err
+	return d, nil
 }
 
 // decided tells everybody about a commit.
@@ -163,12 +139,12 @@ func (l *Ledger) decided(src Source, d Decision, began time.Time) {
 	l.cfg.Committed()
 }
 
-func (l *Ledger) poisonOf(partition int) *poisonLimit {
+func (l *Ledger) poisonOf(partition int) *QuarantineLimit {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	limit := l.poison[partition]
 	if limit == nil {
-		limit = &poisonLimit{max: l.cfg.PoisonMax, window: l.cfg.PoisonWindow}
+		limit = NewQuarantineLimit(l.cfg.PoisonMax, l.cfg.PoisonWindow)
 		l.poison[partition] = limit
 	}
 	return limit

@@ -146,7 +146,7 @@ func TestTheSlowerConsumerIsRefused(t *testing.T) {
 	if err := follower().apply(t.Context(), records[:3]); err != nil {
 		t.Fatal(err)
 	}
-	if err := follower().apply(t.Context(), records[:2]); !errors.Is(err, errRefused) {
+	if err := follower().apply(t.Context(), records[:2]); !errors.Is(err, ErrFenced) {
 		t.Errorf("a consumer that was overtaken got %v, want a refusal", err)
 	}
 	if c, _ := l.Cursor(t.Context(), 0); c.Offset != 3 {

@@ -48,7 +48,7 @@ type Log struct {
 	transport *kafka.Transport
 	logger    *slog.Logger
 	metrics   *metrics
-	gone      *outage
+	gone      *Outage
 
 	refreshing sync.Mutex
 	refreshed  time.Time
@@ -72,7 +72,7 @@ func newLog(cfg Config) *Log {
 	if l.logger == nil {
 		l.logger = slog.Default()
 	}
-	l.gone = newOutage(l.logger, "a topic is gone; creating it again", "the log takes records again")
+	l.gone = NewOutage(l.logger, "a topic is gone; creating it again", "the log takes records again")
 	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}
 	l.transport = &kafka.Transport{
 		Dial:           dialer.DialContext,

@@ -1,8 +1,6 @@
 package events
 
 import (
-	"errors"
-
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -28,49 +26,49 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) *metrics {
 	seconds := prometheus.ExponentialBuckets(0.0005, 2, 15)
 	return &metrics{
-		append: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+		append: Register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "flashsale_claim_append_seconds", Buckets: seconds,
 			Help: "Time until the log acknowledged a batch of claims."})),
-		commit: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+		commit: Register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "flashsale_ledger_commit_seconds", Buckets: seconds,
 			Help: "Time of a ledger transaction from its begin to the commit's reply."})),
-		batch: register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
+		batch: Register(r, prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "flashsale_ledger_batch_size", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 			Help: "Claims decided in one ledger transaction."})),
-		verdicts: register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+		verdicts: Register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "flashsale_verdicts_total",
 			Help: "Verdicts this process gave, by the path the claims came on and by outcome."}, []string{"source", "outcome"})),
-		lag: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		lag: Register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flashsale_consumer_lag_records",
 			Help: "Records of the claims log that the ledger has not passed yet."}, []string{"partition"})),
-		stopped: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		stopped: Register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flashsale_ledger_stopped",
 			Help: "1 while a partition is stopped because too many of its records cannot be applied."}, []string{"partition"})),
-		quarantined: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+		quarantined: Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_quarantined_total",
 			Help: "Claims and records put into quarantine."})),
-		logChanged: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+		logChanged: Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_log_changed_total",
 			Help: "Times a cursor did not fit its log and reading began anew."})),
-		refreshed: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+		refreshed: Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_log_refreshes_total",
 			Help: "Times the connections to the log were dropped to learn its layout anew."})),
-		fenced: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+		fenced: Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_ledger_fenced_total",
 			Help: "Batches of claims that the cursor refused because another process had moved it."})),
-		unpublished: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
+		unpublished: Register(r, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "flashsale_outbox_unpublished",
 			Help: "Events waiting to be published."})),
-		oldest: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
+		oldest: Register(r, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "flashsale_outbox_oldest_seconds",
 			Help: "Age of the oldest event waiting to be published."})),
-		published: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+		published: Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_outbox_published_total",
 			Help: "Events published by this process."})),
-		discarded: register(r, prometheus.NewCounter(prometheus.CounterOpts{
+		discarded: Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_outbox_quarantined_total",
 			Help: "Events of the outbox put into quarantine instead of being published."})),
-		waitingSales: register(r, prometheus.NewGauge(prometheus.GaugeOpts{
+		waitingSales: Register(r, prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "flashsale_outbox_waiting_sales",
 			Help: "Sales whose events wait because one of them can neither be published nor put into quarantine."})),
 	}
@@ -87,19 +85,4 @@ func (m *metrics) count(src Source, verdicts []Verdict) {
 	for outcome, n := range made {
 		m.verdicts.WithLabelValues(src.String(), string(outcome)).Add(float64(n))
 	}
-}
-
-// register returns the collector that is there already when an equal one was registered before.
-func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
-	if r == nil {
-		return c
-	}
-	err := r.Register(c)
-	var known prometheus.AlreadyRegisteredError
-	if errors.As(err, &known) {
-		if existing, ok := known.ExistingCollector.(C); ok {
-			return existing
-		}
-	}
-	return c
 }

@@ -16,22 +16,22 @@ func TestAnOutageIsToldOncePerChange(t *testing.T) {
 	errAway := errors.New("away")
 	for _, c := range []struct {
 		name string
-		play func(*outage)
+		play func(*Outage)
 		want []string
 	}{
-		{"many tries", func(o *outage) { o.met(1, errAway); o.met(1, errAway); o.met(1, errAway) }, []string{"begun"}},
-		{"nothing failed", func(o *outage) { o.over(1); o.over(2) }, nil},
-		{"there and back", func(o *outage) { o.met(1, errAway); o.over(1); o.over(1) }, []string{"begun", "ended"}},
-		{"twice", func(o *outage) { o.met(1, errAway); o.over(1); o.met(1, errAway) }, []string{"begun", "ended", "begun"}},
-		{"several are one", func(o *outage) { o.met(1, errAway); o.met(2, errAway); o.over(1); o.met(2, errAway) }, []string{"begun"}},
-		{"the last one back ends it", func(o *outage) { o.met(1, errAway); o.met(2, errAway); o.over(2); o.over(1) }, []string{"begun", "ended"}},
-		{"who stops trying has no success", func(o *outage) { o.met(1, errAway); o.drop(1) }, []string{"begun"}},
-		{"who stops trying leaves the others", func(o *outage) { o.met(1, errAway); o.met(2, errAway); o.drop(1); o.over(2) }, []string{"begun", "ended"}},
+		{"many tries", func(o *Outage) { o.Failed(1, errAway); o.Failed(1, errAway); o.Failed(1, errAway) }, []string{"begun"}},
+		{"nothing failed", func(o *Outage) { o.Recovered(1); o.Recovered(2) }, nil},
+		{"there and back", func(o *Outage) { o.Failed(1, errAway); o.Recovered(1); o.Recovered(1) }, []string{"begun", "ended"}},
+		{"twice", func(o *Outage) { o.Failed(1, errAway); o.Recovered(1); o.Failed(1, errAway) }, []string{"begun", "ended", "begun"}},
+		{"several are one", func(o *Outage) { o.Failed(1, errAway); o.Failed(2, errAway); o.Recovered(1); o.Failed(2, errAway) }, []string{"begun"}},
+		{"the last one back ends it", func(o *Outage) { o.Failed(1, errAway); o.Failed(2, errAway); o.Recovered(2); o.Recovered(1) }, []string{"begun", "ended"}},
+		{"who stops trying has no success", func(o *Outage) { o.Failed(1, errAway); o.Forget(1) }, []string{"begun"}},
+		{"who stops trying leaves the others", func(o *Outage) { o.Failed(1, errAway); o.Failed(2, errAway); o.Forget(1); o.Recovered(2) }, []string{"begun", "ended"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var written bytes.Buffer
-			c.play(newOutage(slog.New(slog.NewTextHandler(&written, nil)), "begun", "ended"))
+			c.play(NewOutage(slog.New(slog.NewTextHandler(&written, nil)), "begun", "ended"))
 			var told []string
 			for line := range strings.Lines(written.String()) {
 				_, after, _ := strings.Cut(line, "msg=")

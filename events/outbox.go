@@ -17,9 +17,9 @@ type Outbox struct {
 	holder string
 	wake   chan struct{}
 
-	interrupted *outage
+	interrupted *Outage
 	// poison bounds what is put aside, waitFor is how long a sale waits before its event is tried again.
-	poison  *poisonLimit
+	poison  *QuarantineLimit
 	waitFor time.Duration
 	// yielded is Run's: when it last offered the relay to a newer program.
 	yielded time.Time
@@ -28,8 +28,8 @@ type Outbox struct {
 // NewOutbox returns the outbox of a namespace. The pool may be any; the relay uses one connection of it at a time.
 func NewOutbox(pool *pgxpool.Pool, log *Log) *Outbox {
 	return &Outbox{pool: pool, log: log, holder: uuid.NewString(), wake: make(chan struct{}, 1),
-		poison: &poisonLimit{max: discardMax, window: discardWindow}, waitFor: blockedFor,
-		interrupted: newOutage(log.logger, "the outbox's relay was interrupted", "events of the outbox are published again")}
+		poison: NewQuarantineLimit(discardMax, discardWindow), waitFor: blockedFor,
+		interrupted: NewOutage(log.logger, "the outbox's relay was interrupted", "events of the outbox are published again")}
 }
 
 // AppendTx adds events to the outbox in their order, in one statement. Call it while the transaction holds the lock of
@@ -106,6 +106,6 @@ func (o *Outbox) measure(ctx context.Context) {
 	o.log.metrics.unpublished.Set(float64(n))
 	o.log.metrics.oldest.Set(age.Seconds())
 	if n == 0 {
-		o.interrupted.over(sole) // also when it was another process that published them
+		o.interrupted.Recovered(Sole) // also when it was another process that published them
 	}
 }

@@ -241,7 +241,7 @@ func TestARelayThatLostItsLeaseMarksNothing(t *testing.T) {
 	if err != nil || heir == nil {
 		t.Fatalf("the lease that ran out is not given on (%v)", err)
 	}
-	if _, err := old.pass(t.Context()); !errors.Is(err, errRefused) {
+	if _, err := old.pass(t.Context()); !errors.Is(err, ErrFenced) {
 		t.Errorf("the old relay got %v, want a refusal", err)
 	}
 	if n, _ := o.Unpublished(t.Context()); n != 2 {

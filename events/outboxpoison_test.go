@@ -156,7 +156,7 @@ func TestTooMuchPoisonOfTheOutboxWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := NewOutbox(w.pool, w.log)
-	o.waitFor, o.poison = 50*time.Millisecond, &poisonLimit{max: 2, window: 3 * time.Second}
+	o.waitFor, o.poison = 50*time.Millisecond, NewQuarantineLimit(2, 3 * time.Second)
 	other := neighbourOf(1)
 	for range 3 {
 		w.insertBundle(1, 1, []byte("nonsense"))
@@ -188,7 +188,7 @@ func TestARelayThatLostItsLeasePutsNothingAside(t *testing.T) {
 	if err != nil || heir == nil {
 		t.Fatalf("the lease that ran out is not given on (%v)", err)
 	}
-	if _, err := old.pass(t.Context()); !errors.Is(err, errRefused) {
+	if _, err := old.pass(t.Context()); !errors.Is(err, ErrFenced) {
 		t.Errorf("the old relay got %v, want a refusal", err)
 	}
 	w.inQuarantine(0)

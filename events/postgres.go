@@ -17,11 +17,6 @@ const (
 		SET epoch = epoch + 1, next_offset = $5, fingerprint = NULL, moved_at = clock_timestamp()
 		WHERE log_id = $1 AND partition = $2 AND epoch = $3 AND next_offset = $4`
 
-	sqlCommit = `commit`
-
-	sqlQuarantine = `INSERT INTO quarantine
-		(log_id, epoch, partition, record_offset, claim_id, record_key, raw, error, sqlstate)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
 	sqlQuarantinedClaims  = `SELECT DISTINCT claim_id FROM quarantine WHERE claim_id = ANY($1)`
 	sqlQuarantinedOffsets = `SELECT record_offset FROM quarantine
 		WHERE log_id = $1 AND epoch = $2 AND partition = $3 AND record_offset = ANY($4)`

@@ -68,7 +68,7 @@ func (l *Log) produce(ctx context.Context, topic string, partition int, messages
 		if topicGone(err) {
 			l.recreateTopics(ctx, err)
 		}
-		if pause(ctx, time.Duration(try*try)*retryPause) != nil {
+		if Pause(ctx, time.Duration(try*try)*retryPause) != nil {
 			break
 		}
 		base, err = l.produceOnce(ctx, topic, partition, messages)
@@ -76,7 +76,7 @@ func (l *Log) produce(ctx context.Context, topic string, partition int, messages
 	if err != nil {
 		return 0, fmt.Errorf("%w: append to %s/%d: %w", ErrUnacknowledged, topic, partition, err)
 	}
-	l.gone.over(sole)
+	l.gone.Recovered(Sole)
 	return base, nil
 }
 
@@ -95,7 +95,7 @@ func (l *Log) produceOnce(ctx context.Context, topic string, partition int, mess
 
 // recreateTopics brings back topics that were deleted under a running process.
 func (l *Log) recreateTopics(ctx context.Context, cause error) {
-	l.gone.met(sole, cause, "topics", []string{l.ClaimsTopic(), l.EventsTopic()})
+	l.gone.Failed(Sole, cause, "topics", []string{l.ClaimsTopic(), l.EventsTopic()})
 	if err := l.createTopics(ctx); err != nil {
 		l.logger.Debug("cannot create topics", "error", err)
 	}

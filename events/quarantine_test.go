@@ -117,12 +117,12 @@ func TestTooMuchPoisonStopsThePartitionForAWhile(t *testing.T) {
 func TestPoisonLimitSlides(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	p := &poisonLimit{max: 2, window: time.Minute}
+	p := NewQuarantineLimit(2, time.Minute)
 	for i, step := range []struct {
 		after time.Duration
 		want  bool
 	}{{0, true}, {30 * time.Second, true}, {59 * time.Second, false}, {60 * time.Second, true}, {61 * time.Second, false}, {90 * time.Second, true}} {
-		if got := p.allow(now.Add(step.after)); got != step.want {
+		if got := p.Allow(now.Add(step.after)); got != step.want {
 			t.Errorf("step %d: allowed is %v", i, got)
 		}
 	}

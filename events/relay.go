@@ -37,7 +37,7 @@ const (
 // order within a sale is kept; what can never be published goes into quarantine. A crash between publishing and marking publishes again: at least once.
 func (o *Outbox) Run(ctx context.Context) error {
 	measured := time.Time{}
-	var wait backoff
+	var wait Backoff
 	for ctx.Err() == nil {
 		if time.Since(measured) > sweepEvery {
 			o.measure(ctx)
@@ -53,12 +53,12 @@ func (o *Outbox) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // a cancelled context is the clean stop
 		}
 		if err != nil {
-			o.interrupted.met(sole, err)
-			_ = wait.pause(ctx)
+			o.interrupted.Failed(Sole, err)
+			_ = wait.Pause(ctx)
 			continue
 		}
-		wait.reset()
-		_ = pause(ctx, time.Second)
+		wait.Reset()
+		_ = Pause(ctx, time.Second)
 	}
 	return nil
 }
@@ -118,21 +118,21 @@ func (r *relay) work(ctx context.Context) error {
 	defer ticker.Stop()
 	for {
 		more, err := r.pass(ctx)
-		if errors.Is(err, errRefused) {
+		if errors.Is(err, ErrFenced) {
 			r.outbox.log.logger.Info("another process relays the outbox now")
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		r.outbox.interrupted.over(sole)
+		r.outbox.interrupted.Recovered(Sole)
 		if r.yields() {
 			return nil
 		}
 		if more {
 			continue
 		}
-		if err := pause(ctx, relayRest); err != nil {
+		if err := Pause(ctx, relayRest); err != nil {
 			return err
 		}
 		select {
@@ -272,18 +272,19 @@ func scanRow(found pgx.CollectableRow) (m row, err error) {
 func (r *relay) mark(ctx context.Context, ids []int64, discarded []discard, position int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayTimeout)
 	defer cancel()
-	first := &fence{sql: sqlMoveRelay, args: []any{r.epoch, r.position, position, relayLease.Seconds()}}
-	err := run(ctx, r.outbox.pool, first, work{body: func(_ context.Context, _ pgx.Tx, writes *pgx.Batch) error {
-		if len(ids) > 0 {
-			writes.Queue(sqlRelayPlans)
-			writes.Queue(sqlMarkPublished, ids)
-		}
-		for _, d := range discarded {
-			d.queue(writes, r.outbox.log.eventsID())
-		}
-		return nil
-	}})
-	if err != nil {
+	t := NewTransaction(r.outbox.pool, &Fence{SQL: sqlMoveRelay, Args: []any{r.epoch, r.position, position, relayLease.Seconds()}})
+	defer t.End(ctx)
+	if _, err := t.Begin(ctx); err != nil {
+		return fmt.Errorf("mark published events: %w", err)
+	}
+	if len(ids) > 0 {
+		t.Writes.Queue(sqlRelayPlans)
+		t.Writes.Queue(sqlMarkPublished, ids)
+	}
+	for _, d := range discarded {
+		d.queue(t.Writes, r.outbox.log.eventsID())
+	}
+	if err := t.Commit(ctx); err != nil {
 		return fmt.Errorf("mark published events: %w", err)
 	}
 	r.position, r.renewed = position, time.Now()

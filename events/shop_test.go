@@ -43,8 +43,8 @@ func newShop(t *testing.T, pool *pgxpool.Pool) *shop {
 	return &shop{pool: pool}
 }
 
-// Ask reads under the shop's lock and writes with the commit, as the true decider does, though not much.
-func (s *shop) Ask(reads *pgx.Batch, src Source, claims []Claim) Ruling {
+// Prepare reads under the shop's lock and writes with the commit, as the true decider does, though not much.
+func (s *shop) Prepare(reads *pgx.Batch, src Source, claims []Claim) Decide {
 	reads.Queue(`SELECT 1 FROM shop_lock FOR UPDATE`)
 	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error) {
 		writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)

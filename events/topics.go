@@ -58,7 +58,7 @@ func (l *Log) RemoveTopics(ctx context.Context) error {
 		if err == nil && len(l.missingTopics(meta)) == len(topics) {
 			return nil
 		}
-		if waited := pause(ctx, 100*time.Millisecond); waited != nil {
+		if waited := Pause(ctx, 100*time.Millisecond); waited != nil {
 			return fmt.Errorf("%w: the deleted topics are still there: %w", ErrLog, errors.Join(err, waited))
 		}
 	}
@@ -103,7 +103,7 @@ func (l *Log) settledMetadata(ctx context.Context) (*kafka.MetadataResponse, err
 		if err == nil {
 			return meta, nil
 		}
-		if waitErr := pause(ctx, 50*time.Millisecond); waitErr != nil {
+		if waitErr := Pause(ctx, 50*time.Millisecond); waitErr != nil {
 			return nil, fmt.Errorf("topics are not ready: %w", err)
 		}
 		l.refresh()

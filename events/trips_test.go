@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -56,19 +55,16 @@ func TestATransactionIsTwoRoundTrips(t *testing.T) {
 	pool, trips := w.countingPool()
 	for _, statements := range []int{1, 20} {
 		once := func() error {
-			return run(t.Context(), pool, &fence{sql: `UPDATE outbox_relay SET epoch = epoch + 1`}, work{
-				ask: func(reads *pgx.Batch) {
-					for range statements {
-						reads.Queue(`SELECT 1`)
-					}
-				},
-				body: func(_ context.Context, _ pgx.Tx, writes *pgx.Batch) error {
-					for range statements {
-						writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)
-					}
-					return nil
-				},
-			})
+			tr := NewTransaction(pool, &Fence{SQL: `UPDATE outbox_relay SET epoch = epoch + 1`})
+			defer tr.End(t.Context())
+			for range statements {
+				tr.Reads.Queue(`SELECT 1`)
+				tr.Writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)
+			}
+			if _, err := tr.Begin(t.Context()); err != nil {
+				return err
+			}
+			return tr.Commit(t.Context())
 		}
 		if err := once(); err != nil { // the first one prepares the statements
 			t.Fatal(err)
@@ -93,13 +89,18 @@ func TestAWriteThatFailsTakesTheCommitWithIt(t *testing.T) {
 		"too few rows": `WITH done AS (UPDATE shop_commits SET id = DEFAULT WHERE id < 0 RETURNING 1) SELECT must_change(count(*), 1) FROM done`,
 		"no table":     `INSERT INTO nothing_there VALUES (1)`,
 	} {
-		err := run(t.Context(), pool, nil, work{body: func(_ context.Context, _ pgx.Tx, writes *pgx.Batch) error {
-			writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)
-			writes.Queue(sql)
-			writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)
-			return nil
-		}})
-		if err == nil || errors.Is(err, errUnknown) || permanent(err) {
+		err := func() error {
+			tr := NewTransaction(pool, nil)
+			defer tr.End(t.Context())
+			if _, err := tr.Begin(t.Context()); err != nil {
+				return err
+			}
+			tr.Writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)
+			tr.Writes.Queue(sql)
+			tr.Writes.Queue(`INSERT INTO shop_commits DEFAULT VALUES`)
+			return tr.Commit(t.Context())
+		}()
+		if err == nil || errors.Is(err, ErrUnknown) || permanent(err) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if n := w.count(`SELECT count(*) FROM shop_commits`); n != 0 {

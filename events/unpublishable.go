@@ -34,7 +34,9 @@ type discard struct {
 
 // queue writes d into the table of quarantine. It has no offset, and the log it names is the topic where it should have gone.
 func (d discard) queue(writes *pgx.Batch, logID string) {
-	writes.Queue(sqlQuarantine, logID, nil, d.row.partition(), nil, nil, d.row.key(), d.raw, printable(d.cause.Error()), "")
+	partition := d.row.partition()
+	q := Quarantined{LogID: logID, Partition: &partition, Key: d.row.key(), Raw: d.raw, Cause: d.cause}
+	q.Queue(writes)
 }
 
 // eventsID is the identity of the events topic, as [Log.ID] is that of the claims log.
@@ -94,7 +96,7 @@ func (r *relay) refused(p parcel, s *shipment, err error) {
 
 // discard is false when too much was put aside lately.
 func (r *relay) discard(s *shipment, d discard) bool {
-	if !r.outbox.poison.allow(time.Now()) {
+	if !r.outbox.poison.Allow(time.Now()) {
 		return false
 	}
 	s.sent[d.row.id] += d.events

@@ -1,9 +1,11 @@
 package events
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Source is the path by which claims reach the ledger.
@@ -71,6 +73,10 @@ type Decision struct {
 	// Closed lists the sales whose close record was reached.
 	Closed []int64 `json:"closed,omitempty"`
 }
+
+// Decide decides claims in order, within tx, once what was prepared has been read there. It queues what writes its verdicts; that
+// is sent together with the commit, and must fail unless it does all it should. Verdicts has one entry a claim.
+type Decide func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error)
 
 // Message is an event for others: a row of the outbox, published as a CloudEvent to the events topic.
 type Message struct {

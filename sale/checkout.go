@@ -90,7 +90,7 @@ type Deps struct {
 
 // records is Store, as far as a purchase needs it.
 type records interface {
-	Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling
+	Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide
 	DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error)
 	Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error)
 	LiveReceipts(ctx context.Context, k Key, users []int64) ([]Receipt, error)
@@ -150,9 +150,9 @@ func newCheckout(d Deps, r records) *Checkout {
 	return c
 }
 
-// Ask prepares claims for their verdicts in the ledger's transaction. See Store.Ask.
-func (c *Checkout) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
-	return c.records.Ask(reads, src, claims)
+// Prepare prepares claims for their verdicts in the ledger's transaction. See Store.Prepare.
+func (c *Checkout) Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide {
+	return c.records.Prepare(reads, src, claims)
 }
 
 // DeclineTx declines a claim that cannot be decided. See Store.DeclineTx.

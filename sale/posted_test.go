@@ -49,15 +49,15 @@ func (c copies) Queue(b *pgx.Batch, messages []events.Message) error {
 
 // DecideTx is a whole decision within a transaction of the test's own.
 func (s *Store) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
-	return decideTx(ctx, tx, s.Ask, src, claims)
+	return decideTx(ctx, tx, s.Prepare, src, claims)
 }
 
 // DecideTx is a whole decision within a transaction of the test's own.
 func (c *Checkout) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
-	return decideTx(ctx, tx, c.Ask, src, claims)
+	return decideTx(ctx, tx, c.Prepare, src, claims)
 }
 
-func decideTx(ctx context.Context, tx pgx.Tx, ask func(*pgx.Batch, events.Source, []events.Claim) events.Ruling,
+func decideTx(ctx context.Context, tx pgx.Tx, ask func(*pgx.Batch, events.Source, []events.Claim) events.Decide,
 	src events.Source, claims []events.Claim,
 ) (events.Decision, error) {
 	reads, writes := &pgx.Batch{}, &pgx.Batch{}
