@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"flashsale/app/web"
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/inventory"
 	"flashsale/sale"
 )
@@ -27,7 +27,7 @@ const (
 
 // deed is the part of an act that differs from one to another. It runs in the act's transaction and gives the answer and
 // what the audit log says of it; without an action nothing was done, and nothing is recorded.
-type deed[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record events.Entry, err error)
+type deed[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record audit.Entry, err error)
 
 // perform carries an act out once: its changes, its audit record and its answer are one transaction. A repeat under the
 // same key is given that answer, and changes nothing: then first is false.
@@ -40,7 +40,7 @@ func perform[A any](ctx context.Context, o *operations, a web.Act, do deed[A]) (
 		if found {
 			return decodeAnswer(kept, &answer)
 		}
-		var record events.Entry
+		var record audit.Entry
 		if answer, record, err = do(ctx, tx); err != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func perform[A any](ctx context.Context, o *operations, a web.Act, do deed[A]) (
 }
 
 // seal writes what belongs to an act beside what it did.
-func (o *operations) seal(ctx context.Context, tx pgx.Tx, a web.Act, record events.Entry, answer any) error {
+func (o *operations) seal(ctx context.Context, tx pgx.Tx, a web.Act, record audit.Entry, answer any) error {
 	if record.Action != "" {
 		record.Actor = a.Principal
 		if err := o.audit.RecordTx(ctx, tx, record); err != nil {

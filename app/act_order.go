@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/app/web"
-	"flashsale/events"
+	"flashsale/events/audit"
 )
 
 // CancelOrder takes an order back, for a reason that the audit log keeps. Its unit can be sold again, and its shopper may
@@ -16,7 +16,7 @@ import (
 func (o *operations) CancelOrder(ctx context.Context, a web.Act, id uuid.UUID, reason string) (web.Cancellation, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (web.Cancellation, events.Entry, error) {
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (web.Cancellation, audit.Entry, error) {
 		return o.cancelTx(ctx, tx, a, id, reason)
 	})
 	if first {
@@ -26,9 +26,9 @@ func (o *operations) CancelOrder(ctx context.Context, a web.Act, id uuid.UUID, r
 	return done, err
 }
 
-func (o *operations) cancelTx(ctx context.Context, tx pgx.Tx, a web.Act, id uuid.UUID, reason string) (web.Cancellation, events.Entry, error) {
+func (o *operations) cancelTx(ctx context.Context, tx pgx.Tx, a web.Act, id uuid.UUID, reason string) (web.Cancellation, audit.Entry, error) {
 	var c web.Cancellation
-	var record events.Entry
+	var record audit.Entry
 	var err error
 	if c.Before, c.Order, err = o.sales.HoldOrderTx(ctx, tx, id); err != nil {
 		return c, record, err
@@ -50,8 +50,8 @@ func (o *operations) cancelTx(ctx context.Context, tx pgx.Tx, a web.Act, id uuid
 	return c, cancellationRecord(c, reason), err
 }
 
-func cancellationRecord(c web.Cancellation, reason string) events.Entry {
-	return events.Entry{Action: "order.cancel", Subject: c.Order.OrderID.String(), Detail: map[string]any{
+func cancellationRecord(c web.Cancellation, reason string) audit.Entry {
+	return audit.Entry{Action: "order.cancel", Subject: c.Order.OrderID.String(), Detail: map[string]any{
 		"reason": reason, "sale": c.Before.Slug, "generation": c.Order.Generation, "unit": c.Order.Unit,
 		"username": c.Order.Username, "cancelledAt": c.Order.CancelledAt.Format(time.RFC3339Nano),
 	}}

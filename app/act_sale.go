@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/app/web"
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
@@ -20,7 +20,7 @@ func (o *operations) Reset(ctx context.Context, a web.Act, slug string, toSmall 
 	if toSmall {
 		total = smallStock
 	}
-	return o.beginGeneration(ctx, a, slug, total, events.Entry{Action: "sale.reset"}, func(tx pgx.Tx) error {
+	return o.beginGeneration(ctx, a, slug, total, audit.Entry{Action: "sale.reset"}, func(tx pgx.Tx) error {
 		_, err := o.users.EnsureSeriesTx(ctx, tx, 0, 10)
 		return err
 	})
@@ -28,18 +28,18 @@ func (o *operations) Reset(ctx context.Context, a web.Act, slug string, toSmall 
 
 // Preset makes sure that enough shoppers who may purchase exist, then begins a new generation with its stock.
 func (o *operations) Preset(ctx context.Context, a web.Act, slug string, p sale.Preset) (sale.Change, error) {
-	return o.beginGeneration(ctx, a, slug, p.Stock, events.Entry{Action: "sale.preset", Detail: p}, func(tx pgx.Tx) error {
+	return o.beginGeneration(ctx, a, slug, p.Stock, audit.Entry{Action: "sale.preset", Detail: p}, func(tx pgx.Tx) error {
 		return o.users.EnsureAbleTx(ctx, tx, p.Users)
 	})
 }
 
 // beginGeneration makes the shoppers exist before it takes the sale, so that no purchase waits for them.
 func (o *operations) beginGeneration(
-	ctx context.Context, a web.Act, slug string, total int64, record events.Entry, shoppers func(pgx.Tx) error,
+	ctx context.Context, a web.Act, slug string, total int64, record audit.Entry, shoppers func(pgx.Tx) error,
 ) (sale.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, crowdTime)
 	defer cancel()
-	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, events.Entry, error) {
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, audit.Entry, error) {
 		if err := shoppers(tx); err != nil {
 			return sale.Change{}, record, err
 		}
@@ -58,7 +58,7 @@ func (o *operations) beginGeneration(
 
 // SetStock changes the number of units; what is sold stays sold, and fewer than that is sale.ErrBelowSold.
 func (o *operations) SetStock(ctx context.Context, a web.Act, slug string, n int64) (sale.Change, error) {
-	record := events.Entry{Action: "sale.stock", Detail: map[string]int64{"stockAmount": n}}
+	record := audit.Entry{Action: "sale.stock", Detail: map[string]int64{"stockAmount": n}}
 	return o.change(ctx, a, slug, record, func(ctx context.Context, tx pgx.Tx, slug string) error {
 		_, err := o.sales.SetTotalTx(ctx, tx, slug, n)
 		return err
@@ -67,22 +67,22 @@ func (o *operations) SetStock(ctx context.Context, a web.Act, slug string, n int
 
 // Pause is the stop button: every claim decided after its commit is declined.
 func (o *operations) Pause(ctx context.Context, a web.Act, slug string) (sale.Change, error) {
-	return o.change(ctx, a, slug, events.Entry{Action: "sale.pause"}, o.sales.PauseTx)
+	return o.change(ctx, a, slug, audit.Entry{Action: "sale.pause"}, o.sales.PauseTx)
 }
 
 // Resume lets a paused sale go on.
 func (o *operations) Resume(ctx context.Context, a web.Act, slug string) (sale.Change, error) {
-	return o.change(ctx, a, slug, events.Entry{Action: "sale.resume"}, o.sales.ResumeTx)
+	return o.change(ctx, a, slug, audit.Entry{Action: "sale.resume"}, o.sales.ResumeTx)
 }
 
 // Close ends a sale before its time.
 func (o *operations) Close(ctx context.Context, a web.Act, slug string) (sale.Change, error) {
-	return o.change(ctx, a, slug, events.Entry{Action: "sale.close"}, o.sales.CloseTx)
+	return o.change(ctx, a, slug, audit.Entry{Action: "sale.close"}, o.sales.CloseTx)
 }
 
 // Amend changes a sale's times and stock.
 func (o *operations) Amend(ctx context.Context, a web.Act, slug string, to sale.Amendment) (sale.Change, error) {
-	record := events.Entry{Action: "sale.amend", Detail: to}
+	record := audit.Entry{Action: "sale.amend", Detail: to}
 	return o.change(ctx, a, slug, record, func(ctx context.Context, tx pgx.Tx, slug string) error {
 		return o.sales.AmendTx(ctx, tx, slug, to)
 	})
@@ -90,11 +90,11 @@ func (o *operations) Amend(ctx context.Context, a web.Act, slug string, to sale.
 
 // change carries out an act on a sale, and shows its result on this process.
 func (o *operations) change(
-	ctx context.Context, a web.Act, slug string, record events.Entry, do func(context.Context, pgx.Tx, string) error,
+	ctx context.Context, a web.Act, slug string, record audit.Entry, do func(context.Context, pgx.Tx, string) error,
 ) (sale.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, events.Entry, error) {
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, audit.Entry, error) {
 		return o.changeTx(ctx, tx, a, slug, record, func(slug string) error { return do(ctx, tx, slug) })
 	})
 	if first {
@@ -105,8 +105,8 @@ func (o *operations) change(
 
 // changeTx says which sale the act is about, once and for all of it, and how that stands before and after.
 func (o *operations) changeTx(
-	ctx context.Context, tx pgx.Tx, a web.Act, slug string, record events.Entry, do func(slug string) error,
-) (ch sale.Change, _ events.Entry, err error) {
+	ctx context.Context, tx pgx.Tx, a web.Act, slug string, record audit.Entry, do func(slug string) error,
+) (ch sale.Change, _ audit.Entry, err error) {
 	if ch.Before, err = o.sales.HoldTx(ctx, tx, slug); err != nil {
 		return ch, record, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/migrations"
 	"flashsale/users"
 )
@@ -155,7 +155,7 @@ func resetSale(ctx context.Context, b beside, setStock bool, stock int64, users 
 	if setStock {
 		total = stock
 	}
-	done, err := b.operations.beginGeneration(ctx, byCommand(), "", total, events.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
+	done, err := b.operations.beginGeneration(ctx, byCommand(), "", total, audit.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
 	if err != nil {
 		return err
 	}

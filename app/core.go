@@ -12,6 +12,7 @@ import (
 	"flashsale/app/combine"
 	"flashsale/app/config"
 	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
@@ -34,7 +35,7 @@ type core struct {
 	users      *users.Store
 	directory  *directory.Directory
 	outbox     *events.Outbox
-	audit      *events.Audit
+	audit      *audit.Log
 	presence   *events.Presence
 	ledger     *events.Ledger
 	operations *operations
@@ -57,7 +58,7 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.stock = inventory.NewStore(s.pool)
 	c.places = inventory.NewPlaces(s.redis, inventory.PlacesConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg})
 	c.outbox = events.NewOutbox(s.pool, s.log)
-	c.audit = events.NewAudit(s.pool)
+	c.audit = audit.New(s.pool)
 	c.parts.add("outbox", deciding, c.outbox)
 	c.presence = events.NewPresence(s.lease, c.id)
 	c.parts.add("presence", serving, c.presence)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"flashsale/app/web"
-	"flashsale/events"
+	"flashsale/events/audit"
 )
 
 // operations are the operators' acts, which span several owners. Each is one transaction with its audit record and, when the
@@ -38,4 +38,4 @@ func (o *operations) tell(_ context.Context, what string, err error) {
 }
 
 // byCommand is an act of whoever runs a command on the deployment's own machine.
-func byCommand() web.Act { return web.Act{ActKey: events.ActKey{Principal: "operator"}} }
+func byCommand() web.Act { return web.Act{ActKey: audit.ActKey{Principal: "operator"}} }

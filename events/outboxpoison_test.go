@@ -156,7 +156,7 @@ func TestTooMuchPoisonOfTheOutboxWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := NewOutbox(w.pool, w.log)
-	o.waitFor, o.poison = 50*time.Millisecond, NewQuarantineLimit(2, 3 * time.Second)
+	o.waitFor, o.poison = 50*time.Millisecond, NewQuarantineLimit(2, 3*time.Second)
 	other := neighbourOf(1)
 	for range 3 {
 		w.insertBundle(1, 1, []byte("nonsense"))

@@ -7,14 +7,14 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
 // Act is who acts, and what the request says about when it may be carried out. The zero value is an act without conditions.
 type Act struct {
 	// ActKey holds the principal and, when the client gave one, the Idempotency-Key with the digest of the request.
-	events.ActKey
+	audit.ActKey
 	// Match is the revisions of the sale that the act may meet.
 	Match Match
 }
@@ -63,7 +63,7 @@ func (s *Server) act(c echo.Context, known spec) (Act, values, error) {
 			return Act{}, nil, err
 		}
 	}
-	return Act{Match: match, ActKey: events.ActKey{
+	return Act{Match: match, ActKey: audit.ActKey{
 		Principal: s.who(r).principal(), Key: key, Route: r.Method + " " + c.Path(), Digest: digest(r, body),
 	}}, v, nil
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
@@ -118,9 +118,9 @@ func TestProblemsOfActs(t *testing.T) {
 		status  int
 		problem string
 	}{
-		{events.ErrKeyRunning, 409, "key-running"},
-		{events.ErrKeyReused, 422, "key-reused"},
-		{errors.Join(events.ErrOutcomeUnknown, errors.New("connection reset")), 504, "outcome-unknown"},
+		{audit.ErrKeyRunning, 409, "key-running"},
+		{audit.ErrKeyReused, 422, "key-reused"},
+		{errors.Join(audit.ErrOutcomeUnknown, errors.New("connection reset")), 504, "outcome-unknown"},
 		{sale.ErrNoOrder, 404, "no-order"},
 	} {
 		w := newWorld(t)

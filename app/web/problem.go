@@ -9,7 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/live"
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
 )
@@ -138,11 +138,11 @@ func domainKind(err error) *kind {
 		return errWrongState
 	case errors.Is(err, sale.ErrNoOrder):
 		return errNoOrder
-	case errors.Is(err, events.ErrKeyRunning):
+	case errors.Is(err, audit.ErrKeyRunning):
 		return errKeyRunning
-	case errors.Is(err, events.ErrKeyReused):
+	case errors.Is(err, audit.ErrKeyReused):
 		return errKeyReused
-	case errors.Is(err, events.ErrOutcomeUnknown):
+	case errors.Is(err, audit.ErrOutcomeUnknown):
 		return errOutcomeUnknown
 	case errors.Is(err, users.ErrName):
 		return errInvalid

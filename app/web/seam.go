@@ -38,7 +38,7 @@ type accounts interface {
 
 // operations are the operators' acts, which span several owners. What they answer is what their transaction wrote. An act
 // that is repeated under its key is answered as the first time. Errors beside the domains' own: *sale.RevisionError,
-// events.ErrKeyRunning, events.ErrKeyReused, events.ErrOutcomeUnknown.
+// audit.ErrKeyRunning, audit.ErrKeyReused, audit.ErrOutcomeUnknown.
 type operations interface {
 	Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error)
 	Preset(ctx context.Context, a Act, slug string, p sale.Preset) (sale.Change, error)

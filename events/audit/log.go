@@ -1,4 +1,4 @@
-package events
+package audit
 
 import (
 	"context"
@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Audit is the log of what operators did. The table refuses changes to what it holds. Safe for concurrent use.
-type Audit struct{ pool *pgxpool.Pool }
+// Log is the log of what operators did. The table refuses changes to what it holds. Safe for concurrent use.
+type Log struct{ pool *pgxpool.Pool }
 
-// NewAudit returns the audit log of the pool's schema.
-func NewAudit(pool *pgxpool.Pool) *Audit { return &Audit{pool: pool} }
+// New returns the audit log of the pool's schema.
+func New(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
 
 // Entry is one act of an operator: who did what to what.
 type Entry struct {
@@ -36,20 +36,20 @@ type Recorded struct {
 }
 
 // RecordTx writes an entry in the transaction of the act itself: neither is there without the other.
-func (a *Audit) RecordTx(ctx context.Context, tx pgx.Tx, e Entry) error {
+func (l *Log) RecordTx(ctx context.Context, tx pgx.Tx, e Entry) error {
 	detail, err := json.Marshal(e.Detail)
 	if err != nil {
 		return fmt.Errorf("encode audit entry %s: %w", e.Action, err)
 	}
-	if _, err := tx.Exec(ctx, sqlRecordAudit, e.Actor, e.Action, e.Subject, string(detail)); err != nil {
+	if _, err := tx.Exec(ctx, sqlRecord, e.Actor, e.Action, e.Subject, string(detail)); err != nil {
 		return fmt.Errorf("record audit entry %s: %w", e.Action, err)
 	}
 	return nil
 }
 
 // Recent returns the newest n entries, newest first.
-func (a *Audit) Recent(ctx context.Context, n int) ([]Recorded, error) {
-	rows, err := a.pool.Query(ctx, sqlRecentAudit, n)
+func (l *Log) Recent(ctx context.Context, n int) ([]Recorded, error) {
+	rows, err := l.pool.Query(ctx, sqlRecent, n)
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}

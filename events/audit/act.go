@@ -1,10 +1,12 @@
-package events
+package audit
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"flashsale/events"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -22,9 +24,9 @@ const (
 // Act runs an operator's act in a transaction of its own. Without an error it is committed; ErrOutcomeUnknown leaves that
 // open; any other error means that nothing was done. When the connection is lost during the commit, the server is asked
 // what became of the transaction.
-func (a *Audit) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
+func (l *Log) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
 	var id string
-	err := Transact(ctx, a.pool, func(tx pgx.Tx) error {
+	err := events.Transact(ctx, l.pool, func(tx pgx.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}
@@ -34,20 +36,20 @@ func (a *Audit) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
 		return ctx.Err()
 	})
 	switch {
-	case !errors.Is(err, ErrUnknown):
+	case !errors.Is(err, events.ErrUnknown):
 		return err
-	case errors.Is(err, ErrUnconfirmed):
+	case errors.Is(err, events.ErrUnconfirmed):
 		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 	}
-	return a.settle(ctx, id, err)
+	return l.settle(ctx, id, err)
 }
 
 // settle finds out how a transaction ended whose commit got no answer. lost is why.
-func (a *Audit) settle(ctx context.Context, id string, lost error) error {
+func (l *Log) settle(ctx context.Context, id string, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	for {
-		status, err := a.transactionEnd(ctx, id)
+		status, err := l.transactionEnd(ctx, id)
 		switch {
 		case err == nil && status == "committed":
 			return nil
@@ -63,8 +65,8 @@ func (a *Audit) settle(ctx context.Context, id string, lost error) error {
 }
 
 // transactionEnd is "committed", "aborted", "in progress", or empty for a transaction of long ago.
-func (a *Audit) transactionEnd(ctx context.Context, id string) (status string, err error) {
-	err = Transact(ctx, a.pool, func(tx pgx.Tx) error {
+func (l *Log) transactionEnd(ctx context.Context, id string) (status string, err error) {
+	err = events.Transact(ctx, l.pool, func(tx pgx.Tx) error {
 		var proof string
 		return tx.QueryRow(ctx, sqlTransactionEnd, id).Scan(&status, &proof)
 	})

@@ -1,4 +1,4 @@
-package events
+package audit
 
 import (
 	"bytes"
@@ -35,7 +35,7 @@ type ActKey struct {
 
 // AnswerTx is the answer that an act with this key was given within the last day. When there is none, the caller is the only
 // one who may act under the key until its transaction ends. Errors: ErrKeyRunning, ErrKeyReused.
-func (a *Audit) AnswerTx(ctx context.Context, tx pgx.Tx, k ActKey) (answer []byte, found bool, err error) {
+func (l *Log) AnswerTx(ctx context.Context, tx pgx.Tx, k ActKey) (answer []byte, found bool, err error) {
 	if k.Key == "" {
 		return nil, false, nil
 	}
@@ -62,7 +62,7 @@ func (a *Audit) AnswerTx(ctx context.Context, tx pgx.Tx, k ActKey) (answer []byt
 
 // KeepTx keeps the answer of an act under its key, in the transaction of the act itself, and removes some that are older than
 // a day. Without a key it does nothing.
-func (a *Audit) KeepTx(ctx context.Context, tx pgx.Tx, k ActKey, answer []byte) error {
+func (l *Log) KeepTx(ctx context.Context, tx pgx.Tx, k ActKey, answer []byte) error {
 	if k.Key == "" {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package events
+package audit
 
 import (
 	"errors"
@@ -12,15 +12,15 @@ import (
 func TestAnAnswerIsKeptUnderItsKeyForADay(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
-	audit := NewAudit(pool)
+	log := New(pool)
 	act := func(k ActKey, answer string) (kept string, found bool, err error) {
-		err = audit.Act(t.Context(), func(tx pgx.Tx) error {
+		err = log.Act(t.Context(), func(tx pgx.Tx) error {
 			var raw []byte
-			if raw, found, err = audit.AnswerTx(t.Context(), tx, k); err != nil || found {
+			if raw, found, err = log.AnswerTx(t.Context(), tx, k); err != nil || found {
 				kept = string(raw)
 				return err
 			}
-			return audit.KeepTx(t.Context(), tx, k, []byte(answer))
+			return log.KeepTx(t.Context(), tx, k, []byte(answer))
 		})
 		return kept, found, err
 	}
@@ -71,22 +71,22 @@ func TestAnAnswerIsKeptUnderItsKeyForADay(t *testing.T) {
 func TestAKeyIsFreeAgainAfterAnActThatFailed(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
-	audit := NewAudit(pool)
+	log := New(pool)
 	k := ActKey{Principal: "alice", Key: "k"}
 	failed := errors.New("not now")
-	err := audit.Act(t.Context(), func(tx pgx.Tx) error {
-		if _, _, err := audit.AnswerTx(t.Context(), tx, k); err != nil {
+	err := log.Act(t.Context(), func(tx pgx.Tx) error {
+		if _, _, err := log.AnswerTx(t.Context(), tx, k); err != nil {
 			return err
 		}
 		// Meanwhile the key is taken.
-		running := audit.Act(t.Context(), func(other pgx.Tx) error {
-			_, _, err := audit.AnswerTx(t.Context(), other, k)
+		running := log.Act(t.Context(), func(other pgx.Tx) error {
+			_, _, err := log.AnswerTx(t.Context(), other, k)
 			return err
 		})
 		if !errors.Is(running, ErrKeyRunning) {
 			t.Errorf("the same key at the same time: %v", running)
 		}
-		if err := audit.KeepTx(t.Context(), tx, k, []byte("x")); err != nil {
+		if err := log.KeepTx(t.Context(), tx, k, []byte("x")); err != nil {
 			return err
 		}
 		return failed
@@ -94,8 +94,8 @@ func TestAKeyIsFreeAgainAfterAnActThatFailed(t *testing.T) {
 	if !errors.Is(err, failed) {
 		t.Fatal(err)
 	}
-	err = audit.Act(t.Context(), func(tx pgx.Tx) error {
-		_, found, err := audit.AnswerTx(t.Context(), tx, k)
+	err = log.Act(t.Context(), func(tx pgx.Tx) error {
+		_, found, err := log.AnswerTx(t.Context(), tx, k)
 		if found {
 			t.Error("an act that failed has left an answer")
 		}

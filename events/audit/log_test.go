@@ -1,4 +1,4 @@
-package events
+package audit
 
 import (
 	"context"
@@ -8,16 +8,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/events"
 )
 
 func TestAuditLogKeepsWhatWasDone(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
-	audit := NewAudit(pool)
+	log := New(pool)
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		for _, action := range []string{"pause", "reset", "resume"} {
 			e := Entry{Actor: "alice", Action: action, Subject: "lamp", Detail: map[string]any{"total": 5}}
-			if err := audit.RecordTx(t.Context(), tx, e); err != nil {
+			if err := log.RecordTx(t.Context(), tx, e); err != nil {
 				return err
 			}
 		}
@@ -26,7 +27,7 @@ func TestAuditLogKeepsWhatWasDone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	entries, err := audit.Recent(t.Context(), 2)
+	entries, err := log.Recent(t.Context(), 2)
 	if err != nil || len(entries) != 2 {
 		t.Fatalf("%d entries (%v)", len(entries), err)
 	}
@@ -41,21 +42,21 @@ func TestAuditLogKeepsWhatWasDone(t *testing.T) {
 func TestAuditEntryGoesWithItsTransaction(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
-	audit := NewAudit(pool)
+	log := New(pool)
 	tx, err := pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := audit.RecordTx(t.Context(), tx, Entry{Actor: "a", Action: "b", Subject: "c"}); err != nil {
+	if err := log.RecordTx(t.Context(), tx, Entry{Actor: "a", Action: "b", Subject: "c"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Rollback(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	if entries, err := audit.Recent(t.Context(), 10); err != nil || len(entries) != 0 {
+	if entries, err := log.Recent(t.Context(), 10); err != nil || len(entries) != 0 {
 		t.Errorf("%d entries (%v)", len(entries), err)
 	}
-	if err := audit.RecordTx(t.Context(), nil, Entry{Detail: func() {}}); err == nil {
+	if err := log.RecordTx(t.Context(), nil, Entry{Detail: func() {}}); err == nil {
 		t.Error("a detail that cannot be encoded was taken")
 	}
 }
@@ -63,11 +64,11 @@ func TestAuditEntryGoesWithItsTransaction(t *testing.T) {
 func TestAuditLogRefusesChanges(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
-	if _, err := pool.Exec(t.Context(), sqlRecordAudit, "a", "b", "c", "null"); err != nil {
+	if _, err := pool.Exec(t.Context(), sqlRecord, "a", "b", "c", "null"); err != nil {
 		t.Fatal(err)
 	}
 	for _, change := range []string{`UPDATE audit_log SET actor = 'x'`, `DELETE FROM audit_log`, `TRUNCATE audit_log`} {
-		if _, err := pool.Exec(t.Context(), change); SQLState(err) != "42501" {
+		if _, err := pool.Exec(t.Context(), change); events.SQLState(err) != "42501" {
 			t.Errorf("%s gave %v", change, err)
 		}
 	}
