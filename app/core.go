@@ -13,6 +13,7 @@ import (
 	"flashsale/app/config"
 	"flashsale/events"
 	"flashsale/events/audit"
+	"flashsale/events/cluster"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
@@ -29,14 +30,14 @@ type core struct {
 	places     *inventory.Places
 	reconciler *inventory.Reconciler
 	sales      *sale.Store
-	bus        *sale.Bus
+	bus        *cluster.Bus
 	board      *sale.Board
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory
 	outbox     *events.Outbox
 	audit      *audit.Log
-	presence   *events.Presence
+	heartbeat  *cluster.Heartbeat
 	ledger     *events.Ledger
 	operations *operations
 	combiners  map[string]combining
@@ -60,8 +61,8 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.outbox = events.NewOutbox(s.pool, s.log)
 	c.audit = audit.New(s.pool)
 	c.parts.add("outbox", deciding, c.outbox)
-	c.presence = events.NewPresence(s.lease, c.id)
-	c.parts.add("presence", serving, c.presence)
+	c.heartbeat = cluster.NewHeartbeat(s.lease, c.id)
+	c.parts.add("heartbeat", serving, c.heartbeat)
 	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
@@ -73,7 +74,7 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.services
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
-	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
+	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return dialRedis(s.redisURL, s.redisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
 	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
@@ -86,7 +87,7 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = sale.NewCheckout(sale.Deps{
 		Store: c.sales, Board: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
-		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.presence.Live,
+		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
 	c.parts.add("checkout", serving, c.checkout)

@@ -227,7 +227,7 @@ func (s *services) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// processID tells this process from every other one in presence rows, leases and events.
+// processID tells this process from every other one in heartbeat rows, leases and events.
 func processID() string {
 	host, _ := os.Hostname()
 	var b [4]byte

@@ -55,10 +55,4 @@ const (
 	sqlMoveRelay = `UPDATE outbox_relay SET position = $3, lease_until = clock_timestamp() + make_interval(secs => $4)
 		WHERE epoch = $1 AND position = $2`
 	sqlReleaseRelay = `UPDATE outbox_relay SET holder = '', lease_until = '-infinity' WHERE epoch = $1`
-
-	sqlBeat = `INSERT INTO processes (id) VALUES ($1)
-		ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp()`
-	sqlLive = `SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`
-	sqlGone = `DELETE FROM processes WHERE id = $1
-		OR seen_at < clock_timestamp() - make_interval(secs => $2)`
 )

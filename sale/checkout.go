@@ -64,7 +64,7 @@ const (
 type Deps struct {
 	Store    *Store
 	Board    *Board
-	Bus      *Bus
+	Bus      bus
 	Places   reserver
 	Releaser releaser
 	Rebuild  rebuild
@@ -102,7 +102,7 @@ type records interface {
 type Checkout struct {
 	records  records
 	board    *Board
-	bus      *Bus
+	bus      bus
 	places   reserver
 	releaser releaser
 	rebuild  rebuild
@@ -135,7 +135,7 @@ func newCheckout(d Deps, r records) *Checkout {
 		d.Logger = slog.Default()
 	}
 	c := &Checkout{
-		records: r, board: d.Board, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
+		records: r, board: d.Board, bus: orNoBus(d.Bus), places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
 		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
 		progress: progress{cursors: d.Cursors},
 		losses:   losses{settled: d.Settled},
@@ -146,7 +146,7 @@ func newCheckout(d Deps, r records) *Checkout {
 		c.verdictOf = c.verdictAlone
 	}
 	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.waiters.count.Load()) })
-	d.Bus.on(verdictsChannel, c.hear)
+	c.bus.On(verdictsChannel, c.heard)
 	return c
 }
 

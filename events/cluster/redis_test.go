@@ -1,4 +1,4 @@
-package sale
+package cluster
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -16,6 +15,8 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/events"
+	"flashsale/events/eventstest"
 )
 
 // wire is a line to Redis that can be cut, so that the server seems to have gone for a moment.
@@ -82,7 +83,7 @@ func (w *wire) cut() {
 func runsBus(t *testing.T, b *Bus) {
 	t.Helper()
 	listening := make(chan struct{}, 100)
-	b.onConnect(func() { listening <- struct{}{} })
+	b.OnConnect(func() { listening <- struct{}{} })
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = b.Run(ctx) }()
@@ -105,47 +106,22 @@ func busOver(address, namespace string, registry *prometheus.Registry) *Bus {
 	})
 }
 
-// Nobody here looks into the ledger: only the message can wake the press.
-func TestAPressIsWokenByAnotherProcess(t *testing.T) {
-	t.Parallel()
-	s := newServers(t, 2)
-	namespace, address := embeddedtest.Namespace(t), embeddedtest.RedisURL(t)
-	process := func() *process {
-		bus := busOver(address, namespace, prometheus.NewRegistry())
-		p := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return 2 } })
-		runsBus(t, bus)
-		return p
-	}
-	consumer, seller := process(), process()
-	if a := seller.press("anna"); a.Kind != Bought || a.Receipt.Unit != 1 || a.Sale.Taken != 1 {
-		t.Errorf("got %s, unit %d, %d taken", a.Kind, a.Receipt.Unit, a.Sale.Taken)
-	}
-	if s.calls.of("direct")+s.calls.of("verdicts") != 0 {
-		t.Errorf("the ledger was asked: %v", s.calls.all())
-	}
-	// The consumer's own verdict comes back to it and changes nothing.
-	if a := consumer.press("anna"); a.Kind != AlreadyBought || a.Receipt.Unit != 1 {
-		t.Errorf("on the process of the ledger: %s", a.Kind)
-	}
-}
-
 func TestACutConnectionIsListenedOnAgain(t *testing.T) {
 	t.Parallel()
 	line, address := newWire(t)
-	registry := prometheus.NewRegistry()
 	namespace := embeddedtest.Namespace(t)
-	b := busOver(address, namespace, registry)
-	heard := make(chan string, 1_000)
+	b := busOver(address, namespace, prometheus.NewRegistry())
+	heard := make(chan events.Decision, 1_000)
 	var connected atomic.Int32
-	b.on("greetings", func(payload []byte) { heard <- string(payload) })
-	b.onConnect(func() { connected.Add(1) })
+	b.On("greetings", func(d events.Decision, _ error) { heard <- d })
+	b.OnConnect(func() { connected.Add(1) })
 	runsBus(t, b)
 	other := busOver(embeddedtest.RedisURL(t), namespace, prometheus.NewRegistry())
-	other.on("nothing", nil)
+	other.On("nothing", nil)
 	runsBus(t, other)
-	other.publish("greetings", newsOf(1))
-	if got := <-heard; !strings.Contains(got, `"closed":[1]`) {
-		t.Fatalf("heard %q", got)
+	other.Publish("greetings", newsOf(1))
+	if got := <-heard; len(got.Closed) != 1 || got.Closed[0] != 1 {
+		t.Fatalf("heard %+v", got)
 	}
 	line.cut()
 	again := time.NewTicker(10 * time.Millisecond)
@@ -159,7 +135,7 @@ func TestACutConnectionIsListenedOnAgain(t *testing.T) {
 			}
 			return
 		case <-again.C:
-			other.publish("greetings", newsOf(2))
+			other.Publish("greetings", newsOf(2))
 		case <-patience:
 			t.Fatal("nothing is heard any more")
 		}
@@ -171,26 +147,25 @@ func TestAnIdleListenerNoticesThatItWasCutOff(t *testing.T) {
 	line, address := newWire(t)
 	b := busOver(address, embeddedtest.Namespace(t), prometheus.NewRegistry())
 	told := make(chan struct{}, 100)
-	b.on("greetings", func([]byte) {})
-	b.onConnect(func() { told <- struct{}{} })
+	b.On("greetings", func(events.Decision, error) {})
+	b.OnConnect(func() { told <- struct{}{} })
 	runsBus(t, b)
 	<-told
 	line.cut()
 	select {
 	case <-told: // nobody published anything that could have failed
 	case <-time.After(time.Minute):
-		t.Error("the board is not told that it may have missed something")
+		t.Error("nobody is told that something may have been missed")
 	}
 }
 
 func TestWhatDoesNotFitIsDroppedAndCounted(t *testing.T) {
 	t.Parallel()
-	registry := prometheus.NewRegistry()
-	b := busOver("redis://127.0.0.1:1", "n", registry)
+	b := busOver("redis://127.0.0.1:1", "n", prometheus.NewRegistry())
 	for range busQueue + 7 {
-		b.publish("greetings", nil)
+		b.Publish("greetings", nil)
 	}
-	if n := metric(t, registry, "flashsale_bus_dropped_total"); n != 7 || len(b.queue) != busQueue {
+	if n := eventstest.Measured(t, b.metrics.dropped); n != 7 || len(b.queue) != busQueue {
 		t.Errorf("%v dropped, %d wait", n, len(b.queue))
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -198,7 +173,7 @@ func TestWhatDoesNotFitIsDroppedAndCounted(t *testing.T) {
 	if err := b.Run(ctx); err != nil { // nobody is there
 		t.Error(err)
 	}
-	if n := metric(t, registry, "flashsale_bus_dropped_total"); n != busQueue+7 || len(b.queue) != 0 {
+	if n := eventstest.Measured(t, b.metrics.dropped); n != busQueue+7 || len(b.queue) != 0 {
 		t.Errorf("%v dropped, %d wait: old hints help nobody", n, len(b.queue))
 	}
 }

@@ -1,4 +1,4 @@
-package sale
+package cluster
 
 import (
 	"encoding/json"
@@ -28,17 +28,22 @@ type message struct {
 	*events.Decision
 }
 
+// Write is the text of a message. A nil decision is one without.
+func Write(process string, d *events.Decision) ([]byte, error) {
+	return json.Marshal(message{V: messageVersion, From: process, Decision: d})
+}
+
 // signature is how the text of each message of a process begins.
 func signature(process string) string {
-	text, _ := json.Marshal(message{V: messageVersion, From: process}) // a number and a string can always be written
+	text, _ := Write(process, nil) // a number and a string can always be written
 	return strings.TrimSuffix(string(text), "}")
 }
 
 // split splits a decision into what single messages carry. Each has the stocks, because an answer shows the sale as its
 // own verdict left it.
-func split(d events.Decision) []*events.Decision {
-	if len(d.Verdicts) <= mostVerdicts {
-		return []*events.Decision{&d}
+func split(d *events.Decision) []*events.Decision {
+	if d == nil || len(d.Verdicts) <= mostVerdicts {
+		return []*events.Decision{d}
 	}
 	var all []*events.Decision
 	for some := range slices.Chunk(d.Verdicts, mostVerdicts) {
@@ -49,9 +54,9 @@ func split(d events.Decision) []*events.Decision {
 
 var errImplausible = errors.New("it says what no ledger does")
 
-// readDecision is the decision in a message of another process. Every process reads every other's, so it matters that this
+// Read is the decision in a message of another process. Every process reads every other's, so it matters that this
 // reader takes half the time of encoding/json's.
-func readDecision(text []byte) (events.Decision, error) {
+func Read(text []byte) (events.Decision, error) {
 	var m message
 	if err := quickjson.Unmarshal(text, &m); err != nil {
 		return events.Decision{}, fmt.Errorf("read a message: %w", err)

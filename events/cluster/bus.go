@@ -1,8 +1,7 @@
-package sale
+package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,13 +15,6 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/events"
-)
-
-// The package's channels, below the namespace. Nothing is kept in Redis: a message that is lost is made up for
-// by the board's looks and by the look-up of verdicts.
-const (
-	salesChannel    = "sales"    // a sale changed; a message without a decision
-	verdictsChannel = "verdicts" // messages with decisions
 )
 
 const (
@@ -54,7 +46,7 @@ type BusConfig struct {
 }
 
 // Bus carries hints between the processes, over Redis pub/sub. It never waits: what does not fit into its queue
-// is dropped, as is everything while Redis is away. A nil Bus is one that nobody listens to.
+// is dropped, as is everything while Redis is away. Nothing is kept in Redis. Safe for concurrent use once it runs.
 type Bus struct {
 	cfg       BusConfig
 	logger    *slog.Logger
@@ -68,10 +60,10 @@ type Bus struct {
 	away atomic.Bool
 }
 
-// handler takes in what other processes say on a channel.
+// handler takes in what other processes say on a channel: a decision, or why it cannot be read.
 type handler struct {
 	channel string
-	take    func(payload []byte)
+	take    func(d events.Decision, err error)
 }
 
 // hint is one message that is to be published.
@@ -80,7 +72,7 @@ type hint struct {
 	decision *events.Decision
 }
 
-// NewBus makes a Bus. Boards and checkouts that use it have to be made before it runs.
+// NewBus makes a Bus. Whoever listens says so before it runs.
 func NewBus(cfg BusConfig) *Bus {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -94,30 +86,28 @@ func NewBus(cfg BusConfig) *Bus {
 	}
 }
 
-func (b *Bus) on(channel string, take func([]byte)) {
-	if b != nil {
-		b.handlers[b.name(channel)] = handler{channel, take}
-	}
+// On has take called with the decision of each message that another process publishes on a channel, one message at a time. A
+// message without a decision has the zero one; err is for a message that cannot be read or believed. It is for the time before
+// Run.
+func (b *Bus) On(channel string, take func(d events.Decision, err error)) {
+	b.handlers[b.name(channel)] = handler{channel, take}
 }
 
-// onConnect adds what is to be done, perhaps more than once, whenever messages may have been missed.
-func (b *Bus) onConnect(do func()) {
-	if b != nil {
-		b.connected = append(b.connected, do)
-	}
-}
+// OnConnect adds what is to be done, perhaps more than once, whenever messages may have been missed. It is for the time before
+// Run.
+func (b *Bus) OnConnect(do func()) { b.connected = append(b.connected, do) }
 
 func (b *Bus) name(channel string) string { return b.cfg.Namespace + ":" + channel }
 
-// publish tells the other processes, with a decision (which nobody changes any more) or without.
-func (b *Bus) publish(channel string, d *events.Decision) {
-	if b == nil {
-		return
-	}
-	select {
-	case b.queue <- hint{channel, d}:
-	default:
-		b.metrics.dropped.Inc()
+// Publish tells the other processes, with a decision (which nobody changes any more) or without. A big decision is told in several
+// messages. It never waits.
+func (b *Bus) Publish(channel string, d *events.Decision) {
+	for _, some := range split(d) {
+		select {
+		case b.queue <- hint{channel, some}:
+		default:
+			b.metrics.dropped.Inc()
+		}
 	}
 }
 
@@ -128,7 +118,7 @@ func (b *Bus) heard(m rueidis.PubSubMessage) {
 		return
 	}
 	b.metrics.received.WithLabelValues(h.channel).Inc()
-	h.take([]byte(m.Message))
+	h.take(Read([]byte(m.Message)))
 }
 
 // Run connects, listens and publishes until ctx ends, and begins again with a growing pause when Redis goes away.
@@ -146,7 +136,7 @@ func (b *Bus) Run(ctx context.Context) error {
 			b.logger.Warn("lost the bus between processes; each finds out by looking", "error", lost)
 		}
 		b.discard()
-		sleep(ctx, pause/2+rand.N(pause), nil)
+		_ = events.Pause(ctx, pause/2+rand.N(pause))
 		pause = min(2*pause, busRetried)
 	}
 }
@@ -245,7 +235,7 @@ func (b *Bus) send(ctx context.Context, client rueidis.Client, hints []hint) err
 	}
 	calls := make([]rueidis.Completed, len(hints))
 	for i, h := range hints {
-		text, err := json.Marshal(message{V: messageVersion, From: b.cfg.Process, Decision: h.decision})
+		text, err := Write(b.cfg.Process, h.decision)
 		if err != nil {
 			return fmt.Errorf("write a message: %w", err)
 		}

@@ -1,38 +1,40 @@
-package events
+package cluster
 
 import (
 	"testing"
 
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/events"
+	"flashsale/events/eventstest"
 )
 
 func TestProcessesAreCountedWhileTheyLive(t *testing.T) {
 	t.Parallel()
-	pool, schema := embeddedtest.Postgres(t)
-	w := &world{T: t, pool: pool, schema: schema}
-	one, two := NewPresence(pool, "one"), NewPresence(pool, "two")
+	w := eventstest.New(t, events.WatchNotices)
+	pool := w.Pool
+	one, two := NewHeartbeat(pool, "one"), NewHeartbeat(pool, "two")
 	if one.Live() != 1 {
 		t.Errorf("before the first sign %d live, want 1", one.Live())
 	}
-	w.start(one.Run)
-	stop := w.start(two.Run)
-	w.eventually("each sees both", func() bool { return one.Live() == 2 && two.Live() == 2 })
+	w.Start(one.Run)
+	stop := w.Start(two.Run)
+	w.Eventually("each sees both", func() bool { return one.Live() == 2 && two.Live() == 2 })
 	stop()
-	if n := w.count(`SELECT count(*) FROM processes WHERE id = 'two'`); n != 0 {
+	if n := w.Count(`SELECT count(*) FROM processes WHERE id = 'two'`); n != 0 {
 		t.Error("who stopped is still listed")
 	}
-	w.eventually("one is alone", func() bool { return one.Live() == 1 })
+	w.Eventually("one is alone", func() bool { return one.Live() == 1 })
 }
 
 func TestAProcessThatDiedSilentlyIsNotCounted(t *testing.T) {
 	t.Parallel()
-	pool, schema := embeddedtest.Postgres(t)
-	w := &world{T: t, pool: pool, schema: schema}
+	w := eventstest.New(t, events.WatchNotices)
+	pool := w.Pool
 	if _, err := pool.Exec(t.Context(), `INSERT INTO processes (id, seen_at) VALUES
 		('dead', clock_timestamp() - interval '6 seconds'), ('alive', clock_timestamp() + interval '1 minute')`); err != nil {
 		t.Fatal(err)
 	}
-	p := NewPresence(pool, "me")
+	p := NewHeartbeat(pool, "me")
 	p.beat(t.Context())
 	if p.Live() != 2 {
 		t.Errorf("%d live, want 2", p.Live())
@@ -41,7 +43,7 @@ func TestAProcessThatDiedSilentlyIsNotCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.leave(t.Context())
-	if n := w.count(`SELECT count(*) FROM processes`); n != 1 {
+	if n := w.Count(`SELECT count(*) FROM processes`); n != 1 {
 		t.Errorf("%d rows are left, want the living one", n)
 	}
 }
@@ -49,7 +51,7 @@ func TestAProcessThatDiedSilentlyIsNotCounted(t *testing.T) {
 func TestTheCountStaysWhenPostgresIsAway(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
-	p := NewPresence(pool, "me")
+	p := NewHeartbeat(pool, "me")
 	p.live.Store(3)
 	pool.Close()
 	p.beat(t.Context())

@@ -1,4 +1,4 @@
-package events
+package cluster
 
 import (
 	"context"
@@ -18,29 +18,29 @@ const (
 	beatTimeout = 2 * time.Second
 )
 
-// Presence says that this process lives and counts those that do. Safe for concurrent use.
-type Presence struct {
+// Heartbeat says that this process lives and counts those that do. Safe for concurrent use.
+type Heartbeat struct {
 	pool *pgxpool.Pool
 	id   string
 	live atomic.Int64
 }
 
-// NewPresence returns the presence of a process whose id no other has.
-func NewPresence(pool *pgxpool.Pool, id string) *Presence {
-	return &Presence{pool: pool, id: id}
+// NewHeartbeat returns the heartbeat of a process whose id no other has.
+func NewHeartbeat(pool *pgxpool.Pool, id string) *Heartbeat {
+	return &Heartbeat{pool: pool, id: id}
 }
 
 // Live is how many processes gave a sign within the last five seconds, this one always included: at least 1. While
 // Postgres is away it stays as it was last seen.
-func (p *Presence) Live() int { return max(1, int(p.live.Load())) }
+func (h *Heartbeat) Live() int { return max(1, int(h.live.Load())) }
 
 // Run gives a sign each second until ctx ends, then takes its row away.
-func (p *Presence) Run(ctx context.Context) error {
+func (h *Heartbeat) Run(ctx context.Context) error {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
-	defer p.leave(ctx)
+	defer h.leave(ctx)
 	for {
-		p.beat(ctx)
+		h.beat(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -50,20 +50,20 @@ func (p *Presence) Run(ctx context.Context) error {
 }
 
 // beat is silent about failures: who cannot reach Postgres keeps the last count.
-func (p *Presence) beat(ctx context.Context) {
+func (h *Heartbeat) beat(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()
 	var n int64
 	batch := &pgx.Batch{}
-	batch.Queue(sqlBeat, p.id)
+	batch.Queue(sqlBeat, h.id)
 	batch.Queue(sqlLive, aliveFor.Seconds()).QueryRow(func(row pgx.Row) error { return row.Scan(&n) })
-	if err := p.pool.SendBatch(ctx, batch).Close(); err == nil {
-		p.live.Store(n)
+	if err := h.pool.SendBatch(ctx, batch).Close(); err == nil {
+		h.live.Store(n)
 	}
 }
 
-func (p *Presence) leave(ctx context.Context) {
+func (h *Heartbeat) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), beatTimeout)
 	defer cancel()
-	_, _ = p.pool.Exec(ctx, sqlGone, p.id, forgetAfter.Seconds())
+	_, _ = h.pool.Exec(ctx, sqlGone, h.id, forgetAfter.Seconds())
 }
