@@ -11,9 +11,10 @@ import (
 
 	"flashsale/app/combine"
 	"flashsale/app/config"
-	"flashsale/events"
 	"flashsale/events/audit"
 	"flashsale/events/cluster"
+	"flashsale/events/consumer"
+	"flashsale/events/outbox"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
@@ -35,10 +36,10 @@ type core struct {
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory
-	outbox     *events.Outbox
+	outbox     *outbox.Outbox
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
-	ledger     *events.Ledger
+	ledger     *consumer.Ledger
 	operations *operations
 	combiners  map[string]combining
 	parts      parts
@@ -58,7 +59,7 @@ func (c *core) stores(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.services
 	c.stock = inventory.NewStore(s.pool)
 	c.places = inventory.NewPlaces(s.redis, inventory.PlacesConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg})
-	c.outbox = events.NewOutbox(s.pool, s.log)
+	c.outbox = outbox.New(s.pool, s.log)
 	c.audit = audit.New(s.pool)
 	c.parts.add("outbox", deciding, c.outbox)
 	c.heartbeat = cluster.NewHeartbeat(s.lease, c.id)
@@ -91,7 +92,7 @@ func (c *core) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
 	c.parts.add("checkout", serving, c.checkout)
-	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})
+	c.ledger = consumer.New(s.ledger, s.log, c.checkout, consumer.Config{Committed: c.outbox.Wake})
 	c.parts.add("ledger", deciding, c.ledger)
 	direct.through(c.ledger)
 	cursor.ledger = c.ledger

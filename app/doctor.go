@@ -13,7 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
-	"flashsale/events"
+	"flashsale/events/claimlog"
+	"flashsale/events/consumer"
 	"flashsale/migrations"
 )
 
@@ -155,7 +156,7 @@ func (d *doctor) connectLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := events.Open(ctx, at)
+	log, err := claimlog.Open(ctx, at)
 	if err == nil {
 		d.services.log = log
 	}
@@ -211,7 +212,7 @@ func (d *doctor) examineTopics(ctx context.Context) {
 
 // examineLag tells how many claims the log has that the ledger has not read.
 func (d *doctor) examineLag(ctx context.Context) {
-	partitions, err := events.NewLedger(d.services.pool, d.services.log, nil, events.LedgerConfig{}).Lag(ctx)
+	partitions, err := consumer.New(d.services.pool, d.services.log, nil, consumer.Config{}).Lag(ctx)
 	if err != nil {
 		d.say(false, "%-11s %s", "lag", oneLine(err.Error()))
 		return

@@ -20,6 +20,7 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
+	"flashsale/events/consumer"
 	"flashsale/sale"
 )
 
@@ -54,7 +55,7 @@ func BenchmarkLogToVerdict(b *testing.B) {
 type reading struct {
 	b      *testing.B
 	core   *core
-	ledger *events.Ledger
+	ledger *consumer.Ledger
 	sale   sale.Snapshot
 	began  chan struct{}
 	first  sync.Once
@@ -85,7 +86,7 @@ func openReading(b *testing.B) *reading {
 	if err := errors.Join(r.core.prepare(ctx), r.core.directory.Refresh(ctx)); err != nil {
 		b.Fatal(err)
 	}
-	r.ledger = events.NewLedger(s.ledger, s.log, r.core.checkout, events.LedgerConfig{Committed: func() {
+	r.ledger = consumer.New(s.ledger, s.log, r.core.checkout, consumer.Config{Committed: func() {
 		r.first.Do(func() { close(r.began) })
 		r.core.outbox.Wake()
 	}})

@@ -18,6 +18,8 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/events"
+	"flashsale/events/claimlog"
+	"flashsale/events/consumer"
 	"flashsale/migrations"
 )
 
@@ -38,7 +40,7 @@ type services struct {
 	lease  *pgxpool.Pool // the looks that renew the snapshot, and the heartbeat: short questions, and nothing that a client asks for
 	ledger *pgxpool.Pool // the claim transactions, with a planner that cannot change its mind
 	redis  rueidis.Client
-	log    *events.Log
+	log    *claimlog.Log
 	stack  *embedded.Stack   // nil when nothing was started by this process
 	lock   *embedded.DirLock // nil when nothing is embedded
 }
@@ -148,7 +150,7 @@ func (s *services) openLog(ctx context.Context, cfg config.Config, log *slog.Log
 	if err != nil {
 		return err
 	}
-	s.log, err = patiently(func() (*events.Log, error) { return events.Open(ctx, at) })
+	s.log, err = patiently(func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
 	if err != nil {
 		return missing("Kafka", fmt.Sprint(s.kafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
 	}
@@ -156,12 +158,12 @@ func (s *services) openLog(ctx context.Context, cfg config.Config, log *slog.Log
 }
 
 // logConfig is where the log is and how to get in.
-func (s *services) logConfig(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
+func (s *services) logConfig(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (claimlog.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
-		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
+		return claimlog.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
 	}
-	return events.Config{
+	return claimlog.Config{
 		Brokers: s.kafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
 		Namespace: cfg.Namespace, LogID: s.kafkaID, Logger: log, Registerer: reg,
 	}, nil
@@ -183,7 +185,7 @@ func (s *services) openDatabase(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	events.LedgerPool(ledger)
+	consumer.PreparePool(ledger)
 	s.ledger, err = openPool(ctx, ledger)
 	return err
 }

@@ -56,7 +56,7 @@ type constant struct {
 func constants(t *testing.T) durations {
 	t.Helper()
 	known := durations{}
-	for _, folder := range []string{".", "web", "combine", "../sale", "../events", "../inventory", "../users"} {
+	for _, folder := range []string{".", "web", "combine", "../sale", "../events", "../events/claimlog", "../events/cluster", "../events/consumer", "../events/outbox", "../inventory", "../users"} {
 		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s holds %d files (%v)", folder, len(files), err)

@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/web"
 	"flashsale/events"
+	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
 )
@@ -99,12 +100,12 @@ func shoppersCheck(counts []sale.Count) web.Check {
 
 // logCheck: nothing that the ledger says it has read from the log is without a verdict.
 func (o *operations) logCheck(ctx context.Context) web.Check {
-	return logVerdict(o.ledger.Audit(ctx, o.withoutVerdict))
+	return logVerdict(o.ledger.Verify(ctx, o.withoutVerdict))
 }
 
 // logVerdict is ok only of a log that was read to the cursor in every partition. What was read and is broken is broken, however
 // much was not read.
-func logVerdict(findings []events.Finding) web.Check {
+func logVerdict(findings []consumer.Finding) web.Check {
 	var broken, unread []string
 	for _, f := range findings {
 		switch {

@@ -17,6 +17,7 @@ import (
 
 	"flashsale/app/web"
 	"flashsale/events"
+	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
 )
@@ -218,19 +219,19 @@ func TestNothingIsSaidOfWhatWasNotRead(t *testing.T) {
 
 func TestALogThatWasNotReadToItsEndIsUnknown(t *testing.T) {
 	t.Parallel()
-	whole := events.Finding{Partition: 0, End: 9, Cursor: 9, Read: 9, Claims: 9}
-	unread := events.Finding{Partition: 3, End: 9, Cursor: 7, Read: 4, Claims: 4, Unread: errors.New("not read from 4 on: no records")}
-	lost := events.Finding{Partition: 5, End: 9, Cursor: 9, Read: 9, Missing: []uuid.UUID{uuid.New()}}
+	whole := consumer.Finding{Partition: 0, End: 9, Cursor: 9, Read: 9, Claims: 9}
+	unread := consumer.Finding{Partition: 3, End: 9, Cursor: 7, Read: 4, Claims: 4, Unread: errors.New("not read from 4 on: no records")}
+	lost := consumer.Finding{Partition: 5, End: 9, Cursor: 9, Read: 9, Missing: []uuid.UUID{uuid.New()}}
 	for what, c := range map[string]struct {
-		findings []events.Finding
+		findings []consumer.Finding
 		state    string
 		detail   string
 		code     bool
 	}{
-		"read to the cursor":         {[]events.Finding{whole}, stateOK, "", false},
-		"one partition unread":       {[]events.Finding{whole, unread}, stateUnknown, "partition 3: cursor 7, log 0 to 9, read to 4, 4 claims", false},
-		"a verdict lost":             {[]events.Finding{lost, whole}, stateBroken, "partition 5", true},
-		"lost here and unread there": {[]events.Finding{unread, lost}, stateBroken, "partition 5", true},
+		"read to the cursor":         {[]consumer.Finding{whole}, stateOK, "", false},
+		"one partition unread":       {[]consumer.Finding{whole, unread}, stateUnknown, "partition 3: cursor 7, log 0 to 9, read to 4, 4 claims", false},
+		"a verdict lost":             {[]consumer.Finding{lost, whole}, stateBroken, "partition 5", true},
+		"lost here and unread there": {[]consumer.Finding{unread, lost}, stateBroken, "partition 5", true},
 	} {
 		verdict := logVerdict(c.findings)
 		wants(t, verdict, c.state, c.detail)

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -46,3 +47,13 @@ type Position struct {
 	Partition int
 	Offset    int64
 }
+
+// MaxAttempt is the highest attempt of a claim. It leaves room for the one that follows, in the column that both go to.
+const MaxAttempt = 1_000_000_000
+
+// Partitions is how many partitions the topics are created with. A sale stores its partition, so the number is
+// never lowered; a topic found with more is used as it is.
+const Partitions = 8
+
+// ErrLog is the root of every failure to reach or use the log.
+var ErrLog = errors.New("events: log")

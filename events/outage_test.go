@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -43,46 +41,3 @@ func TestAnOutageIsToldOncePerChange(t *testing.T) {
 		})
 	}
 }
-
-// A ledger that cannot decide says so once, however often it tries, and says when it goes on.
-func TestALedgerThatCannotDecideSaysSoOnce(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	var told telling
-	w.log.logger = slog.New(slog.NewTextHandler(&told, nil))
-	var tries atomic.Int32
-	w.shop.before = func(Source, []Claim) error {
-		if tries.Add(1) <= 5 {
-			return errors.New("the ledger is away")
-		}
-		return nil
-	}
-	l := w.ledger(LedgerConfig{})
-	w.append(3, newClaim(1))
-	w.follow(l, 3)
-	w.reaches(l, 3, 1)
-	w.eventually("the end is told", func() bool { return told.count("claims of the log are decided again") == 1 })
-	if n := told.count("is not decided yet"); n != 1 {
-		t.Errorf("told %d times in %d tries:\n%s", n, tries.Load(), told.String())
-	}
-}
-
-// telling is what was logged. Safe for concurrent use.
-type telling struct {
-	mu      sync.Mutex
-	written strings.Builder
-}
-
-func (o *telling) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.written.Write(p)
-}
-
-func (o *telling) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.written.String()
-}
-
-func (o *telling) count(words string) int { return strings.Count(o.String(), words) }

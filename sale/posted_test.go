@@ -9,22 +9,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/events"
+	"flashsale/events/claimlog"
+	eventsoutbox "flashsale/events/outbox"
 )
 
 // copies is the true outbox, which packs what it is given; it leaves a copy of each message in a table, with the same
 // transaction, for tests to read.
-type copies struct{ *events.Outbox }
+type copies struct{ *eventsoutbox.Outbox }
 
 func openOutbox(t testing.TB, pool *pgxpool.Pool) outbox {
 	t.Helper()
 	if _, measured := t.(*testing.B); measured {
-		return events.NewOutbox(pool, &events.Log{})
+		return eventsoutbox.New(pool, &claimlog.Log{})
 	}
 	if _, err := pool.Exec(t.Context(), `CREATE TABLE copies (id bigint GENERATED ALWAYS AS IDENTITY,
 at timestamptz DEFAULT clock_timestamp(), type text, subject text, traceparent text, sale_id bigint, data json)`); err != nil {
 		t.Fatal(err)
 	}
-	return copies{events.NewOutbox(pool, &events.Log{})}
+	return copies{eventsoutbox.New(pool, &claimlog.Log{})}
 }
 
 func (c copies) AppendTx(ctx context.Context, tx pgx.Tx, messages []events.Message) error {

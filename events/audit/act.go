@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"flashsale/events"
-
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
 )
 
 // ErrOutcomeUnknown means that nobody knows whether an act was carried out: its commit was sent, and neither its answer nor a

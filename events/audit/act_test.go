@@ -4,10 +4,10 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"flashsale/events"
 	"flashsale/events/eventstest"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // A commit that the standby did not confirm is perhaps lost with the server. The server itself calls it committed.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/app/embedded/embeddedtest"
@@ -116,6 +117,22 @@ func (w *World) Exec(statement string, args ...any) {
 	if _, err := w.Pool.Exec(w.Context(), statement, args...); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// KeptPlan is the plan that a connection of the pool would make of a statement now, and keep.
+func (w *World) KeptPlan(settings, sql string) (plan string) {
+	w.Helper()
+	err := pgx.BeginFunc(w.Context(), w.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(w.Context(), settings); err != nil {
+			return err
+		}
+		plan = embeddedtest.KeptPlan(w, tx, sql)
+		return nil
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return plan
 }
 
 // NewClaim is a shopper's first claim.
