@@ -22,7 +22,7 @@ const (
 )
 
 // Claim is a shopper's request for one unit, as it stands in the claims log. Its ID is derived from the sale's
-// secret, the generation, the shopper and the attempt (sale.ClaimID), so the same press is the same claim
+// secret, the generation, the shopper and the attempt (sale.ClaimID), so the same claim has the same id
 // wherever and however often it is written; an order's id is its claim's id.
 type Claim struct {
 	V          int       `json:"v"`
@@ -35,8 +35,8 @@ type Claim struct {
 	Attempt    int       `json:"attempt,omitempty"`
 	// PressKey is derived from the request's Idempotency-Key, or zero.
 	PressKey uuid.UUID `json:"pressKey,omitzero"`
-	// Press is random and the press's own. Presses of one shopper write the same claim; the record that is decided first
-	// tells which of them bought. Zero: written by the version before.
+	// Press is the request id: random, one for each purchase request. Requests of one shopper write the same claim; the record
+	// that is decided first tells which of them bought. Zero: written by the version before.
 	Press       uuid.UUID `json:"press,omitzero"`
 	Traceparent string    `json:"traceparent,omitempty"`
 	PressedAt   time.Time `json:"pressedAt"`

@@ -15,9 +15,9 @@ import (
 	"flashsale/events"
 )
 
-// A claim in the log is what encoding/json makes of it. Its reflection would cost more than all else that a process does to a
-// claim between the press and the ledger. So the usual form is written and read by hand here, and encoding/json gets
-// everything else: no byte that is written and nothing that is accepted depends on which of the two did it.
+// A claim in the log is what encoding/json makes of it. Its reflection costs more than everything else that a process does
+// with a claim before the ledger. So the usual form is written and read by hand here, and encoding/json gets the rest. Both write
+// the same bytes and accept the same texts; a fuzz test compares them.
 
 // claimRoom is what a message takes, in bytes and without its texts. One that needs more makes the buffer grow.
 const claimRoom = 400

@@ -15,7 +15,7 @@ import (
 const (
 	// fetchWait is how long the broker holds an empty answer back; it is no delay for a record that arrives.
 	fetchWait = 250 * time.Millisecond
-	// fetchTimeout is how long a silent broker is believed to be alive.
+	// fetchTimeout is how long an answer of a broker is waited for.
 	fetchTimeout = 3 * time.Second
 	fetchBytes   = 1 << 20
 )
@@ -126,10 +126,11 @@ func readRecords(reader kafka.RecordReader, from int64) ([]Record, error) {
 	}
 }
 
-// arenaBytes bounds what a record that is kept keeps with it.
+// arenaBytes bounds the memory that one kept record keeps alive.
 const arenaBytes = 64 << 10
 
-// arena is the memory of one fetch. It is never used again: a record needs its own until it is decided or put aside.
+// arena is the memory for the keys and values of one fetch. It is never used again: a record needs its part until it is decided
+// or put into quarantine.
 type arena struct {
 	free []byte
 	size int
@@ -148,7 +149,7 @@ func (a *arena) bodies(r *kafka.Record) (key, value []byte, err error) {
 	return key, value, errors.Join(keyErr, valueErr)
 }
 
-// makeRoom doubles the room: a fetch of one record takes no more than that, a long one few pieces.
+// makeRoom doubles the room each time: a fetch of one record takes no more than it needs, a long one few pieces.
 func (a *arena) makeRoom(n int) {
 	if a.free != nil && n <= len(a.free) {
 		return

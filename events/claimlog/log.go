@@ -126,7 +126,7 @@ func (l *Log) Ping(ctx context.Context) error {
 	return err
 }
 
-// Logger is where the log tells what befalls it; those who work on the log tell it there too.
+// Logger gets the lines of the log, and of those who work on it.
 func (l *Log) Logger() *slog.Logger { return l.logger }
 
 // Registerer takes the metrics of the log and of those who work on it; nil: nobody does.
@@ -159,8 +159,8 @@ func (l *Log) RefreshFor(err error) {
 	}
 }
 
-// refresh makes the next call learn the cluster's layout anew. Callers that meet a stale leader come in crowds, so
-// it does nothing within a quarter of a second of the last time.
+// refresh makes the next call learn the cluster's layout anew. Many callers meet a stale leader at the same
+// time, so it does nothing within a quarter of a second of the last time.
 func (l *Log) refresh() {
 	l.refreshing.Lock()
 	defer l.refreshing.Unlock()

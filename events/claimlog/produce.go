@@ -34,7 +34,8 @@ const (
 
 // Append writes the claims to a partition of the claims log as one batch, in order, all or none, and returns their
 // positions once every in-sync replica has them. It never works on past ctx's deadline; the error is
-// [ErrUnacknowledged] whenever the fate of the batch is not known to be bad. Two calls at once for one partition may land in either order.
+// [ErrUnacknowledged] unless it is certain that the batch is not in the log. Two calls at once for one partition may be written in
+// either order.
 func (l *Log) Append(ctx context.Context, partition int, claims []events.Claim) ([]events.Position, error) {
 	if len(claims) == 0 {
 		return nil, nil
@@ -58,9 +59,9 @@ func (l *Log) Append(ctx context.Context, partition int, claims []events.Claim) 
 	return positions, nil
 }
 
-// Produce sends one batch to one partition and returns the offset of its first record. A failure that a fresh look at
-// the cluster may cure (a leader that moved, a connection that had died while idle) is tried again, a few times
-// within the deadline.
+// Produce sends one batch to one partition and returns the offset of its first record. A failure that may pass once the
+// cluster's layout is learnt anew (a leader that moved, a connection that died while idle) is tried again, a few times within
+// the deadline.
 func (l *Log) Produce(ctx context.Context, topic string, partition int, messages []Message) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
@@ -95,7 +96,7 @@ func (l *Log) produceOnce(ctx context.Context, topic string, partition int, mess
 	return res.BaseOffset, res.Error
 }
 
-// recreateTopics brings back topics that were deleted under a running process.
+// recreateTopics creates topics again that were deleted under a running process.
 func (l *Log) recreateTopics(ctx context.Context, cause error) {
 	l.gone.Failed(events.Sole, cause, "topics", []string{l.ClaimsTopic(), l.EventsTopic()})
 	if err := l.createTopics(ctx); err != nil {

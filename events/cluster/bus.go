@@ -21,7 +21,7 @@ const (
 	busQueue = 1_024
 	// busAtOnce is how many messages are published with one round trip when several wait.
 	busAtOnce = 64
-	// busTime bounds a round trip to Redis, busFarewell the last one of a process that ends.
+	// busTime bounds a round trip to Redis, busFarewell the last one before the process ends.
 	busTime     = time.Second
 	busFarewell = 250 * time.Millisecond
 	// busRetry and busRetried are the shortest and the longest pause before Redis is tried again. A connection that held
@@ -34,7 +34,7 @@ const (
 type BusConfig struct {
 	// Namespace is the prefix of the channels.
 	Namespace string
-	// Process tells this process from the others, whose messages alone are heard. Empty: a name is drawn.
+	// Process is the name of this process; its own messages are passed over. Empty: a name is drawn.
 	Process string
 	// Dial makes a client that the bus has for itself, and closes. It is called twice, for listening and for
 	// publishing, and again whenever Redis was away.
@@ -45,8 +45,8 @@ type BusConfig struct {
 	Registerer prometheus.Registerer
 }
 
-// Bus carries hints between the processes, over Redis pub/sub. It never waits: what does not fit into its queue
-// is dropped, as is everything while Redis is away. Nothing is kept in Redis. Safe for concurrent use once it runs.
+// Bus carries messages between the processes, over Redis pub/sub. A message is a hint: it makes a process learn earlier what it
+// finds out anyway. Publish never waits: what does not fit into the queue is dropped, as is everything while Redis is away. Nothing is kept in Redis. Safe for concurrent use once it runs.
 type Bus struct {
 	cfg       BusConfig
 	logger    *slog.Logger
@@ -60,7 +60,7 @@ type Bus struct {
 	away atomic.Bool
 }
 
-// handler takes in what other processes say on a channel: a decision, or why it cannot be read.
+// handler takes what other processes publish on a channel: a decision, or why it cannot be read.
 type handler struct {
 	channel string
 	take    func(d events.Decision, err error)
@@ -141,7 +141,7 @@ func (b *Bus) Run(ctx context.Context) error {
 	}
 }
 
-// session lasts as long as its two connections. They are two because a client that hears much reads its own replies late.
+// session lasts as long as its two connections. They are two because a client that receives much reads its own replies late.
 func (b *Bus) session(ctx context.Context) error {
 	listener, err := b.cfg.Dial()
 	if err != nil {
@@ -193,7 +193,7 @@ func (b *Bus) listen(ctx context.Context, client rueidis.Client) error {
 	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), b.heard)
 }
 
-// deliver publishes what waits, until the server fails or ctx ends; then what still waits goes out with a last call.
+// deliver publishes what waits, until the server fails or ctx ends. At the end what still waits is published with a last call.
 func (b *Bus) deliver(ctx context.Context, client rueidis.Client) error {
 	for {
 		var hints []hint

@@ -13,7 +13,7 @@ const (
 	beatEvery = time.Second
 	// aliveFor is how old a heartbeat may be, by Postgres' clock.
 	aliveFor = 5 * time.Second
-	// forgetAfter is when the row of a process that died without a word is removed.
+	// forgetAfter is when the row of a process that was killed is removed.
 	forgetAfter = 10 * time.Minute
 	beatTimeout = 2 * time.Second
 )
@@ -30,11 +30,11 @@ func NewHeartbeat(pool *pgxpool.Pool, id string) *Heartbeat {
 	return &Heartbeat{pool: pool, id: id}
 }
 
-// Live is how many processes gave a sign within the last five seconds, this one always included: at least 1. While
+// Live is how many processes sent a heartbeat within the last five seconds, this one always included: at least 1. While
 // Postgres is away it stays as it was last seen.
 func (h *Heartbeat) Live() int { return max(1, int(h.live.Load())) }
 
-// Run gives a sign each second until ctx ends, then takes its row away.
+// Run sends a heartbeat each second until ctx ends, then removes its row.
 func (h *Heartbeat) Run(ctx context.Context) error {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
@@ -49,7 +49,7 @@ func (h *Heartbeat) Run(ctx context.Context) error {
 	}
 }
 
-// beat is silent about failures: who cannot reach Postgres keeps the last count.
+// beat reports no failure: a process that cannot reach Postgres keeps the last count.
 func (h *Heartbeat) beat(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
 	defer cancel()

@@ -13,8 +13,8 @@ import (
 	"flashsale/events"
 )
 
-// messageVersion is the form of the messages between processes. One of a later version is left to the next look, one
-// without a version is of the version before and means the same.
+// messageVersion is the form of the messages between processes. A message of a later version is not read; one without a version is
+// of the version before and means the same.
 const messageVersion = 1
 
 // mostVerdicts is how many verdicts one message carries at most, some 30 KB: whoever waits for the first one does not wait
@@ -74,8 +74,8 @@ func Read(text []byte) (events.Decision, error) {
 	}
 }
 
-// plausible is false for a decision that no ledger makes: of a version to come, torn, or not one of ours. Nothing is
-// lost by passing it over, while an attempt out of range would follow its shopper into every claim.
+// plausible is false for a decision that no ledger makes: of a later version, damaged, or not one of ours. To pass it over loses
+// nothing, while an attempt out of range is used in every later claim of its shopper.
 func plausible(d events.Decision) bool {
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]

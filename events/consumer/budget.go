@@ -9,7 +9,7 @@ const (
 	directTime      = 2 * time.Second
 	// stallAfter is how long a partition may lag without moving before the group is joined anew.
 	stallAfter = 15 * time.Second
-	// sessionTime is how long the group believes in a process that gives no sign, signEvery how often one is given.
+	// sessionTime is how long the group keeps a process that sends no heartbeat, signEvery how often one is sent.
 	sessionTime = 6 * time.Second
 	signEvery   = 500 * time.Millisecond
 	// rebalanceTime is how long the group waits for its members to join again.

@@ -35,23 +35,26 @@ func (l *Ledger) Settled(ctx context.Context, partition int) (epoch int64, settl
 	if partition < 0 || partition >= events.Partitions {
 		return 0, false, fmt.Errorf("%w: there is no partition %d", events.ErrLog, partition)
 	}
-	// The end before the cursor: what is written in between is not asked for.
+	// The end is read before the cursor: what is written in between does not count.
 	_, end, err := l.log.Range(ctx, partition)
 	if err != nil {
 		return 0, false, err
 	}
-	p, _, found, err := l.cursor(ctx, partition)
-	if err != nil || !found || p.next < end {
-		return p.epoch, false, err
+	at, _, found, err := l.cursor(ctx, partition)
+	if err != nil || !found || at.next < end {
+		return at.epoch, false, err
 	}
-	misfit, _, err := l.misfit(ctx, partition, p)
-	return p.epoch, misfit == "" && err == nil, err
+	misfit, _, err := l.misfit(ctx, partition, at)
+	return at.epoch, misfit == "" && err == nil, err
 }
 
-// place is a position to compare with and swap.
+// offset is the cursor as it is compared and swapped.
 type offset struct {
-	epoch       int64
-	next        int64
+	// epoch counts how often the partition was begun anew.
+	epoch int64
+	// next is the first record that is not decided yet.
+	next int64
+	// fingerprint is that of the record before next; empty when none was read.
 	fingerprint []byte
 }
 
@@ -60,69 +63,70 @@ func (l *Ledger) cursor(ctx context.Context, partition int) (offset, Cursor, boo
 }
 
 func scanCursor(row pgx.Row) (offset, Cursor, bool, error) {
-	var p offset
+	var at offset
 	var c Cursor
-	err := row.Scan(&p.epoch, &p.next, &p.fingerprint, &c.MovedAt)
+	err := row.Scan(&at.epoch, &at.next, &at.fingerprint, &c.MovedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return offset{}, Cursor{}, false, nil
 	}
 	if err != nil {
 		return offset{}, Cursor{}, false, fmt.Errorf("read cursor: %w", err)
 	}
-	c.Offset = p.next
-	return p, c, true, nil
+	c.Offset = at.next
+	return at, c, true, nil
 }
 
-// fenced reads the cursor when no transaction that could move it is left, and proves it durable.
+// fenced reads the cursor when no transaction that could move it is left. Its own commit proves that the cursor is durable.
 func (l *Ledger) fenced(ctx context.Context, partition int) (offset, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
-	var p offset
+	var at offset
 	err := events.Transact(ctx, l.pool, func(tx pgx.Tx) (err error) {
-		p, _, _, err = scanCursor(tx.QueryRow(ctx, sqlCursorFenced, l.log.ID(), partition))
+		at, _, _, err = scanCursor(tx.QueryRow(ctx, sqlCursorFenced, l.log.ID(), partition))
 		return err
 	})
-	return p, err
+	return at, err
 }
 
-// move is the fence that takes a partition from one place to the next.
+// move is the fence that moves the cursor of a partition from one offset to another.
 func (l *Ledger) move(partition int, from, to offset) *events.Fence {
 	return &events.Fence{SQL: sqlMoveCursor,
 		Args: []any{l.log.ID(), partition, from.epoch, from.next, to.next, to.fingerprint}}
 }
 
-// after is the place behind the last of records.
-func (p offset) after(records []claimlog.Record) offset {
+// after is the offset behind the last of records.
+func (at offset) after(records []claimlog.Record) offset {
 	last := records[len(records)-1]
-	return offset{epoch: p.epoch, next: last.Offset + 1, fingerprint: last.Fingerprint()}
+	return offset{epoch: at.epoch, next: last.Offset + 1, fingerprint: last.Fingerprint()}
 }
 
-func (p offset) equal(o offset) bool {
-	return p.epoch == o.epoch && p.next == o.next && bytes.Equal(p.fingerprint, o.fingerprint)
+func (at offset) equal(o offset) bool {
+	return at.epoch == o.epoch && at.next == o.next && bytes.Equal(at.fingerprint, o.fingerprint)
 }
 
-// seat finds where to go on reading a partition: the cursor when it fits the log, else the log's beginning.
+// resume finds where to go on reading a partition: at the cursor when it fits the log, else at the log's beginning.
 func (l *Ledger) resume(ctx context.Context, partition int) (offset, error) {
-	p, _, found, err := l.cursor(ctx, partition)
+	at, _, found, err := l.cursor(ctx, partition)
 	if err != nil {
 		return offset{}, err
 	}
 	if !found {
 		return l.resumeFirst(ctx, partition)
 	}
-	misfit, start, err := l.misfit(ctx, partition, p)
-	// A broker that has just become leader may not know yet how far its log goes: only what stays wrong is wrong.
+	misfit, start, err := l.misfit(ctx, partition, at)
+	// A broker that has just become leader may not know yet how far its log goes. So a misfit must be found several times.
 	for look := 1; err == nil && misfit != "" && look < l.cfg.Looks; look++ {
 		if err = events.Pause(ctx, l.cfg.LookEvery); err == nil {
-			misfit, start, err = l.misfit(ctx, partition, p)
+			misfit, start, err = l.misfit(ctx, partition, at)
 		}
 	}
 	if err != nil || misfit == "" {
-		return p, err
+		return at, err
 	}
-	return l.restart(ctx, partition, p, start, misfit)
+	return l.restart(ctx, partition, at, start, misfit)
 }
 
+// resumeFirst makes the cursor of a partition that was never read.
 func (l *Ledger) resumeFirst(ctx context.Context, partition int) (offset, error) {
 	start, _, err := l.log.Range(ctx, partition)
 	if err != nil {
@@ -142,38 +146,39 @@ func (l *Ledger) resumeFirst(ctx context.Context, partition int) (offset, error)
 		return offset{}, fmt.Errorf("create cursor: %w", err)
 	}
 	// gofail: var cursorCreated struct{}
-	p, _, _, err := l.cursor(ctx, partition)
-	return p, err
+	at, _, _, err := l.cursor(ctx, partition)
+	return at, err
 }
 
 // misfit says why the cursor cannot belong to this log (empty: it can), and where the log begins.
-func (l *Ledger) misfit(ctx context.Context, partition int, p offset) (string, int64, error) {
+func (l *Ledger) misfit(ctx context.Context, partition int, at offset) (string, int64, error) {
 	start, end, err := l.log.Range(ctx, partition)
 	switch {
 	case err != nil:
 		return "", 0, err
-	case p.next > end:
-		return fmt.Sprintf("the cursor is at %d, the log ends at %d", p.next, end), start, nil
-	case p.next < start:
-		return fmt.Sprintf("the cursor is at %d, the log begins at %d", p.next, start), start, nil
-	case len(p.fingerprint) == 0 || p.next == start:
+	case at.next > end:
+		return fmt.Sprintf("the cursor is at %d, the log ends at %d", at.next, end), start, nil
+	case at.next < start:
+		return fmt.Sprintf("the cursor is at %d, the log begins at %d", at.next, start), start, nil
+	case len(at.fingerprint) == 0 || at.next == start:
 		return "", start, nil // the record before the cursor has expired, or there never was one
 	}
-	records, err := l.log.Fetch(ctx, partition, p.next-1)
+	records, err := l.log.Fetch(ctx, partition, at.next-1)
 	if err != nil {
 		return "", 0, err
 	}
 	if len(records) == 0 {
-		return "", 0, fmt.Errorf("%w: record %d of partition %d cannot be read", events.ErrLog, p.next-1, partition)
+		return "", 0, fmt.Errorf("%w: record %d of partition %d cannot be read", events.ErrLog, at.next-1, partition)
 	}
-	if records[0].Offset != p.next-1 || !bytes.Equal(records[0].Fingerprint(), p.fingerprint) {
-		return fmt.Sprintf("record %d is not the one that was read", p.next-1), start, nil
+	if records[0].Offset != at.next-1 || !bytes.Equal(records[0].Fingerprint(), at.fingerprint) {
+		return fmt.Sprintf("record %d is not the one that was read", at.next-1), start, nil
 	}
 	return "", start, nil
 }
 
-func (l *Ledger) restart(ctx context.Context, partition int, p offset, start int64, why string) (offset, error) {
-	tag, err := l.pool.Exec(ctx, sqlRestartCursor, l.log.ID(), partition, p.epoch, p.next, start)
+// restart moves a cursor that does not fit the log to the log's beginning.
+func (l *Ledger) restart(ctx context.Context, partition int, at offset, start int64, why string) (offset, error) {
+	tag, err := l.pool.Exec(ctx, sqlRestartCursor, l.log.ID(), partition, at.epoch, at.next, start)
 	if err != nil {
 		return offset{}, fmt.Errorf("restart cursor: %w", err)
 	}
@@ -182,6 +187,6 @@ func (l *Ledger) restart(ctx context.Context, partition int, p offset, start int
 	}
 	l.metrics.logChanged.Inc()
 	l.logger.Error("ALARM: the cursor does not fit the claims log; reading it from its beginning",
-		"log", l.log.ID(), "partition", partition, "reason", why, "offset", start, "epoch", p.epoch+1)
-	return offset{epoch: p.epoch + 1, next: start}, nil
+		"log", l.log.ID(), "partition", partition, "reason", why, "offset", start, "epoch", at.epoch+1)
+	return offset{epoch: at.epoch + 1, next: start}, nil
 }

@@ -12,11 +12,11 @@ import (
 	"flashsale/events"
 )
 
-// ErrBusy means that the direct path had no turn free in time; nothing was tried.
+// ErrBusy means that too many direct decisions ran all the time that the caller could wait; nothing was tried.
 var ErrBusy = errors.New("events: too many direct decisions at once")
 
 // Decide brings claims to their verdict without the log, in a transaction of their own: one verdict a claim, in the same
-// order. It is one batch operation behind a limit of parallel ones. A claim that is in the log too, or that the log brings
+// order. Only so many run at once (Config.DirectMax). A claim that is in the log too, or that the log brings
 // later, has one verdict all the same. When Decide fails, a claim may still have been decided.
 func (l *Ledger) Decide(ctx context.Context, claims []events.Claim) ([]events.Verdict, error) {
 	if len(claims) == 0 {

@@ -21,11 +21,11 @@ type follower struct {
 	ledger    *Ledger
 	partition int
 	offset    offset
-	// passed is told each offset that is durably behind us.
+	// passed is called with each offset up to which everything is durably decided.
 	passed func(partition int, next int64)
 }
 
-// run follows the partition until ctx ends. Whatever goes wrong, it takes its seat anew and goes on from there.
+// run follows the partition until ctx ends. After any failure it reads the cursor again and goes on from there.
 func (f *follower) run(ctx context.Context) {
 	defer f.ledger.own(f.partition)()
 	defer f.ledger.interrupted.Forget(f.partition)
@@ -146,8 +146,8 @@ func (f *follower) apply(ctx context.Context, records []claimlog.Record) error {
 	return nil
 }
 
-// decide halves a batch that cannot be applied, keeping the order, until the one bad record is found. That one gets a
-// second chance first: the direct path may have been deciding the same claim.
+// decide decides a run of good records. When that cannot be applied, it halves the run, in order, until the one bad record is
+// found. That one is tried a second time first, because the direct path may have decided the same claim at that moment.
 func (f *follower) decide(ctx context.Context, records []claimlog.Record) error {
 	b := batch{records: records, claims: decodable(records)}
 	err := f.advance(ctx, b)
@@ -178,8 +178,8 @@ type batch struct {
 // advance moves the cursor past a batch in the transaction that decides it or puts it aside, and tries until that is known to
 // have happened. It gives up when ctx ends, on a permanent error, and when somebody else moved the cursor.
 //
-// An unknown commit needs no treatment of its own: the next try's compare-and-swap waits for what is left of it and
-// then tells how it ended.
+// An unknown commit is treated like any failure: the compare-and-swap of the next try waits for what is left of it and then
+// tells how it ended.
 func (f *follower) advance(ctx context.Context, b batch) error {
 	target := f.offset.after(b.records)
 	defer f.ledger.undecided.Forget(f.partition)
@@ -269,6 +269,7 @@ func (f *follower) recall(ctx context.Context, b batch, target offset) (events.D
 	return d, nil
 }
 
+// decodable are the claims and closes of the records that could be read.
 func decodable(records []claimlog.Record) []events.Claim {
 	claims := make([]events.Claim, 0, len(records))
 	for i := range records {
@@ -279,6 +280,7 @@ func decodable(records []claimlog.Record) []events.Claim {
 	return claims
 }
 
+// claimIDs are the ids of those that are claims.
 func claimIDs(claims []events.Claim) []uuid.UUID {
 	ids := make([]uuid.UUID, 0, len(claims))
 	for i := range claims {

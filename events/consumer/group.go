@@ -17,15 +17,14 @@ import (
 const (
 	// joinTimeout is how long joining the group may take before it is begun anew.
 	joinTimeout = 30 * time.Second
-	// leaveTimeout bounds the goodbye to a group whose coordinator does not answer.
+	// leaveTimeout bounds leaving a group whose coordinator does not answer.
 	leaveTimeout = 4 * time.Second
-	// commitEvery is how often offsets are told to Kafka; only lag tools read them.
+	// commitEvery is how often offsets are committed to the group; only lag tools read them.
 	commitEvery = time.Second
 )
 
-// Run follows the partitions that the consumer group assigns to this process, until ctx ends. It always goes on: a
-// log or a database that is away is waited for. After a clean stop, batches under way are finished, offsets committed
-// and the group has been left.
+// Run follows the partitions that the consumer group assigns to this process, until ctx ends. When the log or Postgres is away, it
+// waits. When Run returns, batches under way are finished, offsets are committed and the group has been left.
 func (l *Ledger) Run(ctx context.Context) error {
 	var watching sync.WaitGroup
 	stalled := make(chan struct{}, 1)
@@ -92,7 +91,8 @@ func (l *Ledger) groupConfig() kafka.ConsumerGroupConfig {
 	}
 }
 
-// next waits for the group's next assignment. Errors of joining are the group's to retry; silence is ours to end.
+// next waits for the group's next assignment. The group itself retries errors of joining; next ends a join that gets no
+// answer.
 func (l *Ledger) next(ctx context.Context, group *kafka.ConsumerGroup) (*kafka.Generation, error) {
 	waiting, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
@@ -148,7 +148,7 @@ func (l *Ledger) generation(run, genCtx context.Context, gen *kafka.Generation) 
 	passed.commit(gen)
 }
 
-// offsets collects what is to be told to Kafka. Safe for concurrent use.
+// groupOffsets collects the offsets that are committed to the group. Safe for concurrent use.
 type groupOffsets struct {
 	topic  string
 	logger *slog.Logger

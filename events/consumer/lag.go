@@ -58,12 +58,12 @@ func (l *Ledger) cursors(ctx context.Context) (map[int]int64, error) {
 	return found, rows.Err()
 }
 
-// watch measures the lag each second and reports a stall: a partition that lags and does not move although both
-// servers answer, while it is ours to move or while the group has left us with nothing to do.
+// watch measures the lag each second and reports a stall: a partition lags and its cursor does not move although both servers
+// answer, and either this process follows that partition or the group has assigned it none at all.
 func (l *Ledger) watch(ctx context.Context, stalled chan<- struct{}) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
-	still := make(stillness)
+	idle := make(idleTimes)
 	for {
 		select {
 		case <-ctx.Done():
@@ -72,11 +72,11 @@ func (l *Ledger) watch(ctx context.Context, stalled chan<- struct{}) {
 		}
 		lags, err := l.Lag(ctx)
 		if err != nil {
-			clear(still) // nothing can move while a server is away
+			clear(idle) // nothing can move while a server is away
 			continue
 		}
-		if l.stall(still.look(lags, time.Now())) {
-			clear(still)
+		if l.stall(idle.update(lags, time.Now())) {
+			clear(idle)
 			select {
 			case stalled <- struct{}{}:
 			default:
@@ -85,21 +85,21 @@ func (l *Ledger) watch(ctx context.Context, stalled chan<- struct{}) {
 	}
 }
 
-// stillness remembers since when a partition has been lagging at the same offset.
-type stillness map[int]stand
+// idleTimes remembers since when a partition has been lagging at the same offset.
+type idleTimes map[int]idleSince
 
-type stand struct {
+type idleSince struct {
 	cursor int64
 	since  time.Time
 }
 
-// look returns for how long each lagging partition has not moved.
-func (s stillness) look(lags map[int]Lag, now time.Time) map[int]time.Duration {
+// update returns for how long each lagging partition has not moved.
+func (s idleTimes) update(lags map[int]Lag, now time.Time) map[int]time.Duration {
 	waits := make(map[int]time.Duration)
 	for partition, lag := range lags {
 		was, known := s[partition]
 		if lag.Records == 0 || !known || was.cursor != lag.Cursor {
-			s[partition] = stand{cursor: lag.Cursor, since: now}
+			s[partition] = idleSince{cursor: lag.Cursor, since: now}
 			continue
 		}
 		waits[partition] = now.Sub(was.since)
@@ -107,6 +107,7 @@ func (s stillness) look(lags map[int]Lag, now time.Time) map[int]time.Duration {
 	return waits
 }
 
+// stall is true when a partition has waited too long that this process could move.
 func (l *Ledger) stall(waits map[int]time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -33,7 +33,7 @@ type decider interface {
 
 // Config tunes a Ledger; the zero value is the production setting.
 type Config struct {
-	// Committed, when set, is called after every commit; give it Outbox.Wake. It must not block.
+	// Committed, when set, is called after every commit, such as Outbox.Wake. It must not block.
 	Committed func()
 	// BatchMax is the most claims in one transaction (1000); Timeout bounds a transaction (5 s).
 	BatchMax int
@@ -46,7 +46,7 @@ type Config struct {
 	// for as long.
 	PoisonMax    int
 	PoisonWindow time.Duration
-	// Looks is how often, LookEvery apart, a cursor must be found not to fit the log before it is believed (4, 500 ms).
+	// Looks is how often, LookEvery apart, a cursor must be found not to fit the log before reading begins anew (4, 500 ms).
 	Looks     int
 	LookEvery time.Duration
 	// StallAfter is how long a partition may lag without moving before the group is joined anew (15 s).
@@ -138,7 +138,7 @@ func decideAll(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, decide events.
 	return d, nil
 }
 
-// decided tells everybody about a commit.
+// decided counts a commit and tells the decider, then Config.Committed.
 func (l *Ledger) decided(src events.Source, d events.Decision, began time.Time) {
 	l.metrics.commit.Observe(time.Since(began).Seconds())
 	l.metrics.batch.Observe(float64(len(d.Verdicts)))

@@ -270,7 +270,7 @@ func TestAuditFindsWhatIsMissing(t *testing.T) {
 func TestStillnessIsMeasuredFromTheFirstLaggingLook(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
-	s := make(stillness)
+	s := make(idleTimes)
 	steps := []struct {
 		after time.Duration
 		lag   Lag
@@ -283,7 +283,7 @@ func TestStillnessIsMeasuredFromTheFirstLaggingLook(t *testing.T) {
 		{time.Hour + 9*time.Second, Lag{Records: 2, Cursor: 6}, 7 * time.Second},
 	}
 	for i, step := range steps {
-		got := s.look(map[int]Lag{0: step.lag}, began.Add(step.after))[0]
+		got := s.update(map[int]Lag{0: step.lag}, began.Add(step.after))[0]
 		if got != step.want {
 			t.Errorf("look %d: still for %v, want %v", i, got, step.want)
 		}

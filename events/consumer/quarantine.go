@@ -13,11 +13,11 @@ import (
 	"flashsale/events/claimlog"
 )
 
-// errPoisoned means that more claims could not be applied than may be put aside without a person looking.
+// errPoisoned means that more claims cannot be applied than may go into quarantine before a person looks.
 var errPoisoned = errors.New("events: too many claims cannot be applied")
 
-// quarantine puts one record aside and moves the cursor past it; a claim that could be read is declined, so that its
-// shopper hears.
+// quarantine puts one record into quarantine and moves the cursor past it. A claim that could be read is declined, so that its
+// shopper gets an answer.
 func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause error) error {
 	if !f.ledger.poisonOf(f.partition).Allow(time.Now()) {
 		return fmt.Errorf("%w: record %d: %w", errPoisoned, r.Offset, cause)
@@ -32,6 +32,7 @@ func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause erro
 	return err
 }
 
+// putAside is what the transaction does with the record.
 func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r claimlog.Record, cause error) (events.Decision, error) {
 	q := events.Quarantined{LogID: f.ledger.log.ID(), Epoch: &f.offset.epoch, Partition: &f.partition, Offset: &r.Offset,
 		ClaimID: claimIDOf(r), Key: r.Key, Raw: r.Value, Cause: cause}
@@ -45,7 +46,7 @@ func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r claimlog.Record, c
 	return f.ledger.declineTx(ctx, tx, r.Claim)
 }
 
-// declineTx declines a claim within a savepoint: if even that violates something, the claim goes without a verdict.
+// declineTx declines a claim within a savepoint. If even that violates a constraint, the claim stays without a verdict.
 func (l *Ledger) declineTx(ctx context.Context, tx pgx.Tx, claim events.Claim) (events.Decision, error) {
 	if claim.Kind != events.KindClaim {
 		return events.Decision{}, nil

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// inspectBatch is how many claims are looked up at once.
-	inspectBatch = 1000
-	// inspectTries is how often records are asked for that the log should have, before they are said to be unread.
-	inspectTries = 3
+	// verifyBatch is how many claims are looked up at once.
+	verifyBatch = 1000
+	// verifyTries is how often records are asked for that the log should have, before they are said to be unread.
+	verifyTries = 3
 )
 
-// Finding is what an audit of one partition found.
+// Finding is what Verify found in one partition.
 type Finding struct {
 	Partition int
 	// Start and End are the log's range, Cursor is where the ledger is.
@@ -51,9 +51,9 @@ func (f Finding) String() string {
 	return text
 }
 
-// Audit reads the claims log from its beginning to the cursor, partition by partition, and asks check which of its
-// claims have no verdict. There is one finding a partition; one that could not be read to its cursor says so. Audit may run
-// beside a working ledger; it reads everything, so it is not for every minute.
+// Verify reads the claims log from its beginning to the cursor, partition by partition, and asks check which of its
+// claims have no verdict. There is one finding a partition; one that could not be read to its cursor says so. Verify may run
+// beside a working ledger; it reads the whole log, so it is not for every minute.
 func (l *Ledger) Verify(ctx context.Context, check func(context.Context, []events.Claim) (missing []uuid.UUID, err error)) []Finding {
 	findings := make([]Finding, events.Partitions)
 	for partition := range findings {
@@ -91,7 +91,7 @@ func (l *Ledger) verifyPartition(ctx context.Context, partition int, check func(
 	return f, nil
 }
 
-// auditRange finds where the log begins and ends. A broker that has just become leader may not know yet how far its log goes:
+// verifyRange finds where the log begins and ends. A broker that has just become leader may not know yet how far its log goes:
 // only a cursor that stays past the end is past it.
 func (l *Ledger) verifyRange(ctx context.Context, f *Finding, cursor int64, known bool) (err error) {
 	for look := 1; ; look++ {
@@ -111,9 +111,9 @@ func (l *Ledger) verifyRange(ctx context.Context, f *Finding, cursor int64, know
 	}
 }
 
-// auditFetch returns what follows in the log. A broker that is slow may answer with nothing; that is not the log's end.
+// verifyFetch returns what follows in the log. A broker that is slow may answer with nothing; that is not the log's end.
 func (l *Ledger) verifyFetch(ctx context.Context, f Finding) ([]claimlog.Record, error) {
-	for range inspectTries {
+	for range verifyTries {
 		records, err := l.log.Fetch(ctx, f.Partition, f.Read)
 		if err != nil || len(records) > 0 {
 			return records, err
@@ -138,7 +138,7 @@ func (l *Ledger) verifyRecords(ctx context.Context, f *Finding, epoch int64, rec
 	left, err := l.notQuarantined(ctx, f.Partition, epoch, unreadable)
 	f.Unreadable = append(f.Unreadable, left...)
 	for len(claims) > 0 && err == nil {
-		n := min(inspectBatch, len(claims))
+		n := min(verifyBatch, len(claims))
 		var missing []uuid.UUID
 		if missing, err = check(ctx, claims[:n]); err == nil {
 			missing, err = l.withoutQuarantine(ctx, missing)
@@ -149,7 +149,7 @@ func (l *Ledger) verifyRecords(ctx context.Context, f *Finding, epoch int64, rec
 	return err
 }
 
-// withoutQuarantine takes out the claims that are known not to be applicable.
+// withoutQuarantine leaves out the claims that are in quarantine.
 func (l *Ledger) withoutQuarantine(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
 	return subtract(ctx, l, ids, sqlQuarantinedClaims, ids)
 }

@@ -2,6 +2,7 @@ package eventstest
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net"
@@ -14,6 +15,7 @@ import (
 // Proxy stands between a pool and Postgres and can lose the reply to a COMMIT: the server has committed, the program
 // sees a broken connection.
 type Proxy struct {
+	ctx      context.Context // the test's
 	listener net.Listener
 	server   string
 	Lose     atomic.Int32 // how many more replies to commits are to be lost
@@ -28,11 +30,11 @@ func NewProxy(t *testing.T, database string) (*Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{listener: listener, server: address.Host}
+	p := &Proxy{ctx: t.Context(), listener: listener, server: address.Host}
 	p.serving.Go(p.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -54,7 +56,7 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", p.server)
+	server, err := new(net.Dialer).DialContext(p.ctx, "tcp", p.server)
 	if err != nil {
 		return
 	}

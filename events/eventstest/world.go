@@ -5,7 +5,6 @@ package eventstest
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -58,7 +57,7 @@ func (w *World) NewPool(url string) *pgxpool.Pool {
 }
 
 // Quiet keeps the alarms that tests provoke out of their output.
-func Quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // Start runs something until the returned function is called, which waits for its clean end.
 func (w *World) Start(run func(context.Context) error) (stop func()) {

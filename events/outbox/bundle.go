@@ -11,7 +11,7 @@ import (
 
 // A bundle is all events of one transaction about one sale, as one value of the outbox: a version byte, then for each
 // event its type, subject, traceparent and data, each behind its length. A row an event, with its own mark when it is
-// published, would cost the ledger's server as much as the orders themselves.
+// published, costs Postgres as much as the orders themselves.
 
 const bundleVersion = 1
 

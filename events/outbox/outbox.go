@@ -27,8 +27,8 @@ type Outbox struct {
 	// poison bounds what is put aside, waitFor is how long a sale waits before its event is tried again.
 	poison  *events.QuarantineLimit
 	waitFor time.Duration
-	// yielded is Run's: when it last offered the relay to a newer program.
-	yielded time.Time
+	// offeredAt belongs to Run: when it last offered the relay to a newer program.
+	offeredAt time.Time
 }
 
 // New returns the outbox of a namespace. The pool may be any; the relay uses one connection of it at a time.

@@ -13,18 +13,17 @@ import (
 // sendMost is how many events go to a partition at once: a broker takes batches of 1 MiB unless it was told otherwise.
 const sendMost = 500
 
-// parcel is one event of a row on its way.
-type parcel struct {
+// outgoingEvent is one event of a row, as it is sent.
+type outgoingEvent struct {
 	row     *row
 	index   int // of the event in its row
 	message claimlog.Message
 }
 
-// publish sends the rows, some events at a time for each partition, and returns the ids of those rows that are done: the log
-// has all of their events that it ever will. discarded are the others of those rows, for quarantine. An error means that the
-// log is not there.
+// publish sends the rows, some events at a time for each partition, and returns the ids of those rows that are done: each of
+// their events is in the log or in discarded, which goes into quarantine. An error means that the log cannot be reached.
 func (r *relay) publish(ctx context.Context, rows []row) (done []int64, discarded []discard, err error) {
-	s := &shipment{sent: make(map[int64]int, len(rows)), stopped: make(map[int64]error)}
+	s := &batchResult{sent: make(map[int64]int, len(rows)), stopped: make(map[int64]error)}
 	for partition, waiting := range r.pack(rows, s) {
 		for len(waiting) > 0 {
 			n := min(len(waiting), sendMost)
@@ -44,11 +43,11 @@ func (r *relay) publish(ctx context.Context, rows []row) (done []int64, discarde
 			done = append(done, rows[i].id)
 		}
 	}
-	return done, s.settled(done), err
+	return done, s.ofDoneRows(done), err
 }
 
 // send counts the events that the log has. One that it refuses is put aside, or blocks its sale for a while and no other.
-func (r *relay) send(ctx context.Context, partition int, batch []parcel, s *shipment) error {
+func (r *relay) send(ctx context.Context, partition int, batch []outgoingEvent, s *batchResult) error {
 	messages := make([]claimlog.Message, 0, len(batch))
 	for _, p := range batch {
 		if _, blocked := r.blocked[p.row.saleID]; !blocked {
@@ -78,7 +77,7 @@ func (r *relay) send(ctx context.Context, partition int, batch []parcel, s *ship
 	return nil
 }
 
-func (r *relay) sendSingly(ctx context.Context, partition int, batch []parcel, s *shipment) error {
+func (r *relay) sendSingly(ctx context.Context, partition int, batch []outgoingEvent, s *batchResult) error {
 	for i := range batch {
 		if err := r.send(ctx, partition, batch[i:i+1], s); err != nil {
 			return err

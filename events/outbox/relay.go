@@ -18,14 +18,14 @@ const (
 	relayRows   = 500
 	relayEvents = 1000
 	relayPoll   = 200 * time.Millisecond
-	// relayRest is how long the relay leaves the servers to the ledger after it has caught up, that a busy ledger's
-	// batches are published several at once.
+	// relayRest is how long the relay pauses after it has caught up. It leaves the servers to the ledger, and several batches of a
+	// busy ledger are then published at once.
 	relayRest = 50 * time.Millisecond
 	// relayLease is how long a relay that died keeps the others waiting.
 	relayLease = 5 * time.Second
-	// relayRenew is how long an idle relay leaves its lease alone.
+	// relayRenew is how often an idle relay renews its lease.
 	relayRenew = 1500 * time.Millisecond
-	// sweepEvery is how often the relay begins at its position again, for rows whose transactions took their time.
+	// sweepEvery is how often the relay begins at its position again, for rows whose transactions committed late.
 	sweepEvery = time.Second
 	// blockedFor is how long a sale waits before its event is tried again that can neither be published nor put aside.
 	blockedFor = 10 * time.Second
@@ -34,9 +34,10 @@ const (
 	pruneBatch = 1000
 )
 
-// Run publishes the outbox until ctx ends. Of all processes one does so at a time; the others wait for its lease to
-// end. It works in the order of the rows, marks each published row, and stops at a sale's first failure so that the
-// order within a sale is kept; what can never be published goes into quarantine. A crash between publishing and marking publishes again: at least once.
+// Run publishes the outbox until ctx ends. Of all processes one does so at a time; the others wait for its lease to end. It
+// publishes in the order of the rows and marks each published row. At a failure the rest of that sale waits, so that its order is
+// kept; what can never be published goes into quarantine. A row that was published and not marked is published again: at least
+// once.
 func (o *Outbox) Run(ctx context.Context) error {
 	measured := time.Time{}
 	var wait events.Backoff
@@ -65,7 +66,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return nil
 }
 
-// relay is one tenure of the lease. It belongs to one goroutine.
+// relay is the work under one lease. It belongs to one goroutine.
 type relay struct {
 	outbox   *Outbox
 	epoch    int64
@@ -82,8 +83,8 @@ type relay struct {
 	alarmed, swept, renewed, pruned time.Time
 }
 
-// horizon is a row number together with a transaction number drawn after the row was seen. Whoever has a row up to
-// that number began before that transaction; when all those are over and their rows are published, the position may
+// horizon is a row number together with a transaction number that was drawn after the row was seen. A transaction that has a row
+// up to that number began before that transaction. When all of those are over and their rows are published, the position may
 // move up to the row.
 type horizon struct {
 	row         int64
@@ -106,7 +107,7 @@ func (o *Outbox) takeRelay(ctx context.Context) (*relay, error) {
 	return r, nil
 }
 
-// release lets another process go on at once; a failure only means that the lease has to run out.
+// release ends the lease, so that another process can go on at once. After a failure the lease ends by its time.
 func (r *relay) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -128,7 +129,7 @@ func (r *relay) work(ctx context.Context) error {
 			return err
 		}
 		r.outbox.interrupted.Recovered(events.Sole)
-		if r.yields() {
+		if r.offersRelay() {
 			return nil
 		}
 		if more {
@@ -180,7 +181,7 @@ func (r *relay) publishBatch(ctx context.Context) (more bool, safe int64, err er
 		if err := r.mark(ctx, done, discarded, r.position); err != nil {
 			return false, 0, err
 		}
-		r.told(discarded)
+		r.report(discarded)
 		// gofail: var eventsMarked struct{}
 	}
 	full := full(rows)

@@ -40,38 +40,38 @@ func (d discard) queue(writes *pgx.Batch, logID string) {
 	q.Queue(writes)
 }
 
-// shipment is what has become of the rows of one batch.
-type shipment struct {
+// batchResult says what became of the rows of one batch.
+type batchResult struct {
 	// sent counts, for each row, the events that the log has or never will have.
 	sent map[int64]int
-	// discarded are on their way to quarantine, which they reach if their row is done.
+	// discarded go into quarantine if their row is done.
 	discarded []discard
 	// stopped are the sales one of whose rows must wait, and why. What precedes the row is still published.
 	stopped map[int64]error
 }
 
 // pack sorts what can be published of the rows by partition, and decides on the rows that cannot be read.
-func (r *relay) pack(rows []row, s *shipment) map[int][]parcel {
-	parcels := make(map[int][]parcel)
+func (r *relay) pack(rows []row, s *batchResult) map[int][]outgoingEvent {
+	outgoing := make(map[int][]outgoingEvent)
 	for i := range rows {
 		m := &rows[i]
 		if s.stopped[m.saleID] != nil {
 			continue
 		}
 		if m.unreadable != nil {
-			r.decide(m, s)
+			r.putAside(m, s)
 			continue
 		}
 		p := m.partition()
 		for place, event := range m.cloudEvents(r.outbox.log.EventsSource()) {
-			parcels[p] = append(parcels[p], parcel{m, place, event})
+			outgoing[p] = append(outgoing[p], outgoingEvent{m, place, event})
 		}
 	}
-	return parcels
+	return outgoing
 }
 
-// decide says what becomes of a row that cannot be read.
-func (r *relay) decide(m *row, s *shipment) {
+// putAside says what becomes of a row that cannot be read.
+func (r *relay) putAside(m *row, s *batchResult) {
 	cause := fmt.Errorf("row %d of the outbox: %w", m.id, m.unreadable)
 	if errors.Is(m.unreadable, errNewerBundle) {
 		r.outdated = true
@@ -84,7 +84,7 @@ func (r *relay) decide(m *row, s *shipment) {
 }
 
 // refused says what becomes of an event that the log does not take.
-func (r *relay) refused(p parcel, s *shipment, err error) {
+func (r *relay) refused(p outgoingEvent, s *batchResult, err error) {
 	e := p.row.events[p.index]
 	cause := fmt.Errorf("row %d of the outbox, event %d, %s about %s: %w", p.row.id, p.index, e.kind, e.subject, err)
 	if !r.discard(s, discard{row: p.row, events: 1, raw: e.data, cause: cause}) {
@@ -93,7 +93,7 @@ func (r *relay) refused(p parcel, s *shipment, err error) {
 }
 
 // discard is false when too much was put aside lately.
-func (r *relay) discard(s *shipment, d discard) bool {
+func (r *relay) discard(s *batchResult, d discard) bool {
 	if !r.outbox.poison.Allow(time.Now()) {
 		return false
 	}
@@ -113,8 +113,8 @@ func (r *relay) block(sale int64, cause error) {
 	r.outbox.logger.Error("ALARM: events cannot be published; those of their sale wait", "sale", sale, "sales", len(r.blocked), "error", cause)
 }
 
-// settled keeps those discards whose row is done: a row that is tried again decides anew.
-func (s *shipment) settled(done []int64) []discard {
+// ofDoneRows are the discards whose row is done. Those of a row that is tried again are found again then.
+func (s *batchResult) ofDoneRows(done []int64) []discard {
 	whole := make(map[int64]bool, len(done))
 	for _, id := range done {
 		whole[id] = true
@@ -128,21 +128,21 @@ func (s *shipment) settled(done []int64) []discard {
 	return kept
 }
 
-// told counts and tells of what is in quarantine now. The limit of quarantine bounds the lines, too.
-func (r *relay) told(discarded []discard) {
+// report counts and logs what is in quarantine now. The limit of quarantine bounds the lines, too.
+func (r *relay) report(discarded []discard) {
 	for _, d := range discarded {
 		r.outbox.metrics.discarded.Add(float64(d.events))
 		r.outbox.logger.Error("ALARM: an event cannot be published; quarantined", "sale", d.row.saleID, "events", d.events, "error", d.cause)
 	}
 }
 
-// yields is true when it is time to offer the relay to a program that may read what this one cannot.
-func (r *relay) yields() bool {
+// offersRelay is true when it is time to offer the relay to a program that may read what this one cannot.
+func (r *relay) offersRelay() bool {
 	o := r.outbox
-	if !r.outdated || time.Since(o.yielded) < o.waitFor {
+	if !r.outdated || time.Since(o.offeredAt) < o.waitFor {
 		return false
 	}
-	o.yielded = time.Now()
+	o.offeredAt = time.Now()
 	o.logger.Info("a newer program may relay the outbox now; it holds events of a newer version")
 	return true
 }

@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"flashsale/events"
 	"flashsale/events/eventstest"
 )
@@ -28,19 +26,6 @@ func neighbourOf(sale int64) int64 {
 			return n
 		}
 	}
-}
-
-// measured is what a counter or a gauge says.
-func measured(t *testing.T, c prometheus.Collector) float64 {
-	t.Helper()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(c)
-	families, err := registry.Gather()
-	if err != nil || len(families) != 1 {
-		t.Fatalf("%d metrics (%v)", len(families), err)
-	}
-	m := families[0].GetMetric()[0]
-	return m.GetCounter().GetValue() + m.GetGauge().GetValue()
 }
 
 func (w *world) inQuarantine(n int) {
