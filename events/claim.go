@@ -35,8 +35,8 @@ type Claim struct {
 	Attempt    int       `json:"attempt,omitempty"`
 	// PressKey is derived from the request's Idempotency-Key, or zero.
 	PressKey uuid.UUID `json:"pressKey,omitzero"`
-	// Press is the request id: random, one for each purchase request. Requests of one shopper write the same claim; the record
-	// that is decided first tells which of them bought. Zero: written by the version before.
+	// Press is random and the press's own. Presses of one shopper write the same claim; the record that is decided first
+	// tells which of them bought. Zero: written by the version before.
 	Press       uuid.UUID `json:"press,omitzero"`
 	Traceparent string    `json:"traceparent,omitempty"`
 	PressedAt   time.Time `json:"pressedAt"`

@@ -15,7 +15,7 @@ func TestTwoOfAKindShareARegistry(t *testing.T) {
 	if first, second := made("h"), made("h"); first != second {
 		t.Error("the second one counts where nobody looks")
 	}
-	if Register(nil, prometheus.NewCounter(prometheus.CounterOpts{Name: "n_total"})) == nil {
+	if Register(nil, prometheus.NewCounter(prometheus.CounterOpts{Name: "n_total", Help: "h"})) == nil {
 		t.Error("without a registry there is nothing to count with")
 	}
 	defer func() {

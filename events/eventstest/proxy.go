@@ -18,9 +18,9 @@ type Proxy struct {
 	ctx      context.Context // the test's
 	listener net.Listener
 	server   string
-	Lose     atomic.Int32 // how many more replies to commits are to be lost
-	Lost     atomic.Int32
-	serving  sync.WaitGroup
+	// Lose is how many more replies to commits are to be lost, Lost how many were.
+	Lose, Lost atomic.Int32
+	serving    sync.WaitGroup
 }
 
 // NewProxy returns the proxy and the database's address through it.
