@@ -16,7 +16,8 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/app/instance"
-	"flashsale/events"
+	"flashsale/events/claimlog"
+	"flashsale/events/consumer"
 	"flashsale/migrations"
 )
 
@@ -51,7 +52,7 @@ type doctor struct {
 
 	pool  *pgxpool.Pool // nil while it could not be opened, as the others
 	redis rueidis.Client
-	log   *events.Log
+	log   *claimlog.Log
 }
 
 // dependency is one server. What connect opens is left in the doctor, who closes it.
@@ -175,7 +176,7 @@ func (d *doctor) connectLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := events.Open(ctx, at)
+	log, err := claimlog.Open(ctx, at)
 	if err == nil {
 		d.log = log
 	}
@@ -231,7 +232,7 @@ func (d *doctor) examineTopics(ctx context.Context) {
 
 // examineLag tells how many claims the log has that the ledger has not read.
 func (d *doctor) examineLag(ctx context.Context) {
-	partitions, err := events.NewLedger(d.pool, d.log, nil, events.LedgerConfig{}).Lag(ctx)
+	partitions, err := consumer.New(d.pool, d.log, nil, consumer.Config{}).Lag(ctx)
 	if err != nil {
 		d.say(false, "%-11s %s", "lag", oneLine(err.Error()))
 		return

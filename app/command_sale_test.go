@@ -12,7 +12,7 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
-	"flashsale/events"
+	"flashsale/events/audit"
 )
 
 // An instance runs on its embedded servers, and the command changes its sale from beside.
@@ -74,7 +74,7 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 	if err := servers.OpenDatabase(ctx, cfg); err != nil {
 		t.Fatal(err)
 	}
-	recent, err := events.NewAudit(servers.Pool()).Recent(t.Context(), 1)
+	recent, err := audit.New(servers.Pool()).Recent(t.Context(), 1)
 	if err != nil || recent[0].Action != "sale.amend" || recent[0].Actor != "operator" || recent[0].Subject != "flash-sale" {
 		t.Errorf("recorded %+v (%v)", recent, err)
 	}

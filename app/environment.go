@@ -8,13 +8,13 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/instance"
 	"flashsale/app/operator"
-	"flashsale/events"
+	"flashsale/events/audit"
 
 	"github.com/spf13/cobra"
 )
 
 // byCommand is an act of whoever runs a command on the deployment's own machine.
-func byCommand() operator.Act { return operator.Act{ActKey: events.ActKey{Principal: "operator"}} }
+func byCommand() operator.Act { return operator.Act{ActKey: audit.ActKey{Principal: "operator"}} }
 
 // withDeployment opens the deployment that the environment names and hands its acts to do. Afterwards the instances get
 // the messages about what was done.

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,7 +22,7 @@ const (
 )
 
 // Claim is a shopper's request for one unit, as it stands in the claims log. Its ID is derived from the sale's
-// secret, the generation, the shopper and the attempt (sale.ClaimID), so the same press is the same claim
+// secret, the generation, the shopper and the attempt (sale.ClaimID), so the same claim has the same id
 // wherever and however often it is written; an order's id is its claim's id.
 type Claim struct {
 	V          int       `json:"v"`
@@ -46,3 +47,13 @@ type Position struct {
 	Partition int
 	Offset    int64
 }
+
+// MaxAttempt is the highest attempt of a claim. It leaves room for the one that follows, in the column that both go to.
+const MaxAttempt = 1_000_000_000
+
+// Partitions is how many partitions the topics are created with. A sale stores its partition, so the number is
+// never lowered; a topic found with more is used as it is.
+const Partitions = 8
+
+// ErrLog is the root of every failure to reach or use the log.
+var ErrLog = errors.New("events: log")

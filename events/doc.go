@@ -1,27 +1,24 @@
-// Package events owns the claims log, the ledger's place in it, and everything that is told to others.
+// Package events is what the rooms of this domain share, and what it promises to others: claims, verdicts, refusal reasons, and
+// the published events with their payloads. The rooms are
+//
+//   - claimlog: the log in Kafka that takes the claims, and the topic that takes the published events
+//   - consumer: brings the claims of the log, and those that come without it, to their verdict
+//   - outbox: holds events from the transaction that caused them until they are published
+//   - audit: what operators did, and the keys that make their acts idempotent
+//   - cluster: messages between processes, and the heartbeat that counts them
+//
+// A room imports this package, never the other way. Consumer and outbox also import claimlog.
 //
 // # Why it is built this way
 //
-// A claim is accepted by Kafka and decided by Postgres. Kafka keeps the order of claims and survives a Postgres that
-// is away; Postgres alone says what is bought. Two parts of two systems can never commit together, so the place
-// that has been read (the cursor) lives in Postgres and moves in the very transaction that decides the claims: a
-// claim is decided exactly once however often it is delivered, and a consumer that was thought dead is refused by
-// the cursor's compare-and-swap. The consumer group only hands out partitions; nothing depends on it being right.
+// A claim is accepted by Kafka and decided by Postgres. Kafka keeps the order of claims and survives a Postgres that is away;
+// Postgres alone says what is bought. Two parts of two systems can never commit together, so the offset up to which claims are
+// decided (the cursor) is in Postgres and moves in the transaction that decides them. A claim is therefore decided once, however
+// often it is delivered, and the cursor's compare-and-swap refuses a consumer that was thought dead. The consumer group only
+// hands out partitions; nothing depends on it being right.
 //
-// What happened leaves through the outbox: rows written in the deciding transaction, published later, in order
-// within a sale, at least once.
-//
-// # The claims log
-//
-// Topic <namespace>.claims, 8 partitions, kept for 7 days, ours alone. The record key is the claim's id as text, the
-// value is [Claim] as JSON, the header "v" is its version. A program of version N reads N-1 and N+1 and ignores
-// fields it does not know.
-//
-// The cursor belongs to one log. Its key is the log's identity (cluster id and topic, or [Config.LogID]) and the
-// partition; beside the offset it keeps a fingerprint of the last record read. A topic that was deleted and made
-// again is noticed even when it has already grown past the old offset: the fingerprint differs. Then, or when the
-// cursor lies outside the log, an alarm is raised, the cursor's epoch grows and reading starts at the log's
-// beginning. That is harmless, because a claim id has one verdict for ever.
+// What happened leaves through the outbox: rows are written in the deciding transaction and published later, in order within a
+// sale, at least once.
 //
 // # The published events
 //
@@ -30,7 +27,7 @@
 //
 //	header           meaning
 //	ce_specversion   "1.0"
-//	ce_id            unique within ce_source: outbox number, place and time of writing, such as "17.3-1793000000000000"
+//	ce_id            unique within ce_source: outbox number, index and time of writing, such as "17.3-1793000000000000"
 //	ce_source        "/flashsale/<namespace>"
 //	ce_type          one of the Type... constants, such as [TypeOrderConfirmed]
 //	ce_subject       what the event is about: an order's id, a claim's id, a sale's slug

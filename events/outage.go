@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// outage tells once that something has begun to fail and once that it works again, however often it is tried in
+// Outage tells once that something has begun to fail and once that it works again, however often it is tried in
 // between. Several that fail for one reason, such as the partitions of a topic, share it and are told of as one.
 // Safe for concurrent use.
-type outage struct {
+type Outage struct {
 	logger *slog.Logger
 	// begun and ended are what is told.
 	begun, ended string
@@ -19,15 +19,16 @@ type outage struct {
 	since time.Time
 }
 
-// sole stands for the one who fails where there are no several.
-const sole = 0
+// Sole stands for the one who fails where there are no several.
+const Sole = 0
 
-func newOutage(logger *slog.Logger, begun, ended string) *outage {
-	return &outage{logger: logger, begun: begun, ended: ended, out: make(map[int]bool)}
+// NewOutage returns an outage that has not begun. begun and ended are the lines that the logger gets.
+func NewOutage(logger *slog.Logger, begun, ended string) *Outage {
+	return &Outage{logger: logger, begun: begun, ended: ended, out: make(map[int]bool)}
 }
 
-// met notes that who has failed once more.
-func (o *outage) met(who int, err error, attrs ...any) {
+// Failed notes that who has failed once more.
+func (o *Outage) Failed(who int, err error, attrs ...any) {
 	o.mu.Lock()
 	first := len(o.out) == 0
 	o.out[who] = true
@@ -43,18 +44,18 @@ func (o *outage) met(who int, err error, attrs ...any) {
 	o.logger.Debug(o.begun, attrs...)
 }
 
-// over notes that who has had success.
-func (o *outage) over(who int) {
+// Recovered notes that who has had success.
+func (o *Outage) Recovered(who int) {
 	if lasted, last := o.without(who); last {
 		o.logger.Info(o.ended, "after", lasted.Round(time.Millisecond))
 	}
 }
 
-// drop forgets who has stopped trying; that is no success.
-func (o *outage) drop(who int) { o.without(who) }
+// Forget forgets who has stopped trying; that is no success.
+func (o *Outage) Forget(who int) { o.without(who) }
 
 // without says for how long the outage lasted, if who was the last that it kept from working.
-func (o *outage) without(who int) (lasted time.Duration, last bool) {
+func (o *Outage) without(who int) (lasted time.Duration, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.out[who] {

@@ -2,8 +2,6 @@ package events
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -12,91 +10,70 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errPoisoned means that more claims could not be applied than may be put aside without a person looking.
-var errPoisoned = errors.New("events: too many claims cannot be applied")
+const sqlQuarantine = `INSERT INTO quarantine
+	(log_id, epoch, partition, record_offset, claim_id, record_key, raw, error, sqlstate)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
 
-// poisonLimit counts quarantined claims over a sliding window: many at once are not bad claims but a bad program or
-// schema, and then waiting beats declining everybody. Safe for concurrent use.
-type poisonLimit struct {
-	mu     sync.Mutex
-	max    int
-	window time.Duration
-	times  []time.Time
+// Quarantined is a row of the quarantine: what was put aside instead of being applied or published, so that the rest can go on.
+// A person looks at it. The same record is put aside once.
+type Quarantined struct {
+	// LogID is the identity of the log that has the record, or that did not take it.
+	LogID string
+	// Epoch, Partition and Offset say where the record is; nil where it is in no log.
+	Epoch     *int64
+	Partition *int
+	Offset    *int64
+	// ClaimID is nil for what is not a claim.
+	ClaimID *uuid.UUID
+	// Key and Raw are the record, byte for byte.
+	Key, Raw []byte
+	// Cause is why it was put aside.
+	Cause error
 }
 
-func (p *poisonLimit) allow(now time.Time) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.times) > 0 && now.Sub(p.times[0]) >= p.window {
-		p.times = p.times[1:]
-	}
-	if len(p.times) >= p.max {
-		return false
-	}
-	p.times = append(p.times, now)
-	return true
+func (q *Quarantined) args() []any {
+	return []any{q.LogID, q.Epoch, q.Partition, q.Offset, q.ClaimID, q.Key, q.Raw, printable(q.Cause.Error()), SQLState(q.Cause)}
 }
 
-// quarantine puts one record aside and moves the cursor past it; a claim that could be read is declined, so that its
-// shopper hears.
-func (f *follower) quarantine(ctx context.Context, r record, cause error) error {
-	if !f.ledger.poisonOf(f.partition).allow(time.Now()) {
-		return fmt.Errorf("%w: record %d: %w", errPoisoned, r.offset, cause)
-	}
-	// gofail: var quarantineDue struct{}
-	err := f.settle(ctx, []record{r}, func(*pgx.Batch) Ruling {
-		return func(ctx context.Context, tx pgx.Tx, _ *pgx.Batch) (Decision, error) {
-			return f.putAside(ctx, tx, r, cause)
-		}
-	})
-	if err == nil {
-		f.ledger.log.metrics.quarantined.Inc()
-		f.ledger.log.logger.Error("a record cannot be applied; quarantined", "partition", f.partition,
-			"offset", r.offset, "claim", r.claim.ID, "error", cause)
-	}
+// Queue puts it aside with the other statements of a batch.
+func (q *Quarantined) Queue(batch *pgx.Batch) { batch.Queue(sqlQuarantine, q.args()...) }
+
+// InsertTx puts it aside in a transaction.
+func (q *Quarantined) InsertTx(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, sqlQuarantine, q.args()...)
 	return err
-}
-
-func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r record, cause error) (Decision, error) {
-	if _, err := tx.Exec(ctx, sqlQuarantine, f.ledger.log.id, f.place.epoch, f.partition, r.offset,
-		claimIDOf(r), r.key, r.value, printable(cause.Error()), sqlState(cause)); err != nil {
-		return Decision{}, fmt.Errorf("quarantine record %d: %w", r.offset, err)
-	}
-	// gofail: var recordQuarantined struct{}
-	if r.undecodable != nil {
-		return Decision{}, nil //nolint:nilerr // it is the reason for being here, and there is nobody to tell
-	}
-	return f.ledger.declineTx(ctx, tx, r.claim)
-}
-
-// declineTx declines a claim within a savepoint: if even that violates something, the claim goes without a verdict.
-func (l *Ledger) declineTx(ctx context.Context, tx pgx.Tx, claim Claim) (Decision, error) {
-	if claim.Kind != KindClaim {
-		return Decision{}, nil
-	}
-	var v Verdict
-	err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) (err error) {
-		v, err = l.decider.DeclineTx(ctx, inner, claim, ReasonUndecidable)
-		return err
-	})
-	if permanent(err) {
-		return Decision{}, nil
-	}
-	if err != nil {
-		return Decision{}, fmt.Errorf("decline claim %s: %w", claim.ID, err)
-	}
-	return Decision{Verdicts: []Verdict{v}}, nil
-}
-
-// claimIDOf is NULL for what is not a claim.
-func claimIDOf(r record) *uuid.UUID {
-	if r.undecodable != nil || r.claim.ID == uuid.Nil {
-		return nil
-	}
-	return &r.claim.ID
 }
 
 // printable makes a message fit for a text column, whatever bytes the record put into it.
 func printable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\x00", "?")
+}
+
+// QuarantineLimit bounds how much is put aside within a sliding window. Many records at once are not bad records but a bad
+// program or schema, and then waiting is better than putting everything aside. Safe for concurrent use.
+type QuarantineLimit struct {
+	max    int
+	window time.Duration
+
+	mu    sync.Mutex
+	times []time.Time
+}
+
+// NewQuarantineLimit allows most within the window.
+func NewQuarantineLimit(most int, window time.Duration) *QuarantineLimit {
+	return &QuarantineLimit{max: most, window: window}
+}
+
+// Allow counts one more and is true, or is false when there were too many.
+func (l *QuarantineLimit) Allow(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.times) > 0 && now.Sub(l.times[0]) >= l.window {
+		l.times = l.times[1:]
+	}
+	if len(l.times) >= l.max {
+		return false
+	}
+	l.times = append(l.times, now)
+	return true
 }

@@ -1,9 +1,11 @@
 package events
 
 import (
+	"context"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // Source is the path by which claims reach the ledger.
@@ -72,16 +74,6 @@ type Decision struct {
 	Closed []int64 `json:"closed,omitempty"`
 }
 
-// Message is an event for others: a row of the outbox, published as a CloudEvent to the events topic.
-type Message struct {
-	// SaleID is the record key: the order of a sale's events is kept.
-	SaleID int64
-	// Type is the CloudEvents type, such as TypeOrderConfirmed.
-	Type string
-	// Subject names what the event is about: an order id, a claim id, a sale's slug.
-	Subject string
-	// Data is marshalled to JSON: the payload of its type.
-	Data any
-	// Traceparent is the W3C trace context of the request that caused it, or empty.
-	Traceparent string
-}
+// Decide decides claims in order, within tx, once what was prepared has been read there. It queues what writes its verdicts; that
+// is sent together with the commit, and must fail unless it does all it should. Verdicts has one entry a claim.
+type Decide func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error)

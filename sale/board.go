@@ -30,7 +30,7 @@ type BoardConfig struct {
 	// Lease is Store by connections that nothing else uses, so that no crowd keeps a look waiting. Nil: Store.
 	Lease *Store
 	// Bus tells the processes of each other's changes. Nil: each finds out by looking.
-	Bus *Bus
+	Bus bus
 	// Log takes the close records. Required to Run.
 	Log appender
 	// Logger is slog.Default when nil.
@@ -59,7 +59,7 @@ func (v leasedView) look(ctx context.Context, known map[int64]Key, versions map[
 // of others. Reading takes no lock. Make one with NewBoard, Refresh it once, and keep it going with Run.
 type Board struct {
 	view   ledgerView
-	bus    *Bus
+	bus    bus
 	log    appender
 	logger *slog.Logger
 
@@ -108,20 +108,20 @@ func NewBoard(cfg BoardConfig) *Board {
 	return newBoard(leasedView{cfg.Store, cfg.Lease}, cfg.Bus, cfg.Log, cfg.Logger)
 }
 
-func newBoard(view ledgerView, bus *Bus, log appender, logger *slog.Logger) *Board {
+func newBoard(view ledgerView, bus bus, log appender, logger *slog.Logger) *Board {
 	if logger == nil {
 		logger = slog.Default()
 	}
 	b := &Board{
-		view: view, bus: bus, log: log, logger: logger,
+		view: view, bus: orNoBus(bus), log: log, logger: logger,
 		// A second back, so that no moment of this process lies at zero.
 		origin:  time.Now().Add(-time.Second),
 		looking: make(chan struct{}, 1),
 		poke:    make(chan struct{}, 1),
 	}
 	b.shelf.Store(&shelf{next: make(chan struct{})})
-	bus.on(salesChannel, func([]byte) { b.nudge() })
-	bus.onConnect(b.nudge)
+	b.bus.On(salesChannel, func(events.Decision, error) { b.nudge() })
+	b.bus.OnConnect(b.nudge)
 	return b
 }
 
@@ -184,7 +184,7 @@ func (b *Board) Refresh(ctx context.Context) error {
 	for errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		err = b.look(ctx)
 	}
-	b.bus.publish(salesChannel, nil)
+	b.bus.Publish(salesChannel, nil)
 	return err
 }
 

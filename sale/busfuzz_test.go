@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"flashsale/events"
+	"flashsale/events/cluster"
 )
 
 // FuzzMessageOfAnotherProcess: whatever comes over the bus, a process shows figures that a sale can have, wakes a press
@@ -39,7 +40,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 	} {
 		f.Add([]byte(strings.ReplaceAll(string(text), change[0], change[1])))
 	}
-	enveloped, err := json.Marshal(message{V: messageVersion, From: "another", Decision: &sound})
+	enveloped, err := cluster.Write("another", &sound)
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -64,7 +64,7 @@ const (
 type Deps struct {
 	Store    *Store
 	Board    *Board
-	Bus      *Bus
+	Bus      bus
 	Places   reserver
 	Releaser releaser
 	Rebuild  rebuild
@@ -90,7 +90,7 @@ type Deps struct {
 
 // records is Store, as far as a purchase needs it.
 type records interface {
-	Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling
+	Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide
 	DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error)
 	Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error)
 	LiveReceipts(ctx context.Context, k Key, users []int64) ([]Receipt, error)
@@ -102,7 +102,7 @@ type records interface {
 type Checkout struct {
 	records  records
 	board    *Board
-	bus      *Bus
+	bus      bus
 	places   reserver
 	releaser releaser
 	rebuild  rebuild
@@ -135,7 +135,7 @@ func newCheckout(d Deps, r records) *Checkout {
 		d.Logger = slog.Default()
 	}
 	c := &Checkout{
-		records: r, board: d.Board, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
+		records: r, board: d.Board, bus: orNoBus(d.Bus), places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
 		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
 		progress: progress{cursors: d.Cursors},
 		losses:   losses{settled: d.Settled},
@@ -146,13 +146,13 @@ func newCheckout(d Deps, r records) *Checkout {
 		c.verdictOf = c.verdictAlone
 	}
 	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.waiters.count.Load()) })
-	d.Bus.on(verdictsChannel, c.hear)
+	c.bus.On(verdictsChannel, c.heard)
 	return c
 }
 
-// Ask prepares claims for their verdicts in the ledger's transaction. See Store.Ask.
-func (c *Checkout) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
-	return c.records.Ask(reads, src, claims)
+// Prepare prepares claims for their verdicts in the ledger's transaction. See Store.Prepare.
+func (c *Checkout) Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide {
+	return c.records.Prepare(reads, src, claims)
 }
 
 // DeclineTx declines a claim that cannot be decided. See Store.DeclineTx.

@@ -114,14 +114,11 @@ func (c *Checkout) tell(d events.Decision) {
 	if c.live() < 2 {
 		return
 	}
-	for _, some := range split(d) {
-		c.bus.publish(verdictsChannel, some)
-	}
+	c.bus.Publish(verdictsChannel, &d)
 }
 
-// hear takes in what another process decided. What cannot be read or believed is left to the next look.
-func (c *Checkout) hear(payload []byte) {
-	d, err := readDecision(payload)
+// heard takes in what another process decided. What cannot be read or believed is left to the next look.
+func (c *Checkout) heard(d events.Decision, err error) {
 	if err != nil {
 		c.metrics.unread.Inc()
 		c.logger.Debug("a message from another process is passed over", "error", err)

@@ -2,7 +2,6 @@ package sale
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -12,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/events"
+	"flashsale/events/cluster"
 )
 
 // declinedNow is a fresh verdict against the shopper.
@@ -296,7 +296,7 @@ func TestAProcessThatIsAloneTellsNobody(t *testing.T) {
 	t.Parallel()
 	for live, told := range map[int]int{1: 0, 2: 1} {
 		s := newServers(t, 1)
-		bus := NewBus(BusConfig{Namespace: "n"})
+		bus := newKeptBus()
 		p := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return live } })
 		d := events.Decision{Verdicts: []events.Verdict{declinedNow(1, events.ReasonPaused)}, Stocks: []events.Stock{{SaleID: 1, Generation: 1, Taken: 1}}}
 		p.Decided(d)
@@ -315,7 +315,7 @@ func TestAProcessThatIsAloneTellsNobody(t *testing.T) {
 // written is a decision as a message of another process.
 func written(t *testing.T, d *events.Decision) []byte {
 	t.Helper()
-	text, err := json.Marshal(message{V: messageVersion, From: "another", Decision: d})
+	text, err := cluster.Write("another", d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,8 +324,8 @@ func written(t *testing.T, d *events.Decision) []byte {
 
 func TestWhatAnotherProcessDecided(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		far := s.process(t, func(d *Deps) { d.Live = func() int { return 2 } })
-		far.bus = NewBus(BusConfig{})
+		bus := newKeptBus()
+		far := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return 2 } })
 		s.ledger.tell = far.Decided
 		s.log.hold()
 		p.places = s.places
@@ -334,7 +334,7 @@ func TestWhatAnotherProcessDecided(t *testing.T) {
 		s.log.resume()
 		synctest.Wait()
 		p.hear([]byte("{")) // unreadable: ignored
-		p.hear(written(t, (<-far.bus.queue).decision))
+		p.hear(written(t, (<-bus.queue).decision))
 		a := <-answer
 		expect(t, a, Bought, "")
 		if a.Sale.Taken != 1 {

@@ -450,7 +450,7 @@ func (l *memoryLedger) look(ctx context.Context, _ map[int64]Key, versions map[i
 func (l *memoryLedger) advance(context.Context, string) (bool, error) { return false, nil }
 func (l *memoryLedger) digestNext(context.Context) (bool, error)      { return true, nil }
 
-func (l *memoryLedger) Ask(_ *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
+func (l *memoryLedger) Prepare(_ *pgx.Batch, src events.Source, claims []events.Claim) events.Decide {
 	return func(context.Context, pgx.Tx, *pgx.Batch) (events.Decision, error) {
 		return l.rule(src, claims...), l.ask(context.Background())
 	}

@@ -12,11 +12,11 @@ import (
 	"flashsale/events"
 )
 
-// Ask queues what deciding the claims has to lock and to read; the ruling, within the same transaction, gives every claim its
+// Prepare queues what deciding the claims has to lock and to read; the returned function, within the same transaction, gives every claim its
 // verdict and queues what makes them so. It wants a READ COMMITTED transaction, which sees what was committed before the
 // stock rows' locks were got. The verdicts stand once that commits. Claims may repeat, be decided already, or belong to
 // any sale; the order of the slice is the order of the log.
-func (s *Store) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
+func (s *Store) Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide {
 	found := newLedgerRead(src, len(claims))
 	// The locks come first: what follows sees everything that was committed before they were got.
 	s.stock.QueueLock(reads, keysOf(claims), found.levels)

@@ -19,28 +19,6 @@ func register(r prometheus.Registerer, all ...prometheus.Collector) {
 	}
 }
 
-// busMetrics count the messages between processes, by channel.
-type busMetrics struct {
-	published, received *prometheus.CounterVec
-	dropped             prometheus.Counter
-}
-
-func newBusMetrics(r prometheus.Registerer) *busMetrics {
-	m := &busMetrics{
-		published: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashsale_bus_published_total", Help: "Messages to other processes that Redis took.",
-		}, []string{"channel"}),
-		received: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashsale_bus_received_total", Help: "Messages heard from other processes.",
-		}, []string{"channel"}),
-		dropped: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "flashsale_bus_dropped_total", Help: "Messages to other processes that were dropped because Redis did not take them.",
-		}),
-	}
-	register(r, m.published, m.received, m.dropped)
-	return m
-}
-
 // checkoutMetrics are what only the checkout knows; app/web counts presses by outcome.
 type checkoutMetrics struct {
 	unplaced prometheus.Counter

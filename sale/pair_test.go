@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
 )
 
@@ -27,9 +26,8 @@ type instance struct {
 func (s *shop) instance(t *testing.T) *instance {
 	t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	d := &dialer{t: t, url: embeddedtest.RedisURL(t)}
 	ready := make(chan struct{}, 10)
-	bus := NewBus(BusConfig{Namespace: s.schema, Dial: d.dial, Logger: quiet, Registerer: prometheus.NewRegistry()})
+	bus := redisBus(t, s.schema)
 	i := &instance{shop: s, board: NewBoard(BoardConfig{Store: s.Store, Bus: bus, Log: absent{}, Logger: quiet})}
 	i.checkout = NewCheckout(Deps{
 		Store: s.Store, Board: i.board, Bus: bus, Places: absent{}, Releaser: absent{}, Rebuild: absent{}, Log: absent{}, Direct: i,
@@ -42,7 +40,7 @@ func (s *shop) instance(t *testing.T) *instance {
 			return found[0], nil
 		},
 	})
-	bus.onConnect(func() { ready <- struct{}{} })
+	bus.OnConnect(func() { ready <- struct{}{} })
 	s.must(i.board.Refresh(t.Context()))
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -9,22 +9,24 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/events"
+	"flashsale/events/claimlog"
+	eventsoutbox "flashsale/events/outbox"
 )
 
 // copies is the true outbox, which packs what it is given; it leaves a copy of each message in a table, with the same
 // transaction, for tests to read.
-type copies struct{ *events.Outbox }
+type copies struct{ *eventsoutbox.Outbox }
 
 func openOutbox(t testing.TB, pool *pgxpool.Pool) outbox {
 	t.Helper()
 	if _, measured := t.(*testing.B); measured {
-		return events.NewOutbox(pool, &events.Log{})
+		return eventsoutbox.New(pool, &claimlog.Log{})
 	}
 	if _, err := pool.Exec(t.Context(), `CREATE TABLE copies (id bigint GENERATED ALWAYS AS IDENTITY,
 at timestamptz DEFAULT clock_timestamp(), type text, subject text, traceparent text, sale_id bigint, data json)`); err != nil {
 		t.Fatal(err)
 	}
-	return copies{events.NewOutbox(pool, &events.Log{})}
+	return copies{eventsoutbox.New(pool, &claimlog.Log{})}
 }
 
 func (c copies) AppendTx(ctx context.Context, tx pgx.Tx, messages []events.Message) error {
@@ -49,15 +51,15 @@ func (c copies) Queue(b *pgx.Batch, messages []events.Message) error {
 
 // DecideTx is a whole decision within a transaction of the test's own.
 func (s *Store) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
-	return decideTx(ctx, tx, s.Ask, src, claims)
+	return decideTx(ctx, tx, s.Prepare, src, claims)
 }
 
 // DecideTx is a whole decision within a transaction of the test's own.
 func (c *Checkout) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
-	return decideTx(ctx, tx, c.Ask, src, claims)
+	return decideTx(ctx, tx, c.Prepare, src, claims)
 }
 
-func decideTx(ctx context.Context, tx pgx.Tx, ask func(*pgx.Batch, events.Source, []events.Claim) events.Ruling,
+func decideTx(ctx context.Context, tx pgx.Tx, ask func(*pgx.Batch, events.Source, []events.Claim) events.Decide,
 	src events.Source, claims []events.Claim,
 ) (events.Decision, error) {
 	reads, writes := &pgx.Batch{}, &pgx.Batch{}

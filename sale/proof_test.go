@@ -11,6 +11,8 @@ import (
 
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
+	"flashsale/events/claimlog"
+	eventsoutbox "flashsale/events/outbox"
 	"flashsale/inventory"
 	"flashsale/migrations"
 )
@@ -33,7 +35,7 @@ func openOwnDesk(t *testing.T, total int64) *desk {
 	if _, err := migrations.Up(ctx, pool, "own"); err != nil {
 		t.Fatal(err)
 	}
-	d := &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, events.NewOutbox(pool, &events.Log{})), pool: pool}
+	d := &desk{Store: NewStore(pool, realStock{inventory.NewStore(pool)}, eventsoutbox.New(pool, &claimlog.Log{})), pool: pool}
 	if _, err := d.EnsureSale(ctx, Defaults{Stock: total}); err != nil {
 		t.Fatal(err)
 	}

@@ -222,7 +222,7 @@ func (w *world) cancel(id uuid.UUID) {
 	})
 }
 
-func (w *world) Ask(*pgx.Batch, events.Source, []events.Claim) events.Ruling {
+func (w *world) Prepare(*pgx.Batch, events.Source, []events.Claim) events.Decide {
 	panic("the world's ledger has no transactions")
 }
 

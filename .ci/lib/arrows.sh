@@ -7,7 +7,7 @@ arrows_table() {
 
 # Lower folders first. One run draws the arrows that point down, another those that point up: together they would
 # be import cycles, which the compiler refuses before any linter sees them.
-arrows_folders='static migrations app/embedded app/embedded/embeddedtest app/combine app/live app/config app/server/lazyread app/server events inventory sale users users/directory views/layout views/shop app/stress app/bench app/operator app/web/request app/web/api app/web/shop app/web/admin app/web app/instance/instancetest app/instance app/attic app/resilience app .'
+arrows_folders='static migrations app/embedded app/embedded/embeddedtest app/combine app/live app/config app/server/lazyread app/server events events/audit events/cluster events/claimlog events/consumer events/outbox events/eventstest inventory sale users users/directory views/layout views/shop app/stress app/bench app/operator app/web/request app/web/api app/web/shop app/web/admin app/web app/instance/instancetest app/instance app/attic app/resilience app .'
 
 arrows_rank() { # folder
   local folder n=0
@@ -59,7 +59,7 @@ arrows_draw() { # directory direction
     [[ $up == "$2" ]] || continue
     package=p
     [[ $folder == . ]] && package=main
-    name=${file/x/x$n}
+    name=${file/\/x//x$n}
     [[ $file == *_test.go ]] && package=${package}_test
     if [[ $file == main.go ]]; then # the rule names the file itself, so its arrows share it
       [[ -f $1/main.go ]] || printf 'package main\n\n' >"$1/main.go"
@@ -75,7 +75,7 @@ arrows_compare() { # file with what was reported
   local file import list n=0 wrong=0 pattern name
   while read -r file import list; do
     n=$((n + 1))
-    name=${file/x/x$n}
+    name=${file/\/x//x$n}
     pattern="^${name//./\\.}:.* import '${import//./\\.}' is not allowed from list '"
     if [[ $list == ok ]]; then
       grep -E "$pattern" "$1" && { echo "  allowed by the design but refused: $file -> $import"; wrong=1; }

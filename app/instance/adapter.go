@@ -11,6 +11,8 @@ import (
 
 	"flashsale/app/combine"
 	"flashsale/events"
+	"flashsale/events/claimlog"
+	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
@@ -137,7 +139,7 @@ type logOf struct {
 	append *combine.Group[int, events.Claim, events.Position]
 }
 
-func newLogOf(log *events.Log) *logOf {
+func newLogOf(log *claimlog.Log) *logOf {
 	return &logOf{combine.NewGroup(log.Append, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: produceTime})}
 }
 
@@ -150,7 +152,7 @@ type directTo struct {
 	decide *combine.Combiner[events.Claim, events.Verdict]
 }
 
-func (d *directTo) through(l *events.Ledger) {
+func (d *directTo) through(l *consumer.Ledger) {
 	d.decide = combine.New(l.Decide, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: decideTime})
 }
 
@@ -160,8 +162,8 @@ func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, 
 
 // cursorOf tells how far the ledger has read the log. Its ledger is set once, before the first press.
 type cursorOf struct {
-	ledger *events.Ledger
-	log    *events.Log
+	ledger *consumer.Ledger
+	log    *claimlog.Log
 	board  *sale.Board
 }
 

@@ -12,12 +12,12 @@ import (
 	"github.com/google/uuid"
 
 	"flashsale/app/operator"
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
 // operator is an act of an operator without a key.
-func demo() operator.Act { return operator.Act{ActKey: events.ActKey{Principal: "demo"}} }
+func demo() operator.Act { return operator.Act{ActKey: audit.ActKey{Principal: "demo"}} }
 
 // cancelOrder takes an order back as an operator does: one act, shown on this process, and the place given back.
 func cancelOrder(t *testing.T, a *Instance, id uuid.UUID) (sale.Receipt, error) {

@@ -21,6 +21,7 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/app/instance/instancetest"
 	"flashsale/events"
+	"flashsale/events/consumer"
 	"flashsale/sale"
 )
 
@@ -55,7 +56,7 @@ func BenchmarkLogToVerdict(b *testing.B) {
 type reading struct {
 	b      *testing.B
 	wiring *wiring
-	ledger *events.Ledger
+	ledger *consumer.Ledger
 	sale   sale.Snapshot
 	began  chan struct{}
 	first  sync.Once
@@ -82,7 +83,7 @@ func openReading(b *testing.B) *reading {
 	if err := errors.Join(r.wiring.prepare(ctx), r.wiring.directory.Refresh(ctx)); err != nil {
 		b.Fatal(err)
 	}
-	r.ledger = events.NewLedger(s.ledger, s.log, r.wiring.checkout, events.LedgerConfig{Committed: func() {
+	r.ledger = consumer.New(s.ledger, s.log, r.wiring.checkout, consumer.Config{Committed: func() {
 		r.first.Do(func() { close(r.began) })
 		r.wiring.outbox.Wake()
 	}})

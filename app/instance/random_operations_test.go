@@ -229,7 +229,7 @@ func (m *machine) repeatClaims(t *rapid.T) {
 		t.Fatal(err)
 	}
 	var claims []events.Claim
-	findings := m.app.wiring.ledger.Audit(ctx, func(_ context.Context, batch []events.Claim) ([]uuid.UUID, error) {
+	findings := m.app.wiring.ledger.Verify(ctx, func(_ context.Context, batch []events.Claim) ([]uuid.UUID, error) {
 		for _, c := range batch {
 			if c.Kind == events.KindClaim && (sale.Key{Sale: c.SaleID, Generation: c.Generation}) == s.Key() {
 				claims = append(claims, c)

@@ -18,6 +18,8 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/events"
+	"flashsale/events/claimlog"
+	"flashsale/events/consumer"
 	"flashsale/migrations"
 )
 
@@ -30,7 +32,7 @@ type Servers struct {
 	lease  *pgxpool.Pool // renewals of the snapshot, and the heartbeat: short queries, and nothing that a client asks for
 	ledger *pgxpool.Pool // the claim transactions, with a planner that cannot change its mind
 	redis  rueidis.Client
-	log    *events.Log
+	log    *claimlog.Log
 	stack  *embedded.Stack   // nil when nothing was started by this process
 	lock   *embedded.DirLock // nil when nothing is embedded
 }
@@ -160,7 +162,7 @@ func (s *Servers) Pool() *pgxpool.Pool { return s.pool }
 func (s *Servers) Redis() rueidis.Client { return s.redis }
 
 // Log is the claims log, once it is open.
-func (s *Servers) Log() *events.Log { return s.log }
+func (s *Servers) Log() *claimlog.Log { return s.log }
 
 // OpenRedis connects to Redis.
 func (s *Servers) OpenRedis() (err error) {
@@ -174,7 +176,7 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	s.log, err = patiently(func() (*events.Log, error) { return events.Open(ctx, at) })
+	s.log, err = patiently(func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
 	if err != nil {
 		return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
 	}
@@ -182,12 +184,12 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 }
 
 // LogConfig is where the log of a deployment is and how to get in. Logger and registry may be nil.
-func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (events.Config, error) {
+func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (claimlog.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
-		return events.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
+		return claimlog.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
 	}
-	return events.Config{
+	return claimlog.Config{
 		Brokers: s.KafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
 		Namespace: cfg.Namespace, LogID: s.KafkaID, Logger: log, Registerer: reg,
 	}, nil
@@ -210,7 +212,7 @@ func (s *Servers) OpenDatabase(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	events.LedgerPool(ledger)
+	consumer.PreparePool(ledger)
 	s.ledger, err = openPool(ctx, ledger)
 	return err
 }
@@ -254,7 +256,7 @@ func (s *Servers) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// processID tells this process from every other one in presence rows, leases and events.
+// processID tells this process from every other one in heartbeat rows, leases and events.
 func processID() string {
 	host, _ := os.Hostname()
 	var b [4]byte

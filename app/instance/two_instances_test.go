@@ -39,7 +39,7 @@ func newNeighbours(t *testing.T) *neighbours {
 		t.Fatal(r.Raw)
 	}
 	eventually(t, "both know that they are two", func() bool {
-		return pair.near.app.wiring.presence.Live() == 2 && pair.far.app.wiring.presence.Live() == 2
+		return pair.near.app.wiring.heartbeat.Live() == 2 && pair.far.app.wiring.heartbeat.Live() == 2
 	})
 	eventually(t, "one decides what is asked at both", func() bool {
 		if pair.decides(pair.far) {

@@ -12,7 +12,10 @@ import (
 	"flashsale/app/combine"
 	"flashsale/app/config"
 	"flashsale/app/operator"
-	"flashsale/events"
+	"flashsale/events/audit"
+	"flashsale/events/cluster"
+	"flashsale/events/consumer"
+	"flashsale/events/outbox"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
@@ -29,15 +32,15 @@ type wiring struct {
 	places     *inventory.Places
 	reconciler *inventory.Reconciler
 	sales      *sale.Store
-	bus        *sale.Bus
+	bus        *cluster.Bus
 	board      *sale.Board
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory
-	outbox     *events.Outbox
-	audit      *events.Audit
-	presence   *events.Presence
-	ledger     *events.Ledger
+	outbox     *outbox.Outbox
+	audit      *audit.Log
+	heartbeat  *cluster.Heartbeat
+	ledger     *consumer.Ledger
 	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining
@@ -63,11 +66,11 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.servers
 	c.stock = inventory.NewStore(s.pool)
 	c.places = inventory.NewPlaces(s.redis, inventory.PlacesConfig{Namespace: c.cfg.Namespace, Logger: log, Registerer: reg})
-	c.outbox = events.NewOutbox(s.pool, s.log)
-	c.audit = events.NewAudit(s.pool)
+	c.outbox = outbox.New(s.pool, s.log)
+	c.audit = audit.New(s.pool)
 	c.parts.add("outbox", deciding, c.outbox)
-	c.presence = events.NewPresence(s.lease, c.id)
-	c.parts.add("presence", serving, c.presence)
+	c.heartbeat = cluster.NewHeartbeat(s.lease, c.id)
+	c.parts.add("heartbeat", serving, c.heartbeat)
 	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
@@ -79,7 +82,7 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.servers
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
-	c.bus = sale.NewBus(sale.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
+	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
 	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
@@ -92,11 +95,11 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = sale.NewCheckout(sale.Deps{
 		Store: c.sales, Board: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
-		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.presence.Live,
+		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
 	c.parts.add("checkout", serving, c.checkout)
-	c.ledger = events.NewLedger(s.ledger, s.log, c.checkout, events.LedgerConfig{Committed: c.outbox.Wake})
+	c.ledger = consumer.New(s.ledger, s.log, c.checkout, consumer.Config{Committed: c.outbox.Wake})
 	c.parts.add("ledger", deciding, c.ledger)
 	direct.through(c.ledger)
 	cursor.ledger = c.ledger

@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
 )
@@ -40,10 +40,10 @@ func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total
 		}
 		defer leave()
 	}
-	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int, events.Entry, error) {
+	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int, audit.Entry, error) {
 		created, err := o.seedChunks(ctx, tx, a, n, progress)
 		if err != nil {
-			return created, events.Entry{}, err
+			return created, audit.Entry{}, err
 		}
 		last, err := o.users.EnsureSeriesTx(ctx, tx, lastChunk(n), n)
 		created += last
@@ -95,13 +95,13 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 		return 0, err
 	}
 	defer leave()
-	archived, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int64, events.Entry, error) {
+	archived, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int64, audit.Entry, error) {
 		live, err := o.users.Live(ctx)
 		if err == nil && live > users.Chunk {
 			err = o.recordStart(ctx, a, usersEntry("users.archive-started", archiving{live}))
 		}
 		if err != nil {
-			return 0, events.Entry{}, err
+			return 0, audit.Entry{}, err
 		}
 		n, err := o.users.ArchiveAllTx(ctx, tx)
 		return n, usersEntry("users.archive", archiving{n}), err
@@ -124,13 +124,13 @@ func (o *Acts) enterBulk() (leave func(), err error) {
 }
 
 // recordStart says in the audit log that something long begins.
-func (o *Acts) recordStart(ctx context.Context, a Act, record events.Entry) error {
+func (o *Acts) recordStart(ctx context.Context, a Act, record audit.Entry) error {
 	record.Actor = a.Principal
 	return o.audit.Act(ctx, func(tx pgx.Tx) error { return o.audit.RecordTx(ctx, tx, record) })
 }
 
-func usersEntry(action string, detail any) events.Entry {
-	return events.Entry{Action: action, Subject: "users", Detail: detail}
+func usersEntry(action string, detail any) audit.Entry {
+	return audit.Entry{Action: action, Subject: "users", Detail: detail}
 }
 
 // namesTime bounds the reading of names that an act has changed.

@@ -7,7 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
@@ -23,7 +23,7 @@ type Cancellation struct {
 func (o *Acts) CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (Cancellation, events.Entry, error) {
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (Cancellation, audit.Entry, error) {
 		return o.cancelTx(ctx, tx, a, id, reason)
 	})
 	if first {
@@ -33,9 +33,9 @@ func (o *Acts) CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason stri
 	return done, err
 }
 
-func (o *Acts) cancelTx(ctx context.Context, tx pgx.Tx, a Act, id uuid.UUID, reason string) (Cancellation, events.Entry, error) {
+func (o *Acts) cancelTx(ctx context.Context, tx pgx.Tx, a Act, id uuid.UUID, reason string) (Cancellation, audit.Entry, error) {
 	var c Cancellation
-	var record events.Entry
+	var record audit.Entry
 	var err error
 	if c.Before, c.Order, err = o.sales.HoldOrderTx(ctx, tx, id); err != nil {
 		return c, record, err
@@ -57,8 +57,8 @@ func (o *Acts) cancelTx(ctx context.Context, tx pgx.Tx, a Act, id uuid.UUID, rea
 	return c, cancellationRecord(c, reason), err
 }
 
-func cancellationRecord(c Cancellation, reason string) events.Entry {
-	return events.Entry{Action: "order.cancel", Subject: c.Order.OrderID.String(), Detail: map[string]any{
+func cancellationRecord(c Cancellation, reason string) audit.Entry {
+	return audit.Entry{Action: "order.cancel", Subject: c.Order.OrderID.String(), Detail: map[string]any{
 		"reason": reason, "sale": c.Before.Slug, "generation": c.Order.Generation, "unit": c.Order.Unit,
 		"username": c.Order.Username, "cancelledAt": c.Order.CancelledAt.Format(time.RFC3339Nano),
 	}}

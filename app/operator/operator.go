@@ -17,7 +17,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"flashsale/events"
+	"flashsale/events/audit"
+	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/users"
@@ -36,8 +37,8 @@ type Config struct {
 	Checkout   *sale.Checkout
 	Users      *users.Store
 	Directory  *directory.Directory
-	Audit      *events.Audit
-	Ledger     *events.Ledger
+	Audit      *audit.Log
+	Ledger     *consumer.Ledger
 	// Alone is true when this process has started its servers itself. Until an instance runs in it, nobody has brought the
 	// holders in Redis into line with the ledger.
 	Alone  bool
@@ -63,8 +64,8 @@ type Acts struct {
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory
-	audit      *events.Audit
-	ledger     *events.Ledger
+	audit      *audit.Log
+	ledger     *consumer.Ledger
 	alone      bool
 	log        *slog.Logger
 	serving    bool // an instance runs in this process, and reconciles

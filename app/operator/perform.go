@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/inventory"
 	"flashsale/sale"
 )
@@ -26,7 +26,7 @@ const (
 
 // work is the part of an act that differs from one to another. It runs in the act's transaction and gives the answer and
 // what the audit log says of it; without an action nothing was done, and nothing is recorded.
-type work[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record events.Entry, err error)
+type work[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record audit.Entry, err error)
 
 // perform carries an act out once: its changes, its audit record and its answer are one transaction. A repeat under the
 // same key is given that answer, and changes nothing: then first is false.
@@ -39,7 +39,7 @@ func perform[A any](ctx context.Context, o *Acts, a Act, do work[A]) (answer A, 
 		if found {
 			return decodeAnswer(kept, &answer)
 		}
-		var record events.Entry
+		var record audit.Entry
 		if answer, record, err = do(ctx, tx); err != nil {
 			return err
 		}
@@ -56,7 +56,7 @@ func perform[A any](ctx context.Context, o *Acts, a Act, do work[A]) (answer A, 
 }
 
 // writeRecord writes the audit record of an act and, when it has a key, its answer.
-func (o *Acts) writeRecord(ctx context.Context, tx pgx.Tx, a Act, record events.Entry, answer any) error {
+func (o *Acts) writeRecord(ctx context.Context, tx pgx.Tx, a Act, record audit.Entry, answer any) error {
 	if record.Action != "" {
 		record.Actor = a.Principal
 		if err := o.audit.RecordTx(ctx, tx, record); err != nil {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
@@ -19,7 +19,7 @@ func (o *Acts) Reset(ctx context.Context, a Act, slug string, toSmall bool) (sal
 	if toSmall {
 		total = SmallStock
 	}
-	return o.beginGeneration(ctx, a, slug, total, events.Entry{Action: "sale.reset"}, func(tx pgx.Tx) error {
+	return o.beginGeneration(ctx, a, slug, total, audit.Entry{Action: "sale.reset"}, func(tx pgx.Tx) error {
 		_, err := o.users.EnsureSeriesTx(ctx, tx, 0, 10)
 		return err
 	})
@@ -27,23 +27,23 @@ func (o *Acts) Reset(ctx context.Context, a Act, slug string, toSmall bool) (sal
 
 // Preset makes sure that enough shoppers who may purchase exist, then begins a new generation with its stock.
 func (o *Acts) Preset(ctx context.Context, a Act, slug string, p sale.Preset) (sale.Change, error) {
-	return o.beginGeneration(ctx, a, slug, p.Stock, events.Entry{Action: "sale.preset", Detail: p}, func(tx pgx.Tx) error {
+	return o.beginGeneration(ctx, a, slug, p.Stock, audit.Entry{Action: "sale.preset", Detail: p}, func(tx pgx.Tx) error {
 		return o.users.EnsureAbleTx(ctx, tx, p.Users)
 	})
 }
 
 // BeginGeneration begins a new generation with that stock and nothing sold, and touches no shopper.
 func (o *Acts) BeginGeneration(ctx context.Context, a Act, slug string, total int64) (sale.Change, error) {
-	return o.beginGeneration(ctx, a, slug, total, events.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
+	return o.beginGeneration(ctx, a, slug, total, audit.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
 }
 
 // beginGeneration makes the shoppers exist before it takes the sale, so that no purchase waits for them.
 func (o *Acts) beginGeneration(
-	ctx context.Context, a Act, slug string, total int64, record events.Entry, shoppers func(pgx.Tx) error,
+	ctx context.Context, a Act, slug string, total int64, record audit.Entry, shoppers func(pgx.Tx) error,
 ) (sale.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, bulkTime)
 	defer cancel()
-	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, events.Entry, error) {
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, audit.Entry, error) {
 		if err := shoppers(tx); err != nil {
 			return sale.Change{}, record, err
 		}
@@ -62,7 +62,7 @@ func (o *Acts) beginGeneration(
 
 // SetStock changes the number of units; what is sold stays sold, and fewer than that is sale.ErrBelowSold.
 func (o *Acts) SetStock(ctx context.Context, a Act, slug string, n int64) (sale.Change, error) {
-	record := events.Entry{Action: "sale.stock", Detail: map[string]int64{"stockAmount": n}}
+	record := audit.Entry{Action: "sale.stock", Detail: map[string]int64{"stockAmount": n}}
 	return o.change(ctx, a, slug, record, func(ctx context.Context, tx pgx.Tx, slug string) error {
 		_, err := o.sales.SetTotalTx(ctx, tx, slug, n)
 		return err
@@ -71,22 +71,22 @@ func (o *Acts) SetStock(ctx context.Context, a Act, slug string, n int64) (sale.
 
 // Pause is the stop button: every claim decided after its commit is declined.
 func (o *Acts) Pause(ctx context.Context, a Act, slug string) (sale.Change, error) {
-	return o.change(ctx, a, slug, events.Entry{Action: "sale.pause"}, o.sales.PauseTx)
+	return o.change(ctx, a, slug, audit.Entry{Action: "sale.pause"}, o.sales.PauseTx)
 }
 
 // Resume lets a paused sale go on.
 func (o *Acts) Resume(ctx context.Context, a Act, slug string) (sale.Change, error) {
-	return o.change(ctx, a, slug, events.Entry{Action: "sale.resume"}, o.sales.ResumeTx)
+	return o.change(ctx, a, slug, audit.Entry{Action: "sale.resume"}, o.sales.ResumeTx)
 }
 
 // Close ends a sale before its time.
 func (o *Acts) Close(ctx context.Context, a Act, slug string) (sale.Change, error) {
-	return o.change(ctx, a, slug, events.Entry{Action: "sale.close"}, o.sales.CloseTx)
+	return o.change(ctx, a, slug, audit.Entry{Action: "sale.close"}, o.sales.CloseTx)
 }
 
 // Amend changes a sale's times and stock.
 func (o *Acts) Amend(ctx context.Context, a Act, slug string, to sale.Amendment) (sale.Change, error) {
-	record := events.Entry{Action: "sale.amend", Detail: to}
+	record := audit.Entry{Action: "sale.amend", Detail: to}
 	return o.change(ctx, a, slug, record, func(ctx context.Context, tx pgx.Tx, slug string) error {
 		return o.sales.AmendTx(ctx, tx, slug, to)
 	})
@@ -94,11 +94,11 @@ func (o *Acts) Amend(ctx context.Context, a Act, slug string, to sale.Amendment)
 
 // change carries out an act on a sale, and shows its result on this process.
 func (o *Acts) change(
-	ctx context.Context, a Act, slug string, record events.Entry, do func(context.Context, pgx.Tx, string) error,
+	ctx context.Context, a Act, slug string, record audit.Entry, do func(context.Context, pgx.Tx, string) error,
 ) (sale.Change, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
-	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, events.Entry, error) {
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (sale.Change, audit.Entry, error) {
 		return o.changeTx(ctx, tx, a, slug, record, func(slug string) error { return do(ctx, tx, slug) })
 	})
 	if first {
@@ -109,8 +109,8 @@ func (o *Acts) change(
 
 // changeTx says which sale the act is about, once and for all of it, and how that stands before and after.
 func (o *Acts) changeTx(
-	ctx context.Context, tx pgx.Tx, a Act, slug string, record events.Entry, do func(slug string) error,
-) (ch sale.Change, _ events.Entry, err error) {
+	ctx context.Context, tx pgx.Tx, a Act, slug string, record audit.Entry, do func(slug string) error,
+) (ch sale.Change, _ audit.Entry, err error) {
 	if ch.Before, err = o.sales.HoldTx(ctx, tx, slug); err != nil {
 		return ch, record, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/events"
+	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
 )
@@ -109,12 +110,12 @@ func shoppersCheck(counts []sale.Count) Check {
 
 // logCheck: nothing that the ledger says it has read from the log is without a verdict.
 func (o *Acts) logCheck(ctx context.Context) Check {
-	return logVerdict(o.ledger.Audit(ctx, o.withoutVerdict))
+	return logVerdict(o.ledger.Verify(ctx, o.withoutVerdict))
 }
 
 // logVerdict is ok only for a log that was read to the cursor in every partition. One claim without a verdict makes it broken,
 // also when a part of the log was not read.
-func logVerdict(findings []events.Finding) Check {
+func logVerdict(findings []consumer.Finding) Check {
 	var broken, unread []string
 	for _, f := range findings {
 		switch {

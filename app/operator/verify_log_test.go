@@ -7,24 +7,24 @@ import (
 
 	"github.com/google/uuid"
 
-	"flashsale/events"
+	"flashsale/events/consumer"
 	"flashsale/inventory"
 )
 
 func TestALogThatWasNotReadToItsEndIsUnknown(t *testing.T) {
 	t.Parallel()
-	whole := events.Finding{Partition: 0, End: 9, Cursor: 9, Read: 9, Claims: 9}
-	unread := events.Finding{Partition: 3, End: 9, Cursor: 7, Read: 4, Claims: 4, Unread: errors.New("not read from 4 on: no records")}
-	lost := events.Finding{Partition: 5, End: 9, Cursor: 9, Read: 9, Missing: []uuid.UUID{uuid.New()}}
+	whole := consumer.Finding{Partition: 0, End: 9, Cursor: 9, Read: 9, Claims: 9}
+	unread := consumer.Finding{Partition: 3, End: 9, Cursor: 7, Read: 4, Claims: 4, Unread: errors.New("not read from 4 on: no records")}
+	lost := consumer.Finding{Partition: 5, End: 9, Cursor: 9, Read: 9, Missing: []uuid.UUID{uuid.New()}}
 	for what, c := range map[string]struct {
-		findings []events.Finding
+		findings []consumer.Finding
 		state    string
 		detail   string
 	}{
-		"read to the cursor":         {[]events.Finding{whole}, OK, ""},
-		"one partition unread":       {[]events.Finding{whole, unread}, Unknown, "partition 3: cursor 7, log 0 to 9, read to 4, 4 claims"},
-		"a verdict lost":             {[]events.Finding{lost, whole}, Broken, "partition 5"},
-		"lost here and unread there": {[]events.Finding{unread, lost}, Broken, "partition 5"},
+		"read to the cursor":         {[]consumer.Finding{whole}, OK, ""},
+		"one partition unread":       {[]consumer.Finding{whole, unread}, Unknown, "partition 3: cursor 7, log 0 to 9, read to 4, 4 claims"},
+		"a verdict lost":             {[]consumer.Finding{lost, whole}, Broken, "partition 5"},
+		"lost here and unread there": {[]consumer.Finding{unread, lost}, Broken, "partition 5"},
 	} {
 		if got := logVerdict(c.findings); got.State != c.state || !strings.Contains(got.Detail, c.detail) {
 			t.Errorf("%s: %s (%q), want %s and %q", what, got.State, got.Detail, c.state, c.detail)

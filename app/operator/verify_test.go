@@ -19,6 +19,8 @@ import (
 	"flashsale/app/instance/instancetest"
 	"flashsale/app/operator"
 	"flashsale/events"
+	"flashsale/events/audit"
+	"flashsale/events/claimlog"
 )
 
 func TestMain(m *testing.M) { embeddedtest.Main(m) }
@@ -40,7 +42,7 @@ func underLoad(t *testing.T, address string, o *operator.Acts) (stop func() int6
 				}
 				bought.Add(1)
 				if id, err := uuid.Parse(r.Text("purchaseId")); err == nil && rand.IntN(4) == 0 {
-					_, _ = o.CancelOrder(ctx, operator.Act{ActKey: events.ActKey{Principal: "demo"}}, id, "a test")
+					_, _ = o.CancelOrder(ctx, operator.Act{ActKey: audit.ActKey{Principal: "demo"}}, id, "a test")
 				}
 			}
 		})
@@ -194,7 +196,7 @@ func TestADifferenceThatStaysIsBrokenUnlessClaimsAreStillToBeDecided(t *testing.
 	wants(t, o.HoldersCheck(ctx), operator.Broken, "places that are no shopper's")
 	place("1000001")
 	wants(t, o.HoldersCheck(ctx), operator.Broken, "1 places without an order")
-	log, err := events.Open(ctx, events.Config{Brokers: d.Servers.KafkaBrokers, LogID: d.Servers.KafkaID, Namespace: d.Config.Namespace, Logger: d.Log})
+	log, err := claimlog.Open(ctx, claimlog.Config{Brokers: d.Servers.KafkaBrokers, LogID: d.Servers.KafkaID, Namespace: d.Config.Namespace, Logger: d.Log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"flashsale/app/operator"
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
@@ -119,9 +119,9 @@ func TestProblemsOfActs(t *testing.T) {
 		status  int
 		problem string
 	}{
-		{events.ErrKeyRunning, 409, "key-running"},
-		{events.ErrKeyReused, 422, "key-reused"},
-		{errors.Join(events.ErrOutcomeUnknown, errors.New("connection reset")), 504, "outcome-unknown"},
+		{audit.ErrKeyRunning, 409, "key-running"},
+		{audit.ErrKeyReused, 422, "key-reused"},
+		{errors.Join(audit.ErrOutcomeUnknown, errors.New("connection reset")), 504, "outcome-unknown"},
 		{sale.ErrNoOrder, 404, "no-order"},
 	} {
 		w := newWorld(t)

@@ -10,7 +10,7 @@ import (
 
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 )
 
@@ -36,7 +36,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 			return operator.Act{}, nil, err
 		}
 	}
-	return operator.Act{Match: match, ActKey: events.ActKey{
+	return operator.Act{Match: match, ActKey: audit.ActKey{
 		Principal: hs.cfg.Principals.Of(r).Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: digest(r, body),
 	}}, v, nil
 }

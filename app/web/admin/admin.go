@@ -41,7 +41,7 @@ type accounts interface {
 
 // Operations are the operators' acts, which span several owners. They return what their transaction wrote. An act
 // that is repeated under its key returns what it returned the first time. Errors beside the domains' own: *sale.RevisionError,
-// events.ErrKeyRunning, events.ErrKeyReused, events.ErrOutcomeUnknown.
+// audit.ErrKeyRunning, audit.ErrKeyReused, audit.ErrOutcomeUnknown.
 type Operations interface {
 	Reset(ctx context.Context, a operator.Act, slug string, toSmall bool) (sale.Change, error)
 	Preset(ctx context.Context, a operator.Act, slug string, p sale.Preset) (sale.Change, error)

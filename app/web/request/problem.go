@@ -10,7 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
 )
@@ -124,11 +124,11 @@ func domainKind(err error) *Kind {
 		return ErrWrongState
 	case errors.Is(err, sale.ErrNoOrder):
 		return ErrNoOrder
-	case errors.Is(err, events.ErrKeyRunning):
+	case errors.Is(err, audit.ErrKeyRunning):
 		return ErrKeyRunning
-	case errors.Is(err, events.ErrKeyReused):
+	case errors.Is(err, audit.ErrKeyReused):
 		return ErrKeyReused
-	case errors.Is(err, events.ErrOutcomeUnknown):
+	case errors.Is(err, audit.ErrOutcomeUnknown):
 		return ErrOutcomeUnknown
 	case errors.Is(err, users.ErrName):
 		return ErrInvalid

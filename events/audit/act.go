@@ -1,0 +1,74 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// ErrOutcomeUnknown means that nobody knows whether an act was carried out: its commit was sent, and neither its answer nor a
+// later look could tell.
+var ErrOutcomeUnknown = errors.New("events: nobody knows whether the act was committed")
+
+const (
+	// settleTime is how long an act whose commit got no answer is looked for.
+	settleTime  = 3 * time.Second
+	settleEvery = 50 * time.Millisecond
+)
+
+// Act runs an operator's act in a transaction of its own. Without an error it is committed; ErrOutcomeUnknown leaves that
+// open; any other error means that nothing was done. When the connection is lost during the commit, the server is asked
+// what became of the transaction.
+func (l *Log) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
+	var id string
+	err := events.Transact(ctx, l.pool, func(tx pgx.Tx) error {
+		if err := do(tx); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, sqlThisTransaction).Scan(&id); err != nil {
+			return fmt.Errorf("number of the transaction: %w", err)
+		}
+		return ctx.Err()
+	})
+	switch {
+	case !errors.Is(err, events.ErrUnknown):
+		return err
+	case errors.Is(err, events.ErrUnconfirmed):
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+	return l.settle(ctx, id, err)
+}
+
+// settle finds out how a transaction ended whose commit got no answer. lost is why.
+func (l *Log) settle(ctx context.Context, id string, lost error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	for {
+		status, err := l.transactionEnd(ctx, id)
+		switch {
+		case err == nil && status == "committed":
+			return nil
+		case err == nil && status == "aborted":
+			return fmt.Errorf("the act was not committed: %w", lost)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, errors.Join(lost, err))
+		case <-time.After(settleEvery):
+		}
+	}
+}
+
+// transactionEnd is "committed", "aborted", "in progress", or empty for a transaction of long ago.
+func (l *Log) transactionEnd(ctx context.Context, id string) (status string, err error) {
+	err = events.Transact(ctx, l.pool, func(tx pgx.Tx) error {
+		var proof string
+		return tx.QueryRow(ctx, sqlTransactionEnd, id).Scan(&status, &proof)
+	})
+	return status, err
+}

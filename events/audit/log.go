@@ -1,0 +1,67 @@
+package audit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Log is the log of what operators did. The table refuses changes to what it holds. Safe for concurrent use.
+type Log struct{ pool *pgxpool.Pool }
+
+// New returns the audit log of the pool's schema.
+func New(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
+
+// Entry is one act of an operator: who did what to what.
+type Entry struct {
+	Actor   string
+	Action  string
+	Subject string
+	// Detail is kept as JSON.
+	Detail any
+}
+
+// Recorded is an entry as it was written. ID and At are given by Postgres; Detail is JSON.
+type Recorded struct {
+	ID      int64
+	At      time.Time
+	Actor   string
+	Action  string
+	Subject string
+	Detail  json.RawMessage
+}
+
+// RecordTx writes an entry in the transaction of the act itself: neither is there without the other.
+func (l *Log) RecordTx(ctx context.Context, tx pgx.Tx, e Entry) error {
+	detail, err := json.Marshal(e.Detail)
+	if err != nil {
+		return fmt.Errorf("encode audit entry %s: %w", e.Action, err)
+	}
+	if _, err := tx.Exec(ctx, sqlRecord, e.Actor, e.Action, e.Subject, string(detail)); err != nil {
+		return fmt.Errorf("record audit entry %s: %w", e.Action, err)
+	}
+	return nil
+}
+
+// Recent returns the newest n entries, newest first.
+func (l *Log) Recent(ctx context.Context, n int) ([]Recorded, error) {
+	rows, err := l.pool.Query(ctx, sqlRecent, n)
+	if err != nil {
+		return nil, fmt.Errorf("read audit log: %w", err)
+	}
+	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Recorded, error) {
+		var r Recorded
+		var detail string
+		err := row.Scan(&r.ID, &r.At, &r.Actor, &r.Action, &r.Subject, &detail)
+		r.Detail = json.RawMessage(detail)
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read audit log: %w", err)
+	}
+	return entries, nil
+}

@@ -1,0 +1,26 @@
+package audit
+
+// The statements of this package. Table names are unqualified: the pool's search_path names the schema.
+const (
+	sqlRecord = `INSERT INTO audit_log (actor, action, subject, detail) VALUES ($1, $2, $3, $4::text::jsonb)`
+	sqlRecent = `SELECT id, at, actor, action, subject, detail::text FROM audit_log ORDER BY id DESC LIMIT $1`
+
+	// Rows of a day ago are as if they were not there.
+	sqlKeyLock = `SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' act ' || $1 || ' ' || $2, 0))`
+	sqlKeyed   = `SELECT digest, answer FROM act_keys
+		WHERE principal = $1 AND key = $2 AND made_at > clock_timestamp() - make_interval(secs => $3)`
+	sqlKeepKey = `INSERT INTO act_keys (principal, key, route, digest, answer) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (principal, key) DO UPDATE SET route = excluded.route, digest = excluded.digest,
+			answer = excluded.answer, made_at = excluded.made_at`
+	// A few at a time, and none that another act removes already.
+	sqlPruneKeys = `DELETE FROM act_keys WHERE (principal, key) IN (SELECT principal, key FROM act_keys
+		WHERE made_at <= clock_timestamp() - make_interval(secs => $1) ORDER BY made_at LIMIT 100 FOR UPDATE SKIP LOCKED)`
+
+	sqlLinger = `SELECT set_config('idle_in_transaction_session_timeout', $1, true)`
+
+	sqlThisTransaction = `SELECT pg_current_xact_id()::text`
+	// Reading a commit that the synchronous standby may not have is a transaction that writes there: its own commit waits for
+	// the standby, and with it the one that is asked about.
+	sqlTransactionEnd = `SELECT coalesce(pg_xact_status($1::text::xid8), ''), CASE WHEN current_setting('synchronous_standby_names') <> ''
+		THEN pg_logical_emit_message(true, 'flashsale look-up', '')::text ELSE '' END`
+)

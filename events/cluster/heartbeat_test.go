@@ -1,0 +1,61 @@
+package cluster
+
+import (
+	"testing"
+
+	"flashsale/app/embedded/embeddedtest"
+	"flashsale/events"
+	"flashsale/events/eventstest"
+)
+
+func TestProcessesAreCountedWhileTheyLive(t *testing.T) {
+	t.Parallel()
+	w := eventstest.New(t, events.WatchNotices)
+	pool := w.Pool
+	one, two := NewHeartbeat(pool, "one"), NewHeartbeat(pool, "two")
+	if one.Live() != 1 {
+		t.Errorf("before the first sign %d live, want 1", one.Live())
+	}
+	w.Start(one.Run)
+	stop := w.Start(two.Run)
+	w.Eventually("each sees both", func() bool { return one.Live() == 2 && two.Live() == 2 })
+	stop()
+	if n := w.Count(`SELECT count(*) FROM processes WHERE id = 'two'`); n != 0 {
+		t.Error("who stopped is still listed")
+	}
+	w.Eventually("one is alone", func() bool { return one.Live() == 1 })
+}
+
+func TestAProcessThatDiedSilentlyIsNotCounted(t *testing.T) {
+	t.Parallel()
+	w := eventstest.New(t, events.WatchNotices)
+	pool := w.Pool
+	if _, err := pool.Exec(t.Context(), `INSERT INTO processes (id, seen_at) VALUES
+		('dead', clock_timestamp() - interval '6 seconds'), ('alive', clock_timestamp() + interval '1 minute')`); err != nil {
+		t.Fatal(err)
+	}
+	p := NewHeartbeat(pool, "me")
+	p.beat(t.Context())
+	if p.Live() != 2 {
+		t.Errorf("%d live, want 2", p.Live())
+	}
+	if _, err := pool.Exec(t.Context(), `UPDATE processes SET seen_at = now() - interval '11 minutes' WHERE id = 'dead'`); err != nil {
+		t.Fatal(err)
+	}
+	p.leave(t.Context())
+	if n := w.Count(`SELECT count(*) FROM processes`); n != 1 {
+		t.Errorf("%d rows are left, want the living one", n)
+	}
+}
+
+func TestTheCountStaysWhenPostgresIsAway(t *testing.T) {
+	t.Parallel()
+	pool, _ := embeddedtest.Postgres(t)
+	p := NewHeartbeat(pool, "me")
+	p.live.Store(3)
+	pool.Close()
+	p.beat(t.Context())
+	if p.Live() != 3 {
+		t.Errorf("%d live, want 3 as before", p.Live())
+	}
+}

@@ -1,0 +1,10 @@
+package cluster
+
+// The statements of this package. Table names are unqualified: the pool's search_path names the schema.
+const (
+	sqlBeat = `INSERT INTO processes (id) VALUES ($1)
+		ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp()`
+	sqlLive = `SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`
+	sqlGone = `DELETE FROM processes WHERE id = $1
+		OR seen_at < clock_timestamp() - make_interval(secs => $2)`
+)

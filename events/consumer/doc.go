@@ -1,0 +1,25 @@
+// Package consumer brings claims to their verdict: those of the claims log, in order and once each, and those that come directly
+// because the log does not answer. What a verdict is, the decider says (package sale); this package says when it stands.
+//
+// # One transaction
+//
+// A batch of claims is decided in one transaction of two round trips. The first one begins it, moves the cursor by
+// compare-and-swap (the fence) and reads what the decider asked for; the second one writes the verdicts and commits. After the
+// commit the decider is told. See [events.Transaction], follower.go (claims of the log) and direct.go (the direct path).
+//
+// # The cursor
+//
+// The cursor is in Postgres. It belongs to one log: its key is the log's identity and the partition; beside the offset it keeps a
+// fingerprint of the last record that was read. When the cursor lies outside the log, or the record before it is another one than
+// was read, an alarm is raised, the cursor's epoch grows and reading starts at the log's beginning. That is harmless, because a
+// claim id has one verdict for ever.
+//
+// The consumer group only assigns partitions. Two processes that follow the same partition do no harm: the fence refuses the
+// slower one.
+//
+// # What fails
+//
+// A commit without an answer is unknown: the next try meets the cursor where that commit left it, and so finds out. Bad data and
+// violated constraints are permanent: the batch is halved until the one bad record is found, which goes into quarantine. Every
+// other failure is tried again. Too many records in quarantine within a minute stop the partition with an alarm.
+package consumer

@@ -1,0 +1,292 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+	"flashsale/events/claimlog"
+)
+
+// queued is how many fetched records may wait for the ledger: the next batch is fetched while this one commits.
+const queued = 2000
+
+// follower reads one partition and brings its records to the ledger in order. It belongs to one goroutine.
+type follower struct {
+	ledger    *Ledger
+	partition int
+	offset    offset
+	// passed is called with each offset up to which everything is durably decided.
+	passed func(partition int, next int64)
+}
+
+// run follows the partition until ctx ends. After any failure it reads the cursor again and goes on from there.
+func (f *follower) run(ctx context.Context) {
+	defer f.ledger.own(f.partition)()
+	defer f.ledger.interrupted.Forget(f.partition)
+	var wait events.Backoff
+	for ctx.Err() == nil {
+		began := f.offset
+		err := f.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if !f.offset.equal(began) {
+			wait.Reset()
+		}
+		if errors.Is(err, errPoisoned) {
+			f.alarm(ctx, err)
+			continue
+		}
+		f.ledger.interrupted.Failed(f.partition, err, "partition", f.partition, "offset", f.offset.next)
+		_ = wait.Pause(ctx)
+	}
+}
+
+// alarm stops the partition for a while; the records stay in the log.
+func (f *follower) alarm(ctx context.Context, err error) {
+	l := f.ledger
+	l.logger.Error("ALARM: a partition is stopped", "partition", f.partition, "for", l.cfg.PoisonWindow, "error", err)
+	gauge := l.metrics.stopped.WithLabelValues(strconv.Itoa(f.partition))
+	gauge.Set(1)
+	l.setStopped(f.partition, true)
+	_ = events.Pause(ctx, l.cfg.PoisonWindow)
+	l.setStopped(f.partition, false)
+	gauge.Set(0)
+}
+
+// follow goes on from the cursor until something fails; the error is never nil.
+func (f *follower) follow(ctx context.Context) error {
+	var err error
+	if f.offset, err = f.ledger.resume(ctx, f.partition); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	records := make(chan claimlog.Record, queued)
+	fetched := make(chan error, 1)
+	go func(offset int64) {
+		defer close(records)
+		fetched <- f.fetch(ctx, offset, records)
+	}(f.offset.next)
+	err = f.applyAll(ctx, records)
+	cancel()
+	if fetchErr := <-fetched; err == nil {
+		err = fetchErr
+	}
+	return err
+}
+
+// fetch fills records until ctx ends or the log fails.
+func (f *follower) fetch(ctx context.Context, offset int64, records chan<- claimlog.Record) error {
+	for {
+		got, err := f.ledger.log.Fetch(ctx, f.partition, offset)
+		if err != nil {
+			f.ledger.log.RefreshFor(err)
+			return err
+		}
+		f.ledger.interrupted.Recovered(f.partition)
+		for _, r := range got {
+			select {
+			case records <- r:
+				offset = r.Offset + 1
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+}
+
+// applyAll takes whatever has been fetched, up to a batch, without waiting for more.
+func (f *follower) applyAll(ctx context.Context, records <-chan claimlog.Record) error {
+	for r := range records {
+		taken := []claimlog.Record{r}
+	drain:
+		for len(taken) < f.ledger.cfg.BatchMax {
+			select {
+			case next, ok := <-records:
+				if !ok {
+					break drain
+				}
+				taken = append(taken, next)
+			default:
+				break drain
+			}
+		}
+		if err := f.apply(ctx, taken); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply decides runs of good records and puts the unreadable ones between them aside.
+func (f *follower) apply(ctx context.Context, records []claimlog.Record) error {
+	for len(records) > 0 {
+		n := 0
+		for n < len(records) && records[n].Undecodable == nil {
+			n++
+		}
+		if n > 0 {
+			if err := f.decide(ctx, records[:n]); err != nil {
+				return err
+			}
+			records = records[n:]
+			continue
+		}
+		if err := f.quarantine(ctx, records[0], records[0].Undecodable); err != nil {
+			return err
+		}
+		records = records[1:]
+	}
+	return nil
+}
+
+// decide decides a run of good records. When that cannot be applied, it halves the run, in order, until the one bad record is
+// found. That one is tried a second time first, because the direct path may have decided the same claim at that moment.
+func (f *follower) decide(ctx context.Context, records []claimlog.Record) error {
+	b := batch{records: records, claims: decodable(records)}
+	err := f.advance(ctx, b)
+	if len(records) == 1 && permanent(err) {
+		err = f.advance(ctx, b)
+	}
+	if !permanent(err) {
+		return err
+	}
+	if len(records) == 1 {
+		return f.quarantine(ctx, records[0], err)
+	}
+	half := len(records) / 2
+	if err := f.decide(ctx, records[:half]); err != nil {
+		return err
+	}
+	return f.decide(ctx, records[half:])
+}
+
+// batch is what one transaction of a follower brings behind the cursor: records to decide or, with a cause, one record to put
+// aside.
+type batch struct {
+	records []claimlog.Record
+	claims  []events.Claim
+	cause   error
+}
+
+// advance moves the cursor past a batch in the transaction that decides it or puts it aside, and tries until that is known to
+// have happened. It gives up when ctx ends, on a permanent error, and when somebody else moved the cursor.
+//
+// An unknown commit is treated like any failure: the compare-and-swap of the next try waits for what is left of it and then
+// tells how it ended.
+func (f *follower) advance(ctx context.Context, b batch) error {
+	target := f.offset.after(b.records)
+	defer f.ledger.undecided.Forget(f.partition)
+	var wait events.Backoff
+	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		began := time.Now()
+		d, err := f.try(ctx, b, target)
+		if errors.Is(err, events.ErrFenced) {
+			d, err = f.recall(ctx, b, target)
+		}
+		if err == nil || errors.Is(err, events.ErrFenced) || permanent(err) {
+			f.ledger.undecided.Recovered(f.partition)
+		}
+		switch {
+		case err == nil:
+			// gofail: var claimsCommitted struct{}
+			f.offset = target
+			f.passed(f.partition, target.next)
+			f.ledger.decided(events.FromLog, d, began)
+			return nil
+		case errors.Is(err, events.ErrFenced), permanent(err):
+			return err
+		}
+		f.ledger.undecided.Failed(f.partition, err, "partition", f.partition, "offset", f.offset.next, "records", len(b.records))
+		if err := wait.Pause(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// try is one transaction. The end of ctx does not interrupt it: a partition is handed over between batches.
+func (f *follower) try(ctx context.Context, b batch, target offset) (events.Decision, error) {
+	// gofail: var claimsFetched struct{}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
+	defer cancel()
+	t := events.NewTransaction(f.ledger.pool, f.ledger.move(f.partition, f.offset, target))
+	defer t.End(ctx)
+	var decide events.Decide
+	if b.cause == nil {
+		decide = f.ledger.decider.Prepare(t.Reads, events.FromLog, b.claims)
+	}
+	tx, err := t.Begin(ctx)
+	if err != nil {
+		return events.Decision{}, err
+	}
+	// gofail: var cursorMoved struct{}
+	var d events.Decision
+	if b.cause == nil {
+		d, err = decideAll(ctx, tx, t.Writes, decide, b.claims)
+	} else {
+		d, err = f.putAside(ctx, tx, b.records[0], b.cause)
+	}
+	// gofail: var claimsDecided struct{}
+	if err != nil {
+		return events.Decision{}, err
+	}
+	return d, t.Commit(ctx)
+}
+
+// recall looks whether the commit that was refused had already been made, by us (its reply was lost) or by another
+// process with the very same records, and reads its verdicts. ErrFenced: somebody else owns the partition.
+func (f *follower) recall(ctx context.Context, b batch, target offset) (events.Decision, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
+	defer cancel()
+	now, err := f.ledger.fenced(ctx, f.partition)
+	if err != nil {
+		return events.Decision{}, err
+	}
+	if !now.equal(target) {
+		f.ledger.metrics.fenced.Inc()
+		return events.Decision{}, fmt.Errorf("%w: partition %d is at %d, not at %d", events.ErrFenced, f.partition, now.next, f.offset.next)
+	}
+	claims := decodable(b.records)
+	verdicts, err := f.ledger.decider.Verdicts(ctx, claimIDs(claims))
+	if err != nil {
+		return events.Decision{}, fmt.Errorf("read verdicts again: %w", err)
+	}
+	d := events.Decision{Verdicts: verdicts}
+	for _, c := range claims {
+		if c.Kind == events.KindClose {
+			d.Closed = append(d.Closed, c.SaleID)
+		}
+	}
+	return d, nil
+}
+
+// decodable are the claims and closes of the records that could be read.
+func decodable(records []claimlog.Record) []events.Claim {
+	claims := make([]events.Claim, 0, len(records))
+	for i := range records {
+		if records[i].Undecodable == nil {
+			claims = append(claims, records[i].Claim)
+		}
+	}
+	return claims
+}
+
+// claimIDs are the ids of those that are claims.
+func claimIDs(claims []events.Claim) []uuid.UUID {
+	ids := make([]uuid.UUID, 0, len(claims))
+	for i := range claims {
+		if claims[i].Kind == events.KindClaim {
+			ids = append(ids, claims[i].ID)
+		}
+	}
+	return ids
+}

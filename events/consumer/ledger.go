@@ -1,0 +1,159 @@
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/events"
+	"flashsale/events/claimlog"
+)
+
+// directMax is how many direct transactions may run at once when the configuration does not say.
+const directMax = 4
+
+// decider gives the verdicts; package sale implements it.
+type decider interface {
+	// Prepare queues what deciding the claims has to lock and to read, and returns what decides them.
+	Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide
+	// DeclineTx declines a claim that cannot be decided. A claim that has its verdict keeps it.
+	DeclineTx(ctx context.Context, tx pgx.Tx, claim events.Claim, reason events.Reason) (events.Verdict, error)
+	// Decided is called after the commit; it must be quick. When a commit's reply was lost, Verdicts holds only what
+	// was read again and Stocks is empty.
+	Decided(d events.Decision)
+	// Verdicts reads the verdicts of those claims that have one.
+	Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error)
+}
+
+// Config tunes a Ledger; the zero value is the production setting.
+type Config struct {
+	// Committed, when set, is called after every commit, such as Outbox.Wake. It must not block.
+	Committed func()
+	// BatchMax is the most claims in one transaction (1000); Timeout bounds a transaction (5 s).
+	BatchMax int
+	Timeout  time.Duration
+	// DirectMax is how many direct transactions may run at once (4); DirectTimeout bounds one, with the wait for its
+	// turn (2 s).
+	DirectMax     int
+	DirectTimeout time.Duration
+	// PoisonMax is how many claims a partition may quarantine within PoisonWindow (10 within a minute) before it stops
+	// for as long.
+	PoisonMax    int
+	PoisonWindow time.Duration
+	// Looks is how often, LookEvery apart, a cursor must be found not to fit the log before reading begins anew (4, 500 ms).
+	Looks     int
+	LookEvery time.Duration
+	// StallAfter is how long a partition may lag without moving before the group is joined anew (15 s).
+	StallAfter time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	c.BatchMax = orInt(c.BatchMax, 1000)
+	c.Timeout = orDuration(c.Timeout, transactionTime)
+	c.DirectMax = orInt(c.DirectMax, directMax)
+	c.DirectTimeout = orDuration(c.DirectTimeout, directTime)
+	c.PoisonMax = orInt(c.PoisonMax, 10)
+	c.PoisonWindow = orDuration(c.PoisonWindow, time.Minute)
+	c.Looks = orInt(c.Looks, 4)
+	c.LookEvery = orDuration(c.LookEvery, 500*time.Millisecond)
+	c.StallAfter = orDuration(c.StallAfter, stallAfter)
+	if c.Committed == nil {
+		c.Committed = func() {}
+	}
+	return c
+}
+
+func orInt(v, otherwise int) int {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+func orDuration(v, otherwise time.Duration) time.Duration {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// Ledger brings claims to their verdict: those of the claims log, in order and once each (Run), and those that come
+// directly because the log does not answer (Decide). Safe for concurrent use.
+type Ledger struct {
+	cfg     Config
+	pool    *pgxpool.Pool
+	log     *claimlog.Log
+	decider decider
+	logger  *slog.Logger
+	metrics *metrics
+	turns   chan struct{}
+
+	mu     sync.Mutex
+	poison map[int]*events.QuarantineLimit // by partition; directPoison is that of the direct path
+	owned  map[int]bool                    // partitions that this process follows; false while stopped by an alarm
+
+	interrupted, undecided, unjoined *events.Outage
+}
+
+// directPoison stands for the direct path among the partitions.
+const directPoison = -1
+
+// New returns a ledger on a pool that [PreparePool] has prepared.
+func New(pool *pgxpool.Pool, log *claimlog.Log, d decider, cfg Config) *Ledger {
+	cfg, logger := cfg.withDefaults(), log.Logger()
+	if pool.Config().ConnConfig.OnNotice == nil {
+		logger.Warn("the ledger's pool does not watch for warnings; prepare it with consumer.PreparePool")
+	}
+	return &Ledger{
+		cfg:         cfg,
+		pool:        pool,
+		log:         log,
+		decider:     d,
+		logger:      logger,
+		metrics:     newLedgerMetrics(log.Registerer()),
+		turns:       make(chan struct{}, cfg.DirectMax),
+		poison:      make(map[int]*events.QuarantineLimit),
+		owned:       make(map[int]bool),
+		interrupted: events.NewOutage(logger, "following the claims log was interrupted", "the claims log is followed again"),
+		undecided:   events.NewOutage(logger, "a batch of claims is not decided yet", "claims of the log are decided again"),
+		unjoined:    events.NewOutage(logger, "the consumer group is joined anew", "the consumer group is joined"),
+	}
+}
+
+// decideAll decides claims in a transaction that has read what they need, and checks that each has its verdict.
+func decideAll(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, decide events.Decide, claims []events.Claim) (events.Decision, error) {
+	d, err := decide(ctx, tx, writes)
+	if err != nil {
+		return events.Decision{}, fmt.Errorf("decide %d claims: %w", len(claims), err)
+	}
+	if len(d.Verdicts) != len(claims) {
+		return events.Decision{}, fmt.Errorf("decide %d claims: got %d verdicts", len(claims), len(d.Verdicts))
+	}
+	return d, nil
+}
+
+// decided counts a commit and tells the decider, then Config.Committed.
+func (l *Ledger) decided(src events.Source, d events.Decision, began time.Time) {
+	l.metrics.commit.Observe(time.Since(began).Seconds())
+	l.metrics.batch.Observe(float64(len(d.Verdicts)))
+	l.metrics.count(src, d.Verdicts)
+	l.decider.Decided(d)
+	l.cfg.Committed()
+}
+
+func (l *Ledger) poisonOf(partition int) *events.QuarantineLimit {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limit := l.poison[partition]
+	if limit == nil {
+		limit = events.NewQuarantineLimit(l.cfg.PoisonMax, l.cfg.PoisonWindow)
+		l.poison[partition] = limit
+	}
+	return limit
+}

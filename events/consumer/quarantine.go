@@ -1,0 +1,74 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+	"flashsale/events/claimlog"
+)
+
+// errPoisoned means that more claims cannot be applied than may go into quarantine before a person looks.
+var errPoisoned = errors.New("events: too many claims cannot be applied")
+
+// quarantine puts one record into quarantine and moves the cursor past it. A claim that could be read is declined, so that its
+// shopper gets an answer.
+func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause error) error {
+	if !f.ledger.poisonOf(f.partition).Allow(time.Now()) {
+		return fmt.Errorf("%w: record %d: %w", errPoisoned, r.Offset, cause)
+	}
+	// gofail: var quarantineDue struct{}
+	err := f.advance(ctx, batch{records: []claimlog.Record{r}, cause: cause})
+	if err == nil {
+		f.ledger.metrics.quarantined.Inc()
+		f.ledger.logger.Error("a record cannot be applied; quarantined", "partition", f.partition,
+			"offset", r.Offset, "claim", r.Claim.ID, "error", cause)
+	}
+	return err
+}
+
+// putAside is what the transaction does with the record.
+func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r claimlog.Record, cause error) (events.Decision, error) {
+	q := events.Quarantined{LogID: f.ledger.log.ID(), Epoch: &f.offset.epoch, Partition: &f.partition, Offset: &r.Offset,
+		ClaimID: claimIDOf(r), Key: r.Key, Raw: r.Value, Cause: cause}
+	if err := q.InsertTx(ctx, tx); err != nil {
+		return events.Decision{}, fmt.Errorf("quarantine record %d: %w", r.Offset, err)
+	}
+	// gofail: var recordQuarantined struct{}
+	if r.Undecodable != nil {
+		return events.Decision{}, nil //nolint:nilerr // it is the reason for being here, and there is nobody to tell
+	}
+	return f.ledger.declineTx(ctx, tx, r.Claim)
+}
+
+// declineTx declines a claim within a savepoint. If even that violates a constraint, the claim stays without a verdict.
+func (l *Ledger) declineTx(ctx context.Context, tx pgx.Tx, claim events.Claim) (events.Decision, error) {
+	if claim.Kind != events.KindClaim {
+		return events.Decision{}, nil
+	}
+	var v events.Verdict
+	err := pgx.BeginFunc(ctx, tx, func(inner pgx.Tx) (err error) {
+		v, err = l.decider.DeclineTx(ctx, inner, claim, events.ReasonUndecidable)
+		return err
+	})
+	if permanent(err) {
+		return events.Decision{}, nil
+	}
+	if err != nil {
+		return events.Decision{}, fmt.Errorf("decline claim %s: %w", claim.ID, err)
+	}
+	return events.Decision{Verdicts: []events.Verdict{v}}, nil
+}
+
+// claimIDOf is NULL for what is not a claim.
+func claimIDOf(r claimlog.Record) *uuid.UUID {
+	if r.Undecodable != nil || r.Claim.ID == uuid.Nil {
+		return nil
+	}
+	return &r.Claim.ID
+}

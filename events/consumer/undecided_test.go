@@ -1,0 +1,56 @@
+package consumer
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"flashsale/events"
+	"flashsale/events/eventstest"
+)
+
+// A ledger that cannot decide says so once, however often it tries, and says when it goes on.
+func TestALedgerThatCannotDecideSaysSoOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var told telling
+	w.log = w.openLog(slog.New(slog.NewTextHandler(&told, nil)))
+	var tries atomic.Int32
+	w.shop.Before = func(events.Source, []events.Claim) error {
+		if tries.Add(1) <= 5 {
+			return errors.New("the ledger is away")
+		}
+		return nil
+	}
+	l := w.ledger(Config{})
+	w.append(3, eventstest.NewClaim(1))
+	w.follow(l, 3)
+	w.reaches(l, 3, 1)
+	w.Eventually("the end is told", func() bool { return told.count("claims of the log are decided again") == 1 })
+	if n := told.count("is not decided yet"); n != 1 {
+		t.Errorf("told %d times in %d tries:\n%s", n, tries.Load(), told.String())
+	}
+}
+
+// telling is what was logged. Safe for concurrent use.
+type telling struct {
+	mu      sync.Mutex
+	written strings.Builder
+}
+
+func (o *telling) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written.Write(p)
+}
+
+func (o *telling) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.written.String()
+}
+
+func (o *telling) count(words string) int { return strings.Count(o.String(), words) }
