@@ -162,7 +162,7 @@ func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, 
 type cursorOf struct {
 	ledger *events.Ledger
 	log    *events.Log
-	board  *sale.Board
+	board  *sale.Catalog
 }
 
 func (c *cursorOf) Cursor(ctx context.Context, partition int) (int64, time.Time, error) {

@@ -86,7 +86,7 @@ func (b *book) wanting(version int64, buyable bool) bool {
 }
 
 // lapsed is true when the book need not be in memory: its sale has been closed for long, and nobody has asked since.
-func (b *book) lapsed(e *entry, now time.Time) bool {
+func (b *book) lapsed(e *catalogEntry, now time.Time) bool {
 	switch {
 	case e.state != Closed:
 		b.closed = time.Time{}

@@ -147,7 +147,7 @@ func TestABusFindsItsWayBack(t *testing.T) {
 	before := dial.calls.Load()
 	inTime(t, "tries again", func() bool { return dial.calls.Load() > before+2 })
 	dial.away.Store(false)
-	// The board looks by itself whenever it may have missed something.
+	// The catalog looks by itself whenever it may have missed something.
 	<-aReady
 	inTime(t, "a message after the outage", func() bool {
 		a.publish("greetings", newsOf(1))

@@ -12,11 +12,11 @@ import (
 )
 
 // FuzzMessageOfAnotherProcess: whatever comes over the bus, a process shows figures that a sale can have, wakes a press
-// only with a verdict, presses on with an attempt that the ledger can count, and is right again after its next look.
+// only with a verdict, presses on with an attempt that the ledger can count, and is right again after its next read.
 func FuzzMessageOfAnotherProcess(f *testing.F) {
 	s := newServers(f, 3)
 	p := s.process(f)
-	before, err := p.board.Snapshot("flash")
+	before, err := p.catalog.Snapshot("flash")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -59,9 +59,9 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 		default:
 		}
 		p.waiters.leave(w)
-		shown, err := p.board.Snapshot("flash")
+		shown, err := p.catalog.Snapshot("flash")
 		if err != nil || shown.Taken < 0 || shown.Taken > shown.Total || shown.ID != before.ID || shown.Generation != before.Generation {
-			t.Fatalf("after %s the board shows %+v (%v)", payload, shown, err)
+			t.Fatalf("after %s the catalog shows %+v (%v)", payload, shown, err)
 		}
 		p.attempts.mu.Lock()
 		for who, next := range p.attempts.next {
@@ -72,14 +72,14 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 		clear(p.attempts.next)
 		p.attempts.mu.Unlock()
 		for user := range int64(6) {
-			if r, ok := p.board.find("flash").book.receipt(k, Shopper{ID: user, Username: "x"}); ok && (r.OrderID == uuid.Nil || r.Unit < 1 || r.Attempt < 1) {
+			if r, ok := p.catalog.find("flash").book.receipt(k, Shopper{ID: user, Username: "x"}); ok && (r.OrderID == uuid.Nil || r.Unit < 1 || r.Attempt < 1) {
 				t.Fatalf("after %s shopper %d owns %+v", payload, user, r)
 			}
 		}
-		p.look(t)
-		now, err := p.board.Snapshot("flash")
+		p.readChanges(t)
+		now, err := p.catalog.Snapshot("flash")
 		if err != nil || now.Taken != before.Taken || now.Total != before.Total || now.Version != before.Version {
-			t.Fatalf("after %s and a look the board shows %+v, the ledger has %+v (%v)", payload, now, before, err)
+			t.Fatalf("after %s and a read the catalog shows %+v, the ledger has %+v (%v)", payload, now, before, err)
 		}
 	})
 }

@@ -14,13 +14,13 @@ import (
 // that does not exist is Unavailable with a zero Answer.Sale. When ctx ends before a place is reserved the press ends
 // with it; afterwards the claim is seen through, since a place must not be held for nothing.
 func (c *Checkout) Buy(ctx context.Context, p Press) Answer {
-	e := c.board.find(p.Slug)
+	e := c.catalog.find(p.Slug)
 	if e == nil {
 		return Answer{Kind: Unavailable, Username: p.Name}
 	}
 	now := time.Now()
 	b := buying{Checkout: c, press: p, entry: e, ends: now.Add(buyTime)}
-	b.sale = c.board.snapshot(e, now)
+	b.sale = c.catalog.snapshot(e, now)
 	b.pressed = b.sale.Now
 	if done, ok := b.identify(ctx); ok {
 		return done
@@ -38,7 +38,7 @@ func (c *Checkout) Buy(ctx context.Context, p Press) Answer {
 type buying struct {
 	*Checkout
 	press   Press
-	entry   *entry
+	entry   *catalogEntry
 	sale    Snapshot
 	shopper Shopper
 	// pressed is the time of the press by Postgres' clock.
@@ -58,7 +58,7 @@ func (b *buying) early(d time.Duration) time.Duration {
 }
 
 // buyable is true when the last known state of the sale takes claims at that time.
-func (c *Checkout) buyable(e *entry, now time.Time) bool {
+func (c *Checkout) buyable(e *catalogEntry, now time.Time) bool {
 	return status(e.state, e.endsAt, now, e.level.Total, e.level.Taken) == Active
 }
 
@@ -121,8 +121,8 @@ func (b *buying) awaitStart(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, b.early(startTime))
 	defer cancel()
 	for {
-		next := b.board.shelf.Load().next
-		b.look()
+		next := b.catalog.snapshots.Load().replaced
+		b.refreshSnapshot()
 		if !b.starting() {
 			return true
 		}
@@ -134,12 +134,12 @@ func (b *buying) awaitStart(ctx context.Context) bool {
 	}
 }
 
-// look takes the newest snapshot.
-func (b *buying) look() {
-	if e := b.board.find(b.entry.slug); e != nil {
+// refreshSnapshot takes the newest snapshot.
+func (b *buying) refreshSnapshot() {
+	if e := b.catalog.find(b.entry.slug); e != nil {
 		b.entry = e
 	}
-	b.sale = b.board.snapshot(b.entry, time.Now())
+	b.sale = b.catalog.snapshot(b.entry, time.Now())
 }
 
 // fromMemory settles presses on a sale that cannot be bought from: nearly all of the traffic. Only until the book
@@ -211,7 +211,7 @@ func (b *buying) reserve(ctx context.Context) Answer {
 	case Held:
 		return b.held(context.WithoutCancel(ctx))
 	case Reserved:
-		b.board.markClaimed(b.entry, false)
+		b.catalog.markClaimed(b.entry, false)
 		return b.reserved(context.WithoutCancel(ctx))
 	}
 	return b.unavailable()
@@ -233,7 +233,7 @@ func (b *buying) loaded(ctx context.Context) bool {
 
 // full is the answer when Redis has no place left. Only the ledger says "sold out".
 func (b *buying) full(ctx context.Context) Answer {
-	b.look()
+	b.refreshSnapshot()
 	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
 		return b.already(ctx, r)
 	}
@@ -243,7 +243,7 @@ func (b *buying) full(ctx context.Context) Answer {
 	case b.sale.Status() != Active:
 		return b.closedAnswer()
 	}
-	b.board.markClaimed(b.entry, true)
+	b.catalog.markClaimed(b.entry, true)
 	b.sale.AllClaimed = true
 	return b.refused(ReasonAllClaimed)
 }

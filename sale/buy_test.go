@@ -69,8 +69,8 @@ func TestOnePersonPressing400TimesAtOnceBuysOneUnit(t *testing.T) {
 						t.Fatalf("receipt %+v", a.Receipt)
 					}
 				}
-				if bought != 1 || w.sheet.level.Taken != 1 {
-					t.Errorf("%d presses bought, %d units are taken", bought, w.sheet.level.Taken)
+				if bought != 1 || w.row.level.Taken != 1 {
+					t.Errorf("%d presses bought, %d units are taken", bought, w.row.level.Taken)
 				}
 			})
 		})
@@ -104,7 +104,7 @@ func TestWhoPressesComesFirst(t *testing.T) {
 		want(t, "unknown", w.press("nobody"), UnknownShopper, "")
 		want(t, "may not", w.press("banned"), NotAuthorized, "")
 		want(t, "known to Postgres only", w.press("late"), Bought, "")
-		w.operator(func() { w.sheet.state = Closed })
+		w.operator(func() { w.row.state = Closed })
 		want(t, "may not, ended", w.press("banned"), NotAuthorized, "")
 		want(t, "unknown, ended", w.press("nobody"), Refused, ReasonEnded)
 		w.change(func() { w.faults.postgres = true })
@@ -131,17 +131,17 @@ func TestNoSaleIsAnAnswerToo(t *testing.T) {
 func TestAnOwnerGetsTheReceiptInAnyState(t *testing.T) {
 	for name, change := range map[string]func(w *world){
 		"sold out": func(w *world) { w.press("b") },
-		"paused":   func(w *world) { w.operator(func() { w.sheet.state = Paused }) },
-		"closing":  func(w *world) { w.operator(func() { w.sheet.state, w.sheet.closingVersion = Closing, 2 }) },
-		"closed":   func(w *world) { w.operator(func() { w.sheet.state = Closed }) },
+		"paused":   func(w *world) { w.operator(func() { w.row.state = Paused }) },
+		"closing":  func(w *world) { w.operator(func() { w.row.state, w.row.closingVersion = Closing, 2 }) },
+		"closed":   func(w *world) { w.operator(func() { w.row.state = Closed }) },
 		"stale":    func(w *world) { w.change(func() { w.faults.postgres = true }); time.Sleep(3 * time.Second) },
 		"forgotten": func(w *world) { // a process that was started after the purchase
-			w.operator(func() { w.sheet.state = Paused })
-			w.board.find("").book.clear()
+			w.operator(func() { w.row.state = Paused })
+			w.catalog.find("").book.clear()
 		},
 		"forgotten by Redis": func(w *world) { w.change(func() { w.holders = nil }) },
 		"Redis away, no share left": func(w *world) {
-			w.board.find("").book.clear()
+			w.catalog.find("").book.clear()
 			w.change(func() { w.faults.redis = true })
 			w.checkout.waiters.shares = map[Key]int{{7, 1}: 99}
 		},
@@ -162,19 +162,19 @@ func TestAnOwnerGetsTheReceiptInAnyState(t *testing.T) {
 
 func TestLosersCostNothing(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*sheet)
+		change func(*saleRow)
 		reason Reason
 	}{
-		"sold out":    {func(s *sheet) {}, ReasonSoldOut},
-		"paused":      {func(s *sheet) { s.state = Paused }, ReasonPaused},
-		"closed":      {func(s *sheet) { s.state = Closed }, ReasonEnded},
-		"not started": {func(s *sheet) { s.state, s.startsAt = Scheduled, time.Now().Add(time.Minute) }, ReasonNotStarted},
-		"over":        {func(s *sheet) { s.state, s.endsAt = Paused, time.Now().Add(-time.Minute) }, ReasonEnded},
+		"sold out":    {func(s *saleRow) {}, ReasonSoldOut},
+		"paused":      {func(s *saleRow) { s.state = Paused }, ReasonPaused},
+		"closed":      {func(s *saleRow) { s.state = Closed }, ReasonEnded},
+		"not started": {func(s *saleRow) { s.state, s.startsAt = Scheduled, time.Now().Add(time.Minute) }, ReasonNotStarted},
+		"over":        {func(s *saleRow) { s.state, s.endsAt = Paused, time.Now().Add(-time.Minute) }, ReasonEnded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, 1, func(w *world) {
 				w.press("a")
-				w.operator(func() { c.change(&w.sheet) })
+				w.operator(func() { c.change(&w.row) })
 				time.Sleep(20 * time.Millisecond) // the book is loaded
 				servers := []string{"redis", "kafka", "receipt", "name", "verdicts", "direct", "book", "reconcile"}
 				before := w.count(servers...)
@@ -196,11 +196,11 @@ func TestUntilTheBookIsLoadedReceiptsAreLookedUp(t *testing.T) {
 		w.change(func() { w.strange["s"] = Shopper{ID: 's', Username: "s", MayPurchase: true}; delete(w.people, "s") })
 		w.press("s")
 		w.change(func() { delete(w.people, "s"); w.faults.latency = 200 * time.Millisecond })
-		w.change(func() { w.sheet.state = Paused; w.sheet.version++ })
-		time.Sleep(time.Second) // the board sees it; the book takes longer
-		w.board.find("").book.clear()
+		w.change(func() { w.row.state = Paused; w.row.version++ })
+		time.Sleep(time.Second) // the catalog sees it; the book takes longer
+		w.catalog.find("").book.clear()
 		want(t, "known", w.press("b"), Refused, ReasonPaused)
-		w.board.find("").book.clear()
+		w.catalog.find("").book.clear()
 		want(t, "an owner whose name is not known", w.press("s"), AlreadyBought, "")
 	})
 }
@@ -208,7 +208,7 @@ func TestUntilTheBookIsLoadedReceiptsAreLookedUp(t *testing.T) {
 func TestASaleOpensAtItsSecond(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		start := time.Now().Add(10 * time.Second)
-		w.operator(func() { w.sheet.state, w.sheet.startsAt = Scheduled, start })
+		w.operator(func() { w.row.state, w.row.startsAt = Scheduled, start })
 		time.Sleep(time.Until(start) - time.Millisecond)
 		want(t, "just before", w.press("a"), Refused, ReasonNotStarted)
 		time.Sleep(time.Until(start))
@@ -223,7 +223,7 @@ func TestASaleOpensAtItsSecond(t *testing.T) {
 func TestAStartThatNobodyCanSeeIsNotNotStarted(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		start := time.Now().Add(10 * time.Second)
-		w.operator(func() { w.sheet.state, w.sheet.startsAt = Scheduled, start })
+		w.operator(func() { w.row.state, w.row.startsAt = Scheduled, start })
 		w.change(func() { w.faults.postgres = true })
 		time.Sleep(5 * time.Second)
 		want(t, "before the start, stale", w.press("a"), Unavailable, "")
@@ -235,12 +235,12 @@ func TestAStartThatNobodyCanSeeIsNotNotStarted(t *testing.T) {
 func TestASaleEndsThroughTheLog(t *testing.T) {
 	inWorld(t, 3, func(w *world) {
 		end := time.Now().Add(10 * time.Second)
-		w.operator(func() { w.sheet.endsAt = end })
+		w.operator(func() { w.row.endsAt = end })
 		time.Sleep(time.Until(end))
 		want(t, "at the end", w.press("a"), Refused, ReasonEnded)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if s, _ := w.board.Snapshot(""); s.State != Closed {
+		if s, _ := w.catalog.Snapshot(""); s.State != Closed {
 			t.Errorf("state %s: the close record did not get through", s.State)
 		}
 	})
@@ -258,7 +258,7 @@ func TestAStaleProcessNeverSaysSoldOut(t *testing.T) {
 		if n := w.count("receipt", "name", "redis") - before; n != 0 {
 			t.Errorf("%d questions while stale", n)
 		}
-		s, err := w.board.Snapshot("")
+		s, err := w.catalog.Snapshot("")
 		if err != nil || !s.Stale || s.Taken != 1 || s.Age < 2*time.Second {
 			t.Errorf("status shows %+v, %v", s, err)
 		}
@@ -276,12 +276,12 @@ func TestAllClaimedIsNotSoldOut(t *testing.T) {
 		if a.RetryAfter <= 0 || !a.Sale.AllClaimed {
 			t.Errorf("answer %+v", a)
 		}
-		if s, _ := w.board.Snapshot(""); !s.AllClaimed || s.Status() != Active {
+		if s, _ := w.catalog.Snapshot(""); !s.AllClaimed || s.Status() != Active {
 			t.Errorf("status %s, all claimed %v", s.Status(), s.AllClaimed)
 		}
 		w.change(func() { delete(w.holders, 99) })
 		want(t, "its place came back", w.press("a"), Bought, "")
-		if s, _ := w.board.Snapshot(""); s.AllClaimed {
+		if s, _ := w.catalog.Snapshot(""); s.AllClaimed {
 			t.Error("still all claimed")
 		}
 	})
@@ -291,8 +291,8 @@ func TestTheWordAllClaimedFades(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
 		w.change(func() { w.holders[99] = true })
 		w.press("a")
-		time.Sleep(claimedFor + time.Millisecond)
-		if s, _ := w.board.Snapshot(""); s.AllClaimed {
+		time.Sleep(allClaimedFor + time.Millisecond)
+		if s, _ := w.catalog.Snapshot(""); s.AllClaimed {
 			t.Error("all claimed for ever")
 		}
 	})
@@ -304,10 +304,10 @@ func TestSoldOutEndsWithinTwoSecondsOfAReturn(t *testing.T) {
 		want(t, "sold out", w.press("b"), Refused, ReasonSoldOut)
 		// Another process cancels, and nobody tells this one.
 		w.change(func() {
-			w.sheet.level.Taken--
-			w.sheet.level.Version++
-			w.sheet.version++
-			w.orders[order].live, w.orders[order].revision = false, w.sheet.level.Version
+			w.row.level.Taken--
+			w.row.level.Version++
+			w.row.version++
+			w.orders[order].live, w.orders[order].revision = false, w.row.level.Version
 			delete(w.holders, 'a')
 		})
 		time.Sleep(2 * time.Second)
@@ -337,8 +337,8 @@ func TestTheVerdictOnACancelledOrderLeadsToTheLiveOne(t *testing.T) {
 		w.cancel(first.OrderID)
 		time.Sleep(time.Second)
 		live := w.press("a").Receipt
-		b := buying{Checkout: w.checkout, press: Press{Name: "a"}, entry: w.checkout.board.find(""), shopper: Shopper{ID: 'a', Username: "a", MayPurchase: true}}
-		b.look()
+		b := buying{Checkout: w.checkout, press: Press{Name: "a"}, entry: w.checkout.catalog.find(""), shopper: Shopper{ID: 'a', Username: "a", MayPurchase: true}}
+		b.refreshSnapshot()
 		b.pressed = b.sale.Now
 		a := b.settle(w.ctx, &events.Verdict{
 			ClaimID: first.OrderID, SaleID: first.SaleID, Generation: first.Generation, UserID: 'a', Username: "a",
@@ -423,7 +423,7 @@ func TestRepeatsOfOneProcessAreAnsweredByTheVerdictOfAnother(t *testing.T) {
 		// By message: the other process tells at once, with its stock.
 		d := w.rule(events.FromLog, []events.Claim{claimOf(Key{7, 1}, 'b', 1)})
 		w.checkout.take(d, w.checkout.metrics.told)
-		if s, _ := w.board.Snapshot(""); s.Taken != 2 {
+		if s, _ := w.catalog.Snapshot(""); s.Taken != 2 {
 			t.Errorf("taken %d, want 2", s.Taken)
 		}
 	})

@@ -10,16 +10,16 @@ import (
 // on a goroutine of its own. Whoever starts one never waits for it, so that what hangs for one sale delays no other. Its
 // goroutines end with the context that start was given; wait waits for them.
 type calls struct {
-	room  chan struct{} // has a token for each call under way
-	ended chan struct{} // holds a token when a sale may have its next call
-	wg    sync.WaitGroup
+	underWay chan struct{} // has a token for each call under way
+	ended    chan struct{} // holds a token when a sale may have its next call
+	wg       sync.WaitGroup
 
 	mu   sync.Mutex
 	busy map[int64]struct{} // the sales that have a call, or rest after one
 }
 
 func newCalls(limit int) *calls {
-	return &calls{room: make(chan struct{}, limit), ended: make(chan struct{}, 1), busy: make(map[int64]struct{})}
+	return &calls{underWay: make(chan struct{}, limit), ended: make(chan struct{}, 1), busy: make(map[int64]struct{})}
 }
 
 // start makes the call for that sale, unless the sale has one already. What the call returns is how long the sale rests
@@ -31,12 +31,12 @@ func (c *calls) start(ctx context.Context, sale int64, call func(context.Context
 	c.wg.Go(func() {
 		defer c.leave(sale)
 		select {
-		case c.room <- struct{}{}:
+		case c.underWay <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
 		rest := call(ctx)
-		<-c.room
+		<-c.underWay
 		sleep(ctx, rest, nil)
 	})
 }

@@ -26,8 +26,8 @@ func TestCallsThatHangAreOneForEachSaleAndFewAtOnce(t *testing.T) {
 		for range len(made) {
 			seen[<-made] = true
 		}
-		if len(seen) != 3 || len(c.room) != 3 {
-			t.Errorf("calls for %v, %d under way, want 3 of different sales", seen, len(c.room))
+		if len(seen) != 3 || len(c.underWay) != 3 {
+			t.Errorf("calls for %v, %d under way, want 3 of different sales", seen, len(c.underWay))
 		}
 		cancel()
 		c.wait() // or the bubble never ends

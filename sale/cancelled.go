@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Cancelled takes in that this order was cancelled, after the commit and after the board was refreshed: this process no
+// Cancelled takes in that this order was cancelled, after the commit and after the catalog was refreshed: this process no
 // longer answers with the receipt, and the place is free, so that the unit is for sale again and the shopper may press
 // again. Other processes forget the receipt when they look at the sale, whose version the cancel has raised. An error
 // means that the place is still held; the reconciler frees it within a few seconds.
@@ -13,7 +13,7 @@ import (
 // A shopper who pressed again between the commit and this call may lose a place he needs. Then Redis lets in one claim
 // too many, which the ledger declines, until the reconciler gives an owner his place back.
 func (c *Checkout) Cancelled(ctx context.Context, r Receipt) error {
-	e := c.board.shelf.Load().byID[r.SaleID]
+	e := c.catalog.snapshots.Load().byID[r.SaleID]
 	k := Key{r.SaleID, r.Generation}
 	if e == nil || e.Key != k {
 		return nil // the places of an older generation expire with it

@@ -13,7 +13,7 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 			t.Fatalf("%+v", first)
 		}
 		s.ledger.cancel(first.Receipt.OrderID)
-		p.look(t)
+		p.readChanges(t)
 		if a := p.press("ben"); a.Kind != Refused || a.Reason != ReasonAllClaimed {
 			t.Fatalf("with the place still held: %s %s", a.Kind, a.Reason)
 		}
@@ -40,8 +40,8 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 func TestACancelOfAnOlderGenerationLeavesThePresentOneAlone(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		old := p.press("anna").Receipt
-		s.ledger.change(func(sh *sheet) { sh.Generation++ })
-		p.look(t)
+		s.ledger.change(func(sh *saleRow) { sh.Generation++ })
+		p.readChanges(t)
 		now := p.press("anna")
 		if now.Kind != Bought {
 			t.Fatalf("%+v", now)
@@ -59,12 +59,12 @@ func TestACancelWithoutRedisSaysThatThePlaceIsStillHeld(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		r := p.press("anna").Receipt
 		s.ledger.cancel(r.OrderID)
-		p.look(t)
+		p.readChanges(t)
 		s.places.releasing.fails(errRefusedHere)
 		if err := p.Cancelled(t.Context(), r); !errors.Is(err, errRefusedHere) {
 			t.Errorf("%v", err)
 		}
-		if _, ok := p.board.find("").book.receipt(Key{r.SaleID, r.Generation}, Shopper{ID: r.UserID}); ok {
+		if _, ok := p.catalog.find("").book.receipt(Key{r.SaleID, r.Generation}, Shopper{ID: r.UserID}); ok {
 			t.Error("the receipt is still shown")
 		}
 	})

@@ -13,7 +13,7 @@ type Change struct{ Before, After Snapshot }
 
 // HoldTx says how a sale stands, and lets nobody change it until the transaction ends: it takes the sale's gate and its
 // stock row, so that no purchase is decided either. An empty slug means the current sale, by the same rule as
-// Board.Snapshot; the answer's Slug says which that was. It sees what the transaction has written. Errors: ErrNoSale,
+// Catalog.Snapshot; the answer's Slug says which that was. It sees what the transaction has written. Errors: ErrNoSale,
 // and ErrBusy when another act holds the sale or has made another sale the current one.
 func (s *Store) HoldTx(ctx context.Context, tx pgx.Tx, slug string) (Snapshot, error) {
 	h, err := s.hold(ctx, tx, slug)

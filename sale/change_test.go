@@ -41,7 +41,7 @@ func TestTheCurrentSaleIsTheSameInMemoryAndUnderTheGate(t *testing.T) {
 			price_minor, discount_minor, currency_code, currency_symbol FROM products WHERE sale_id = $1`, s.id)
 		s.exec(`INSERT INTO stock (sale_id, generation, total, version) SELECT max(id), 1, 5, 1 FROM sales`)
 	}
-	b := NewBoard(BoardConfig{Store: s.Store})
+	c := NewCatalog(CatalogConfig{Store: s.Store})
 	states := []State{Draft, Scheduled, Open, Paused, Closing, Closed}
 	window := rand.New(rand.NewPCG(9, 7)) // the same windows in every run
 	picked := map[string]int{}
@@ -53,8 +53,8 @@ func TestTheCurrentSaleIsTheSameInMemoryAndUnderTheGate(t *testing.T) {
 				starts_at = timestamptz '2026-01-01' + $3 * interval '1 hour', ends_at = timestamptz '2026-01-02' + $4 * interval '1 hour'
 				WHERE id = (SELECT id FROM sales ORDER BY id OFFSET $1 LIMIT 1)`, i, state, window.IntN(3), window.IntN(3))
 		}
-		s.must(b.Refresh(t.Context()))
-		shown, err := b.Snapshot("")
+		s.must(c.Refresh(t.Context()))
+		shown, err := c.Snapshot("")
 		held, other := s.holdTx("")
 		if !errors.Is(other, err) || shown.Slug != held.Slug || shown.Version != held.Version || shown.Revision != held.Revision {
 			t.Fatalf("shown is %+v (%v), an act is about %+v (%v)", shown, err, held, other)

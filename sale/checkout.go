@@ -52,7 +52,7 @@ const (
 	directTime = 2 * time.Second
 	// resendEvery bounds how often this process writes a claim again for presses that find it held.
 	resendEvery = time.Second
-	// lookupTime bounds a look into memory's stead: a name, a receipt.
+	// lookupTime bounds a read into memory's stead: a name, a receipt.
 	lookupTime = 500 * time.Millisecond
 	// progressTime is how long an answer about the log's progress is good for.
 	progressTime = 100 * time.Millisecond
@@ -63,7 +63,7 @@ const (
 // Deps are what a Checkout needs. All are required but Bus, Verdict, Logger and Registerer.
 type Deps struct {
 	Store    *Store
-	Board    *Board
+	Catalog  *Catalog
 	Bus      *Bus
 	Places   reserver
 	Releaser releaser
@@ -101,7 +101,7 @@ type records interface {
 // for concurrent use. Run has to be running for presses to hear of verdicts that other processes gave.
 type Checkout struct {
 	records  records
-	board    *Board
+	catalog  *Catalog
 	bus      *Bus
 	places   reserver
 	releaser releaser
@@ -135,7 +135,7 @@ func newCheckout(d Deps, r records) *Checkout {
 		d.Logger = slog.Default()
 	}
 	c := &Checkout{
-		records: r, board: d.Board, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
+		records: r, catalog: d.Catalog, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
 		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
 		progress: progress{cursors: d.Cursors},
 		losses:   losses{settled: d.Settled},

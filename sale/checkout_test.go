@@ -130,7 +130,7 @@ func TestWhatWasAnsweredStaysTrue(t *testing.T) {
 				for range 40 {
 					time.Sleep(time.Duration(random.IntN(120)) * time.Millisecond)
 					s.upset(random)
-					_ = p.board.look(t.Context())
+					_ = p.catalog.refresh(t.Context())
 				}
 				s.calm()
 				all.Wait()
@@ -152,7 +152,7 @@ func (p *process) insist(t *testing.T, name string) (all []Answer) {
 			t.Errorf("%s was refused: %s", name, a.Reason)
 		}
 		time.Sleep(max(a.RetryAfter, 100*time.Millisecond))
-		_ = p.board.look(t.Context())
+		_ = p.catalog.refresh(t.Context())
 	}
 	t.Errorf("%s got no final answer in 200 presses: %+v", name, all[len(all)-1])
 	return all

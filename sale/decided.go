@@ -28,7 +28,7 @@ type release struct {
 	user int64
 }
 
-// Decided takes in what a transaction decided, after its commit: the board shows it, presses that wait are woken,
+// Decided takes in what a transaction decided, after its commit: the catalog shows it, presses that wait are woken,
 // the places of declined claims are given back, the other processes are told. It does not block.
 func (c *Checkout) Decided(d events.Decision) {
 	c.take(d, c.metrics.decided)
@@ -40,7 +40,7 @@ func (c *Checkout) Decided(d events.Decision) {
 		}
 	}
 	if len(d.Closed) > 0 || reread(d) {
-		c.board.nudge()
+		c.catalog.refreshSoon()
 	}
 	c.tell(d)
 	// gofail: var verdictsTold struct{}
@@ -53,11 +53,11 @@ func reread(d events.Decision) bool {
 	})
 }
 
-// take brings the process up to date with a decision, its own or another's. The board comes first: an answer shows
+// take brings the process up to date with a decision, its own or another's. The catalog comes first: an answer shows
 // the sale as its own verdict left it. woken counts the claims that were waited for.
 func (c *Checkout) take(d events.Decision, woken prometheus.Counter) {
 	c.note(d.Verdicts)
-	c.board.heard(d.Stocks)
+	c.catalog.applyStocks(d.Stocks)
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
 		who := shopperKey{Key{v.SaleID, v.Generation}, v.UserID}
@@ -81,11 +81,11 @@ func (c *Checkout) deliver(v *events.Verdict) bool {
 
 // note adds live orders to the books of their sales.
 func (c *Checkout) note(verdicts []events.Verdict) {
-	shelf := c.board.shelf.Load()
+	snapshots := c.catalog.snapshots.Load()
 	orders := make(map[*book][]order, 1)
 	for i := range verdicts {
 		v := &verdicts[i]
-		e := shelf.byID[v.SaleID]
+		e := snapshots.byID[v.SaleID]
 		if e == nil || e.Generation != v.Generation {
 			continue
 		}
@@ -117,7 +117,7 @@ func (c *Checkout) tell(d events.Decision) {
 	}
 }
 
-// hear takes in what another process decided. What cannot be read or believed is left to the next look.
+// hear takes in what another process decided. What cannot be read or believed is left to the next read.
 func (c *Checkout) hear(payload []byte) {
 	d, err := readDecision(payload)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *Checkout) hear(payload []byte) {
 	}
 	c.take(d, c.metrics.told)
 	if len(d.Closed) > 0 || reread(d) {
-		c.board.nudge()
+		c.catalog.refreshSoon()
 	}
 }
 

@@ -77,7 +77,7 @@ func TestALookThatFailsIsMadeAgain(t *testing.T) {
 		began := time.Now()
 		expect(t, <-answer, Bought, "")
 		if took := time.Since(began); took > lookAfter {
-			t.Errorf("the next look came after %v", took)
+			t.Errorf("the next read came after %v", took)
 		}
 	})
 }
@@ -125,11 +125,11 @@ func TestPlacesOfDeclinedClaimsComeBack(t *testing.T) {
 func TestAPlaceThatComesBackIsForTheNext(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		p.start(t)
-		s.ledger.change(func(sh *sheet) { sh.state = Paused })
+		s.ledger.change(func(sh *saleRow) { sh.state = Paused })
 		expect(t, p.press("anna"), Refused, ReasonPaused)
 		synctest.Wait()
-		s.ledger.change(func(sh *sheet) { sh.state = Open })
-		p.look(t)
+		s.ledger.change(func(sh *saleRow) { sh.state = Open })
+		p.readChanges(t)
 		expect(t, p.press("ben"), Bought, "")
 	})
 }
@@ -164,11 +164,11 @@ func TestReleasesNeverBlockADecision(t *testing.T) {
 	})
 }
 
-func TestTheBoardLooksAfterWhatADecisionDoesNotSay(t *testing.T) {
+func TestTheCatalogRefreshesForWhatADecisionDoesNotSay(t *testing.T) {
 	ordered := events.Verdict{ClaimID: uuid.New(), SaleID: flashSale, Generation: 1, UserID: 1, Outcome: events.Ordered}
 	for name, c := range map[string]struct {
 		decision events.Decision
-		looks    int
+		reads    int
 	}{
 		"a closed sale":           {events.Decision{Closed: []int64{1}}, 1},
 		"orders read again":       {events.Decision{Verdicts: []events.Verdict{ordered}}, 1},
@@ -178,8 +178,8 @@ func TestTheBoardLooksAfterWhatADecisionDoesNotSay(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, _ *servers, p *process) {
-				if p.Decided(c.decision); len(p.board.poke) != c.looks {
-					t.Errorf("%d looks asked for, want %d", len(p.board.poke), c.looks)
+				if p.Decided(c.decision); len(p.catalog.refreshDue) != c.reads {
+					t.Errorf("%d refreshes asked for, want %d", len(p.catalog.refreshDue), c.reads)
 				}
 			})
 		})
@@ -204,7 +204,7 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 				v := order
 				c.change(&v)
 				p.Decided(events.Decision{Verdicts: []events.Verdict{v}})
-				if r, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("anna")); ok != c.noticed {
+				if r, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("anna")); ok != c.noticed {
 					t.Errorf("the book has %+v, %v", r, ok)
 				}
 			})
@@ -212,23 +212,23 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 	}
 }
 
-// An order was made, then cancelled, and only then its news came in: over the bus, or from a look that was slow.
+// An order was made, then cancelled, and only then its news came in: over the bus, or from a read that was slow.
 func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 	t.Parallel()
 	for name, since := range map[string]func(t *testing.T, s *servers, p *process){
-		"the process has seen the change": func(t *testing.T, _ *servers, p *process) { p.look(t) },
-		"and has emptied the book":        func(t *testing.T, _ *servers, p *process) { p.look(t); p.fill(t) },
+		"the process has seen the change": func(t *testing.T, _ *servers, p *process) { p.readChanges(t) },
+		"and has emptied the book":        func(t *testing.T, _ *servers, p *process) { p.readChanges(t); p.fill(t) },
 		"and has loaded the book": func(t *testing.T, s *servers, p *process) {
-			s.ledger.change(func(sh *sheet) { sh.state = Paused })
-			p.look(t)
+			s.ledger.change(func(sh *saleRow) { sh.state = Paused })
+			p.readChanges(t)
 			p.fill(t)
-			if !p.board.find("").book.whole(12) {
+			if !p.catalog.find("").book.whole(12) {
 				t.Fatal("not loaded")
 			}
 		},
 		"of another generation": func(t *testing.T, s *servers, p *process) {
-			s.ledger.change(func(sh *sheet) { sh.Generation++ })
-			p.look(t)
+			s.ledger.change(func(sh *saleRow) { sh.Generation++ })
+			p.readChanges(t)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,8 +237,8 @@ func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 				s.ledger.cancel(v.ClaimID)
 				since(t, s, p)
 				p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
-				p.look(t)
-				if r, ok := p.board.find("").book.receipt(p.board.find("").Key, s.names.shopper("anna")); ok {
+				p.readChanges(t)
+				if r, ok := p.catalog.find("").book.receipt(p.catalog.find("").Key, s.names.shopper("anna")); ok {
 					t.Errorf("the book has an order that was cancelled: %+v", r)
 				}
 			})
@@ -250,7 +250,7 @@ func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 			s.ledger.cancel(v.ClaimID)
 			p := s.process(t)
 			p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
-			if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
+			if _, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
 				t.Error("the book has an order that was cancelled")
 			}
 		})
@@ -261,7 +261,7 @@ func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 func TestARestoredLedgerIsBelieved(t *testing.T) {
 	bubble(t, 3, func(t *testing.T, s *servers, p *process) {
 		p.press("anna")
-		p.look(t)
+		p.readChanges(t)
 		p.fill(t)
 		s.ledger.mu.Lock()
 		level := s.ledger.step.levels[saleKey]
@@ -269,9 +269,9 @@ func TestARestoredLedgerIsBelieved(t *testing.T) {
 		s.ledger.step.levels[saleKey] = level
 		s.ledger.mu.Unlock()
 		time.Sleep(time.Second)
-		p.look(t)
+		p.readChanges(t)
 		expect(t, p.press("ben"), Bought, "")
-		if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("ben")); !ok {
+		if _, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("ben")); !ok {
 			t.Error("news of the restored ledger are taken for old ones")
 		}
 	})
@@ -331,7 +331,7 @@ func TestWhatAnotherProcessDecided(t *testing.T) {
 			t.Error("the receipt was heard of, and is asked for")
 		}
 		p.hear([]byte(`{"closed":[1]}`))
-		if len(p.board.poke) != 1 {
+		if len(p.catalog.refreshDue) != 1 {
 			t.Error("a sale that was closed is not looked at")
 		}
 		if len(p.releases) != 0 {

@@ -167,13 +167,13 @@ func TestAFirstSaleThatCannotBeIsNotHalfMade(t *testing.T) {
 	}
 }
 
-// The page of the first sale is complete, on the board as in the tables, and no two sales share their secret.
+// The page of the first sale is complete, in the catalog as in the tables, and no two sales share their secret.
 func TestTheFirstSaleHasAProductAndASecret(t *testing.T) {
 	t.Parallel()
 	d, other := openDesk(t, 5), openDesk(t, 5)
-	b := NewBoard(BoardConfig{Store: d.Store})
-	refreshBoard(t, b)
-	s, err := b.Snapshot(firstSlug)
+	c := NewCatalog(CatalogConfig{Store: d.Store})
+	refreshCatalog(t, c)
+	s, err := c.Snapshot(firstSlug)
 	if err != nil {
 		t.Fatal(err)
 	}

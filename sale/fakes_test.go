@@ -128,9 +128,9 @@ func (s *servers) process(t testing.TB, change ...func(*Deps)) *process {
 	for _, do := range change {
 		do(&d)
 	}
-	d.Board = newBoard(s.ledger, d.Bus, s.log, d.Logger)
+	d.Catalog = newCatalog(s.ledger, d.Bus, s.log, d.Logger)
 	p := &process{newCheckout(d, s.ledger)}
-	p.look(t)
+	p.readChanges(t)
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
 	if s.ledger.tell == nil {
@@ -139,10 +139,10 @@ func (s *servers) process(t testing.TB, change ...func(*Deps)) *process {
 	return p
 }
 
-// look brings the process up to date with the ledger.
-func (p *process) look(t testing.TB) {
+// readChanges brings the process up to date with the ledger.
+func (p *process) readChanges(t testing.TB) {
 	t.Helper()
-	if err := p.board.look(context.Background()); err != nil {
+	if err := p.catalog.refresh(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -191,15 +191,15 @@ type memoryLedger struct {
 	// watch is told of every change, under mu, when it is set.
 	watch func()
 
-	mu    sync.Mutex
-	sheet sheet
-	rows  map[uuid.UUID]*order
-	step  standing
+	mu   sync.Mutex
+	row  saleRow
+	rows map[uuid.UUID]*order
+	step standing
 }
 
 func newMemoryLedger(calls *tally, total int64) *memoryLedger {
 	l := &memoryLedger{calls: calls, rows: make(map[uuid.UUID]*order)}
-	l.sheet = sheet{
+	l.row = saleRow{
 		Key: Key{flashSale, 1}, slug: "flash", state: Open, startsAt: time.Now().Add(-time.Hour), endsAt: time.Now().Add(time.Hour),
 		partition: 3, secret: []byte("a secret of the sale's own"), version: 1,
 	}
@@ -213,14 +213,14 @@ func newMemoryLedger(calls *tally, total int64) *memoryLedger {
 
 // begin is the stock of a new generation. The caller holds mu, or is alone.
 func (l *memoryLedger) begin(total, version int64) {
-	k := l.sheet.Key
+	k := l.row.Key
 	l.step.levels[k] = Level{Sale: k.Sale, Generation: k.Generation, Total: total, NextUnit: 1, Version: version}
 	l.stand()
 }
 
 // stand tells the core in which state the sale is. The caller holds mu.
 func (l *memoryLedger) stand() {
-	s := &l.sheet
+	s := &l.row
 	l.step.sales[s.Sale] = saleStanding{generation: s.Generation, state: s.state, closeID: closeID(s.secret, s.Generation, s.closingVersion)}
 	if l.watch != nil {
 		l.watch()
@@ -228,13 +228,13 @@ func (l *memoryLedger) stand() {
 }
 
 // change is an operator's action.
-func (l *memoryLedger) change(do func(*sheet)) {
+func (l *memoryLedger) change(do func(*saleRow)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := l.sheet.Key
-	do(&l.sheet)
-	l.sheet.version++
-	if l.sheet.Key != old {
+	old := l.row.Key
+	do(&l.row)
+	l.row.version++
+	if l.row.Key != old {
 		l.begin(l.step.levels[old].Total, l.step.levels[old].Version+1)
 	}
 	l.stand()
@@ -244,12 +244,12 @@ func (l *memoryLedger) change(do func(*sheet)) {
 func (l *memoryLedger) resize(total int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	level := l.step.levels[l.sheet.Key]
+	level := l.step.levels[l.row.Key]
 	if total < level.Taken {
 		return
 	}
 	level.Total, level.Version = total, level.Version+1
-	l.step.levels[l.sheet.Key] = level
+	l.step.levels[l.row.Key] = level
 	l.stand()
 }
 
@@ -265,14 +265,14 @@ func (l *memoryLedger) cancel(id uuid.UUID) {
 	o.live, o.revision = false, level.Version
 	l.step.levels[k] = level
 	delete(l.step.owners, shopperKey{k, o.UserID})
-	l.sheet.version++
+	l.row.version++
 	l.stand()
 }
 
 // sell has an order made by another process.
 func (l *memoryLedger) sell(user Shopper, press Press) events.Verdict {
 	l.mu.Lock()
-	k, secret := l.sheet.Key, l.sheet.secret
+	k, secret := l.row.Key, l.row.secret
 	l.mu.Unlock()
 	return l.rule(events.FromLog, events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(secret, k.Generation, user.ID, 1), SaleID: k.Sale,
@@ -312,8 +312,8 @@ func (l *memoryLedger) rule(src events.Source, claims ...events.Claim) events.De
 		r.verdict.Fresh = false
 	}
 	for range made.closed {
-		l.sheet.state = Closed
-		l.sheet.version++
+		l.row.state = Closed
+		l.row.version++
 	}
 	l.stand()
 	return d
@@ -432,17 +432,17 @@ func (l *memoryLedger) Cursor(ctx context.Context, _ int) (int64, time.Time, err
 	return offset, at, nil
 }
 
-func (l *memoryLedger) look(ctx context.Context, _ map[int64]Key, versions map[int64]int64) (news, error) {
-	n := news{asked: time.Now(), now: time.Now()}
+func (l *memoryLedger) readChanges(ctx context.Context, _ map[int64]Key, versions map[int64]int64) (changes, error) {
+	n := changes{asked: time.Now(), now: time.Now()}
 	if err := l.ask(ctx); err != nil {
 		return n, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if versions[l.sheet.Sale] != l.sheet.version {
-		n.changed = append(n.changed, l.sheet)
+	if versions[l.row.Sale] != l.row.version {
+		n.rows = append(n.rows, l.row)
 	}
-	n.levels = append(n.levels, l.step.levels[l.sheet.Key])
+	n.levels = append(n.levels, l.step.levels[l.row.Key])
 	n.answeredAt = time.Now()
 	return n, nil
 }

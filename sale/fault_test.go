@@ -48,8 +48,8 @@ func TestWhenAPartFails(t *testing.T) {
 				w.change(func() { w.faults = faults{latency: 4 * time.Millisecond} })
 				time.Sleep(5 * time.Second)
 				last := w.press("a")
-				if last.Kind != Bought && last.Kind != AlreadyBought || w.sheet.level.Taken != 1 {
-					t.Errorf("once it is back: %s %s, %d taken", last.Kind, last.Reason, w.sheet.level.Taken)
+				if last.Kind != Bought && last.Kind != AlreadyBought || w.row.level.Taken != 1 {
+					t.Errorf("once it is back: %s %s, %d taken", last.Kind, last.Reason, w.row.level.Taken)
 				}
 				if c.kind == Pending && last.Receipt.OrderID != a.ClaimID {
 					t.Errorf("the claim that was pending became another order")
@@ -167,9 +167,9 @@ func TestWithoutRedisEachProcessAdmitsItsShare(t *testing.T) {
 func TestAPressThatMeetsAnOldDeclineSendsTheNextAttemptOnce(t *testing.T) {
 	inWorld(t, 1, func(w *world) {
 		// Declined twice, on another process.
-		w.change(func() { w.sheet.state = Paused })
+		w.change(func() { w.row.state = Paused })
 		w.rule(events.FromLog, []events.Claim{claimOf(Key{7, 1}, 'a', 1), claimOf(Key{7, 1}, 'a', 2)})
-		w.change(func() { w.sheet.state = Open })
+		w.change(func() { w.row.state = Open })
 		time.Sleep(time.Second)
 		a := w.press("a")
 		want(t, "press", a, Bought, "")
@@ -181,9 +181,9 @@ func TestAPressThatMeetsAnOldDeclineSendsTheNextAttemptOnce(t *testing.T) {
 
 func TestADeclineIsRememberedForTheNextPress(t *testing.T) {
 	inWorld(t, 2, func(w *world) {
-		w.change(func() { w.sheet.state = Paused }) // the board does not know yet
+		w.change(func() { w.row.state = Paused }) // the catalog does not know yet
 		want(t, "stopped", w.press("a"), Refused, ReasonPaused)
-		w.operator(func() { w.sheet.state = Open })
+		w.operator(func() { w.row.state = Open })
 		before := w.count("kafka")
 		a := w.press("a")
 		want(t, "resumed", a, Bought, "")
@@ -201,8 +201,8 @@ func TestAGenerationChangeDeclinesWhatWaits(t *testing.T) {
 		waits.Go(func() { a = w.press("a") })
 		time.Sleep(20 * time.Millisecond)
 		w.operator(func() {
-			w.sheet.Generation = 2
-			w.sheet.level = Level{Sale: 7, Generation: 2, Total: 2, NextUnit: 1, Version: 9}
+			w.row.Generation = 2
+			w.row.level = Level{Sale: 7, Generation: 2, Total: 2, NextUnit: 1, Version: 9}
 			w.holders = map[int64]bool{}
 			w.faults.consumer = false
 		})
@@ -251,7 +251,7 @@ func TestAClaimThatTheLogHasPassedWithoutAVerdictIsGone(t *testing.T) {
 		w.claimIs(a, ClaimGone)
 		a.Position = nil
 		w.claimIs(a, ClaimGone)
-		w.operator(func() { w.sheet.state = Paused })
+		w.operator(func() { w.row.state = Paused })
 		w.rule(events.FromLog, []events.Claim{claimOf(Key{7, 1}, 'x', 1)})
 		w.claimIs(a, ClaimDeclined)
 	})
@@ -271,7 +271,7 @@ func TestVerdictsTravelBetweenProcesses(t *testing.T) {
 		}
 		w.checkout.waiters.leave(c)
 		w.checkout.hear([]byte("not a decision"))
-		if s, _ := w.board.Snapshot(""); s.Taken != 1 {
+		if s, _ := w.catalog.Snapshot(""); s.Taken != 1 {
 			t.Errorf("taken %d", s.Taken)
 		}
 	})
@@ -337,8 +337,8 @@ func TestFaultsNeverOversellOrTakeBack(t *testing.T) {
 				}
 				w.change(func() { w.faults = faults{latency: time.Millisecond} })
 				all.Wait()
-				if w.sheet.level.Taken > 9 || len(units) != int(w.sheet.level.Taken) {
-					t.Errorf("%d receipts, %d taken", len(units), w.sheet.level.Taken)
+				if w.row.level.Taken > 9 || len(units) != int(w.row.level.Taken) {
+					t.Errorf("%d receipts, %d taken", len(units), w.row.level.Taken)
 				}
 				for unit, name := range units {
 					if a := w.press(name); a.Receipt.Unit != unit {

@@ -13,7 +13,7 @@ import (
 // Receipt finds the shopper's receipt in the present generation of the sale. A name that nobody has owns nothing.
 // Errors: ErrNoSale, or that it could not be looked up.
 func (c *Checkout) Receipt(ctx context.Context, slug, name string) (Receipt, bool, error) {
-	e := c.board.find(slug)
+	e := c.catalog.find(slug)
 	if e == nil {
 		return Receipt{}, false, ErrNoSale
 	}
@@ -36,7 +36,7 @@ func (c *Checkout) Receipt(ctx context.Context, slug, name string) (Receipt, boo
 
 // Receipts finds the receipts of many shoppers in the present generation, by their ids. Errors: as Receipt.
 func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]Receipt, error) {
-	e := c.board.find(slug)
+	e := c.catalog.find(slug)
 	if e == nil {
 		return nil, ErrNoSale
 	}

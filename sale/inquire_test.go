@@ -111,7 +111,7 @@ func TestAClaimDecidedBetweenTwoLooks(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		claim := p.claimOf(s, "anna", 1)
 		if got, err := p.Claim(t.Context(), claim.ID, &events.Position{}); err != nil || got.State != ClaimPending {
-			t.Fatalf("the first look: %+v, %v", got, err)
+			t.Fatalf("the first read: %+v, %v", got, err)
 		}
 		time.Sleep(lostAfter)
 		p.losses.settled = func(context.Context, int) (int64, bool, error) {

@@ -14,17 +14,17 @@ const bookKept = 10 * time.Minute
 // owners are answered from memory, and puts away those that nobody needs any more. It is the only loader, so nothing
 // is ever loaded twice at once.
 func (c *Checkout) keepBooks(ctx context.Context) {
-	changed, done := c.board.Changed()
+	changed, done := c.catalog.Changed()
 	defer done()
 	for ctx.Err() == nil {
 		failed := false
-		for _, e := range c.board.shelf.Load().list {
+		for _, e := range c.catalog.snapshots.Load().list {
 			if err := c.keepBook(ctx, e); err != nil {
 				failed = true
 				c.logger.Debug("receipts cannot be loaded", "sale", e.slug, "error", err)
 			}
 		}
-		pause := lookEvery
+		pause := refreshEvery
 		if failed {
 			// Not at once: a ledger that is away is not helped by questions.
 			sleep(ctx, pause, nil)
@@ -39,10 +39,10 @@ func (c *Checkout) keepBooks(ctx context.Context) {
 	}
 }
 
-func (c *Checkout) keepBook(ctx context.Context, e *entry) error {
-	now := c.board.clock.now(time.Now())
+func (c *Checkout) keepBook(ctx context.Context, e *catalogEntry) error {
+	now := c.catalog.clock.now(time.Now())
 	if e.book.lapsed(e, now) {
-		c.board.putAway(e)
+		c.catalog.dropReceipts(e)
 		return nil
 	}
 	if !e.book.wanting(e.level.Version, c.buyable(e, now)) {
@@ -53,13 +53,13 @@ func (c *Checkout) keepBook(ctx context.Context, e *entry) error {
 
 // loadBook reads what changed since the last time, and makes the owners' names known: from then on somebody
 // whose name is not known is not an owner.
-func (c *Checkout) loadBook(ctx context.Context, e *entry) error {
+func (c *Checkout) loadBook(ctx context.Context, e *catalogEntry) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTime)
 	defer cancel()
 	suspect := e.book.suspect.Swap(false)
 	if suspect && e.book.loadedTo() == 0 {
 		e.book.clear()
-		if c.buyable(e, c.board.clock.now(time.Now())) {
+		if c.buyable(e, c.catalog.clock.now(time.Now())) {
 			return nil
 		}
 	}
@@ -72,7 +72,7 @@ func (c *Checkout) loadBook(ctx context.Context, e *entry) error {
 	return nil
 }
 
-func (c *Checkout) fill(ctx context.Context, e *entry) error {
+func (c *Checkout) fill(ctx context.Context, e *catalogEntry) error {
 	changed, err := c.records.ordersSince(ctx, e.Key, e.book.loadedTo())
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (c *Checkout) fill(ctx context.Context, e *entry) error {
 			return fmt.Errorf("warm names: %w", err)
 		}
 	}
-	// The version was on the board before the question was asked, so no order up to it is missing.
+	// The version was in the catalog before the question was asked, so no order up to it is missing.
 	e.book.load(changed, e.level.Version)
 	return nil
 }

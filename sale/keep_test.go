@@ -13,11 +13,11 @@ func TestTheBookOfAShutSaleIsLoadedByItself(t *testing.T) {
 		s.ledger.sell(s.names.shopper("anna"), Press{})
 		s.ledger.sell(s.names.shopper("dora"), Press{})
 		p.start(t)
-		time.Sleep(2 * lookEvery)
+		time.Sleep(2 * refreshEvery)
 		if n := s.calls.of("orders"); n != 0 {
 			t.Fatalf("%d loads while the sale can be bought from", n)
 		}
-		p.look(t)
+		p.readChanges(t)
 		synctest.Wait()
 		if s.calls.of("orders") != 1 || s.calls.of("warm") != 1 {
 			t.Errorf("calls %v", s.calls.all())
@@ -27,7 +27,7 @@ func TestTheBookOfAShutSaleIsLoadedByItself(t *testing.T) {
 		expect(t, p.press("dora"), AlreadyBought, "")
 		expect(t, p.press("ben"), Refused, ReasonSoldOut)
 		expect(t, p.press("nobody"), Refused, ReasonSoldOut)
-		time.Sleep(10 * lookEvery)
+		time.Sleep(10 * refreshEvery)
 		if after := s.calls.all(); !maps.Equal(before, after) {
 			t.Errorf("a whole book costs questions: %v, then %v", before, after)
 		}
@@ -38,7 +38,7 @@ func TestAPressThatMeetsNoBookHasItLoaded(t *testing.T) {
 	bubble(t, 0, func(t *testing.T, _ *servers, p *process) {
 		p.start(t)
 		synctest.Wait()
-		book := p.board.find("").book
+		book := p.catalog.find("").book
 		book.clear()
 		synctest.Wait()
 		if book.whole(10) {
@@ -61,25 +61,25 @@ func TestALoadThatFailsIsTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 				s.ledger.sell(s.names.shopper("dora"), Press{})
-				p.look(t)
+				p.readChanges(t)
 				away(s).fails(errAway)
 				p.start(t)
 				for range 100 {
-					time.Sleep(lookEvery / 10)
-					p.wantBook(p.board.find("").book)
-					p.board.readers.tell()
+					time.Sleep(refreshEvery / 10)
+					p.wantBook(p.catalog.find("").book)
+					p.catalog.subscribers.notify()
 				}
 				if n := s.calls.of("orders"); n < 9 || n > 11 {
 					t.Errorf("%d tries in ten pauses", n)
 				}
-				if p.board.find("").book.whole(11) {
+				if p.catalog.find("").book.whole(11) {
 					t.Error("the book is whole without its receipts")
 				}
 				away(s).fails(nil)
-				time.Sleep(lookEvery)
+				time.Sleep(refreshEvery)
 				synctest.Wait()
 				expect(t, p.press("dora"), AlreadyBought, "")
-				if !p.board.find("").book.whole(11) {
+				if !p.catalog.find("").book.whole(11) {
 					t.Error("the book is not loaded")
 				}
 			})
@@ -95,12 +95,12 @@ func TestACancelledReceiptLeavesTheBook(t *testing.T) {
 		synctest.Wait()
 		expect(t, p.press("anna"), AlreadyBought, "")
 		s.ledger.cancel(first.Receipt.OrderID)
-		p.look(t)
+		p.readChanges(t)
 		synctest.Wait()
 		// The place came back, so anna buys again under a number of her own, and the sale is sold out once more.
 		_ = s.places.Release(t.Context(), saleKey, []int64{1})
 		time.Sleep(time.Second)
-		p.look(t)
+		p.readChanges(t)
 		a := p.press("anna")
 		expect(t, a, Bought, "")
 		if a.Receipt.OrderID == first.Receipt.OrderID || a.Receipt.Attempt != 2 {
@@ -117,12 +117,12 @@ func TestADoubtfulBookIsNotBelievedForEver(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		bought := p.press("anna")
 		s.ledger.cancel(bought.Receipt.OrderID)
-		p.look(t)
-		if book := p.board.find("").book; !book.wanting(99, true) {
+		p.readChanges(t)
+		if book := p.catalog.find("").book; !book.wanting(99, true) {
 			t.Fatal("nobody doubts the book")
 		}
 		p.fill(t)
-		if _, ok := p.board.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
+		if _, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
 			t.Error("the cancelled receipt is still there")
 		}
 		if s.calls.of("orders") != 0 {
@@ -136,18 +136,18 @@ func TestADoubtOutlivesALoadThatFails(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		expect(t, p.press("anna"), Bought, "")
 		p.fill(t)
-		s.ledger.change(func(*sheet) {})
-		p.look(t)
+		s.ledger.change(func(*saleRow) {})
+		p.readChanges(t)
 		s.ledger.fails(errAway)
-		if p.loadBook(context.Background(), p.board.find("")) == nil {
+		if p.loadBook(context.Background(), p.catalog.find("")) == nil {
 			t.Fatal("loaded from nowhere")
 		}
-		if p.board.find("").book.whole(11) {
+		if p.catalog.find("").book.whole(11) {
 			t.Error("the doubt is gone")
 		}
 		s.ledger.fails(nil)
 		p.fill(t)
-		if !p.board.find("").book.whole(11) {
+		if !p.catalog.find("").book.whole(11) {
 			t.Error("the doubt stays")
 		}
 	})
@@ -160,36 +160,36 @@ func TestTheBookOfAClosedSaleIsPutAway(t *testing.T) {
 		bought := p.press("anna")
 		expect(t, bought, Bought, "")
 		p.start(t)
-		s.ledger.change(func(row *sheet) { row.state = Closed })
-		p.look(t)
+		s.ledger.change(func(row *saleRow) { row.state = Closed })
+		p.readChanges(t)
 		time.Sleep(bookKept - time.Minute)
-		p.look(t)
+		p.readChanges(t)
 		synctest.Wait()
-		full := p.board.find("").book
+		full := p.catalog.find("").book
 		if !full.whole(11) {
 			t.Fatal("the book is put away too early, or was never loaded")
 		}
 		time.Sleep(2 * time.Minute)
-		p.look(t)
+		p.readChanges(t)
 		synctest.Wait()
-		if book := p.board.find("").book; book.pages.Load() != nil || book.whole(11) {
+		if book := p.catalog.find("").book; book.pages.Load() != nil || book.whole(11) {
 			t.Fatal("the book is still there")
 		}
 		if _, ok := full.receipt(saleKey, s.names.shopper("anna")); !ok {
 			t.Error("a press that was on its way lost its receipt")
 		}
 		loads := s.calls.of("orders")
-		time.Sleep(10 * lookEvery)
+		time.Sleep(10 * refreshEvery)
 		if n := s.calls.of("orders"); n != loads {
 			t.Errorf("%d loads that nobody asked for", n-loads)
 		}
 
-		p.look(t)
+		p.readChanges(t)
 		if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.OrderID != bought.Receipt.OrderID {
 			t.Errorf("the owner got %s %+v", a.Kind, a.Receipt)
 		}
 		synctest.Wait()
-		if !p.board.find("").book.whole(11) {
+		if !p.catalog.find("").book.whole(11) {
 			t.Error("the book is not read again although somebody asked")
 		}
 		before := s.calls.of("receipts")
@@ -198,9 +198,9 @@ func TestTheBookOfAClosedSaleIsPutAway(t *testing.T) {
 			t.Error("a loser costs a question although the book is whole")
 		}
 		time.Sleep(bookKept + time.Second)
-		p.look(t)
+		p.readChanges(t)
 		synctest.Wait()
-		if p.board.find("").book.pages.Load() != nil {
+		if p.catalog.find("").book.pages.Load() != nil {
 			t.Error("the book that was read again stays for ever")
 		}
 	})
@@ -211,21 +211,21 @@ func TestASaleOpenedAgainAfterItsBookWasPutAway(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		bought := p.press("anna")
 		p.start(t)
-		s.ledger.change(func(row *sheet) { row.state = Closed })
-		p.look(t)
+		s.ledger.change(func(row *saleRow) { row.state = Closed })
+		p.readChanges(t)
 		time.Sleep(bookKept + time.Second)
-		p.look(t)
+		p.readChanges(t)
 		synctest.Wait()
-		s.ledger.change(func(row *sheet) { row.state = Open })
-		p.look(t)
+		s.ledger.change(func(row *saleRow) { row.state = Open })
+		p.readChanges(t)
 		synctest.Wait()
 		if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.OrderID != bought.Receipt.OrderID {
 			t.Errorf("the owner got %s %+v", a.Kind, a.Receipt)
 		}
 		expect(t, p.press("ben"), Bought, "")
-		p.look(t)
+		p.readChanges(t)
 		synctest.Wait()
-		if !p.board.find("").book.whole(12) {
+		if !p.catalog.find("").book.whole(12) {
 			t.Fatal("the book of the sold-out sale is not loaded")
 		}
 		expect(t, p.press("anna"), AlreadyBought, "")
@@ -238,17 +238,17 @@ func TestASaleOpenedAgainAfterItsBookWasPutAway(t *testing.T) {
 func TestTheBookOfASaleLongOverIsNotLoadedByItself(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		s.ledger.sell(s.names.shopper("anna"), Press{})
-		s.ledger.change(func(row *sheet) { row.state, row.endsAt = Closed, time.Now().Add(-time.Hour) })
-		p.look(t)
+		s.ledger.change(func(row *saleRow) { row.state, row.endsAt = Closed, time.Now().Add(-time.Hour) })
+		p.readChanges(t)
 		p.start(t)
-		time.Sleep(2 * lookEvery)
+		time.Sleep(2 * refreshEvery)
 		if n := s.calls.of("orders"); n != 0 {
 			t.Fatalf("%d loads", n)
 		}
-		p.look(t)
+		p.readChanges(t)
 		expect(t, p.press("anna"), AlreadyBought, "")
 		synctest.Wait()
-		if s.calls.of("orders") != 1 || !p.board.find("").book.whole(11) {
+		if s.calls.of("orders") != 1 || !p.catalog.find("").book.whole(11) {
 			t.Error("the book is not read although somebody asked")
 		}
 	})

@@ -8,24 +8,24 @@ import (
 )
 
 // An operator's look whose answer is lost, with the connection it was to come by, keeps nobody else from looking.
-func TestALookThatHangsDoesNotKeepTheLeaseFromBeingRenewed(t *testing.T) {
+func TestAReadThatHangsDoesNotKeepTheLeaseFromBeingRenewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, b := onPapers(Open)
-		b.log = newTape()
-		refreshBoard(t, b)
+		p, c := newManualLedger(Open)
+		c.log = newTape()
+		refreshCatalog(t, c)
 		p.lost = 2
 		asked := time.Now()
 		looked := make(chan error, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // as an operator's act has
 		defer cancel()
-		go func() { looked <- b.Refresh(ctx) }()
+		go func() { looked <- c.Refresh(ctx) }()
 		synctest.Wait()
-		runBoard(t, b)
-		time.Sleep(lookTime + lookEvery)
+		runCatalog(t, c)
+		time.Sleep(refreshTime + refreshEvery)
 		synctest.Wait()
-		if s, _ := b.Snapshot(""); s.Stale {
-			t.Errorf("stale for %s, %s after a look that hangs", s.Age, time.Since(asked))
+		if s, _ := c.Snapshot(""); s.Stale {
+			t.Errorf("stale for %s, %s after a read that hangs", s.Age, time.Since(asked))
 		}
 		if err := <-looked; err != nil || time.Since(asked) > 10*time.Second {
 			t.Errorf("the look was not made again: %v", err)

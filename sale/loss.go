@@ -28,7 +28,7 @@ const (
 // shared by all its claims.
 type losses struct {
 	settled    func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
-	partitions [events.Partitions]settledLooks
+	partitions [events.Partitions]settledQuestions
 
 	mu     sync.Mutex
 	doubts map[uuid.UUID]doubt
@@ -38,7 +38,7 @@ type losses struct {
 // doubt is a claim that was asked for, without a verdict, when everything in its log was decided.
 type doubt struct {
 	asked time.Time
-	// first is when the first look began after that; zero: there was none yet. A look from before the question does not
+	// first is when the first read began after that; zero: there was none yet. A look from before the question does not
 	// count, since the claim may have been written after it.
 	first time.Time
 	epoch int64
@@ -59,13 +59,13 @@ func (l *losses) lost(ctx context.Context, id uuid.UUID, partition int) (bool, e
 		return false, look.err
 	case !look.settled:
 		return false, nil
-	case known && !d.first.IsZero() && d.epoch == look.epoch && look.began.Sub(d.first) >= lostAfter:
+	case known && !d.first.IsZero() && d.epoch == look.epoch && look.askedAt.Sub(d.first) >= lostAfter:
 		return true, nil
 	case !known:
 		d = doubt{asked: now}
 	}
-	if !look.began.Before(d.asked) && (d.first.IsZero() || d.epoch != look.epoch) {
-		d.first, d.epoch = look.began, look.epoch
+	if !look.askedAt.Before(d.asked) && (d.first.IsZero() || d.epoch != look.epoch) {
+		d.first, d.epoch = look.askedAt, look.epoch
 	}
 	l.note(id, d, now)
 	return false, nil

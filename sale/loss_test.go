@@ -33,7 +33,7 @@ func TestAClaimOfALogThatWasReplacedDoesNotWaitForEver(t *testing.T) {
 		p.asksFor(t, a, "however long that takes", ClaimPending)
 		s.log.replace()
 		time.Sleep(settledEvery)
-		p.asksFor(t, a, "the first look at the new log", ClaimPending)
+		p.asksFor(t, a, "the first read at the new log", ClaimPending)
 		time.Sleep(lostAfter - 1)
 		p.asksFor(t, a, "too soon for a second look", ClaimPending)
 		time.Sleep(time.Nanosecond)
@@ -50,7 +50,7 @@ func TestAClaimThatMayStillBeDecidedIsPending(t *testing.T) {
 		s.log.hold()
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		s.log.replace()
-		p.asksFor(t, a, "the first look", ClaimPending)
+		p.asksFor(t, a, "the first read", ClaimPending)
 		time.Sleep(lostAfter)
 		again := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		p.asksFor(t, a, "written again", ClaimPending)
@@ -65,7 +65,7 @@ func TestAClaimThatMayStillBeDecidedIsPending(t *testing.T) {
 func TestALogThatIsReplacedBetweenTheLooks(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		a := Answer{ClaimID: uuid.New(), Position: &events.Position{}}
-		p.asksFor(t, a, "the first look", ClaimPending)
+		p.asksFor(t, a, "the first read", ClaimPending)
 		time.Sleep(lostAfter)
 		s.log.replace()
 		p.asksFor(t, a, "the first at another log", ClaimPending)
@@ -77,7 +77,7 @@ func TestALogThatIsReplacedBetweenTheLooks(t *testing.T) {
 func TestWhileTheLogIsAwayNothingIsLost(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		a := Answer{ClaimID: uuid.New(), Position: &events.Position{}}
-		p.asksFor(t, a, "the first look", ClaimPending)
+		p.asksFor(t, a, "the first read", ClaimPending)
 		time.Sleep(lostAfter)
 		p.losses.settled = func(context.Context, int) (int64, bool, error) {
 			return 0, true, fmt.Errorf("%w: away", events.ErrLog)

@@ -13,7 +13,7 @@ import (
 	"flashsale/events"
 )
 
-// messageVersion is the form of the messages between processes. One of a later version is left to the next look, one
+// messageVersion is the form of the messages between processes. One of a later version is left to the next read, one
 // without a version is of the version before and means the same.
 const messageVersion = 1
 

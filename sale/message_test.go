@@ -60,7 +60,7 @@ func TestABigDecisionIsToldInMessagesOfBoundedSize(t *testing.T) {
 	}
 }
 
-// What another version says is taken as far as it is known, and what cannot be is counted and left to the next look.
+// What another version says is taken as far as it is known, and what cannot be is counted and left to the next read.
 func TestMessagesOfOtherVersions(t *testing.T) {
 	t.Parallel()
 	for text, closed := range map[string]int{
@@ -86,7 +86,7 @@ func TestMessagesOfOtherVersions(t *testing.T) {
 	if n := metric(t, registry, "flashsale_bus_unread_total"); n != 1 {
 		t.Errorf("%v messages count as not read", n)
 	}
-	if len(p.board.poke) != 0 {
+	if len(p.catalog.refreshDue) != 0 {
 		t.Error("a message of a later version was believed")
 	}
 }

@@ -14,21 +14,21 @@ import (
 // atOnce is what an opening may take after its second: the hair that it is late on purpose, and what a look takes.
 const atOnce = 10 * time.Millisecond
 
-// opensOnTime runs a board whose last sale starts in two and a half seconds, so that nothing which happens once a second
+// opensOnTime runs a catalog whose last sale starts in two and a half seconds, so that nothing which happens once a second
 // happens in that moment, and fails the test when that sale is not open then.
-func opensOnTime(t *testing.T, p *papers, b *Board, log *tape) {
+func opensOnTime(t *testing.T, p *manualLedger, c *Catalog, log *tape) {
 	t.Helper()
-	b.log = log
+	c.log = log
 	p.mu.Lock()
-	last := p.sheets[int64(len(p.sheets))]
+	last := p.rows[int64(len(p.rows))]
 	starts := time.Now().Add(2500 * time.Millisecond)
 	last.state, last.startsAt = Scheduled, starts
 	p.mu.Unlock()
-	refreshBoard(t, b)
-	runBoard(t, b)
+	refreshCatalog(t, c)
+	runCatalog(t, c)
 	time.Sleep(time.Until(starts) + atOnce)
 	synctest.Wait()
-	if s, err := b.Snapshot(last.slug); err != nil || s.State != Open {
+	if s, err := c.Snapshot(last.slug); err != nil || s.State != Open {
 		t.Errorf("%s after its start the sale is %s, %v", time.Since(starts), s.State, err)
 	}
 }
@@ -36,9 +36,9 @@ func opensOnTime(t *testing.T, p *papers, b *Board, log *tape) {
 func TestADigestDoesNotDelayAnOpening(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, b := onPapers(Open, Scheduled)
+		p, c := newManualLedger(Open, Scheduled)
 		p.endless = true
-		opensOnTime(t, p, b, newTape())
+		opensOnTime(t, p, c, newTape())
 		if n := p.underWay(); n != 1 {
 			t.Errorf("%d digests are under way", n)
 		}
@@ -48,10 +48,10 @@ func TestADigestDoesNotDelayAnOpening(t *testing.T) {
 func TestACloseRecordDoesNotDelayAnOpening(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, b := onPapers(Closing, Scheduled)
+		p, c := newManualLedger(Closing, Scheduled)
 		log := newTape()
 		log.stalls = func(events.Claim) bool { return true }
-		opensOnTime(t, p, b, log)
+		opensOnTime(t, p, c, log)
 	})
 }
 
@@ -64,11 +64,11 @@ func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 			for i := range states {
 				states[i] = Scheduled
 			}
-			p, b := onPapers(states...)
-			for _, s := range p.sheets {
+			p, c := newManualLedger(states...)
+			for _, s := range p.rows {
 				s.startsAt = time.Now().Add(-time.Second)
 			}
-			last := p.sheets[int64(len(states))].slug
+			last := p.rows[int64(len(states))].slug
 			var hanging atomic.Int64
 			p.hang = func(slug string) bool {
 				if slug != last {
@@ -76,7 +76,7 @@ func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 				}
 				return slug != last
 			}
-			opensOnTime(t, p, b, newTape())
+			opensOnTime(t, p, c, newTape())
 			if n := int(hanging.Load()); n != others {
 				t.Errorf("%d moves hang, want one for each of %d sales", n, others)
 			}
@@ -99,14 +99,14 @@ func TestAHeldSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
 	}
 	d.exec(t, `UPDATE sales SET state = 'scheduled', starts_at = CASE slug WHEN $1 THEN clock_timestamp() - interval '1 second'
 	ELSE clock_timestamp() + interval '300 milliseconds' END`, firstSlug)
-	b := NewBoard(BoardConfig{Store: d.Store, Log: newTape(), Logger: slog.New(slog.DiscardHandler)})
-	refreshBoard(t, b)
-	runBoard(t, b)
-	awaitBoard(t, b, "the start of the second sale", func(Snapshot) bool {
-		s, err := b.Snapshot("second")
+	c := NewCatalog(CatalogConfig{Store: d.Store, Log: newTape(), Logger: slog.New(slog.DiscardHandler)})
+	refreshCatalog(t, c)
+	runCatalog(t, c)
+	awaitSnapshot(t, c, "the start of the second sale", func(Snapshot) bool {
+		s, err := c.Snapshot("second")
 		return err == nil && s.State == Open
 	})
-	if s, err := b.Snapshot(firstSlug); err != nil || s.State != Scheduled {
+	if s, err := c.Snapshot(firstSlug); err != nil || s.State != Scheduled {
 		t.Errorf("the first sale was not held: %s, %v", s.State, err)
 	}
 	late := d.number(t, `SELECT (extract(epoch FROM updated_at - starts_at) * 1000)::bigint FROM sales WHERE slug = 'second'`)
@@ -132,12 +132,12 @@ currency_code, currency_symbol FROM products`)
 func TestACloseRecordThatStallsDoesNotDelayAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, b := onPapers(Closing, Closing)
+		_, c := newManualLedger(Closing, Closing)
 		log := newTape()
 		log.stalls = func(c events.Claim) bool { return c.SaleID == 1 }
-		b.log = log
-		refreshBoard(t, b)
-		runBoard(t, b)
+		c.log = log
+		refreshCatalog(t, c)
+		runCatalog(t, c)
 		synctest.Wait()
 		select {
 		case c := <-log.written:

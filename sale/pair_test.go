@@ -20,7 +20,7 @@ import (
 // takes the direct path and is decided by this process.
 type instance struct {
 	*shop
-	board    *Board
+	catalog  *Catalog
 	checkout *Checkout
 }
 
@@ -30,9 +30,9 @@ func (s *shop) instance(t *testing.T) *instance {
 	d := &dialer{t: t, url: embeddedtest.RedisURL(t)}
 	ready := make(chan struct{}, 10)
 	bus := NewBus(BusConfig{Namespace: s.schema, Dial: d.dial, Logger: quiet, Registerer: prometheus.NewRegistry()})
-	i := &instance{shop: s, board: NewBoard(BoardConfig{Store: s.Store, Bus: bus, Log: absent{}, Logger: quiet})}
+	i := &instance{shop: s, catalog: NewCatalog(CatalogConfig{Store: s.Store, Bus: bus, Log: absent{}, Logger: quiet})}
 	i.checkout = NewCheckout(Deps{
-		Store: s.Store, Board: i.board, Bus: bus, Places: absent{}, Releaser: absent{}, Rebuild: absent{}, Log: absent{}, Direct: i,
+		Store: s.Store, Catalog: i.catalog, Bus: bus, Places: absent{}, Releaser: absent{}, Rebuild: absent{}, Log: absent{}, Direct: i,
 		Cursors: absent{}, Settled: neverSettled, Shoppers: absent{}, Live: func() int { return 2 }, Logger: quiet, Registerer: prometheus.NewRegistry(),
 		Lookup: func(ctx context.Context, k Key, user int64) (Receipt, error) {
 			found, err := s.LiveReceipts(ctx, k, []int64{user})
@@ -43,11 +43,11 @@ func (s *shop) instance(t *testing.T) *instance {
 		},
 	})
 	bus.onConnect(func() { ready <- struct{}{} })
-	s.must(i.board.Refresh(t.Context()))
+	s.must(i.catalog.Refresh(t.Context()))
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = bus.Run(ctx) })
-	running.Go(func() { _ = i.board.Run(ctx) })
+	running.Go(func() { _ = i.catalog.Run(ctx) })
 	running.Go(func() { _ = i.checkout.Run(ctx) })
 	t.Cleanup(func() { stop(); running.Wait() })
 	<-ready
@@ -96,7 +96,7 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 	first := press(a, "a")
 	want(t, "on the first process", first, Bought, "")
 	inTime(t, "the other process hears of it", func() bool {
-		_, heard := b.board.find("").book.receipt(Key{s.id, 1}, Shopper{ID: 'a'})
+		_, heard := b.catalog.find("").book.receipt(Key{s.id, 1}, Shopper{ID: 'a'})
 		return heard
 	})
 	again := press(b, "a")
@@ -116,7 +116,7 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 		_, err := s.CancelTx(t.Context(), tx, first.Receipt.OrderID)
 		return err
 	}))
-	s.must(a.board.Refresh(t.Context()))
+	s.must(a.catalog.Refresh(t.Context()))
 	inTime(t, "the unit is sold again", func() bool { return press(b, "z").Kind == Bought })
 	inTime(t, "the receipt is gone", func() bool { return press(b, "a").Reason == ReasonSoldOut })
 	s.whole()
@@ -189,9 +189,9 @@ func TestOwnersAreListedForThePlaces(t *testing.T) {
 func TestTheFirstProductIsComplete(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, 3)
-	n, err := s.look(t.Context(), nil, nil)
+	n, err := s.readChanges(t.Context(), nil, nil)
 	s.must(err)
-	p := n.changed[0].product
+	p := n.rows[0].product
 	if p.Name == "" || p.Description == "" || len(p.Details) == 0 || len(p.Specification) == 0 || len(p.ImportantInfo) == 0 ||
 		p.Images.Main.URL == "" || p.Images.Main.Alt == "" || len(p.Images.Gallery) == 0 || len(p.Images.Thumbnails) == 0 {
 		t.Errorf("product %+v", p)

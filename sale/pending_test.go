@@ -152,7 +152,7 @@ func TestTheLookAtAPartitionIsShared(t *testing.T) {
 				}
 			}
 		}
-		poll(ClaimPending) // one of them makes the first look, which began before the others asked
+		poll(ClaimPending) // one of them makes the first read, which began before the others asked
 		time.Sleep(settledEvery)
 		poll(ClaimPending) // and the one of now is the first for all the others
 		time.Sleep(lostAfter)
@@ -180,7 +180,7 @@ func TestALookFromBeforeDoesNotCount(t *testing.T) {
 	})
 }
 
-// Nobody waits for a look that somebody else makes.
+// Nobody waits for a read that somebody else makes.
 func TestALookThatHangsHoldsNobodyUp(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		p.losses.settled = func(ctx context.Context, _ int) (int64, bool, error) {

@@ -199,13 +199,13 @@ func explainProbes(t *testing.T, d *desk, analyzed string) {
 	})
 }
 
-// explainOthers looks at the plans of what the board, the books, the reconciler, and the digests ask. What they ask about
+// explainOthers looks at the plans of what the catalog, the books, the reconciler, and the digests ask. What they ask about
 // a small sale must not read the large one beside it.
 func explainOthers(t *testing.T, d, small *desk) {
 	t.Helper()
 	explain(t, d, "analyzed", `SELECT`, map[string]statement{
 		"versions of sales":       {sqlVersions, nil},
-		"sales for the board":     {sqlSales, []any{[]int64{d.Sale}}},
+		"sales for the catalog":   {sqlSales, []any{[]int64{d.Sale}}},
 		"sales for the ledger":    {sqlLedgerSales, []any{[]int64{d.Sale}}},
 		"a sale by its name":      {sqlSaleBySlug, []any{firstSlug}},
 		"the gate":                {sqlGate, []any{firstSlug}},

@@ -67,7 +67,7 @@ FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 WHERE id = $1 AND state = 'closing'`
 )
 
-// What the board reads.
+// What the catalog reads.
 const (
 	sqlVersions = `SELECT id, version FROM sales`
 

@@ -14,18 +14,18 @@ import (
 
 // shut are the states of a sale in which nobody can buy, the units left, and what losers are told.
 var shut = map[string]struct {
-	set    func(*sheet)
+	set    func(*saleRow)
 	left   int64
 	reason Reason
 }{
-	"draft":           {func(s *sheet) { s.state = Draft }, 1, ReasonNotStarted},
-	"not started":     {func(s *sheet) { s.state, s.startsAt = Scheduled, s.startsAt.Add(90*time.Minute) }, 1, ReasonNotStarted},
-	"paused":          {func(s *sheet) { s.state = Paused }, 1, ReasonPaused},
-	"sold out":        {func(*sheet) {}, 0, ReasonSoldOut},
-	"past its end":    {func(s *sheet) { s.endsAt = s.startsAt.Add(time.Minute) }, 1, ReasonEnded},
-	"closing":         {func(s *sheet) { s.state = Closing }, 1, ReasonEnded},
-	"closed":          {func(s *sheet) { s.state = Closed }, 1, ReasonEnded},
-	"paused and over": {func(s *sheet) { s.state, s.endsAt = Paused, s.startsAt.Add(time.Minute) }, 1, ReasonEnded},
+	"draft":           {func(s *saleRow) { s.state = Draft }, 1, ReasonNotStarted},
+	"not started":     {func(s *saleRow) { s.state, s.startsAt = Scheduled, s.startsAt.Add(90*time.Minute) }, 1, ReasonNotStarted},
+	"paused":          {func(s *saleRow) { s.state = Paused }, 1, ReasonPaused},
+	"sold out":        {func(*saleRow) {}, 0, ReasonSoldOut},
+	"past its end":    {func(s *saleRow) { s.endsAt = s.startsAt.Add(time.Minute) }, 1, ReasonEnded},
+	"closing":         {func(s *saleRow) { s.state = Closing }, 1, ReasonEnded},
+	"closed":          {func(s *saleRow) { s.state = Closed }, 1, ReasonEnded},
+	"paused and over": {func(s *saleRow) { s.state, s.endsAt = Paused, s.startsAt.Add(time.Minute) }, 1, ReasonEnded},
 }
 
 // expect checks an answer's kind and reason.
@@ -51,7 +51,7 @@ func TestAClaimSaysWhatThePressWas(t *testing.T) {
 		if a.Receipt.Unit != 1 || a.Receipt.OrderID != a.ClaimID || a.Sale.Left() != 1 {
 			t.Errorf("answer %+v", a)
 		}
-		secret := p.board.find("").secret
+		secret := p.catalog.find("").secret
 		claim := events.Claim{
 			V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(secret, 1, 1, 1), SaleID: flashSale, Generation: 1, UserID: 1,
 			Username: "anna", Attempt: 1, PressKey: pressKeyOf(secret, 1, "k"), Traceparent: "00-1-2-01", PressedAt: a.Sale.Now,
@@ -80,7 +80,7 @@ func TestAnswersHaveAnOrderOfPrecedence(t *testing.T) {
 					anna := s.ledger.sell(s.names.shopper("anna"), Press{})
 					dora := s.ledger.sell(s.names.shopper("dora"), Press{})
 					s.ledger.change(state.set)
-					p.look(t)
+					p.readChanges(t)
 					if whole {
 						p.fill(t)
 					}
@@ -112,7 +112,7 @@ func TestAnswersHaveAnOrderOfPrecedence(t *testing.T) {
 // fill has the process load the book of the sale.
 func (p *process) fill(t testing.TB) {
 	t.Helper()
-	if err := p.loadBook(context.Background(), p.board.find("flash")); err != nil {
+	if err := p.loadBook(context.Background(), p.catalog.find("flash")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -153,7 +153,7 @@ func TestWithoutABookTheLedgerIsAsked(t *testing.T) {
 func TestAReceiptThatWasLookedUpIsKept(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		s.ledger.sell(s.names.shopper("anna"), Press{})
-		p.look(t)
+		p.readChanges(t)
 		for range 3 {
 			expect(t, p.press("anna"), AlreadyBought, "")
 		}
@@ -171,7 +171,7 @@ func TestAStaleSnapshotRefusesNobody(t *testing.T) {
 			bubble(t, 1+state.left, func(t *testing.T, s *servers, p *process) {
 				s.ledger.sell(s.names.shopper("anna"), Press{})
 				s.ledger.change(state.set)
-				p.look(t)
+				p.readChanges(t)
 				p.fill(t)
 				before := s.calls.all()
 				time.Sleep(lease + time.Millisecond)
@@ -202,8 +202,8 @@ func TestAStaleSnapshotRefusesNobody(t *testing.T) {
 			s.places.give(saleKey, 99)
 			time.Sleep(2 * lease)
 			expect(t, p.press("anna"), Unavailable, "")
-			if now, _ := p.board.Snapshot(""); now.AllClaimed {
-				t.Error("the board shows that all places are held")
+			if now, _ := p.catalog.Snapshot(""); now.AllClaimed {
+				t.Error("the catalog shows that all places are held")
 			}
 		})
 	})
@@ -225,27 +225,27 @@ func TestTheFirstMoment(t *testing.T) {
 	atTheStart := func(name string, test func(t *testing.T, s *servers, p *process, answer <-chan Answer)) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-				s.ledger.change(func(sh *sheet) { sh.state, sh.startsAt = Scheduled, time.Now().Add(ahead) })
-				p.look(t)
+				s.ledger.change(func(sh *saleRow) { sh.state, sh.startsAt = Scheduled, time.Now().Add(ahead) })
+				p.readChanges(t)
 				expect(t, p.press("anna"), Refused, ReasonNotStarted)
 				time.Sleep(ahead)
 				answer := p.later(Press{Name: "anna"})
 				synctest.Wait()
-				s.ledger.change(func(*sheet) {}) // news that open nothing
-				p.look(t)
+				s.ledger.change(func(*saleRow) {}) // news that open nothing
+				p.readChanges(t)
 				synctest.Wait()
 				test(t, s, p, answer)
 			})
 		})
 	}
 	atTheStart("it opens", func(t *testing.T, s *servers, p *process, answer <-chan Answer) {
-		s.ledger.change(func(sh *sheet) { sh.state = Open })
-		p.look(t)
+		s.ledger.change(func(sh *saleRow) { sh.state = Open })
+		p.readChanges(t)
 		expect(t, <-answer, Bought, "")
 	})
 	atTheStart("it was put off", func(t *testing.T, s *servers, p *process, answer <-chan Answer) {
-		s.ledger.change(func(sh *sheet) { sh.startsAt = time.Now().Add(time.Hour) })
-		p.look(t)
+		s.ledger.change(func(sh *saleRow) { sh.startsAt = time.Now().Add(time.Hour) })
+		p.readChanges(t)
 		expect(t, <-answer, Refused, ReasonNotStarted)
 	})
 	atTheStart("nobody opens it", func(t *testing.T, _ *servers, _ *process, answer <-chan Answer) {
@@ -325,22 +325,22 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 				s.places.give(saleKey, 99)
 				s.places.acts(func(context.Context) error { return happens(s, p) })
 				expect(t, p.press("anna"), kind, reason)
-				if now, _ := p.board.Snapshot(""); now.AllClaimed {
-					t.Error("the board says that all places are held")
+				if now, _ := p.catalog.Snapshot(""); now.AllClaimed {
+					t.Error("the catalog says that all places are held")
 				}
 			})
 		})
 	}
 	whileAsked("the last unit goes", func(s *servers, p *process) error {
 		s.ledger.sell(Shopper{ID: 99, Username: "other"}, Press{})
-		return p.board.look(context.Background())
+		return p.catalog.refresh(context.Background())
 	}, Refused, ReasonSoldOut)
 	whileAsked("the sale is paused", func(s *servers, p *process) error {
-		s.ledger.change(func(sh *sheet) { sh.state = Paused })
-		return p.board.look(context.Background())
+		s.ledger.change(func(sh *saleRow) { sh.state = Paused })
+		return p.catalog.refresh(context.Background())
 	}, Refused, ReasonPaused)
 	whileAsked("the receipt comes", func(s *servers, p *process) error {
-		p.board.find("").book.add([]order{{Receipt: receiptOf(new(s.ledger.sell(s.names.shopper("anna"), Press{}))), revision: 99}})
+		p.catalog.find("").book.add([]order{{Receipt: receiptOf(new(s.ledger.sell(s.names.shopper("anna"), Press{}))), revision: 99}})
 		return nil
 	}, AlreadyBought, "")
 	t.Run("every place is held", func(t *testing.T) {
@@ -349,7 +349,7 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 			a := p.press("anna")
 			expect(t, a, Refused, ReasonAllClaimed)
 			soon(t, a, time.Second, 3*time.Second)
-			if now, _ := p.board.Snapshot(""); !now.AllClaimed || !a.Sale.AllClaimed {
+			if now, _ := p.catalog.Snapshot(""); !now.AllClaimed || !a.Sale.AllClaimed {
 				t.Error("it is not shown")
 			}
 			_ = s.places.Release(t.Context(), saleKey, []int64{99})
@@ -357,10 +357,10 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 			s.ledger.cancel(p.claimOf(s, "ben", 1).ID)
 			_ = s.places.Release(t.Context(), saleKey, []int64{2})
 			expect(t, p.press("anna"), Refused, ReasonSoldOut) // as far as this process knows
-			p.look(t)
+			p.readChanges(t)
 			s.log.hold()
 			expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
-			if now, _ := p.board.Snapshot(""); now.AllClaimed {
+			if now, _ := p.catalog.Snapshot(""); now.AllClaimed {
 				t.Error("a place was given, and it is still shown")
 			}
 		})

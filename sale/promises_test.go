@@ -166,7 +166,7 @@ func (s *stage) receipt(a *answered) error {
 	gone, cancelled := s.cancelledAt(r.OrderID)
 	// The key of an order that was taken back a moment ago is no longer found.
 	if a.press.Key != "" && a.Kind == AlreadyBought && !s.sick(postgres, a.from, a.to) && !(cancelled && gone.Before(a.to)) {
-		if same := row.pressKey == pressKeyOf(s.ledger.sheet.secret, a.user, a.press.Key); same != a.SameKey {
+		if same := row.pressKey == pressKeyOf(s.ledger.row.secret, a.user, a.press.Key); same != a.SameKey {
 			return fmt.Errorf("the same key: %t, want %t", a.SameKey, same)
 		}
 	}
@@ -193,7 +193,7 @@ func (s *stage) owed(a *answered) error {
 	}
 	for _, o := range s.live(a.user) {
 		switch {
-		case o.Generation != s.ledger.sheet.Generation || !o.At.Before(a.from.Add(-time.Millisecond)):
+		case o.Generation != s.ledger.row.Generation || !o.At.Before(a.from.Add(-time.Millisecond)):
 		case a.Reason == ReasonAllClaimed && s.sick(redis, since.Add(-2*lease), a.to):
 			// A Redis that forgot an owner and holds strangers has no place for him, until it is reconciled.
 		case a.Kind != Bought && a.Kind != AlreadyBought || a.Receipt.OrderID != o.OrderID:
@@ -311,7 +311,7 @@ func (s *stage) epilogue() error {
 
 // placesAreOwners is I4.
 func (s *stage) placesAreOwners() error {
-	k := s.ledger.sheet.Key
+	k := s.ledger.row.Key
 	holders, room := s.holders(k)
 	owners, total := s.owners(k)
 	if _, loaded := s.room(k); !loaded {
@@ -326,10 +326,10 @@ func (s *stage) placesAreOwners() error {
 // lastPress: when all is well there is exactly one right answer.
 func (s *stage) lastPress(b *branch, name string) error {
 	a := answered{branch: b, press: Press{Slug: "flash", Name: name}, user: s.names.shopper(name).ID, from: time.Now()}
-	k := s.ledger.sheet.Key
+	k := s.ledger.row.Key
 	owners, total := s.owners(k)
 	want, reason := Bought, Reason("")
-	switch state := s.ledger.sheet.state; {
+	switch state := s.ledger.row.state; {
 	case owners[a.user]:
 		want = AlreadyBought
 	case state == Paused:
@@ -348,6 +348,6 @@ func (s *stage) lastPress(b *branch, name string) error {
 		return fmt.Errorf("want %s %s\n%s", want, reason, &a)
 	}
 	// Other processes hear of it at their next look.
-	time.Sleep(lookEvery + doubtTime)
+	time.Sleep(refreshEvery + doubtTime)
 	return nil
 }

@@ -69,7 +69,7 @@ func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own 
 		w = b.waiters.join(claim.ID, b.entry.Key)
 		verdict, how = b.verdictOn(ctx, claim, w, own)
 	}
-	b.look()
+	b.refreshSnapshot()
 	switch how {
 	case decided:
 		return b.settle(ctx, &verdict, own)
@@ -109,7 +109,7 @@ func (b *buying) verdictOn(ctx context.Context, claim events.Claim, w *waiter, o
 // old is true for a verdict from before this press, with room for the doubt about Postgres' clock. One on its own
 // record never is.
 func (b *buying) old(v *events.Verdict) bool {
-	return v.Press != b.id && v.At.Before(b.pressed.Add(-b.board.clock.doubt()))
+	return v.Press != b.id && v.At.Before(b.pressed.Add(-b.catalog.clock.doubt()))
 }
 
 // mine is true when the record that was decided is this press's own. The version before keeps no presses: what it
@@ -191,7 +191,7 @@ func (b *buying) await(ctx context.Context, claim events.Claim, w *waiter, own b
 	// Where less is left than a question may take, there is no time for what would come of it either.
 	if at := w.position.Load(); sees && at != nil && b.within(verdictTime) > appendTime {
 		began := time.Now()
-		if b.progress.stalled(ctx, at.Partition, at.Offset, b.board.clock.now(began)) {
+		if b.progress.stalled(ctx, at.Partition, at.Offset, b.catalog.clock.now(began)) {
 			if v, how := b.decideNow(ctx, claim, w, rest); how == decided {
 				return v, how
 			}

@@ -78,7 +78,7 @@ func TestALogThatDoesNotAcknowledge(t *testing.T) {
 func TestNobodyReadsTheLog(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		time.Sleep(time.Minute)
-		p.look(t)
+		p.readChanges(t)
 		s.log.hold()
 		began := time.Now()
 		a := p.press("anna")
@@ -167,7 +167,7 @@ func TestAVerdictThatComesWhileTheLedgerIsAskedDirectly(t *testing.T) {
 
 // claimOf is the claim that the shopper's press makes.
 func (p *process) claimOf(s *servers, name string, attempt int) events.Claim {
-	b := buying{Checkout: p.Checkout, entry: p.board.find("flash"), shopper: s.names.shopper(name)}
+	b := buying{Checkout: p.Checkout, entry: p.catalog.find("flash"), shopper: s.names.shopper(name)}
 	return b.claim(attempt)
 }
 
@@ -411,15 +411,15 @@ func TestMoreShoppersThanUnits(t *testing.T) {
 func TestAnOldDecline(t *testing.T) {
 	t.Parallel()
 	decline := func(s *servers, p *process, attempt int) {
-		s.ledger.change(func(sh *sheet) { sh.state = Paused })
+		s.ledger.change(func(sh *saleRow) { sh.state = Paused })
 		s.ledger.rule(events.FromLog, p.claimOf(s, "anna", attempt))
-		s.ledger.change(func(sh *sheet) { sh.state = Open })
+		s.ledger.change(func(sh *saleRow) { sh.state = Open })
 		time.Sleep(time.Second)
 	}
 	t.Run("is answered with the next attempt, once", func(t *testing.T) {
 		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 			decline(s, p, 1)
-			p.look(t)
+			p.readChanges(t)
 			a := p.press("anna")
 			if a.Kind != Bought || a.Receipt.Attempt != 2 || len(s.log.written()) != 2 {
 				t.Errorf("got %s, attempt %d, with %v", a.Kind, a.Receipt.Attempt, s.calls.all())
@@ -429,7 +429,7 @@ func TestAnOldDecline(t *testing.T) {
 	t.Run("of a place that is held", func(t *testing.T) {
 		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 			decline(s, p, 1)
-			p.look(t)
+			p.readChanges(t)
 			s.places.give(saleKey, 1)
 			if a := p.press("anna"); a.Kind != Bought || a.Receipt.Attempt != 2 {
 				t.Errorf("got %s, attempt %d", a.Kind, a.Receipt.Attempt)
@@ -467,7 +467,7 @@ func TestAnOldDecline(t *testing.T) {
 			decline(s, p, 1)
 			second := p.claimOf(s, "anna", 2)
 			s.ledger.rule(events.FromLog, second)
-			p.look(t)
+			p.readChanges(t)
 			if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.OrderID != second.ID {
 				t.Errorf("got %s %+v", a.Kind, a.Receipt)
 			}
@@ -478,7 +478,7 @@ func TestAnOldDecline(t *testing.T) {
 			first := s.ledger.sell(s.names.shopper("anna"), Press{})
 			s.ledger.cancel(first.ClaimID)
 			time.Sleep(time.Second)
-			p.look(t)
+			p.readChanges(t)
 			if a := p.press("anna"); a.Kind != Bought || a.Receipt.Attempt != 2 || a.Receipt.OrderID == first.ClaimID {
 				t.Errorf("got %s, attempt %d", a.Kind, a.Receipt.Attempt)
 			}
@@ -577,8 +577,8 @@ func TestTheGenerationChangesWhileAPressWaits(t *testing.T) {
 		s.log.hold()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
-		s.ledger.change(func(sh *sheet) { sh.Generation = 2 })
-		p.look(t)
+		s.ledger.change(func(sh *saleRow) { sh.Generation = 2 })
+		p.readChanges(t)
 		s.log.resume()
 		a := <-answer
 		if a.Kind != Refused || a.Reason != ReasonGenerationChanged || a.Sale.Generation != 2 || a.ClaimID == uuid.Nil {

@@ -40,7 +40,7 @@ func TestADeclineOfANewerVersionIsToldAndLoggedOnce(t *testing.T) {
 		p := s.process(t, func(d *Deps) { d.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
 		for _, name := range []string{"anna", "ben"} {
 			user := s.names.shopper(name)
-			c := events.Claim{ID: ClaimID(p.board.find("").secret, 1, user.ID, 1), SaleID: flashSale, Generation: 1, UserID: user.ID}
+			c := events.Claim{ID: ClaimID(p.catalog.find("").secret, 1, user.ID, 1), SaleID: flashSale, Generation: 1, UserID: user.ID}
 			answers := make(chan Answer, 1)
 			go func() { answers <- p.press(name) }()
 			time.Sleep(time.Millisecond)

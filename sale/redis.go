@@ -19,7 +19,7 @@ import (
 )
 
 // The package's channels, below the namespace. Nothing is kept in Redis: a message that is lost is made up for
-// by the board's looks and by the look-up of verdicts.
+// by the catalog's reads and by the look-up of verdicts.
 const (
 	salesChannel    = "sales"    // a sale changed; a message without a decision
 	verdictsChannel = "verdicts" // messages with decisions
@@ -80,7 +80,7 @@ type hint struct {
 	decision *events.Decision
 }
 
-// NewBus makes a Bus. Boards and checkouts that use it have to be made before it runs.
+// NewBus makes a Bus. Catalogs and checkouts that use it have to be made before it runs.
 func NewBus(cfg BusConfig) *Bus {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

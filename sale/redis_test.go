@@ -179,7 +179,7 @@ func TestAnIdleListenerNoticesThatItWasCutOff(t *testing.T) {
 	select {
 	case <-told: // nobody published anything that could have failed
 	case <-time.After(time.Minute):
-		t.Error("the board is not told that it may have missed something")
+		t.Error("the catalog is not told that it may have missed something")
 	}
 }
 

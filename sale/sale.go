@@ -7,7 +7,7 @@
 // fault can reach. A claim id gets one verdict for ever, whichever path brings it first, so every half may
 // be repeated, and repeating is the whole of error handling.
 //
-// Nearly all presses of a sale lose. They are answered by Board, the process's leased snapshot of what the
+// Nearly all presses of a sale lose. They are answered by Catalog, the process's leased snapshot of what the
 // ledger says, without asking any server and without a lock that requests share.
 //
 // The package knows its siblings only by the small interfaces in siblings.go.

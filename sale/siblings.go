@@ -11,7 +11,7 @@ import (
 
 // stock is inventory's part of a transaction. LockTx leaves unknown keys out; TakeTx takes exactly n units
 // or fails; BeginTx makes the row of a new generation. QueueLock and QueueTake are sent with other statements of the
-// transaction; QueueTake refuses what can only be said after a look into the tables.
+// transaction; QueueTake refuses what can only be said after a read into the tables.
 type stock interface {
 	BeginTx(ctx context.Context, tx pgx.Tx, k Key, total, version int64) (Level, error)
 	LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, error)

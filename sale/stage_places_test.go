@@ -57,7 +57,7 @@ func (b *branch) Reconcile(ctx context.Context, k Key) (err error) {
 func (s *stage) owners(k Key) (map[int64]bool, int64) {
 	s.ledger.mu.Lock()
 	defer s.ledger.mu.Unlock()
-	if k != s.ledger.sheet.Key {
+	if k != s.ledger.row.Key {
 		return nil, 0
 	}
 	owners := make(map[int64]bool)
@@ -90,7 +90,7 @@ func (b *branch) reconcile(ctx context.Context) {
 		case <-ticks.C:
 		}
 		b.stage.ledger.mu.Lock()
-		k := b.stage.ledger.sheet.Key
+		k := b.stage.ledger.row.Key
 		b.stage.ledger.mu.Unlock()
 		b.settlePlaces(ctx, k)
 	}

@@ -127,9 +127,9 @@ func (s *stage) start(number int) *branch {
 		Places: b, Releaser: b, Rebuild: b, Log: b, Direct: b, Cursors: b, Settled: neverSettled, Shoppers: s.names, Lookup: b.lookup,
 		Live: func() int { return len(s.all()) }, Logger: slog.New(slog.DiscardHandler),
 	}
-	d.Board = newBoard(b, nil, b, d.Logger)
+	d.Catalog = newCatalog(b, nil, b, d.Logger)
 	b.process = &process{newCheckout(d, b)}
-	s.running.Go(func() { _ = b.board.Run(ctx) })
+	s.running.Go(func() { _ = b.catalog.Run(ctx) })
 	s.running.Go(func() { _ = b.Run(ctx) })
 	s.running.Go(func() { b.consume(ctx) })
 	s.running.Go(func() { b.reconcile(ctx) })
@@ -194,11 +194,11 @@ func (s *stage) sick(server string, from, to time.Time) bool {
 
 // note remembers what the ledger says now. The caller holds the ledger.
 func (s *stage) note() {
-	sheet := &s.ledger.sheet
-	level := s.ledger.step.levels[sheet.Key]
+	row := &s.ledger.row
+	level := s.ledger.step.levels[row.Key]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.moments = append(s.moments, moment{time.Now(), sheet.Generation, sheet.state, level.Total, level.Taken})
+	s.moments = append(s.moments, moment{time.Now(), row.Generation, row.state, level.Total, level.Taken})
 }
 
 // loseReply is true when the reply to this commit is to be lost.
@@ -296,9 +296,9 @@ func (b *branch) ordersSince(ctx context.Context, k Key, revision int64) (change
 	return changed, nil
 }
 
-func (b *branch) look(ctx context.Context, known map[int64]Key, versions map[int64]int64) (n news, err error) {
+func (b *branch) readChanges(ctx context.Context, known map[int64]Key, versions map[int64]int64) (n changes, err error) {
 	asked := time.Now()
-	err = b.ask(ctx, postgres, "look", 0, func() { n, _ = b.memoryLedger.look(ctx, known, versions) })
+	err = b.ask(ctx, postgres, "look", 0, func() { n, _ = b.memoryLedger.readChanges(ctx, known, versions) })
 	n.asked, n.answeredAt = asked, time.Now()
 	return n, err
 }

@@ -55,7 +55,7 @@ func (s *stage) meddle(do func(p *memoryPlaces, k Key)) {
 	s.turn(redis, mute)
 	defer s.turn(redis, how)
 	s.ledger.mu.Lock()
-	k := s.ledger.sheet.Key
+	k := s.ledger.row.Key
 	s.ledger.mu.Unlock()
 	s.places.mu.Lock()
 	defer s.places.mu.Unlock()
@@ -135,12 +135,12 @@ func (s *stage) refresh(st step) {
 	s.running.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = b.board.Refresh(ctx)
+		_ = b.catalog.Refresh(ctx)
 	})
 }
 
 func (s *stage) move(st step, to State, from ...State) {
-	s.ledger.change(func(sh *sheet) {
+	s.ledger.change(func(sh *saleRow) {
 		if !slices.Contains(from, sh.state) {
 			return
 		}
@@ -154,7 +154,7 @@ func (s *stage) move(st step, to State, from ...State) {
 
 func (s *stage) reset(st step) {
 	s.disturb()
-	s.ledger.change(func(sh *sheet) { sh.Generation++; sh.state = Open })
+	s.ledger.change(func(sh *saleRow) { sh.Generation++; sh.state = Open })
 	s.ledger.resize(int64(st.number))
 	s.refresh(st)
 }
@@ -175,7 +175,7 @@ func (s *stage) cancel(st step) {
 	s.running.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		if b.board.Refresh(ctx) == nil {
+		if b.catalog.Refresh(ctx) == nil {
 			_ = b.Cancelled(ctx, o.Receipt)
 		}
 	})

@@ -110,8 +110,8 @@ func (s stalls) play(t *testing.T) (broken error) {
 			defer stop()
 			go func() {
 				if rest(opening, s.opens) == nil {
-					world.ledger.change(func(row *sheet) { row.state = Open })
-					_ = p.board.look(opening)
+					world.ledger.change(func(row *saleRow) { row.state = Open })
+					_ = p.catalog.refresh(opening)
 				}
 			}()
 		}
@@ -132,11 +132,11 @@ func (s stalls) play(t *testing.T) (broken error) {
 // prepare brings the world to where the press finds it.
 func (s stalls) prepare(t *testing.T, world *servers, p *process) {
 	who := world.names.shopper(s.press.Name)
-	k := world.ledger.sheet.Key
+	k := world.ledger.row.Key
 	if s.declined {
-		world.ledger.change(func(row *sheet) { row.state = Paused })
+		world.ledger.change(func(row *saleRow) { row.state = Paused })
 		world.ledger.rule(events.Direct, p.claimOf(world, s.press.Name, 1))
-		world.ledger.change(func(row *sheet) { row.state = Open })
+		world.ledger.change(func(row *saleRow) { row.state = Open })
 	} else if s.owns {
 		world.ledger.sell(who, s.press)
 	}
@@ -145,9 +145,9 @@ func (s stalls) prepare(t *testing.T, world *servers, p *process) {
 	}
 	switch {
 	case s.paused:
-		world.ledger.change(func(row *sheet) { row.state = Paused })
+		world.ledger.change(func(row *saleRow) { row.state = Paused })
 	case s.opens > 0:
-		world.ledger.change(func(row *sheet) { row.state, row.startsAt = Scheduled, time.Now().Add(time.Second) })
+		world.ledger.change(func(row *saleRow) { row.state, row.startsAt = Scheduled, time.Now().Add(time.Second) })
 	default:
 	}
 	if s.unread {
@@ -155,7 +155,7 @@ func (s stalls) prepare(t *testing.T, world *servers, p *process) {
 	}
 	time.Sleep(time.Second) // what was decided is old
 	world.places.missing = s.missing
-	p.look(t)
+	p.readChanges(t)
 }
 
 // stall has each question take its time, and says when the last place was asked for and answered.

@@ -35,7 +35,7 @@ func (s *Store) ResumeTx(ctx context.Context, tx pgx.Tx, slug string) error {
 }
 
 // CloseTx ends a sale before its time. An open one is closing until the ledger reaches the close record, which
-// Board writes to the log; others are closed at once, as no claim of theirs can count. Errors: ErrState (draft,
+// Catalog writes to the log; others are closed at once, as no claim of theirs can count. Errors: ErrState (draft,
 // closing or closed already), ErrNoSale, ErrBusy.
 func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
 	return s.move(ctx, tx, slug, func(h held) (State, bool) {

@@ -21,26 +21,26 @@ func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
 		t.Run(fmt.Sprintf("ahead by %s", ahead), func(t *testing.T) {
 			t.Parallel()
-			p, b := onPapers(Scheduled)
+			p, c := newManualLedger(Scheduled)
 			log := newTape()
-			b.log, p.ahead = log, ahead
+			c.log, p.ahead = log, ahead
 			starts := p.clock().Add(400 * time.Millisecond)
-			p.edit(func(s *sheet) { s.startsAt, s.endsAt = starts, starts.Add(400*time.Millisecond) })
+			p.edit(func(s *saleRow) { s.startsAt, s.endsAt = starts, starts.Add(400*time.Millisecond) })
 			log.onto = func(events.Claim) { // the ledger reaches the record at once
-				p.edit(func(s *sheet) { s.state, s.version = Closed, s.version+1 })
+				p.edit(func(s *saleRow) { s.state, s.version = Closed, s.version+1 })
 			}
-			refreshBoard(t, b)
-			runBoard(t, b)
-			if s := awaitBoard(t, b, "the start", func(s Snapshot) bool { return s.State == Open }); s.Now.Before(starts) {
+			refreshCatalog(t, c)
+			runCatalog(t, c)
+			if s := awaitSnapshot(t, c, "the start", func(s Snapshot) bool { return s.State == Open }); s.Now.Before(starts) {
 				t.Errorf("open at %s, %s before the start", s.Now, starts.Sub(s.Now))
 			}
-			awaitBoard(t, b, "the end", func(s Snapshot) bool { return s.State == Closing || s.State == Closed })
-			c := <-log.written
+			awaitSnapshot(t, c, "the end", func(s Snapshot) bool { return s.State == Closing || s.State == Closed })
+			record := <-log.written
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			want := closeID(testSecret, 1, p.sheets[1].closingVersion)
-			if c.Kind != events.KindClose || c.ID != want || c.SaleID != 1 || c.Generation != 1 || c.PressedAt.Before(starts) {
-				t.Errorf("close record %+v, want id %s", c, want)
+			want := closeID(testSecret, 1, p.rows[1].closingVersion)
+			if record.Kind != events.KindClose || record.ID != want || record.SaleID != 1 || record.Generation != 1 || record.PressedAt.Before(starts) {
+				t.Errorf("close record %+v, want id %s", record, want)
 			}
 			for _, at := range p.questions {
 				if at.Before(starts) {
@@ -57,22 +57,24 @@ func TestEachStateMovesAtATimeOfItsOwn(t *testing.T) {
 	for state, want := range map[State]time.Time{
 		Draft: {}, Scheduled: starts, Open: ends, Paused: ends, Closing: {}, Closed: {},
 	} {
-		e := &entry{sheet: sheet{state: state, startsAt: starts, endsAt: ends}}
+		e := &catalogEntry{saleRow: saleRow{state: state, startsAt: starts, endsAt: ends}}
 		if got := e.nextMove(); !got.Equal(want) {
 			t.Errorf("%s moves at %s, want %s", state, got, want)
 		}
 	}
 }
 
-// timed puts the first sale on the board in that state, with those times from the ledger's now on.
-func timed(t *testing.T, state State, starts, ends time.Duration) (*papers, *Board, *entry, *tape) {
+// timed puts the first sale in the catalog in that state, with those times from the ledger's now on.
+func timed(t *testing.T, state State, starts, ends time.Duration) (*manualLedger, *Catalog, *catalogEntry, *tape) {
 	t.Helper()
-	p, b := onPapers(state)
+	p, c := newManualLedger(state)
 	log := newTape()
-	b.log = log
-	p.edit(func(s *sheet) { s.startsAt, s.endsAt, s.closingVersion = p.clock().Add(starts), p.clock().Add(ends), 7 })
-	refreshBoard(t, b)
-	return p, b, b.find("sale-a"), log
+	c.log = log
+	p.edit(func(s *saleRow) {
+		s.startsAt, s.endsAt, s.closingVersion = p.clock().Add(starts), p.clock().Add(ends), 7
+	})
+	refreshCatalog(t, c)
+	return p, c, c.find("sale-a"), log
 }
 
 func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
@@ -83,23 +85,23 @@ func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
 		most         time.Duration
 	}{
 		"long before":     {Scheduled, time.Hour, 2 * time.Hour, time.Hour + 10*time.Millisecond},
-		"soon":            {Scheduled, attendEvery / 2, time.Hour, attendEvery/2 + 10*time.Millisecond},
+		"soon":            {Scheduled, checkEvery / 2, time.Hour, checkEvery/2 + 10*time.Millisecond},
 		"running":         {Open, -time.Hour, time.Hour, time.Hour + 10*time.Millisecond},
-		"a draft, late":   {Draft, -2 * time.Hour, -time.Hour, attendEvery},
-		"over for longer": {Closed, -2 * time.Hour, -time.Hour, attendEvery},
-		"closing":         {Closing, -2 * time.Hour, -time.Hour, attendEvery},
+		"a draft, late":   {Draft, -2 * time.Hour, -time.Hour, checkEvery},
+		"over for longer": {Closed, -2 * time.Hour, -time.Hour, checkEvery},
+		"closing":         {Closing, -2 * time.Hour, -time.Hour, checkEvery},
 	} {
-		_, b, e, _ := timed(t, c.state, c.starts, c.ends)
-		if wait := b.untilMove(e); wait <= 0 || wait > c.most {
+		_, catalog, e, _ := timed(t, c.state, c.starts, c.ends)
+		if wait := catalog.untilMove(e); wait <= 0 || wait > c.most {
 			t.Errorf("%s: it moves in %s, want at most %s", name, wait, c.most)
 		}
-		if wait := b.untilClose(e); (wait == 0) != (c.state == Closing) {
+		if wait := catalog.untilClose(e); (wait == 0) != (c.state == Closing) {
 			t.Errorf("%s: it needs a close record in %s", name, wait)
 		}
 	}
 	for name, state := range map[string]State{"its start came": Scheduled, "its end came": Open, "paused at its end": Paused} {
-		_, b, e, _ := timed(t, state, -2*time.Hour, -time.Hour)
-		if wait := b.untilMove(e); wait != 0 {
+		_, c, e, _ := timed(t, state, -2*time.Hour, -time.Hour)
+		if wait := c.untilMove(e); wait != 0 {
 			t.Errorf("%s: it moves in %s", name, wait)
 		}
 	}
@@ -107,7 +109,7 @@ func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
 
 func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
+	for name, tc := range map[string]struct {
 		refuse error
 		told   int
 	}{
@@ -116,20 +118,20 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, b, e, _ := timed(t, Scheduled, -time.Second, time.Hour)
+			p, c, e, _ := timed(t, Scheduled, -time.Second, time.Hour)
 			var said bytes.Buffer
-			b.logger = slog.New(slog.NewTextHandler(&said, nil))
-			p.refuse = c.refuse
-			if wait := b.move(t.Context(), e); wait != moveRetry {
+			c.logger = slog.New(slog.NewTextHandler(&said, nil))
+			p.refuse = tc.refuse
+			if wait := c.move(t.Context(), e); wait != moveRetry {
 				t.Errorf("again in %s, want %s", wait, moveRetry)
 			}
-			b.move(t.Context(), e)
-			if told := strings.Count(said.String(), "cannot be moved"); told != c.told {
-				t.Errorf("logged %d times, want %d: %q", told, c.told, said.String())
+			c.move(t.Context(), e)
+			if told := strings.Count(said.String(), "cannot be moved"); told != tc.told {
+				t.Errorf("logged %d times, want %d: %q", told, tc.told, said.String())
 			}
 			p.refuse = nil
-			b.move(t.Context(), e)
-			if s, _ := b.Snapshot("sale-a"); s.State != Open {
+			c.move(t.Context(), e)
+			if s, _ := c.Snapshot("sale-a"); s.State != Open {
 				t.Errorf("state %s after the third try", s.State)
 			}
 		})
@@ -138,12 +140,12 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 
 func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
 	t.Parallel()
-	p, b, e, _ := timed(t, Scheduled, -time.Second, time.Hour)
-	p.edit(func(s *sheet) { s.state, s.version = Open, s.version+1 })
-	if wait := b.move(t.Context(), e); wait != moveSoon {
+	p, c, e, _ := timed(t, Scheduled, -time.Second, time.Hour)
+	p.edit(func(s *saleRow) { s.state, s.version = Open, s.version+1 })
+	if wait := c.move(t.Context(), e); wait != moveSoon {
 		t.Errorf("again in %s", wait)
 	}
-	if s, _ := b.Snapshot("sale-a"); s.State != Open || len(p.questions) != 1 {
+	if s, _ := c.Snapshot("sale-a"); s.State != Open || len(p.questions) != 1 {
 		t.Errorf("state %s after %d questions", s.State, len(p.questions))
 	}
 }
@@ -151,9 +153,9 @@ func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
 func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, b, e, log := timed(t, Closing, -time.Hour, time.Hour)
+		p, c, e, log := timed(t, Closing, -time.Hour, time.Hour)
 		log.away = errLedgerAway
-		runBoard(t, b)
+		runCatalog(t, c)
 		for n := range 3 { // the third one is reached
 			synctest.Wait()
 			if records, _ := log.kept(); len(records) != n+1 {
@@ -162,7 +164,7 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 			if n == 1 {
 				log.mu.Lock()
 				log.away = nil
-				log.onto = func(events.Claim) { p.edit(func(s *sheet) { s.state, s.version = Closed, s.version+1 }) }
+				log.onto = func(events.Claim) { p.edit(func(s *saleRow) { s.state, s.version = Closed, s.version+1 }) }
 				log.mu.Unlock()
 			}
 			time.Sleep(closeAgain)
@@ -180,12 +182,12 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 
 func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
 	t.Parallel()
-	_, b, e, log := timed(t, Closing, -time.Hour, time.Hour)
+	_, c, e, log := timed(t, Closing, -time.Hour, time.Hour)
 	var said bytes.Buffer
-	b.logger = slog.New(slog.NewTextHandler(&said, nil))
+	c.logger = slog.New(slog.NewTextHandler(&said, nil))
 	for _, away := range []error{nil, errLedgerAway, errLedgerAway, errLedgerAway, nil, nil} {
 		log.away = away
-		b.seeClosed(t.Context(), e)
+		c.writeCloseRecord(t.Context(), e)
 	}
 	begun, ended := strings.Count(said.String(), "cannot be written"), strings.Count(said.String(), "written again")
 	if begun != 1 || ended != 1 || len(log.records) != 6 {
@@ -195,18 +197,18 @@ func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
 
 func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
+	p, c := newManualLedger(Open)
 	var said bytes.Buffer
-	b.logger = slog.New(slog.NewTextHandler(&said, nil))
+	c.logger = slog.New(slog.NewTextHandler(&said, nil))
 	p.undone = 3
-	if rest := b.digest(t.Context()); p.undone != 0 || rest != digestsEvery {
-		t.Errorf("%d digests are missing, the next look is in %s", p.undone, rest)
+	if rest := c.digest(t.Context()); p.undone != 0 || rest != digestsEvery {
+		t.Errorf("%d digests are missing, the next read is in %s", p.undone, rest)
 	}
 	p.undone = 3
 	p.fail(errLedgerAway)
 	for range 2 {
-		if rest := b.digest(t.Context()); p.undone != 3 || rest != digestRetry {
-			t.Errorf("%d digests are missing, want 3; the next look is in %s", p.undone, rest)
+		if rest := c.digest(t.Context()); p.undone != 3 || rest != digestRetry {
+			t.Errorf("%d digests are missing, want 3; the next read is in %s", p.undone, rest)
 		}
 	}
 	if told := strings.Count(said.String(), "cannot be digested"); told != 1 {
@@ -227,14 +229,14 @@ ends_at = clock_timestamp() + interval '900 milliseconds'`)
 		defer reached.Unlock()
 		d.decide(t, c)
 	}
-	boards := make([]*Board, 3)
-	for i := range boards {
-		boards[i] = NewBoard(BoardConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
-		refreshBoard(t, boards[i])
-		runBoard(t, boards[i])
+	catalogs := make([]*Catalog, 3)
+	for i := range catalogs {
+		catalogs[i] = NewCatalog(CatalogConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
+		refreshCatalog(t, catalogs[i])
+		runCatalog(t, catalogs[i])
 	}
-	for _, b := range boards {
-		awaitBoard(t, b, "the end", func(s Snapshot) bool {
+	for _, c := range catalogs {
+		awaitSnapshot(t, c, "the end", func(s Snapshot) bool {
 			if s.State == Open && s.Now.Before(s.StartsAt.Add(-time.Second)) {
 				t.Errorf("open at %s, before %s", s.Now, s.StartsAt)
 			}
@@ -263,10 +265,10 @@ func TestAClosingThatWasLeftByACrashIsSeenThrough(t *testing.T) {
 	d.do(t, func(tx pgx.Tx) error { return d.CloseTx(t.Context(), tx, firstSlug) })
 	log := newTape()
 	log.onto = func(c events.Claim) { d.decide(t, c) }
-	b := NewBoard(BoardConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
-	refreshBoard(t, b)
-	runBoard(t, b)
-	awaitBoard(t, b, "the close record is written by another process", func(s Snapshot) bool { return s.State == Closed })
+	c := NewCatalog(CatalogConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
+	refreshCatalog(t, c)
+	runCatalog(t, c)
+	awaitSnapshot(t, c, "the close record is written by another process", func(s Snapshot) bool { return s.State == Closed })
 	if n := d.number(t, `SELECT partition FROM sales`); log.at[0] != int(n) {
 		t.Errorf("written to partition %d, the sale has %d", log.at[0], n)
 	}

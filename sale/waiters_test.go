@@ -136,9 +136,9 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		s.log.hold()
-		w := p.waiters.join(p.claimOf(s, "anna", 1).ID, s.ledger.sheet.Key)
+		w := p.waiters.join(p.claimOf(s, "anna", 1).ID, s.ledger.row.Key)
 		time.Sleep(time.Minute)
-		p.look(t)
+		p.readChanges(t)
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		expect(t, a, Pending, "")
 		if sent := time.Duration(w.sent.Load() - 1); sent != time.Minute {

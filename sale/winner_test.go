@@ -116,9 +116,9 @@ func (s silently) Append(ctx context.Context, partition int, c events.Claim) (ev
 // found the place held, and was quicker.
 func TestAPressThatWasOvertaken(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		e := p.board.find("")
+		e := p.catalog.find("")
 		own := &buying{Checkout: p.Checkout, entry: e, shopper: s.names.shopper("anna")}
-		own.look()
+		own.refreshSnapshot()
 		own.pressed = own.sale.Now
 		s.places.give(saleKey, 1)
 		other := p.press("anna")
@@ -195,7 +195,7 @@ func TestAPressKnowsItsOwnRecord(t *testing.T) {
 // The clock runs ahead by a minute, so the verdict seems to be from before the press.
 func TestTheClockDoesNotMakeAnOwnVerdictOld(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		p.board.clock.sample(time.Now(), time.Now(), time.Now().Add(time.Minute))
+		p.catalog.clock.sample(time.Now(), time.Now(), time.Now().Add(time.Minute))
 		expect(t, p.press("anna"), Bought, "")
 		if n := s.calls.of("verdicts"); n != 0 {
 			t.Errorf("looked up %d times", n)
@@ -255,7 +255,7 @@ func TestAVerdictThatIsHeardLate(t *testing.T) {
 				time.Sleep(time.Second)
 				since(s, d.Verdicts[0])
 				time.Sleep(time.Second)
-				p.look(t)
+				p.readChanges(t)
 				s.log.hold()
 				answer := p.later(Press{Name: "anna"})
 				synctest.Wait()
@@ -284,11 +284,11 @@ func TestAVerdictThatIsHeardLate(t *testing.T) {
 // The same for a refusal: who was told that the sale is paused, and presses when it is not, is not told so again.
 func TestARefusalThatIsHeardLate(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		s.ledger.change(func(sh *sheet) { sh.state = Paused })
+		s.ledger.change(func(sh *saleRow) { sh.state = Paused })
 		d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
-		s.ledger.change(func(sh *sheet) { sh.state = Open })
+		s.ledger.change(func(sh *saleRow) { sh.state = Open })
 		time.Sleep(time.Second)
-		p.look(t)
+		p.readChanges(t)
 		s.log.hold()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()

@@ -21,7 +21,7 @@ import (
 type world struct {
 	t        *testing.T
 	ctx      context.Context
-	board    *Board
+	catalog  *Catalog
 	checkout *Checkout
 	others   int // live processes beside this one
 
@@ -29,7 +29,7 @@ type world struct {
 	asked  map[string]int // questions, by server
 	faults faults
 
-	sheet    sheet // as Postgres has it
+	row      saleRow // as Postgres has it
 	verdicts map[uuid.UUID]*events.Verdict
 	orders   map[uuid.UUID]*order
 	people   map[string]Shopper // in the process's memory
@@ -64,7 +64,7 @@ func inWorld(t *testing.T, units int64, test func(w *world)) {
 		}
 		w.faults.latency = 4 * time.Millisecond
 		w.movedAt = time.Now()
-		w.sheet = sheet{
+		w.row = saleRow{
 			Key: Key{7, 1}, slug: firstSlug, state: Open, startsAt: time.Now().Add(-time.Hour), endsAt: time.Now().Add(time.Hour),
 			partition: 7, secret: testSecret, version: 1, product: firstProduct(),
 			level: Level{Sale: 7, Generation: 1, Total: units, NextUnit: 1, Version: 1},
@@ -73,16 +73,16 @@ func inWorld(t *testing.T, units int64, test func(w *world)) {
 			w.people[string(c)] = Shopper{ID: int64(c), Username: string(c), MayPurchase: true}
 		}
 		quiet := slog.New(slog.DiscardHandler)
-		w.board = newBoard(w, nil, w, quiet)
+		w.catalog = newCatalog(w, nil, w, quiet)
 		w.checkout = newCheckout(Deps{
-			Board: w.board, Places: w, Releaser: w, Rebuild: w, Log: w, Direct: w, Cursors: w, Settled: w.settled, Shoppers: w,
+			Catalog: w.catalog, Places: w, Releaser: w, Rebuild: w, Log: w, Direct: w, Cursors: w, Settled: w.settled, Shoppers: w,
 			Live: func() int { return 1 + w.others }, Lookup: w.lookup, Logger: quiet,
 		}, w)
-		if err := w.board.Refresh(ctx); err != nil {
+		if err := w.catalog.Refresh(ctx); err != nil {
 			t.Fatal(err)
 		}
 		var running sync.WaitGroup
-		running.Go(func() { _ = w.board.Run(ctx) })
+		running.Go(func() { _ = w.catalog.Run(ctx) })
 		running.Go(func() { _ = w.checkout.Run(ctx) })
 		running.Go(func() { w.consume() })
 		synctest.Wait()
@@ -94,18 +94,18 @@ func inWorld(t *testing.T, units int64, test func(w *world)) {
 
 func (w *world) press(name string) Answer { return w.checkout.Buy(w.ctx, Press{Name: name}) }
 
-// change changes the world; the board hears of it as it would in life.
+// change changes the world; the catalog hears of it as it would in life.
 func (w *world) change(do func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	do()
 }
 
-// operator changes the sale's row in Postgres, and shows it on the board at once.
+// operator changes the sale's row in Postgres, and shows it in the catalog at once.
 func (w *world) operator(do func()) {
 	w.t.Helper()
-	w.change(func() { do(); w.sheet.version++ })
-	if err := w.board.Refresh(w.ctx); err != nil {
+	w.change(func() { do(); w.row.version++ })
+	if err := w.catalog.Refresh(w.ctx); err != nil {
 		w.t.Fatal(err)
 	}
 	time.Sleep(50 * time.Millisecond) // the book is loaded
@@ -147,11 +147,11 @@ func (w *world) askPostgres(ctx context.Context, what string) error {
 func (w *world) rule(src events.Source, claims []events.Claim) events.Decision {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	k := w.sheet.Key
+	k := w.row.Key
 	s := &standing{
 		source: src, now: time.Now().UTC(), owners: map[shopperKey]uuid.UUID{}, verdicts: map[uuid.UUID]*events.Verdict{},
-		sales:  map[int64]saleStanding{k.Sale: {w.sheet.Generation, w.sheet.state, closeID(testSecret, k.Generation, w.sheet.closingVersion)}},
-		levels: map[Key]Level{k: w.sheet.level},
+		sales:  map[int64]saleStanding{k.Sale: {w.row.Generation, w.row.state, closeID(testSecret, k.Generation, w.row.closingVersion)}},
+		levels: map[Key]Level{k: w.row.level},
 	}
 	for id, o := range w.orders {
 		if o.live {
@@ -165,7 +165,7 @@ func (w *world) rule(src events.Source, claims []events.Claim) events.Decision {
 	w.commit(made)
 	var stocks []events.Stock
 	if len(made.ordered) > 0 {
-		l := w.sheet.level
+		l := w.row.level
 		stocks = []events.Stock{{SaleID: l.Sale, Generation: l.Generation, Total: l.Total, Taken: l.Taken, Version: l.Version}}
 	}
 	return decisionOf(made, stocks)
@@ -173,13 +173,13 @@ func (w *world) rule(src events.Source, claims []events.Claim) events.Decision {
 
 func (w *world) commit(made outcome) {
 	if len(made.ordered) > 0 {
-		w.sheet.level.Version++
+		w.row.level.Version++
 	}
 	for _, r := range made.ordered {
-		w.sheet.level.Taken++
-		r.verdict.Unit, r.verdict.Revision = w.sheet.level.NextUnit, w.sheet.level.Version
-		w.sheet.level.NextUnit++
-		o := &order{Receipt: receiptOf(r.verdict), revision: w.sheet.level.Version, live: true, press: r.claim.Press}
+		w.row.level.Taken++
+		r.verdict.Unit, r.verdict.Revision = w.row.level.NextUnit, w.row.level.Version
+		w.row.level.NextUnit++
+		o := &order{Receipt: receiptOf(r.verdict), revision: w.row.level.Version, live: true, press: r.claim.Press}
 		o.pressKey, o.keyed = r.claim.PressKey, true
 		w.orders[r.claim.ID] = o
 	}
@@ -188,8 +188,8 @@ func (w *world) commit(made outcome) {
 		w.verdicts[v.ClaimID] = &v
 	}
 	for range made.closed {
-		w.sheet.state = Closed
-		w.sheet.version++
+		w.row.state = Closed
+		w.row.version++
 	}
 }
 
@@ -215,9 +215,9 @@ func (w *world) known(id uuid.UUID) *events.Verdict {
 // cancel takes an order back, as an operator does.
 func (w *world) cancel(id uuid.UUID) {
 	w.operator(func() {
-		w.sheet.level.Taken--
-		w.sheet.level.Version++
-		w.orders[id].live, w.orders[id].revision = false, w.sheet.level.Version
+		w.row.level.Taken--
+		w.row.level.Version++
+		w.orders[id].live, w.orders[id].revision = false, w.row.level.Version
 		delete(w.holders, w.orders[id].UserID)
 	})
 }
@@ -286,18 +286,18 @@ func (w *world) ordersSince(ctx context.Context, k Key, revision int64) ([]order
 	return changed, nil
 }
 
-func (w *world) look(ctx context.Context, _ map[int64]Key, versions map[int64]int64) (news, error) {
-	n := news{asked: time.Now()}
+func (w *world) readChanges(ctx context.Context, _ map[int64]Key, versions map[int64]int64) (changes, error) {
+	n := changes{asked: time.Now()}
 	if err := w.askPostgres(ctx, "look"); err != nil {
 		return n, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n.answeredAt, n.levels = time.Now(), []Level{w.sheet.level}
+	n.answeredAt, n.levels = time.Now(), []Level{w.row.level}
 	n.now = n.asked.Add(n.answeredAt.Sub(n.asked) / 2)
-	if versions[w.sheet.Sale] != w.sheet.version {
-		n.changed = []sheet{w.sheet}
-		n.changed[0].level = Level{}
+	if versions[w.row.Sale] != w.row.version {
+		n.rows = []saleRow{w.row}
+		n.rows[0].level = Level{}
 	}
 	return n, nil
 }
@@ -308,15 +308,15 @@ func (w *world) advance(ctx context.Context, _ string) (bool, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := held{Key: w.sheet.Key, state: w.sheet.state, startsAt: w.sheet.startsAt, endsAt: w.sheet.endsAt, now: time.Now()}
+	now := held{Key: w.row.Key, state: w.row.state, startsAt: w.row.startsAt, endsAt: w.row.endsAt, now: time.Now()}
 	to := due(now)
 	if to == now.state {
 		return false, nil
 	}
-	w.sheet.state = to
-	w.sheet.version++
+	w.row.state = to
+	w.row.version++
 	if to == Closing {
-		w.sheet.closingVersion = w.sheet.version
+		w.row.closingVersion = w.row.version
 	}
 	return true, nil
 }
@@ -336,7 +336,7 @@ func (w *world) Reserve(ctx context.Context, k Key, user int64) (Place, error) {
 		return 0, ErrMissing
 	case w.holders[user]:
 		return Held, nil
-	case k == w.sheet.Key && int64(len(w.holders)) >= w.sheet.level.Total:
+	case k == w.row.Key && int64(len(w.holders)) >= w.row.level.Total:
 		return Full, nil
 	}
 	w.holders[user] = true
@@ -360,7 +360,7 @@ func (w *world) Reconcile(ctx context.Context, _ Key) error {
 	defer w.mu.Unlock()
 	w.holders = map[int64]bool{}
 	for _, o := range w.orders {
-		if o.live && o.Generation == w.sheet.Generation {
+		if o.live && o.Generation == w.row.Generation {
 			w.holders[o.UserID] = true
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"flashsale/events"
 )
 
-// known is what a look needs to ask only for what is new.
-func (s *shelf) known() (keys map[int64]Key, versions map[int64]int64) {
+// versions are the generations and versions known, so that the next read asks only for what is new.
+func (s *snapshots) versions() (keys map[int64]Key, versions map[int64]int64) {
 	keys, versions = make(map[int64]Key, len(s.byID)), make(map[int64]int64, len(s.byID))
 	for id, e := range s.byID {
 		keys[id], versions[id] = e.Key, e.version
@@ -19,33 +19,33 @@ func (s *shelf) known() (keys map[int64]Key, versions map[int64]int64) {
 	return keys, versions
 }
 
-// with is the shelf after a look, nil when nothing changed.
-func (s *shelf) with(n news) *shelf {
+// withChanges is the set after a read of Postgres, nil when nothing changed.
+func (s *snapshots) withChanges(n changes) *snapshots {
 	byID := maps.Clone(s.byID)
 	if byID == nil {
-		byID = make(map[int64]*entry)
+		byID = make(map[int64]*catalogEntry)
 	}
-	changed := len(n.changed) > 0
+	changed := len(n.rows) > 0
 	at := make(map[Key]int64, len(n.levels))
 	for _, l := range n.levels {
 		at[l.key()] = l.Version
 	}
-	for _, row := range n.changed {
+	for _, row := range n.rows {
 		byID[row.Sale] = newEntry(row, byID[row.Sale], at[row.Key])
 	}
-	// Apart from commits that were heard of meanwhile the answer counts, also when it goes back: Postgres may have been
-	// restored from a backup.
+	// The answer counts even when its versions are lower: Postgres may have been restored from a backup. Commits that were
+	// announced while the question was under way are the exception.
 	for _, l := range n.levels {
 		e := byID[l.Sale]
 		if e == nil || e.Key != l.key() || e.level == l {
 			continue
 		}
 		follows := l.follows(e.level)
-		// A commit that was heard of while the question was under way is newer than the answer.
-		if !follows && !e.pushed.Before(n.asked) {
+		// A commit that was announced while the question was under way is newer than the answer.
+		if !follows && !e.stockHeardAt.Before(n.asked) {
 			continue
 		}
-		next := e.at(l, e.pushed)
+		next := e.withLevel(l, e.stockHeardAt)
 		if !follows {
 			next.book = newBook(l.Version)
 		}
@@ -55,9 +55,9 @@ func (s *shelf) with(n news) *shelf {
 		return nil
 	}
 	for id, e := range byID {
-		e.succeed(s.byID[id])
+		e.continueEpoch(s.byID[id])
 	}
-	return newShelf(byID)
+	return newSnapshots(byID)
 }
 
 // follows is true when old can have become l by what happens to a stock row: each change makes its version larger. A
@@ -66,9 +66,9 @@ func (l Level) follows(old Level) bool {
 	return l.Version > old.Version || l.Version == old.Version && l.Total == old.Total && l.Taken == old.Taken
 }
 
-// succeed gives an entry that was just made its epoch: another one than that of the entry whose place it takes, if it
-// cannot have become of it.
-func (e *entry) succeed(old *entry) {
+// continueEpoch sets the epoch of a new entry: that of the entry before it, or the next one if no history of a ledger leads
+// from that entry to this one.
+func (e *catalogEntry) continueEpoch(old *catalogEntry) {
 	if old == nil || e == old {
 		return
 	}
@@ -80,10 +80,10 @@ func (e *entry) succeed(old *entry) {
 	}
 }
 
-// heard is the shelf after a commit, nil when it is known already. unknown is true when it is about a generation
-// that is not on the shelf.
-func (s *shelf) heard(stocks []events.Stock, at time.Time) (next *shelf, unknown bool) {
-	var byID map[int64]*entry
+// withStocks is the set after a commit, nil when it knows the commit already. unknown is true when the commit is of a
+// generation that the set does not have.
+func (s *snapshots) withStocks(stocks []events.Stock, at time.Time) (next *snapshots, unknown bool) {
+	var byID map[int64]*catalogEntry
 	for _, l := range stocks {
 		e := s.byID[l.SaleID]
 		if e == nil || e.Generation < l.Generation {
@@ -98,30 +98,30 @@ func (s *shelf) heard(stocks []events.Stock, at time.Time) (next *shelf, unknown
 		}
 		level := e.level
 		level.Total, level.Taken, level.Version = l.Total, l.Taken, l.Version
-		byID[l.SaleID] = e.at(level, at)
+		byID[l.SaleID] = e.withLevel(level, at)
 	}
 	if byID == nil {
 		return nil, unknown
 	}
-	return newShelf(byID), unknown
+	return newSnapshots(byID), unknown
 }
 
-// without is the shelf with an empty book for that sale.
-func (s *shelf) without(e *entry) *shelf {
+// withEmptyReceipts is the set with an empty book for that sale.
+func (s *snapshots) withEmptyReceipts(e *catalogEntry) *snapshots {
 	next := *e
 	next.book = newBook(e.level.Version)
 	next.book.closed = e.book.closed
 	byID := maps.Clone(s.byID)
 	byID[e.Sale] = &next
-	return newShelf(byID)
+	return newSnapshots(byID)
 }
 
-// newEntry takes a changed row onto the shelf; what is known of the generation stays with it. version is that of the
-// stock row, read after it.
-func newEntry(row sheet, old *entry, version int64) *entry {
-	e := &entry{sheet: row, claimed: new(atomic.Int64)}
+// newEntry makes an entry of a changed row and keeps what is known of its generation. version is that of the stock row,
+// which was read after the row.
+func newEntry(row saleRow, old *catalogEntry, version int64) *catalogEntry {
+	e := &catalogEntry{saleRow: row, allClaimedUntil: new(atomic.Int64)}
 	if old != nil && old.Key == row.Key {
-		e.level, e.pushed, e.book = old.level, old.pushed, old.book
+		e.level, e.stockHeardAt, e.book = old.level, old.stockHeardAt, old.book
 		e.book.doubt(version)
 		return e
 	}
@@ -130,19 +130,19 @@ func newEntry(row sheet, old *entry, version int64) *entry {
 	return e
 }
 
-func (e *entry) at(l Level, pushed time.Time) *entry {
+func (e *catalogEntry) withLevel(l Level, pushed time.Time) *catalogEntry {
 	next := *e
-	next.level, next.pushed, next.claimed = l, pushed, new(atomic.Int64)
+	next.level, next.stockHeardAt, next.allClaimedUntil = l, pushed, new(atomic.Int64)
 	return &next
 }
 
-func newShelf(byID map[int64]*entry) *shelf {
-	s := &shelf{byID: byID, bySlug: make(map[string]*entry, len(byID)), next: make(chan struct{})}
+func newSnapshots(byID map[int64]*catalogEntry) *snapshots {
+	s := &snapshots{byID: byID, bySlug: make(map[string]*catalogEntry, len(byID)), replaced: make(chan struct{})}
 	for _, e := range byID {
 		s.bySlug[e.slug] = e
 		s.list = append(s.list, e)
 	}
-	slices.SortFunc(s.list, func(a, b *entry) int { return cmp.Compare(a.Sale, b.Sale) })
+	slices.SortFunc(s.list, func(a, b *catalogEntry) int { return cmp.Compare(a.Sale, b.Sale) })
 	for _, e := range s.list {
 		if e.state != Draft && (s.current == nil || e.comesBefore(s.current)) {
 			s.current = e
@@ -152,7 +152,7 @@ func newShelf(byID map[int64]*entry) *shelf {
 }
 
 // comesBefore is true when e rather than other is the current sale.
-func (e *entry) comesBefore(other *entry) bool {
+func (e *catalogEntry) comesBefore(other *catalogEntry) bool {
 	a, b := e.rank(), other.rank()
 	if a != b {
 		return a < b
@@ -167,7 +167,7 @@ func (e *entry) comesBefore(other *entry) bool {
 	return false
 }
 
-func (e *entry) rank() int {
+func (e *catalogEntry) rank() int {
 	switch e.state {
 	case Open, Paused:
 		return 0

@@ -2,14 +2,14 @@ package sale
 
 import "sync"
 
-// readers are those who want to know that something changed. The zero value has none.
-type readers struct {
+// subscribers are those who want to know that something changed. The zero value has none.
+type subscribers struct {
 	mu   sync.Mutex
 	all  map[int]chan struct{}
 	next int
 }
 
-func (r *readers) add() (<-chan struct{}, func()) {
+func (r *subscribers) subscribe() (<-chan struct{}, func()) {
 	signal := make(chan struct{}, 1)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -26,7 +26,7 @@ func (r *readers) add() (<-chan struct{}, func()) {
 	}
 }
 
-func (r *readers) tell() {
+func (r *subscribers) notify() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, signal := range r.all {

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sheet is a sale as it stands in the ledger: its row, its product, and the stock of its generation.
-type sheet struct {
+// saleRow is a sale as it stands in the ledger: its row, its product, and the stock of its generation.
+type saleRow struct {
 	Key
 	slug             string
 	state            State
@@ -24,25 +24,25 @@ type sheet struct {
 	level            Level
 }
 
-// shown is the version that clients see. Both parts only grow, across generations too.
-func (s *sheet) shown() int64 { return s.version + s.level.Version }
+// clientVersion is the version that clients see. Both parts only grow, across generations too.
+func (s *saleRow) clientVersion() int64 { return s.version + s.level.Version }
 
-// news is what a look into Postgres found: the sheets that changed (without their levels), all levels, and the
-// time on its clock.
-type news struct {
-	changed                []sheet
+// changes is what a read of Postgres found: the rows that changed (without their levels), all levels, and the time on
+// its clock.
+type changes struct {
+	rows                   []saleRow
 	levels                 []Level
 	now, asked, answeredAt time.Time
 }
 
-// look reads the versions of all sales, then only the rows that changed since the versions given.
-func (s *Store) look(ctx context.Context, known map[int64]Key, versions map[int64]int64) (news, error) {
-	var n news
+// readChanges reads the versions of all sales, then only the rows that changed since the versions given.
+func (s *Store) readChanges(ctx context.Context, known map[int64]Key, versions map[int64]int64) (changes, error) {
+	var n changes
 	keys := make(map[int64]Key, len(known))
 	for id, k := range known {
 		keys[id] = k
 	}
-	ids, err := s.moved(ctx, &n, versions)
+	ids, err := s.changedSales(ctx, &n, versions)
 	if err != nil {
 		return n, fmt.Errorf("read versions: %w", err)
 	}
@@ -51,12 +51,12 @@ func (s *Store) look(ctx context.Context, known map[int64]Key, versions map[int6
 		if err != nil {
 			return n, fmt.Errorf("read sales: %w", err)
 		}
-		if n.changed, err = pgx.CollectRows(rows, scanSheet); err != nil {
+		if n.rows, err = pgx.CollectRows(rows, scanSaleRow); err != nil {
 			return n, fmt.Errorf("read sales: %w", err)
 		}
 	}
-	for i := range n.changed {
-		keys[n.changed[i].Sale] = n.changed[i].Key
+	for i := range n.rows {
+		keys[n.rows[i].Sale] = n.rows[i].Key
 	}
 	if len(keys) == 0 {
 		return n, nil
@@ -71,8 +71,8 @@ func (s *Store) look(ctx context.Context, known map[int64]Key, versions map[int6
 	return n, nil
 }
 
-// moved asks for the clock and lists the sales whose version is another one than is known.
-func (s *Store) moved(ctx context.Context, n *news, versions map[int64]int64) (ids []int64, err error) {
+// changedSales asks for the clock and lists the sales whose version is another one than is known.
+func (s *Store) changedSales(ctx context.Context, n *changes, versions map[int64]int64) (ids []int64, err error) {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&n.now) })
 	b.Queue(sqlVersions).Query(func(rows pgx.Rows) error {
@@ -91,8 +91,8 @@ func (s *Store) moved(ctx context.Context, n *news, versions map[int64]int64) (i
 	return ids, err
 }
 
-func scanSheet(row pgx.CollectableRow) (sheet, error) {
-	var s sheet
+func scanSaleRow(row pgx.CollectableRow) (saleRow, error) {
+	var s saleRow
 	var closingAt *time.Time
 	p := &s.product
 	err := row.Scan(&s.Sale, &s.slug, &s.Generation, &s.state, &s.startsAt, &s.endsAt, &s.partition, &s.secret,

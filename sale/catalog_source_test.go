@@ -14,19 +14,19 @@ import (
 
 var errLedgerAway = errors.New("the server is away")
 
-// papers are a ledger that the test writes by hand: sheets, and a clock that may show another time than ours.
-type papers struct {
+// manualLedger is a catalog source that the test writes by hand: rows, and a clock that may show another time than ours.
+type manualLedger struct {
 	mu        sync.Mutex
-	sheets    map[int64]*sheet
+	rows      map[int64]*saleRow
 	ahead     time.Duration
 	away      error
 	refuse    error         // of advance
-	looks     int           // how often was looked
-	lost      int           // the number of the look whose answer never comes; 0: none
+	reads     int           // how often readChanges was called
+	lost      int           // the number of the read whose answer never comes; 0: none
 	questions []time.Time   // when advance was asked, by the ledger's clock
 	undone    int           // digests to compute
-	before    chan struct{} // a look that has read waits for it, when set
-	read      chan struct{} // gets a token when a look has read, when set
+	before    chan struct{} // a call that has read waits for it, when set
+	read      chan struct{} // gets a token when a call has read, when set
 	// hang says of a sale whether a move of it never ends by itself; nil: none does.
 	hang func(slug string) bool
 	// endless makes digests that never end by themselves; digesting is how many are under way.
@@ -34,66 +34,66 @@ type papers struct {
 	digesting int
 }
 
-// onPapers makes a ledger with one sale of a hundred units, and a board that looks at it.
-func onPapers(states ...State) (*papers, *Board) {
-	p := &papers{sheets: make(map[int64]*sheet)}
+// newManualLedger makes a ledger with one sale of a hundred units, and a catalog that reads it.
+func newManualLedger(states ...State) (*manualLedger, *Catalog) {
+	p := &manualLedger{rows: make(map[int64]*saleRow)}
 	for i, state := range states {
 		id := int64(i + 1)
 		k := Key{Sale: id, Generation: 1}
-		p.sheets[id] = &sheet{
+		p.rows[id] = &saleRow{
 			Key: k, slug: "sale-" + string(rune('a'+i)), state: state, startsAt: noon, endsAt: noon.AddDate(100, 0, 0),
 			partition: i, secret: testSecret, version: 1, level: Level{Sale: id, Generation: 1, Total: 100, NextUnit: 1, Version: 1},
 		}
 	}
-	return p, newBoard(p, nil, nil, slog.New(slog.DiscardHandler))
+	return p, newCatalog(p, nil, nil, slog.New(slog.DiscardHandler))
 }
 
-// edit changes the first sale's sheet and leaves its version to the test.
-func (p *papers) edit(change func(s *sheet)) {
+// edit changes the first sale's row and leaves its version to the test.
+func (p *manualLedger) edit(change func(s *saleRow)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	change(p.sheets[1])
+	change(p.rows[1])
 }
 
 // sell commits n units and tells what the stock is now.
-func (p *papers) sell(n int64) events.Stock {
+func (p *manualLedger) sell(n int64) events.Stock {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l := &p.sheets[1].level
+	l := &p.rows[1].level
 	l.Taken, l.Version = l.Taken+n, l.Version+1
 	return events.Stock{SaleID: l.Sale, Generation: l.Generation, Total: l.Total, Taken: l.Taken, Version: l.Version}
 }
 
-func (p *papers) fail(err error) {
+func (p *manualLedger) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.away = err
 }
 
 // underWay is how many digests are being computed.
-func (p *papers) underWay() int {
+func (p *manualLedger) underWay() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.digesting
 }
 
-func (p *papers) clock() time.Time { return time.Now().Add(p.ahead) }
+func (p *manualLedger) clock() time.Time { return time.Now().Add(p.ahead) }
 
-func (p *papers) look(ctx context.Context, known map[int64]Key, versions map[int64]int64) (news, error) {
-	n := news{asked: time.Now()}
+func (p *manualLedger) readChanges(ctx context.Context, known map[int64]Key, versions map[int64]int64) (changes, error) {
+	n := changes{asked: time.Now()}
 	p.mu.Lock()
-	p.looks++
-	if p.looks == p.lost {
+	p.reads++
+	if p.reads == p.lost {
 		p.mu.Unlock()
 		<-ctx.Done()
 		return n, ctx.Err()
 	}
 	err := p.away
-	for id, s := range p.sheets {
+	for id, s := range p.rows {
 		if versions[id] != s.version {
 			row := *s
 			row.level = Level{}
-			n.changed = append(n.changed, row)
+			n.rows = append(n.rows, row)
 		}
 		n.levels = append(n.levels, s.level)
 	}
@@ -107,7 +107,7 @@ func (p *papers) look(ctx context.Context, known map[int64]Key, versions map[int
 	return n, err
 }
 
-func (p *papers) advance(ctx context.Context, slug string) (bool, error) {
+func (p *manualLedger) advance(ctx context.Context, slug string) (bool, error) {
 	if p.hang != nil && p.hang(slug) {
 		<-ctx.Done()
 		return false, ctx.Err()
@@ -118,7 +118,7 @@ func (p *papers) advance(ctx context.Context, slug string) (bool, error) {
 	if p.refuse != nil {
 		return false, p.refuse
 	}
-	for _, s := range p.sheets {
+	for _, s := range p.rows {
 		if s.slug != slug {
 			continue
 		}
@@ -135,7 +135,7 @@ func (p *papers) advance(ctx context.Context, slug string) (bool, error) {
 	return false, ErrNoSale
 }
 
-func (p *papers) digestNext(ctx context.Context) (bool, error) {
+func (p *manualLedger) digestNext(ctx context.Context) (bool, error) {
 	p.mu.Lock()
 	p.digesting++
 	p.mu.Unlock()
@@ -197,12 +197,12 @@ func (l *tape) Append(ctx context.Context, partition int, c events.Claim) (event
 	return events.Position{Partition: partition, Offset: int64(len(l.records))}, l.away
 }
 
-// runBoard keeps a board going until the test ends, or the function is called.
-func runBoard(t *testing.T, b *Board) (stop func()) {
+// runCatalog keeps a catalog going until the test ends, or the function is called.
+func runCatalog(t *testing.T, c *Catalog) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- b.Run(ctx) }()
+	go func() { ended <- c.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		select {
@@ -218,21 +218,21 @@ func runBoard(t *testing.T, b *Board) (stop func()) {
 	return stop
 }
 
-// awaitBoard waits for signals of the board until the current sale's snapshot is as wanted.
-func awaitBoard(t *testing.T, b *Board, what string, wanted func(Snapshot) bool) Snapshot {
+// awaitSnapshot waits for signals of the catalog until the current sale's snapshot is as wanted.
+func awaitSnapshot(t *testing.T, c *Catalog, what string, wanted func(Snapshot) bool) Snapshot {
 	t.Helper()
-	changed, done := b.Changed()
+	changed, done := c.Changed()
 	defer done()
 	end := time.After(patience)
 	for {
-		s, err := b.Snapshot("")
+		s, err := c.Snapshot("")
 		if err == nil && wanted(s) {
 			return s
 		}
 		select {
 		case <-changed:
 		case <-end:
-			t.Fatalf("%s: the board still shows %+v, %v", what, s, err)
+			t.Fatalf("%s: the catalog still shows %+v, %v", what, s, err)
 		}
 	}
 }

@@ -9,95 +9,95 @@ import (
 	"flashsale/events"
 )
 
-func TestABoardThatNeverLookedKnowsNoSale(t *testing.T) {
+func TestACatalogThatNeverReadTheLedgerKnowsNoSale(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	if _, err := b.Snapshot(""); !errors.Is(err, ErrNoSale) {
+	p, c := newManualLedger(Open)
+	if _, err := c.Snapshot(""); !errors.Is(err, ErrNoSale) {
 		t.Errorf("the current sale: %v", err)
 	}
-	if !b.stale(time.Now()) || len(b.All()) != 0 || b.Ready() {
-		t.Error("a board that never looked is not stale, or ready")
+	if !c.stale(time.Now()) || len(c.All()) != 0 || c.Ready() {
+		t.Error("a catalog that never read is not stale, or ready")
 	}
 	p.fail(errLedgerAway)
-	if err := b.Refresh(t.Context()); err == nil || b.Ready() {
-		t.Errorf("ready after a look that failed: %v", err)
+	if err := c.Refresh(t.Context()); err == nil || c.Ready() {
+		t.Errorf("ready after a read that failed: %v", err)
 	}
 	p.fail(nil)
-	refreshBoard(t, b)
-	if !b.Ready() {
-		t.Error("not ready after a look")
+	refreshCatalog(t, c)
+	if !c.Ready() {
+		t.Error("not ready after a read")
 	}
-	if s, err := b.Snapshot(""); err != nil || s.Slug != "sale-a" {
-		t.Errorf("after a look: %+v, %v", s, err)
+	if s, err := c.Snapshot(""); err != nil || s.Slug != "sale-a" {
+		t.Errorf("after a read: %+v, %v", s, err)
 	}
-	if _, err := b.Snapshot("nowhere"); !errors.Is(err, ErrNoSale) {
+	if _, err := c.Snapshot("nowhere"); !errors.Is(err, ErrNoSale) {
 		t.Errorf("an unknown slug: %v", err)
 	}
 }
 
-func refreshBoard(t *testing.T, b *Board) {
+func refreshCatalog(t *testing.T, c *Catalog) {
 	t.Helper()
-	if err := b.Refresh(t.Context()); err != nil {
+	if err := c.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestASnapshotIsALeaseFromTheQuestionOn(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
+	p, c := newManualLedger(Open)
 	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
 	asked := time.Now()
 	looked := make(chan error, 1)
-	go func() { looked <- b.Refresh(t.Context()) }()
+	go func() { looked <- c.Refresh(t.Context()) }()
 	<-p.read
 	answered := time.Now()
 	p.before <- struct{}{}
 	if err := <-looked; err != nil {
 		t.Fatal(err)
 	}
-	e := b.find("")
-	if s := b.snapshot(e, asked.Add(lease)); s.Stale || b.stale(asked.Add(lease)) {
+	e := c.find("")
+	if s := c.snapshot(e, asked.Add(lease)); s.Stale || c.stale(asked.Add(lease)) {
 		t.Errorf("stale after %s", s.Age)
 	}
 	over := answered.Add(lease + time.Nanosecond)
-	if s := b.snapshot(e, over); !s.Stale || !b.stale(over) || s.Age <= lease || s.Total != 100 {
+	if s := c.snapshot(e, over); !s.Stale || !c.stale(over) || s.Age <= lease || s.Total != 100 {
 		t.Errorf("a second after the question: %+v", s)
 	}
-	if s := b.snapshot(e, answered.Add(time.Minute)); !s.Stale || s.Age < time.Minute {
+	if s := c.snapshot(e, answered.Add(time.Minute)); !s.Stale || s.Age < time.Minute {
 		t.Errorf("age %s after a minute", s.Age)
 	}
 }
 
-func TestALookThatFailsLeavesTheLastFigures(t *testing.T) {
+func TestAReadThatFailsLeavesTheLastFigures(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	refreshBoard(t, b)
-	renewed := b.renewed.Load()
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
+	renewed := c.renewed.Load()
 	p.sell(5)
 	p.fail(errLedgerAway)
-	if err := b.Refresh(t.Context()); !errors.Is(err, errLedgerAway) {
+	if err := c.Refresh(t.Context()); !errors.Is(err, errLedgerAway) {
 		t.Errorf("Refresh: %v", err)
 	}
-	if s, err := b.Snapshot(""); err != nil || s.Taken != 0 || b.renewed.Load() != renewed {
-		t.Errorf("after a look that failed: %+v, %v", s, err)
+	if s, err := c.Snapshot(""); err != nil || s.Taken != 0 || c.renewed.Load() != renewed {
+		t.Errorf("after a read that failed: %+v, %v", s, err)
 	}
-	if !b.Ready() {
+	if !c.Ready() {
 		t.Error("not ready any more because the ledger is away")
 	}
 }
 
-func TestACommitIsOnTheBoardAtOnce(t *testing.T) {
+func TestACommitIsInTheCatalogAtOnce(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	refreshBoard(t, b)
-	before, _ := b.Snapshot("")
-	b.heard([]events.Stock{p.sell(7)})
-	if s, _ := b.Snapshot(""); s.Taken != 7 || s.Left() != 93 || s.Version != before.Version+1 {
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
+	before, _ := c.Snapshot("")
+	c.applyStocks([]events.Stock{p.sell(7)})
+	if s, _ := c.Snapshot(""); s.Taken != 7 || s.Left() != 93 || s.Version != before.Version+1 {
 		t.Errorf("%+v", s)
 	}
 }
 
-func TestNewsOnlyMoveTheBoardForward(t *testing.T) {
+func TestCommitsOnlyMoveTheCatalogForward(t *testing.T) {
 	t.Parallel()
 	now := Level{Sale: 1, Generation: 2, Total: 100, Taken: 50, NextUnit: 51, Version: 60}
 	for name, c := range map[string]struct {
@@ -116,19 +116,19 @@ func TestNewsOnlyMoveTheBoardForward(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, b := onPapers(Open)
-			p.edit(func(s *sheet) { s.Generation, s.level = 2, now })
-			refreshBoard(t, b)
-			b.heard([]events.Stock{c.stock})
+			p, catalog := newManualLedger(Open)
+			p.edit(func(s *saleRow) { s.Generation, s.level = 2, now })
+			refreshCatalog(t, catalog)
+			catalog.applyStocks([]events.Stock{c.stock})
 			want := now
 			if c.moved {
 				want.Total, want.Taken, want.Version = c.stock.Total, c.stock.Taken, c.stock.Version
 			}
-			if got := b.find("").level; got != want {
+			if got := catalog.find("").level; got != want {
 				t.Errorf("level %+v, want %+v", got, want)
 			}
-			if nudged := len(b.poke) == 1; nudged != c.unknown {
-				t.Errorf("asked for a look: %v, want %v", nudged, c.unknown)
+			if asked := len(catalog.refreshDue) == 1; asked != c.unknown {
+				t.Errorf("asked for a refresh: %v, want %v", asked, c.unknown)
 			}
 		})
 	}
@@ -137,69 +137,69 @@ func TestNewsOnlyMoveTheBoardForward(t *testing.T) {
 // An answer that was on its way while a commit was heard of is older than the commit.
 func TestAnAnswerThatWasOvertakenDoesNotTakeACommitBack(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	refreshBoard(t, b)
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
 	p.sell(1) // elsewhere: makes the coming answer differ from what is shown
 	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
 	looked := make(chan error, 1)
-	go func() { looked <- b.Refresh(t.Context()) }()
+	go func() { looked <- c.Refresh(t.Context()) }()
 	<-p.read
-	b.heard([]events.Stock{p.sell(1)})
+	c.applyStocks([]events.Stock{p.sell(1)})
 	p.before <- struct{}{}
 	if err := <-looked; err != nil {
 		t.Fatal(err)
 	}
-	if s, _ := b.Snapshot(""); s.Taken != 2 {
+	if s, _ := c.Snapshot(""); s.Taken != 2 {
 		t.Errorf("taken %d after a commit that made it 2", s.Taken)
 	}
 }
 
 func TestALedgerRestoredFromABackupIsBelieved(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	refreshBoard(t, b)
-	b.heard([]events.Stock{p.sell(50)})
-	p.edit(func(s *sheet) { s.level.Taken, s.level.Version = 3, 1 })
-	refreshBoard(t, b)
-	if s, _ := b.Snapshot(""); s.Taken != 3 {
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
+	c.applyStocks([]events.Stock{p.sell(50)})
+	p.edit(func(s *saleRow) { s.level.Taken, s.level.Version = 3, 1 })
+	refreshCatalog(t, c)
+	if s, _ := c.Snapshot(""); s.Taken != 3 {
 		t.Errorf("taken %d, the ledger says 3", s.Taken)
 	}
 }
 
 func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	refreshBoard(t, b)
-	b.heard([]events.Stock{p.sell(2)})
-	first := b.find("")
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
+	c.applyStocks([]events.Stock{p.sell(2)})
+	first := c.find("")
 	first.book.add([]order{{Receipt: Receipt{OrderID: ClaimID(testSecret, 1, 1, 1), UserID: 1}, revision: 99}})
-	p.edit(func(s *sheet) { s.state, s.version = Paused, 2 })
-	refreshBoard(t, b)
-	paused := b.find("")
+	p.edit(func(s *saleRow) { s.state, s.version = Paused, 2 })
+	refreshCatalog(t, c)
+	paused := c.find("")
 	if paused.state != Paused || paused.level.Taken != 2 || paused.book != first.book || !paused.book.suspect.Load() {
-		t.Errorf("after a pause: %+v, book doubted %v", paused.sheet, paused.book.suspect.Load())
+		t.Errorf("after a pause: %+v, book doubted %v", paused.saleRow, paused.book.suspect.Load())
 	}
-	shown := paused.shown()
+	shown := paused.clientVersion()
 
-	p.edit(func(s *sheet) {
+	p.edit(func(s *saleRow) {
 		s.Generation, s.state, s.version = 2, Open, 3
 		s.level = Level{Sale: 1, Generation: 2, Total: 5, NextUnit: 1, Version: s.level.Version + 1}
 	})
-	refreshBoard(t, b)
-	fresh := b.find("")
+	refreshCatalog(t, c)
+	fresh := c.find("")
 	if fresh.Generation != 2 || fresh.level.Taken != 0 || fresh.level.Total != 5 || fresh.book == first.book {
-		t.Errorf("a new generation: %+v", fresh.sheet)
+		t.Errorf("a new generation: %+v", fresh.saleRow)
 	}
-	if fresh.shown() <= shown {
-		t.Errorf("the version fell from %d to %d", shown, fresh.shown())
+	if fresh.clientVersion() <= shown {
+		t.Errorf("the version fell from %d to %d", shown, fresh.clientVersion())
 	}
 }
 
 // One writer commits and is heard, another's commits are only looked up; every reader sees figures that only grow.
 func TestReadersSeeVersionsThatOnlyGrow(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	refreshBoard(t, b)
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
 	const commits = 300
 	var writers, watchers sync.WaitGroup
 	stop := make(chan struct{})
@@ -207,7 +207,7 @@ func TestReadersSeeVersionsThatOnlyGrow(t *testing.T) {
 		watchers.Go(func() {
 			var last Snapshot
 			for {
-				s, err := b.Snapshot("")
+				s, err := c.Snapshot("")
 				if err != nil || s.Version < last.Version || s.Taken < last.Taken || s.Epoch != 0 {
 					t.Errorf("%+v after %+v, %v", s, last, err)
 					return
@@ -221,16 +221,16 @@ func TestReadersSeeVersionsThatOnlyGrow(t *testing.T) {
 			}
 		})
 	}
-	p.edit(func(s *sheet) { s.level.Total = 10 * commits })
+	p.edit(func(s *saleRow) { s.level.Total = 10 * commits })
 	writers.Go(func() {
 		for range commits {
-			b.heard([]events.Stock{p.sell(1)})
+			c.applyStocks([]events.Stock{p.sell(1)})
 		}
 	})
 	writers.Go(func() {
 		for range commits / 3 {
 			p.sell(1)
-			if err := b.Refresh(t.Context()); err != nil {
+			if err := c.Refresh(t.Context()); err != nil {
 				t.Error(err)
 			}
 		}
@@ -238,7 +238,7 @@ func TestReadersSeeVersionsThatOnlyGrow(t *testing.T) {
 	writers.Wait()
 	close(stop)
 	watchers.Wait()
-	if s, _ := b.Snapshot(""); s.Taken != commits+commits/3 {
+	if s, _ := c.Snapshot(""); s.Taken != commits+commits/3 {
 		t.Errorf("taken %d in the end", s.Taken)
 	}
 }
@@ -260,27 +260,27 @@ func TestTheCurrentSaleIsTheOneToLookAt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, b := onPapers(c.states...)
-			for id, s := range p.sheets {
+			p, catalog := newManualLedger(c.states...)
+			for id, s := range p.rows {
 				s.startsAt, s.endsAt = s.startsAt.Add(time.Duration(id)*c.shift), s.endsAt.Add(time.Duration(id)*c.shift)
 			}
-			refreshBoard(t, b)
-			if s, err := b.Snapshot(""); err != nil || s.Slug != c.want {
+			refreshCatalog(t, catalog)
+			if s, err := catalog.Snapshot(""); err != nil || s.Slug != c.want {
 				t.Errorf("current: %s, %v; want %s", s.Slug, err, c.want)
 			}
-			for i, s := range b.All() {
+			for i, s := range catalog.All() {
 				if s.ID != int64(i+1) || s.State != c.states[i] {
 					t.Errorf("sale %d in the list: %+v", i+1, s)
 				}
 			}
 		})
 	}
-	p, b := onPapers(Draft)
-	refreshBoard(t, b)
-	if _, err := b.Snapshot(""); !errors.Is(err, ErrNoSale) {
+	p, c := newManualLedger(Draft)
+	refreshCatalog(t, c)
+	if _, err := c.Snapshot(""); !errors.Is(err, ErrNoSale) {
 		t.Errorf("a draft is the current sale: %v", err)
 	}
-	if s, err := b.Snapshot("sale-a"); err != nil || s.Status() != Upcoming || p.looks != 1 {
+	if s, err := c.Snapshot("sale-a"); err != nil || s.Status() != Upcoming || p.reads != 1 {
 		t.Errorf("a draft by its slug: %+v, %v", s, err)
 	}
 }
@@ -321,24 +321,24 @@ func TestTheStatusIsWhatAShopperNeedsToKnow(t *testing.T) {
 
 func TestASignalOfChangeIsKeptButNotTwice(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	changed, done := b.Changed()
-	other, otherDone := b.Changed()
+	p, c := newManualLedger(Open)
+	changed, done := c.Changed()
+	other, otherDone := c.Changed()
 	defer otherDone()
-	refreshBoard(t, b)
+	refreshCatalog(t, c)
 	for range 3 {
-		b.heard([]events.Stock{p.sell(1)}) // nobody reads; this must not block
+		c.applyStocks([]events.Stock{p.sell(1)}) // nobody reads; this must not block
 	}
 	if len(changed) != 1 || len(other) != 1 {
 		t.Errorf("%d and %d signals wait, want one each", len(changed), len(other))
 	}
 	<-changed
-	refreshBoard(t, b) // nothing new
+	refreshCatalog(t, c) // nothing new
 	if len(changed) != 0 {
 		t.Error("a signal although nothing changed")
 	}
 	done()
-	b.heard([]events.Stock{p.sell(1)})
+	c.applyStocks([]events.Stock{p.sell(1)})
 	if len(changed) != 0 {
 		t.Error("a signal to a reader who has gone")
 	}
@@ -346,89 +346,89 @@ func TestASignalOfChangeIsKeptButNotTwice(t *testing.T) {
 
 func TestThatAllPlacesAreHeldIsShownForASecond(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	refreshBoard(t, b)
-	claimed := func(at time.Time) bool { return b.snapshot(b.find(""), at).AllClaimed }
-	changed, done := b.Changed()
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
+	claimed := func(at time.Time) bool { return c.snapshot(c.find(""), at).AllClaimed }
+	changed, done := c.Changed()
 	defer done()
 
-	b.markClaimed(b.find(""), true)
-	if marked := time.Now(); !claimed(marked) || claimed(marked.Add(claimedFor)) {
+	c.markClaimed(c.find(""), true)
+	if marked := time.Now(); !claimed(marked) || claimed(marked.Add(allClaimedFor)) {
 		t.Error("the word of Redis is not shown, or for more than a second")
 	}
 	if len(changed) != 1 {
 		t.Error("nobody was told")
 	}
-	b.markClaimed(b.find(""), false)
+	c.markClaimed(c.find(""), false)
 	if claimed(time.Now()) {
 		t.Error("shown although a place was given since")
 	}
-	b.markClaimed(b.find(""), true)
-	b.heard([]events.Stock{p.sell(1)})
+	c.markClaimed(c.find(""), true)
+	c.applyStocks([]events.Stock{p.sell(1)})
 	if claimed(time.Now()) {
 		t.Error("shown of another version")
 	}
-	b.heard([]events.Stock{p.sell(99)})
-	b.markClaimed(b.find(""), true)
+	c.applyStocks([]events.Stock{p.sell(99)})
+	c.markClaimed(c.find(""), true)
 	if claimed(time.Now()) {
 		t.Error("a sale that is sold out is only said to be claimed")
 	}
 }
 
-func TestABoardThatRunsShowsWhatNobodyToldIt(t *testing.T) {
+func TestARunningCatalogShowsWhatNobodyToldIt(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	b.log = newTape()
-	refreshBoard(t, b)
-	runBoard(t, b)
+	p, c := newManualLedger(Open)
+	c.log = newTape()
+	refreshCatalog(t, c)
+	runCatalog(t, c)
 	p.sell(9)
-	sold := int64(time.Since(b.origin))
-	asked := b.renewed.Load()
-	awaitBoard(t, b, "a commit of another process", func(s Snapshot) bool {
+	sold := int64(time.Since(c.origin))
+	asked := c.renewed.Load()
+	awaitSnapshot(t, c, "a commit of another process", func(s Snapshot) bool {
 		if asked > sold && s.Taken != 9 {
 			t.Error("an answer to a later question does not show it")
 		}
-		asked = b.renewed.Load() // the next snapshot is not older
+		asked = c.renewed.Load() // the next snapshot is not older
 		return s.Taken == 9 && !s.Stale
 	})
 }
 
-func TestABoardWhoseLedgerIsAwaySaysSo(t *testing.T) {
+func TestACatalogWhoseLedgerIsAwaySaysSo(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	b.log = newTape()
-	refreshBoard(t, b)
-	runBoard(t, b)
-	awaitBoard(t, b, "the first look", func(s Snapshot) bool { return !s.Stale })
+	p, c := newManualLedger(Open)
+	c.log = newTape()
+	refreshCatalog(t, c)
+	runCatalog(t, c)
+	awaitSnapshot(t, c, "the first read", func(s Snapshot) bool { return !s.Stale })
 	p.fail(errLedgerAway)
-	if s := awaitBoard(t, b, "the ledger went away", func(s Snapshot) bool { return s.Stale }); s.Total != 100 || s.Age <= lease {
+	if s := awaitSnapshot(t, c, "the ledger went away", func(s Snapshot) bool { return s.Stale }); s.Total != 100 || s.Age <= lease {
 		t.Errorf("the last figures, marked stale: %+v", s)
 	}
 	p.fail(nil)
 	p.sell(1)
-	awaitBoard(t, b, "the ledger came back", func(s Snapshot) bool { return !s.Stale && s.Taken == 1 })
+	awaitSnapshot(t, c, "the ledger came back", func(s Snapshot) bool { return !s.Stale && s.Taken == 1 })
 }
 
-func TestABoardLooksAtOnceWhenItIsNudged(t *testing.T) {
+func TestACatalogRefreshesAtOnceWhenAsked(t *testing.T) {
 	t.Parallel()
-	p, b := onPapers(Open)
-	b.log = newTape()
+	p, c := newManualLedger(Open)
+	c.log = newTape()
 	p.read, p.before = make(chan struct{}), make(chan struct{})
-	stop := runBoard(t, b)
-	<-p.read // the first look
+	stop := runCatalog(t, c)
+	<-p.read // the first read
 	p.sell(3)
-	b.nudge()
-	b.nudge() // a second one has no effect and does not block
+	c.refreshSoon()
+	c.refreshSoon() // a second one has no effect and does not block
 	p.before <- struct{}{}
 	close(p.before)
-	<-p.read // it looked again
+	<-p.read // it read again
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for range p.read { // lets further looks pass
+		for range p.read { // lets further reads pass
 		}
 	}()
-	awaitBoard(t, b, "after the nudge", func(s Snapshot) bool { return s.Taken == 3 })
+	awaitSnapshot(t, c, "after the request", func(s Snapshot) bool { return s.Taken == 3 })
 	stop()
 	close(p.read)
 	<-ended
