@@ -53,7 +53,7 @@ func benchCounter(b *testing.B, taken int64) *counter {
 	if err := catalog.Refresh(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	catalog.find("").book.load(nil, 1)
+	catalog.find("").receipts.addLoaded(nil, 1)
 	return c
 }
 
@@ -126,7 +126,7 @@ func TestASoldOutAnswerAllocatesNothing(t *testing.T) {
 	if err := catalog.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	catalog.find("").book.load(nil, 1)
+	catalog.find("").receipts.addLoaded(nil, 1)
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(1000, func() { c.c.Buy(ctx, Press{Name: "z"}) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -81,20 +81,20 @@ func (b *buying) identify(ctx context.Context) (Answer, bool) {
 	if !b.shopper.MayPurchase {
 		return b.answer(NotAuthorized), true
 	}
-	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+	if r, ok := b.entry.receipts.receipt(b.entry.Key, b.shopper); ok {
 		return b.already(ctx, r), true
 	}
 	return Answer{}, false
 }
 
-// search asks for a name that is not known. Where nobody can buy and the book is whole, an unknown name is not an
+// search asks for a name that is not known. Where nobody can buy and the receipt cache is complete, an unknown name is not an
 // owner's, and gets the sale's own answer without a question.
 func (b *buying) search(ctx context.Context) (Answer, bool) {
 	if !b.open() {
 		if b.sale.Stale {
 			return b.unavailable(), true
 		}
-		if b.entry.book.whole(b.entry.level.Version) {
+		if b.entry.receipts.complete(b.entry.level.Version) {
 			return b.closedAnswer(), true
 		}
 	}
@@ -142,7 +142,7 @@ func (b *buying) refreshSnapshot() {
 	b.sale = b.catalog.snapshot(b.entry, time.Now())
 }
 
-// fromMemory settles presses on a sale that cannot be bought from: nearly all of the traffic. Only until the book
+// fromMemory settles presses on a sale that cannot be bought from: nearly all of the traffic. Only until the receipt cache
 // is whole does it ask, one question for everybody, whether the shopper is an owner.
 func (b *buying) fromMemory(ctx context.Context) (Answer, bool) {
 	if b.sale.Status() == Active {
@@ -151,14 +151,14 @@ func (b *buying) fromMemory(ctx context.Context) (Answer, bool) {
 	if b.sale.Stale {
 		return b.unavailable(), true
 	}
-	if b.entry.book.whole(b.entry.level.Version) {
-		// A receipt may have come into the book since identify looked, together with what makes it whole.
-		if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+	if b.entry.receipts.complete(b.entry.level.Version) {
+		// A receipt may have come into the receipt cache since identify looked, together with what makes it complete.
+		if r, ok := b.entry.receipts.receipt(b.entry.Key, b.shopper); ok {
 			return b.already(ctx, r), true
 		}
 		return b.closedAnswer(), true
 	}
-	b.wantBook(b.entry.book)
+	b.requestLoad(b.entry.receipts)
 	r, err := b.find(ctx)
 	switch {
 	case err != nil:
@@ -172,7 +172,7 @@ func (b *buying) fromMemory(ctx context.Context) (Answer, bool) {
 
 // find looks the shopper's receipt up.
 func (b *buying) find(ctx context.Context) (Receipt, error) {
-	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+	if r, ok := b.entry.receipts.receipt(b.entry.Key, b.shopper); ok {
 		return r, nil
 	}
 	return b.findRow(ctx)
@@ -182,10 +182,10 @@ func (b *buying) find(ctx context.Context) (Receipt, error) {
 func (b *buying) findRow(ctx context.Context) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.within(lookupTime))
 	defer cancel()
-	changes := b.entry.book.changes.Load()
+	changes := b.entry.receipts.changes.Load()
 	r, err := b.lookup(ctx, b.entry.Key, b.shopper.ID)
 	if err == nil && r.OrderID != uuid.Nil {
-		b.entry.book.found(r, changes)
+		b.entry.receipts.addLookedUp(r, changes)
 	}
 	return r, err
 }
@@ -234,7 +234,7 @@ func (b *buying) loaded(ctx context.Context) bool {
 // full is the answer when Redis has no place left. Only the ledger says "sold out".
 func (b *buying) full(ctx context.Context) Answer {
 	b.refreshSnapshot()
-	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+	if r, ok := b.entry.receipts.receipt(b.entry.Key, b.shopper); ok {
 		return b.already(ctx, r)
 	}
 	switch {

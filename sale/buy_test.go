@@ -137,11 +137,11 @@ func TestAnOwnerGetsTheReceiptInAnyState(t *testing.T) {
 		"stale":    func(w *world) { w.change(func() { w.faults.postgres = true }); time.Sleep(3 * time.Second) },
 		"forgotten": func(w *world) { // a process that was started after the purchase
 			w.operator(func() { w.row.state = Paused })
-			w.catalog.find("").book.clear()
+			w.catalog.find("").receipts.clear()
 		},
 		"forgotten by Redis": func(w *world) { w.change(func() { w.holders = nil }) },
 		"Redis away, no share left": func(w *world) {
-			w.catalog.find("").book.clear()
+			w.catalog.find("").receipts.clear()
 			w.change(func() { w.faults.redis = true })
 			w.checkout.waiters.shares = map[Key]int{{7, 1}: 99}
 		},
@@ -175,8 +175,8 @@ func TestLosersCostNothing(t *testing.T) {
 			inWorld(t, 1, func(w *world) {
 				w.press("a")
 				w.operator(func() { c.change(&w.row) })
-				time.Sleep(20 * time.Millisecond) // the book is loaded
-				servers := []string{"redis", "kafka", "receipt", "name", "verdicts", "direct", "book", "reconcile"}
+				time.Sleep(20 * time.Millisecond) // the receipt cache is loaded
+				servers := []string{"redis", "kafka", "receipt", "name", "verdicts", "direct", "orders", "reconcile"}
 				before := w.count(servers...)
 				for range 50 {
 					want(t, "known", w.press("b"), Refused, c.reason)
@@ -191,16 +191,16 @@ func TestLosersCostNothing(t *testing.T) {
 	}
 }
 
-func TestUntilTheBookIsLoadedReceiptsAreLookedUp(t *testing.T) {
+func TestUntilTheReceiptsAreLoadedReceiptsAreLookedUp(t *testing.T) {
 	inWorld(t, 2, func(w *world) {
 		w.change(func() { w.strange["s"] = Shopper{ID: 's', Username: "s", MayPurchase: true}; delete(w.people, "s") })
 		w.press("s")
 		w.change(func() { delete(w.people, "s"); w.faults.latency = 200 * time.Millisecond })
 		w.change(func() { w.row.state = Paused; w.row.version++ })
-		time.Sleep(time.Second) // the catalog sees it; the book takes longer
-		w.catalog.find("").book.clear()
+		time.Sleep(time.Second) // the catalog sees it; the receipt cache takes longer
+		w.catalog.find("").receipts.clear()
 		want(t, "known", w.press("b"), Refused, ReasonPaused)
-		w.catalog.find("").book.clear()
+		w.catalog.find("").receipts.clear()
 		want(t, "an owner whose name is not known", w.press("s"), AlreadyBought, "")
 	})
 }
@@ -384,7 +384,7 @@ func TestAPressOutlivesItsRequestOnceItHasAPlace(t *testing.T) {
 		time.Sleep(time.Second)
 		want(t, "the receipt", w.press("a"), AlreadyBought, "")
 		if n := w.checkout.waiters.count.Load(); n != 0 {
-			t.Errorf("%d claims are still on the books", n)
+			t.Errorf("%d claims are still pending", n)
 		}
 	})
 }

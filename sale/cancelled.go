@@ -19,7 +19,7 @@ func (c *Checkout) Cancelled(ctx context.Context, r Receipt) error {
 		return nil // the places of an older generation expire with it
 	}
 	c.attempts.remember(shopperKey{k, r.UserID}, r.Attempt+1)
-	if again := !e.book.withdraw(r); again {
+	if again := !e.receipts.withdraw(r); again {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, releaseTime)

@@ -64,7 +64,7 @@ func TestACancelWithoutRedisSaysThatThePlaceIsStillHeld(t *testing.T) {
 		if err := p.Cancelled(t.Context(), r); !errors.Is(err, errRefusedHere) {
 			t.Errorf("%v", err)
 		}
-		if _, ok := p.catalog.find("").book.receipt(Key{r.SaleID, r.Generation}, Shopper{ID: r.UserID}); ok {
+		if _, ok := p.catalog.find("").receipts.receipt(Key{r.SaleID, r.Generation}, Shopper{ID: r.UserID}); ok {
 			t.Error("the receipt is still shown")
 		}
 	})

@@ -93,8 +93,8 @@ type catalogEntry struct {
 	stockHeardAt time.Time
 	// allClaimedUntil is until when (from origin) all places are shown as taken. It belongs to one version.
 	allClaimedUntil *atomic.Int64
-	// book holds the receipts of the present generation.
-	book *book
+	// receipts holds the receipts of the present generation.
+	receipts *receiptCache
 	// epoch counts how often the ledger went back. Within one, versions only grow.
 	epoch int64
 }
@@ -225,16 +225,16 @@ func (c *Catalog) applyStocks(stocks []events.Stock) {
 	}
 }
 
-// dropReceipts gives a closed sale an empty book. Requests under way keep the full one: if receipts disappeared under
+// dropReceipts gives a closed sale an empty receipt cache. Requests under way keep the full one: if receipts disappeared under
 // them, an owner would be answered as a loser.
 func (c *Catalog) dropReceipts(e *catalogEntry) {
-	if e.book.pages.Load() == nil {
+	if e.receipts.layers.Load() == nil {
 		return
 	}
 	c.replacing.Lock()
 	defer c.replacing.Unlock()
 	snapshots := c.snapshots.Load()
-	if now := snapshots.byID[e.Sale]; now != nil && now.book == e.book && now.state == Closed {
+	if now := snapshots.byID[e.Sale]; now != nil && now.receipts == e.receipts && now.state == Closed {
 		c.replace(snapshots.withEmptyReceipts(now))
 	}
 }

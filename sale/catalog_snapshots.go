@@ -47,7 +47,7 @@ func (s *snapshots) withChanges(n changes) *snapshots {
 		}
 		next := e.withLevel(l, e.stockHeardAt)
 		if !follows {
-			next.book = newBook(l.Version)
+			next.receipts = newReceiptCache(l.Version)
 		}
 		byID[l.Sale], changed = next, true
 	}
@@ -106,11 +106,11 @@ func (s *snapshots) withStocks(stocks []events.Stock, at time.Time) (next *snaps
 	return newSnapshots(byID), unknown
 }
 
-// withEmptyReceipts is the set with an empty book for that sale.
+// withEmptyReceipts is the set with an empty receipt cache for that sale.
 func (s *snapshots) withEmptyReceipts(e *catalogEntry) *snapshots {
 	next := *e
-	next.book = newBook(e.level.Version)
-	next.book.closed = e.book.closed
+	next.receipts = newReceiptCache(e.level.Version)
+	next.receipts.keptSince = e.receipts.keptSince
 	byID := maps.Clone(s.byID)
 	byID[e.Sale] = &next
 	return newSnapshots(byID)
@@ -121,12 +121,12 @@ func (s *snapshots) withEmptyReceipts(e *catalogEntry) *snapshots {
 func newEntry(row saleRow, old *catalogEntry, version int64) *catalogEntry {
 	e := &catalogEntry{saleRow: row, allClaimedUntil: new(atomic.Int64)}
 	if old != nil && old.Key == row.Key {
-		e.level, e.stockHeardAt, e.book = old.level, old.stockHeardAt, old.book
-		e.book.doubt(version)
+		e.level, e.stockHeardAt, e.receipts = old.level, old.stockHeardAt, old.receipts
+		e.receipts.invalidate(version)
 		return e
 	}
 	e.level = Level{Sale: row.Sale, Generation: row.Generation}
-	e.book = newBook(version)
+	e.receipts = newReceiptCache(version)
 	return e
 }
 

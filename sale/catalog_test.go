@@ -172,12 +172,12 @@ func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 	refreshCatalog(t, c)
 	c.applyStocks([]events.Stock{p.sell(2)})
 	first := c.find("")
-	first.book.add([]order{{Receipt: Receipt{OrderID: ClaimID(testSecret, 1, 1, 1), UserID: 1}, revision: 99}})
+	first.receipts.add([]order{{Receipt: Receipt{OrderID: ClaimID(testSecret, 1, 1, 1), UserID: 1}, revision: 99}})
 	p.edit(func(s *saleRow) { s.state, s.version = Paused, 2 })
 	refreshCatalog(t, c)
 	paused := c.find("")
-	if paused.state != Paused || paused.level.Taken != 2 || paused.book != first.book || !paused.book.suspect.Load() {
-		t.Errorf("after a pause: %+v, book doubted %v", paused.saleRow, paused.book.suspect.Load())
+	if paused.state != Paused || paused.level.Taken != 2 || paused.receipts != first.receipts || !paused.receipts.suspect.Load() {
+		t.Errorf("after a pause: %+v, receipts suspect %v", paused.saleRow, paused.receipts.suspect.Load())
 	}
 	shown := paused.clientVersion()
 
@@ -187,7 +187,7 @@ func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 	})
 	refreshCatalog(t, c)
 	fresh := c.find("")
-	if fresh.Generation != 2 || fresh.level.Taken != 0 || fresh.level.Total != 5 || fresh.book == first.book {
+	if fresh.Generation != 2 || fresh.level.Taken != 0 || fresh.level.Total != 5 || fresh.receipts == first.receipts {
 		t.Errorf("a new generation: %+v", fresh.saleRow)
 	}
 	if fresh.clientVersion() <= shown {

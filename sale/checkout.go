@@ -123,7 +123,7 @@ type Checkout struct {
 	progress progress
 	losses   losses
 	releases chan release
-	load     chan struct{}
+	loadDue  chan struct{}
 	puzzled  atomic.Bool // by the reason of a newer version, and that was logged
 }
 
@@ -140,7 +140,7 @@ func newCheckout(d Deps, r records) *Checkout {
 		progress: progress{cursors: d.Cursors},
 		losses:   losses{settled: d.Settled},
 		releases: make(chan release, releaseQueue),
-		load:     make(chan struct{}, 1),
+		loadDue:  make(chan struct{}, 1),
 	}
 	if c.verdictOf == nil {
 		c.verdictOf = c.verdictAlone

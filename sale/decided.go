@@ -56,7 +56,7 @@ func reread(d events.Decision) bool {
 // take brings the process up to date with a decision, its own or another's. The catalog comes first: an answer shows
 // the sale as its own verdict left it. woken counts the claims that were waited for.
 func (c *Checkout) take(d events.Decision, woken prometheus.Counter) {
-	c.note(d.Verdicts)
+	c.cacheReceipts(d.Verdicts)
 	c.catalog.applyStocks(d.Stocks)
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
@@ -79,10 +79,10 @@ func (c *Checkout) deliver(v *events.Verdict) bool {
 	return c.waiters.deliver(v)
 }
 
-// note adds live orders to the books of their sales.
-func (c *Checkout) note(verdicts []events.Verdict) {
+// cacheReceipts adds live orders to the receipt caches of their sales.
+func (c *Checkout) cacheReceipts(verdicts []events.Verdict) {
 	snapshots := c.catalog.snapshots.Load()
-	orders := make(map[*book][]order, 1)
+	orders := make(map[*receiptCache][]order, 1)
 	for i := range verdicts {
 		v := &verdicts[i]
 		e := snapshots.byID[v.SaleID]
@@ -91,11 +91,11 @@ func (c *Checkout) note(verdicts []events.Verdict) {
 		}
 		// An order that was taken back has the number of the next attempt, or the order that came of one.
 		if v.Outcome == events.Ordered && v.NextAttempt == 0 && v.OrderID == uuid.Nil {
-			orders[e.book] = append(orders[e.book], order{Receipt: receiptOf(v), revision: v.Revision, live: true})
+			orders[e.receipts] = append(orders[e.receipts], order{Receipt: receiptOf(v), revision: v.Revision, live: true})
 		}
 	}
-	for b, heard := range orders {
-		b.add(heard)
+	for c, heard := range orders {
+		c.add(heard)
 	}
 }
 
@@ -132,11 +132,11 @@ func (c *Checkout) hear(payload []byte) {
 }
 
 // Run does what no press waits for, until ctx ends: it looks up late verdicts, gives places back, and loads the
-// books of sales that cannot be bought from.
+// receipts of sales that cannot be bought from.
 func (c *Checkout) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { c.releasePlaces(ctx) })
-	parts.Go(func() { c.keepBooks(ctx) })
+	parts.Go(func() { c.runReceiptLoader(ctx) })
 	c.lookForVerdicts(ctx)
 	parts.Wait()
 	return nil
@@ -163,7 +163,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 			c.logger.Debug("late verdicts cannot be looked up", "error", err)
 			continue
 		}
-		c.note(verdicts)
+		c.cacheReceipts(verdicts)
 		for i := range verdicts {
 			if c.deliver(&verdicts[i]) {
 				c.metrics.lookedUp.Inc()

@@ -204,8 +204,8 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 				v := order
 				c.change(&v)
 				p.Decided(events.Decision{Verdicts: []events.Verdict{v}})
-				if r, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("anna")); ok != c.noticed {
-					t.Errorf("the book has %+v, %v", r, ok)
+				if r, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok != c.noticed {
+					t.Errorf("the receipt cache has %+v, %v", r, ok)
 				}
 			})
 		})
@@ -213,16 +213,16 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 }
 
 // An order was made, then cancelled, and only then its news came in: over the bus, or from a read that was slow.
-func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
+func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 	t.Parallel()
 	for name, since := range map[string]func(t *testing.T, s *servers, p *process){
 		"the process has seen the change": func(t *testing.T, _ *servers, p *process) { p.readChanges(t) },
-		"and has emptied the book":        func(t *testing.T, _ *servers, p *process) { p.readChanges(t); p.fill(t) },
-		"and has loaded the book": func(t *testing.T, s *servers, p *process) {
+		"and has emptied the receipt cache":        func(t *testing.T, _ *servers, p *process) { p.readChanges(t); p.fill(t) },
+		"and has loaded the receipt cache": func(t *testing.T, s *servers, p *process) {
 			s.ledger.change(func(sh *saleRow) { sh.state = Paused })
 			p.readChanges(t)
 			p.fill(t)
-			if !p.catalog.find("").book.whole(12) {
+			if !p.catalog.find("").receipts.complete(12) {
 				t.Fatal("not loaded")
 			}
 		},
@@ -238,8 +238,8 @@ func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 				since(t, s, p)
 				p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
 				p.readChanges(t)
-				if r, ok := p.catalog.find("").book.receipt(p.catalog.find("").Key, s.names.shopper("anna")); ok {
-					t.Errorf("the book has an order that was cancelled: %+v", r)
+				if r, ok := p.catalog.find("").receipts.receipt(p.catalog.find("").Key, s.names.shopper("anna")); ok {
+					t.Errorf("the receipt cache has an order that was cancelled: %+v", r)
 				}
 			})
 		})
@@ -250,8 +250,8 @@ func TestNewsFromBeforeWhatTheBookKnowsAddNoReceipt(t *testing.T) {
 			s.ledger.cancel(v.ClaimID)
 			p := s.process(t)
 			p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
-			if _, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
-				t.Error("the book has an order that was cancelled")
+			if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok {
+				t.Error("the receipt cache has an order that was cancelled")
 			}
 		})
 	})
@@ -271,7 +271,7 @@ func TestARestoredLedgerIsBelieved(t *testing.T) {
 		time.Sleep(time.Second)
 		p.readChanges(t)
 		expect(t, p.press("ben"), Bought, "")
-		if _, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("ben")); !ok {
+		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("ben")); !ok {
 			t.Error("news of the restored ledger are taken for old ones")
 		}
 	})

@@ -55,7 +55,7 @@ func TestWhenAPartFails(t *testing.T) {
 					t.Errorf("the claim that was pending became another order")
 				}
 				if n := w.checkout.waiters.count.Load(); n != 0 {
-					t.Errorf("%d claims are still on the books", n)
+					t.Errorf("%d claims are still pending", n)
 				}
 			})
 		})
@@ -235,7 +235,7 @@ func TestAHeldClaimIsWrittenAtMostOnceASecond(t *testing.T) {
 			})
 		}
 		all.Wait()
-		// Presses overlap for four seconds in all, so the claim stays on the books.
+		// Presses overlap for four seconds in all, so the claim stays pending.
 		if n := w.count("kafka"); n < 2 || n > 5 {
 			t.Errorf("%d copies of one claim in four seconds", n)
 		}

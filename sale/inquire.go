@@ -24,7 +24,7 @@ func (c *Checkout) Receipt(ctx context.Context, slug, name string) (Receipt, boo
 			return Receipt{}, false, err
 		}
 	}
-	if r, ok := e.book.receipt(e.Key, s); ok {
+	if r, ok := e.receipts.receipt(e.Key, s); ok {
 		return r, true, nil
 	}
 	r, err := c.lookup(ctx, e.Key, s.ID)

@@ -96,7 +96,7 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 	first := press(a, "a")
 	want(t, "on the first process", first, Bought, "")
 	inTime(t, "the other process hears of it", func() bool {
-		_, heard := b.catalog.find("").book.receipt(Key{s.id, 1}, Shopper{ID: 'a'})
+		_, heard := b.catalog.find("").receipts.receipt(Key{s.id, 1}, Shopper{ID: 'a'})
 		return heard
 	})
 	again := press(b, "a")

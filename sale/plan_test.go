@@ -199,7 +199,7 @@ func explainProbes(t *testing.T, d *desk, analyzed string) {
 	})
 }
 
-// explainOthers looks at the plans of what the catalog, the books, the reconciler, and the digests ask. What they ask about
+// explainOthers looks at the plans of what the catalog, the receipt loader, the reconciler, and the digests ask. What they ask about
 // a small sale must not read the large one beside it.
 func explainOthers(t *testing.T, d, small *desk) {
 	t.Helper()

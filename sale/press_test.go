@@ -109,10 +109,10 @@ func TestAnswersHaveAnOrderOfPrecedence(t *testing.T) {
 	}
 }
 
-// fill has the process load the book of the sale.
+// fill has the process load the receipt cache of the sale.
 func (p *process) fill(t testing.TB) {
 	t.Helper()
-	if err := p.loadBook(context.Background(), p.catalog.find("flash")); err != nil {
+	if err := p.loadReceipts(context.Background(), p.catalog.find("flash")); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -133,11 +133,11 @@ func TestOnlyASaleThatRunsTellsUnknownNames(t *testing.T) {
 	})
 }
 
-func TestWithoutABookTheLedgerIsAsked(t *testing.T) {
+func TestWithoutReceiptsTheLedgerIsAsked(t *testing.T) {
 	bubble(t, 0, func(t *testing.T, s *servers, p *process) {
 		expect(t, p.press("anna"), Refused, ReasonSoldOut)
-		if s.calls.of("receipts") != 1 || len(p.load) != 1 {
-			t.Errorf("%d questions, %d loads asked for", s.calls.of("receipts"), len(p.load))
+		if s.calls.of("receipts") != 1 || len(p.loadDue) != 1 {
+			t.Errorf("%d questions, %d loads asked for", s.calls.of("receipts"), len(p.loadDue))
 		}
 		s.ledger.fails(errAway)
 		expect(t, p.press("anna"), Unavailable, "") // nobody can say whether she is an owner
@@ -340,7 +340,7 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 		return p.catalog.refresh(context.Background())
 	}, Refused, ReasonPaused)
 	whileAsked("the receipt comes", func(s *servers, p *process) error {
-		p.catalog.find("").book.add([]order{{Receipt: receiptOf(new(s.ledger.sell(s.names.shopper("anna"), Press{}))), revision: 99}})
+		p.catalog.find("").receipts.add([]order{{Receipt: receiptOf(new(s.ledger.sell(s.names.shopper("anna"), Press{}))), revision: 99}})
 		return nil
 	}, AlreadyBought, "")
 	t.Run("every place is held", func(t *testing.T) {

@@ -67,7 +67,7 @@ func TestALookUpIsProvenByTheStandby(t *testing.T) {
 			r, err := d.LiveReceipts(ctx, d.Key, []int64{1})
 			return len(r), err
 		},
-		"orders of a book": func(ctx context.Context) (int, error) {
+		"orders of a generation": func(ctx context.Context) (int, error) {
 			o, err := d.ordersSince(ctx, d.Key, 0)
 			return len(o), err
 		},

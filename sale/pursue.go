@@ -56,9 +56,9 @@ func (b *buying) claim(attempt int) events.Claim {
 
 // pursue sees a claim through to the answer. An old decline is answered once with the attempt that comes next.
 func (b *buying) pursue(ctx context.Context, claim events.Claim, w *waiter, own bool) Answer {
-	// A receipt is in the book before its claim leaves the books of those who wait. So whoever comes too late to share
+	// A receipt is in the receipt cache before its claim leaves the books of those who wait. So whoever comes too late to share
 	// the wait sees it here.
-	if r, ok := b.entry.book.receipt(b.entry.Key, b.shopper); ok {
+	if r, ok := b.entry.receipts.receipt(b.entry.Key, b.shopper); ok {
 		b.waiters.leave(w)
 		return b.already(ctx, r)
 	}

@@ -214,7 +214,7 @@ func TestAsynchronousPressesDoNotFillTheLog(t *testing.T) {
 		}
 		time.Sleep(2 * resendEvery)
 		if n := p.waiters.count.Load(); n != 0 {
-			t.Errorf("%d claims are on the books although nobody waits", n)
+			t.Errorf("%d claims are pending although nobody waits", n)
 		}
 	})
 }
@@ -547,7 +547,7 @@ func TestADeclineFromElsewhereIsNewOrOldByItsTime(t *testing.T) {
 	}
 }
 
-// The book is behind and Redis has forgotten her, but the ledger knows its own.
+// The receipt cache is behind and Redis has forgotten her, but the ledger knows its own.
 func TestSomebodyWhoOwnsAlreadyGetsTheReceipt(t *testing.T) {
 	t.Parallel()
 	owns := func(c events.Claim) events.Verdict {

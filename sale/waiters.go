@@ -16,7 +16,7 @@ const (
 	keptFor = time.Minute
 )
 
-// waiters is the bookkeeping of the claims that wait for their verdict in this process. A claim is on the books
+// waiters is the bookkeeping of the claims that wait for their verdict in this process. A claim is pending
 // while a press waits for it, and afterwards for as long as it is not to be written again; if it was admitted without a
 // place, until its verdict or for a minute.
 type waiters struct {
@@ -118,7 +118,7 @@ func (w *waiters) returnShare(k Key) {
 	}
 }
 
-// leave ends a join. A claim that the log has stays on the books: of the share, because it may still get a unit, else so
+// leave ends a join. A claim that the log has stays pending: of the share, because it may still get a unit, else so
 // that a press that does not wait, made over and over, does not write it each time.
 func (w *waiters) leave(c *waiter) {
 	s := w.shard(c.id)
@@ -143,7 +143,7 @@ func (c *waiter) keptUntil() time.Time {
 // sentNow is the value of sent for this moment.
 func (c *waiter) sentNow() int64 { return 1 + int64(time.Since(c.since)) }
 
-// remove takes a claim off the books. The caller holds the shard.
+// remove takes a claim off the pending claims. The caller holds the shard.
 func (w *waiters) remove(s *waiterShard, c *waiter) {
 	delete(s.claims, c.id)
 	w.count.Add(-1)
@@ -152,7 +152,7 @@ func (w *waiters) remove(s *waiterShard, c *waiter) {
 	}
 }
 
-// deliver wakes everybody who waits for this claim. It is false when it is not on the books.
+// deliver wakes everybody who waits for this claim. It is false when it is not pending.
 func (w *waiters) deliver(v *events.Verdict) bool {
 	s := w.shard(v.ClaimID)
 	s.mu.Lock()
@@ -191,7 +191,7 @@ func (w *waiters) overdue(now time.Time, than time.Duration, most int, kept bool
 	return ids
 }
 
-// waiting is true while the claim is on the books.
+// waiting is true while the claim is pending.
 func (w *waiters) waiting(id uuid.UUID) bool {
 	s := w.shard(id)
 	s.mu.Lock()

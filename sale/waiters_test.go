@@ -20,7 +20,7 @@ func TestAVerdictWakesEverybodyOnce(t *testing.T) {
 	for range 100 {
 		c := w.join(id, testKey)
 		if c != first {
-			t.Fatal("the same claim is on the books twice")
+			t.Fatal("the same claim is pending twice")
 		}
 		all.Go(func() {
 			<-c.done
@@ -35,11 +35,11 @@ func TestAVerdictWakesEverybodyOnce(t *testing.T) {
 	all.Wait()
 	w.leave(first)
 	if w.waiting(id) || w.count.Load() != 0 {
-		t.Errorf("%d claims are still on the books", w.count.Load())
+		t.Errorf("%d claims are still pending", w.count.Load())
 	}
 }
 
-func TestTheLastPressTakesItsClaimOffTheBooks(t *testing.T) {
+func TestTheLastPressRemovesItsClaim(t *testing.T) {
 	t.Parallel()
 	var w waiters
 	a := w.join(uuid.New(), testKey)
@@ -50,7 +50,7 @@ func TestTheLastPressTakesItsClaimOffTheBooks(t *testing.T) {
 	}
 	w.leave(a)
 	if w.waiting(a.id) || w.count.Load() != 0 {
-		t.Error("on the books although nobody waits")
+		t.Error("pending although nobody waits")
 	}
 }
 
@@ -63,7 +63,7 @@ func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
 	b := w.join(a.id, testKey)
 	w.leave(a)
 	if b == a || !w.waiting(a.id) {
-		t.Error("the second waiter was taken off the books")
+		t.Error("the second waiter was taken off the pending claims")
 	}
 }
 
@@ -80,7 +80,7 @@ func TestTheShareIsBoundedPerSale(t *testing.T) {
 		t.Error("a third claim was admitted")
 	}
 	if c, again := w.admit(a.id, testKey, 2); c != a || again {
-		t.Error("a claim on the books is not joined")
+		t.Error("a claim pending is not joined")
 	}
 	if c, _ := w.admit(uuid.New(), other, 2); c == nil {
 		t.Error("another sale has no share")

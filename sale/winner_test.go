@@ -237,7 +237,7 @@ func TestAnOldReceiptIsNotBoughtAgain(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		v := s.ledger.sell(s.names.shopper("anna"), Press{})
 		s.places.acts(func(context.Context) error { // she is heard of while Redis is asked
-			p.note([]events.Verdict{v})
+			p.cacheReceipts([]events.Verdict{v})
 			return nil
 		})
 		expect(t, p.press("anna"), AlreadyBought, "")

@@ -108,7 +108,7 @@ func (w *world) operator(do func()) {
 	if err := w.catalog.Refresh(w.ctx); err != nil {
 		w.t.Fatal(err)
 	}
-	time.Sleep(50 * time.Millisecond) // the book is loaded
+	time.Sleep(50 * time.Millisecond) // the receipt cache is loaded
 }
 
 // count is how often the servers were asked.
@@ -272,7 +272,7 @@ func (w *world) lookup(ctx context.Context, k Key, user int64) (Receipt, error) 
 }
 
 func (w *world) ordersSince(ctx context.Context, k Key, revision int64) ([]order, error) {
-	if err := w.askPostgres(ctx, "book"); err != nil {
+	if err := w.askPostgres(ctx, "orders"); err != nil {
 		return nil, err
 	}
 	w.mu.Lock()

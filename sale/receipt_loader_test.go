@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestTheBookOfAShutSaleIsLoadedByItself(t *testing.T) {
+func TestReceiptsOfASaleThatCannotBeBoughtFromAreLoaded(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		s.ledger.sell(s.names.shopper("anna"), Press{})
 		s.ledger.sell(s.names.shopper("dora"), Press{})
@@ -29,24 +29,24 @@ func TestTheBookOfAShutSaleIsLoadedByItself(t *testing.T) {
 		expect(t, p.press("nobody"), Refused, ReasonSoldOut)
 		time.Sleep(10 * refreshEvery)
 		if after := s.calls.all(); !maps.Equal(before, after) {
-			t.Errorf("a whole book costs questions: %v, then %v", before, after)
+			t.Errorf("a complete receipt cache costs questions: %v, then %v", before, after)
 		}
 	})
 }
 
-func TestAPressThatMeetsNoBookHasItLoaded(t *testing.T) {
+func TestAPressThatMeetsNoReceiptsHasThemLoaded(t *testing.T) {
 	bubble(t, 0, func(t *testing.T, _ *servers, p *process) {
 		p.start(t)
 		synctest.Wait()
-		book := p.catalog.find("").book
-		book.clear()
+		receipts := p.catalog.find("").receipts
+		receipts.clear()
 		synctest.Wait()
-		if book.whole(10) {
-			t.Fatal("the book was loaded without being asked for")
+		if receipts.complete(10) {
+			t.Fatal("the receipt cache was loaded without being asked for")
 		}
 		expect(t, p.press("anna"), Refused, ReasonSoldOut)
 		synctest.Wait()
-		if !book.whole(10) {
+		if !receipts.complete(10) {
 			t.Error("the next press has to ask again")
 		}
 	})
@@ -66,28 +66,28 @@ func TestALoadThatFailsIsTriedAgain(t *testing.T) {
 				p.start(t)
 				for range 100 {
 					time.Sleep(refreshEvery / 10)
-					p.wantBook(p.catalog.find("").book)
+					p.requestLoad(p.catalog.find("").receipts)
 					p.catalog.subscribers.notify()
 				}
 				if n := s.calls.of("orders"); n < 9 || n > 11 {
 					t.Errorf("%d tries in ten pauses", n)
 				}
-				if p.catalog.find("").book.whole(11) {
-					t.Error("the book is whole without its receipts")
+				if p.catalog.find("").receipts.complete(11) {
+					t.Error("the receipt cache is complete without its receipts")
 				}
 				away(s).fails(nil)
 				time.Sleep(refreshEvery)
 				synctest.Wait()
 				expect(t, p.press("dora"), AlreadyBought, "")
-				if !p.catalog.find("").book.whole(11) {
-					t.Error("the book is not loaded")
+				if !p.catalog.find("").receipts.complete(11) {
+					t.Error("the receipt cache is not loaded")
 				}
 			})
 		})
 	}
 }
 
-func TestACancelledReceiptLeavesTheBook(t *testing.T) {
+func TestACancelledReceiptLeavesTheCache(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		first := p.press("anna")
 		second := p.press("ben")
@@ -113,41 +113,41 @@ func TestACancelledReceiptLeavesTheBook(t *testing.T) {
 }
 
 // The sale runs again and its receipts are in doubt: they are asked for one by one rather than believed.
-func TestADoubtfulBookIsNotBelievedForEver(t *testing.T) {
+func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		bought := p.press("anna")
 		s.ledger.cancel(bought.Receipt.OrderID)
 		p.readChanges(t)
-		if book := p.catalog.find("").book; !book.wanting(99, true) {
-			t.Fatal("nobody doubts the book")
+		if receipts := p.catalog.find("").receipts; !receipts.needsLoad(99, true) {
+			t.Fatal("nobody suspects the receipts")
 		}
 		p.fill(t)
-		if _, ok := p.catalog.find("").book.receipt(saleKey, s.names.shopper("anna")); ok {
+		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok {
 			t.Error("the cancelled receipt is still there")
 		}
 		if s.calls.of("orders") != 0 {
-			t.Error("the book of a sale that can be bought from was read")
+			t.Error("the receipt cache of a sale that can be bought from was read")
 		}
 	})
 }
 
-// Doubts that came up while the book could not be read are not forgotten.
-func TestADoubtOutlivesALoadThatFails(t *testing.T) {
+// Suspicions that came up while the receipts could not be read are not forgotten.
+func TestASuspicionOutlivesALoadThatFails(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		expect(t, p.press("anna"), Bought, "")
 		p.fill(t)
 		s.ledger.change(func(*saleRow) {})
 		p.readChanges(t)
 		s.ledger.fails(errAway)
-		if p.loadBook(context.Background(), p.catalog.find("")) == nil {
+		if p.loadReceipts(context.Background(), p.catalog.find("")) == nil {
 			t.Fatal("loaded from nowhere")
 		}
-		if p.catalog.find("").book.whole(11) {
+		if p.catalog.find("").receipts.complete(11) {
 			t.Error("the doubt is gone")
 		}
 		s.ledger.fails(nil)
 		p.fill(t)
-		if !p.catalog.find("").book.whole(11) {
+		if !p.catalog.find("").receipts.complete(11) {
 			t.Error("the doubt stays")
 		}
 	})
@@ -155,25 +155,25 @@ func TestADoubtOutlivesALoadThatFails(t *testing.T) {
 
 // A process that serves one sale after the other does not keep the receipts of all of them, and answers their owners
 // all the same.
-func TestTheBookOfAClosedSaleIsPutAway(t *testing.T) {
+func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		bought := p.press("anna")
 		expect(t, bought, Bought, "")
 		p.start(t)
 		s.ledger.change(func(row *saleRow) { row.state = Closed })
 		p.readChanges(t)
-		time.Sleep(bookKept - time.Minute)
+		time.Sleep(receiptsKept - time.Minute)
 		p.readChanges(t)
 		synctest.Wait()
-		full := p.catalog.find("").book
-		if !full.whole(11) {
-			t.Fatal("the book is put away too early, or was never loaded")
+		full := p.catalog.find("").receipts
+		if !full.complete(11) {
+			t.Fatal("the receipt cache is put away too early, or was never loaded")
 		}
 		time.Sleep(2 * time.Minute)
 		p.readChanges(t)
 		synctest.Wait()
-		if book := p.catalog.find("").book; book.pages.Load() != nil || book.whole(11) {
-			t.Fatal("the book is still there")
+		if receipts := p.catalog.find("").receipts; receipts.layers.Load() != nil || receipts.complete(11) {
+			t.Fatal("the receipt cache is still there")
 		}
 		if _, ok := full.receipt(saleKey, s.names.shopper("anna")); !ok {
 			t.Error("a press that was on its way lost its receipt")
@@ -189,31 +189,31 @@ func TestTheBookOfAClosedSaleIsPutAway(t *testing.T) {
 			t.Errorf("the owner got %s %+v", a.Kind, a.Receipt)
 		}
 		synctest.Wait()
-		if !p.catalog.find("").book.whole(11) {
-			t.Error("the book is not read again although somebody asked")
+		if !p.catalog.find("").receipts.complete(11) {
+			t.Error("the receipt cache is not read again although somebody asked")
 		}
 		before := s.calls.of("receipts")
 		expect(t, p.press("ben"), Refused, ReasonEnded)
 		if n := s.calls.of("receipts"); n != before {
-			t.Error("a loser costs a question although the book is whole")
+			t.Error("a loser costs a question although the receipt cache is complete")
 		}
-		time.Sleep(bookKept + time.Second)
+		time.Sleep(receiptsKept + time.Second)
 		p.readChanges(t)
 		synctest.Wait()
-		if p.catalog.find("").book.pages.Load() != nil {
-			t.Error("the book that was read again stays for ever")
+		if p.catalog.find("").receipts.layers.Load() != nil {
+			t.Error("the receipt cache that was read again stays for ever")
 		}
 	})
 }
 
-// A sale that was closed and whose book is gone is opened again: its owners stay owners, its units go on.
-func TestASaleOpenedAgainAfterItsBookWasPutAway(t *testing.T) {
+// A sale that was closed and whose receipts are gone is opened again: its owners stay owners, its units go on.
+func TestASaleOpenedAgainAfterItsReceiptsWereDropped(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		bought := p.press("anna")
 		p.start(t)
 		s.ledger.change(func(row *saleRow) { row.state = Closed })
 		p.readChanges(t)
-		time.Sleep(bookKept + time.Second)
+		time.Sleep(receiptsKept + time.Second)
 		p.readChanges(t)
 		synctest.Wait()
 		s.ledger.change(func(row *saleRow) { row.state = Open })
@@ -225,8 +225,8 @@ func TestASaleOpenedAgainAfterItsBookWasPutAway(t *testing.T) {
 		expect(t, p.press("ben"), Bought, "")
 		p.readChanges(t)
 		synctest.Wait()
-		if !p.catalog.find("").book.whole(12) {
-			t.Fatal("the book of the sold-out sale is not loaded")
+		if !p.catalog.find("").receipts.complete(12) {
+			t.Fatal("the receipt cache of the sold-out sale is not loaded")
 		}
 		expect(t, p.press("anna"), AlreadyBought, "")
 		expect(t, p.press("ben"), AlreadyBought, "")
@@ -235,7 +235,7 @@ func TestASaleOpenedAgainAfterItsBookWasPutAway(t *testing.T) {
 }
 
 // A process that starts long after a sale does not read its receipts until somebody asks.
-func TestTheBookOfASaleLongOverIsNotLoadedByItself(t *testing.T) {
+func TestTheReceiptsOfASaleLongOverAreNotLoadedByThemselves(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		s.ledger.sell(s.names.shopper("anna"), Press{})
 		s.ledger.change(func(row *saleRow) { row.state, row.endsAt = Closed, time.Now().Add(-time.Hour) })
@@ -248,8 +248,8 @@ func TestTheBookOfASaleLongOverIsNotLoadedByItself(t *testing.T) {
 		p.readChanges(t)
 		expect(t, p.press("anna"), AlreadyBought, "")
 		synctest.Wait()
-		if s.calls.of("orders") != 1 || !p.catalog.find("").book.whole(11) {
-			t.Error("the book is not read although somebody asked")
+		if s.calls.of("orders") != 1 || !p.catalog.find("").receipts.complete(11) {
+			t.Error("the receipt cache is not read although somebody asked")
 		}
 	})
 }
