@@ -30,10 +30,10 @@ var forms = flag.Bool("forms", false, "write the present forms into testdata/bef
 func claimSamples() []Claim {
 	full := Claim{Kind: KindClaim, ID: uuid.MustParse("0190163d-8694-8000-8abc-def000000001"), SaleID: 7, Generation: 3,
 		UserID: 9007199254740993, Username: "anna.müller@example.org", Attempt: 2,
-		PressKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), Press: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
+		IdempotencyKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
 		Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", PressedAt: time.Date(2026, 2, 3, 4, 5, 6, 70_800_000, time.UTC)}
 	bare := full
-	bare.PressKey, bare.Press, bare.Traceparent = uuid.Nil, uuid.Nil, ""
+	bare.IdempotencyKey, bare.RequestID, bare.Traceparent = uuid.Nil, uuid.Nil, ""
 	escaped := full
 	escaped.Username = `a"<b>\n`
 	return []Claim{full, bare, escaped, {Kind: KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt}}
@@ -65,7 +65,7 @@ func decisionSample() Decision {
 	return Decision{
 		Verdicts: []Verdict{
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 9, Username: "anna", Attempt: 2, Outcome: Ordered, Unit: 4, At: at,
-				Press: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"), Revision: 12, Fresh: true},
+				RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"), Revision: 12, Fresh: true},
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 10, Username: "ben", Attempt: 1, Outcome: Declined, Reason: ReasonSoldOut, At: at, NextAttempt: 2},
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 11, Username: "cleo", Attempt: 1, Outcome: Declined, Reason: ReasonAlreadyOwns, At: at, OrderID: id},
 			{}, // of a close record
@@ -204,18 +204,18 @@ func TestPublishedEventsKeepTheirAttributes(t *testing.T) {
 
 // claimBefore is the claim as the version before knows it.
 type claimBefore struct {
-	V           int       `json:"v"`
-	Kind        Kind      `json:"kind"`
-	ID          uuid.UUID `json:"id"`
-	SaleID      int64     `json:"sale"`
-	Generation  int64     `json:"generation"`
-	UserID      int64     `json:"user,omitempty"`
-	Username    string    `json:"username,omitempty"`
-	Attempt     int       `json:"attempt,omitempty"`
-	PressKey    uuid.UUID `json:"pressKey,omitzero"`
-	Press       uuid.UUID `json:"press,omitzero"`
-	Traceparent string    `json:"traceparent,omitempty"`
-	PressedAt   time.Time `json:"pressedAt"`
+	V              int       `json:"v"`
+	Kind           Kind      `json:"kind"`
+	ID             uuid.UUID `json:"id"`
+	SaleID         int64     `json:"sale"`
+	Generation     int64     `json:"generation"`
+	UserID         int64     `json:"user,omitempty"`
+	Username       string    `json:"username,omitempty"`
+	Attempt        int       `json:"attempt,omitempty"`
+	IdempotencyKey uuid.UUID `json:"pressKey,omitzero"`
+	RequestID      uuid.UUID `json:"press,omitzero"`
+	Traceparent    string    `json:"traceparent,omitempty"`
+	PressedAt      time.Time `json:"pressedAt"`
 }
 
 // claimReadBefore refuses what the version before puts into quarantine.
@@ -269,7 +269,7 @@ type decisionBefore struct {
 		Reason      string    `json:"reason"`
 		Unit        int64     `json:"unit"`
 		At          time.Time `json:"at"`
-		Press       uuid.UUID `json:"press"`
+		RequestID   uuid.UUID `json:"press"`
 		Revision    int64     `json:"revision"`
 		Fresh       bool      `json:"fresh"`
 		NextAttempt int       `json:"nextAttempt"`

@@ -75,8 +75,8 @@ type Press struct {
 	Name string
 	// Async asks for Pending as soon as the log has the claim.
 	Async bool
-	// Key is the request's Idempotency-Key, or "".
-	Key string
+	// IdempotencyKey is the request's Idempotency-Key, or "".
+	IdempotencyKey string
 	// Traceparent is the request's W3C trace context, or "".
 	Traceparent string
 }

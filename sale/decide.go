@@ -103,7 +103,7 @@ func (s *standing) step(c *events.Claim) (v *events.Verdict, made bool) {
 	}
 	v = &events.Verdict{
 		ClaimID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username,
-		Attempt: c.Attempt, Outcome: events.Declined, At: s.now, Fresh: true, Press: c.Press,
+		Attempt: c.Attempt, Outcome: events.Declined, At: s.now, Fresh: true, RequestID: c.RequestID,
 	}
 	s.verdicts[c.ID] = v
 	sale, known := s.sales[c.SaleID]

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/events"
@@ -89,8 +88,7 @@ func (c *Checkout) cacheReceipts(verdicts []events.Verdict) {
 		if e == nil || e.Generation != v.Generation {
 			continue
 		}
-		// An order that was taken back has the number of the next attempt, or the order that came of one.
-		if v.Outcome == events.Ordered && v.NextAttempt == 0 && v.OrderID == uuid.Nil {
+		if v.Standing() == events.OrderStands {
 			orders[e.receipts] = append(orders[e.receipts], order{Receipt: receiptOf(v), revision: v.Revision, live: true})
 		}
 	}

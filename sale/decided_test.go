@@ -216,8 +216,8 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 	t.Parallel()
 	for name, since := range map[string]func(t *testing.T, s *servers, p *process){
-		"the process has seen the change": func(t *testing.T, _ *servers, p *process) { p.readChanges(t) },
-		"and has emptied the receipt cache":        func(t *testing.T, _ *servers, p *process) { p.readChanges(t); p.fill(t) },
+		"the process has seen the change":   func(t *testing.T, _ *servers, p *process) { p.readChanges(t) },
+		"and has emptied the receipt cache": func(t *testing.T, _ *servers, p *process) { p.readChanges(t); p.fill(t) },
 		"and has loaded the receipt cache": func(t *testing.T, s *servers, p *process) {
 			s.ledger.change(func(sh *saleRow) { sh.state = Paused })
 			p.readChanges(t)

@@ -276,8 +276,8 @@ func (l *memoryLedger) sell(user Shopper, press Press) events.Verdict {
 	l.mu.Unlock()
 	return l.rule(events.FromLog, events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(secret, k.Generation, user.ID, 1), SaleID: k.Sale,
-		Generation: k.Generation, UserID: user.ID, Username: user.Username, Attempt: 1, PressKey: pressKeyOf(secret, user.ID, press.Key),
-		Press: uuid.New(),
+		Generation: k.Generation, UserID: user.ID, Username: user.Username, Attempt: 1, IdempotencyKey: idempotencyKeyID(secret, user.ID, press.IdempotencyKey),
+		RequestID: uuid.New(),
 	}).Verdicts[0]
 }
 
@@ -299,8 +299,8 @@ func (l *memoryLedger) rule(src events.Source, claims ...events.Claim) events.De
 		l.step.levels[k] = level
 		r.verdict.Revision = level.Version
 		row := receiptOf(r.verdict)
-		row.pressKey, row.keyed = r.claim.PressKey, true
-		l.rows[row.OrderID] = &order{Receipt: row, revision: level.Version, live: true, press: r.claim.Press}
+		row.idempotencyKey, row.keyKnown = r.claim.IdempotencyKey, true
+		l.rows[row.OrderID] = &order{Receipt: row, revision: level.Version, live: true, requestID: r.claim.RequestID}
 	}
 	var stocks []events.Stock
 	for k := range made.take() {
@@ -325,7 +325,7 @@ func (l *memoryLedger) age(v *events.Verdict) {
 		return
 	}
 	if v.Outcome == events.Declined {
-		v.Press = uuid.Nil // the ledger keeps it with orders only
+		v.RequestID = uuid.Nil // the ledger keeps it with orders only
 	}
 	who := shopperKey{Key{v.SaleID, v.Generation}, v.UserID}
 	v.NextAttempt, v.OrderID = 0, l.step.owners[who]

@@ -114,6 +114,6 @@ func (c *Checkout) verdict(ctx context.Context, id uuid.UUID) (ClaimState, bool,
 	if v.Outcome == events.Ordered {
 		return ClaimState{State: ClaimOrdered, Receipt: receiptOf(&v), Username: v.Username, At: v.At}, true, nil
 	}
-	c.unfamiliar(&v)
+	c.logUnknownReason(&v)
 	return ClaimState{State: ClaimDeclined, Reason: v.Reason, Username: v.Username, At: v.At}, true, nil
 }

@@ -204,13 +204,13 @@ func TestReceiptsAreFoundInTheOrderOfTheQuestion(t *testing.T) {
 	s := newShop(t, 5)
 	k := Key{s.id, 1}
 	c := s.claim(1, 11, 1)
-	c.PressKey = uuid.New()
+	c.IdempotencyKey = uuid.New()
 	won := s.decideOne(c)
 	s.decideOne(s.claim(1, 13, 1))
 	found, err := s.LiveReceipts(t.Context(), k, []int64{12, 11, 13})
 	s.must(err)
 	want := receiptOf(&won)
-	want.pressKey, want.keyed = c.PressKey, true
+	want.idempotencyKey, want.keyKnown = c.IdempotencyKey, true
 	if found[0].OrderID != uuid.Nil || found[1] != want || found[2].UserID != 13 {
 		t.Errorf("receipts %+v", found)
 	}

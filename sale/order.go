@@ -46,7 +46,7 @@ func scanWholeOrder(row pgx.Row) (Order, error) {
 	var live bool
 	var press uuid.UUID
 	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
-		&o.pressKey, &revision, &o.At, &live, &press, &cancelled, &o.Slug)
+		&o.idempotencyKey, &revision, &o.At, &live, &press, &cancelled, &o.Slug)
 	o.At = o.At.UTC()
 	if cancelled != nil {
 		o.CancelledAt = cancelled.UTC()

@@ -91,7 +91,9 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, 3)
 	a, b := s.instance(t), s.instance(t)
-	press := func(i *instance, name string) Answer { return i.checkout.Buy(t.Context(), Press{Name: name, Key: "k"}) }
+	press := func(i *instance, name string) Answer {
+		return i.checkout.Buy(t.Context(), Press{Name: name, IdempotencyKey: "k"})
+	}
 
 	first := press(a, "a")
 	want(t, "on the first process", first, Bought, "")

@@ -46,7 +46,7 @@ func soon(t *testing.T, a Answer, from, to time.Duration) {
 
 func TestAClaimSaysWhatThePressWas(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		a := p.Buy(t.Context(), Press{Slug: "flash", Name: "anna", Key: "k", Traceparent: "00-1-2-01"})
+		a := p.Buy(t.Context(), Press{Slug: "flash", Name: "anna", IdempotencyKey: "k", Traceparent: "00-1-2-01"})
 		expect(t, a, Bought, "")
 		if a.Receipt.Unit != 1 || a.Receipt.OrderID != a.ClaimID || a.Sale.Left() != 1 {
 			t.Errorf("answer %+v", a)
@@ -54,13 +54,13 @@ func TestAClaimSaysWhatThePressWas(t *testing.T) {
 		secret := p.catalog.find("").secret
 		claim := events.Claim{
 			V: events.ClaimVersion, Kind: events.KindClaim, ID: ClaimID(secret, 1, 1, 1), SaleID: flashSale, Generation: 1, UserID: 1,
-			Username: "anna", Attempt: 1, PressKey: pressKeyOf(secret, 1, "k"), Traceparent: "00-1-2-01", PressedAt: a.Sale.Now,
+			Username: "anna", Attempt: 1, IdempotencyKey: idempotencyKeyID(secret, 1, "k"), Traceparent: "00-1-2-01", PressedAt: a.Sale.Now,
 		}
 		got := s.log.written()
-		if len(got) != 1 || got[0].Press == uuid.Nil {
+		if len(got) != 1 || got[0].RequestID == uuid.Nil {
 			t.Fatalf("the log has %+v", got)
 		}
-		if claim.Press = got[0].Press; got[0] != claim {
+		if claim.RequestID = got[0].RequestID; got[0] != claim {
 			t.Errorf("the log has %+v, want %+v", got, claim)
 		}
 		if s.calls.of("direct") != 0 || s.calls.of("reserve") != 1 || s.calls.of("verdicts") != 0 {
@@ -369,13 +369,13 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 
 func TestAnIdempotencyKeyIsKnownToEveryProcess(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		mine := Press{Name: "anna", Key: "mine"}
+		mine := Press{Name: "anna", IdempotencyKey: "mine"}
 		expect(t, p.Buy(t.Context(), mine), Bought, "")
 		for name, at := range map[string]*process{"the one that sold": p, "another": s.process(t)} {
-			for press, same := range map[Press]bool{mine: true, {Name: "anna", Key: "other"}: false, {Name: "anna"}: false} {
+			for press, same := range map[Press]bool{mine: true, {Name: "anna", IdempotencyKey: "other"}: false, {Name: "anna"}: false} {
 				a := at.Buy(t.Context(), press)
 				if expect(t, a, AlreadyBought, ""); a.SameKey != same || a.Receipt.Unit != 1 {
-					t.Errorf("%s, key %q: same %v", name, press.Key, a.SameKey)
+					t.Errorf("%s, key %q: same %v", name, press.IdempotencyKey, a.SameKey)
 				}
 			}
 		}
@@ -389,7 +389,7 @@ func TestAnIdempotencyKeyIsKnownToEveryProcess(t *testing.T) {
 // The receipt itself is the answer. Whether it was the same press is not worth an error.
 func TestAnOwnerIsAnsweredWhileTheLedgerIsAway(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		press := Press{Name: "anna", Key: "mine"}
+		press := Press{Name: "anna", IdempotencyKey: "mine"}
 		bought := p.Buy(t.Context(), press)
 		s.ledger.fails(errAway)
 		a := p.Buy(t.Context(), press)

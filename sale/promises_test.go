@@ -165,8 +165,8 @@ func (s *stage) receipt(a *answered) error {
 	}
 	gone, cancelled := s.cancelledAt(r.OrderID)
 	// The key of an order that was taken back a moment ago is no longer found.
-	if a.press.Key != "" && a.Kind == AlreadyBought && !s.sick(postgres, a.from, a.to) && !(cancelled && gone.Before(a.to)) {
-		if same := row.pressKey == pressKeyOf(s.ledger.row.secret, a.user, a.press.Key); same != a.SameKey {
+	if a.press.IdempotencyKey != "" && a.Kind == AlreadyBought && !s.sick(postgres, a.from, a.to) && !(cancelled && gone.Before(a.to)) {
+		if same := row.idempotencyKey == idempotencyKeyID(s.ledger.row.secret, a.user, a.press.IdempotencyKey); same != a.SameKey {
 			return fmt.Errorf("the same key: %t, want %t", a.SameKey, same)
 		}
 	}

@@ -23,9 +23,9 @@ type Receipt struct {
 	At      time.Time
 	Attempt int
 
-	// pressKey is the Idempotency-Key it was bought with. Only its row knows it (keyed), a verdict does not.
-	pressKey uuid.UUID
-	keyed    bool
+	// idempotencyKey is the Idempotency-Key it was bought with. Only its row knows it (keyed), a verdict does not.
+	idempotencyKey uuid.UUID
+	keyKnown       bool
 }
 
 func receiptOf(v *events.Verdict) Receipt {
@@ -38,16 +38,16 @@ func receiptOf(v *events.Verdict) Receipt {
 // order is a row of the orders table.
 type order struct {
 	Receipt
-	revision int64
-	live     bool
-	press    uuid.UUID // that bought it; zero: not known
+	revision  int64
+	live      bool
+	requestID uuid.UUID // that bought it; zero: not known
 }
 
 func scanOrder(row pgx.CollectableRow) (order, error) {
 	var o order
 	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
-		&o.pressKey, &o.revision, &o.At, &o.live, &o.press)
-	o.At, o.keyed = o.At.UTC(), true
+		&o.idempotencyKey, &o.revision, &o.At, &o.live, &o.requestID)
+	o.At, o.keyKnown = o.At.UTC(), true
 	return o, err
 }
 

@@ -42,11 +42,11 @@ func newReceiptCache(version int64) *receiptCache { return &receiptCache{floor: 
 
 // cachedReceipt is a receipt in little space: a cache may have a million. A zero id is a receipt taken back.
 type cachedReceipt struct {
-	id, pressKey uuid.UUID
-	unit         int64
-	atMicro      int64
-	attempt      int32
-	keyed        bool
+	id, idempotencyKey uuid.UUID
+	unit               int64
+	atMicro            int64
+	attempt            int32
+	keyKnown           bool
 }
 
 // receipt finds the shopper's receipt.
@@ -66,7 +66,7 @@ func (c *receiptCache) receipt(k Key, s Shopper) (Receipt, bool) {
 		}
 		return Receipt{
 			OrderID: o.id, SaleID: k.Sale, Generation: k.Generation, UserID: s.ID, Username: s.Username, Unit: o.unit,
-			At: time.UnixMicro(o.atMicro).UTC(), Attempt: int(o.attempt), pressKey: o.pressKey, keyed: o.keyed,
+			At: time.UnixMicro(o.atMicro).UTC(), Attempt: int(o.attempt), idempotencyKey: o.idempotencyKey, keyKnown: o.keyKnown,
 		}, true
 	}
 	return Receipt{}, false
@@ -221,5 +221,5 @@ func (c *receiptCache) addLayer(layer map[int64]cachedReceipt) {
 }
 
 func newCachedReceipt(r Receipt) cachedReceipt {
-	return cachedReceipt{id: r.OrderID, pressKey: r.pressKey, unit: r.Unit, atMicro: r.At.UnixMicro(), attempt: int32(r.Attempt), keyed: r.keyed}
+	return cachedReceipt{id: r.OrderID, idempotencyKey: r.idempotencyKey, unit: r.Unit, atMicro: r.At.UnixMicro(), attempt: int32(r.Attempt), keyKnown: r.keyKnown}
 }

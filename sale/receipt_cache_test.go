@@ -17,7 +17,7 @@ func receiptFor(user int64, attempt int) Receipt {
 
 func orderFor(user int64, attempt int, revision int64, live bool) order {
 	r := receiptFor(user, attempt)
-	r.keyed = true
+	r.keyKnown = true
 	return order{Receipt: r, revision: revision, live: live}
 }
 
@@ -32,7 +32,7 @@ func TestTheReceiptCacheGivesReceiptsAsTheyWere(t *testing.T) {
 		t.Error("an empty receipt cache has a receipt")
 	}
 	want := receiptFor(1, 2)
-	want.pressKey, want.keyed = uuid.New(), true
+	want.idempotencyKey, want.keyKnown = uuid.New(), true
 	c.add([]order{{Receipt: want, revision: 1}})
 	if got, ok := inBook(&c, 1); !ok || got != want {
 		t.Errorf("receipt %+v, want %+v", got, want)

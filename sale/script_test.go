@@ -42,7 +42,7 @@ var customers = [...]string{"anna", "ben", "cleo", "dora"}
 func verbs() map[string]func(*stage, step) {
 	return map[string]func(*stage, step){
 		"press": (*stage).press, "press once more": (*stage).press, "press yet again": (*stage).press,
-		"press with a key":      func(s *stage, st step) { s.pressWith(st, Press{Key: fmt.Sprint("key ", st.number%2)}) },
+		"press with a key":      func(s *stage, st step) { s.pressWith(st, Press{IdempotencyKey: fmt.Sprint("key ", st.number%2)}) },
 		"press and do not wait": func(s *stage, st step) { s.pressWith(st, Press{Async: true}) },
 		"press twice at once":   func(s *stage, st step) { s.press(st); s.press(st) },
 		"press at two processes": func(s *stage, st step) {

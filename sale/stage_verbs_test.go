@@ -18,12 +18,12 @@ func (s *stage) at(st step) *branch { return s.all()[st.process%len(s.all())] }
 
 func (s *stage) press(st step) { s.pressWith(st, Press{}) }
 
-func (s *stage) pressWith(st step, p Press) {
-	p.Slug, p.Name = "flash", customers[st.shopper]
+func (s *stage) pressWith(st step, press Press) {
+	press.Slug, press.Name = "flash", customers[st.shopper]
 	b := s.at(st)
 	s.running.Go(func() {
-		a := answered{branch: b, press: p, user: s.names.shopper(p.Name).ID, from: time.Now()}
-		a.Answer = b.Buy(context.Background(), p)
+		a := answered{branch: b, press: press, user: s.names.shopper(press.Name).ID, from: time.Now()}
+		a.Answer = b.Buy(context.Background(), press)
 		a.to = time.Now()
 		if b.dead.Load() {
 			return // its shopper sees a broken connection

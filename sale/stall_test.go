@@ -43,7 +43,7 @@ func anyStalls() *rapid.Generator[stalls] {
 			opens:  rapid.SampledFrom([]time.Duration{0, 0, 300 * time.Millisecond, 990 * time.Millisecond, never}).Draw(t, "opens"),
 			press: Press{
 				Slug: "flash", Name: rapid.SampledFrom([]string{"anna", "dora"}).Draw(t, "name"), Async: is("async"),
-				Key: rapid.SampledFrom([]string{"", "a key"}).Draw(t, "key"),
+				IdempotencyKey: rapid.SampledFrom([]string{"", "a key"}).Draw(t, "key"),
 			},
 			missing: is("missing"), holds: is("holds"), owns: is("owns"), declined: is("declined"), unread: is("unread"), paused: is("paused"),
 		}

@@ -33,7 +33,7 @@ func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason
 	c.Username, c.Traceparent = storable(c.Username), storable(c.Traceparent)
 	v := events.Verdict{
 		ClaimID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username,
-		Attempt: c.Attempt, Outcome: events.Declined, Reason: reason, At: now, Fresh: true, Press: c.Press,
+		Attempt: c.Attempt, Outcome: events.Declined, Reason: reason, At: now, Fresh: true, RequestID: c.RequestID,
 	}
 	made := outcome{declined: []ruling{{&c, &v}}}
 	writes := &pgx.Batch{}

@@ -15,7 +15,7 @@ func verdictOf(o *order) events.Verdict {
 	v := events.Verdict{
 		ClaimID: o.OrderID, SaleID: o.SaleID, Generation: o.Generation, UserID: o.UserID, Username: o.Username,
 		Attempt: o.Attempt, Outcome: events.Ordered, Unit: o.Unit, At: o.At,
-		Press: o.press, Revision: o.revision,
+		RequestID: o.requestID, Revision: o.revision,
 	}
 	if !o.live {
 		// Not zero, so that nextAttempts looks up the number the shopper may press with.

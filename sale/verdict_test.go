@@ -170,7 +170,7 @@ func TestAnOrderKeepsThePressOfTheRecordThatWasDecided(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t, 2)
 	first, second := d.claim(1, 1), d.claim(1, 1)
-	first.Press, second.Press = uuid.New(), uuid.New()
+	first.RequestID, second.RequestID = uuid.New(), uuid.New()
 	before := d.claim(2, 1) // by the version before, which knows no presses
 	made := d.decide(t, first, second, before).Verdicts
 	again := d.decide(t, second, before).Verdicts
@@ -178,13 +178,13 @@ func TestAnOrderKeepsThePressOfTheRecordThatWasDecided(t *testing.T) {
 	for what, v := range map[string]events.Verdict{
 		"decided": made[0], "its repeat in the batch": made[1], "decided again": again[0], "looked up": found[first.ID],
 	} {
-		if v.Press != first.Press || v.Unit != 1 {
-			t.Errorf("%s: unit %d for press %s, want %s", what, v.Unit, v.Press, first.Press)
+		if v.RequestID != first.RequestID || v.Unit != 1 {
+			t.Errorf("%s: unit %d for press %s, want %s", what, v.Unit, v.RequestID, first.RequestID)
 		}
 	}
 	for what, v := range map[string]events.Verdict{"decided": made[2], "decided again": again[1], "looked up": found[before.ID]} {
-		if v.Press != uuid.Nil || v.Unit != 2 {
-			t.Errorf("without a press, %s: unit %d for press %s", what, v.Unit, v.Press)
+		if v.RequestID != uuid.Nil || v.Unit != 2 {
+			t.Errorf("without a press, %s: unit %d for press %s", what, v.Unit, v.RequestID)
 		}
 	}
 	if n := d.number(t, `SELECT count(*) FROM orders WHERE press IS NULL`); n != 1 {

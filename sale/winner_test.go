@@ -117,12 +117,12 @@ func (s silently) Append(ctx context.Context, partition int, c events.Claim) (ev
 func TestAPressThatWasOvertaken(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		e := p.catalog.find("")
-		own := &buying{Checkout: p.Checkout, entry: e, shopper: s.names.shopper("anna")}
+		own := &purchase{Checkout: p.Checkout, entry: e, shopper: s.names.shopper("anna")}
 		own.refreshSnapshot()
-		own.pressed = own.sale.Now
+		own.pressedAt = own.sale.Now
 		s.places.give(saleKey, 1)
 		other := p.press("anna")
-		if alone(t, other, own.reserved(context.Background())) != 0 {
+		if alone(t, other, own.claimReserved(context.Background())) != 0 {
 			t.Error("the press that was late says that it bought")
 		}
 		if n := len(s.log.written()); n != 1 {
@@ -171,7 +171,7 @@ func TestAPressKnowsItsOwnRecord(t *testing.T) {
 	t.Parallel()
 	for _, ago := range []time.Duration{0, time.Hour, -time.Hour} {
 		for name, press := range map[string]func(events.Claim) uuid.UUID{
-			"mine":       func(c events.Claim) uuid.UUID { return c.Press },
+			"mine":       func(c events.Claim) uuid.UUID { return c.RequestID },
 			"another's":  func(events.Claim) uuid.UUID { return uuid.New() },
 			"not stored": func(events.Claim) uuid.UUID { return uuid.Nil },
 		} {
@@ -179,7 +179,7 @@ func TestAPressKnowsItsOwnRecord(t *testing.T) {
 				bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 					s.log.fails(errAway)
 					p.direct = always(func(c events.Claim) events.Verdict {
-						return events.Verdict{ClaimID: c.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-ago), Press: press(c)}
+						return events.Verdict{ClaimID: c.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-ago), RequestID: press(c)}
 					})
 					want := AlreadyBought
 					if name == "mine" {

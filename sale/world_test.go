@@ -179,8 +179,8 @@ func (w *world) commit(made outcome) {
 		w.row.level.Taken++
 		r.verdict.Unit, r.verdict.Revision = w.row.level.NextUnit, w.row.level.Version
 		w.row.level.NextUnit++
-		o := &order{Receipt: receiptOf(r.verdict), revision: w.row.level.Version, live: true, press: r.claim.Press}
-		o.pressKey, o.keyed = r.claim.PressKey, true
+		o := &order{Receipt: receiptOf(r.verdict), revision: w.row.level.Version, live: true, requestID: r.claim.RequestID}
+		o.idempotencyKey, o.keyKnown = r.claim.IdempotencyKey, true
 		w.orders[r.claim.ID] = o
 	}
 	for _, r := range append(made.ordered, made.declined...) {
@@ -202,7 +202,7 @@ func (w *world) known(id uuid.UUID) *events.Verdict {
 		return &v
 	}
 	if v.Outcome == events.Declined {
-		v.Press = uuid.Nil // the ledger keeps it with orders only
+		v.RequestID = uuid.Nil // the ledger keeps it with orders only
 	}
 	for _, other := range w.verdicts {
 		if other.UserID == v.UserID && other.Generation == v.Generation {

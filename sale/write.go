@@ -34,7 +34,7 @@ func orderArrays(made []ruling, revisions map[Key]int64, now time.Time) []any {
 	presses := make([][16]byte, n)
 	for i, r := range made {
 		c := r.claim
-		ids[i], keys[i], names[i], presses[i] = c.ID, c.PressKey, c.Username, c.Press
+		ids[i], keys[i], names[i], presses[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
 		units[i], attempts[i] = r.verdict.Unit, int32(c.Attempt)
 		revision[i] = revisions[Key{c.SaleID, c.Generation}]

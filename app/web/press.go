@@ -101,7 +101,7 @@ func (s *Server) press(r *http.Request, slug, named string) (sale.Press, error) 
 	if err != nil {
 		return sale.Press{}, err
 	}
-	return sale.Press{Slug: slug, Name: name, Key: key, Async: prefersAsync(r), Traceparent: traceparent(r)}, nil
+	return sale.Press{Slug: slug, Name: name, IdempotencyKey: key, Async: prefersAsync(r), Traceparent: traceparent(r)}, nil
 }
 
 const maxKey = 255

@@ -167,8 +167,8 @@ func TestAVerdictThatComesWhileTheLedgerIsAskedDirectly(t *testing.T) {
 
 // claimOf is the claim that the shopper's press makes.
 func (p *process) claimOf(s *servers, name string, attempt int) events.Claim {
-	b := buying{Checkout: p.Checkout, entry: p.catalog.find("flash"), shopper: s.names.shopper(name)}
-	return b.claim(attempt)
+	b := purchase{Checkout: p.Checkout, entry: p.catalog.find("flash"), shopper: s.names.shopper(name)}
+	return b.newClaim(attempt)
 }
 
 func TestAnAsynchronousPress(t *testing.T) {

@@ -79,7 +79,7 @@ func TestOnePersonPressing400TimesAtOnceBuysOneUnit(t *testing.T) {
 
 func TestTheSameIdempotencyKeyIsTheSamePress(t *testing.T) {
 	inWorld(t, 5, func(w *world) {
-		key := func(k string) Answer { return w.checkout.Buy(w.ctx, Press{Name: "a", Key: k}) }
+		key := func(k string) Answer { return w.checkout.Buy(w.ctx, Press{Name: "a", IdempotencyKey: k}) }
 		want(t, "first", key("k1"), Bought, "")
 		for k, same := range map[string]bool{"k1": true, "k2": false, "": false} {
 			a := key(k)
@@ -337,13 +337,13 @@ func TestTheVerdictOnACancelledOrderLeadsToTheLiveOne(t *testing.T) {
 		w.cancel(first.OrderID)
 		time.Sleep(time.Second)
 		live := w.press("a").Receipt
-		b := buying{Checkout: w.checkout, press: Press{Name: "a"}, entry: w.checkout.catalog.find(""), shopper: Shopper{ID: 'a', Username: "a", MayPurchase: true}}
+		b := purchase{Checkout: w.checkout, press: Press{Name: "a"}, entry: w.checkout.catalog.find(""), shopper: Shopper{ID: 'a', Username: "a", MayPurchase: true}}
 		b.refreshSnapshot()
-		b.pressed = b.sale.Now
-		a := b.settle(w.ctx, &events.Verdict{
+		b.pressedAt = b.sale.Now
+		a := b.answerVerdict(w.ctx, &events.Verdict{
 			ClaimID: first.OrderID, SaleID: first.SaleID, Generation: first.Generation, UserID: 'a', Username: "a",
-			Attempt: 1, Outcome: events.Ordered, Unit: first.Unit, At: b.pressed, OrderID: live.OrderID,
-		}, true)
+			Attempt: 1, Outcome: events.Ordered, Unit: first.Unit, At: b.pressedAt, OrderID: live.OrderID,
+		}, leader)
 		want(t, "the first attempt again", a, AlreadyBought, "")
 		if a.Receipt.OrderID != live.OrderID {
 			t.Errorf("receipt %v, want the live order's %v", a.Receipt.OrderID, live.OrderID)
