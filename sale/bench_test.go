@@ -41,7 +41,7 @@ func (c *counter) Reserve(context.Context, Key, int64) (Place, error) { return R
 
 func (c *counter) Append(_ context.Context, _ int, claim events.Claim) (events.Position, error) {
 	v := c.answer(claim)
-	c.c.waiters.deliver(&v)
+	c.c.pending.deliver(&v)
 	return events.Position{}, nil
 }
 

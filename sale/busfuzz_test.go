@@ -49,7 +49,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 	f.Add([]byte(`null`))
 	f.Add([]byte(`{"stocks":[{"sale":1,"generation":99,"total":1}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		w := p.waiters.join(claim, k)
+		w := p.pending.join(claim, k)
 		p.hear(payload)
 		select {
 		case <-w.done:
@@ -58,7 +58,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 			}
 		default:
 		}
-		p.waiters.leave(w)
+		p.pending.leave(w)
 		shown, err := p.catalog.Snapshot("flash")
 		if err != nil || shown.Taken < 0 || shown.Taken > shown.Total || shown.ID != before.ID || shown.Generation != before.Generation {
 			t.Fatalf("after %s the catalog shows %+v (%v)", payload, shown, err)

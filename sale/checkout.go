@@ -119,15 +119,15 @@ type Checkout struct {
 	logger    *slog.Logger
 	metrics   *checkoutMetrics
 
-	waiters      waiters
-	timers       sync.Pool // of *time.Timer, stopped
-	pendings     pendings
-	attempts     attempts
-	progress     progress
-	losses       losses
-	releases     chan release
-	loadDue      chan struct{}
-	reasonLogged atomic.Bool // by the reason of a newer version, and that was logged
+	pending        pendingClaims
+	timers         sync.Pool // of *time.Timer, stopped
+	pendingAnswers pendingAnswers
+	attempts       attempts
+	progress       progress
+	losses         losses
+	releases       chan release
+	loadDue        chan struct{}
+	reasonLogged   atomic.Bool // by the reason of a newer version, and that was logged
 }
 
 // NewCheckout makes a Checkout.
@@ -148,7 +148,7 @@ func newCheckout(d Deps, r records) *Checkout {
 	if c.verdictOf == nil {
 		c.verdictOf = c.lookUpVerdict
 	}
-	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.waiters.count.Load()) })
+	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.pending.count.Load()) })
 	d.Bus.on(verdictsChannel, c.hear)
 	return c
 }

@@ -16,7 +16,7 @@ func TestACrowdIsRefusedAtOnce(t *testing.T) {
 		if a := p.press("cleo"); a.Kind != AlreadyBought {
 			t.Errorf("an owner got %s", a.Kind)
 		}
-		if s.ledger.step.levels[saleKey].Taken != 1 || p.waiters.count.Load() != 0 {
+		if s.ledger.step.levels[saleKey].Taken != 1 || p.pending.count.Load() != 0 {
 			t.Error("a refused press went on")
 		}
 	})

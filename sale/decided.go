@@ -74,8 +74,8 @@ func (c *Checkout) take(d events.Decision, woken prometheus.Counter) {
 
 // deliver wakes those who wait for a verdict, and reports whether somebody did; whoever asks for it from now on is told.
 func (c *Checkout) deliver(v *events.Verdict) bool {
-	c.pendings.forget(v.ClaimID)
-	return c.waiters.deliver(v)
+	c.pendingAnswers.forget(v.ClaimID)
+	return c.pending.deliver(v)
 }
 
 // cacheReceipts adds live orders to the receipt caches of their sales.
@@ -150,7 +150,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 			return
 		case <-ticks.C:
 		}
-		ids := c.waiters.overdue(time.Now(), lookAfter, lookMost, n%20 == 0)
+		ids := c.pending.overdue(time.Now(), lookAfter, lookMost, n%20 == 0)
 		if len(ids) == 0 {
 			continue
 		}

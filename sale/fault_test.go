@@ -54,7 +54,7 @@ func TestWhenAPartFails(t *testing.T) {
 				if c.kind == Pending && last.Receipt.OrderID != a.ClaimID {
 					t.Errorf("the claim that was pending became another order")
 				}
-				if n := w.checkout.waiters.count.Load(); n != 0 {
+				if n := w.checkout.pending.count.Load(); n != 0 {
 					t.Errorf("%d claims are still pending", n)
 				}
 			})
@@ -264,12 +264,12 @@ func TestVerdictsTravelBetweenProcesses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := w.checkout.waiters.join(d.Verdicts[0].ClaimID, Key{7, 1})
+		c := w.checkout.pending.join(d.Verdicts[0].ClaimID, Key{7, 1})
 		w.checkout.hear(payload)
 		if c.verdict != d.Verdicts[0] {
 			t.Errorf("heard %+v, want %+v", c.verdict, d.Verdicts[0])
 		}
-		w.checkout.waiters.leave(c)
+		w.checkout.pending.leave(c)
 		w.checkout.hear([]byte("not a decision"))
 		if s, _ := w.catalog.Snapshot(""); s.Taken != 1 {
 			t.Errorf("taken %d", s.Taken)

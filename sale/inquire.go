@@ -60,8 +60,8 @@ func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (
 // looked up within lookupTime.
 func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position) (ClaimState, error) {
 	now := time.Now()
-	age, asked := c.pendings.age(id, now)
-	if asked && age < askAgain || c.waiters.waiting(id) {
+	age, asked := c.pendingAnswers.age(id, now)
+	if asked && age < askAgain || c.pending.waiting(id) {
 		c.metrics.polls.remembered.Inc()
 		return ClaimState{State: ClaimPending}, nil
 	}
@@ -74,7 +74,7 @@ func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position)
 		c.metrics.polls.failed.Inc()
 		return ClaimState{}, err
 	case state.State == ClaimPending:
-		c.pendings.note(id, now)
+		c.pendingAnswers.note(id, now)
 	default:
 	}
 	c.metrics.polls.looked.Inc()

@@ -16,7 +16,7 @@ func neverSettled(context.Context, int) (int64, bool, error) { return 0, false, 
 // asksFor looks a claim up, as if nobody had a moment ago, and wants to find it like that.
 func (p *process) asksFor(t *testing.T, a Answer, when string, want ClaimStatus) {
 	t.Helper()
-	p.pendings.forget(a.ClaimID)
+	p.pendingAnswers.forget(a.ClaimID)
 	if got, err := p.Claim(t.Context(), a.ClaimID, a.Position); err != nil || got.State != want {
 		t.Errorf("%s: %+v, %v; want %s", when, got, err, want)
 	}

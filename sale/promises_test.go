@@ -302,7 +302,7 @@ func (s *stage) epilogue() error {
 				return fmt.Errorf("all is well and quiet: %w", err)
 			}
 		}
-		if n := b.waiters.count.Load(); n != 0 {
+		if n := b.pending.count.Load(); n != 0 {
 			return fmt.Errorf("%d claims are waited for at process %d after all is quiet", n, b.number)
 		}
 	}

@@ -23,7 +23,7 @@ const (
 // claimReserved goes on with a place that this request took.
 func (p *purchase) claimReserved(ctx context.Context) Answer {
 	claim := p.newClaim(p.attempts.of(p.shopperKey()))
-	w := p.waiters.join(claim.ID, p.entry.Key)
+	w := p.pending.join(claim.ID, p.entry.Key)
 	return p.awaitAnswer(ctx, claim, w, leader)
 }
 
@@ -32,9 +32,9 @@ func (p *purchase) claimReserved(ctx context.Context) Answer {
 func (p *purchase) claimAsHolder(ctx context.Context) Answer {
 	claim := p.newClaim(p.attempts.of(p.shopperKey()))
 	// The wait begins before the receipt is looked up, so that a verdict between the two is not missed.
-	w := p.waiters.join(claim.ID, p.entry.Key)
+	w := p.pending.join(claim.ID, p.entry.Key)
 	if r, err := p.findReceipt(ctx); err == nil && r.OrderID != uuid.Nil {
-		p.waiters.leave(w)
+		p.pending.leave(w)
 		return p.alreadyBought(ctx, r)
 	}
 	return p.awaitAnswer(ctx, claim, w, follower)
@@ -45,7 +45,7 @@ func (p *purchase) claimAsHolder(ctx context.Context) Answer {
 func (p *purchase) claimWithoutPlace(ctx context.Context) Answer {
 	claim := p.newClaim(p.attempts.of(p.shopperKey()))
 	left, processes := int(p.sale.Left()), max(1, p.live())
-	w, first := p.waiters.admit(claim.ID, p.entry.Key, max(1, (left+processes-1)/processes))
+	w, first := p.pending.admit(claim.ID, p.entry.Key, max(1, (left+processes-1)/processes))
 	switch {
 	case w == nil:
 		return p.overloaded(ctx)
@@ -73,18 +73,18 @@ func (p *purchase) newClaim(attempt int) events.Claim {
 
 // awaitAnswer takes a claim to the answer. If the verdict is an old decline, it names the next attempt, and that one is
 // claimed once.
-func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *waiter, role claimRole) Answer {
+func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) Answer {
 	// cacheReceipts stores the receipt before deliver removes the pending claim: a request that misses the pending claim
 	// finds the receipt here.
 	if r, ok := p.entry.receipts.receipt(p.entry.Key, p.shopper); ok {
-		p.waiters.leave(w)
+		p.pending.leave(w)
 		return p.alreadyBought(ctx, r)
 	}
 	verdict, how := p.awaitVerdict(ctx, claim, w, role)
 	if how == claimDecided && p.decidedBefore(&verdict) && verdict.NextAttempt > 0 {
 		p.attempts.remember(p.shopperKey(), verdict.NextAttempt)
 		claim = p.newClaim(verdict.NextAttempt)
-		w = p.waiters.join(claim.ID, p.entry.Key)
+		w = p.pending.join(claim.ID, p.entry.Key)
 		verdict, how = p.awaitVerdict(ctx, claim, w, role)
 	}
 	p.refreshSnapshot()
@@ -92,7 +92,7 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *waite
 	case claimDecided:
 		return p.answerVerdict(ctx, &verdict, role)
 	case claimAcknowledged:
-		p.pendings.note(claim.ID, time.Now())
+		p.pendingAnswers.note(claim.ID, time.Now())
 		a := p.answer(Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
 		return a
@@ -105,8 +105,8 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *waite
 
 // awaitVerdict waits for the verdict on a claim and ends the wait. A verdict that was delivered was true when it was
 // decided; if that was before this request, the verdict is looked up once more.
-func (p *purchase) awaitVerdict(ctx context.Context, claim events.Claim, w *waiter, role claimRole) (events.Verdict, waitResult) {
-	defer p.waiters.leave(w)
+func (p *purchase) awaitVerdict(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
+	defer p.pending.leave(w)
 	v, how := p.writeAndWait(ctx, claim, w, role)
 	if _, delivered := deliveredVerdict(w, claimUnknown); how != claimDecided || delivered != claimDecided || !p.decidedBefore(&v) {
 		return v, how
@@ -194,18 +194,18 @@ const (
 )
 
 // writeAndWait writes the claim and waits for its verdict: through the log, and directly if the log makes no progress.
-func (p *purchase) writeAndWait(ctx context.Context, claim events.Claim, w *waiter, role claimRole) (events.Verdict, waitResult) {
+func (p *purchase) writeAndWait(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
 	wrote := p.writeClaim(ctx, claim, w, role)
 	acked := w.position.Load() != nil
 	if p.press.Async && acked {
-		w.unawaited.Store(true)
+		w.answeredEarly.Store(true)
 		return deliveredVerdict(w, claimAcknowledged)
 	}
 	if wrote && !acked {
 		return p.decideDirectly(ctx, claim, w, directTime)
 	}
 	// The request that wrote the claim may not wait for it, so another one may have to check the log.
-	checks := w.seen.CompareAndSwap(false, true) || wrote
+	checks := w.logChecked.CompareAndSwap(false, true) || wrote
 	if p.waitForVerdict(w, p.within(idleTime)) {
 		return w.verdict, claimDecided
 	}
@@ -231,12 +231,12 @@ func (p *purchase) writeAndWait(ctx context.Context, claim events.Claim, w *wait
 
 // writeClaim writes the claim to the log and says whether it did. A follower does not while this process wrote the claim
 // less than resendEvery ago.
-func (p *purchase) writeClaim(ctx context.Context, claim events.Claim, w *waiter, role claimRole) bool {
-	now, last := w.sentNow(), w.sent.Load()
+func (p *purchase) writeClaim(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) bool {
+	now, last := w.writtenNow(), w.writtenAt.Load()
 	if role == follower && last != 0 && now-last < int64(resendEvery) {
 		return false
 	}
-	if !w.sent.CompareAndSwap(last, now) && role == follower {
+	if !w.writtenAt.CompareAndSwap(last, now) && role == follower {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.within(appendTime))
@@ -248,7 +248,7 @@ func (p *purchase) writeClaim(ctx context.Context, claim events.Claim, w *waiter
 }
 
 // decideDirectly takes the direct path. A verdict that comes another way meanwhile is as good.
-func (p *purchase) decideDirectly(ctx context.Context, claim events.Claim, w *waiter, most time.Duration) (events.Verdict, waitResult) {
+func (p *purchase) decideDirectly(ctx context.Context, claim events.Claim, w *pendingClaim, most time.Duration) (events.Verdict, waitResult) {
 	if v, how := deliveredVerdict(w, claimUnknown); how == claimDecided {
 		return v, how
 	}
@@ -262,7 +262,7 @@ func (p *purchase) decideDirectly(ctx context.Context, claim events.Claim, w *wa
 }
 
 // deliveredVerdict is the verdict if it was delivered, else the result given.
-func deliveredVerdict(w *waiter, otherwise waitResult) (events.Verdict, waitResult) {
+func deliveredVerdict(w *pendingClaim, otherwise waitResult) (events.Verdict, waitResult) {
 	select {
 	case <-w.done:
 		return w.verdict, claimDecided
@@ -272,7 +272,7 @@ func deliveredVerdict(w *waiter, otherwise waitResult) (events.Verdict, waitResu
 }
 
 // waitForVerdict is true when the verdict came in that time.
-func (c *Checkout) waitForVerdict(w *waiter, d time.Duration) bool {
+func (c *Checkout) waitForVerdict(w *pendingClaim, d time.Duration) bool {
 	t, ok := c.timers.Get().(*time.Timer)
 	if ok {
 		t.Reset(d)

@@ -213,7 +213,7 @@ func TestAsynchronousPressesDoNotFillTheLog(t *testing.T) {
 			t.Errorf("after a second it was written %d times, want once more", n)
 		}
 		time.Sleep(2 * resendEvery)
-		if n := p.waiters.count.Load(); n != 0 {
+		if n := p.pending.count.Load(); n != 0 {
 			t.Errorf("%d claims are pending although nobody waits", n)
 		}
 	})
@@ -243,7 +243,7 @@ func TestAPlaceThatIsHeld(t *testing.T) {
 			if a := p.press("anna"); a.Kind != AlreadyBought || a.Receipt.OrderID != v.ClaimID || s.calls.of("append") != 0 {
 				t.Errorf("got %s with %v", a.Kind, s.calls.all())
 			}
-			if p.waiters.count.Load() != 0 {
+			if p.pending.count.Load() != 0 {
 				t.Error("a waiter is left over")
 			}
 		})
@@ -349,8 +349,8 @@ func TestOneShopperPressesFourHundredTimes(t *testing.T) {
 				t.Fatalf("two receipts: %+v and %+v", a.Receipt, answers[0].Receipt)
 			}
 		}
-		if p.waiters.count.Load() != 0 || len(p.waiters.shares) != 0 {
-			t.Errorf("%d waiters are left over, shares %v", p.waiters.count.Load(), p.waiters.shares)
+		if p.pending.count.Load() != 0 || len(p.pending.shares) != 0 {
+			t.Errorf("%d waiters are left over, shares %v", p.pending.count.Load(), p.pending.shares)
 		}
 		if s.ledger.step.levels[saleKey].Taken != 1 {
 			t.Error("more than one unit is gone")
@@ -454,7 +454,7 @@ func TestAnOldDecline(t *testing.T) {
 			if a := p.press("anna"); a.Kind != Refused || a.Reason != ReasonPaused || s.calls.of("append") != 2 {
 				t.Errorf("got %s %q with %v", a.Kind, a.Reason, s.calls.all())
 			}
-			if p.waiters.count.Load() != 0 {
+			if p.pending.count.Load() != 0 {
 				t.Error("a waiter is left over")
 			}
 			if next := p.attempts.of(shopperKey{saleKey, 1}); next < 2 {
@@ -621,8 +621,8 @@ func TestWithoutRedisEachProcessHasItsShare(t *testing.T) {
 				}
 				s.log.resume()
 				synctest.Wait()
-				if len(p.waiters.shares) != 0 || p.waiters.count.Load() != 0 {
-					t.Errorf("shares %v after the verdicts", p.waiters.shares)
+				if len(p.pending.shares) != 0 || p.pending.count.Load() != 0 {
+					t.Errorf("shares %v after the verdicts", p.pending.shares)
 				}
 			})
 		})

@@ -143,7 +143,7 @@ func TestAnOwnerGetsTheReceiptInAnyState(t *testing.T) {
 		"Redis away, no share left": func(w *world) {
 			w.catalog.find("").receipts.clear()
 			w.change(func() { w.faults.redis = true })
-			w.checkout.waiters.shares = map[Key]int{{7, 1}: 99}
+			w.checkout.pending.shares = map[Key]int{{7, 1}: 99}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -383,7 +383,7 @@ func TestAPressOutlivesItsRequestOnceItHasAPlace(t *testing.T) {
 		w.checkout.Buy(ctx, Press{Name: "a"})
 		time.Sleep(time.Second)
 		want(t, "the receipt", w.press("a"), AlreadyBought, "")
-		if n := w.checkout.waiters.count.Load(); n != 0 {
+		if n := w.checkout.pending.count.Load(); n != 0 {
 			t.Errorf("%d claims are still pending", n)
 		}
 	})

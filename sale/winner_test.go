@@ -310,7 +310,7 @@ func TestAnOldVerdictThatCannotBeLookedUp(t *testing.T) {
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
 		s.ledger.fails(errAway)
-		p.waiters.deliver(&d.Verdicts[0])
+		p.pending.deliver(&d.Verdicts[0])
 		if a := <-answer; a.Kind != Pending || a.Position == nil {
 			t.Errorf("got %s %+v", a.Kind, a.Position)
 		}

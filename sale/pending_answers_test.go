@@ -103,7 +103,7 @@ func TestAClaimStaysPendingWhileTheLedgerIsAway(t *testing.T) {
 
 func TestPendingClaimsAreBounded(t *testing.T) {
 	t.Parallel()
-	var p pendings
+	var p pendingAnswers
 	now := time.Now()
 	first := uuid.New()
 	p.note(first, now)
@@ -145,7 +145,7 @@ func TestTheLookAtAPartitionIsShared(t *testing.T) {
 		poll := func(want ClaimStatus) {
 			t.Helper()
 			for _, id := range ids {
-				p.pendings.forget(id)
+				p.pendingAnswers.forget(id)
 				time.Sleep(time.Nanosecond)
 				if got := p.claimed(t, id, &events.Position{Partition: 3}); got != want {
 					t.Fatalf("it is %s, want %s", got, want)

@@ -16,20 +16,20 @@ const (
 	mostPending = 50_000
 )
 
-// pendings remembers which claims had no verdict when they were last asked for, until one is heard of. Those who ask
-// again and again, as everybody whose press was answered "pending" does, are no burden on the ledger. It is bounded:
-// a claim that is forgotten costs a question.
-type pendings struct {
+// pendingAnswers remembers which claims had no verdict when they were last asked for, until a verdict comes. Clients whose
+// request was answered "pending" ask again and again; this keeps them from the ledger. It is bounded: a claim that is
+// forgotten costs one question.
+type pendingAnswers struct {
 	some atomic.Bool
 
 	mu sync.Mutex
-	// recent are those since turned, earlier those of the time before.
+	// recent are those since rotatedAt, earlier those of the period before.
 	recent, earlier map[uuid.UUID]time.Time
-	turned          time.Time
+	rotatedAt       time.Time
 }
 
 // age is how long ago the claim was known to be pending.
-func (p *pendings) age(id uuid.UUID, now time.Time) (time.Duration, bool) {
+func (p *pendingAnswers) age(id uuid.UUID, now time.Time) (time.Duration, bool) {
 	if !p.some.Load() {
 		return 0, false
 	}
@@ -43,18 +43,18 @@ func (p *pendings) age(id uuid.UUID, now time.Time) (time.Duration, bool) {
 }
 
 // note says that the claim is pending now.
-func (p *pendings) note(id uuid.UUID, now time.Time) {
+func (p *pendingAnswers) note(id uuid.UUID, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.recent == nil || len(p.recent) >= mostPending || now.Sub(p.turned) >= pendingKept {
-		p.recent, p.earlier, p.turned = make(map[uuid.UUID]time.Time), p.recent, now
+	if p.recent == nil || len(p.recent) >= mostPending || now.Sub(p.rotatedAt) >= pendingKept {
+		p.recent, p.earlier, p.rotatedAt = make(map[uuid.UUID]time.Time), p.recent, now
 	}
 	p.recent[id] = now
 	p.some.Store(true)
 }
 
 // forget ends what is remembered of a claim.
-func (p *pendings) forget(id uuid.UUID) {
+func (p *pendingAnswers) forget(id uuid.UUID) {
 	if !p.some.Load() {
 		return
 	}

@@ -13,7 +13,7 @@ import (
 
 func TestAVerdictWakesEverybodyOnce(t *testing.T) {
 	t.Parallel()
-	var w waiters
+	var w pendingClaims
 	id := uuid.New()
 	first := w.join(id, testKey)
 	var all sync.WaitGroup
@@ -41,7 +41,7 @@ func TestAVerdictWakesEverybodyOnce(t *testing.T) {
 
 func TestTheLastPressRemovesItsClaim(t *testing.T) {
 	t.Parallel()
-	var w waiters
+	var w pendingClaims
 	a := w.join(uuid.New(), testKey)
 	w.join(a.id, testKey)
 	w.leave(a)
@@ -57,7 +57,7 @@ func TestTheLastPressRemovesItsClaim(t *testing.T) {
 // A press that left meets, in its place, a new waiter for the same claim: leaving must not harm that one.
 func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
 	t.Parallel()
-	var w waiters
+	var w pendingClaims
 	a := w.join(uuid.New(), testKey)
 	w.deliver(&events.Verdict{ClaimID: a.id})
 	b := w.join(a.id, testKey)
@@ -69,7 +69,7 @@ func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
 
 func TestTheShareIsBoundedPerSale(t *testing.T) {
 	t.Parallel()
-	var w waiters
+	var w pendingClaims
 	other := Key{8, 1}
 	a, first := w.admit(uuid.New(), testKey, 2)
 	b, _ := w.admit(uuid.New(), testKey, 2)
@@ -98,7 +98,7 @@ func TestTheShareIsBoundedPerSale(t *testing.T) {
 // A claim that the log has may still get a unit, so its place is not free when its press has gone.
 func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 	t.Parallel()
-	var w waiters
+	var w pendingClaims
 	a, _ := w.admit(uuid.New(), testKey, 1)
 	a.position.Store(&events.Position{Offset: 1})
 	w.leave(a)
@@ -112,7 +112,7 @@ func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 	if ids := w.overdue(now, lookAfter, 10, true); len(ids) != 1 || ids[0] != a.id {
 		t.Errorf("not looked up at all: %v", ids)
 	}
-	w.overdue(a.since.Add(keptFor+time.Second), lookAfter, 10, false)
+	w.overdue(a.since.Add(shareKeptFor+time.Second), lookAfter, 10, false)
 	if c, _ := w.admit(uuid.New(), testKey, 1); c == nil {
 		t.Error("it is kept for ever")
 	}
@@ -120,7 +120,7 @@ func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 
 func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 	t.Parallel()
-	var w waiters
+	var w pendingClaims
 	for range 20 {
 		w.join(uuid.New(), testKey)
 	}
@@ -136,15 +136,15 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		s.log.hold()
-		w := p.waiters.join(p.claimOf(s, "anna", 1).ID, s.ledger.row.Key)
+		w := p.pending.join(p.claimOf(s, "anna", 1).ID, s.ledger.row.Key)
 		time.Sleep(time.Minute)
 		p.readChanges(t)
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		expect(t, a, Pending, "")
-		if sent := time.Duration(w.sent.Load() - 1); sent != time.Minute {
+		if sent := time.Duration(w.writtenAt.Load() - 1); sent != time.Minute {
 			t.Errorf("written %v after it was first waited for", sent)
 		}
-		p.waiters.leave(w)
+		p.pending.leave(w)
 		if at := w.keptUntil(); at != w.since.Add(time.Minute+resendEvery) {
 			t.Errorf("kept until %v", at)
 		}
