@@ -30,7 +30,7 @@ func (o *operations) cancelTx(ctx context.Context, tx pgx.Tx, a web.Act, id uuid
 	var c web.Cancellation
 	var record events.Entry
 	var err error
-	if c.Before, c.Order, err = o.sales.HoldOrderTx(ctx, tx, id); err != nil {
+	if c.Before, c.Order, err = o.sales.LockOrderTx(ctx, tx, id); err != nil {
 		return c, record, err
 	}
 	if !c.Order.CancelledAt.IsZero() {
@@ -46,7 +46,7 @@ func (o *operations) cancelTx(ctx context.Context, tx pgx.Tx, a web.Act, id uuid
 	if c.Order, err = o.sales.OrderTx(ctx, tx, id); err != nil {
 		return c, record, err
 	}
-	c.After, err = o.sales.HoldTx(ctx, tx, c.Before.Slug)
+	c.After, err = o.sales.LockSaleTx(ctx, tx, c.Before.Slug)
 	return c, cancellationRecord(c, reason), err
 }
 

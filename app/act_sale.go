@@ -107,7 +107,7 @@ func (o *operations) change(
 func (o *operations) changeTx(
 	ctx context.Context, tx pgx.Tx, a web.Act, slug string, record events.Entry, do func(slug string) error,
 ) (ch sale.Change, _ events.Entry, err error) {
-	if ch.Before, err = o.sales.HoldTx(ctx, tx, slug); err != nil {
+	if ch.Before, err = o.sales.LockSaleTx(ctx, tx, slug); err != nil {
 		return ch, record, err
 	}
 	record.Subject = ch.Before.Slug
@@ -117,6 +117,6 @@ func (o *operations) changeTx(
 	if err := do(ch.Before.Slug); err != nil {
 		return ch, record, err
 	}
-	ch.After, err = o.sales.HoldTx(ctx, tx, ch.Before.Slug)
+	ch.After, err = o.sales.LockSaleTx(ctx, tx, ch.Before.Slug)
 	return ch, record, err
 }

@@ -117,7 +117,7 @@ func placeFor(p inventory.Place) (sale.Place, error) {
 	case inventory.Reserved:
 		return sale.Reserved, nil
 	case inventory.Held:
-		return sale.Held, nil
+		return sale.AlreadyHolder, nil
 	case inventory.Full:
 		return sale.Full, nil
 	}

@@ -54,7 +54,7 @@ func (e *AmendError) Unwrap() error { return e.kind }
 // paused. One that is closing, or that an operator closed, keeps its times: a reset begins anew. Errors:
 // *AmendError, ErrNoSale, ErrBusy.
 func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a Amendment) error {
-	h, err := s.hold(ctx, tx, slug)
+	h, err := s.lockSale(ctx, tx, slug)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a Amendment
 }
 
 // amended is the sale with the amendment, or why that may not be.
-func (h held) amended(a Amendment) (held, error) {
+func (h lockedSale) amended(a Amendment) (lockedSale, error) {
 	if a.Total != nil && *a.Total < h.level.Taken {
 		return h, &AmendError{FieldStock, fmt.Sprintf("cannot be less than the %d units that are sold", h.level.Taken), ErrBelowSold}
 	}
@@ -110,7 +110,7 @@ func (h held) amended(a Amendment) (held, error) {
 }
 
 // over says why a sale keeps its times.
-func (h held) over(startMoves bool) error {
+func (h lockedSale) over(startMoves bool) error {
 	field, what := FieldEnd, "an operator closed the sale"
 	if startMoves {
 		field = FieldStart
@@ -138,7 +138,7 @@ func moved(from time.Time, to *time.Time) (time.Time, bool) {
 }
 
 // follow is the state after a change of the times; not ok when the sale keeps its times in the state it is in.
-func (h held) follow(next held) (State, bool) {
+func (h lockedSale) follow(next lockedSale) (State, bool) {
 	switch h.state {
 	case Draft, Paused:
 		return h.state, true
@@ -160,6 +160,6 @@ func (h held) follow(next held) (State, bool) {
 }
 
 // closedByOperator is true for a closed sale that ended before its time.
-func (h held) closedByOperator() bool {
+func (h lockedSale) closedByOperator() bool {
 	return h.now.Before(h.endsAt) || h.closingAt != nil && h.closingAt.Before(h.endsAt)
 }

@@ -116,7 +116,7 @@ func TestAnAmendmentIsWholeOrNothing(t *testing.T) {
 	s.must(s.tx(func(tx pgx.Tx) error {
 		return s.AmendTx(t.Context(), tx, "", Amendment{EndsAt: &ahead, Total: &many})
 	}))
-	now, err := s.holdTx("")
+	now, err := s.lockSaleTx("")
 	if err != nil || now.Total != 50 || now.Taken != 3 || !now.EndsAt.Equal(ahead.Truncate(time.Microsecond)) || now.Revision != 2 {
 		t.Errorf("amended to %+v (%v)", now, err)
 	}
@@ -138,7 +138,7 @@ func TestTheStockOfAClosingSaleMayChange(t *testing.T) {
 	record := closeOf(Key{s.id, 1}, version)
 	record.ID = closeID(s.secret, 1, version)
 	s.decide(events.FromLog, record)
-	if now, err := s.holdTx(""); err != nil || now.State != Closed || now.Total != 50 {
+	if now, err := s.lockSaleTx(""); err != nil || now.State != Closed || now.Total != 50 {
 		t.Errorf("the sale is %+v (%v)", now, err)
 	}
 }
@@ -149,13 +149,13 @@ func TestATimeThatWasReadAndSentBackHasNotMoved(t *testing.T) {
 	s := newShop(t, 5)
 	s.decideOne(s.claim(1, 1, 1))
 	s.exec(`UPDATE sales SET starts_at = date_trunc('second', starts_at) - interval '0.123456 seconds'`)
-	before, err := s.holdTx("")
+	before, err := s.lockSaleTx("")
 	s.must(err)
 	shown, ahead := before.StartsAt.Truncate(time.Millisecond), before.EndsAt.Add(time.Hour)
 	s.must(s.tx(func(tx pgx.Tx) error {
 		return s.AmendTx(t.Context(), tx, "", Amendment{StartsAt: &shown, EndsAt: &ahead})
 	}))
-	if after, err := s.holdTx(""); err != nil || !after.StartsAt.Equal(before.StartsAt) || !after.EndsAt.Equal(ahead) {
+	if after, err := s.lockSaleTx(""); err != nil || !after.StartsAt.Equal(before.StartsAt) || !after.EndsAt.Equal(ahead) {
 		t.Errorf("from %+v to %+v (%v)", before, after, err)
 	}
 }

@@ -104,7 +104,7 @@ type Answer struct {
 // ClaimStatus is how far a claim has got.
 type ClaimStatus string
 
-// The statuses of a claim. ClaimGone: there is no verdict, and the log holds no claim that is
+// The statuses of a claim. ClaimGone: there is no verdict, and the log contains no claim that is
 // still to be decided, or nobody knows where the claim is.
 const (
 	ClaimOrdered  ClaimStatus = "ordered"

@@ -118,7 +118,7 @@ func BenchmarkDecideTx(b *testing.B) {
 	b.ReportMetric(float64(len(claims)*b.N)/b.Elapsed().Seconds(), "claims/s")
 }
 
-// TestASoldOutAnswerAllocatesNothing holds the benchmark's figure.
+// TestASoldOutAnswerAllocatesNothing checks the benchmark's figure.
 func TestASoldOutAnswerAllocatesNothing(t *testing.T) {
 	c := &counter{level: Level{Sale: 1, Generation: 1, Total: 5, Taken: 5, Version: 1}}
 	catalog := newCatalog(c, nil, c, slog.New(slog.DiscardHandler))

@@ -50,7 +50,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 	f.Add([]byte(`{"stocks":[{"sale":1,"generation":99,"total":1}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		w := p.pending.join(claim, k)
-		p.hear(payload)
+		p.receive(payload)
 		select {
 		case <-w.done:
 			if v := w.verdict; v.Outcome != events.Ordered && v.Outcome != events.Declined || v.Outcome == events.Ordered && v.Unit < 1 || v.Outcome == events.Declined && v.Reason == "" {

@@ -11,15 +11,15 @@ import (
 // goroutines end with the context that start was given; wait waits for them.
 type calls struct {
 	underWay chan struct{} // has a token for each call under way
-	ended    chan struct{} // holds a token when a sale may have its next call
+	ended    chan struct{} // has a token when a sale may have its next call
 	wg       sync.WaitGroup
 
-	mu   sync.Mutex
-	busy map[int64]struct{} // the sales that have a call, or rest after one
+	mu       sync.Mutex
+	occupied map[int64]struct{} // the sales that have a call, or rest after one
 }
 
 func newCalls(limit int) *calls {
-	return &calls{underWay: make(chan struct{}, limit), ended: make(chan struct{}, 1), busy: make(map[int64]struct{})}
+	return &calls{underWay: make(chan struct{}, limit), ended: make(chan struct{}, 1), occupied: make(map[int64]struct{})}
 }
 
 // start makes the call for that sale, unless the sale has one already. What the call returns is how long the sale rests
@@ -44,14 +44,14 @@ func (c *calls) start(ctx context.Context, sale int64, call func(context.Context
 func (c *calls) occupy(sale int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, busy := c.busy[sale]
-	c.busy[sale] = struct{}{}
+	_, busy := c.occupied[sale]
+	c.occupied[sale] = struct{}{}
 	return !busy
 }
 
 func (c *calls) leave(sale int64) {
 	c.mu.Lock()
-	delete(c.busy, sale)
+	delete(c.occupied, sale)
 	c.mu.Unlock()
 	select {
 	case c.ended <- struct{}{}:

@@ -24,7 +24,7 @@ func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (Receipt,
 	if err != nil {
 		return Receipt{}, err
 	}
-	h, err := s.enter(ctx, tx, slug)
+	h, err := s.lockGate(ctx, tx, slug)
 	if err != nil {
 		return Receipt{}, err
 	}

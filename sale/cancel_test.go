@@ -46,7 +46,7 @@ func (s *shop) waits(backend uint32) {
 	})
 }
 
-// The ledger locks stock rows by generation ascending. A cancel that holds the present one's while it waits for an
+// The ledger locks stock rows by generation ascending. A cancel that has locked the present one's while it waits for an
 // older one's waits for a ledger that waits for it.
 func TestACancelOfAnOlderGenerationKeepsTheLockOrder(t *testing.T) {
 	t.Parallel()
@@ -74,7 +74,7 @@ func TestACancelOfAnOlderGenerationKeepsTheLockOrder(t *testing.T) {
 }
 
 // A digest of a large generation takes its time. Who waits for it must not keep the ledger out meanwhile.
-func TestACancelThatWaitsForADigestHoldsNoStock(t *testing.T) {
+func TestACancelThatWaitsForADigestLocksNoStock(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, 5)
 	old := s.decideOne(s.claim(1, 11, 1)).ClaimID

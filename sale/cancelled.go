@@ -7,8 +7,8 @@ import (
 
 // Cancelled takes in that this order was cancelled, after the commit and after the catalog was refreshed: this process no
 // longer answers with the receipt, and the place is free, so that the unit is for sale again and the shopper may press
-// again. Other processes forget the receipt when they look at the sale, whose version the cancel has raised. An error
-// means that the place is still held; the reconciler frees it within a few seconds.
+// again. Other processes forget the receipt when they read the sale, whose version the cancellation has raised. An error
+// means that the shopper still has the place; the reconciler frees it within a few seconds.
 //
 // A shopper who pressed again between the commit and this call may lose a place he needs. Then Redis lets in one claim
 // too many, which the ledger declines, until the reconciler gives an owner his place back.

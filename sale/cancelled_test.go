@@ -15,7 +15,7 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 		s.ledger.cancel(first.Receipt.OrderID)
 		p.readChanges(t)
 		if a := p.press("ben"); a.Kind != Refused || a.Reason != ReasonAllClaimed {
-			t.Fatalf("with the place still held: %s %s", a.Kind, a.Reason)
+			t.Fatalf("while the place is still taken: %s %s", a.Kind, a.Reason)
 		}
 		if err := p.Cancelled(t.Context(), first.Receipt); err != nil {
 			t.Fatal(err)
@@ -55,7 +55,7 @@ func TestACancelOfAnOlderGenerationLeavesThePresentOneAlone(t *testing.T) {
 	})
 }
 
-func TestACancelWithoutRedisSaysThatThePlaceIsStillHeld(t *testing.T) {
+func TestACancelWithoutRedisSaysThatThePlaceIsStillTaken(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		r := p.press("anna").Receipt
 		s.ledger.cancel(r.OrderID)

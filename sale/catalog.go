@@ -93,7 +93,7 @@ type catalogEntry struct {
 	stockHeardAt time.Time
 	// allClaimedUntil is until when (from origin) all places are shown as taken. It belongs to one version.
 	allClaimedUntil *atomic.Int64
-	// receipts holds the receipts of the present generation.
+	// receipts are the receipts of the present generation.
 	receipts *receiptCache
 	// epoch counts how often the ledger went back. Within one, versions only grow.
 	epoch int64
@@ -293,7 +293,7 @@ func (c *Catalog) All() []Snapshot {
 	return all
 }
 
-// Changed signals whenever a snapshot may have changed. The channel holds one signal, so a slow reader
+// Changed signals whenever a snapshot may have changed. The channel has room for one signal, so a slow reader
 // misses nothing but repeats. Call the function to end it.
 func (c *Catalog) Changed() (<-chan struct{}, func()) { return c.subscribers.subscribe() }
 

@@ -122,7 +122,7 @@ func (p *manualLedger) advance(ctx context.Context, slug string) (bool, error) {
 		if s.slug != slug {
 			continue
 		}
-		state := due(held{state: s.state, startsAt: s.startsAt, endsAt: s.endsAt, now: p.clock()})
+		state := due(lockedSale{state: s.state, startsAt: s.startsAt, endsAt: s.endsAt, now: p.clock()})
 		if state == s.state {
 			return false, nil
 		}

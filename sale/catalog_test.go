@@ -344,7 +344,7 @@ func TestASignalOfChangeIsKeptButNotTwice(t *testing.T) {
 	}
 }
 
-func TestThatAllPlacesAreHeldIsShownForASecond(t *testing.T) {
+func TestThatAllPlacesAreTakenIsShownForASecond(t *testing.T) {
 	t.Parallel()
 	p, c := newManualLedger(Open)
 	refreshCatalog(t, c)

@@ -19,10 +19,10 @@ func (s *shop) revision() (n int64) {
 	return n
 }
 
-func (s *shop) holdTx(slug string) (snap Snapshot, err error) {
+func (s *shop) lockSaleTx(slug string) (snap Snapshot, err error) {
 	s.t.Helper()
 	err = s.tx(func(tx pgx.Tx) error {
-		snap, err = s.HoldTx(s.t.Context(), tx, slug)
+		snap, err = s.LockSaleTx(s.t.Context(), tx, slug)
 		return err
 	})
 	return snap, err
@@ -55,11 +55,11 @@ func TestTheCurrentSaleIsTheSameInMemoryAndUnderTheGate(t *testing.T) {
 		}
 		s.must(c.Refresh(t.Context()))
 		shown, err := c.Snapshot("")
-		held, other := s.holdTx("")
-		if !errors.Is(other, err) || shown.Slug != held.Slug || shown.Version != held.Version || shown.Revision != held.Revision {
-			t.Fatalf("shown is %+v (%v), an act is about %+v (%v)", shown, err, held, other)
+		locked, other := s.lockSaleTx("")
+		if !errors.Is(other, err) || shown.Slug != locked.Slug || shown.Version != locked.Version || shown.Revision != locked.Revision {
+			t.Fatalf("shown is %+v (%v), an act is about %+v (%v)", shown, err, locked, other)
 		}
-		picked[held.Slug]++
+		picked[locked.Slug]++
 	}
 	if len(picked) < sales {
 		t.Errorf("the windows were too much alike: %v", picked)
@@ -90,7 +90,7 @@ func TestAnActOnTheCurrentSaleRefusesAnotherThatHasBecomeIt(t *testing.T) {
 	if err := <-waits; !errors.Is(err, ErrBusy) {
 		t.Errorf("the second act gave %v", err)
 	}
-	if next, err := s.holdTx(""); err != nil || next.Slug != "next" || next.State != Open {
+	if next, err := s.lockSaleTx(""); err != nil || next.Slug != "next" || next.State != Open {
 		t.Errorf("the next sale is %+v (%v)", next, err)
 	}
 }
@@ -117,13 +117,13 @@ func TestTheRevisionGrowsWithActsAndWithNothingElse(t *testing.T) {
 	} {
 		var before, after Snapshot
 		s.must(s.tx(func(tx pgx.Tx) (err error) {
-			if before, err = s.HoldTx(t.Context(), tx, ""); err != nil {
+			if before, err = s.LockSaleTx(t.Context(), tx, ""); err != nil {
 				return err
 			}
 			if err := act.do(tx); err != nil {
 				return fmt.Errorf("%s: %w", act.name, err)
 			}
-			after, err = s.HoldTx(t.Context(), tx, "")
+			after, err = s.LockSaleTx(t.Context(), tx, "")
 			return err
 		}))
 		if after.Revision != before.Revision+1 || after.Version <= before.Version {
@@ -151,13 +151,13 @@ func TestAnOrderIsReadWhateverBecameOfIt(t *testing.T) {
 	var live, gone Order
 	var at Snapshot
 	s.must(s.tx(func(tx pgx.Tx) (err error) {
-		if _, live, err = s.HoldOrderTx(t.Context(), tx, id); err != nil {
+		if _, live, err = s.LockOrderTx(t.Context(), tx, id); err != nil {
 			return err
 		}
 		if _, err = s.CancelTx(t.Context(), tx, id); err != nil {
 			return err
 		}
-		at, gone, err = s.HoldOrderTx(t.Context(), tx, id)
+		at, gone, err = s.LockOrderTx(t.Context(), tx, id)
 		return err
 	}))
 	if live.Slug != firstSlug || live.Unit != 1 || !live.CancelledAt.IsZero() {
@@ -166,7 +166,7 @@ func TestAnOrderIsReadWhateverBecameOfIt(t *testing.T) {
 	if gone.OrderID != id || gone.CancelledAt.IsZero() || at.Taken != 0 {
 		t.Errorf("a cancelled order is %+v, its sale %+v", gone, at)
 	}
-	err := s.tx(func(tx pgx.Tx) error { _, _, err := s.HoldOrderTx(t.Context(), tx, uuid.New()); return err })
+	err := s.tx(func(tx pgx.Tx) error { _, _, err := s.LockOrderTx(t.Context(), tx, uuid.New()); return err })
 	if !errors.Is(err, ErrNoOrder) {
 		t.Errorf("an order that is not there: %v", err)
 	}

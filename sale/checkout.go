@@ -80,7 +80,7 @@ type Deps struct {
 	// Verdict is Store.Verdicts for one claim, combined by the wiring with those of others who wait; false: it has none.
 	// Nil: each asks by itself.
 	Verdict func(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error)
-	// Settled is true when the ledger has decided every record that a partition of the log holds. epoch changes when the
+	// Settled is true when the ledger has decided every record that a partition of the log contains. epoch changes when the
 	// log is found to be another one.
 	Settled func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
 	// Logger is slog.Default when nil.
@@ -124,7 +124,7 @@ type Checkout struct {
 	pendingAnswers pendingAnswers
 	attempts       attempts
 	progress       progress
-	losses         losses
+	lostClaims     lostClaims
 	releases       chan release
 	loadDue        chan struct{}
 	reasonLogged   atomic.Bool // by the reason of a newer version, and that was logged
@@ -140,16 +140,16 @@ func newCheckout(d Deps, r records) *Checkout {
 	c := &Checkout{
 		records: r, catalog: d.Catalog, bus: d.Bus, places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
 		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
-		progress: progress{cursors: d.Cursors},
-		losses:   losses{settled: d.Settled},
-		releases: make(chan release, releaseQueue),
-		loadDue:  make(chan struct{}, 1),
+		progress:   progress{cursors: d.Cursors},
+		lostClaims: lostClaims{settled: d.Settled},
+		releases:   make(chan release, releaseQueue),
+		loadDue:    make(chan struct{}, 1),
 	}
 	if c.verdictOf == nil {
 		c.verdictOf = c.lookUpVerdict
 	}
 	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.pending.count.Load()) })
-	d.Bus.on(verdictsChannel, c.hear)
+	d.Bus.on(verdictsChannel, c.receive)
 	return c
 }
 

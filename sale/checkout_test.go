@@ -39,7 +39,7 @@ func (p *memoryPlaces) lose() {
 	p.missing, p.holders = true, make(map[Key]map[int64]bool)
 }
 
-func (p *memoryPlaces) holds(user int64) bool {
+func (p *memoryPlaces) isHolder(user int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.holders[Key{flashSale, 1}][user]
@@ -57,7 +57,7 @@ func TestClaimsUnderWayAreCounted(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, _ *process) {
 		registry := prometheus.NewRegistry()
 		p := s.process(t, func(d *Deps) { d.Registerer = registry })
-		s.log.hold()
+		s.log.pause()
 		a, b := p.later(Press{Name: "anna"}), p.later(Press{Name: "ben"})
 		synctest.Wait()
 		if n := metric(t, registry, "flashsale_undecided_claims"); n != 2 {
@@ -175,7 +175,7 @@ func (s *servers) upset(random *rand.Rand) {
 		s.places.lose()
 	}
 	if random.IntN(4) == 0 {
-		s.log.hold()
+		s.log.pause()
 	} else {
 		s.log.resume()
 	}
@@ -200,7 +200,7 @@ func (s *servers) calm() {
 	s.log.resume()
 }
 
-// audit holds the answers against the ledger.
+// audit compares the answers with the ledger.
 func (s *servers) audit(t *testing.T, answers [][]Answer) {
 	t.Helper()
 	level := s.ledger.step.levels[saleKey]

@@ -87,12 +87,12 @@ func TestTheClockIsNeverFurtherOffThanItsDoubt(t *testing.T) {
 func TestTheClockSaysHowFarItMayBeOff(t *testing.T) {
 	t.Parallel()
 	var c clock
-	if c.doubt() < time.Second {
-		t.Errorf("sure of itself (%v) without having asked", c.doubt())
+	if c.uncertainty() < time.Second {
+		t.Errorf("sure of itself (%v) without having asked", c.uncertainty())
 	}
 	sent := time.Now()
 	c.sample(sent, sent.Add(10*time.Millisecond), sent)
-	if c.doubt() < 5*time.Millisecond || c.doubt() > 20*time.Millisecond {
-		t.Errorf("doubt %v after a trip of 10ms", c.doubt())
+	if c.uncertainty() < 5*time.Millisecond || c.uncertainty() > 20*time.Millisecond {
+		t.Errorf("doubt %v after a trip of 10ms", c.uncertainty())
 	}
 }

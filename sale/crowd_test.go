@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A queue that is too long is no reason to go around it: nobody is asked, and nothing is held.
+// A queue that is too long is no reason to go around it: nobody is asked, and no place is taken.
 func TestACrowdIsRefusedAtOnce(t *testing.T) {
 	bubble(t, 5, func(t *testing.T, s *servers, p *process) {
 		s.ledger.sell(s.names.shopper("cleo"), Press{})

@@ -14,14 +14,14 @@ type shopperKey struct {
 	user int64
 }
 
-// standing is everything a batch of claims can meet in the ledger, as it is under the lock of the stock rows.
-// Its step is pure: the same standing and the same claims give the same verdicts, without a clock, without I/O.
-type standing struct {
+// ledgerState is everything a batch of claims can meet in the ledger, as it is under the lock of the stock rows.
+// Its step is pure: the same state and the same claims give the same verdicts, without a clock and without I/O.
+type ledgerState struct {
 	source events.Source
 	now    time.Time
-	// sales holds the current generation and state of each sale.
-	sales map[int64]saleStanding
-	// levels holds the stock of each current generation. step counts Taken up.
+	// sales are the current generation and state of each sale.
+	sales map[int64]saleState
+	// levels are the stocks of the current generations. step adds to Taken.
 	levels map[Key]Level
 	// verdicts are those that exist already, and those this batch has made.
 	verdicts map[uuid.UUID]*events.Verdict
@@ -29,30 +29,30 @@ type standing struct {
 	owners map[shopperKey]uuid.UUID
 }
 
-type saleStanding struct {
+type saleState struct {
 	generation int64
 	state      State
 	// closeID is the record at which a closing sale is closed.
 	closeID uuid.UUID
 }
 
-// outcome is what a batch of claims comes to. Units are given out afterwards, in the order of ordered.
-type outcome struct {
+// batchResult is what a batch of claims comes to. Units are given out afterwards, in the order of ordered.
+type batchResult struct {
 	// verdicts has one for each claim, shared by repeats; nil for records that are not claims.
 	verdicts []*events.Verdict
-	ordered  []ruling
-	declined []ruling
+	ordered  []newVerdict
+	declined []newVerdict
 	closed   []Key
 }
 
-// ruling is a verdict made now and the claim it was made for.
-type ruling struct {
+// newVerdict is a verdict made now and the claim it was made for.
+type newVerdict struct {
 	claim   *events.Claim
 	verdict *events.Verdict
 }
 
 // take is how many units each sale needs.
-func (o *outcome) take() map[Key]int64 {
+func (o *batchResult) take() map[Key]int64 {
 	n := make(map[Key]int64, 1)
 	for _, r := range o.ordered {
 		n[Key{r.claim.SaleID, r.claim.Generation}]++
@@ -61,8 +61,8 @@ func (o *outcome) take() map[Key]int64 {
 }
 
 // decide rules on the claims one after the other, in the order of the log.
-func decide(s *standing, claims []events.Claim) outcome {
-	o := outcome{verdicts: make([]*events.Verdict, len(claims))}
+func decide(s *ledgerState, claims []events.Claim) batchResult {
+	o := batchResult{verdicts: make([]*events.Verdict, len(claims))}
 	for i := range claims {
 		c := &claims[i]
 		if c.Kind == events.KindClose {
@@ -76,16 +76,16 @@ func decide(s *standing, claims []events.Claim) outcome {
 		switch {
 		case !made:
 		case v.Outcome == events.Ordered:
-			o.ordered = append(o.ordered, ruling{c, v})
+			o.ordered = append(o.ordered, newVerdict{c, v})
 		default: // step makes orders and declines
-			o.declined = append(o.declined, ruling{c, v})
+			o.declined = append(o.declined, newVerdict{c, v})
 		}
 	}
 	return o
 }
 
 // reachClose closes the sale if this is the record that was written for its present closing.
-func (s *standing) reachClose(c *events.Claim) bool {
+func (s *ledgerState) reachClose(c *events.Claim) bool {
 	sale, ok := s.sales[c.SaleID]
 	if !ok || sale.state != Closing || sale.generation != c.Generation || sale.closeID != c.ID {
 		return false
@@ -96,7 +96,7 @@ func (s *standing) reachClose(c *events.Claim) bool {
 }
 
 // step gives the claim its verdict: the one it has, else a new one.
-func (s *standing) step(c *events.Claim) (v *events.Verdict, made bool) {
+func (s *ledgerState) step(c *events.Claim) (v *events.Verdict, made bool) {
 	who := shopperKey{Key{c.SaleID, c.Generation}, c.UserID}
 	if old, ok := s.verdicts[c.ID]; ok {
 		return old, false
@@ -120,7 +120,7 @@ func (s *standing) step(c *events.Claim) (v *events.Verdict, made bool) {
 		v.Reason, v.OrderID = events.ReasonAlreadyOwns, order
 		return v, true
 	}
-	if v.Reason = sale.objection(s.source); v.Reason != "" {
+	if v.Reason = sale.refusal(s.source); v.Reason != "" {
 		return v, true
 	}
 	level := s.levels[who.Key]
@@ -135,8 +135,8 @@ func (s *standing) step(c *events.Claim) (v *events.Verdict, made bool) {
 	return v, true
 }
 
-// objection is why the sale takes no claim at all in its state, or "".
-func (s saleStanding) objection(source events.Source) events.Reason {
+// refusal is why the sale takes no claim at all in its state, or "".
+func (s saleState) refusal(source events.Source) events.Reason {
 	switch s.state {
 	case Open:
 		return ""

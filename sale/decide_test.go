@@ -17,11 +17,11 @@ var (
 )
 
 // standingWith is a ledger with one sale in that state and so many units left.
-func standingWith(state State, left int64) *standing {
-	return &standing{
+func standingWith(state State, left int64) *ledgerState {
+	return &ledgerState{
 		source:   events.FromLog,
 		now:      noon,
-		sales:    map[int64]saleStanding{testKey.Sale: {generation: testKey.Generation, state: state, closeID: closeID(testSecret, 2, 5)}},
+		sales:    map[int64]saleState{testKey.Sale: {generation: testKey.Generation, state: state, closeID: closeID(testSecret, 2, 5)}},
 		levels:   map[Key]Level{testKey: {Sale: testKey.Sale, Generation: testKey.Generation, Total: 10 + left, Taken: 10}},
 		verdicts: map[uuid.UUID]*events.Verdict{},
 		owners:   map[shopperKey]uuid.UUID{},
@@ -260,7 +260,7 @@ func TestTakeCountsByGeneration(t *testing.T) {
 	t.Parallel()
 	s := standingWith(Open, 5)
 	other := Key{8, 1}
-	s.sales[8] = saleStanding{generation: 1, state: Open}
+	s.sales[8] = saleState{generation: 1, state: Open}
 	s.levels[other] = Level{Sale: 8, Generation: 1, Total: 1}
 	made := decide(s, []events.Claim{claimOf(testKey, 1, 1), claimOf(other, 1, 1), claimOf(testKey, 2, 1), claimOf(other, 2, 1)})
 	if got, want := made.take(), map[Key]int64{testKey: 2, other: 1}; !maps.Equal(got, want) {

@@ -15,10 +15,10 @@ const (
 	releaseQueue = 4_096
 	releaseBatch = 512
 	releaseTime  = time.Second
-	// lookAfter is how long a press waits before its verdict is looked up, and how often that is done.
-	lookAfter = 50 * time.Millisecond
-	lookMost  = 10_000
-	loadTime  = time.Minute
+	// lookUpAfter is how long a request waits before its verdict is looked up, and how often that is done.
+	lookUpAfter = 50 * time.Millisecond
+	lookUpMost  = 10_000
+	loadTime    = time.Minute
 )
 
 // release is a place to give back.
@@ -27,34 +27,34 @@ type release struct {
 	user int64
 }
 
-// Decided takes in what a transaction decided, after its commit: the catalog shows it, presses that wait are woken,
-// the places of declined claims are given back, the other processes are told. It does not block.
+// Decided takes in what a transaction decided, after its commit: the catalog shows it, requests that wait are woken, the
+// places of declined claims are given back, and the other processes are told. It does not block.
 func (c *Checkout) Decided(d events.Decision) {
-	c.take(d, c.metrics.decided)
+	c.apply(d, c.metrics.decided)
 	// gofail: var shoppersWoken struct{}
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
 		if v.Fresh && v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns {
-			c.giveBack(release{Key{v.SaleID, v.Generation}, v.UserID})
+			c.queueRelease(release{Key{v.SaleID, v.Generation}, v.UserID})
 		}
 	}
-	if len(d.Closed) > 0 || reread(d) {
+	if len(d.Closed) > 0 || isReread(d) {
 		c.catalog.refreshSoon()
 	}
-	c.tell(d)
+	c.announce(d)
 	// gofail: var verdictsTold struct{}
 }
 
-// reread is true for verdicts that were read again after a commit whose reply was lost: they come without stocks.
-func reread(d events.Decision) bool {
+// isReread is true for verdicts that were read again after a commit whose reply was lost: they come without stocks.
+func isReread(d events.Decision) bool {
 	return len(d.Stocks) == 0 && slices.ContainsFunc(d.Verdicts, func(v events.Verdict) bool {
 		return v.Outcome == events.Ordered
 	})
 }
 
-// take brings the process up to date with a decision, its own or another's. The catalog comes first: an answer shows
+// apply brings the process up to date with a decision, its own or another's. The catalog comes first: an answer shows
 // the sale as its own verdict left it. woken counts the claims that were waited for.
-func (c *Checkout) take(d events.Decision, woken prometheus.Counter) {
+func (c *Checkout) apply(d events.Decision, woken prometheus.Counter) {
 	c.cacheReceipts(d.Verdicts)
 	c.catalog.applyStocks(d.Stocks)
 	for i := range d.Verdicts {
@@ -72,7 +72,8 @@ func (c *Checkout) take(d events.Decision, woken prometheus.Counter) {
 	}
 }
 
-// deliver wakes those who wait for a verdict, and reports whether somebody did; whoever asks for it from now on is told.
+// deliver wakes the requests that wait for a verdict, and is true if there were any. Later questions for the claim are
+// answered from the ledger.
 func (c *Checkout) deliver(v *events.Verdict) bool {
 	c.pendingAnswers.forget(v.ClaimID)
 	return c.pending.deliver(v)
@@ -97,7 +98,7 @@ func (c *Checkout) cacheReceipts(verdicts []events.Verdict) {
 	}
 }
 
-func (c *Checkout) giveBack(r release) {
+func (c *Checkout) queueRelease(r release) {
 	select {
 	case c.releases <- r:
 	default:
@@ -105,8 +106,8 @@ func (c *Checkout) giveBack(r release) {
 	}
 }
 
-// tell sends the decision to the other processes, if there are any.
-func (c *Checkout) tell(d events.Decision) {
+// announce sends the decision to the other processes, if there are any.
+func (c *Checkout) announce(d events.Decision) {
 	if c.live() < 2 {
 		return
 	}
@@ -115,34 +116,34 @@ func (c *Checkout) tell(d events.Decision) {
 	}
 }
 
-// hear takes in what another process decided. What cannot be read or believed is left to the next read.
-func (c *Checkout) hear(payload []byte) {
+// receive takes in what another process decided. What cannot be read or believed is left to the next read.
+func (c *Checkout) receive(payload []byte) {
 	d, err := readDecision(payload)
 	if err != nil {
 		c.metrics.unread.Inc()
 		c.logger.Debug("a message from another process is passed over", "error", err)
 		return
 	}
-	c.take(d, c.metrics.told)
-	if len(d.Closed) > 0 || reread(d) {
+	c.apply(d, c.metrics.told)
+	if len(d.Closed) > 0 || isReread(d) {
 		c.catalog.refreshSoon()
 	}
 }
 
-// Run does what no press waits for, until ctx ends: it looks up late verdicts, gives places back, and loads the
-// receipts of sales that cannot be bought from.
+// Run does what no request waits for, until ctx ends: it looks up late verdicts, gives places back, and loads the receipts
+// of sales that cannot be bought from.
 func (c *Checkout) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { c.releasePlaces(ctx) })
 	parts.Go(func() { c.runReceiptLoader(ctx) })
-	c.lookForVerdicts(ctx)
+	c.lookUpVerdicts(ctx)
 	parts.Wait()
 	return nil
 }
 
-// lookForVerdicts asks the ledger, with one question for everybody, about claims that have waited for a while.
-func (c *Checkout) lookForVerdicts(ctx context.Context) {
-	ticks := time.NewTicker(lookAfter)
+// lookUpVerdicts asks the ledger, with one question for everybody, about claims that have waited for a while.
+func (c *Checkout) lookUpVerdicts(ctx context.Context) {
+	ticks := time.NewTicker(lookUpAfter)
 	defer ticks.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -150,7 +151,7 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 			return
 		case <-ticks.C:
 		}
-		ids := c.pending.overdue(time.Now(), lookAfter, lookMost, n%20 == 0)
+		ids := c.pending.overdue(time.Now(), lookUpAfter, lookUpMost, n%20 == 0)
 		if len(ids) == 0 {
 			continue
 		}
@@ -170,14 +171,14 @@ func (c *Checkout) lookForVerdicts(ctx context.Context) {
 	}
 }
 
-// releasePlaces gives back what has gathered, a batch at a time. What fails is the reconciler's.
+// releasePlaces gives places back, a batch at a time. The reconciler frees those for which that fails.
 func (c *Checkout) releasePlaces(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case r := <-c.releases:
-			for key, users := range c.gathered(r) {
+			for key, users := range c.gatherReleases(r) {
 				call, cancel := context.WithTimeout(ctx, releaseTime)
 				if err := c.releaser.Release(call, key, users); err != nil {
 					c.metrics.unplaced.Add(float64(len(users)))
@@ -188,7 +189,7 @@ func (c *Checkout) releasePlaces(ctx context.Context) {
 	}
 }
 
-func (c *Checkout) gathered(first release) map[Key][]int64 {
+func (c *Checkout) gatherReleases(first release) map[Key][]int64 {
 	all := map[Key][]int64{first.key: {first.user}}
 	for range releaseBatch {
 		select {

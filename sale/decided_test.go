@@ -24,7 +24,7 @@ func declinedNow(user int64, reason events.Reason) events.Verdict {
 
 func TestADecisionReachesThePressThatWaits(t *testing.T) {
 	bubble(t, 5, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
 		began := time.Now()
@@ -46,7 +46,7 @@ func TestALostPushIsMadeUpForByALook(t *testing.T) {
 		synctest.Wait()
 		began := time.Now()
 		kinds, _ := p.pressAll(200, func(i int) Press { return Press{Name: fmt.Sprintf("s%d", i)} })
-		if took := time.Since(began); kinds[Bought] != 200 || took > 2*lookAfter {
+		if took := time.Since(began); kinds[Bought] != 200 || took > 2*lookUpAfter {
 			t.Errorf("answers %v after %v", kinds, took)
 		}
 		if n := s.calls.of("verdicts"); n > 2 {
@@ -72,11 +72,11 @@ func TestALookThatFailsIsMadeAgain(t *testing.T) {
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
 		s.ledger.fails(errAway)
-		time.Sleep(3 * lookAfter)
+		time.Sleep(3 * lookUpAfter)
 		s.ledger.fails(nil)
 		began := time.Now()
 		expect(t, <-answer, Bought, "")
-		if took := time.Since(began); took > lookAfter {
+		if took := time.Since(began); took > lookUpAfter {
 			t.Errorf("the next read came after %v", took)
 		}
 	})
@@ -87,13 +87,13 @@ func TestAPendingClaimLeavesTheShareWhenItsVerdictIsFound(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		s.places.fails(ErrUnavailable)
 		s.ledger.deaf()
-		s.log.hold()
+		s.log.pause()
 		p.live = func() int { return 2 }
 		p.start(t)
 		expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
 		expect(t, p.Buy(t.Context(), Press{Name: "ben", Async: true}), Overloaded, "")
 		s.log.resume()
-		time.Sleep(20*lookAfter + lookAfter)
+		time.Sleep(20*lookUpAfter + lookUpAfter)
 		expect(t, p.Buy(t.Context(), Press{Name: "ben", Async: true}), Pending, "")
 	})
 }
@@ -111,9 +111,9 @@ func TestPlacesOfDeclinedClaimsComeBack(t *testing.T) {
 		}})
 		p.start(t)
 		synctest.Wait()
-		for user, held := range []bool{false, false, true, true, true, true} {
-			if s.places.holds(int64(user)) != held {
-				t.Errorf("place %d held: %v, want %v", user, !held, held)
+		for user, taken := range []bool{false, false, true, true, true, true} {
+			if s.places.isHolder(int64(user)) != taken {
+				t.Errorf("place %d taken: %v, want %v", user, !taken, taken)
 			}
 		}
 		if n := s.calls.of("release"); n != 1 {
@@ -236,7 +236,7 @@ func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 				v := s.ledger.sell(s.names.shopper("anna"), Press{})
 				s.ledger.cancel(v.ClaimID)
 				since(t, s, p)
-				p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
+				p.apply(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
 				p.readChanges(t)
 				if r, ok := p.catalog.find("").receipts.receipt(p.catalog.find("").Key, s.names.shopper("anna")); ok {
 					t.Errorf("the receipt cache has an order that was cancelled: %+v", r)
@@ -249,7 +249,7 @@ func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 			v := s.ledger.sell(s.names.shopper("anna"), Press{})
 			s.ledger.cancel(v.ClaimID)
 			p := s.process(t)
-			p.take(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
+			p.apply(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
 			if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok {
 				t.Error("the receipt cache has an order that was cancelled")
 			}
@@ -312,14 +312,14 @@ func TestWhatAnotherProcessDecided(t *testing.T) {
 		far := s.process(t, func(d *Deps) { d.Live = func() int { return 2 } })
 		far.bus = NewBus(BusConfig{})
 		s.ledger.tell = far.Decided
-		s.log.hold()
+		s.log.pause()
 		p.places = s.places
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
 		s.log.resume()
 		synctest.Wait()
-		p.hear([]byte("{")) // unreadable: ignored
-		p.hear(written(t, (<-far.bus.queue).decision))
+		p.receive([]byte("{")) // unreadable: ignored
+		p.receive(written(t, (<-far.bus.queue).decision))
 		a := <-answer
 		expect(t, a, Bought, "")
 		if a.Sale.Taken != 1 {
@@ -330,7 +330,7 @@ func TestWhatAnotherProcessDecided(t *testing.T) {
 		if after := s.calls.all(); fmt.Sprint(before) != fmt.Sprint(after) {
 			t.Error("the receipt was heard of, and is asked for")
 		}
-		p.hear([]byte(`{"closed":[1]}`))
+		p.receive([]byte(`{"closed":[1]}`))
 		if len(p.catalog.refreshDue) != 1 {
 			t.Error("a sale that was closed is not looked at")
 		}

@@ -95,7 +95,7 @@ func until(open <-chan struct{}) func(context.Context) error {
 	return func(context.Context) error { <-open; return nil }
 }
 
-// newServers holds one open sale with so many units, and a consumer that reads the log. anna, ben and cleo are
+// newServers has one open sale with so many units, and a consumer that reads the log. anna, ben and cleo are
 // known in memory, dora only to the ledger, barred may not purchase.
 func newServers(t testing.TB, total int64) *servers {
 	t.Helper()
@@ -194,7 +194,7 @@ type memoryLedger struct {
 	mu   sync.Mutex
 	row  saleRow
 	rows map[uuid.UUID]*order
-	step standing
+	step ledgerState
 }
 
 func newMemoryLedger(calls *tally, total int64) *memoryLedger {
@@ -203,25 +203,25 @@ func newMemoryLedger(calls *tally, total int64) *memoryLedger {
 		Key: Key{flashSale, 1}, slug: "flash", state: Open, startsAt: time.Now().Add(-time.Hour), endsAt: time.Now().Add(time.Hour),
 		partition: 3, secret: []byte("a secret of the sale's own"), version: 1,
 	}
-	l.step = standing{
-		sales: make(map[int64]saleStanding), levels: make(map[Key]Level),
+	l.step = ledgerState{
+		sales: make(map[int64]saleState), levels: make(map[Key]Level),
 		verdicts: make(map[uuid.UUID]*events.Verdict), owners: make(map[shopperKey]uuid.UUID),
 	}
 	l.begin(total, 10)
 	return l
 }
 
-// begin is the stock of a new generation. The caller holds mu, or is alone.
+// begin is the stock of a new generation. The caller has locked mu, or is alone.
 func (l *memoryLedger) begin(total, version int64) {
 	k := l.row.Key
 	l.step.levels[k] = Level{Sale: k.Sale, Generation: k.Generation, Total: total, NextUnit: 1, Version: version}
 	l.stand()
 }
 
-// stand tells the core in which state the sale is. The caller holds mu.
+// stand tells the core in which state the sale is. The caller has locked mu.
 func (l *memoryLedger) stand() {
 	s := &l.row
-	l.step.sales[s.Sale] = saleStanding{generation: s.Generation, state: s.state, closeID: closeID(s.secret, s.Generation, s.closingVersion)}
+	l.step.sales[s.Sale] = saleState{generation: s.Generation, state: s.state, closeID: closeID(s.secret, s.Generation, s.closingVersion)}
 	if l.watch != nil {
 		l.watch()
 	}
@@ -471,7 +471,7 @@ type memoryLog struct {
 	epoch   int64
 	cursor  int
 	movedAt time.Time
-	held    bool
+	paused  bool
 }
 
 func (l *memoryLog) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {
@@ -493,16 +493,16 @@ func (l *memoryLog) signal() {
 	}
 }
 
-// hold stops the consumer, resume lets it go on.
-func (l *memoryLog) hold() {
+// pause stops the consumer, resume lets it go on.
+func (l *memoryLog) pause() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held = true
+	l.paused = true
 }
 
 func (l *memoryLog) resume() {
 	l.mu.Lock()
-	l.held = false
+	l.paused = false
 	l.mu.Unlock()
 	l.signal()
 }
@@ -510,7 +510,7 @@ func (l *memoryLog) resume() {
 func (l *memoryLog) next() []events.Claim {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.held {
+	if l.paused {
 		return nil
 	}
 	return slices.Clone(l.claims[l.cursor:])
@@ -559,7 +559,7 @@ type memoryPlaces struct {
 	mu      sync.Mutex
 	limit   int
 	missing bool
-	// rooms is how many may hold a place in each generation that is loaded; nil: limit, and all are.
+	// rooms is how many may have a place in each generation that is loaded; nil: limit, and all are.
 	rooms   map[Key]int
 	holders map[Key]map[int64]bool
 }
@@ -575,14 +575,14 @@ func (p *memoryPlaces) Reserve(ctx context.Context, k Key, user int64) (Place, e
 	if p.rooms == nil {
 		room, loaded = p.limit, !p.missing
 	}
-	switch held := p.holders[k]; {
+	switch holders := p.holders[k]; {
 	case !loaded:
 		return 0, ErrMissing
-	case held[user]:
-		return Held, nil
-	case len(held) >= room:
+	case holders[user]:
+		return AlreadyHolder, nil
+	case len(holders) >= room:
 		return Full, nil
-	case held == nil:
+	case holders == nil:
 		p.holders[k] = make(map[int64]bool)
 	}
 	p.holders[k][user] = true

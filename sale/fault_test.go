@@ -77,7 +77,7 @@ func TestAStaleProcessGoesOnSelling(t *testing.T) {
 			}
 		})
 		want(t, "full while stale", w.press("b"), Unavailable, "")
-		want(t, "held while stale", w.press("a"), Pending, "")
+		want(t, "a holder while stale", w.press("a"), Pending, "")
 	})
 }
 
@@ -212,26 +212,26 @@ func TestAGenerationChangeDeclinesWhatWaits(t *testing.T) {
 	})
 }
 
-func TestAHeldPlaceWithoutAClaimIsNotTheEnd(t *testing.T) {
+func TestAPlaceWithoutAClaimIsNotTheEnd(t *testing.T) {
 	inWorld(t, 2, func(w *world) {
 		// The process that reserved died before it wrote the claim.
 		w.change(func() { w.holders['a'] = true })
 		a := w.press("a")
-		want(t, "held", a, Bought, "")
+		want(t, "a holder", a, Bought, "")
 		if a.Receipt.Unit != 1 || w.count("kafka") != 1 {
 			t.Errorf("receipt %+v after %d claims", a.Receipt, w.count("kafka"))
 		}
 	})
 }
 
-func TestAHeldClaimIsWrittenAtMostOnceASecond(t *testing.T) {
+func TestAPendingClaimIsWrittenAtMostOnceASecond(t *testing.T) {
 	inWorld(t, 2, func(w *world) {
 		w.change(func() { w.holders['a'], w.faults.consumer, w.faults.postgres = true, true, true })
 		var all sync.WaitGroup
 		for i := range 60 {
 			all.Go(func() {
 				time.Sleep(time.Duration(i) * 50 * time.Millisecond)
-				want(t, "held", w.press("a"), Pending, "")
+				want(t, "a holder", w.press("a"), Pending, "")
 			})
 		}
 		all.Wait()
@@ -265,12 +265,12 @@ func TestVerdictsTravelBetweenProcesses(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := w.checkout.pending.join(d.Verdicts[0].ClaimID, Key{7, 1})
-		w.checkout.hear(payload)
+		w.checkout.receive(payload)
 		if c.verdict != d.Verdicts[0] {
 			t.Errorf("heard %+v, want %+v", c.verdict, d.Verdicts[0])
 		}
 		w.checkout.pending.leave(c)
-		w.checkout.hear([]byte("not a decision"))
+		w.checkout.receive([]byte("not a decision"))
 		if s, _ := w.catalog.Snapshot(""); s.Taken != 1 {
 			t.Errorf("taken %d", s.Taken)
 		}

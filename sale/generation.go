@@ -15,8 +15,8 @@ import (
 // KeepTotal, as the total of BeginGenerationTx, means that of the generation before.
 const KeepTotal = -1
 
-// held is a sale whose gate and stock row this transaction holds.
-type held struct {
+// lockedSale is a sale whose gate and stock row this transaction has locked.
+type lockedSale struct {
 	Key
 	slug             string
 	state            State
@@ -29,10 +29,10 @@ type held struct {
 	level            Level
 }
 
-// hold takes the sale's gate, then its stock row, which keeps the ledger out until the caller's transaction ends. An empty
+// lockSale locks the sale's gate, then its stock row, which keeps the ledger out until the caller's transaction ends. An empty
 // slug means the current sale. Errors: ErrNoSale, ErrBusy.
-func (s *Store) hold(ctx context.Context, tx pgx.Tx, slug string) (held, error) {
-	h, err := s.enter(ctx, tx, slug)
+func (s *Store) lockSale(ctx context.Context, tx pgx.Tx, slug string) (lockedSale, error) {
+	h, err := s.lockGate(ctx, tx, slug)
 	if err != nil {
 		return h, err
 	}
@@ -40,22 +40,22 @@ func (s *Store) hold(ctx context.Context, tx pgx.Tx, slug string) (held, error) 
 	return h, err
 }
 
-// enter takes the sale's gate: one operator at a time, ErrBusy after two seconds. ErrNoSale when there is no sale of that
+// lockGate locks the sale's gate: one operator at a time, ErrBusy after two seconds. ErrNoSale when there is no sale of that
 // slug.
-func (s *Store) enter(ctx context.Context, tx pgx.Tx, slug string) (held, error) {
+func (s *Store) lockGate(ctx context.Context, tx pgx.Tx, slug string) (lockedSale, error) {
 	gate, row, args := sqlGate, sqlSaleBySlug, []any{slug}
 	if slug == "" {
 		gate, row, args = sqlCurrentGate, sqlCurrentSale, nil
 	}
-	var h held
+	var h lockedSale
 	var entered int64
 	b := &pgx.Batch{}
 	b.Queue(sqlLockTimeout)
 	b.Queue(gate, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&entered) })
 	if err := busy(tx.SendBatch(ctx, b).Close()); err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return h, fmt.Errorf("hold sale: %w", err)
+		return h, fmt.Errorf("lock sale: %w", err)
 	}
-	// A statement after the one that waited, so that it sees what the holder before committed.
+	// A statement after the one that waited, so that it sees what the transaction before it committed.
 	err := tx.QueryRow(ctx, row, args...).Scan(&h.Sale, &h.slug, &h.Generation, &h.state, &h.startsAt, &h.endsAt,
 		&h.partition, &h.version, &h.revision, &h.closingAt, &h.now)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -96,7 +96,7 @@ func busy(err error) error {
 // generation stay as they are, its undecided claims will be declined. The sale is open afterwards if now lies
 // within its times. It answers with the new stock. Errors: ErrNoSale, ErrBusy.
 func (s *Store) BeginGenerationTx(ctx context.Context, tx pgx.Tx, slug string, total int64) (Level, error) {
-	h, err := s.hold(ctx, tx, slug)
+	h, err := s.lockSale(ctx, tx, slug)
 	if err != nil {
 		return Level{}, err
 	}
@@ -125,7 +125,7 @@ func (s *Store) BeginGenerationTx(ctx context.Context, tx pgx.Tx, slug string, t
 }
 
 // stateWithin is the state that fits the sale's times. A draft stays one: nobody has announced it.
-func stateWithin(h held) State {
+func stateWithin(h lockedSale) State {
 	switch h.state {
 	case Draft:
 		return Draft
@@ -148,7 +148,7 @@ func stockChanged(slug string, l Level) events.Message {
 
 // SetTotalTx changes the stock of the present generation. Errors: ErrBelowSold, ErrNoSale, ErrBusy.
 func (s *Store) SetTotalTx(ctx context.Context, tx pgx.Tx, slug string, total int64) (Level, error) {
-	h, err := s.hold(ctx, tx, slug)
+	h, err := s.lockSale(ctx, tx, slug)
 	if err != nil {
 		return Level{}, err
 	}

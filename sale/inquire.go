@@ -89,7 +89,7 @@ func (c *Checkout) askedFor(ctx context.Context, id uuid.UUID, at *events.Positi
 	if at == nil || at.Partition < 0 || at.Partition >= events.Partitions {
 		return ClaimState{State: ClaimGone}, nil
 	}
-	lost, err := c.losses.lost(ctx, id, at.Partition)
+	lost, err := c.lostClaims.lost(ctx, id, at.Partition)
 	if err != nil {
 		return ClaimState{}, fmt.Errorf("look whether the log is decided: %w", err)
 	}

@@ -59,7 +59,7 @@ func TestAReceiptThatCannotBeLookedUp(t *testing.T) {
 
 func TestWhatBecameOfAClaim(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		b := p.Buy(t.Context(), Press{Name: "ben", Async: true}) // no place for him: decided, but not here
 		state := func(id uuid.UUID, at *events.Position) ClaimState {
@@ -95,7 +95,7 @@ func TestWhatBecameOfAClaim(t *testing.T) {
 
 func TestAClaimThatAPressWaitsForIsPending(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
 		if got, err := p.Claim(t.Context(), p.claimOf(s, "anna", 1).ID, nil); err != nil || got.State != ClaimPending {
@@ -114,7 +114,7 @@ func TestAClaimDecidedBetweenTwoLooks(t *testing.T) {
 			t.Fatalf("the first read: %+v, %v", got, err)
 		}
 		time.Sleep(lostAfter)
-		p.losses.settled = func(context.Context, int) (int64, bool, error) {
+		p.lostClaims.settled = func(context.Context, int) (int64, bool, error) {
 			s.ledger.rule(events.FromLog, claim)
 			return 0, true, nil
 		}
@@ -131,7 +131,7 @@ func TestAClaimThatCannotBeLookedUp(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 		s.ledger.fails(nil)
-		p.losses.settled = func(context.Context, int) (int64, bool, error) { return 0, false, errAway }
+		p.lostClaims.settled = func(context.Context, int) (int64, bool, error) { return 0, false, errAway }
 		if got, err := p.Claim(t.Context(), uuid.New(), &events.Position{}); !errors.Is(err, errAway) || got.State != "" {
 			t.Errorf("%+v, %v", got, err)
 		}

@@ -12,9 +12,9 @@ import (
 	"flashsale/events"
 )
 
-// Ask queues what deciding the claims has to lock and to read; the ruling, within the same transaction, gives every claim its
-// verdict and queues what makes them so. It wants a READ COMMITTED transaction, which sees what was committed before the
-// stock rows' locks were got. The verdicts stand once that commits. Claims may repeat, be decided already, or belong to
+// Ask queues what has to be locked and read to decide the claims. The function that it returns decides them: within the same
+// transaction it gives every claim its verdict and queues the writes. The transaction has to be READ COMMITTED, so that it
+// sees what was committed before it got the locks of the stock rows. The verdicts stand once that commits. Claims may repeat, be decided already, or belong to
 // any sale; the order of the slice is the order of the log.
 func (s *Store) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Ruling {
 	found := newLedgerRead(src, len(claims))
@@ -26,19 +26,19 @@ func (s *Store) Ask(reads *pgx.Batch, src events.Source, claims []events.Claim) 
 	}
 }
 
-func (s *Store) decideTx(ctx context.Context, tx pgx.Tx, found *ledgerRead, claims []events.Claim, writes *pgx.Batch) (events.Decision, error) {
+func (s *Store) decideTx(ctx context.Context, tx pgx.Tx, found *ledgerReads, claims []events.Claim, writes *pgx.Batch) (events.Decision, error) {
 	if err := found.complete(ctx, tx, claims); err != nil {
 		return events.Decision{}, fmt.Errorf("read the ledger: %w", err)
 	}
 	// gofail: var ledgerRead struct{}
-	locked := maps.Clone(found.standing.levels)
-	made := decide(&found.standing, claims)
+	locked := maps.Clone(found.state.levels)
+	made := decide(&found.state, claims)
 	stocks, revisions, err := s.giveUnits(ctx, tx, made, locked, writes)
 	if err != nil {
 		return events.Decision{}, fmt.Errorf("take units: %w", err)
 	}
 	// gofail: var unitsTaken struct{}
-	write(writes, found.standing.now, made, revisions)
+	write(writes, found.state.now, made, revisions)
 	// gofail: var verdictsWritten struct{}
 	if err := s.outbox.Queue(writes, announcements(made, stocks, found.slugs)); err != nil {
 		return events.Decision{}, fmt.Errorf("write outbox: %w", err)
@@ -47,7 +47,7 @@ func (s *Store) decideTx(ctx context.Context, tx pgx.Tx, found *ledgerRead, clai
 	return decisionOf(made, stocks), nil
 }
 
-func decisionOf(made outcome, stocks []events.Stock) events.Decision {
+func decisionOf(made batchResult, stocks []events.Stock) events.Decision {
 	d := events.Decision{Verdicts: make([]events.Verdict, len(made.verdicts)), Stocks: stocks}
 	for _, k := range made.closed {
 		d.Closed = append(d.Closed, k.Sale)
@@ -73,17 +73,17 @@ func keysOf(claims []events.Claim) []Key {
 	return keys
 }
 
-// ledgerRead is what one round trip reads under the locks.
-type ledgerRead struct {
-	standing standing
-	slugs    map[int64]string
+// ledgerReads is what one round trip reads under the locks.
+type ledgerReads struct {
+	state ledgerState
+	slugs map[int64]string
 }
 
-func newLedgerRead(src events.Source, claims int) *ledgerRead {
-	return &ledgerRead{
-		standing: standing{
+func newLedgerRead(src events.Source, claims int) *ledgerReads {
+	return &ledgerReads{
+		state: ledgerState{
 			source:   src,
-			sales:    make(map[int64]saleStanding, 1),
+			sales:    make(map[int64]saleState, 1),
 			levels:   make(map[Key]Level, 1),
 			verdicts: make(map[uuid.UUID]*events.Verdict, claims),
 			owners:   make(map[shopperKey]uuid.UUID, claims),
@@ -92,15 +92,15 @@ func newLedgerRead(src events.Source, claims int) *ledgerRead {
 	}
 }
 
-func (r *ledgerRead) levels(locked []Level) {
+func (r *ledgerReads) levels(locked []Level) {
 	// gofail: var stockLocked struct{}
 	for _, l := range locked {
-		r.standing.levels[l.key()] = l
+		r.state.levels[l.key()] = l
 	}
 }
 
-func (r *ledgerRead) queue(b *pgx.Batch, claims []events.Claim) {
-	ids, sales, users := asked(claims)
+func (r *ledgerReads) queue(b *pgx.Batch, claims []events.Claim) {
+	ids, sales, users := rowsOf(claims)
 	b.Queue(sqlLedgerSales, sales).Query(r.sales)
 	b.Queue(sqlOrdersByID, ids).Query(r.orders)
 	b.Queue(sqlDeclinesByID, ids).Query(r.declines)
@@ -109,16 +109,16 @@ func (r *ledgerRead) queue(b *pgx.Batch, claims []events.Claim) {
 	}
 }
 
-// complete looks up what only the first answers tell to be of interest.
-func (r *ledgerRead) complete(ctx context.Context, tx pgx.Tx, claims []events.Claim) error {
+// complete reads what can only be asked for with the first answers.
+func (r *ledgerReads) complete(ctx context.Context, tx pgx.Tx, claims []events.Claim) error {
 	if err := r.wholeStock(claims); err != nil {
 		return err
 	}
-	return nextAttempts(ctx, tx, r.standing.verdicts, r.standing.owners)
+	return nextAttempts(ctx, tx, r.state.verdicts, r.state.owners)
 }
 
-// asked sorts out which rows the claims can meet.
-func asked(claims []events.Claim) (ids [][16]byte, sales []int64, users map[Key][]int64) {
+// rowsOf sorts out which rows the claims can meet.
+func rowsOf(claims []events.Claim) (ids [][16]byte, sales []int64, users map[Key][]int64) {
 	ids = make([][16]byte, 0, len(claims))
 	users = make(map[Key][]int64, 1)
 	known := make(map[int64]bool, 1)
@@ -140,10 +140,10 @@ func asked(claims []events.Claim) (ids [][16]byte, sales []int64, users map[Key]
 
 // wholeStock makes sure that the stock row of each claim's generation is locked, when that is the present one:
 // without the row, the claim would look sold out and be declined for ever.
-func (r *ledgerRead) wholeStock(claims []events.Claim) error {
+func (r *ledgerReads) wholeStock(claims []events.Claim) error {
 	for i := range claims {
 		k := Key{claims[i].SaleID, claims[i].Generation}
-		if _, locked := r.standing.levels[k]; !locked && r.standing.sales[k.Sale].generation == k.Generation {
+		if _, locked := r.state.levels[k]; !locked && r.state.sales[k.Sale].generation == k.Generation {
 			return fmt.Errorf("generation %d of sale %d has no stock row", k.Generation, k.Sale)
 		}
 	}
@@ -151,28 +151,28 @@ func (r *ledgerRead) wholeStock(claims []events.Claim) error {
 }
 
 // clock reads the time of the verdicts.
-func (r *ledgerRead) clock(row pgx.Row) error {
+func (r *ledgerReads) clock(row pgx.Row) error {
 	var set [2]string
-	err := row.Scan(&r.standing.now, &set[0], &set[1])
+	err := row.Scan(&r.state.now, &set[0], &set[1])
 	r.toMicroseconds()
 	return err
 }
 
-func (r *ledgerRead) sales(rows pgx.Rows) error {
+func (r *ledgerReads) sales(rows pgx.Rows) error {
 	var (
 		id, closing int64
 		slug        string
 		secret      []byte
-		s           saleStanding
+		s           saleState
 		set         [2]string
 	)
-	into := []any{&r.standing.now, &set[0], &set[1], &id, &slug, &s.generation, &s.state, &secret, &closing}
+	into := []any{&r.state.now, &set[0], &set[1], &id, &slug, &s.generation, &s.state, &secret, &closing}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		if id == 0 {
 			return nil
 		}
 		s.closeID = closeID(secret, s.generation, closing)
-		r.standing.sales[id], r.slugs[id] = s, slug
+		r.state.sales[id], r.slugs[id] = s, slug
 		return nil
 	})
 	r.toMicroseconds()
@@ -180,37 +180,37 @@ func (r *ledgerRead) sales(rows pgx.Rows) error {
 }
 
 // toMicroseconds makes the time of the verdicts what Postgres keeps of it, that it reads the same later.
-func (r *ledgerRead) toMicroseconds() {
-	r.standing.now = r.standing.now.UTC().Truncate(time.Microsecond)
+func (r *ledgerReads) toMicroseconds() {
+	r.state.now = r.state.now.UTC().Truncate(time.Microsecond)
 }
 
-func (r *ledgerRead) orders(rows pgx.Rows) error {
+func (r *ledgerReads) orders(rows pgx.Rows) error {
 	found, err := pgx.CollectRows(rows, scanOrder)
 	for i := range found {
 		v := verdictOf(&found[i])
-		r.standing.verdicts[v.ClaimID] = &v
+		r.state.verdicts[v.ClaimID] = &v
 	}
 	return err
 }
 
-func (r *ledgerRead) owners(rows pgx.Rows) error {
+func (r *ledgerReads) owners(rows pgx.Rows) error {
 	found, err := pgx.CollectRows(rows, scanOrder)
 	for _, o := range found {
-		r.standing.owners[shopperKey{Key{o.SaleID, o.Generation}, o.UserID}] = o.OrderID
+		r.state.owners[shopperKey{Key{o.SaleID, o.Generation}, o.UserID}] = o.OrderID
 	}
 	return err
 }
 
-func (r *ledgerRead) declines(rows pgx.Rows) error {
+func (r *ledgerReads) declines(rows pgx.Rows) error {
 	found, err := pgx.CollectRows(rows, scanDecline)
 	for i := range found {
-		r.standing.verdicts[found[i].ClaimID] = &found[i]
+		r.state.verdicts[found[i].ClaimID] = &found[i]
 	}
 	return err
 }
 
 // giveUnits takes the units of each sale from the stock, as it was locked, and hands them out in the order of the claims.
-func (s *Store) giveUnits(ctx context.Context, tx pgx.Tx, made outcome, locked map[Key]Level, writes *pgx.Batch) ([]events.Stock, map[Key]int64, error) {
+func (s *Store) giveUnits(ctx context.Context, tx pgx.Tx, made batchResult, locked map[Key]Level, writes *pgx.Batch) ([]events.Stock, map[Key]int64, error) {
 	need := made.take()
 	var stocks []events.Stock
 	revisions := make(map[Key]int64, len(need))

@@ -130,7 +130,7 @@ func TestAnUndecidableClaimIsDeclinedWithoutWhatPostgresCannotHold(t *testing.T)
 		_, err := s.DecideTx(t.Context(), tx, events.FromLog, []events.Claim{c})
 		return err
 	}); err == nil {
-		t.Fatal("a name that Postgres cannot hold was taken")
+		t.Fatal("a name that Postgres cannot store was taken")
 	}
 	decline := func() (v events.Verdict) {
 		s.must(s.tx(func(tx pgx.Tx) (err error) {

@@ -11,7 +11,7 @@ import (
 )
 
 // TestAnyScriptKeepsEveryPromise plays scripts of presses, operators and faults before several processes, in fake time, and
-// holds every answer against what the ledger said while the press was under way.
+// compares every answer with what the ledger said while the press was under way.
 func TestAnyScriptKeepsEveryPromise(t *testing.T) {
 	t.Parallel()
 	for n := range batches {

@@ -82,7 +82,7 @@ func TestMessagesOfOtherVersions(t *testing.T) {
 	s := newServers(t, 1)
 	registry := prometheus.NewRegistry()
 	p := s.process(t, func(d *Deps) { d.Registerer = registry })
-	p.hear([]byte(`{"v":2,"from":"a","closed":[1]}`))
+	p.receive([]byte(`{"v":2,"from":"a","closed":[1]}`))
 	if n := metric(t, registry, "flashsale_bus_unread_total"); n != 1 {
 		t.Errorf("%v messages count as not read", n)
 	}

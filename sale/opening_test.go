@@ -55,7 +55,7 @@ func TestACloseRecordDoesNotDelayAnOpening(t *testing.T) {
 	})
 }
 
-// Somebody holds the locks of other sales whose time has come.
+// Somebody has the locks of other sales whose time has come.
 func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 	t.Parallel()
 	for _, others := range []int{1, 7} {
@@ -84,8 +84,8 @@ func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 	}
 }
 
-// Somebody holds the gate of the first sale, whose start has come, on a real ledger; the second one starts meanwhile.
-func TestAHeldSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
+// Somebody has the gate of the first sale, whose start has come, on a real ledger; the second one starts meanwhile.
+func TestALockedSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
 	t.Parallel()
 	d := openDesk(t, 5)
 	d.second(t)
@@ -107,7 +107,7 @@ func TestAHeldSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
 		return err == nil && s.State == Open
 	})
 	if s, err := c.Snapshot(firstSlug); err != nil || s.State != Scheduled {
-		t.Errorf("the first sale was not held: %s, %v", s.State, err)
+		t.Errorf("the first sale was not locked: %s, %v", s.State, err)
 	}
 	late := d.number(t, `SELECT (extract(epoch FROM updated_at - starts_at) * 1000)::bigint FROM sales WHERE slug = 'second'`)
 	t.Logf("late by %d ms", late)

@@ -25,7 +25,7 @@ func (p *process) claimed(t *testing.T, id uuid.UUID, at *events.Position) Claim
 
 func TestWhoAsksForAPendingClaimAgainIsAnsweredFromMemory(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		expect(t, a, Pending, "")
 		time.Sleep(resendEvery) // nobody waits for it any more
@@ -53,7 +53,7 @@ func TestWhoAsksForAPendingClaimAgainIsAnsweredFromMemory(t *testing.T) {
 // The press that was told "pending" has looked a moment ago.
 func TestTheFirstPollAfterAPressAsksNobody(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		s.ledger.fails(errAway)
 		a := p.press("anna")
 		expect(t, a, Pending, "")
@@ -72,7 +72,7 @@ func TestTheFirstPollAfterAPressAsksNobody(t *testing.T) {
 
 func TestAClaimStaysPendingWhileTheLedgerIsAway(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		time.Sleep(resendEvery)
 		for name, away := range map[string]func(context.Context) error{
@@ -132,7 +132,7 @@ func TestPendingClaimsAreBounded(t *testing.T) {
 func TestTheLookAtAPartitionIsShared(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		looks := 0
-		p.losses.settled = func(_ context.Context, partition int) (int64, bool, error) {
+		p.lostClaims.settled = func(_ context.Context, partition int) (int64, bool, error) {
 			if partition == 3 {
 				looks++
 			}
@@ -181,9 +181,9 @@ func TestALookFromBeforeDoesNotCount(t *testing.T) {
 }
 
 // Nobody waits for a read that somebody else makes.
-func TestALookThatHangsHoldsNobodyUp(t *testing.T) {
+func TestAQuestionThatHangsDelaysNobody(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		p.losses.settled = func(ctx context.Context, _ int) (int64, bool, error) {
+		p.lostClaims.settled = func(ctx context.Context, _ int) (int64, bool, error) {
 			return 0, false, fmt.Errorf("%w: %w", events.ErrLog, hangs(ctx))
 		}
 		began, at := time.Now(), &events.Position{Partition: 3}

@@ -54,7 +54,7 @@ func TestTheLastPressRemovesItsClaim(t *testing.T) {
 	}
 }
 
-// A press that left meets, in its place, a new waiter for the same claim: leaving must not harm that one.
+// A press that left meets, in its place, a new entry of the same claim: leaving must not harm that one.
 func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
@@ -63,7 +63,7 @@ func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
 	b := w.join(a.id, testKey)
 	w.leave(a)
 	if b == a || !w.waiting(a.id) {
-		t.Error("the second waiter was taken off the pending claims")
+		t.Error("the second one was taken off the pending claims")
 	}
 }
 
@@ -106,13 +106,13 @@ func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 		t.Fatal("its place was given away")
 	}
 	now := a.since.Add(time.Second)
-	if ids := w.overdue(now, lookAfter, 10, false); len(ids) != 0 {
+	if ids := w.overdue(now, lookUpAfter, 10, false); len(ids) != 0 {
 		t.Error("looked up as often as if somebody waited")
 	}
-	if ids := w.overdue(now, lookAfter, 10, true); len(ids) != 1 || ids[0] != a.id {
+	if ids := w.overdue(now, lookUpAfter, 10, true); len(ids) != 1 || ids[0] != a.id {
 		t.Errorf("not looked up at all: %v", ids)
 	}
-	w.overdue(a.since.Add(shareKeptFor+time.Second), lookAfter, 10, false)
+	w.overdue(a.since.Add(shareKeptFor+time.Second), lookUpAfter, 10, false)
 	if c, _ := w.admit(uuid.New(), testKey, 1); c == nil {
 		t.Error("it is kept for ever")
 	}
@@ -127,7 +127,7 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 	if ids := w.overdue(time.Now(), time.Hour, 100, true); len(ids) != 0 {
 		t.Errorf("%d at once", len(ids))
 	}
-	if ids := w.overdue(time.Now().Add(time.Second), lookAfter, 8, true); len(ids) != 8 {
+	if ids := w.overdue(time.Now().Add(time.Second), lookUpAfter, 8, true); len(ids) != 8 {
 		t.Errorf("%d in one question, want 8", len(ids))
 	}
 }
@@ -135,7 +135,7 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 // The clock on the wall may be set at any time; what is measured is how long something has lasted.
 func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		w := p.pending.join(p.claimOf(s, "anna", 1).ID, s.ledger.row.Key)
 		time.Sleep(time.Minute)
 		p.readChanges(t)

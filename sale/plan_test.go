@@ -236,7 +236,7 @@ func scansAll(plan string) bool {
 	return strings.Contains(plan, "Seq Scan on orders") || strings.Contains(plan, "Seq Scan on declines")
 }
 
-// Look-ups outside of transactions set the planner in the first statement of a batch. It must hold for the others,
+// Look-ups outside of transactions set the planner in the first statement of a batch. It must be valid for the others,
 // and for nobody who has the connection afterwards.
 func TestThePlannersSettingsHoldForTheirBatch(t *testing.T) {
 	t.Parallel()

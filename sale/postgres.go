@@ -25,8 +25,8 @@ const (
 	WHERE sale_id = $1 AND generation = $2 AND user_id BETWEEN asked.shopper AND asked.shopper AND released_at IS NULL
 	ORDER BY user_id LIMIT 1) mine`
 
-	// Everything that changed after a revision, released orders too: they have to leave what readers hold. Also from the
-	// beginning, as a reader may have heard of an order before its first question. Each half has an index of its own.
+	// Everything that changed after a revision, released orders too: they have to leave the receipt caches. Also from the
+	// beginning, because an order may have been announced to a process before its first question. Each half has an index of its own.
 	sqlOrdersSince = `SELECT ` + orderColumns + ` FROM orders
 WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND released_at IS NULL
 UNION ALL SELECT ` + orderColumns + ` FROM orders
@@ -57,7 +57,7 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6
 SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
 ON CONFLICT (claim_id) DO NOTHING`
 
-	// The first statement behind the locks: its clock is the time of the verdicts, and its settings hold for all that follow.
+	// The first statement behind the locks: its clock is the time of the verdicts, and its settings are valid for all that follow.
 	// It has a row when there is no such sale, too.
 	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
 	coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), secret, coalesce(closing_version, 0)
@@ -86,7 +86,7 @@ const (
 	sqlBySlug = `(SELECT id FROM sales WHERE slug = $1)`
 
 	// The open sale with the lowest id, else the next to open, else the last that ended; ties by id. It is the rule of
-	// entry.comesBefore, on the rows as they are now.
+	// catalogEntry.comesBefore, on the rows as they are now.
 	sqlCurrentID = `(SELECT id FROM sales WHERE state <> 'draft' ORDER BY
 	CASE WHEN state IN ('open', 'paused') THEN 0 WHEN state = 'scheduled' THEN 1 ELSE 2 END,
 	CASE WHEN state = 'scheduled' THEN starts_at END, CASE WHEN state IN ('closing', 'closed') THEN ends_at END DESC, id LIMIT 1)`

@@ -203,7 +203,7 @@ func TestAStaleSnapshotRefusesNobody(t *testing.T) {
 			time.Sleep(2 * lease)
 			expect(t, p.press("anna"), Unavailable, "")
 			if now, _ := p.catalog.Snapshot(""); now.AllClaimed {
-				t.Error("the catalog shows that all places are held")
+				t.Error("the catalog shows that all places are taken")
 			}
 		})
 	})
@@ -326,7 +326,7 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 				s.places.acts(func(context.Context) error { return happens(s, p) })
 				expect(t, p.press("anna"), kind, reason)
 				if now, _ := p.catalog.Snapshot(""); now.AllClaimed {
-					t.Error("the catalog says that all places are held")
+					t.Error("the catalog says that all places are taken")
 				}
 			})
 		})
@@ -343,7 +343,7 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 		p.catalog.find("").receipts.add([]order{{Receipt: receiptOf(new(s.ledger.sell(s.names.shopper("anna"), Press{}))), revision: 99}})
 		return nil
 	}, AlreadyBought, "")
-	t.Run("every place is held", func(t *testing.T) {
+	t.Run("every place is taken", func(t *testing.T) {
 		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 			s.places.give(saleKey, 99)
 			a := p.press("anna")
@@ -358,7 +358,7 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 			_ = s.places.Release(t.Context(), saleKey, []int64{2})
 			expect(t, p.press("anna"), Refused, ReasonSoldOut) // as far as this process knows
 			p.readChanges(t)
-			s.log.hold()
+			s.log.pause()
 			expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
 			if now, _ := p.catalog.Snapshot(""); now.AllClaimed {
 				t.Error("a place was given, and it is still shown")

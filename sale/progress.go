@@ -47,7 +47,7 @@ func (p *progress) stalled(ctx context.Context, partition int, offset int64, now
 	return c.offset <= offset && now.Sub(c.movedAt) > idleTime
 }
 
-// ask asks for everybody, so it does not end with whoever happens to. The caller holds the lock, which is free meanwhile.
+// ask asks for all who wait, so it goes on when ctx ends. The caller has locked mu, which is unlocked during the question.
 func (c *consumed) ask(ctx context.Context, cursors cursors, partition int) {
 	asking := make(chan struct{})
 	c.asking = asking

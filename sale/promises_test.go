@@ -36,7 +36,7 @@ func (a *answered) String() string {
 		a.Receipt.Unit, a.Sale.Generation, a.Sale.Version, a.Sale.Taken, a.Sale.Total, a.Sale.Stale)
 }
 
-// check holds the ledger and the new answers against the promises.
+// check compares the ledger and the new answers with the promises.
 func (s *stage) check() error {
 	if err := s.invariants(); err != nil {
 		return err
@@ -170,7 +170,7 @@ func (s *stage) receipt(a *answered) error {
 			return fmt.Errorf("the same key: %t, want %t", a.SameKey, same)
 		}
 	}
-	if limit := a.from.Add(-lease - lookAfter); cancelled && gone.Before(limit) && !s.sick(postgres, gone, a.to) && !s.restarted(a) {
+	if limit := a.from.Add(-lease - lookUpAfter); cancelled && gone.Before(limit) && !s.sick(postgres, gone, a.to) && !s.restarted(a) {
 		return fmt.Errorf("the order was taken back %s before the press", a.from.Sub(gone))
 	}
 	return nil
@@ -195,7 +195,7 @@ func (s *stage) owed(a *answered) error {
 		switch {
 		case o.Generation != s.ledger.row.Generation || !o.At.Before(a.from.Add(-time.Millisecond)):
 		case a.Reason == ReasonAllClaimed && s.sick(redis, since.Add(-2*lease), a.to):
-			// A Redis that forgot an owner and holds strangers has no place for him, until it is reconciled.
+			// A Redis that forgot an owner and has strangers has no place for him, until it is reconciled.
 		case a.Kind != Bought && a.Kind != AlreadyBought || a.Receipt.OrderID != o.OrderID:
 			return fmt.Errorf("an owner, since %s, of order %s is not told so", a.from.Sub(o.At), o.OrderID)
 		}

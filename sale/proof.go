@@ -16,12 +16,12 @@ const (
 	sqlProof = `CASE WHEN current_setting('synchronous_standby_names') <> ''
 	THEN pg_logical_emit_message(true, 'flashsale look-up', '') END`
 
-	// Both looks are among the ledger's statements, whose plans may be kept.
+	// Both look-ups are among the ledger's statements, whose plans may be kept.
 	sqlProvenProbes = sqlKeptProbes + `, ` + sqlProof
 )
 
 // prove runs look-ups that a receipt or a refusal may be answered from, in one transaction. Its first statement must
-// hold sqlProof. Without an error all that was found is durable.
+// contain sqlProof. Without an error all that was found is durable.
 func (s *Store) prove(ctx context.Context, b *pgx.Batch) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {

@@ -216,7 +216,7 @@ func (p *purchase) reserve(ctx context.Context) Answer {
 	switch place {
 	case Full:
 		return p.answerFull(ctx)
-	case Held:
+	case AlreadyHolder:
 		return p.claimAsHolder(context.WithoutCancel(ctx))
 	case Reserved:
 		p.catalog.markClaimed(p.entry, false)

@@ -79,7 +79,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		time.Sleep(time.Minute)
 		p.readChanges(t)
-		s.log.hold()
+		s.log.pause()
 		began := time.Now()
 		a := p.press("anna")
 		if a.Kind != Bought || time.Since(began) != idleTime || s.calls.of("direct") != 1 {
@@ -100,7 +100,7 @@ func TestNobodyReadsTheLog(t *testing.T) {
 func TestALogThatIsReadSlowly(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		s.ledger.moved = func() (int64, time.Time) { return 0, time.Now().Add(-100 * time.Millisecond) }
-		s.log.hold()
+		s.log.pause()
 		began := time.Now()
 		a := p.press("anna")
 		if a.Kind != Pending || time.Since(began) != verdictTime || s.calls.of("direct") != 0 {
@@ -118,7 +118,7 @@ func TestWithoutTheLedger(t *testing.T) {
 		for name, away := range map[string]func(context.Context) error{"refuses": func(context.Context) error { return errAway }, "hangs": hangs} {
 			t.Run(name, func(t *testing.T) {
 				bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-					s.log.hold()
+					s.log.pause()
 					s.ledger.acts(away)
 					s.ledger.reading.acts(away)
 					began := time.Now()
@@ -173,7 +173,7 @@ func (p *process) claimOf(s *servers, name string, attempt int) events.Claim {
 
 func TestAnAsynchronousPress(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		began := time.Now()
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		if a.Kind != Pending || a.Position == nil || time.Since(began) != 0 {
@@ -194,7 +194,7 @@ func TestAnAsynchronousPress(t *testing.T) {
 // Who is told "pending" at once presses again soon; the log need not have the claim each time.
 func TestAsynchronousPressesDoNotFillTheLog(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		p.start(t)
 		first := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		for range 9 {
@@ -222,7 +222,7 @@ func TestAsynchronousPressesDoNotFillTheLog(t *testing.T) {
 // A press that waits, made soon after one that did not, is the only one to see that nobody consumes.
 func TestAPressAfterAnAsynchronousOneIsDecidedThoughNobodyConsumes(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
 		a := p.press("anna")
 		if a.Kind != AlreadyBought && a.Kind != Bought {
@@ -234,7 +234,7 @@ func TestAPressAfterAnAsynchronousOneIsDecidedThoughNobodyConsumes(t *testing.T)
 	})
 }
 
-func TestAPlaceThatIsHeld(t *testing.T) {
+func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 	t.Parallel()
 	t.Run("by an owner", func(t *testing.T) {
 		bubble(t, 2, func(t *testing.T, s *servers, p *process) {
@@ -244,13 +244,13 @@ func TestAPlaceThatIsHeld(t *testing.T) {
 				t.Errorf("got %s with %v", a.Kind, s.calls.all())
 			}
 			if p.pending.count.Load() != 0 {
-				t.Error("a waiter is left over")
+				t.Error("a pending claim is left over")
 			}
 		})
 	})
 	t.Run("by another press that waits", func(t *testing.T) {
 		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-			s.log.hold()
+			s.log.pause()
 			first := p.later(Press{Name: "anna"})
 			synctest.Wait()
 			second, third := p.later(Press{Name: "anna"}), p.later(Press{Name: "anna", Async: true})
@@ -308,7 +308,7 @@ func TestAPlaceThatIsHeld(t *testing.T) {
 		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 			s.places.give(saleKey, 1)
 			s.ledger.fails(errAway)
-			s.log.hold()
+			s.log.pause()
 			if a := p.press("anna"); a.Kind != Pending {
 				t.Errorf("got %s", a.Kind)
 			}
@@ -316,12 +316,12 @@ func TestAPlaceThatIsHeld(t *testing.T) {
 	})
 }
 
-// However many presses find the claim held, the log gets it once a second.
-func TestAHeldClaimIsWrittenOnceASecond(t *testing.T) {
+// However many presses find the claim pending, the log gets it once a second.
+func TestAPendingClaimIsWrittenOnceASecond(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		s.places.give(saleKey, 1)
 		s.ledger.moved = func() (int64, time.Time) { return 0, time.Now() } // it is getting on
-		s.log.hold()
+		s.log.pause()
 		var all sync.WaitGroup
 		for range 26 {
 			for range 5 {
@@ -350,7 +350,7 @@ func TestOneShopperPressesFourHundredTimes(t *testing.T) {
 			}
 		}
 		if p.pending.count.Load() != 0 || len(p.pending.shares) != 0 {
-			t.Errorf("%d waiters are left over, shares %v", p.pending.count.Load(), p.pending.shares)
+			t.Errorf("%d pending claims are left over, shares %v", p.pending.count.Load(), p.pending.shares)
 		}
 		if s.ledger.step.levels[saleKey].Taken != 1 {
 			t.Error("more than one unit is gone")
@@ -426,7 +426,7 @@ func TestAnOldDecline(t *testing.T) {
 			}
 		})
 	})
-	t.Run("of a place that is held", func(t *testing.T) {
+	t.Run("of a shopper who has the place", func(t *testing.T) {
 		bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 			decline(s, p, 1)
 			p.readChanges(t)
@@ -455,7 +455,7 @@ func TestAnOldDecline(t *testing.T) {
 				t.Errorf("got %s %q with %v", a.Kind, a.Reason, s.calls.all())
 			}
 			if p.pending.count.Load() != 0 {
-				t.Error("a waiter is left over")
+				t.Error("a pending claim is left over")
 			}
 			if next := p.attempts.of(shopperKey{saleKey, 1}); next < 2 {
 				t.Errorf("the next press is attempt %d again", next)
@@ -574,7 +574,7 @@ func TestSomebodyWhoOwnsAlreadyGetsTheReceipt(t *testing.T) {
 
 func TestTheGenerationChangesWhileAPressWaits(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
 		s.ledger.change(func(sh *saleRow) { sh.Generation = 2 })
@@ -602,7 +602,7 @@ func TestWithoutRedisEachProcessHasItsShare(t *testing.T) {
 				s.enroll(30)
 				s.places.fails(fmt.Errorf("%w: breaker open", ErrUnavailable))
 				s.ledger.moved = func() (int64, time.Time) { return 0, time.Now() }
-				s.log.hold()
+				s.log.pause()
 				kinds, answers := p.pressAll(30, func(i int) Press { return Press{Name: fmt.Sprintf("s%d", i)} })
 				if kinds[Pending] != c.share || kinds[Overloaded] != 30-c.share {
 					t.Fatalf("answers %v, want %d admitted", kinds, c.share)
@@ -690,7 +690,7 @@ func TestOnlyOnePressSaysThatItBought(t *testing.T) {
 
 func TestOneShopperWhoLeavesHarmsNoOther(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		ctx, leave := context.WithCancel(t.Context())
 		gone := make(chan Answer, 1)
 		go func() { gone <- p.Buy(ctx, Press{Name: "anna"}) }()

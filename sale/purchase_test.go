@@ -422,7 +422,7 @@ func TestRepeatsOfOneProcessAreAnsweredByTheVerdictOfAnother(t *testing.T) {
 		}
 		// By message: the other process tells at once, with its stock.
 		d := w.rule(events.FromLog, []events.Claim{claimOf(Key{7, 1}, 'b', 1)})
-		w.checkout.take(d, w.checkout.metrics.told)
+		w.checkout.apply(d, w.checkout.metrics.told)
 		if s, _ := w.catalog.Snapshot(""); s.Taken != 2 {
 			t.Errorf("taken %d, want 2", s.Taken)
 		}

@@ -35,7 +35,7 @@ func TestADeclineOfANewerVersionIsToldAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newServers(t, 2)
-		s.log.hold() // another process decides
+		s.log.pause() // another process decides
 		var logged bytes.Buffer
 		p := s.process(t, func(d *Deps) { d.Logger = slog.New(slog.NewTextHandler(&logged, nil)) })
 		for _, name := range []string{"anna", "ben"} {
@@ -44,7 +44,7 @@ func TestADeclineOfANewerVersionIsToldAndLoggedOnce(t *testing.T) {
 			answers := make(chan Answer, 1)
 			go func() { answers <- p.press(name) }()
 			time.Sleep(time.Millisecond)
-			p.hear([]byte(`{"verdicts":[{"claim":"` + c.ID.String() + `","sale":1,"generation":1,"user":` + strconv.FormatInt(user.ID, 10) +
+			p.receive([]byte(`{"verdicts":[{"claim":"` + c.ID.String() + `","sale":1,"generation":1,"user":` + strconv.FormatInt(user.ID, 10) +
 				`,"attempt":1,"outcome":"declined","reason":"moon-phase","at":"` + time.Now().UTC().Format(time.RFC3339Nano) + `","fresh":true}]}`))
 			expect(t, <-answers, Refused, events.ReasonOther)
 		}

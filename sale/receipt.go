@@ -85,7 +85,7 @@ func (s *Store) ordersSince(ctx context.Context, k Key, revision int64) ([]order
 }
 
 // probe runs a look-up of orders by key. A batch is one round trip and one transaction, so the planner's
-// setting of its first statement holds for the second.
+// setting of its first statement is valid for the second.
 func (s *Store) probe(ctx context.Context, sql string, args ...any) ([]order, error) {
 	var found []order
 	b := &pgx.Batch{}

@@ -57,7 +57,7 @@ const (
 var (
 	// ErrNoSale: there is no sale of that slug, or no current one.
 	ErrNoSale = errors.New("no such sale")
-	// ErrBusy: another operator action holds the sale; try again.
+	// ErrBusy: another operator action is under way on the sale; try again.
 	ErrBusy = errors.New("the sale is being changed by somebody else")
 	// ErrBelowSold: the stock cannot be less than what is sold.
 	ErrBelowSold = errors.New("stock below what is sold")

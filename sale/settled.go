@@ -7,14 +7,14 @@ import (
 )
 
 const (
-	// settledTime bounds a look whether all of a partition is decided.
+	// settledTime bounds the question whether all of a partition is decided.
 	settledTime = time.Second
-	// settledEvery is the shortest time between two looks at a partition.
+	// settledEvery is the shortest time between two questions about a partition.
 	settledEvery = 250 * time.Millisecond
 )
 
-// settledAnswer is what a look at a partition found: whether the ledger had decided all that the log held. began is
-// before the question; zero: nobody has looked.
+// settledAnswer says whether the ledger had decided all that a partition contained. askedAt is before the question; zero:
+// nobody has asked.
 type settledAnswer struct {
 	askedAt time.Time
 	epoch   int64
@@ -22,15 +22,15 @@ type settledAnswer struct {
 	err     error
 }
 
-// settledQuestions are the looks at one partition. However many ask, there is one look at a time, and the next one comes
-// settledEvery later at the earliest; everybody else gets the last one at once. The zero value is ready.
+// settledQuestions are the questions about one partition. There is one at a time, and the next one settledEvery later at the
+// earliest; everybody else gets the last answer at once. The zero value is ready.
 type settledQuestions struct {
 	mu     sync.Mutex
 	last   settledAnswer
 	asking bool
 }
 
-// latest is the last look, made now by whoever comes when it is time for one. It does not end with whose it is.
+// latest is the last answer. If it is time for a new one, the caller asks; the question goes on when the caller's ctx ends.
 func (s *settledQuestions) latest(ctx context.Context, ask func(context.Context) (epoch int64, settled bool, err error)) settledAnswer {
 	now := time.Now()
 	s.mu.Lock()
@@ -41,14 +41,14 @@ func (s *settledQuestions) latest(ctx context.Context, ask func(context.Context)
 	if wait {
 		return last
 	}
-	look := settledAnswer{askedAt: now}
+	answer := settledAnswer{askedAt: now}
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.last, s.asking = look, false
+		s.last, s.asking = answer, false
 	}()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settledTime)
 	defer cancel()
-	look.epoch, look.settled, look.err = ask(ctx)
-	return look
+	answer.epoch, answer.settled, answer.err = ask(ctx)
+	return answer
 }

@@ -83,7 +83,7 @@ func (s *shop) state() State {
 	return state
 }
 
-// whole checks what must hold whatever happened: units taken, orders, shoppers and unit numbers agree.
+// whole checks what must be true whatever happened: units taken, orders, shoppers and unit numbers agree.
 func (s *shop) whole() {
 	s.t.Helper()
 	counts, err := s.Counts(s.t.Context())

@@ -11,7 +11,7 @@ import (
 
 // stock is inventory's part of a transaction. LockTx leaves unknown keys out; TakeTx takes exactly n units
 // or fails; BeginTx makes the row of a new generation. QueueLock and QueueTake are sent with other statements of the
-// transaction; QueueTake refuses what can only be said after a read into the tables.
+// transaction; QueueTake refuses what needs another read of the tables.
 type stock interface {
 	BeginTx(ctx context.Context, tx pgx.Tx, k Key, total, version int64) (Level, error)
 	LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, error)
@@ -35,7 +35,7 @@ type Place byte
 // Reserved: this very call made the shopper a holder. Held: the shopper was one. Full: there is no room.
 const (
 	Reserved Place = iota
-	Held
+	AlreadyHolder
 	Full
 )
 
@@ -76,7 +76,7 @@ type Shopper struct {
 	MayPurchase bool
 }
 
-// shoppers finds shoppers by the normal form of their name or address. Known looks into memory only.
+// shoppers finds shoppers by the normal form of their name or address. Known asks memory only.
 type shoppers interface {
 	Known(name string) (Shopper, bool)
 	Find(ctx context.Context, name string) (Shopper, bool, error)

@@ -98,7 +98,7 @@ func openStage(t *testing.T, processes int, units int64) *stage {
 		servers: newServers(t, units), began: time.Now(), how: make(map[string]condition), spells: make(map[string][]spell),
 		cancelled: make(map[uuid.UUID]time.Time), full: make(map[int64][]time.Time),
 	}
-	s.log.hold() // the processes bring consumers of their own
+	s.log.pause() // the processes bring consumers of their own
 	s.names.acts(func(context.Context) error {
 		if how := s.condition(postgres); how == refuses || how == silent {
 			return errAway
@@ -192,7 +192,7 @@ func (s *stage) sick(server string, from, to time.Time) bool {
 	return false
 }
 
-// note remembers what the ledger says now. The caller holds the ledger.
+// note remembers what the ledger says now. The caller has locked the ledger.
 func (s *stage) note() {
 	row := &s.ledger.row
 	level := s.ledger.step.levels[row.Key]
@@ -342,9 +342,9 @@ func (b *branch) decided(d events.Decision) {
 			continue
 		}
 		way := b.way(theBus, "verdicts", int64(other.number))
-		b.stage.after(way, func() { other.hear(payload) })
+		b.stage.after(way, func() { other.receive(payload) })
 		if how == twice {
-			b.stage.after(way+80*time.Millisecond, func() { other.hear(payload) })
+			b.stage.after(way+80*time.Millisecond, func() { other.receive(payload) })
 		}
 	}
 }

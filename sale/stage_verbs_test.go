@@ -49,7 +49,7 @@ func (s *stage) disturb() {
 	s.spells[disturbance] = append(s.spells[disturbance], spell{mute, time.Now(), time.Now()})
 }
 
-// meddle changes what Redis holds for the present generation, and counts as an illness of it.
+// meddle changes what Redis has for the present generation, and counts as an illness of it.
 func (s *stage) meddle(do func(p *memoryPlaces, k Key)) {
 	how := s.condition(redis)
 	s.turn(redis, mute)

@@ -23,7 +23,7 @@ type stalls struct {
 	opens  time.Duration // after the press, of a sale that is to be open; 0: it is open
 	press  Press
 
-	missing, holds, owns, declined, unread, paused bool
+	missing, holder, owns, declined, unread, paused bool
 }
 
 // never is longer than anybody waits.
@@ -45,7 +45,7 @@ func anyStalls() *rapid.Generator[stalls] {
 				Slug: "flash", Name: rapid.SampledFrom([]string{"anna", "dora"}).Draw(t, "name"), Async: is("async"),
 				IdempotencyKey: rapid.SampledFrom([]string{"", "a key"}).Draw(t, "key"),
 			},
-			missing: is("missing"), holds: is("holds"), owns: is("owns"), declined: is("declined"), unread: is("unread"), paused: is("paused"),
+			missing: is("missing"), holder: is("holder"), owns: is("owns"), declined: is("declined"), unread: is("unread"), paused: is("paused"),
 		}
 	})
 }
@@ -100,7 +100,7 @@ func (s stalls) play(t *testing.T) (broken error) {
 		world := newServers(t, 2)
 		p := world.process(t)
 		s.prepare(t, world, p)
-		held := world.holds(s.press.Name)
+		wasHolder := world.isHolder(s.press.Name)
 		began := time.Now()
 		placed := world.stall(s, began)
 		ctx, leave := context.WithTimeout(t.Context(), cmp.Or(s.leaves, never))
@@ -122,7 +122,7 @@ func (s stalls) play(t *testing.T) (broken error) {
 			broken = fmt.Errorf("answered %s after %v", a.Kind, took)
 		case *placed > buyTime-claimTime:
 			broken = fmt.Errorf("a place was given after %v, which leaves the claim too little", *placed)
-		case !held && world.holds(s.press.Name) && world.calls.of("append")+world.calls.of("direct") == 0:
+		case !wasHolder && world.isHolder(s.press.Name) && world.calls.of("append")+world.calls.of("direct") == 0:
 			broken = fmt.Errorf("a place was taken, and no claim was made of it: %s after %v", a.Kind, took)
 		}
 	})
@@ -140,7 +140,7 @@ func (s stalls) prepare(t *testing.T, world *servers, p *process) {
 	} else if s.owns {
 		world.ledger.sell(who, s.press)
 	}
-	if s.holds {
+	if s.holder {
 		world.places.give(k, who.ID)
 	}
 	switch {
@@ -151,7 +151,7 @@ func (s stalls) prepare(t *testing.T, world *servers, p *process) {
 	default:
 	}
 	if s.unread {
-		world.log.hold()
+		world.log.pause()
 	}
 	time.Sleep(time.Second) // what was decided is old
 	world.places.missing = s.missing
@@ -185,8 +185,8 @@ func (s *servers) stall(as stalls, began time.Time) (placed *time.Duration) {
 	return placed
 }
 
-// holds is true when the shopper has a place.
-func (s *servers) holds(name string) bool {
+// isHolder is true when the shopper has a place.
+func (s *servers) isHolder(name string) bool {
 	id := s.names.shopper(name).ID
 	s.places.mu.Lock()
 	defer s.places.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 // OpenTx opens a scheduled, paused or closed sale now, if now lies before its end. A draft is announced by it:
 // it becomes scheduled when its start is still to come. Errors: ErrState, ErrNoSale, ErrBusy.
 func (s *Store) OpenTx(ctx context.Context, tx pgx.Tx, slug string) error {
-	return s.move(ctx, tx, slug, func(h held) (State, bool) {
+	return s.move(ctx, tx, slug, func(h lockedSale) (State, bool) {
 		if h.state == Open || h.state == Closing || !h.now.Before(h.endsAt) {
 			return h.state, false
 		}
@@ -26,19 +26,19 @@ func (s *Store) OpenTx(ctx context.Context, tx pgx.Tx, slug string) error {
 
 // PauseTx stops an open sale: every claim decided after its commit is declined. Errors: ErrState, ErrNoSale, ErrBusy.
 func (s *Store) PauseTx(ctx context.Context, tx pgx.Tx, slug string) error {
-	return s.move(ctx, tx, slug, func(h held) (State, bool) { return Paused, h.state == Open })
+	return s.move(ctx, tx, slug, func(h lockedSale) (State, bool) { return Paused, h.state == Open })
 }
 
 // ResumeTx lets a paused sale go on. Errors: ErrState, ErrNoSale, ErrBusy.
 func (s *Store) ResumeTx(ctx context.Context, tx pgx.Tx, slug string) error {
-	return s.move(ctx, tx, slug, func(h held) (State, bool) { return stateWithin(h), h.state == Paused })
+	return s.move(ctx, tx, slug, func(h lockedSale) (State, bool) { return stateWithin(h), h.state == Paused })
 }
 
 // CloseTx ends a sale before its time. An open one is closing until the ledger reaches the close record, which
 // Catalog writes to the log; others are closed at once, as no claim of theirs can count. Errors: ErrState (draft,
 // closing or closed already), ErrNoSale, ErrBusy.
 func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
-	return s.move(ctx, tx, slug, func(h held) (State, bool) {
+	return s.move(ctx, tx, slug, func(h lockedSale) (State, bool) {
 		if h.state == Open {
 			return Closing, true
 		}
@@ -48,8 +48,8 @@ func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
 
 // move changes the state under the gate and the stock row, which every decision waits for. to says where the
 // sale goes from where it stands, and whether it may.
-func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(held) (State, bool)) error {
-	h, err := s.hold(ctx, tx, slug)
+func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(lockedSale) (State, bool)) error {
+	h, err := s.lockSale(ctx, tx, slug)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ const (
 	byOperator
 )
 
-func setState(ctx context.Context, tx pgx.Tx, h held, state State, by cause) error {
+func setState(ctx context.Context, tx pgx.Tx, h lockedSale, state State, by cause) error {
 	if state == Closing {
 		_, err := tx.Exec(ctx, sqlSetClosing, h.Sale, int(by))
 		return err
@@ -85,7 +85,7 @@ func setState(ctx context.Context, tx pgx.Tx, h held, state State, by cause) err
 func (s *Store) advance(ctx context.Context, slug string) (moved bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		moved = false
-		h, err := s.hold(ctx, tx, slug)
+		h, err := s.lockSale(ctx, tx, slug)
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func (s *Store) advance(ctx context.Context, slug string) (moved bool, err error
 }
 
 // due is the state the sale should be in by its times.
-func due(h held) State {
+func due(h lockedSale) State {
 	begun, over := !h.now.Before(h.startsAt), !h.now.Before(h.endsAt)
 	switch h.state {
 	case Scheduled:

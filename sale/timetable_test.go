@@ -113,8 +113,8 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 		refuse error
 		told   int
 	}{
-		"somebody else holds the sale": {fmt.Errorf("hold: %w", ErrBusy), 0},
-		"the ledger is away":           {errLedgerAway, 1}, // and again once it was back
+		"somebody else changes the sale": {fmt.Errorf("lock: %w", ErrBusy), 0},
+		"the ledger is away":             {errLedgerAway, 1}, // and again once it was back
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,7 +41,7 @@ func (s *Store) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict
 	for i, id := range ids {
 		raw[i] = id
 	}
-	r := ledgerRead{standing: standing{verdicts: found}}
+	r := ledgerReads{state: ledgerState{verdicts: found}}
 	b := &pgx.Batch{}
 	b.Queue(sqlProvenProbes)
 	b.Queue(sqlOrdersByID, raw).Query(r.orders)

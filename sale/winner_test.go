@@ -60,7 +60,7 @@ func TestOnePressOfManyProcessesBuys(t *testing.T) {
 				}
 				s.ledger.tell = everybody(t, all)
 				set(s, all)
-				s.log.hold()
+				s.log.pause()
 				open := make(chan struct{})
 				s.ledger.acts(until(open)) // nobody is answered before all have written
 				var pressed []<-chan Answer
@@ -97,7 +97,7 @@ func everybody(t *testing.T, all []*process) func(events.Decision) {
 		}
 		all[0].Decided(d)
 		for _, other := range all[1:] {
-			other.hear(payload)
+			other.receive(payload)
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (s silently) Append(ctx context.Context, partition int, c events.Claim) (ev
 }
 
 // Of two presses at once the one whose record the ledger met first has bought, whoever got the place: the other one
-// found the place held, and was quicker.
+// found the place taken, and was quicker.
 func TestAPressThatWasOvertaken(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		e := p.catalog.find("")
@@ -136,10 +136,10 @@ func TestTheFirstRecordInTheLogBuys(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		q := s.process(t)
 		s.ledger.tell = everybody(t, []*process{p, q})
-		s.log.hold()
+		s.log.pause()
 		first := p.later(Press{Name: "anna"})
 		synctest.Wait()
-		second := q.later(Press{Name: "anna"}) // the place is held; this process has not written yet
+		second := q.later(Press{Name: "anna"}) // another press has the place; this process has not written yet
 		synctest.Wait()
 		if n := len(s.log.written()); n != 2 {
 			t.Fatalf("written %d times", n)
@@ -156,7 +156,7 @@ func TestNobodyInheritsAPurchase(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
 		q := s.process(t)
 		s.ledger.tell = everybody(t, []*process{p, q})
-		s.log.hold()
+		s.log.pause()
 		expect(t, p.Buy(t.Context(), Press{Name: "anna", Async: true}), Pending, "")
 		joined := q.later(Press{Name: "anna"})
 		synctest.Wait()
@@ -211,11 +211,11 @@ func TestAVerdictOfTheVersionBefore(t *testing.T) {
 		ago        time.Duration
 		kind       Kind
 	}{
-		"heard of at once":       {true, true, 0, Bought},
-		"within the doubt":       {true, true, clockDrift, Bought},
-		"from before the press":  {true, true, clockDrift + time.Millisecond, AlreadyBought},
-		"looked up":              {false, true, 0, AlreadyBought},
-		"of a place that's held": {true, false, 0, AlreadyBought},
+		"heard of at once":      {true, true, 0, Bought},
+		"within the doubt":      {true, true, clockDrift, Bought},
+		"from before the press": {true, true, clockDrift + time.Millisecond, AlreadyBought},
+		"looked up":             {false, true, 0, AlreadyBought},
+		"of a holder":           {true, false, 0, AlreadyBought},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, s *servers, p *process) {
@@ -256,11 +256,11 @@ func TestAVerdictThatIsHeardLate(t *testing.T) {
 				since(s, d.Verdicts[0])
 				time.Sleep(time.Second)
 				p.readChanges(t)
-				s.log.hold()
+				s.log.pause()
 				answer := p.later(Press{Name: "anna"})
 				synctest.Wait()
 				d.Stocks = nil
-				p.take(d, p.metrics.told)
+				p.apply(d, p.metrics.told)
 				synctest.Wait()
 				s.log.resume()
 				want(t, s, <-answer, d.Verdicts[0])
@@ -289,10 +289,10 @@ func TestARefusalThatIsHeardLate(t *testing.T) {
 		s.ledger.change(func(sh *saleRow) { sh.state = Open })
 		time.Sleep(time.Second)
 		p.readChanges(t)
-		s.log.hold()
+		s.log.pause()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
-		p.take(d, p.metrics.told)
+		p.apply(d, p.metrics.told)
 		synctest.Wait()
 		s.log.resume()
 		if a := <-answer; a.Kind != Bought || a.Receipt.Attempt != 2 {
@@ -306,7 +306,7 @@ func TestAnOldVerdictThatCannotBeLookedUp(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
 		d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
 		time.Sleep(time.Second)
-		s.log.hold()
+		s.log.pause()
 		answer := p.later(Press{Name: "anna"})
 		synctest.Wait()
 		s.ledger.fails(errAway)

@@ -148,9 +148,9 @@ func (w *world) rule(src events.Source, claims []events.Claim) events.Decision {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	k := w.row.Key
-	s := &standing{
+	s := &ledgerState{
 		source: src, now: time.Now().UTC(), owners: map[shopperKey]uuid.UUID{}, verdicts: map[uuid.UUID]*events.Verdict{},
-		sales:  map[int64]saleStanding{k.Sale: {w.row.Generation, w.row.state, closeID(testSecret, k.Generation, w.row.closingVersion)}},
+		sales:  map[int64]saleState{k.Sale: {w.row.Generation, w.row.state, closeID(testSecret, k.Generation, w.row.closingVersion)}},
 		levels: map[Key]Level{k: w.row.level},
 	}
 	for id, o := range w.orders {
@@ -171,7 +171,7 @@ func (w *world) rule(src events.Source, claims []events.Claim) events.Decision {
 	return decisionOf(made, stocks)
 }
 
-func (w *world) commit(made outcome) {
+func (w *world) commit(made batchResult) {
 	if len(made.ordered) > 0 {
 		w.row.level.Version++
 	}
@@ -308,7 +308,7 @@ func (w *world) advance(ctx context.Context, _ string) (bool, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := held{Key: w.row.Key, state: w.row.state, startsAt: w.row.startsAt, endsAt: w.row.endsAt, now: time.Now()}
+	now := lockedSale{Key: w.row.Key, state: w.row.state, startsAt: w.row.startsAt, endsAt: w.row.endsAt, now: time.Now()}
 	to := due(now)
 	if to == now.state {
 		return false, nil
@@ -335,7 +335,7 @@ func (w *world) Reserve(ctx context.Context, k Key, user int64) (Place, error) {
 	case w.holders == nil:
 		return 0, ErrMissing
 	case w.holders[user]:
-		return Held, nil
+		return AlreadyHolder, nil
 	case k == w.row.Key && int64(len(w.holders)) >= w.row.level.Total:
 		return Full, nil
 	}

@@ -13,7 +13,7 @@ import (
 // write queues what was decided now. Each statement changes all the rows it should or fails: orders by having no
 // ON CONFLICT, the others because they count. Fewer declines than claims mean that somebody else decided the same
 // claims without the lock, and the next try will meet their verdicts.
-func write(b *pgx.Batch, now time.Time, made outcome, revisions map[Key]int64) {
+func write(b *pgx.Batch, now time.Time, made batchResult, revisions map[Key]int64) {
 	if len(made.ordered) > 0 {
 		b.Queue(sqlInsertOrders, orderArrays(made.ordered, revisions, now)...)
 	}
@@ -26,7 +26,7 @@ func write(b *pgx.Batch, now time.Time, made outcome, revisions map[Key]int64) {
 	}
 }
 
-func orderArrays(made []ruling, revisions map[Key]int64, now time.Time) []any {
+func orderArrays(made []newVerdict, revisions map[Key]int64, now time.Time) []any {
 	n := len(made)
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
 	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
@@ -42,7 +42,7 @@ func orderArrays(made []ruling, revisions map[Key]int64, now time.Time) []any {
 	return []any{ids, sales, generations, users, names, units, attempts, keys, revision, now, presses}
 }
 
-func declineArrays(made []ruling, now time.Time) []any {
+func declineArrays(made []newVerdict, now time.Time) []any {
 	n := len(made)
 	ids, names, reasons := make([][16]byte, n), make([]string, n), make([]string, n)
 	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
@@ -57,7 +57,7 @@ func declineArrays(made []ruling, now time.Time) []any {
 }
 
 // announcements are what the outbox is told.
-func announcements(made outcome, stocks []events.Stock, slugs map[int64]string) []events.Message {
+func announcements(made batchResult, stocks []events.Stock, slugs map[int64]string) []events.Message {
 	messages := make([]events.Message, 0, len(made.ordered)+len(made.declined)+len(stocks)+len(made.closed))
 	for _, r := range made.ordered {
 		messages = append(messages, confirmed(r))
@@ -74,7 +74,7 @@ func announcements(made outcome, stocks []events.Stock, slugs map[int64]string) 
 	return messages
 }
 
-func confirmed(r ruling) events.Message {
+func confirmed(r newVerdict) events.Message {
 	v := r.verdict
 	return events.Message{
 		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
@@ -83,7 +83,7 @@ func confirmed(r ruling) events.Message {
 	}
 }
 
-func declined(r ruling) events.Message {
+func declined(r newVerdict) events.Message {
 	v := r.verdict
 	return events.Message{
 		SaleID: v.SaleID, Type: events.TypeClaimDeclined, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,

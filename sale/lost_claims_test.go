@@ -25,7 +25,7 @@ func (p *process) asksFor(t *testing.T, a Answer, when string, want ClaimStatus)
 // A position of the old log lies past the end of the new one, which may never get that far.
 func TestAClaimOfALogThatWasReplacedDoesNotWaitForEver(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		expect(t, a, Pending, "")
 		p.asksFor(t, a, "before the ledger reached it", ClaimPending)
@@ -47,7 +47,7 @@ func TestAClaimOfALogThatWasReplacedDoesNotWaitForEver(t *testing.T) {
 // The claim may be in the new log as well, at another offset, before the old one's or after.
 func TestAClaimThatMayStillBeDecidedIsPending(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *servers, p *process) {
-		s.log.hold()
+		s.log.pause()
 		a := p.Buy(t.Context(), Press{Name: "anna", Async: true})
 		s.log.replace()
 		p.asksFor(t, a, "the first read", ClaimPending)
@@ -79,7 +79,7 @@ func TestWhileTheLogIsAwayNothingIsLost(t *testing.T) {
 		a := Answer{ClaimID: uuid.New(), Position: &events.Position{}}
 		p.asksFor(t, a, "the first read", ClaimPending)
 		time.Sleep(lostAfter)
-		p.losses.settled = func(context.Context, int) (int64, bool, error) {
+		p.lostClaims.settled = func(context.Context, int) (int64, bool, error) {
 			return 0, true, fmt.Errorf("%w: away", events.ErrLog)
 		}
 		p.asksFor(t, a, "without the log", ClaimPending)
@@ -88,26 +88,26 @@ func TestWhileTheLogIsAwayNothingIsLost(t *testing.T) {
 
 func TestDoubtsAreBounded(t *testing.T) {
 	t.Parallel()
-	var l losses
+	var l lostClaims
 	now := time.Now()
 	kept := uuid.New()
-	for range mostDoubts {
-		l.note(kept, doubt{asked: now}, now)
+	for range mostSuspects {
+		l.note(kept, suspect{asked: now}, now)
 		kept = uuid.New()
 	}
-	now = now.Add(doubtKept)
-	l.note(kept, doubt{asked: now}, now)
-	if _, ok := l.doubt(kept); ok || len(l.doubts) != mostDoubts {
-		t.Errorf("%d doubts, want %d", len(l.doubts), mostDoubts)
+	now = now.Add(suspectKept)
+	l.note(kept, suspect{asked: now}, now)
+	if _, ok := l.suspect(kept); ok || len(l.suspects) != mostSuspects {
+		t.Errorf("%d doubts, want %d", len(l.suspects), mostSuspects)
 	}
-	now = now.Add(doubtsSwept - 1)
-	l.note(kept, doubt{asked: now}, now)
-	if _, ok := l.doubt(kept); ok {
+	now = now.Add(suspectsSwept - 1)
+	l.note(kept, suspect{asked: now}, now)
+	if _, ok := l.suspect(kept); ok {
 		t.Error("searched again at once")
 	}
 	now = now.Add(1)
-	l.note(kept, doubt{asked: now}, now)
-	if _, ok := l.doubt(kept); !ok || len(l.doubts) != 1 {
-		t.Errorf("%d doubts once the old ones went", len(l.doubts))
+	l.note(kept, suspect{asked: now}, now)
+	if _, ok := l.suspect(kept); !ok || len(l.suspects) != 1 {
+		t.Errorf("%d doubts once the old ones went", len(l.suspects))
 	}
 }
