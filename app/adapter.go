@@ -116,7 +116,7 @@ func placeFor(p inventory.Place) (sale.Place, error) {
 	switch p {
 	case inventory.Reserved:
 		return sale.Reserved, nil
-	case inventory.Held:
+	case inventory.AlreadyHolder:
 		return sale.AlreadyHolder, nil
 	case inventory.Full:
 		return sale.Full, nil

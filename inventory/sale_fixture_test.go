@@ -15,10 +15,10 @@ import (
 	"flashsale/inventory"
 )
 
-// shop is a sale: stock in Postgres, places in Redis, and a ledger and a log that the test writes by hand.
-type shop struct {
-	books
-	hall
+// saleFixture is a sale: stock in Postgres, places in Redis, and a ledger and a log that the test writes by hand.
+type saleFixture struct {
+	stockFixture
+	placesFixture
 	mini *miniredis.Miniredis
 
 	mu          sync.Mutex
@@ -32,25 +32,25 @@ type shop struct {
 	reading     chan struct{}
 }
 
-func openShop(t *testing.T, total int64) *shop {
+func openSale(t *testing.T, total int64) *saleFixture {
 	t.Helper()
 	mini := miniredis.RunT(t)
-	s := &shop{
-		books: openBooks(t), hall: openHall(t, miniClient(t, mini.Addr()), "test"), mini: mini,
+	s := &saleFixture{
+		stockFixture: openStock(t), placesFixture: openPlaces(t, miniClient(t, mini.Addr()), "test"), mini: mini,
 		current: []inventory.Key{key}, owners: map[int64]bool{}, reading: make(chan struct{}, 100),
 	}
 	s.begin(t, key, total)
 	return s
 }
 
-func (s *shop) Current(context.Context) ([]inventory.Key, error) {
+func (s *saleFixture) Current(context.Context) ([]inventory.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ticks++
 	return slices.Clone(s.current), nil
 }
 
-func (s *shop) Owners(ctx context.Context, key inventory.Key) ([]int64, int64, int64, error) {
+func (s *saleFixture) Owners(ctx context.Context, key inventory.Key) ([]int64, int64, int64, error) {
 	s.mu.Lock()
 	s.reads++
 	owners, stall := slices.Collect(maps.Keys(s.owners)), s.stall
@@ -69,20 +69,20 @@ func (s *shop) Owners(ctx context.Context, key inventory.Key) ([]int64, int64, i
 	return owners, levels[0].Total, levels[0].Version, nil
 }
 
-func (s *shop) End(context.Context, int64) (int64, error) {
+func (s *saleFixture) End(context.Context, int64) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.end, s.logDown
 }
 
-func (s *shop) Cursor(context.Context, int64) (int64, error) {
+func (s *saleFixture) Cursor(context.Context, int64) (int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.cursor, s.logDown
 }
 
 // buy makes users owners in the ledger only.
-func (s *shop) buy(t *testing.T, users ...int64) {
+func (s *saleFixture) buy(t *testing.T, users ...int64) {
 	t.Helper()
 	s.take(t, int64(len(users)))
 	s.change(func() {
@@ -92,19 +92,19 @@ func (s *shop) buy(t *testing.T, users ...int64) {
 	})
 }
 
-func (s *shop) change(f func()) {
+func (s *saleFixture) change(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
 }
 
-func (s *shop) counted(n *int) int {
+func (s *saleFixture) counted(n *int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return *n
 }
 
-func (s *shop) reconciler(config inventory.ReconcilerConfig) *inventory.Reconciler {
+func (s *saleFixture) reconciler(config inventory.ReconcilerConfig) *inventory.Reconciler {
 	config.Logger = slog.New(slog.NewTextHandler(s.log, nil))
 	config.Registerer = s.registry
 	return inventory.NewReconciler(s.Places, s.Store, s, s, config)
@@ -114,7 +114,7 @@ func (s *shop) reconciler(config inventory.ReconcilerConfig) *inventory.Reconcil
 var quick = inventory.ReconcilerConfig{Every: 5 * time.Millisecond, Settle: 20 * time.Millisecond}
 
 // run lets a reconciler run until the test ends.
-func (s *shop) run(t *testing.T, config inventory.ReconcilerConfig) *inventory.Reconciler {
+func (s *saleFixture) run(t *testing.T, config inventory.ReconcilerConfig) *inventory.Reconciler {
 	t.Helper()
 	r := s.reconciler(config)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -138,7 +138,7 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-func (s *shop) holdersAre(users ...int64) func() bool {
+func (s *saleFixture) holdersAre(users ...int64) func() bool {
 	return func() bool {
 		missing, extra, err := s.Compare(context.Background(), key, users)
 		return err == nil && len(missing)+len(extra) == 0
@@ -152,16 +152,18 @@ func now(t *testing.T, r *inventory.Reconciler) {
 	}
 }
 
-func (s *shop) corrections(t *testing.T, change string) float64 {
+func (s *saleFixture) corrections(t *testing.T, change string) float64 {
 	return metric(t, s.registry, "flashsale_reconciled_total", change)
 }
 
-// looks waits until the owners have been read n more times.
-func (s *shop) looks(t *testing.T, n int) {
+// waitForReads waits until the owners have been read n more times.
+func (s *saleFixture) waitForReads(t *testing.T, n int) {
 	t.Helper()
 	from := s.counted(&s.reads)
-	eventually(t, "more looks at the owners", func() bool { return s.counted(&s.reads) >= from+n })
+	eventually(t, "more reads of the owners", func() bool { return s.counted(&s.reads) >= from+n })
 }
 
 // reserveSome presses without caring whether the set is there.
-func (s *shop) reserveSome(user int64) { _, _ = s.Reserve(context.Background(), key, []int64{user}) }
+func (s *saleFixture) reserveSome(user int64) {
+	_, _ = s.Reserve(context.Background(), key, []int64{user})
+}

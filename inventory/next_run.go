@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// flight is one run of Now, shared by everybody who asked for it before it began.
-type flight struct {
+// run is one pass that Now asked for, shared by everybody who asked for it before it began.
+type run struct {
 	done chan struct{}
 	err  error
 }
@@ -16,7 +16,7 @@ type flight struct {
 // runs, but each gets one that began after its call, so it has seen whatever the caller did before. A run goes on
 // when its callers leave, for 30 s at most. ErrNotCurrent for an older generation.
 func (r *Reconciler) Now(ctx context.Context, key Key) error {
-	f := r.board(key)
+	f := r.nextRun(key)
 	select {
 	case <-f.done:
 		return f.err
@@ -25,36 +25,36 @@ func (r *Reconciler) Now(ctx context.Context, key Key) error {
 	}
 }
 
-// board returns a flight of the key that has not begun yet.
-func (r *Reconciler) board(key Key) *flight {
+// nextRun is the run of the key that has not begun yet.
+func (r *Reconciler) nextRun(key Key) *run {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.flights[key] == nil {
-		f := &flight{done: make(chan struct{})}
-		r.flights[key] = f
-		go r.fly(key, f)
+	if r.running[key] == nil {
+		f := &run{done: make(chan struct{})}
+		r.running[key] = f
+		go r.makeRuns(key, f)
 		return f
 	}
-	f := r.joining[key]
+	f := r.next[key]
 	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		r.joining[key] = f
+		f = &run{done: make(chan struct{})}
+		r.next[key] = f
 	}
 	return f
 }
 
-// fly makes the flights of a key one after the other until nobody waits for another.
-func (r *Reconciler) fly(key Key, f *flight) {
+// makeRuns makes the runs of a key one after the other until nobody waits for another.
+func (r *Reconciler) makeRuns(key Key, f *run) {
 	for f != nil {
 		f.err = r.now(key)
 		close(f.done)
 		r.mu.Lock()
-		next := r.joining[key]
-		delete(r.joining, key)
+		next := r.next[key]
+		delete(r.next, key)
 		if next == nil {
-			delete(r.flights, key)
+			delete(r.running, key)
 		} else {
-			r.flights[key] = next
+			r.running[key] = next
 		}
 		r.mu.Unlock()
 		f = next
@@ -78,7 +78,7 @@ func (r *Reconciler) now(key Key) error {
 		return ctx.Err()
 	}
 	defer func() { <-rec.busy }()
-	l := r.look(ctx, key)
+	l := r.readHolders(ctx, key)
 	levels, err := r.store.Levels(ctx, []Key{key})
 	if err != nil {
 		return err

@@ -53,25 +53,25 @@ func (s store) do(words ...string) {
 	}
 }
 
-// count is what Go reads of the script's look.
+// count is what Go reads of the script's answer.
 func (s store) count() ([]int64, error) {
 	n, err := s.run(countScript, s.keys[:2]).AsIntSlice()
 	return n, classify(err)
 }
 
-// holds puts a limit, and holders with nobody among them, where the product keeps them.
-func (s store) holds(limit, version string) {
+// putLimit puts a limit, and holders with nobody among them, where the product keeps them.
+func (s store) putLimit(limit, version string) {
 	s.do("DEL", s.keys[0], s.keys[1], s.keys[2])
 	s.do("HSET", s.keys[0], loadedMark, "")
 	s.do("HSET", s.keys[1], "limit", limit, "version", version)
 	s.do("HSET", s.keys[2], loadedMark, "", "7", "")
 }
 
-// isRepaired: whatever the limit and its version hold, each script takes both for numbers that Go reads the same way or
+// isRepaired: whatever the limit and its version are, each script takes both for numbers that Go reads the same way or
 // names the wrong type, and after a repair a ledger of a million versions can be loaded.
 func (s store) isRepaired(limit, version string) {
 	s.t.Helper()
-	s.holds(limit, version)
+	s.putLimit(limit, version)
 	n, err := s.count()
 	switch {
 	case err == nil && (len(n) != 3 || !same(n[1], limit) || !same(n[2], version)):
@@ -86,12 +86,12 @@ func (s store) isRepaired(limit, version string) {
 	if _, err := s.run(limitScript, s.keys[1:2], 5, 2).AsInt64(); err != nil && !errors.Is(classify(err), ErrWrongType) {
 		s.t.Fatalf("limit %q of version %q: %v", limit, version, err)
 	}
-	s.holds(limit, version)
+	s.putLimit(limit, version)
 	s.do("DEL", s.keys[0])
 	if _, err := s.run(loadScript, s.keys, 5, 2, 2).ToString(); err != nil && !errors.Is(classify(err), ErrWrongType) {
 		s.t.Fatalf("limit %q of version %q: %v", limit, version, err)
 	}
-	s.holds(limit, version)
+	s.putLimit(limit, version)
 	if _, err := s.run(repairScript, s.keys[:2]).AsInt64(); err != nil {
 		s.t.Fatalf("limit %q of version %q: %v", limit, version, err)
 	}

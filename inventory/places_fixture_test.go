@@ -16,47 +16,47 @@ import (
 	"flashsale/inventory"
 )
 
-// hall is the places on one server, with a client of its own to meddle with the keys.
-type hall struct {
+// placesFixture is the places on one server, with a client of its own to meddle with the keys.
+type placesFixture struct {
 	*inventory.Places
 	client   rueidis.Client
 	ns       string
 	registry *prometheus.Registry
-	log      *journal
+	log      *logBuffer
 }
 
-// journal is a log that may be read while it is written.
-type journal struct {
+// logBuffer is a log that may be read while it is written.
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (j *journal) Write(line []byte) (int, error) {
+func (j *logBuffer) Write(line []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.Write(line)
 }
 
-func (j *journal) String() string {
+func (j *logBuffer) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.text.String()
 }
 
 // onEachServer runs a test of the scripts on miniredis and, when REDIS_URL names one, on a real server.
-func onEachServer(t *testing.T, test func(t *testing.T, h hall)) {
+func onEachServer(t *testing.T, test func(t *testing.T, h placesFixture)) {
 	t.Helper()
 	t.Parallel()
 	t.Run("miniredis", func(t *testing.T) {
 		t.Parallel()
-		test(t, openHall(t, miniClient(t, miniredis.RunT(t).Addr()), "test"))
+		test(t, openPlaces(t, miniClient(t, miniredis.RunT(t).Addr()), "test"))
 	})
 	t.Run("redis", func(t *testing.T) {
 		if !embeddedtest.RealRedis() {
 			t.Skip("REDIS_URL is not set")
 		}
 		t.Parallel()
-		test(t, openHall(t, embeddedtest.Redis(t), embeddedtest.Namespace(t)))
+		test(t, openPlaces(t, embeddedtest.Redis(t), embeddedtest.Namespace(t)))
 	})
 }
 
@@ -72,21 +72,21 @@ func miniClient(t testing.TB, address string) rueidis.Client {
 	return client
 }
 
-func openHall(t testing.TB, client rueidis.Client, ns string) hall {
+func openPlaces(t testing.TB, client rueidis.Client, ns string) placesFixture {
 	t.Helper()
-	h := hall{client: client, ns: ns, registry: prometheus.NewPedanticRegistry(), log: &journal{}}
+	h := placesFixture{client: client, ns: ns, registry: prometheus.NewPedanticRegistry(), log: &logBuffer{}}
 	h.Places = inventory.NewPlaces(client, inventory.PlacesConfig{
 		Namespace: ns, Registerer: h.registry, Logger: slog.New(slog.NewTextHandler(h.log, nil)),
 	})
 	return h
 }
 
-func (h hall) name(part string) string {
+func (h placesFixture) name(part string) string {
 	return fmt.Sprintf("%s:{%d:%d}:%s", h.ns, key.Sale, key.Generation, part)
 }
 
 // do sends a raw command.
-func (h hall) do(t testing.TB, words ...string) rueidis.RedisResult {
+func (h placesFixture) do(t testing.TB, words ...string) rueidis.RedisResult {
 	t.Helper()
 	result := h.client.Do(context.Background(), h.client.B().Arbitrary(words...).Build())
 	if err := result.Error(); err != nil && !rueidis.IsRedisNil(err) {
@@ -95,7 +95,7 @@ func (h hall) do(t testing.TB, words ...string) rueidis.RedisResult {
 	return result
 }
 
-func (h hall) load(t testing.TB, limit, version int64, owners ...int64) bool {
+func (h placesFixture) load(t testing.TB, limit, version int64, owners ...int64) bool {
 	t.Helper()
 	changed, err := h.Load(context.Background(), key, limit, version, owners)
 	if err != nil {
@@ -105,7 +105,7 @@ func (h hall) load(t testing.TB, limit, version int64, owners ...int64) bool {
 }
 
 // reserve gives the answers as letters, such as RRHF.
-func (h hall) reserve(t testing.TB, users ...int64) string {
+func (h placesFixture) reserve(t testing.TB, users ...int64) string {
 	t.Helper()
 	places, err := h.Reserve(context.Background(), key, users)
 	if err != nil {
@@ -122,15 +122,15 @@ func letters(places []inventory.Place) string {
 	return b.String()
 }
 
-func (h hall) wantReserve(t testing.TB, want string, users ...int64) {
+func (h placesFixture) wantReserve(t testing.TB, want string, users ...int64) {
 	t.Helper()
 	if got := h.reserve(t, users...); got != want {
 		t.Fatalf("users %v got %s, want %s", users, got, want)
 	}
 }
 
-// wantHolders checks who holds a place, and how many may.
-func (h hall) wantHolders(t testing.TB, limit, version int64, users ...int64) {
+// wantHolders checks who has a place, and how many may.
+func (h placesFixture) wantHolders(t testing.TB, limit, version int64, users ...int64) {
 	t.Helper()
 	got, err := h.Count(context.Background(), key)
 	if err != nil {
@@ -154,7 +154,7 @@ func series(first, n int64) []int64 {
 }
 
 // left lists the sale's keys.
-func (h hall) left(t *testing.T) []string {
+func (h placesFixture) left(t *testing.T) []string {
 	t.Helper()
 	names, err := h.do(t, "KEYS", h.ns+":*").AsStrSlice()
 	if err != nil {
@@ -163,7 +163,7 @@ func (h hall) left(t *testing.T) []string {
 	return names
 }
 
-func (h hall) alarms(t *testing.T) float64 {
+func (h placesFixture) alarms(t *testing.T) float64 {
 	return metric(t, h.registry, "flashsale_redis_wrong_type_total", "")
 }
 

@@ -16,7 +16,7 @@ import (
 
 // model is what the places of one sale must be, in a few obvious lines.
 type model struct {
-	hall hall
+	places placesFixture
 
 	loaded, limited bool // is the set there, is the limit there
 	holders         map[int64]bool
@@ -33,7 +33,7 @@ var (
 
 func (m *model) reserve(t *rapid.T) {
 	users := anyUsers.Draw(t, "users")
-	places, err := m.hall.Reserve(context.Background(), key, users)
+	places, err := m.places.Reserve(context.Background(), key, users)
 	if !m.loaded || !m.limited {
 		if !errors.Is(err, inventory.ErrMissing) {
 			t.Fatalf("reserve without a set: %v", err)
@@ -47,7 +47,7 @@ func (m *model) reserve(t *rapid.T) {
 	for i, user := range users {
 		switch {
 		case m.holders[user]:
-			want[i] = inventory.Held
+			want[i] = inventory.AlreadyHolder
 		case int64(len(m.holders)) < m.limit:
 			want[i] = inventory.Reserved
 			m.holders[user] = true
@@ -62,7 +62,7 @@ func (m *model) reserve(t *rapid.T) {
 
 func (m *model) release(t *rapid.T) {
 	users := anyUsers.Draw(t, "users")
-	if err := m.hall.Release(context.Background(), key, users); err != nil {
+	if err := m.places.Release(context.Background(), key, users); err != nil {
 		t.Fatal(err)
 	}
 	for _, user := range users {
@@ -73,7 +73,7 @@ func (m *model) release(t *rapid.T) {
 func (m *model) load(t *rapid.T) {
 	owners := rapid.SliceOfNDistinct(anyUser, 0, 8, rapid.ID).Draw(t, "owners")
 	limit, version := anyLimit.Draw(t, "limit"), anyVersion.Draw(t, "version")
-	changed, err := m.hall.Load(context.Background(), key, limit, version, owners)
+	changed, err := m.places.Load(context.Background(), key, limit, version, owners)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func (m *model) applyLoad(owners []int64, limit, version int64) bool {
 
 func (m *model) setLimit(t *rapid.T) {
 	limit, version := anyLimit.Draw(t, "limit"), anyVersion.Draw(t, "version")
-	set, err := m.hall.SetLimit(context.Background(), key, limit, version)
+	set, err := m.places.SetLimit(context.Background(), key, limit, version)
 	if !m.limited {
 		if !errors.Is(err, inventory.ErrMissing) {
 			t.Fatalf("limit of a missing set: %v", err)
@@ -118,18 +118,18 @@ func (m *model) setLimit(t *rapid.T) {
 // lose is what an eviction or a failover does.
 func (m *model) lose(t *rapid.T) {
 	if rapid.Bool().Draw(t, "holders") {
-		m.hall.client.Do(context.Background(), m.hall.client.B().Del().Key(m.hall.name("holders")).Build())
+		m.places.client.Do(context.Background(), m.places.client.B().Del().Key(m.places.name("holders")).Build())
 		m.loaded, m.holders = false, map[int64]bool{}
 	}
 	if rapid.Bool().Draw(t, "limit") {
-		m.hall.client.Do(context.Background(), m.hall.client.B().Del().Key(m.hall.name("limit")).Build())
+		m.places.client.Do(context.Background(), m.places.client.B().Del().Key(m.places.name("limit")).Build())
 		m.limited = false
 	}
 }
 
 func (m *model) check(t *rapid.T) {
 	owners := slices.Collect(maps.Keys(m.holders))
-	missing, extra, err := m.hall.Compare(context.Background(), key, owners)
+	missing, extra, err := m.places.Compare(context.Background(), key, owners)
 	if !m.loaded {
 		if !errors.Is(err, inventory.ErrMissing) {
 			t.Fatalf("compare without a set: %v", err)
@@ -143,15 +143,15 @@ func (m *model) check(t *rapid.T) {
 		return
 	}
 	want := inventory.Holders{Count: int64(len(m.holders)), Limit: m.limit, Version: m.version}
-	if got, err := m.hall.Count(context.Background(), key); err != nil || got != want {
+	if got, err := m.places.Count(context.Background(), key); err != nil || got != want {
 		t.Fatalf("count %+v, %v; want %+v", got, err, want)
 	}
 }
 
-func checkModel(t *testing.T, h hall) {
+func checkModel(t *testing.T, h placesFixture) {
 	rapid.Check(t, func(t *rapid.T) {
 		h.client.Do(context.Background(), h.client.B().Del().Key(h.name("holders"), h.name("limit")).Build())
-		m := &model{hall: h, holders: map[int64]bool{}}
+		m := &model{places: h, holders: map[int64]bool{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"":        m.check,
 			"reserve": m.reserve, "reserve again": m.reserve, "release": m.release,
@@ -164,13 +164,13 @@ func TestPlacesBehaveLikeTheModel(t *testing.T) {
 	t.Parallel()
 	t.Run("miniredis", func(t *testing.T) {
 		t.Parallel()
-		checkModel(t, openHall(t, miniClient(t, miniredis.RunT(t).Addr()), "test"))
+		checkModel(t, openPlaces(t, miniClient(t, miniredis.RunT(t).Addr()), "test"))
 	})
 	t.Run("redis", func(t *testing.T) {
 		if !embeddedtest.RealRedis() {
 			t.Skip("REDIS_URL is not set")
 		}
 		t.Parallel()
-		checkModel(t, openHall(t, embeddedtest.Redis(t), embeddedtest.Namespace(t)))
+		checkModel(t, openPlaces(t, embeddedtest.Redis(t), embeddedtest.Namespace(t)))
 	})
 }

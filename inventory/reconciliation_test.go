@@ -14,12 +14,12 @@ func TestComparingIsPutOffAsLongAsNobodyWaitsForIt(t *testing.T) {
 		moved, outage  bool
 		after          time.Duration
 	}{
-		"an owner has no place":                     {499, 500, true, false, restFactor * cost},
-		"holders without an order, nothing happens": {510, 500, false, false, restFactor * cost},
-		"holders without an order, all places held": {1000, 990, true, false, restFactor * cost},
-		"the sale sells and has room":               {510, 500, true, false, idleFactor * cost},
-		"sizes agree":                               {500, 500, false, false, idleFactor * cost},
-		"Redis was away":                            {500, 500, false, true, 2 * cost},
+		"an owner has no place":                      {499, 500, true, false, restFactor * cost},
+		"holders without an order, nothing happens":  {510, 500, false, false, restFactor * cost},
+		"holders without an order, all places taken": {1000, 990, true, false, restFactor * cost},
+		"the sale sells and has room":                {510, 500, true, false, idleFactor * cost},
+		"sizes agree":                                {500, 500, false, false, idleFactor * cost},
+		"Redis was away":                             {500, 500, false, true, 2 * cost},
 	} {
 		rec := newReconciliation(&Reconciler{places: &Places{}, config: ReconcilerConfig{Settle: settle, Refresh: refresh}}, Key{Sale: 1, Generation: 1})
 		rec.outages = rec.places.outages(rec.key)

@@ -33,7 +33,7 @@ var (
 	repairScript  = rueidis.NewLuaScript(repairLua)
 )
 
-// loadedMark is the field that makes the holders exist even when nobody holds a place. User ids start at 1, so it is
+// loadedMark is the field that makes the holders exist even when nobody has a place. User ids start at 1, so it is
 // nobody's.
 const loadedMark = "0"
 
