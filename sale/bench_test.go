@@ -12,9 +12,9 @@ import (
 	"flashsale/events"
 )
 
-// counter is a shop that answers at once, from memory, to measure what a press costs in this package alone.
+// counter is a set of servers that answer at once, from memory, to measure what a press costs in this package alone.
 type counter struct {
-	absent
+	unavailable
 	level  Level
 	answer func(events.Claim) events.Verdict
 	c      *Checkout
@@ -101,7 +101,7 @@ func BenchmarkDecide(b *testing.B) {
 
 // A batch of 500 on Postgres, with everything but events' part of the transaction.
 func BenchmarkDecideTx(b *testing.B) {
-	s := newShop(b, 1_000_000_000)
+	s := newRealStock(b, 1_000_000_000)
 	user := int64(0)
 	claims := make([]events.Claim, 500)
 	for b.Loop() {

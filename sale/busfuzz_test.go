@@ -14,7 +14,7 @@ import (
 // FuzzMessageOfAnotherProcess: whatever comes over the bus, a process shows figures that a sale can have, wakes a press
 // only with a verdict, presses on with an attempt that the ledger can count, and is right again after its next read.
 func FuzzMessageOfAnotherProcess(f *testing.F) {
-	s := newServers(f, 3)
+	s := newMemoryServers(f, 3)
 	p := s.process(f)
 	before, err := p.catalog.Snapshot("flash")
 	if err != nil {

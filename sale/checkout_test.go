@@ -54,7 +54,7 @@ func (p *process) start(t testing.TB) {
 }
 
 func TestClaimsUnderWayAreCounted(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *servers, _ *process) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, _ *process) {
 		registry := prometheus.NewRegistry()
 		p := s.process(t, func(d *Deps) { d.Registerer = registry })
 		s.log.pause()
@@ -72,7 +72,7 @@ func TestClaimsUnderWayAreCounted(t *testing.T) {
 }
 
 func TestTheLedgerDecidesThroughTheCheckout(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
+	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
 		claim := p.claimOf(s, "anna", 1)
 		d, err := p.DecideTx(t.Context(), nil, events.FromLog, []events.Claim{claim})
 		if err != nil || len(d.Verdicts) != 1 || d.Verdicts[0].Unit != 1 {
@@ -90,7 +90,7 @@ func TestTheLedgerDecidesThroughTheCheckout(t *testing.T) {
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, _ *servers, p *process) {
+	bubble(t, 1, func(t *testing.T, _ *memoryServers, p *process) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- p.Run(ctx) }()
@@ -108,7 +108,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 func TestWhatWasAnsweredStaysTrue(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			bubble(t, 12, func(t *testing.T, s *servers, p *process) {
+			bubble(t, 12, func(t *testing.T, s *memoryServers, p *process) {
 				const shoppers, fingers = 40, 3
 				s.enroll(shoppers)
 				p.start(t)
@@ -159,7 +159,7 @@ func (p *process) insist(t *testing.T, name string) (all []Answer) {
 }
 
 // upset changes the moods of the servers at random.
-func (s *servers) upset(random *rand.Rand) {
+func (s *memoryServers) upset(random *rand.Rand) {
 	for _, m := range []*mood{&s.ledger.mood, &s.log.mood, &s.places.mood, &s.places.rebuilding, &s.places.releasing} {
 		late := time.Duration(1+random.IntN(20)) * time.Millisecond
 		switch random.IntN(6) {
@@ -193,7 +193,7 @@ func hangsFor(d time.Duration) func(context.Context) error {
 	}
 }
 
-func (s *servers) calm() {
+func (s *memoryServers) calm() {
 	for _, m := range []*mood{&s.ledger.mood, &s.log.mood, &s.places.mood, &s.places.rebuilding, &s.places.releasing} {
 		m.fails(nil)
 	}
@@ -201,7 +201,7 @@ func (s *servers) calm() {
 }
 
 // audit compares the answers with the ledger.
-func (s *servers) audit(t *testing.T, answers [][]Answer) {
+func (s *memoryServers) audit(t *testing.T, answers [][]Answer) {
 	t.Helper()
 	level := s.ledger.step.levels[saleKey]
 	units := make(map[int64]int)

@@ -79,7 +79,7 @@ func TestMessagesOfOtherVersions(t *testing.T) {
 			t.Errorf("%s is read as %+v (%v)", text, d, err)
 		}
 	}
-	s := newServers(t, 1)
+	s := newMemoryServers(t, 1)
 	registry := prometheus.NewRegistry()
 	p := s.process(t, func(d *Deps) { d.Registerer = registry })
 	p.receive([]byte(`{"v":2,"from":"a","closed":[1]}`))

@@ -108,7 +108,7 @@ func busOver(address, namespace string, registry *prometheus.Registry) *Bus {
 // Nobody here looks into the ledger: only the message can wake the press.
 func TestAPressIsWokenByAnotherProcess(t *testing.T) {
 	t.Parallel()
-	s := newServers(t, 2)
+	s := newMemoryServers(t, 2)
 	namespace, address := embeddedtest.Namespace(t), embeddedtest.RedisURL(t)
 	process := func() *process {
 		bus := busOver(address, namespace, prometheus.NewRegistry())
