@@ -13,20 +13,20 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// wire is a toxiproxy between the product and one server.
-type wire struct {
+// serverProxy is a toxiproxy between the product and one server.
+type serverProxy struct {
 	proxy *toxiproxy.Proxy
 }
 
-// newWire listens for connections to upstream, a host and port, at an address that is its own also after refuse.
-func newWire(name, upstream string) (*wire, error) {
+// newServerProxy listens for connections to upstream, a host and port, at an address that is its own also after refuse.
+func newServerProxy(name, upstream string) (*serverProxy, error) {
 	port, err := embeddedtest.FreePort()
 	if err != nil {
 		return nil, err
 	}
 	api := &toxiproxy.ApiServer{Collection: toxiproxy.NewProxyCollection(), Metrics: toxiproxy.NewMetricsContainer(nil)}
 	api.Logger = silent(api.Logger)
-	w := &wire{proxy: toxiproxy.NewProxy(api, name, loopback(port), upstream)}
+	w := &serverProxy{proxy: toxiproxy.NewProxy(api, name, loopback(port), upstream)}
 	if err := w.proxy.Start(); err != nil {
 		return nil, fmt.Errorf("proxy for %s: %w", name, err)
 	}
@@ -36,13 +36,13 @@ func newWire(name, upstream string) (*wire, error) {
 // silent is the zero value of a logger, which writes nothing.
 func silent[T any](*T) *T { return new(T) }
 
-func (w *wire) address() string { return w.proxy.Listen }
+func (w *serverProxy) address() string { return w.proxy.Listen }
 
 // refuse breaks every connection and refuses new ones.
-func (w *wire) refuse() { w.proxy.Stop() }
+func (w *serverProxy) refuse() { w.proxy.Stop() }
 
 // accept ends refuse.
-func (w *wire) accept(t *testing.T) {
+func (w *serverProxy) accept(t *testing.T) {
 	t.Helper()
 	if err := w.proxy.Start(); err != nil {
 		t.Fatal(err)
@@ -50,20 +50,20 @@ func (w *wire) accept(t *testing.T) {
 }
 
 // delay holds every answer back for that many milliseconds.
-func (w *wire) delay(t *testing.T, ms int) {
+func (w *serverProxy) delay(t *testing.T, ms int) {
 	t.Helper()
 	w.poison(t, fmt.Sprintf(`{"name":"delay","type":"latency","stream":"downstream","attributes":{"latency":%d}}`, ms))
 }
 
 // swallow makes a black hole: connections stay, nothing passes either way.
-func (w *wire) swallow(t *testing.T) {
+func (w *serverProxy) swallow(t *testing.T) {
 	t.Helper()
 	for _, direction := range []string{"upstream", "downstream"} {
 		w.poison(t, fmt.Sprintf(`{"name":"hole-%s","type":"timeout","stream":%q,"attributes":{"timeout":0}}`, direction, direction))
 	}
 }
 
-func (w *wire) poison(t *testing.T, toxic string) {
+func (w *serverProxy) poison(t *testing.T, toxic string) {
 	t.Helper()
 	if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 		t.Fatal(err)
@@ -71,10 +71,10 @@ func (w *wire) poison(t *testing.T, toxic string) {
 }
 
 // cure takes every delay and hole away. Connections that lost bytes are closed by that.
-func (w *wire) cure() { w.proxy.Toxics.ResetToxics(context.Background()) }
+func (w *serverProxy) cure() { w.proxy.Toxics.ResetToxics(context.Background()) }
 
 // reroute sends new connections elsewhere; there are no old ones any more.
-func (w *wire) reroute(t *testing.T, upstream string) {
+func (w *serverProxy) reroute(t *testing.T, upstream string) {
 	t.Helper()
 	w.refuse()
 	w.proxy.Upstream = upstream

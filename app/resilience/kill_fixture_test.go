@@ -17,31 +17,31 @@ import (
 const (
 	// arenaSize is how many instances serve the sale in which one is killed after the other.
 	arenaSize = 3
-	// arenaCrowd is how many shoppers there are, and units: so many that points of a purchase are always met.
-	arenaCrowd = 4000
+	// killTestCrowd is how many shoppers there are, and units: so many that points of a purchase are always met.
+	killTestCrowd = 4000
 	// least is how many purchases are in flight at least when an instance is killed.
 	least = 50
 )
 
-// arena is a sale served by three instances with points, under load, in which they are killed and come back.
-type arena struct {
+// killTest is a sale served by three instances with points, under load, in which they are killed and come back.
+type killTest struct {
 	*world
-	throng   *throng
-	switches []*switchboard
+	pressing *pressingShoppers
+	switches []*pointControl
 	ports    []int
 
 	pending sync.WaitGroup // provocations and bursts under way
 }
 
-func newArena(t *testing.T) *arena {
+func newKillTest(t *testing.T) *killTest {
 	t.Helper()
-	w := &world{t: t, report: &report{id: "A1", instances: arenaSize}, settings: plain(t), stock: arenaCrowd, crowd: arenaCrowd,
+	w := &world{t: t, report: &report{id: "A1", instances: arenaSize}, settings: plain(t), stock: killTestCrowd, crowd: killTestCrowd,
 		shoppers: newShoppers(t), namespace: fmt.Sprintf("ra1_%x", rand.Uint64())}
-	a := &arena{world: w}
+	a := &killTest{world: w}
 	w.connect()
 	t.Cleanup(w.removeTraces)
 	for i := range arenaSize {
-		a.ports, a.switches = append(a.ports, freePort(t)), append(a.switches, newSwitchboard(t))
+		a.ports, a.switches = append(a.ports, freePort(t)), append(a.switches, newPointControl(t))
 		w.instances = append(w.instances, nil)
 		a.rise(i)
 	}
@@ -54,16 +54,16 @@ func newArena(t *testing.T) *arena {
 	})
 	prepare(t, w.shoppers, w.instances[0].url, w.stock, w.crowd)
 	w.awaitTotal(w.stock)
-	a.throng = newThrong(w, a.everywhereURLs()...)
+	a.pressing = newPressingShoppers(w, a.everywhereURLs()...)
 	t.Cleanup(func() {
-		a.throng.stop()
+		a.pressing.stop()
 		a.pending.Wait()
 	})
 	return a
 }
 
 // rise starts an instance at its address, and returns when it is ready.
-func (a *arena) rise(i int) {
+func (a *killTest) rise(i int) {
 	a.t.Helper()
 	risen(a.t, func() *process { return a.spawn(i) })
 }
@@ -88,7 +88,7 @@ func risen(t *testing.T, start func() *process) *process {
 	}
 }
 
-func (a *arena) spawn(i int, set ...string) *process {
+func (a *killTest) spawn(i int, set ...string) *process {
 	a.t.Helper()
 	program, err := pointed()
 	if err != nil {
@@ -98,35 +98,35 @@ func (a *arena) spawn(i int, set ...string) *process {
 	return a.instances[i]
 }
 
-func (a *arena) environment(namespace string) []string {
+func (a *killTest) environment(namespace string) []string {
 	return []string{"DATABASE_URL=" + a.settings.database, "REDIS_URL=" + a.settings.redis,
 		"KAFKA_BROKERS=" + a.settings.kafka, "NAMESPACE=" + namespace, "LOG_LEVEL=warn"}
 }
 
 // beside runs something beside the kills, which ends by itself.
-func (a *arena) beside(do func()) { a.pending.Go(do) }
+func (a *killTest) beside(do func()) { a.pending.Go(do) }
 
 // act does an operator's action on an instance; whatever comes of it, for it may be killed meanwhile.
-func (a *arena) act(ctx context.Context, instance int, path, body string) {
+func (a *killTest) act(ctx context.Context, instance int, path, body string) {
 	a.shoppers.send(ctx, http.MethodPost, "http://"+loopback(a.ports[instance])+path, body)
 }
 
 // consumed is how far the ledger has read the sale's part of the log.
-func (a *arena) consumed() int64 {
+func (a *killTest) consumed() int64 {
 	return a.number("SELECT coalesce(max(next_offset), 0) FROM log_cursors WHERE partition = (SELECT partition FROM sales ORDER BY id LIMIT 1)")
 }
 
 // calm waits until the log is consumed: after a kill the group is without a consumer for some seconds.
-func (a *arena) calm() {
+func (a *killTest) calm() {
 	from := a.consumed()
 	a.eventually(patience, "the log is consumed", func() bool { return a.consumed() > from })
 }
 
 // checkSince looks at what can be seen under load: the books of the present generation, and that every receipt given
 // since the last look is in Postgres.
-func (a *arena) checkSince() {
+func (a *killTest) checkSince() {
 	a.t.Helper()
-	a.inPostgres(a.throng.fresh())
+	a.inPostgres(a.pressing.fresh())
 	if n := a.number(`SELECT count(*) FROM stock s, LATERAL (SELECT count(*) live, count(DISTINCT user_id) shoppers, count(DISTINCT unit) units
 		FROM orders o WHERE o.sale_id = s.sale_id AND o.generation = s.generation AND o.released_at IS NULL) o
 		WHERE NOT (s.taken = o.live AND o.live = o.shoppers AND o.live = o.units AND s.taken <= s.total)`); n != 0 {
@@ -135,7 +135,7 @@ func (a *arena) checkSince() {
 }
 
 // inPostgres looks receipts up, past the product: each is an order, of the shopper who was given it.
-func (a *arena) inPostgres(given map[string]string) {
+func (a *killTest) inPostgres(given map[string]string) {
 	a.t.Helper()
 	ids := make([]string, 0, len(given))
 	for id := range given {
@@ -168,30 +168,30 @@ func (a *arena) inPostgres(given map[string]string) {
 
 // audit checks everything, with nobody pressing: all verdicts are there, all invariants hold on every instance, every
 // receipt ever given is in Postgres, and whoever has one gets it again.
-func (a *arena) audit() {
+func (a *killTest) audit() {
 	a.t.Helper()
-	a.throng.stop()
+	a.pressing.stop()
 	a.pending.Wait()
 	a.settled(time.Now(), patience)
 	a.verified()
 	a.checkSince()
-	a.inPostgres(a.throng.given())
+	a.inPostgres(a.pressing.given())
 	for id, name := range a.latest(60) {
 		if r := a.shoppers.press(context.Background(), a.anywhere(), name); r.Status != http.StatusOK || r.Receipt != id {
 			a.t.Errorf("%s has the receipt %s and is answered %d %s", name, id, r.Status, r.Raw)
 		}
 	}
 	if !a.t.Failed() {
-		a.throng.start()
+		a.pressing.start()
 	}
 }
 
 // latest is some receipts of the present generation that were given, with their shoppers.
-func (a *arena) latest(most int) map[string]string {
+func (a *killTest) latest(most int) map[string]string {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	given, some := a.throng.given(), map[string]string{}
+	given, some := a.pressing.given(), map[string]string{}
 	var ids []string
 	if err := a.pool.QueryRow(ctx, `SELECT coalesce(array_agg(id::text), '{}') FROM orders WHERE released_at IS NULL
 		AND generation = (SELECT max(generation) FROM sales)`).Scan(&ids); err != nil {
@@ -206,9 +206,9 @@ func (a *arena) latest(most int) map[string]string {
 }
 
 // finish begins a last generation, which is sold out: each unit once.
-func (a *arena) finish() {
+func (a *killTest) finish() {
 	a.t.Helper()
-	a.throng.stop()
+	a.pressing.stop()
 	a.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)
 	a.operate("/api/flash-sale/update-stock", `{"stockAmount":150}`, http.StatusOK)
 	a.stock, a.crowd = 150, 250
@@ -217,14 +217,14 @@ func (a *arena) finish() {
 	a.shoppers = newShoppers(a.t)
 	a.kept()
 	a.shoppers = seen
-	a.inPostgres(a.throng.given())
+	a.inPostgres(a.pressing.given())
 	a.assertOutcomes("reset", "refused", "503 not-bought-retry", "503 overloaded", "409 paused", "409 ended", "409 generation-changed")
 	a.t.Logf("answers: %s", counted(a.report.statuses))
 }
 
 // awaitGeneration waits until every instance sells the newest generation: until then one answers with the receipts of
 // the generation before, for as long as its lease.
-func (a *arena) awaitGeneration() {
+func (a *killTest) awaitGeneration() {
 	a.t.Helper()
 	newest := a.sale().Generation
 	for _, p := range a.instances {
@@ -240,7 +240,7 @@ func (a *arena) awaitGeneration() {
 }
 
 // kept, for a generation of its own: orders of older ones are not counted.
-func (a *arena) kept() {
+func (a *killTest) kept() {
 	a.t.Helper()
 	a.verified()
 	sellOut(a.t, a.shoppers, a.anywhere(), a.stock, a.crowd)
@@ -255,7 +255,7 @@ func (a *arena) kept() {
 }
 
 // owned are some users who own a unit.
-func (a *arena) owned(most int) []int64 {
+func (a *killTest) owned(most int) []int64 {
 	owners := a.owners(a.sale())
 	return owners[:min(len(owners), most)]
 }

@@ -16,21 +16,21 @@ import (
 	"time"
 )
 
-// pest is a client that takes a connection and gives nothing for it.
-type pest struct {
+// badClient is a client that takes a connection and gives nothing for it.
+type badClient struct {
 	name string
 	// greet is what it sends at once, drip what it sends every second after that; "" for nothing.
 	greet, drip string
-	// deaf pests never read. The others notice when their connection is closed.
+	// deaf bad clients never read. The others notice when their connection is closed.
 	deaf bool
-	// staysOn pests may keep their connection as long as there is room.
+	// staysOn bad clients may keep their connection as long as there is room.
 	staysOn bool
 }
 
 const onLocalhost = " HTTP/1.1\r\nHost: localhost\r\n"
 
-func pests() []pest {
-	return []pest{
+func badClientKinds() []badClient {
+	return []badClient{
 		{name: "silent"},
 		{name: "header without an end", greet: "GET /" + onLocalhost, drip: "X-More: and more\r\n"},
 		{name: "body a byte a second", drip: " ", greet: "POST /api/flash-sale/purchase" + onLocalhost +
@@ -40,8 +40,8 @@ func pests() []pest {
 	}
 }
 
-// plague is many pests at once. Close it.
-type plague struct {
+// badClients is many bad clients at once. Close it.
+type badClients struct {
 	end     context.CancelFunc
 	running sync.WaitGroup
 	here    atomic.Int64
@@ -50,19 +50,19 @@ type plague struct {
 	dropped map[string][]time.Duration // after how long, by kind
 }
 
-// infest brings so many of each kind and returns when all have connected. They come from an address of their own, so
+// startBadClients brings so many of each kind and returns when all have connected. They come from an address of their own, so
 // that ports do not run out.
-func infest(t *testing.T, p *process, each func(pest) int) *plague {
+func startBadClients(t *testing.T, p *process, each func(badClient) int) *badClients {
 	t.Helper()
 	ctx, end := context.WithCancel(context.Background())
-	g := &plague{end: end, dropped: make(map[string][]time.Duration)}
+	g := &badClients{end: end, dropped: make(map[string][]time.Duration)}
 	t.Cleanup(g.close)
 	turns := make(chan struct{}, 128)
 	total := 0
-	for _, kind := range pests() {
+	for _, kind := range badClientKinds() {
 		for range each(kind) {
 			total++
-			g.running.Go(func() { g.pester(ctx, kind, strings.TrimPrefix(p.url, "http://"), turns) })
+			g.running.Go(func() { g.connect(ctx, kind, strings.TrimPrefix(p.url, "http://"), turns) })
 		}
 	}
 	for deadline := time.Now().Add(time.Minute); g.here.Load() < int64(total); time.Sleep(5 * time.Millisecond) {
@@ -73,13 +73,13 @@ func infest(t *testing.T, p *process, each func(pest) int) *plague {
 	return g
 }
 
-func (g *plague) close() {
+func (g *badClients) close() {
 	g.end()
 	g.running.Wait()
 }
 
-// pester is the life of one pest.
-func (g *plague) pester(ctx context.Context, kind pest, address string, turns chan struct{}) {
+// connect is the life of one bad client.
+func (g *badClients) connect(ctx context.Context, kind badClient, address string, turns chan struct{}) {
 	turns <- struct{}{}
 	conn, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, "tcp", address)
 	g.here.Add(1)
@@ -129,7 +129,7 @@ func drip(ctx context.Context, to io.Writer, what string) {
 }
 
 // gone is how many of a kind were dropped, and after how long the last one.
-func (g *plague) gone(kind string) (n int, last time.Duration) {
+func (g *badClients) gone(kind string) (n int, last time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, d := range g.dropped[kind] {

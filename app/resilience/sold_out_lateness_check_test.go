@@ -11,7 +11,7 @@ import (
 func TestLatenessOfSoldOut(t *testing.T) {
 	t.Parallel()
 	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
-	see := &witness{spans: []span{{from: at(1000), to: at(5000)}, {from: at(6000), to: at(9000)}}}
+	see := &stockObserver{spans: []span{{from: at(1000), to: at(5000)}, {from: at(6000), to: at(9000)}}}
 	for _, c := range []struct {
 		name    string
 		pressed []int
@@ -26,9 +26,9 @@ func TestLatenessOfSoldOut(t *testing.T) {
 		{"after the second time", []int{6500, 5500}, 500},
 		{"nobody knows", []int{9500}, 0},
 	} {
-		var pressed []told
+		var pressed []answerSpan
 		for _, ms := range c.pressed {
-			pressed = append(pressed, told{at(ms), at(ms + 300)})
+			pressed = append(pressed, answerSpan{at(ms), at(ms + 300)})
 		}
 		if got := see.lateness(pressed); got != time.Duration(c.want)*time.Millisecond {
 			t.Errorf("%s: %v, want %d ms", c.name, got, c.want)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// row is one line of the resilience matrix.
-type row struct {
+// faultCase is one line of the resilience matrix.
+type faultCase struct {
 	id, fault string
 	short     bool // runs every time, with one instance; the others in the full run
 	alone     bool // makes no sense with one instance
@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
 		t.Skip("rows of faults need real servers: FLASHSALE_TEST_REAL=1")
 	}
-	for _, one := range matrix() {
+	for _, one := range faultCases() {
 		for _, instances := range []int{1, 3} {
 			if !full() && (!one.short || instances > 1) || one.alone && instances == 1 {
 				continue
@@ -32,8 +32,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func matrix() []row {
-	return []row{
+func faultCases() []faultCase {
+	return []faultCase{
 		{id: "K1", fault: "broker refuses", short: true, run: kafkaRefuses},
 		{id: "R1", fault: "Redis refuses, also when sold out", short: true, run: redisRefuses},
 		{id: "R4", fault: "redis-server killed, back empty", short: true, run: redisKilled},

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// witness looks at the stock in Postgres all the time, so that it is known afterwards when there was room: an answer
+// stockObserver looks at the stock in Postgres all the time, so that it is known afterwards when there was room: an answer
 // "sold out" is a lie if the press began long after there was.
-type witness struct {
+type stockObserver struct {
 	mu    sync.Mutex
 	spans []span
 }
@@ -26,7 +26,7 @@ const witnessEvery = 50 * time.Millisecond
 
 // attend looks until the row ends.
 func (w *world) attend() {
-	w.witness = &witness{}
+	w.witness = &stockObserver{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var looking sync.WaitGroup
 	looking.Go(func() {
@@ -72,11 +72,11 @@ func (w *world) seekRoom(ctx context.Context, open bool) bool {
 	return true
 }
 
-// told is an answer, which may have become true at any moment between the two.
-type told struct{ pressed, answered time.Time }
+// answerSpan is an answer, which may have become true at any moment between the two.
+type answerSpan struct{ pressed, answered time.Time }
 
 // lateness is the longest time for which there had been room when somebody pressed and was told "sold out".
-func (see *witness) lateness(soldOut []told) (most time.Duration) {
+func (see *stockObserver) lateness(soldOut []answerSpan) (most time.Duration) {
 	see.mu.Lock()
 	defer see.mu.Unlock()
 	for _, one := range soldOut {

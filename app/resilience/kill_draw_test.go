@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// death is one kill as it was drawn, and what became of it. Seed and Kill repeat it.
-type death struct {
+// drawnKill is one kill as it was drawn, and what became of it. Seed and Kill repeat it.
+type drawnKill struct {
 	Commit   string `json:"commit"`
 	Seed     uint64 `json:"seed"`
 	Kill     int    `json:"kill"`
@@ -31,12 +31,12 @@ type death struct {
 	Misses   int   `json:"misses"` // times that the process had gone on before it was killed
 }
 
-func (d *death) String() string {
+func (d *drawnKill) String() string {
 	return fmt.Sprintf("seed %d kill %d: instance %d at %s after %d passes", d.Seed, d.Kill, d.Instance, d.Point, d.Passes)
 }
 
 // draw is the n-th kill of a seed. Every point has its turn before any has a second one.
-func draw(seed uint64, n int) (point, *death) {
+func draw(seed uint64, n int) (point, *drawnKill) {
 	all := points()
 	turns := rand.New(rand.NewPCG(seed, uint64(n/len(all))|1<<40))
 	p := all[turns.Perm(len(all))[n%len(all)]]
@@ -44,13 +44,13 @@ func draw(seed uint64, n int) (point, *death) {
 		p = all[only]
 	}
 	dice := rand.New(rand.NewPCG(seed, uint64(n)))
-	return p, &death{Seed: seed, Kill: n, Point: p.name, Instance: dice.IntN(arenaSize), Passes: dice.IntN(p.most + 1),
+	return p, &drawnKill{Seed: seed, Kill: n, Point: p.name, Instance: dice.IntN(arenaSize), Passes: dice.IntN(p.most + 1),
 		Linger: dice.IntN(40), Calm: dice.IntN(5) == 0}
 }
 
 // kill lets a process come to its point and kills it while it stands there, with purchases in flight. The instance comes
 // back before it returns.
-func (a *arena) kill(p point, d *death) {
+func (a *killTest) kill(p point, d *drawnKill) {
 	a.t.Helper()
 	began := time.Now()
 	defer func() {
@@ -81,7 +81,7 @@ func (a *arena) kill(p point, d *death) {
 }
 
 // killStanding is false when the process may have gone on before it was killed.
-func (a *arena) killStanding(p point, d *death) bool {
+func (a *killTest) killStanding(p point, d *drawnKill) bool {
 	a.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -118,7 +118,7 @@ func (a *arena) killStanding(p point, d *death) bool {
 
 // await waits until one of the candidates stands at the point, notes which, and returns a moment at which it did not
 // stand there yet.
-func (a *arena) await(ctx context.Context, p point, d *death, candidates []int) time.Time {
+func (a *killTest) await(ctx context.Context, p point, d *drawnKill, candidates []int) time.Time {
 	a.t.Helper()
 	victim, provoked, began := d.Instance, time.Time{}, time.Now()
 	away := map[int]time.Time{} // when each was last known not to stand there
@@ -160,11 +160,11 @@ const (
 )
 
 // burst has many press at once, and returns when enough of the purchases are in flight, and how many those are.
-func (a *arena) burst() int64 {
+func (a *killTest) burst() int64 {
 	a.t.Helper()
 	for began := time.Now(); ; {
 		for range least + 30 - min(least, int(a.shoppers.inFlight.Load())) {
-			a.beside(func() { a.throng.press(a.throng.name()) })
+			a.beside(func() { a.pressing.press(a.pressing.name()) })
 		}
 		for wave := time.Now(); time.Since(wave) < 100*time.Millisecond; time.Sleep(200 * time.Microsecond) {
 			if n := a.shoppers.inFlight.Load(); n >= least {
@@ -179,19 +179,19 @@ func (a *arena) burst() int64 {
 
 // reopen brings the sale back to where everybody can buy: a new generation after it was closed or when most have
 // bought, and resumed when the one that paused it was killed.
-func (a *arena) reopen(generation int64) {
+func (a *killTest) reopen(generation int64) {
 	a.t.Helper()
 	closed := a.number("SELECT count(*) FROM sales WHERE state IN ('closing', 'closed')") > 0
 	if closed {
 		a.eventually(patience, "the sale is closed", func() bool { return a.number("SELECT count(*) FROM sales WHERE state = 'closed'") > 0 })
 	}
-	if closed || a.throng.next.Load() > arenaCrowd*3/4 {
+	if closed || a.pressing.next.Load() > killTestCrowd*3/4 {
 		a.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)
 	}
 	if a.number("SELECT count(*) FROM sales WHERE state = 'paused'") > 0 {
 		a.act(context.Background(), 0, "/api/admin/resume", "")
 	}
 	if a.sale().Generation != generation {
-		a.throng.next.Store(0)
+		a.pressing.next.Store(0)
 	}
 }

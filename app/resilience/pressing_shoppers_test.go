@@ -14,9 +14,9 @@ import (
 	"flashsale/users"
 )
 
-// throng is shoppers who press throughout, while instances are killed and come back: who gets no answer presses again,
+// pressingShoppers is shoppers who press throughout, while instances are killed and come back: who gets no answer presses again,
 // elsewhere. They keep every receipt they were ever given, over all generations of the sale.
-type throng struct {
+type pressingShoppers struct {
 	w       *world
 	targets atomic.Pointer[[]string]
 	next    atomic.Int64
@@ -31,17 +31,17 @@ type throng struct {
 // steady is how many shoppers press one after the other, with pauses; bursts come on top.
 const steady = 8
 
-func newThrong(w *world, targets ...string) *throng {
-	g := &throng{w: w, all: map[string]string{}, since: map[string]string{}}
+func newPressingShoppers(w *world, targets ...string) *pressingShoppers {
+	g := &pressingShoppers{w: w, all: map[string]string{}, since: map[string]string{}}
 	g.aim(targets...)
 	g.start()
 	return g
 }
 
 // aim says where they press from now on.
-func (g *throng) aim(targets ...string) { g.targets.Store(&targets) }
+func (g *pressingShoppers) aim(targets ...string) { g.targets.Store(&targets) }
 
-func (g *throng) start() {
+func (g *pressingShoppers) start() {
 	var ctx context.Context
 	ctx, g.cancel = context.WithCancel(context.Background())
 	for range steady {
@@ -58,22 +58,22 @@ func (g *throng) start() {
 }
 
 // stop returns when every press is answered.
-func (g *throng) stop() {
+func (g *pressingShoppers) stop() {
 	g.cancel()
 	g.wg.Wait()
 }
 
 // name is mostly somebody who has not pressed yet in this generation.
-func (g *throng) name() string {
+func (g *pressingShoppers) name() string {
 	n := g.next.Add(1)
-	if n > arenaCrowd || rand.IntN(10) == 0 {
-		n = 1 + rand.Int64N(min(n, arenaCrowd))
+	if n > killTestCrowd || rand.IntN(10) == 0 {
+		n = 1 + rand.Int64N(min(n, killTestCrowd))
 	}
 	return users.SeriesName(int(n))
 }
 
 // press goes on until there is an answer.
-func (g *throng) press(name string) {
+func (g *pressingShoppers) press(name string) {
 	for began := time.Now(); time.Since(began) < patience; {
 		targets := *g.targets.Load()
 		a := g.w.shoppers.press(context.Background(), targets[rand.IntN(len(targets))], name)
@@ -88,7 +88,7 @@ func (g *throng) press(name string) {
 	g.w.t.Errorf("%s got no answer at all", name)
 }
 
-func (g *throng) keep(receipt, name string) {
+func (g *pressingShoppers) keep(receipt, name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch g.all[receipt] {
@@ -101,14 +101,14 @@ func (g *throng) keep(receipt, name string) {
 }
 
 // given is every receipt ever given.
-func (g *throng) given() map[string]string {
+func (g *pressingShoppers) given() map[string]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return maps.Clone(g.all)
 }
 
 // fresh is the receipts given since the last call.
-func (g *throng) fresh() map[string]string {
+func (g *pressingShoppers) fresh() map[string]string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	since := g.since

@@ -16,19 +16,19 @@ import (
 	"flashsale/users"
 )
 
-// siege is how many bad clients come, how long they are measured, and how many descriptors the product may have.
-type siege struct {
+// badClientPlan is how many bad clients come, how long they are measured, and how many descriptors the product may have.
+type badClientPlan struct {
 	idle, slow, descriptors, pairs int
 	slice                          time.Duration
 	// tooMany is how many idle connections are more than the product holds.
 	tooMany int
 }
 
-func theSiege() siege {
+func newBadClientPlan() badClientPlan {
 	if full() {
-		return siege{idle: 10_000, slow: 1_000, descriptors: 16_000, pairs: 7, slice: 3 * time.Second, tooMany: 4_000}
+		return badClientPlan{idle: 10_000, slow: 1_000, descriptors: 16_000, pairs: 7, slice: 3 * time.Second, tooMany: 4_000}
 	}
-	return siege{idle: 500, slow: 100, descriptors: 2_000, pairs: 3, slice: 700 * time.Millisecond, tooMany: 1_300}
+	return badClientPlan{idle: 500, slow: 100, descriptors: 2_000, pairs: 3, slice: 700 * time.Millisecond, tooMany: 1_300}
 }
 
 // TestBadClientsDoNotDisturbGoodOnes has good shoppers buy while others hold connections for nothing. All good ones are
@@ -36,7 +36,7 @@ func theSiege() siege {
 // room for, newcomers still get in. How much slower the good ones become is a figure; only a wild one fails.
 func TestBadClientsDoNotDisturbGoodOnes(t *testing.T) {
 	const stock, crowd = 60, 200
-	size := theSiege()
+	size := newBadClientPlan()
 	// The shell sets the limit, as the runtime of Go raises a soft one.
 	cmd := exec.Command("/bin/sh", "-c", `ulimit -n "$2" && exec "$1" serve`, "sh", build(t), strconv.Itoa(size.descriptors))
 	p := spawnBy(t, cmd, freePort(t), "DATA_DIR="+t.TempDir()+"/data")
@@ -46,7 +46,7 @@ func TestBadClientsDoNotDisturbGoodOnes(t *testing.T) {
 	s.shop(t, p, crowd, size.slice) // warm, and most of the stock is sold
 	before := p.gauges(t)
 
-	each := func(k pest) int {
+	each := func(k badClient) int {
 		if k.name == "idle keep-alive" {
 			return size.idle
 		}
@@ -56,7 +56,7 @@ func TestBadClientsDoNotDisturbGoodOnes(t *testing.T) {
 	most := 0.0
 	for n := range size.pairs {
 		calm := s.shop(t, p, crowd, size.slice)
-		g := infest(t, p, each)
+		g := startBadClients(t, p, each)
 		rough := s.shop(t, p, crowd, size.slice)
 		most = max(most, p.gauges(t)["process_resident_memory_bytes"])
 		ratios = append(ratios, float64(rough)/float64(calm))
@@ -133,10 +133,10 @@ func (s *shoppers) shop(t *testing.T, p *process, crowd int, slice time.Duration
 	return waits[len(waits)*99/100]
 }
 
-// awaitDropped waits until every pest that may not stay has lost its connection.
-func awaitDropped(t *testing.T, g *plague, each func(pest) int) {
+// awaitDropped waits until every bad client that may not stay has lost its connection.
+func awaitDropped(t *testing.T, g *badClients, each func(badClient) int) {
 	t.Helper()
-	for _, kind := range pests() {
+	for _, kind := range badClientKinds() {
 		if kind.staysOn {
 			continue
 		}
@@ -172,7 +172,7 @@ func awaitCleared(t *testing.T, p *process, before map[string]float64) {
 // assertRoomForNewcomers fills the product with more idle connections than it holds, and has somebody new come.
 func assertRoomForNewcomers(t *testing.T, p *process, tooMany int) {
 	t.Helper()
-	defer infest(t, p, func(k pest) int {
+	defer startBadClients(t, p, func(k badClient) int {
 		if k.name == "idle keep-alive" {
 			return tooMany
 		}

@@ -24,7 +24,7 @@ func TestZombiesAreRefused(t *testing.T) {
 }
 
 func zombiesRefused(t *testing.T, r *report) {
-	a := newArena(t)
+	a := newKillTest(t)
 	a.calm()
 	consumer := a.stopAt(point{name: "claimsFetched"}, 0, 1, 2)
 	held := a.logEnd() // whatever it has in hand lies before
@@ -34,9 +34,9 @@ func zombiesRefused(t *testing.T, r *report) {
 	stopped, before := time.Now(), a.shoppers.answered.Load()
 	total := a.total() + 7
 	a.act(context.Background(), living, "/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, total))
-	a.throng.aim(a.instances[living].url)
+	a.pressing.aim(a.instances[living].url)
 	a.eventually(patience, "another one reads on, past all that the consumer has in hand", func() bool {
-		a.throng.press(a.throng.name())
+		a.pressing.press(a.pressing.name())
 		return a.consumed() > held
 	})
 	a.eventually(patience, "another one loads the places as they are now", func() bool { return a.limit() == total })
@@ -51,7 +51,7 @@ func zombiesRefused(t *testing.T, r *report) {
 	r.pressed = a.shoppers.answered.Load() - before
 	r.note("consumer stopped for %v", time.Since(stopped).Round(time.Second))
 	a.continued(consumer)
-	a.throng.aim(a.everywhereURLs()...)
+	a.pressing.aim(a.everywhereURLs()...)
 	a.eventually(patience, "the cursor refuses the claims of the consumer", func() bool {
 		return a.metric(a.instances[consumer], "flashsale_ledger_fenced_total") > 0
 	})
@@ -69,22 +69,22 @@ func zombiesRefused(t *testing.T, r *report) {
 
 // stoppedOperator stops an instance in the middle of an operator's transaction, which holds the sale's stock row: the
 // others sell on before it continues.
-func (a *arena) stoppedOperator(r *report) {
+func (a *killTest) stoppedOperator(r *report) {
 	a.t.Helper()
 	operator := a.stopAt(point{name: "changeWritten", provoke: raiseStockThere}, 0)
 	stopped, bought := time.Now(), a.shoppers.tally()["201"]
-	a.throng.aim(a.instances[others(operator)[0]].url)
+	a.pressing.aim(a.instances[others(operator)[0]].url)
 	a.eventually(patience, "the others sell while the operator's process is stopped", func() bool {
-		a.throng.press(a.throng.name())
+		a.pressing.press(a.pressing.name())
 		return a.shoppers.tally()["201"] > bought+3
 	})
 	r.note("an operator's process stopped in its transaction: sold again after %v", time.Since(stopped).Round(100*time.Millisecond))
 	a.continued(operator)
-	a.throng.aim(a.everywhereURLs()...)
+	a.pressing.aim(a.everywhereURLs()...)
 }
 
 // stopAt stops one of the instances while it stands at a point, and returns which.
-func (a *arena) stopAt(p point, candidates ...int) int {
+func (a *killTest) stopAt(p point, candidates ...int) int {
 	a.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -94,7 +94,7 @@ func (a *arena) stopAt(p point, candidates ...int) int {
 				a.t.Fatal(err)
 			}
 		}
-		d := &death{Instance: candidates[0], Point: p.name}
+		d := &drawnKill{Instance: candidates[0], Point: p.name}
 		seen := a.await(ctx, p, d, candidates)
 		process := a.instances[d.Instance].cmd.Process
 		if err := process.Signal(syscall.SIGSTOP); err != nil {
@@ -115,19 +115,19 @@ func (a *arena) stopAt(p point, candidates ...int) int {
 	return 0
 }
 
-func (a *arena) continued(instance int) {
+func (a *killTest) continued(instance int) {
 	_ = a.instances[instance].cmd.Process.Signal(syscall.SIGCONT)
 }
 
 // logEnd is where the sale's part of the log ends.
-func (a *arena) logEnd() int64 {
+func (a *killTest) logEnd() int64 {
 	client, done := a.kafka()
 	defer done()
 	_, end := a.claimsEnd(context.Background(), client)
 	return end
 }
 
-func (a *arena) everywhereURLs() []string {
+func (a *killTest) everywhereURLs() []string {
 	var urls []string
 	for _, p := range a.instances {
 		urls = append(urls, p.url)
@@ -136,7 +136,7 @@ func (a *arena) everywhereURLs() []string {
 }
 
 // limit is how many may hold a place, by Redis.
-func (a *arena) limit() int64 {
+func (a *killTest) limit() int64 {
 	limit, err := a.redis.Do(context.Background(), a.redis.B().Hget().Key(a.shelf()+"limit").Field("limit").Build()).AsInt64()
 	if err != nil {
 		return -1

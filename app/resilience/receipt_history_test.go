@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// book is every answer of a schedule in which generations come and go: a shopper may have a receipt of each.
-type book struct {
+// receiptHistory is every answer of a schedule in which generations come and go: a shopper may have a receipt of each.
+type receiptHistory struct {
 	history  *history
 	judged   int
-	heard    []heard
+	heard    []timedAnswer
 	shoppers *shoppers
 }
 
-func newBook(s *shoppers, h *history) *book {
-	b := &book{history: h, shoppers: s}
+func newBook(s *shoppers, h *history) *receiptHistory {
+	b := &receiptHistory{history: h, shoppers: s}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard = func(one heard) { b.heard = append(b.heard, one) }
+	s.heard = func(one timedAnswer) { b.heard = append(b.heard, one) }
 	return b
 }
 
@@ -36,7 +36,7 @@ type ordered struct {
 
 // judge holds every answer that was not judged before against Postgres: each receipt is there, its shopper's, and of
 // a generation that was the present one while it was asked for; and each refusal was true.
-func (m *mix) judge(t *testing.T, b *book) {
+func (m *mix) judge(t *testing.T, b *receiptHistory) {
 	t.Helper()
 	b.history.awaitGlance(t)
 	b.shoppers.mu.Lock()
@@ -45,7 +45,7 @@ func (m *mix) judge(t *testing.T, b *book) {
 	b.shoppers.mu.Unlock()
 	asked := slices.Clone(answers)
 	for claim := range verdicts {
-		asked = append(asked, heard{answer: answer{Receipt: claim}}) // an order's id is its claim's
+		asked = append(asked, timedAnswer{answer: answer{Receipt: claim}}) // an order's id is its claim's
 	}
 	orders, err := m.ordersByID(asked)
 	if err != nil {
@@ -68,7 +68,7 @@ func (m *mix) judge(t *testing.T, b *book) {
 }
 
 // wrong lists what was answered and is not so, by the orders and by what the ledger had at the time.
-func (h *history) wrong(answers []heard, orders map[string]ordered) (wrong []string) {
+func (h *history) wrong(answers []timedAnswer, orders map[string]ordered) (wrong []string) {
 	for _, a := range answers {
 		if a.Receipt == "" {
 			if untrue := h.untrue(a); untrue != "" {
@@ -91,7 +91,7 @@ func (h *history) wrong(answers []heard, orders map[string]ordered) (wrong []str
 }
 
 // ordersByID is the live orders of these answers, of every generation.
-func (w *world) ordersByID(answers []heard) (map[string]ordered, error) {
+func (w *world) ordersByID(answers []timedAnswer) (map[string]ordered, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	var ids []string

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// cut stands between the product and a server and loses replies: the server has done what it was asked, the product
+// replyCutter stands between the product and a server and loses replies: the server has done what it was asked, the product
 // sees a broken connection. It knows the request by its bytes.
-type cut struct {
+type replyCutter struct {
 	listener net.Listener
 	server   string
 	match    func(chunk []byte) bool // tells the requests whose replies may be lost
@@ -25,13 +25,13 @@ type cut struct {
 	conns map[net.Conn]bool
 }
 
-func newCut(t *testing.T, server string, match func(chunk []byte) bool) *cut {
+func newReplyCutter(t *testing.T, server string, match func(chunk []byte) bool) *replyCutter {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cut{listener: listener, server: server, match: match, conns: map[net.Conn]bool{}}
+	c := &replyCutter{listener: listener, server: server, match: match, conns: map[net.Conn]bool{}}
 	c.serving.Go(c.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
@@ -45,9 +45,9 @@ func newCut(t *testing.T, server string, match func(chunk []byte) bool) *cut {
 	return c
 }
 
-func (c *cut) address() string { return c.listener.Addr().String() }
+func (c *replyCutter) address() string { return c.listener.Addr().String() }
 
-func (c *cut) accept() {
+func (c *replyCutter) accept() {
 	for {
 		client, err := c.listener.Accept()
 		if err != nil {
@@ -67,7 +67,7 @@ func (c *cut) accept() {
 	}
 }
 
-func (c *cut) hangUp(conns ...net.Conn) {
+func (c *replyCutter) hangUp(conns ...net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range conns {
@@ -76,7 +76,7 @@ func (c *cut) hangUp(conns ...net.Conn) {
 	}
 }
 
-func (c *cut) forward(client, server net.Conn, muted *atomic.Bool) {
+func (c *replyCutter) forward(client, server net.Conn, muted *atomic.Bool) {
 	defer c.hangUp(client, server)
 	buffer := make([]byte, 256<<10)
 	for {
@@ -94,7 +94,7 @@ func (c *cut) forward(client, server net.Conn, muted *atomic.Bool) {
 }
 
 // backward swallows the first answer after it was muted, which is the request's or what came just before, and hangs up.
-func (c *cut) backward(client, server net.Conn, muted *atomic.Bool) {
+func (c *replyCutter) backward(client, server net.Conn, muted *atomic.Bool) {
 	defer c.hangUp(client, server)
 	buffer := make([]byte, 256<<10)
 	for {

@@ -10,9 +10,9 @@ import (
 )
 
 // killAtFirstStart kills an instance in the middle of the first start of a deployment of its own, on the same servers,
-// while shoppers press in the arena. Another instance that starts beside it, or the same one again, must bring the first
+// while shoppers press in the kill test. Another instance that starts beside it, or the same one again, must bring the first
 // start to its end.
-func (a *arena) killAtFirstStart(p point, d *death) {
+func (a *killTest) killAtFirstStart(p point, d *drawnKill) {
 	a.t.Helper()
 	namespace := fmt.Sprintf("%s_%d", a.namespace, d.Kill)
 	defer func() {
@@ -31,7 +31,7 @@ func (a *arena) killAtFirstStart(p point, d *death) {
 	}
 }
 
-func (a *arena) killStarting(p point, d *death, namespace string) bool {
+func (a *killTest) killStarting(p point, d *drawnKill, namespace string) bool {
 	a.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -39,7 +39,7 @@ func (a *arena) killStarting(p point, d *death, namespace string) bool {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	board, port := newSwitchboard(a.t), freePort(a.t)
+	board, port := newPointControl(a.t), freePort(a.t)
 	start := func(set ...string) *process {
 		return spawn(a.t, program, port, append(board.environment(set...), a.environment(namespace)...)...)
 	}
@@ -92,7 +92,7 @@ func (a *arena) killStarting(p point, d *death, namespace string) bool {
 }
 
 // complete checks that a deployment is as every other after its first start: somebody can buy, somebody may not.
-func (a *arena) complete(instances []*process) {
+func (a *killTest) complete(instances []*process) {
 	a.t.Helper()
 	for _, one := range instances {
 		for name, want := range map[string]int{"john_doe": http.StatusCreated, "bob_wilson": http.StatusForbidden, "jane_smith_1": http.StatusCreated} {

@@ -30,7 +30,7 @@ type visitors struct {
 	names int
 }
 
-func newVisitors(t *testing.T, w *world, plan endurance) *visitors {
+func newVisitors(t *testing.T, w *world, plan soakPlan) *visitors {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: plan.visitors, MaxConnsPerHost: 2 * plan.visitors, IdleConnTimeout: 30 * time.Second}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -47,7 +47,7 @@ type tally struct {
 	refused  int64 // 503s, which say that nothing was bought
 	moved    int64
 	examples []string
-	waiting  []heard // to be judged
+	waiting  []timedAnswer // to be judged
 }
 
 func newTally() *tally {
@@ -83,7 +83,7 @@ func (y *tally) untrue(what string) {
 }
 
 // heardOf notes an answer to a press, which is judged later.
-func (y *tally) heardOf(a heard) {
+func (y *tally) heardOf(a timedAnswer) {
 	good := false
 	switch a.outcome() {
 	case "200", "201", "202", "409 sold-out", "409 all-claimed", "409 generation-changed", "503 not-bought-retry", "503 overloaded":
@@ -96,10 +96,10 @@ func (y *tally) heardOf(a heard) {
 }
 
 // take hands out the answers that came before a time.
-func (y *tally) take(before time.Time) []heard {
+func (y *tally) take(before time.Time) []timedAnswer {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	var taken, left []heard
+	var taken, left []timedAnswer
 	for _, a := range y.waiting {
 		if a.ended.Before(before) {
 			taken = append(taken, a)
@@ -191,7 +191,7 @@ func (s *soak) buy() {
 		s.count("reset", false, err.Error())
 		return
 	}
-	s.heardOf(heard{answer: a, name: name, began: began, ended: time.Now()})
+	s.heardOf(timedAnswer{answer: a, name: name, began: began, ended: time.Now()})
 }
 
 func (s *soak) look(what, path, accept string) {
