@@ -67,7 +67,7 @@ const (
 	ReasonGenerationChanged = events.ReasonGenerationChanged
 )
 
-// Press is one press of the button.
+// Press is one purchase request: one press of the button.
 type Press struct {
 	// Slug names the sale; "" is the current one.
 	Slug string

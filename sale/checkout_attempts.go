@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// attempts remembers under which number a shopper presses next, for those who were declined before. The ledger
-// owns the numbers; forgetting one costs a question, so the whole lot is forgotten when it gets large.
+// attempts remembers the number of the next attempt for shoppers who were declined. The ledger owns the numbers: a forgotten
+// one costs a question, so all are forgotten when there are mostAttempts.
 type attempts struct {
 	some atomic.Bool
 	mu   sync.Mutex

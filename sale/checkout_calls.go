@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// calls are calls made for sales, each of which may hang: at most one for each sale, and a limited number at once, each
-// on a goroutine of its own. Whoever starts one never waits for it, so that what hangs for one sale delays no other. Its
-// goroutines end with the context that start was given; wait waits for them.
+// calls makes calls for sales, each of which may hang: at most one for each sale, and a limited number at once, each on a
+// goroutine of its own. start never waits for a call, so a call that hangs for one sale delays no other. The goroutines end
+// with the context that start was given; wait waits for them.
 type calls struct {
 	underWay chan struct{} // has a token for each call under way
 	ended    chan struct{} // has a token when a sale may have its next call

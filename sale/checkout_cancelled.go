@@ -10,8 +10,8 @@ import (
 // again. Other processes forget the receipt when they read the sale, whose version the cancellation has raised. An error
 // means that the shopper still has the place; the reconciler frees it within a few seconds.
 //
-// A shopper who pressed again between the commit and this call may lose a place he needs. Then Redis lets in one claim
-// too many, which the ledger declines, until the reconciler gives an owner his place back.
+// A shopper who pressed again between the commit and this call may lose the new place. Then Redis lets in one claim too
+// many, which the ledger declines, until the reconciler gives the owner a place again.
 func (c *Checkout) Cancelled(ctx context.Context, r Receipt) error {
 	e := c.catalog.snapshots.Load().byID[r.SaleID]
 	k := Key{r.SaleID, r.Generation}

@@ -53,10 +53,10 @@ func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (
 	return byUser, nil
 }
 
-// Claim says what became of a claim. at is where the log has it, from the Answer: what the ledger has decided of that
-// partition tells a claim that is pending from one that is lost. Without it only a verdict, or a press that waits here,
-// is known. A claim that is known to be pending, because a press waits for it or somebody asked a moment ago, costs no
-// question; while the ledger cannot be asked it stays pending for a while. Errors: ErrCrowded, or that it could not be
+// Claim says what became of a claim. at is where the log has it, from the Answer: how far the ledger has decided that
+// partition shows whether a claim without a verdict is pending or lost. Without at, only a verdict or a request that waits
+// here is known. If a request waits for the claim, or somebody asked a moment ago, it is pending without a question. While
+// the ledger cannot be asked, it stays pending for a while. Errors: ErrCrowded, or that it could not be
 // looked up within lookupTime.
 func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position) (ClaimState, error) {
 	now := time.Now()

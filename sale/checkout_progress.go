@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// progress answers whether the log is being consumed. However many presses ask, there is one question per
-// partition at a time, and its answer is good for a moment.
+// progress knows whether the log is consumed. However many requests ask, there is one question per partition at a time, and
+// its answer is used for progressTime.
 type progress struct {
 	cursors cursors
 	mu      sync.Mutex
