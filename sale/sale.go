@@ -14,7 +14,7 @@
 // Nearly all requests of a sale lose. They are answered from the Catalog, which has the process's snapshots of what the ledger
 // says, without a question to any server and without a lock that requests share.
 //
-// The package knows its siblings only by the small interfaces in siblings.go.
+// The package knows its siblings only by the small interfaces in ledger_siblings.go and checkout_siblings.go.
 package sale
 
 import (
