@@ -27,7 +27,7 @@ func decisionSample() Decision {
 	return Decision{
 		Verdicts: []Verdict{
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 9, Username: "anna", Attempt: 2, Outcome: Ordered, Unit: 4, At: at,
-				Press: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"), Revision: 12, Fresh: true},
+				RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"), Revision: 12, Fresh: true},
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 10, Username: "ben", Attempt: 1, Outcome: Declined, Reason: ReasonSoldOut, At: at, NextAttempt: 2},
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 11, Username: "cleo", Attempt: 1, Outcome: Declined, Reason: ReasonAlreadyOwns, At: at, OrderID: id},
 			{}, // of a close record
@@ -90,7 +90,7 @@ type decisionBefore struct {
 		Reason      string    `json:"reason"`
 		Unit        int64     `json:"unit"`
 		At          time.Time `json:"at"`
-		Press       uuid.UUID `json:"press"`
+		RequestID   uuid.UUID `json:"press"`
 		Revision    int64     `json:"revision"`
 		Fresh       bool      `json:"fresh"`
 		NextAttempt int       `json:"nextAttempt"`

@@ -33,11 +33,11 @@ type Claim struct {
 	UserID     int64     `json:"user,omitempty"`
 	Username   string    `json:"username,omitempty"`
 	Attempt    int       `json:"attempt,omitempty"`
-	// PressKey is derived from the request's Idempotency-Key, or zero.
-	PressKey uuid.UUID `json:"pressKey,omitzero"`
-	// Press is random and the press's own. Presses of one shopper write the same claim; the record that is decided first
+	// IdempotencyKey is derived from the request's Idempotency-Key, or zero.
+	IdempotencyKey uuid.UUID `json:"pressKey,omitzero"`
+	// RequestID is random and the press's own. Presses of one shopper write the same claim; the record that is decided first
 	// tells which of them bought. Zero: written by the version before.
-	Press       uuid.UUID `json:"press,omitzero"`
+	RequestID   uuid.UUID `json:"press,omitzero"`
 	Traceparent string    `json:"traceparent,omitempty"`
 	PressedAt   time.Time `json:"pressedAt"`
 }

@@ -51,9 +51,9 @@ type Verdict struct {
 	Reason     Reason    `json:"reason,omitempty"`
 	Unit       int64     `json:"unit,omitempty"`
 	At         time.Time `json:"at"`
-	// Press is that of the record which was decided; zero where the ledger does not keep it: with declines that were
+	// RequestID is that of the record which was decided; zero where the ledger does not keep it: with declines that were
 	// looked up, and with orders written by the version before.
-	Press uuid.UUID `json:"press,omitzero"`
+	RequestID uuid.UUID `json:"press,omitzero"`
 	// Revision is set with Ordered: the version of the stock at which the order was made.
 	Revision int64 `json:"revision,omitempty"`
 	// Fresh is true when this very transaction decided; false when the claim had its verdict already.
@@ -63,6 +63,37 @@ type Verdict struct {
 	NextAttempt int `json:"nextAttempt,omitempty"`
 	// OrderID is set with ReasonAlreadyOwns: the shopper's live order.
 	OrderID uuid.UUID `json:"order,omitzero"`
+}
+
+// Standing is what a verdict means for its shopper at present. The ledger's word never changes, but an order may have been
+// cancelled since, or the shopper may have bought with a later attempt; NextAttempt and OrderID tell.
+type Standing int
+
+const (
+	// NoOrder: the claim was declined, and no order of the shopper is known.
+	NoOrder Standing = iota
+	// OrderStands: the claim's order is live.
+	OrderStands
+	// OrderCancelled: the claim's order was cancelled; the shopper may press again as NextAttempt.
+	OrderCancelled
+	// OtherOrderStands: the claim was declined or its order was cancelled, and the shopper has another order. OrderID names
+	// it; a decline for ReasonAlreadyOwns without it says only that there was one.
+	OtherOrderStands
+)
+
+// Standing says what the verdict means for its shopper at present.
+func (v *Verdict) Standing() Standing {
+	switch {
+	case v.OrderID != uuid.Nil:
+		return OtherOrderStands
+	case v.Outcome == Ordered && v.NextAttempt == 0:
+		return OrderStands
+	case v.Outcome == Ordered:
+		return OrderCancelled
+	case v.Reason == ReasonAlreadyOwns:
+		return OtherOrderStands
+	}
+	return NoOrder
 }
 
 // Decision is the outcome of one ledger transaction: a verdict for every claim given, in the same order, and the

@@ -14,12 +14,14 @@ import (
 
 // One iteration is one call for a batch of shoppers; the figure to look at is the time per shopper.
 func BenchmarkReserve(b *testing.B) {
-	servers := map[string]func(b *testing.B) hall{
-		"miniredis": func(b *testing.B) hall { return openHall(b, miniClient(b, miniredis.RunT(b).Addr()), "bench") },
+	servers := map[string]func(b *testing.B) placesFixture{
+		"miniredis": func(b *testing.B) placesFixture {
+			return openPlaces(b, miniClient(b, miniredis.RunT(b).Addr()), "bench")
+		},
 	}
 	if embeddedtest.RealRedis() {
-		servers["redis"] = func(b *testing.B) hall {
-			return openHall(b, embeddedtest.Redis(b), embeddedtest.Namespace(b))
+		servers["redis"] = func(b *testing.B) placesFixture {
+			return openPlaces(b, embeddedtest.Redis(b), embeddedtest.Namespace(b))
 		}
 	}
 	for server, open := range servers {
@@ -51,7 +53,7 @@ func BenchmarkReserve(b *testing.B) {
 func BenchmarkReserveAmongMany(b *testing.B) {
 	for _, holders := range []int64{0, 10_000, 200_000} {
 		b.Run(fmt.Sprintf("holders=%d", holders), func(b *testing.B) {
-			h := openHall(b, miniClient(b, miniredis.RunT(b).Addr()), "bench")
+			h := openPlaces(b, miniClient(b, miniredis.RunT(b).Addr()), "bench")
 			h.load(b, 1<<40, 1, series(1, holders)...)
 			next := holders + 1
 			for b.Loop() {
@@ -72,7 +74,7 @@ func BenchmarkLoad(b *testing.B) {
 			if embeddedtest.RealRedis() {
 				client = embeddedtest.Redis(b)
 			}
-			h := openHall(b, client, embeddedtest.Namespace(b))
+			h := openPlaces(b, client, embeddedtest.Namespace(b))
 			users := series(1, owners)
 			for b.Loop() {
 				h.do(b, "DEL", h.name("holders"), h.name("limit"))

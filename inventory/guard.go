@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// reserveWithin bounds a Reserve: somebody stands at the till, and the ledger can decide without Redis.
+	// reserveWithin bounds a Reserve: a shopper waits for the answer, and the ledger can decide without Redis.
 	reserveWithin = 200 * time.Millisecond
 	// otherWithin bounds every other call to Redis.
 	otherWithin = 500 * time.Millisecond
@@ -24,7 +24,7 @@ const (
 	// probeEvery is the shortest time between two attempts at a server that failed.
 	probeEvery = 100 * time.Millisecond
 	// callsInFlight bounds the calls to one sale's keys that wait for an answer, and with them the goroutines that
-	// a silent server can hold. It is more than the combiner's two and the reconciler's one.
+	// a silent server can keep. It is more than the combiner's two and the reconciler's one.
 	callsInFlight = 8
 )
 
@@ -77,7 +77,7 @@ func (g *guard) leave() {
 }
 
 // guarded makes a call through the breaker and within a time. An outcome that is not the server's fault does not
-// count against it: what a key holds, and a caller who left before the server had its time.
+// count against it: what a key contains, and a caller who left before the server had its time.
 func guarded[T any](ctx context.Context, g *guard, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	if !g.breaker.IsClosed() {
@@ -129,8 +129,8 @@ type answer[T any] struct {
 }
 
 // within makes a call in a goroutine of its own and leaves it behind when it is late, because a client that is
-// dialling or waiting for its connection may not look at the context. The goroutine keeps its slot until the call
-// has really ended, so a silent server can hold no more of them than there are slots.
+// dialling or waiting for its connection may ignore the context. The goroutine keeps its slot until the call
+// has really ended, so a silent server can keep no more of them than there are slots.
 func within[T any](
 	ctx context.Context, slots chan struct{}, limit time.Duration, call func(context.Context) (T, error),
 ) (T, error) {
@@ -160,7 +160,7 @@ func within[T any](
 	}
 }
 
-// classify sorts the errors of the client: what a key holds, or that the server is no use at the moment. A server
+// classify sorts the errors of the client: what a key contains, or that the server is no use at the moment. A server
 // that answers but refuses (loading, out of memory, a replica, a cluster slot that is down) is as good as away.
 func classify(err error) error {
 	if err == nil || errors.Is(err, ErrMissing) {

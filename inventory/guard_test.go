@@ -17,9 +17,9 @@ import (
 // patience ends a test that waits for something that does not come. It is no bound on how fast it should come.
 const patience = 30 * time.Second
 
-// faulty is a hall whose server is behind a proxy.
+// faulty is a placesFixture whose server is behind a proxy.
 type faulty struct {
-	hall
+	placesFixture
 	proxy *proxy
 	mini  *miniredis.Miniredis
 }
@@ -36,7 +36,7 @@ func openFaulty(t *testing.T) faulty {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	f := faulty{hall: openHall(t, client, "test"), proxy: p, mini: mini}
+	f := faulty{placesFixture: openPlaces(t, client, "test"), proxy: p, mini: mini}
 	f.load(t, 1_000_000, 1)
 	f.wantReserve(t, "R", 1)
 	return f
@@ -55,7 +55,7 @@ func (f faulty) wantBack(t *testing.T) {
 	began := time.Now()
 	for {
 		places, err := f.Reserve(t.Context(), key, []int64{2})
-		if err == nil && (places[0] == inventory.Reserved || places[0] == inventory.Held) {
+		if err == nil && (places[0] == inventory.Reserved || places[0] == inventory.AlreadyHolder) {
 			break
 		}
 		if time.Since(began) > patience {
@@ -123,7 +123,7 @@ func TestServersThatFailAreLeftAloneAndFoundAgain(t *testing.T) {
 }
 
 // Not parallel: it counts the process's goroutines.
-func TestSilentServerHoldsFewGoroutines(t *testing.T) {
+func TestSilentServerKeepsFewGoroutines(t *testing.T) {
 	const callers = 300 // far more than the combiner lets through, and all before the breaker can know
 	f := openFaulty(t)
 	f.proxy.hush()

@@ -48,7 +48,7 @@ var (
 	// ErrUnavailable is returned when Redis does not answer in time, refuses to write, or is left alone because
 	// it just did. Whether the call had an effect is unknown; the Reconciler clears up after it.
 	ErrUnavailable = errors.New("inventory: redis is not available")
-	// ErrWrongType is returned when a key of ours holds another kind of value than ours. Nothing was written.
+	// ErrWrongType is returned when a key of ours has another kind of value than ours. Nothing was written.
 	ErrWrongType = errors.New("inventory: a redis key holds a value of another type")
 	// ErrNotCurrent is returned by Reconciler.Now for a generation that is not its sale's current one.
 	ErrNotCurrent = errors.New("inventory: not the current generation of a sale")

@@ -22,7 +22,7 @@ const preparedFor = 600
 // anything. A version older than the stored limit's is refused, and so is the same one when nothing is missing.
 //
 // A missing set is prepared beside its place in small steps, because a million members in one script would stop
-// the server for everybody, and then renamed into it by a script that looks at the version again. When the set is
+// the server for everybody, and then renamed into it by a script that checks the version again. When the set is
 // there, by then or from the start, shoppers may have taken places in it that the ledger does not know of: it is
 // never replaced, only missing owners are added. Shoppers whose claims were under way when a set was lost are not in
 // a fresh one; until they are decided the room is larger than the stock, and the ledger declines what is too much.
@@ -45,7 +45,7 @@ func (p *Places) Load(ctx context.Context, key Key, limit, version int64, owners
 }
 
 func (p *Places) load(ctx context.Context, key Key, limit, version int64, owners []int64) (bool, error) {
-	h, err := p.look(ctx, key)
+	h, err := p.readHolders(ctx, key)
 	switch {
 	case err != nil:
 		return false, err
@@ -84,7 +84,7 @@ func (p *Places) merge(ctx context.Context, key Key, limit, version int64, owner
 
 // add makes users holders whether there is room or not, and says how many were not before.
 func (p *Places) add(ctx context.Context, key Key, users []int64) (int64, error) {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	var total int64
 	for chunk := range chunks(users, addBatch) {
 		// gofail: var ownersDue struct{}
@@ -105,7 +105,7 @@ func (p *Places) add(ctx context.Context, key Key, users []int64) (int64, error)
 
 // replace prepares a set and puts it in place of a missing one; the outcome is the script's word.
 func (p *Places) replace(ctx context.Context, key Key, limit, version int64, owners []int64) (string, error) {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	prepared := s.prefix + "loading:" + strconv.FormatUint(rand.Uint64(), 36)
 	if err := p.prepare(ctx, s, prepared, owners); err != nil {
 		return "", err
@@ -119,7 +119,7 @@ func (p *Places) replace(ctx context.Context, key Key, limit, version int64, own
 	})
 }
 
-func (p *Places) prepare(ctx context.Context, s *shelf, prepared string, owners []int64) error {
+func (p *Places) prepare(ctx context.Context, s *saleKeys, prepared string, owners []int64) error {
 	err := p.bulkAdd(ctx, s, prepared, []string{loadedMark})
 	if err != nil {
 		return err
@@ -133,7 +133,7 @@ func (p *Places) prepare(ctx context.Context, s *shelf, prepared string, owners 
 }
 
 // bulkAdd adds to a prepared set and keeps it from being left behind.
-func (p *Places) bulkAdd(ctx context.Context, s *shelf, name string, members []string) error {
+func (p *Places) bulkAdd(ctx context.Context, s *saleKeys, name string, members []string) error {
 	_, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (struct{}, error) {
 		fields := p.client.B().Hset().Key(name).FieldValue()
 		for _, member := range members {
@@ -148,7 +148,7 @@ func (p *Places) bulkAdd(ctx context.Context, s *shelf, name string, members []s
 
 // repair removes keys whose value is not ours, and raises the alarm about what it met.
 func (p *Places) repair(ctx context.Context, key Key, met error) error {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	// gofail: var repairDue struct{}
 	removed, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (int64, error) {
 		return repairScript.Exec(ctx, p.client, s.both, nil).AsInt64()
@@ -165,14 +165,14 @@ func (p *Places) repair(ctx context.Context, key Key, met error) error {
 
 // forget removes the stored limit, so that a ledger that went back to an older version can be loaded.
 func (p *Places) forget(ctx context.Context, key Key) error {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	_, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {
 		return p.client.Do(ctx, p.client.B().Unlink().Key(s.both[1]).Build()).AsInt64()
 	})
 	return err
 }
 
-// Compare tells which owners hold no place, and which holders are not among the owners; both sorted. The set is
+// Compare tells which owners have no place, and which holders are not among the owners; both sorted. The set is
 // read in steps, so a shopper who comes or goes meanwhile may or may not be seen. ErrMissing when it is not loaded.
 func (p *Places) Compare(ctx context.Context, key Key, owners []int64) (missing, extra []int64, err error) {
 	holders, _, err := p.members(ctx, key)
@@ -186,7 +186,7 @@ func (p *Places) Compare(ctx context.Context, key Key, owners []int64) (missing,
 // members reads all holders, sorted, without the mark. foreign are the fields that are no user's id: there are none
 // unless somebody else writes to the key, and each takes a place.
 func (p *Places) members(ctx context.Context, key Key) (all []int64, foreign []string, err error) {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	marked := false
 	for cursor := uint64(0); ; {
 		entry, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (rueidis.ScanEntry, error) {
@@ -227,7 +227,7 @@ func holder(field string) (user int64, ok bool) {
 // expel removes foreign fields, and raises the alarm about them. No press and no claim ever has such a field, so none
 // is waited for.
 func (p *Places) expel(ctx context.Context, key Key, foreign []string) (int64, error) {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	var removed int64
 	for chunk := range slices.Chunk(foreign, bulkBatch) {
 		n, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {

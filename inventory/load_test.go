@@ -11,7 +11,7 @@ import (
 )
 
 func TestLoadingKeepsShoppersWhoCameMeanwhile(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 10, 5, 1)
 		h.wantReserve(t, "R", 50) // under way: no ledger knows it
 		if !h.load(t, 10, 6, 1, 2) {
@@ -29,7 +29,7 @@ func TestLoadingKeepsShoppersWhoCameMeanwhile(t *testing.T) {
 }
 
 func TestHalfLostSetsAreCompleted(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 4, 5, 1)
 		h.wantReserve(t, "R", 50)
 		h.do(t, "DEL", h.name("limit"))
@@ -46,7 +46,7 @@ func TestHalfLostSetsAreCompleted(t *testing.T) {
 }
 
 func TestLargeSetsAreLoadedInSteps(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		owners := series(1, 20_000)
 		h.load(t, 20_600, 1, owners...)
 		h.wantHolders(t, 20_600, 1, owners...)
@@ -66,7 +66,7 @@ func TestLargeSetsAreLoadedInSteps(t *testing.T) {
 }
 
 func TestLoadedSetsDoNotExpireUntilRetired(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 1, 1, 5)
 		for _, part := range []string{"holders", "limit"} {
 			if ttl, _ := h.do(t, "TTL", h.name(part)).AsInt64(); ttl != -1 {
@@ -85,9 +85,9 @@ func TestLoadedSetsDoNotExpireUntilRetired(t *testing.T) {
 	})
 }
 
-// A key that holds something else is refused before anything is written, and loading heals it with an alarm.
+// A key with another kind of value is refused before anything is written, and loading heals it with an alarm.
 func TestKeysOfTheWrongType(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		for name, spoil := range map[string][]string{
 			"holders are a string": {"SET", h.name("holders"), "x"},
 			"limit is a list":      {"RPUSH", h.name("limit"), "x"},
@@ -124,7 +124,7 @@ func TestKeysOfTheWrongType(t *testing.T) {
 
 // Processes that load the same set at once, some with older words of the ledger, end with the newest.
 func TestConcurrentLoadsEndWithTheNewest(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		const loads = 10
 		var wg sync.WaitGroup
 		for version := range int64(loads) {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestPlacesGoToTheFirstWhileThereIsRoom(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 3, 1)
 		h.wantReserve(t, "RR", 10, 11)
 		h.wantReserve(t, "HRF", 10, 12, 13)
@@ -23,8 +23,8 @@ func TestPlacesGoToTheFirstWhileThereIsRoom(t *testing.T) {
 	})
 }
 
-func TestOneShopperTwiceInABatchHoldsOnePlace(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+func TestOneShopperTwiceInABatchHasOnePlace(t *testing.T) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 2, 1)
 		h.wantReserve(t, "RHRHF", 5, 5, 6, 5, 7)
 		h.wantHolders(t, 2, 1, 5, 6)
@@ -32,7 +32,7 @@ func TestOneShopperTwiceInABatchHoldsOnePlace(t *testing.T) {
 }
 
 func TestReleasedPlacesAreGivenAgain(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 2, 1)
 		h.wantReserve(t, "RRF", 1, 2, 3)
 		if err := h.Release(t.Context(), key, []int64{1, 99}); err != nil {
@@ -42,8 +42,8 @@ func TestReleasedPlacesAreGivenAgain(t *testing.T) {
 	})
 }
 
-func TestOwnersHoldTheirPlaces(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+func TestOwnersHaveTheirPlaces(t *testing.T) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 3, 8, 101, 102)
 		h.wantReserve(t, "HRF", 101, 1, 2)
 		h.wantHolders(t, 3, 8, 1, 101, 102)
@@ -51,14 +51,14 @@ func TestOwnersHoldTheirPlaces(t *testing.T) {
 }
 
 func TestMoreOwnersThanLimitLeaveNoRoom(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 1, 1, 1, 2, 3)
 		h.wantReserve(t, "FH", 9, 3)
 	})
 }
 
 func TestNothingIsReservedInASetThatIsNotLoaded(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		missing := func(when string) {
 			t.Helper()
 			if _, err := h.Reserve(t.Context(), key, []int64{1}); !errors.Is(err, inventory.ErrMissing) {
@@ -93,7 +93,7 @@ func TestNothingIsReservedInASetThatIsNotLoaded(t *testing.T) {
 }
 
 func TestEmptySetStaysLoaded(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 1, 1)
 		h.wantReserve(t, "R", 1)
 		if err := h.Release(t.Context(), key, []int64{1}); err != nil {
@@ -105,7 +105,7 @@ func TestEmptySetStaysLoaded(t *testing.T) {
 }
 
 func TestOlderLimitsAreRefused(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 5, 10)
 		for _, tc := range []struct {
 			limit, version int64
@@ -124,7 +124,7 @@ func TestOlderLimitsAreRefused(t *testing.T) {
 }
 
 func TestCompareTellsBothSides(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 10, 1, 1, 2, 3)
 		missing, extra, err := h.Compare(t.Context(), key, []int64{5, 3, 4})
 		if err != nil || !slices.Equal(missing, []int64{4, 5}) || !slices.Equal(extra, []int64{1, 2}) {
@@ -135,7 +135,7 @@ func TestCompareTellsBothSides(t *testing.T) {
 
 func TestUserIDsBeginAtOne(t *testing.T) {
 	t.Parallel()
-	h := openHall(t, miniClient(t, miniredis.RunT(t).Addr()), "test")
+	h := openPlaces(t, miniClient(t, miniredis.RunT(t).Addr()), "test")
 	h.load(t, 5, 1)
 	for _, users := range [][]int64{{0}, {1, -1}} {
 		if _, err := h.Reserve(t.Context(), key, users); err == nil {
@@ -153,7 +153,7 @@ func TestUserIDsBeginAtOne(t *testing.T) {
 
 // However many press at once, there are as many places as the limit says.
 func TestConcurrentShoppersGetExactlyTheLimit(t *testing.T) {
-	onEachServer(t, func(t *testing.T, h hall) {
+	onEachServer(t, func(t *testing.T, h placesFixture) {
 		const limit, shoppers, presses = 50, 200, 3
 		h.load(t, limit, 1)
 		var mu sync.Mutex
@@ -177,7 +177,7 @@ func TestConcurrentShoppersGetExactlyTheLimit(t *testing.T) {
 		if n := count[inventory.Reserved]; n > limit || n+lost < limit {
 			t.Fatalf("%d places given (and %d calls without an answer), want %d", n, lost, limit)
 		}
-		if n := count[inventory.Reserved] + count[inventory.Held] + count[inventory.Full]; n != shoppers*presses {
+		if n := count[inventory.Reserved] + count[inventory.AlreadyHolder] + count[inventory.Full]; n != shoppers*presses {
 			t.Fatalf("%d answers to %d presses", n, shoppers*presses)
 		}
 	})
@@ -185,7 +185,7 @@ func TestConcurrentShoppersGetExactlyTheLimit(t *testing.T) {
 
 // reservePatiently asks again while the server is slower than a shopper can wait, as a busy machine's is, and counts
 // the calls that got no answer: any of them may have reserved.
-func (h hall) reservePatiently(t *testing.T, user int64) (place inventory.Place, lost int) {
+func (h placesFixture) reservePatiently(t *testing.T, user int64) (place inventory.Place, lost int) {
 	for {
 		places, err := h.Reserve(context.Background(), key, []int64{user})
 		switch {
@@ -202,7 +202,7 @@ func (h hall) reservePatiently(t *testing.T, user int64) (place inventory.Place,
 
 func TestBatchSizesAreObserved(t *testing.T) {
 	t.Parallel()
-	h := openHall(t, miniClient(t, miniredis.RunT(t).Addr()), "test")
+	h := openPlaces(t, miniClient(t, miniredis.RunT(t).Addr()), "test")
 	h.load(t, 5, 1)
 	h.reserve(t, 1, 2, 3)
 	if sum := metric(t, h.registry, "flashsale_reserve_batch_size", ""); sum != 3 {

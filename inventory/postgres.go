@@ -104,7 +104,7 @@ func (s *Store) QueueLock(batch *pgx.Batch, keys []Key, got func([]Level)) {
 }
 
 // QueueTake takes n units of a row that the transaction has locked, and knows before it is sent which they are. It is
-// refused, with nothing queued, when units have come back or too few are left: then TakeTx has to look.
+// refused, with nothing queued, when units have come back or too few are left: then TakeTx has to read the tables.
 func (s *Store) QueueTake(batch *pgx.Batch, locked Level, n int64) ([]int64, Level, bool) {
 	if n <= 0 || locked.NextUnit-1 != locked.Taken || locked.Left() < n {
 		return nil, locked, false

@@ -19,20 +19,20 @@ func TestMain(m *testing.M) { embeddedtest.Main(m) }
 
 var key = inventory.Key{Sale: 7, Generation: 3}
 
-// books is a store with a pool to begin transactions on.
-type books struct {
+// stockFixture is a store with a pool to begin transactions on.
+type stockFixture struct {
 	*inventory.Store
 	pool *pgxpool.Pool
 }
 
-func openBooks(t *testing.T) books {
+func openStock(t *testing.T) stockFixture {
 	t.Helper()
 	pool, _ := embeddedtest.Postgres(t)
-	return books{Store: inventory.NewStore(pool), pool: pool}
+	return stockFixture{Store: inventory.NewStore(pool), pool: pool}
 }
 
 // begin creates stock for the key, with version 1.
-func (b books) begin(t *testing.T, key inventory.Key, total int64) {
+func (b stockFixture) begin(t *testing.T, key inventory.Key, total int64) {
 	t.Helper()
 	b.must(t, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := b.BeginTx(ctx, tx, key, total, 1)
@@ -40,19 +40,19 @@ func (b books) begin(t *testing.T, key inventory.Key, total int64) {
 	})
 }
 
-func (b books) tx(work func(ctx context.Context, tx pgx.Tx) error) error {
+func (b stockFixture) tx(work func(ctx context.Context, tx pgx.Tx) error) error {
 	ctx := context.Background()
 	return pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error { return work(ctx, tx) })
 }
 
-func (b books) must(t *testing.T, work func(ctx context.Context, tx pgx.Tx) error) {
+func (b stockFixture) must(t *testing.T, work func(ctx context.Context, tx pgx.Tx) error) {
 	t.Helper()
 	if err := b.tx(work); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (b books) take(t *testing.T, n int64) (units []int64) {
+func (b stockFixture) take(t *testing.T, n int64) (units []int64) {
 	t.Helper()
 	b.must(t, func(ctx context.Context, tx pgx.Tx) (err error) {
 		units, _, err = b.TakeTx(ctx, tx, key, n)
@@ -61,7 +61,7 @@ func (b books) take(t *testing.T, n int64) (units []int64) {
 	return units
 }
 
-func (b books) giveBack(t *testing.T, units ...int64) {
+func (b stockFixture) giveBack(t *testing.T, units ...int64) {
 	t.Helper()
 	for _, unit := range units {
 		b.must(t, func(ctx context.Context, tx pgx.Tx) error {
@@ -71,7 +71,7 @@ func (b books) giveBack(t *testing.T, units ...int64) {
 	}
 }
 
-func (b books) level(t *testing.T) inventory.Level {
+func (b stockFixture) level(t *testing.T) inventory.Level {
 	t.Helper()
 	levels, err := b.Levels(t.Context(), []inventory.Key{key})
 	if err != nil || len(levels) != 1 {
@@ -80,7 +80,7 @@ func (b books) level(t *testing.T) inventory.Level {
 	return levels[0]
 }
 
-func (b books) wantLevel(t *testing.T, total, taken, next, version int64) {
+func (b stockFixture) wantLevel(t *testing.T, total, taken, next, version int64) {
 	t.Helper()
 	want := inventory.Level{Sale: key.Sale, Generation: key.Generation,
 		Total: total, Taken: taken, NextUnit: next, Version: version}
@@ -98,7 +98,7 @@ func wantUnits(t *testing.T, got []int64, want ...int64) {
 
 func TestNewGenerationHasNothingTaken(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.must(t, func(ctx context.Context, tx pgx.Tx) error {
 		level, err := b.BeginTx(ctx, tx, key, 5, 41)
 		want := inventory.Level{Sale: 7, Generation: 3, Total: 5, Taken: 0, NextUnit: 1, Version: 41}
@@ -119,7 +119,7 @@ func TestNewGenerationHasNothingTaken(t *testing.T) {
 
 func TestUnitsAreNumberedFromOne(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 5)
 	wantUnits(t, b.take(t, 2), 1, 2)
 	wantUnits(t, b.take(t, 3), 3, 4, 5)
@@ -128,7 +128,7 @@ func TestUnitsAreNumberedFromOne(t *testing.T) {
 
 func TestReturnedUnitsGoFirstLowestFirst(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 6)
 	b.take(t, 5)
 	b.giveBack(t, 4, 2)
@@ -142,7 +142,7 @@ func TestReturnedUnitsGoFirstLowestFirst(t *testing.T) {
 
 func TestTakingNeverExceedsTheTotal(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 3)
 	for _, n := range []int64{4, 1 << 40} {
 		err := b.tx(func(ctx context.Context, tx pgx.Tx) error {
@@ -168,7 +168,7 @@ func TestTakingNeverExceedsTheTotal(t *testing.T) {
 // ErrShort leaves the transaction usable: the ledger goes on to decline the claim in it.
 func TestRefusalsKeepTheTransaction(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 1)
 	b.must(t, func(ctx context.Context, tx pgx.Tx) error {
 		if _, _, err := b.TakeTx(ctx, tx, key, 2); !errors.Is(err, inventory.ErrShort) {
@@ -188,7 +188,7 @@ func TestRefusalsKeepTheTransaction(t *testing.T) {
 
 func TestTakeNeedsAPositiveNumber(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 3)
 	for _, n := range []int64{0, -1} {
 		if err := b.tx(func(ctx context.Context, tx pgx.Tx) error {
@@ -203,7 +203,7 @@ func TestTakeNeedsAPositiveNumber(t *testing.T) {
 
 func TestOnlyTakenUnitsComeBack(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 5)
 	b.take(t, 3)
 	b.giveBack(t, 2)
@@ -221,7 +221,7 @@ func TestOnlyTakenUnitsComeBack(t *testing.T) {
 
 func TestTotalMayNotFallBelowWhatIsTaken(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 10)
 	b.take(t, 10)
 	b.giveBack(t, 1, 2, 3)
@@ -246,7 +246,7 @@ func TestTotalMayNotFallBelowWhatIsTaken(t *testing.T) {
 
 func TestUnknownStock(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	for name, work := range map[string]func(ctx context.Context, tx pgx.Tx) error{
 		"take":   func(ctx context.Context, tx pgx.Tx) error { _, _, err := b.TakeTx(ctx, tx, key, 1); return err },
 		"return": func(ctx context.Context, tx pgx.Tx) error { _, err := b.ReturnTx(ctx, tx, key, 1); return err },
@@ -260,7 +260,7 @@ func TestUnknownStock(t *testing.T) {
 
 func TestLockingLeavesOutUnknownKeysAndSorts(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	keys := []inventory.Key{{Sale: 2, Generation: 1}, {Sale: 1, Generation: 2}, {Sale: 1, Generation: 1}}
 	for _, k := range keys {
 		b.begin(t, k, 1)
@@ -290,7 +290,7 @@ func TestLockingLeavesOutUnknownKeysAndSorts(t *testing.T) {
 // The reconciler reads the total and the owners at one moment: later changes must not show.
 func TestLevelIsReadAtTheTransactionsMoment(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 5)
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(t.Context(), b.pool, moment, func(tx pgx.Tx) error {
@@ -313,7 +313,7 @@ func TestLevelIsReadAtTheTransactionsMoment(t *testing.T) {
 // The table itself refuses what the code must never try.
 func TestTableRefusesOverselling(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	b.begin(t, key, 5)
 	for _, sql := range []string{
 		`UPDATE stock SET taken = 6, next_unit = 7`,
@@ -332,7 +332,7 @@ func TestTableRefusesOverselling(t *testing.T) {
 // Transactions that take and return at the same time give every unit to one owner at a time.
 func TestConcurrentTakersShareNoUnit(t *testing.T) {
 	t.Parallel()
-	b := openBooks(t)
+	b := openStock(t)
 	const total, workers, rounds = 40, 6, 30
 	b.begin(t, key, total)
 	var mu sync.Mutex

@@ -69,7 +69,7 @@ func (p *proxy) hush() {
 	p.silent = make(chan struct{})
 }
 
-// speak lets what was held, and everything after it, pass.
+// speak lets what was kept back, and everything after it, pass.
 func (p *proxy) speak() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

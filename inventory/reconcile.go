@@ -17,7 +17,7 @@ import (
 type ledger interface {
 	// Current lists the current generation of every sale.
 	Current(ctx context.Context) ([]Key, error)
-	// Owners reads the users with a live order, the total and the stock's version in one consistent look.
+	// Owners reads the users with a live order, the total and the stock's version in one consistent read.
 	Owners(ctx context.Context, key Key) (users []int64, limit, version int64, err error)
 }
 
@@ -33,7 +33,7 @@ type claims interface {
 type ReconcilerConfig struct {
 	// Every is how often the holders are looked at; one second by default.
 	Every time.Duration
-	// Settle is how far apart the two looks are that remove a holder without a verdict; 2 s by default.
+	// Settle is how far apart the two reads are that remove a holder without a verdict; 2 s by default.
 	Settle time.Duration
 	// Refresh is how often sets are compared member by member although their sizes agree; 2 s by
 	// default, less often when comparing takes long.
@@ -76,8 +76,8 @@ type Reconciler struct {
 
 	mu       sync.Mutex
 	sales    map[Key]*reconciliation
-	flights  map[Key]*flight
-	joining  map[Key]*flight // waits for the flight of its key to end
+	running  map[Key]*run
+	next     map[Key]*run // begins when the run of its key has ended
 	troubled bool
 }
 
@@ -89,7 +89,7 @@ func NewReconciler(
 	return &Reconciler{
 		places: places, store: store, ledger: ledger, claims: claims, config: config.withDefaults(),
 		metrics: newReconcilerMetrics(config.Registerer),
-		sales:   map[Key]*reconciliation{}, flights: map[Key]*flight{}, joining: map[Key]*flight{},
+		sales:   map[Key]*reconciliation{}, running: map[Key]*run{}, next: map[Key]*run{},
 	}
 }
 
@@ -126,7 +126,7 @@ func (r *Reconciler) report(err error) {
 	}
 }
 
-// tick looks at every current generation once.
+// tick reads every current generation once.
 func (r *Reconciler) tick(ctx context.Context) error {
 	r.places.revive()
 	keys, err := r.ledger.Current(ctx)
@@ -135,16 +135,16 @@ func (r *Reconciler) tick(ctx context.Context) error {
 	}
 	errs := []error{r.retireOthers(ctx, keys)}
 	// The holders are looked at before the stock: a stored version above the stock's then means that the ledger
-	// went back, never that this look was slow.
-	looks := make([]look, len(keys))
+	// went back, never that this read was slow.
+	reads := make([]holdersRead, len(keys))
 	for i, key := range keys {
-		looks[i] = r.look(ctx, key)
+		reads[i] = r.readHolders(ctx, key)
 	}
 	levels, err := r.store.Levels(ctx, keys)
 	if err != nil {
 		return errors.Join(append(errs, err)...)
 	}
-	for _, l := range looks {
+	for _, l := range reads {
 		if err := r.settle(ctx, l, levels); err != nil {
 			errs = append(errs, fmt.Errorf("sale %d generation %d: %w", l.key.Sale, l.key.Generation, err))
 		}
@@ -152,20 +152,20 @@ func (r *Reconciler) tick(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// look is what Redis said about a sale at the beginning of a pass.
-type look struct {
+// holdersRead is what Redis said about a sale at the beginning of a pass.
+type holdersRead struct {
 	key     Key
 	holders Holders
 	err     error
 }
 
-func (r *Reconciler) look(ctx context.Context, key Key) look {
+func (r *Reconciler) readHolders(ctx context.Context, key Key) holdersRead {
 	h, err := r.places.Count(ctx, key)
-	return look{key: key, holders: h, err: err}
+	return holdersRead{key: key, holders: h, err: err}
 }
 
 // settle finds the sale's level and reconciles it, unless somebody is doing that already.
-func (r *Reconciler) settle(ctx context.Context, l look, levels []Level) error {
+func (r *Reconciler) settle(ctx context.Context, l holdersRead, levels []Level) error {
 	i := slices.IndexFunc(levels, func(level Level) bool { return level.Key() == l.key })
 	if i < 0 {
 		return ErrUnknown
@@ -181,7 +181,7 @@ func (r *Reconciler) settle(ctx context.Context, l look, levels []Level) error {
 	return rec.pass(ctx, l, levels[i])
 }
 
-func (r *Reconciler) observe(l look, level Level) {
+func (r *Reconciler) observe(l holdersRead, level Level) {
 	sale := strconv.FormatInt(l.key.Sale, 10)
 	r.metrics.owners.WithLabelValues(sale).Set(float64(level.Taken))
 	if l.err == nil {

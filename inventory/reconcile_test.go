@@ -16,7 +16,7 @@ import (
 
 func TestMissingSetIsLoadedAtOnce(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 3)
+	s := openSale(t, 3)
 	s.buy(t, 11, 12)
 	r := s.reconciler(quick)
 	now(t, r)
@@ -29,7 +29,7 @@ func TestMissingSetIsLoadedAtOnce(t *testing.T) {
 
 func TestLostSetComesBack(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 3)
+	s := openSale(t, 3)
 	s.buy(t, 11)
 	s.run(t, quick)
 	eventually(t, "first load", s.holdersAre(11))
@@ -40,18 +40,18 @@ func TestLostSetComesBack(t *testing.T) {
 
 func TestOwnersWithoutAPlaceGetOne(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.run(t, quick)
 	eventually(t, "empty set", s.holdersAre())
 	s.buy(t, 21, 22) // past Redis, by the direct path
-	eventually(t, "owners hold places", s.holdersAre(21, 22))
+	eventually(t, "owners have places", s.holdersAre(21, 22))
 	// They are counted once Redis has said that it has them.
 	eventually(t, "both counted", func() bool { return s.corrections(t, "added") == 2 })
 }
 
 func TestLimitFollowsTheTotal(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 1)
+	s := openSale(t, 1)
 	r := s.reconciler(quick)
 	now(t, r)
 	s.wantReserve(t, "RF", 1, 2)
@@ -68,19 +68,19 @@ func TestPlacesNobodyWillDecideAboutAreFreed(t *testing.T) {
 	t.Parallel()
 	for name, holder := range map[string]struct {
 		user int64
-		take func(*testing.T, *shop)
+		take func(*testing.T, *saleFixture)
 	}{
-		"the process died before the claim was written": {66, func(t *testing.T, s *shop) { s.wantReserve(t, "R", 66) }},
-		"an id that nobody presses with":                {math.MaxInt64, func(t *testing.T, s *shop) { s.do(t, "HSET", s.name("holders"), "9223372036854775807", "") }},
+		"the process died before the claim was written": {66, func(t *testing.T, s *saleFixture) { s.wantReserve(t, "R", 66) }},
+		"an id that nobody presses with":                {math.MaxInt64, func(t *testing.T, s *saleFixture) { s.do(t, "HSET", s.name("holders"), "9223372036854775807", "") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := openShop(t, 1)
+			s := openSale(t, 1)
 			s.run(t, quick)
 			eventually(t, "first load", s.holdersAre())
 			s.change(func() { s.end, s.cursor = 10, 9 })
 			holder.take(t, s)
-			s.looks(t, 4)
+			s.waitForReads(t, 4)
 			if !s.holdersAre(holder.user)() {
 				t.Fatal("a place was taken away although the log is not decided to its end")
 			}
@@ -96,7 +96,7 @@ func TestPlacesNobodyWillDecideAboutAreFreed(t *testing.T) {
 // A field that is no user's id, as the product writes it, takes a place that nobody can ever give back.
 func TestForeignFieldsTakeNoPlaces(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 3)
+	s := openSale(t, 3)
 	s.buy(t, 7)
 	now(t, s.reconciler(quick))
 	// A claim is under way all the while.
@@ -110,7 +110,7 @@ func TestForeignFieldsTakeNoPlaces(t *testing.T) {
 		return err == nil && n == 3 // the mark, 7 and 66
 	})
 	eventually(t, "they are counted", func() bool { return s.corrections(t, "foreign") == 5 })
-	s.looks(t, 4)
+	s.waitForReads(t, 4)
 	if !s.holdersAre(7, 66)() {
 		t.Fatal("the place of an owner or of a claim under way was taken away")
 	}
@@ -122,18 +122,18 @@ func TestForeignFieldsTakeNoPlaces(t *testing.T) {
 
 func TestNobodyIsRemovedWhileTheLogIsUnknown(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 2)
+	s := openSale(t, 2)
 	s.change(func() { s.logDown = errors.New("no broker") })
 	s.run(t, quick)
 	eventually(t, "first load", s.holdersAre())
 	s.wantReserve(t, "R", 66)
-	s.looks(t, 4)
+	s.waitForReads(t, 4)
 	if !s.holdersAre(66)() {
-		t.Fatal("a place was taken away although nobody knows what the log holds")
+		t.Fatal("a place was taken away although nobody knows what the log contains")
 	}
-	// What was not known at the first look is not taken for the log's beginning.
+	// What was not known at the first read is not taken for the log's beginning.
 	s.change(func() { s.logDown, s.end, s.cursor = nil, 10, 9 })
-	s.looks(t, 3)
+	s.waitForReads(t, 3)
 	if !s.holdersAre(66)() {
 		t.Fatal("a place was taken away before the log was decided")
 	}
@@ -141,10 +141,10 @@ func TestNobodyIsRemovedWhileTheLogIsUnknown(t *testing.T) {
 	eventually(t, "the place is free", s.holdersAre())
 }
 
-// Two looks count only when they are far enough apart, even when an outage causes many.
-func TestLooksCloseTogetherRemoveNobody(t *testing.T) {
+// Two reads count only when they are far enough apart, even when an outage causes many.
+func TestReadsCloseTogetherRemoveNobody(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 2)
+	s := openSale(t, 2)
 	r := s.reconciler(inventory.ReconcilerConfig{Settle: time.Hour})
 	now(t, r)
 	s.wantReserve(t, "R", 66)
@@ -155,7 +155,7 @@ func TestLooksCloseTogetherRemoveNobody(t *testing.T) {
 		}
 		s.mini.SetError("")
 		from := s.counted(&s.reads)
-		eventually(t, "a look after the outage", func() bool {
+		eventually(t, "a read after the outage", func() bool {
 			return r.Now(t.Context(), key) == nil && s.counted(&s.reads) > from
 		})
 	}
@@ -164,12 +164,12 @@ func TestLooksCloseTogetherRemoveNobody(t *testing.T) {
 
 func TestDecidedHoldersStay(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 2)
+	s := openSale(t, 2)
 	s.run(t, quick)
 	eventually(t, "first load", s.holdersAre())
 	s.change(func() { s.end, s.cursor = 5, 4 })
 	s.wantReserve(t, "RR", 1, 2)
-	s.looks(t, 2)
+	s.waitForReads(t, 2)
 	s.buy(t, 1, 2)
 	s.change(func() { s.cursor = 5 })
 	from := s.counted(&s.ticks)
@@ -182,7 +182,7 @@ func TestDecidedHoldersStay(t *testing.T) {
 // Reading a million owners each second would cost more than the sale: the sizes say that nothing changed.
 func TestNothingIsReadWhileNothingChanges(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.buy(t, 1, 2)
 	s.run(t, quick)
 	// One read loads, one compares.
@@ -196,7 +196,7 @@ func TestNothingIsReadWhileNothingChanges(t *testing.T) {
 
 func TestEqualSizesAreComparedFromTimeToTime(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.buy(t, 1)
 	config := quick
 	config.Refresh = 10 * time.Millisecond
@@ -209,7 +209,7 @@ func TestEqualSizesAreComparedFromTimeToTime(t *testing.T) {
 
 func TestSpoiledKeysAreHealed(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.buy(t, 1)
 	s.run(t, quick)
 	eventually(t, "first load", s.holdersAre(1))
@@ -223,7 +223,7 @@ func TestSpoiledKeysAreHealed(t *testing.T) {
 // A standby without the last commits was promoted: the stored version lies in a future that never was.
 func TestRestoredLedgerIsFollowed(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	r := s.reconciler(quick)
 	now(t, r)
 	if set, err := s.SetLimit(t.Context(), key, 9, 1000); !set || err != nil {
@@ -238,7 +238,7 @@ func TestRestoredLedgerIsFollowed(t *testing.T) {
 
 func TestOutageEndsWithTheLedgersOwners(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.run(t, quick)
 	eventually(t, "first load", s.holdersAre())
 	s.wantReserve(t, "R", 1)
@@ -246,7 +246,7 @@ func TestOutageEndsWithTheLedgersOwners(t *testing.T) {
 	eventually(t, "the outage is seen", func() bool { return !s.Available() })
 	s.buy(t, 2, 3)
 	s.mini.SetError("")
-	eventually(t, "the owners hold places, the lost press does not", s.holdersAre(2, 3))
+	eventually(t, "the owners have places, the lost press does not", s.holdersAre(2, 3))
 	if !s.Available() {
 		t.Fatal("not available afterwards")
 	}
@@ -254,7 +254,7 @@ func TestOutageEndsWithTheLedgersOwners(t *testing.T) {
 
 func TestOldGenerationsExpire(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.run(t, quick)
 	eventually(t, "first load", s.holdersAre())
 	next := inventory.Key{Sale: key.Sale, Generation: key.Generation + 1}
@@ -272,7 +272,7 @@ func TestOldGenerationsExpire(t *testing.T) {
 
 func TestNowRefusesOldGenerations(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	r := s.reconciler(quick)
 	old := inventory.Key{Sale: key.Sale, Generation: key.Generation - 1}
 	if err := r.Now(t.Context(), old); !errors.Is(err, inventory.ErrNotCurrent) {
@@ -286,7 +286,7 @@ func TestNowRefusesOldGenerations(t *testing.T) {
 
 func TestNowSaysWhenRedisIsAway(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.mini.SetError("LOADING")
 	if err := s.reconciler(quick).Now(t.Context(), key); !errors.Is(err, inventory.ErrUnavailable) {
 		t.Fatalf("got %v, want ErrUnavailable", err)
@@ -297,7 +297,7 @@ func TestNowSaysWhenRedisIsAway(t *testing.T) {
 // began before a call may have missed what the caller did.
 func TestCallersOfNowShareARunThatBeginsAfterThem(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.stall = make(chan struct{})
 	r := s.reconciler(quick)
 	results := make(chan error, 101)
@@ -333,7 +333,7 @@ func TestCallersOfNowShareARunThatBeginsAfterThem(t *testing.T) {
 
 func TestFiveReconcilersAtOnceAgree(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 1000)
+	s := openSale(t, 1000)
 	for range 5 {
 		s.run(t, quick)
 	}
@@ -357,7 +357,7 @@ func TestFiveReconcilersAtOnceAgree(t *testing.T) {
 
 func TestFiguresOfEachSale(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.buy(t, 1, 2)
 	r := s.reconciler(quick)
 	now(t, r)
@@ -374,7 +374,7 @@ func TestFiguresOfEachSale(t *testing.T) {
 
 func TestTroubleIsLoggedOnce(t *testing.T) {
 	t.Parallel()
-	s := openShop(t, 5)
+	s := openSale(t, 5)
 	s.mini.SetError("LOADING")
 	s.run(t, quick)
 	eventually(t, "many ticks", func() bool { return s.counted(&s.ticks) > 20 })

@@ -19,8 +19,8 @@ const idleFactor = 100
 // mendWithin is how soon after an outage the sets are compared again, if comparing takes less than half of that.
 const mendWithin = time.Second
 
-// reconciliation is what the Reconciler remembers about one sale from pass to pass. Whoever works with it holds
-// busy.
+// reconciliation is what the Reconciler remembers about one sale from pass to pass. Whoever works with it has
+// locked busy.
 type reconciliation struct {
 	*Reconciler
 	key  Key
@@ -49,8 +49,8 @@ func newReconciliation(r *Reconciler, key Key) *reconciliation {
 	return &reconciliation{Reconciler: r, key: key, busy: make(chan struct{}, 1)}
 }
 
-// pass brings one sale into order. The look was taken before the level was read.
-func (rec *reconciliation) pass(ctx context.Context, l look, level Level) (err error) {
+// pass brings one sale into order. The holders were read before the level was read.
+func (rec *reconciliation) pass(ctx context.Context, l holdersRead, level Level) (err error) {
 	defer func() { rec.broken = rec.broken || err != nil }()
 	switch {
 	case errors.Is(l.err, ErrMissing), errors.Is(l.err, ErrWrongType):
@@ -143,7 +143,7 @@ func (rec *reconciliation) due(h Holders, level Level, moved bool) bool {
 	}
 }
 
-// compare adds owners who hold no place, and removes holders whom nobody will decide. The order of the reads
+// compare adds owners who have no place, and removes holders whom nobody will decide. The order of the reads
 // matters: holders, the log's end, its cursor, then owners. So a holder seen here whose claim was decided before
 // the cursor was read is seen as an owner, or is none.
 func (rec *reconciliation) compare(ctx context.Context) error {
@@ -210,7 +210,7 @@ func (rec *reconciliation) admit(ctx context.Context, missing []int64) error {
 	return err
 }
 
-// dismiss removes the holders who are no owners in two looks far enough apart, although the log has been decided
+// dismiss removes the holders who are no owners in two reads far enough apart, although the log has been decided
 // past where it ended at the first one; the others are remembered.
 func (rec *reconciliation) dismiss(ctx context.Context, extra []int64, now progress, at time.Time) error {
 	suspects := make(map[int64]suspect, len(extra))

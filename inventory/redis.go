@@ -17,10 +17,10 @@ import (
 type Place byte
 
 const (
-	// Reserved: the shopper holds a place now and did not before.
+	// Reserved: the shopper has a place now and did not before.
 	Reserved Place = iota
-	// Held: the shopper has a place from an earlier press, with an order or a claim under way.
-	Held
+	// AlreadyHolder: the shopper has a place from an earlier press, with an order or a claim under way.
+	AlreadyHolder
 	// Full: there is no room. Places may come back while claims are undecided.
 	Full
 )
@@ -31,7 +31,7 @@ func placeOf(letter byte) (p Place, ok bool) {
 	case 'R':
 		return Reserved, true
 	case 'H':
-		return Held, true
+		return AlreadyHolder, true
 	case 'F':
 		return Full, true
 	}
@@ -43,7 +43,7 @@ func (p Place) String() string {
 	switch p {
 	case Reserved:
 		return "reserved"
-	case Held:
+	case AlreadyHolder:
 		return "held"
 	case Full:
 		return "full"
@@ -51,9 +51,9 @@ func (p Place) String() string {
 	return "unknown"
 }
 
-// Holders is a look at one sale's set of holders.
+// Holders is an answer about one sale's set of holders.
 type Holders struct {
-	// Count is the number of shoppers who hold a place; Limit how many may; Version that of the stock when the
+	// Count is the number of shoppers who have a place; Limit how many may; Version that of the stock when the
 	// limit was last changed here.
 	Count, Limit, Version int64
 }
@@ -83,18 +83,18 @@ type Places struct {
 	client  rueidis.Client
 	config  PlacesConfig
 	metrics *metrics
-	shelves sync.Map // Key -> *shelf
+	sales   sync.Map // Key -> *shelf
 	down    atomic.Int64
 	pings   chan struct{}
 }
 
-// shelf is what a process keeps for one sale and generation: the names of its keys and its guard.
+// saleKeys is what a process keeps for one sale and generation: the names of its keys and its guard.
 //
 // The keys are NAMESPACE:{SALE:GENERATION}:holders, :limit, :loading:RANDOM (while a set is prepared) and :probe.
 // The holders are the fields of a hash and not the members of a set, because every server knows the size of a hash
 // without counting; miniredis sorts a whole set to tell its size.
 // The part in braces is the hash tag that keeps them on one node of a cluster; no user's text is ever part of it.
-type shelf struct {
+type saleKeys struct {
 	key    Key
 	prefix string
 	both   []string // holders, limit
@@ -113,9 +113,9 @@ func NewPlaces(client rueidis.Client, config PlacesConfig) *Places {
 }
 
 // Reserve asks for a place for each user, in their order, in one script call for up to 500 of them. A user who
-// appears twice gets Reserved once and then Held. ErrMissing when the set is not loaded; ErrUnavailable at once when
+// appears twice gets Reserved once and then AlreadyHolder. ErrMissing when the set is not loaded; ErrUnavailable at once when
 // Redis is known to be away, within 200 ms when it does not answer; ErrWrongType when a key was overwritten. On an
-// error some may hold a place all the same: their claim is the same when they press again.
+// error some may have a place all the same: their claim is the same when they press again.
 func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, error) {
 	if err := checkUsers(users); err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, 
 	places := make([]Place, 0, len(users))
 	for chunk := range chunks(users, reserveBatch) {
 		// gofail: var placesDue struct{}
-		reply, err := p.script(ctx, p.shelf(key), reserveWithin, reserveScript, decimal(chunk))
+		reply, err := p.script(ctx, p.keysOf(key), reserveWithin, reserveScript, decimal(chunk))
 		if err != nil {
 			return nil, fmt.Errorf("reserve: %w", err)
 		}
@@ -138,7 +138,7 @@ func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, 
 
 // script runs one whose reply is a string, with the holders and the limit as its keys.
 func (p *Places) script(
-	ctx context.Context, s *shelf, limit time.Duration, script *rueidis.Lua, args []string,
+	ctx context.Context, s *saleKeys, limit time.Duration, script *rueidis.Lua, args []string,
 ) (string, error) {
 	return guarded(ctx, s.guard, limit, func(ctx context.Context) (string, error) {
 		return script.Exec(ctx, p.client, s.both, args).ToString()
@@ -168,7 +168,7 @@ func (p *Places) Release(ctx context.Context, key Key, users []int64) error {
 	if err := checkUsers(users); err != nil {
 		return err
 	}
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	for chunk := range chunks(users, bulkBatch) {
 		// gofail: var releaseDue struct{}
 		_, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (int64, error) {
@@ -183,7 +183,7 @@ func (p *Places) Release(ctx context.Context, key Key, users []int64) error {
 	return nil
 }
 
-// SetLimit changes how many may hold a place, and says whether it did: a stored limit of a newer version stays.
+// SetLimit changes how many may have one, and says whether it did: a stored limit of a newer version stays.
 // ErrMissing when the set is not loaded.
 func (p *Places) SetLimit(ctx context.Context, key Key, limit, version int64) (bool, error) {
 	set, err := p.setLimit(ctx, key, limit, version, false)
@@ -195,7 +195,7 @@ func (p *Places) SetLimit(ctx context.Context, key Key, limit, version int64) (b
 
 // setLimit with create makes a limit that is not there.
 func (p *Places) setLimit(ctx context.Context, key Key, limit, version int64, create bool) (bool, error) {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	args := decimal([]int64{limit, version})
 	if create {
 		args = append(args, "create")
@@ -213,7 +213,7 @@ func (p *Places) setLimit(ctx context.Context, key Key, limit, version int64, cr
 
 // Retire lets the keys of an ended generation expire in an hour and forgets what the process keeps for it.
 func (p *Places) Retire(ctx context.Context, key Key) error {
-	s := p.shelf(key)
+	s := p.keysOf(key)
 	_, err := guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (struct{}, error) {
 		var errs []error
 		for _, name := range s.both {
@@ -225,14 +225,14 @@ func (p *Places) Retire(ctx context.Context, key Key) error {
 	if err != nil {
 		return fmt.Errorf("retire places: %w", err)
 	}
-	p.shelves.Delete(key)
+	p.sales.Delete(key)
 	s.guard.leave()
 	return nil
 }
 
-// Count looks at the set: how many hold a place and how many may. ErrMissing when it, or the limit, is not there.
+// Count asks for the size of the set: how many have a place and how many may. ErrMissing when it, or the limit, is not there.
 func (p *Places) Count(ctx context.Context, key Key) (Holders, error) {
-	h, err := p.look(ctx, key)
+	h, err := p.readHolders(ctx, key)
 	if err == nil && (h.Count < 0 || h.Limit < 0 || h.Version < 0) {
 		err = ErrMissing
 	}
@@ -242,9 +242,9 @@ func (p *Places) Count(ctx context.Context, key Key) (Holders, error) {
 	return h, nil
 }
 
-// look is Count with -1 for what is not there.
-func (p *Places) look(ctx context.Context, key Key) (Holders, error) {
-	s := p.shelf(key)
+// readHolders is Count with -1 for what is not there.
+func (p *Places) readHolders(ctx context.Context, key Key) (Holders, error) {
+	s := p.keysOf(key)
 	return guarded(ctx, s.guard, otherWithin, func(ctx context.Context) (Holders, error) {
 		n, err := countScript.Exec(ctx, p.client, s.both, nil).AsIntSlice()
 		if err != nil {
@@ -271,17 +271,17 @@ func (p *Places) Ping(ctx context.Context) error {
 	return nil
 }
 
-func (p *Places) shelf(key Key) *shelf {
-	if s, ok := p.shelves.Load(key); ok {
-		return s.(*shelf)
+func (p *Places) keysOf(key Key) *saleKeys {
+	if s, ok := p.sales.Load(key); ok {
+		return s.(*saleKeys)
 	}
-	s, _ := p.shelves.LoadOrStore(key, p.newShelf(key))
-	return s.(*shelf)
+	s, _ := p.sales.LoadOrStore(key, p.newSaleKeys(key))
+	return s.(*saleKeys)
 }
 
-func (p *Places) newShelf(key Key) *shelf {
+func (p *Places) newSaleKeys(key Key) *saleKeys {
 	prefix := fmt.Sprintf("%s:{%d:%d}:", p.config.Namespace, key.Sale, key.Generation)
-	s := &shelf{key: key, prefix: prefix, both: []string{prefix + "holders", prefix + "limit"}}
+	s := &saleKeys{key: key, prefix: prefix, both: []string{prefix + "holders", prefix + "limit"}}
 	// The probe writes, because a server may answer questions and still refuse to change anything.
 	probe := func(ctx context.Context) error {
 		return p.client.Do(ctx, p.client.B().Set().Key(prefix+"probe").Value("1").ExSeconds(60).Build()).Error()
@@ -292,8 +292,8 @@ func (p *Places) newShelf(key Key) *shelf {
 
 // revive probes the servers that are away, so that they are found again without a shopper.
 func (p *Places) revive() {
-	p.shelves.Range(func(_, s any) bool {
-		if g := s.(*shelf).guard; !g.breaker.IsClosed() {
+	p.sales.Range(func(_, s any) bool {
+		if g := s.(*saleKeys).guard; !g.breaker.IsClosed() {
 			g.tryProbe()
 		}
 		return true
@@ -301,9 +301,9 @@ func (p *Places) revive() {
 }
 
 // outages counts how often the key's server went away; the set is suspect after each time.
-func (p *Places) outages(key Key) int64 { return p.shelf(key).guard.outages.Load() }
+func (p *Places) outages(key Key) int64 { return p.keysOf(key).guard.outages.Load() }
 
-func (s *shelf) holders() string { return s.both[0] }
+func (s *saleKeys) holders() string { return s.both[0] }
 
 func (p *Places) changed(key Key, down bool) {
 	log := p.config.Logger.With("sale", key.Sale, "generation", key.Generation)

@@ -67,7 +67,7 @@ const (
 	ReasonGenerationChanged = events.ReasonGenerationChanged
 )
 
-// Press is one press of the button.
+// Press is one purchase request: one press of the button.
 type Press struct {
 	// Slug names the sale; "" is the current one.
 	Slug string
@@ -75,8 +75,8 @@ type Press struct {
 	Name string
 	// Async asks for Pending as soon as the log has the claim.
 	Async bool
-	// Key is the request's Idempotency-Key, or "".
-	Key string
+	// IdempotencyKey is the request's Idempotency-Key, or "".
+	IdempotencyKey string
 	// Traceparent is the request's W3C trace context, or "".
 	Traceparent string
 }
@@ -104,7 +104,7 @@ type Answer struct {
 // ClaimStatus is how far a claim has got.
 type ClaimStatus string
 
-// The statuses of a claim. ClaimGone: there is no verdict, and the log holds no claim that is
+// The statuses of a claim. ClaimGone: there is no verdict, and the log contains no claim that is
 // still to be decided, or nobody knows where the claim is.
 const (
 	ClaimOrdered  ClaimStatus = "ordered"

@@ -12,9 +12,9 @@ import (
 	"flashsale/events"
 )
 
-// counter is a shop that answers at once, from memory, to measure what a press costs in this package alone.
+// counter is a set of servers that answer at once, from memory, to measure what a press costs in this package alone.
 type counter struct {
-	absent
+	unavailable
 	level  Level
 	answer func(events.Claim) events.Verdict
 	c      *Checkout
@@ -26,13 +26,13 @@ func (c *counter) Known(name string) (Shopper, bool) {
 	return Shopper{ID: 1 + c.buyers, Username: name, MayPurchase: true}, true
 }
 
-func (c *counter) look(context.Context, map[int64]Key, map[int64]int64) (news, error) {
+func (c *counter) readChanges(context.Context, map[int64]Key, map[int64]int64) (changes, error) {
 	now := time.Now()
-	row := sheet{
+	row := saleRow{
 		Key: c.level.key(), slug: firstSlug, state: Open, startsAt: now.Add(-time.Hour), endsAt: now.Add(time.Hour),
 		secret: testSecret, version: 1, product: firstProduct(),
 	}
-	return news{changed: []sheet{row}, levels: []Level{c.level}, now: now, asked: now.Add(time.Hour), answeredAt: now.Add(time.Hour)}, nil
+	return changes{rows: []saleRow{row}, levels: []Level{c.level}, now: now, asked: now.Add(time.Hour), answeredAt: now.Add(time.Hour)}, nil
 }
 
 func (c *counter) advance(context.Context, string) (bool, error)      { return false, nil }
@@ -41,19 +41,19 @@ func (c *counter) Reserve(context.Context, Key, int64) (Place, error) { return R
 
 func (c *counter) Append(_ context.Context, _ int, claim events.Claim) (events.Position, error) {
 	v := c.answer(claim)
-	c.c.waiters.deliver(&v)
+	c.c.pending.deliver(&v)
 	return events.Position{}, nil
 }
 
 func benchCounter(b *testing.B, taken int64) *counter {
 	b.Helper()
 	c := &counter{level: Level{Sale: 1, Generation: 1, Total: 1_000_000_000, Taken: taken, Version: 1}}
-	board := newBoard(c, nil, c, slog.New(slog.DiscardHandler))
-	c.c = newCheckout(Deps{Board: board, Places: c, Log: c, Shoppers: c, Live: func() int { return 1 }}, nil)
-	if err := board.Refresh(b.Context()); err != nil {
+	catalog := newCatalog(c, nil, c, slog.New(slog.DiscardHandler))
+	c.c = newCheckout(Deps{Catalog: catalog, Places: c, Log: c, Shoppers: c, Live: func() int { return 1 }}, nil)
+	if err := catalog.Refresh(b.Context()); err != nil {
 		b.Fatal(err)
 	}
-	board.find("").book.load(nil, 1)
+	catalog.find("").receipts.addLoaded(nil, 1)
 	return c
 }
 
@@ -101,7 +101,7 @@ func BenchmarkDecide(b *testing.B) {
 
 // A batch of 500 on Postgres, with everything but events' part of the transaction.
 func BenchmarkDecideTx(b *testing.B) {
-	s := newShop(b, 1_000_000_000)
+	s := newRealStock(b, 1_000_000_000)
 	user := int64(0)
 	claims := make([]events.Claim, 500)
 	for b.Loop() {
@@ -118,15 +118,15 @@ func BenchmarkDecideTx(b *testing.B) {
 	b.ReportMetric(float64(len(claims)*b.N)/b.Elapsed().Seconds(), "claims/s")
 }
 
-// TestASoldOutAnswerAllocatesNothing holds the benchmark's figure.
+// TestASoldOutAnswerAllocatesNothing checks the benchmark's figure.
 func TestASoldOutAnswerAllocatesNothing(t *testing.T) {
 	c := &counter{level: Level{Sale: 1, Generation: 1, Total: 5, Taken: 5, Version: 1}}
-	board := newBoard(c, nil, c, slog.New(slog.DiscardHandler))
-	c.c = newCheckout(Deps{Board: board, Places: c, Log: c, Shoppers: c, Live: func() int { return 1 }}, nil)
-	if err := board.Refresh(t.Context()); err != nil {
+	catalog := newCatalog(c, nil, c, slog.New(slog.DiscardHandler))
+	c.c = newCheckout(Deps{Catalog: catalog, Places: c, Log: c, Shoppers: c, Live: func() int { return 1 }}, nil)
+	if err := catalog.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	board.find("").book.load(nil, 1)
+	catalog.find("").receipts.addLoaded(nil, 1)
 	ctx := t.Context()
 	if n := testing.AllocsPerRun(1000, func() { c.c.Buy(ctx, Press{Name: "z"}) }); n != 0 {
 		t.Errorf("%v allocations", n)

@@ -2,7 +2,7 @@ package sale
 
 import "flashsale/events"
 
-// The package's channels between the processes. A message that is lost is made up for by the board's looks and by the look-up
+// The package's channels between the processes. A message that is lost is made up for by the reads of the catalog and by the look-up
 // of verdicts.
 const (
 	salesChannel    = "sales"    // a sale changed; a message without a decision

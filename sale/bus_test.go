@@ -14,7 +14,7 @@ import (
 )
 
 // hear has the checkout take in the text of a message, as the bus does.
-func (c *Checkout) hear(text []byte) { c.heard(cluster.Read(text)) }
+func (c *Checkout) hear(text []byte) { c.receive(cluster.Read(text)) }
 
 // publication is what was given to a bus.
 type publication struct {
@@ -59,7 +59,7 @@ func runsBus(t *testing.T, b *cluster.Bus) {
 // Nobody here looks into the ledger: only the message can wake the press.
 func TestAPressIsWokenByAnotherProcess(t *testing.T) {
 	t.Parallel()
-	s := newServers(t, 2)
+	s := newMemoryServers(t, 2)
 	namespace := embeddedtest.Namespace(t)
 	process := func() *process {
 		bus := redisBus(t, namespace)
@@ -83,14 +83,14 @@ func TestAPressIsWokenByAnotherProcess(t *testing.T) {
 // A message that cannot be read or believed is counted and left to the next look.
 func TestAMessageThatCannotBeReadIsCounted(t *testing.T) {
 	t.Parallel()
-	s := newServers(t, 1)
+	s := newMemoryServers(t, 1)
 	registry := prometheus.NewRegistry()
 	p := s.process(t, func(d *Deps) { d.Registerer = registry })
 	p.hear([]byte(`{"v":2,"from":"a","closed":[1]}`))
 	if n := metric(t, registry, "flashsale_bus_unread_total"); n != 1 {
 		t.Errorf("%v messages count as not read", n)
 	}
-	if len(p.board.poke) != 0 {
+	if len(p.catalog.refreshDue) != 0 {
 		t.Error("a message of a later version was believed")
 	}
 }

@@ -13,11 +13,11 @@ import (
 )
 
 // FuzzMessageOfAnotherProcess: whatever comes over the bus, a process shows figures that a sale can have, wakes a press
-// only with a verdict, presses on with an attempt that the ledger can count, and is right again after its next look.
+// only with a verdict, presses on with an attempt that the ledger can count, and is right again after its next read.
 func FuzzMessageOfAnotherProcess(f *testing.F) {
-	s := newServers(f, 3)
+	s := newMemoryServers(f, 3)
 	p := s.process(f)
-	before, err := p.board.Snapshot("flash")
+	before, err := p.catalog.Snapshot("flash")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 	f.Add([]byte(`null`))
 	f.Add([]byte(`{"stocks":[{"sale":1,"generation":99,"total":1}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		w := p.waiters.join(claim, k)
+		w := p.pending.join(claim, k)
 		p.hear(payload)
 		select {
 		case <-w.done:
@@ -59,10 +59,10 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 			}
 		default:
 		}
-		p.waiters.leave(w)
-		shown, err := p.board.Snapshot("flash")
+		p.pending.leave(w)
+		shown, err := p.catalog.Snapshot("flash")
 		if err != nil || shown.Taken < 0 || shown.Taken > shown.Total || shown.ID != before.ID || shown.Generation != before.Generation {
-			t.Fatalf("after %s the board shows %+v (%v)", payload, shown, err)
+			t.Fatalf("after %s the catalog shows %+v (%v)", payload, shown, err)
 		}
 		p.attempts.mu.Lock()
 		for who, next := range p.attempts.next {
@@ -73,14 +73,14 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 		clear(p.attempts.next)
 		p.attempts.mu.Unlock()
 		for user := range int64(6) {
-			if r, ok := p.board.find("flash").book.receipt(k, Shopper{ID: user, Username: "x"}); ok && (r.OrderID == uuid.Nil || r.Unit < 1 || r.Attempt < 1) {
+			if r, ok := p.catalog.find("flash").receipts.receipt(k, Shopper{ID: user, Username: "x"}); ok && (r.OrderID == uuid.Nil || r.Unit < 1 || r.Attempt < 1) {
 				t.Fatalf("after %s shopper %d owns %+v", payload, user, r)
 			}
 		}
-		p.look(t)
-		now, err := p.board.Snapshot("flash")
+		p.readChanges(t)
+		now, err := p.catalog.Snapshot("flash")
 		if err != nil || now.Taken != before.Taken || now.Total != before.Total || now.Version != before.Version {
-			t.Fatalf("after %s and a look the board shows %+v, the ledger has %+v (%v)", payload, now, before, err)
+			t.Fatalf("after %s and a read the catalog shows %+v, the ledger has %+v (%v)", payload, now, before, err)
 		}
 	})
 }

@@ -14,8 +14,8 @@ import (
 	"flashsale/events"
 )
 
-// Times of a purchase. A press is answered within buyTime whatever fails: each stage has its own time or what is left of
-// the press's, whichever is less. What comes before the claim leaves claimTime, so that a place is not held for nothing.
+// Times of a purchase. A request is answered within buyTime whatever fails: each stage has its own time or what is left of
+// the request's, whichever is less. The stages before the claim leave claimTime, so that a place is not taken for nothing.
 //
 //	stage                                              has, in ms       sum     ends at
 //	the name is looked up                        lookupTime     500     500
@@ -35,7 +35,8 @@ import (
 //	the claim of the attempt that comes next     as above     2,600   5,700
 //	the owner's receipt, with its key            lookupTime   1,000   6,700     buyTime = 3,000
 const (
-	// buyTime is how long a press may take, claimTime what is kept of it for a claim whose shopper has a place.
+	// buyTime is how long a request may take. claimTime is the part of it that is reserved for the claim of a shopper who has
+	// a place.
 	buyTime   = 3 * time.Second
 	claimTime = 1500 * time.Millisecond
 	// placeTime is how long a place may take: for what waits the combiner has 500 ms, and the script 200.
@@ -50,20 +51,20 @@ const (
 	verdictTime = time.Second
 	// directTime bounds the direct path of a claim that the log did not acknowledge.
 	directTime = 2 * time.Second
-	// resendEvery bounds how often this process writes a claim again for presses that find it held.
+	// resendEvery bounds how often this process writes a claim again for requests whose shopper has the place already.
 	resendEvery = time.Second
-	// lookupTime bounds a look into memory's stead: a name, a receipt.
+	// lookupTime bounds the look-up of what is not in memory: a name, a receipt, a verdict.
 	lookupTime = 500 * time.Millisecond
 	// progressTime is how long an answer about the log's progress is good for.
 	progressTime = 100 * time.Millisecond
-	// startTime is how long a press of the first moment waits for the sale to be opened.
+	// startTime is how long a request waits for the sale to be opened when its start has passed.
 	startTime = time.Second
 )
 
 // Deps are what a Checkout needs. All are required but Bus, Verdict, Logger and Registerer.
 type Deps struct {
 	Store    *Store
-	Board    *Board
+	Catalog  *Catalog
 	Bus      bus
 	Places   reserver
 	Releaser releaser
@@ -79,7 +80,7 @@ type Deps struct {
 	// Verdict is Store.Verdicts for one claim, combined by the wiring with those of others who wait; false: it has none.
 	// Nil: each asks by itself.
 	Verdict func(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error)
-	// Settled is true when the ledger has decided every record that a partition of the log holds. epoch changes when the
+	// Settled is true when the ledger has decided every record that a partition of the log contains. epoch changes when the
 	// log is found to be another one.
 	Settled func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
 	// Logger is slog.Default when nil.
@@ -97,11 +98,13 @@ type records interface {
 	ordersSince(ctx context.Context, k Key, revision int64) ([]order, error)
 }
 
-// Checkout takes purchases from the press to the answer, and decides claims for the ledger. Its methods are safe
-// for concurrent use. Run has to be running for presses to hear of verdicts that other processes gave.
+// Checkout takes purchase requests to their answers. To the ledger it is the decider of claims: it passes them to Store and
+// takes in what was decided. Its methods are safe for concurrent use. Without Run everything is still answered, but later
+// and less often with the verdict: Run looks up verdicts that no other process announced, gives the places of declined
+// claims back, and loads the receipts of sales that cannot be bought from.
 type Checkout struct {
 	records  records
-	board    *Board
+	catalog  *Catalog
 	bus      bus
 	places   reserver
 	releaser releaser
@@ -116,15 +119,15 @@ type Checkout struct {
 	logger    *slog.Logger
 	metrics   *checkoutMetrics
 
-	waiters  waiters
-	timers   sync.Pool // of *time.Timer, stopped
-	pendings pendings
-	attempts attempts
-	progress progress
-	losses   losses
-	releases chan release
-	load     chan struct{}
-	puzzled  atomic.Bool // by the reason of a newer version, and that was logged
+	pending        pendingClaims
+	timers         sync.Pool // of *time.Timer, stopped
+	pendingAnswers pendingAnswers
+	attempts       attempts
+	progress       progress
+	lostClaims     lostClaims
+	releases       chan release
+	loadDue        chan struct{}
+	reasonLogged   atomic.Bool // by the reason of a newer version, and that was logged
 }
 
 // NewCheckout makes a Checkout.
@@ -135,18 +138,18 @@ func newCheckout(d Deps, r records) *Checkout {
 		d.Logger = slog.Default()
 	}
 	c := &Checkout{
-		records: r, board: d.Board, bus: orNoBus(d.Bus), places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
+		records: r, catalog: d.Catalog, bus: orNoBus(d.Bus), places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
 		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
-		progress: progress{cursors: d.Cursors},
-		losses:   losses{settled: d.Settled},
-		releases: make(chan release, releaseQueue),
-		load:     make(chan struct{}, 1),
+		progress:   progress{cursors: d.Cursors},
+		lostClaims: lostClaims{settled: d.Settled},
+		releases:   make(chan release, releaseQueue),
+		loadDue:    make(chan struct{}, 1),
 	}
 	if c.verdictOf == nil {
-		c.verdictOf = c.verdictAlone
+		c.verdictOf = c.lookUpVerdict
 	}
-	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.waiters.count.Load()) })
-	c.bus.On(verdictsChannel, c.heard)
+	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.pending.count.Load()) })
+	c.bus.On(verdictsChannel, c.receive)
 	return c
 }
 
@@ -165,8 +168,8 @@ func (c *Checkout) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verd
 	return c.records.Verdicts(ctx, ids)
 }
 
-// verdictAlone is one question for one claim.
-func (c *Checkout) verdictAlone(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error) {
+// lookUpVerdict is one question for one claim.
+func (c *Checkout) lookUpVerdict(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error) {
 	found, err := c.records.Verdicts(ctx, []uuid.UUID{id})
 	if err != nil || len(found) == 0 {
 		return events.Verdict{}, false, err

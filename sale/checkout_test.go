@@ -39,7 +39,7 @@ func (p *memoryPlaces) lose() {
 	p.missing, p.holders = true, make(map[Key]map[int64]bool)
 }
 
-func (p *memoryPlaces) holds(user int64) bool {
+func (p *memoryPlaces) isHolder(user int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.holders[Key{flashSale, 1}][user]
@@ -54,10 +54,10 @@ func (p *process) start(t testing.TB) {
 }
 
 func TestClaimsUnderWayAreCounted(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *servers, _ *process) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, _ *process) {
 		registry := prometheus.NewRegistry()
 		p := s.process(t, func(d *Deps) { d.Registerer = registry })
-		s.log.hold()
+		s.log.pause()
 		a, b := p.later(Press{Name: "anna"}), p.later(Press{Name: "ben"})
 		synctest.Wait()
 		if n := metric(t, registry, "flashsale_undecided_claims"); n != 2 {
@@ -72,7 +72,7 @@ func TestClaimsUnderWayAreCounted(t *testing.T) {
 }
 
 func TestTheLedgerDecidesThroughTheCheckout(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *servers, p *process) {
+	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
 		claim := p.claimOf(s, "anna", 1)
 		d, err := p.DecideTx(t.Context(), nil, events.FromLog, []events.Claim{claim})
 		if err != nil || len(d.Verdicts) != 1 || d.Verdicts[0].Unit != 1 {
@@ -90,7 +90,7 @@ func TestTheLedgerDecidesThroughTheCheckout(t *testing.T) {
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, _ *servers, p *process) {
+	bubble(t, 1, func(t *testing.T, _ *memoryServers, p *process) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- p.Run(ctx) }()
@@ -108,7 +108,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 func TestWhatWasAnsweredStaysTrue(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			bubble(t, 12, func(t *testing.T, s *servers, p *process) {
+			bubble(t, 12, func(t *testing.T, s *memoryServers, p *process) {
 				const shoppers, fingers = 40, 3
 				s.enroll(shoppers)
 				p.start(t)
@@ -130,7 +130,7 @@ func TestWhatWasAnsweredStaysTrue(t *testing.T) {
 				for range 40 {
 					time.Sleep(time.Duration(random.IntN(120)) * time.Millisecond)
 					s.upset(random)
-					_ = p.board.look(t.Context())
+					_ = p.catalog.refresh(t.Context())
 				}
 				s.calm()
 				all.Wait()
@@ -152,14 +152,14 @@ func (p *process) insist(t *testing.T, name string) (all []Answer) {
 			t.Errorf("%s was refused: %s", name, a.Reason)
 		}
 		time.Sleep(max(a.RetryAfter, 100*time.Millisecond))
-		_ = p.board.look(t.Context())
+		_ = p.catalog.refresh(t.Context())
 	}
 	t.Errorf("%s got no final answer in 200 presses: %+v", name, all[len(all)-1])
 	return all
 }
 
 // upset changes the moods of the servers at random.
-func (s *servers) upset(random *rand.Rand) {
+func (s *memoryServers) upset(random *rand.Rand) {
 	for _, m := range []*mood{&s.ledger.mood, &s.log.mood, &s.places.mood, &s.places.rebuilding, &s.places.releasing} {
 		late := time.Duration(1+random.IntN(20)) * time.Millisecond
 		switch random.IntN(6) {
@@ -175,7 +175,7 @@ func (s *servers) upset(random *rand.Rand) {
 		s.places.lose()
 	}
 	if random.IntN(4) == 0 {
-		s.log.hold()
+		s.log.pause()
 	} else {
 		s.log.resume()
 	}
@@ -193,15 +193,15 @@ func hangsFor(d time.Duration) func(context.Context) error {
 	}
 }
 
-func (s *servers) calm() {
+func (s *memoryServers) calm() {
 	for _, m := range []*mood{&s.ledger.mood, &s.log.mood, &s.places.mood, &s.places.rebuilding, &s.places.releasing} {
 		m.fails(nil)
 	}
 	s.log.resume()
 }
 
-// audit holds the answers against the ledger.
-func (s *servers) audit(t *testing.T, answers [][]Answer) {
+// audit compares the answers with the ledger.
+func (s *memoryServers) audit(t *testing.T, answers [][]Answer) {
 	t.Helper()
 	level := s.ledger.step.levels[saleKey]
 	units := make(map[int64]int)

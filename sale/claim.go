@@ -21,16 +21,16 @@ func closeID(secret []byte, generation, version int64) uuid.UUID {
 	return derive(secret, "close", generation, version, 0, "")
 }
 
-// pressKeyOf keeps an Idempotency-Key as an id of fixed size. No key: uuid.Nil.
-func pressKeyOf(secret []byte, user int64, key string) uuid.UUID {
+// idempotencyKeyID keeps an Idempotency-Key as an id of fixed size. No key: uuid.Nil.
+func idempotencyKeyID(secret []byte, user int64, key string) uuid.UUID {
 	if key == "" {
 		return uuid.Nil
 	}
 	return derive(secret, "press", user, 0, 0, key)
 }
 
-// pressID is a random UUIDv4. uuid.New makes the same, and leaves it on the heap.
-func pressID() (id uuid.UUID) {
+// newRequestID is a random UUIDv4. uuid.New makes the same, and leaves it on the heap.
+func newRequestID() (id uuid.UUID) {
 	rand.Read(id[:])
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80

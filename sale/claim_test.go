@@ -39,10 +39,10 @@ func TestTheSamePressIsTheSameClaim(t *testing.T) {
 
 func TestAPressWithoutAKeyHasNone(t *testing.T) {
 	t.Parallel()
-	if pressKeyOf(testSecret, 1, "") != uuid.Nil {
+	if idempotencyKeyID(testSecret, 1, "") != uuid.Nil {
 		t.Error("no Idempotency-Key became a key")
 	}
-	if pressKeyOf(testSecret, 1, "a") == pressKeyOf(testSecret, 2, "a") {
+	if idempotencyKeyID(testSecret, 1, "a") == idempotencyKeyID(testSecret, 2, "a") {
 		t.Error("two shoppers share a key")
 	}
 }

@@ -1,16 +1,20 @@
 // Package sale is the heart of the platform: sales, claims, orders, declines, and the ledger's verdict.
 //
-// One rule decides its shape: Postgres gives the verdict, and nothing is called bought before its commit.
-// Redis only says who may ask, Kafka only carries what was asked. So a purchase has two halves. Checkout
-// (Buy) takes a press to the point where a claim waits for its verdict and answers the shopper; Store
-// (Ask) decides claims in batches under the lock of the sale's stock row, by a pure function that no
-// fault can reach. A claim id gets one verdict for ever, whichever path brings it first, so every half may
-// be repeated, and repeating is the whole of error handling.
+// One rule decides its shape: Postgres gives the verdict, and nothing is called bought before its commit. Redis only says
+// who may ask, and Kafka only carries what was asked. So a purchase has two halves:
 //
-// Nearly all presses of a sale lose. They are answered by Board, the process's leased snapshot of what the
-// ledger says, without asking any server and without a lock that requests share.
+//   - checkout_*.go: Checkout.Buy takes a purchase request (a press of the button) to its answer. On the way it writes a
+//     claim and waits for the verdict.
+//   - ledger_*.go: Store decides claims in batches under the lock of the sale's stock row. The decision itself is a pure
+//     function (decide) without input and output.
 //
-// The package knows its siblings only by the small interfaces in siblings.go.
+// A claim id gets one verdict for ever, whichever path brings it first. Therefore each half may be repeated, and error
+// handling is repetition.
+//
+// Nearly all requests of a sale lose. They are answered from the Catalog, which has the process's snapshots of what the ledger
+// says, without a question to any server and without a lock that requests share.
+//
+// The package knows its siblings only by the small interfaces in ledger_siblings.go and checkout_siblings.go.
 package sale
 
 import (
@@ -57,7 +61,7 @@ const (
 var (
 	// ErrNoSale: there is no sale of that slug, or no current one.
 	ErrNoSale = errors.New("no such sale")
-	// ErrBusy: another operator action holds the sale; try again.
+	// ErrBusy: another operator action is under way on the sale; try again.
 	ErrBusy = errors.New("the sale is being changed by somebody else")
 	// ErrBelowSold: the stock cannot be less than what is sold.
 	ErrBelowSold = errors.New("stock below what is sold")

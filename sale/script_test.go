@@ -39,58 +39,58 @@ func (s script) String() string {
 var customers = [...]string{"anna", "ben", "cleo", "dora"}
 
 // verbs are all that can happen. A verb that is listed twice happens twice as often.
-func verbs() map[string]func(*stage, step) {
-	return map[string]func(*stage, step){
-		"press": (*stage).press, "press once more": (*stage).press, "press yet again": (*stage).press,
-		"press with a key":      func(s *stage, st step) { s.pressWith(st, Press{Key: fmt.Sprint("key ", st.number%2)}) },
-		"press and do not wait": func(s *stage, st step) { s.pressWith(st, Press{Async: true}) },
-		"press twice at once":   func(s *stage, st step) { s.press(st); s.press(st) },
-		"press at two processes": func(s *stage, st step) {
+func verbs() map[string]func(*scriptWorld, step) {
+	return map[string]func(*scriptWorld, step){
+		"press": (*scriptWorld).press, "press once more": (*scriptWorld).press, "press yet again": (*scriptWorld).press,
+		"press with a key":      func(s *scriptWorld, st step) { s.pressWith(st, Press{IdempotencyKey: fmt.Sprint("key ", st.number%2)}) },
+		"press and do not wait": func(s *scriptWorld, st step) { s.pressWith(st, Press{Async: true}) },
+		"press twice at once":   func(s *scriptWorld, st step) { s.press(st); s.press(st) },
+		"press at two processes": func(s *scriptWorld, st step) {
 			s.press(st)
 			st.process++
 			s.press(st)
 		},
-		"everybody presses": (*stage).rush, "everybody presses again": (*stage).rush,
+		"everybody presses": (*scriptWorld).rush, "everybody presses again": (*scriptWorld).rush,
 
-		"redis refuses":         func(s *stage, _ step) { s.turn(redis, refuses) },
-		"redis is silent":       func(s *stage, _ step) { s.turn(redis, silent) },
-		"redis loses replies":   func(s *stage, _ step) { s.turn(redis, mute) },
-		"redis is slow":         func(s *stage, _ step) { s.turn(redis, slow) },
-		"redis is well":         func(s *stage, _ step) { s.turn(redis, well) },
-		"redis is well again":   func(s *stage, _ step) { s.turn(redis, well) },
-		"redis forgets":         (*stage).forget,
-		"redis writes a dump":   (*stage).dump,
-		"redis rolls back":      (*stage).rollBack,
-		"redis holds strangers": (*stage).strangers,
+		"redis refuses":       func(s *scriptWorld, _ step) { s.turn(redis, refuses) },
+		"redis is silent":     func(s *scriptWorld, _ step) { s.turn(redis, silent) },
+		"redis loses replies": func(s *scriptWorld, _ step) { s.turn(redis, mute) },
+		"redis is slow":       func(s *scriptWorld, _ step) { s.turn(redis, slow) },
+		"redis is well":       func(s *scriptWorld, _ step) { s.turn(redis, well) },
+		"redis is well again": func(s *scriptWorld, _ step) { s.turn(redis, well) },
+		"redis forgets":       (*scriptWorld).forget,
+		"redis writes a dump": (*scriptWorld).dump,
+		"redis rolls back":    (*scriptWorld).rollBack,
+		"redis has strangers": (*scriptWorld).strangers,
 
-		"kafka refuses":                   func(s *stage, _ step) { s.turn(kafka, refuses) },
-		"kafka is silent":                 func(s *stage, _ step) { s.turn(kafka, silent) },
-		"kafka writes and says it failed": func(s *stage, _ step) { s.turn(kafka, mute) },
-		"kafka is slow":                   func(s *stage, _ step) { s.turn(kafka, slow) },
-		"kafka is well":                   func(s *stage, _ step) { s.turn(kafka, well) },
-		"the log repeats a record":        (*stage).repeat,
-		"the log is read from its start":  (*stage).replay,
-		"a consumer stops":                func(s *stage, st step) { s.at(st).consumes.Store(false) },
-		"a consumer starts":               func(s *stage, st step) { s.at(st).consumes.Store(true); s.at(st).rouse() },
+		"kafka refuses":                   func(s *scriptWorld, _ step) { s.turn(kafka, refuses) },
+		"kafka is silent":                 func(s *scriptWorld, _ step) { s.turn(kafka, silent) },
+		"kafka writes and says it failed": func(s *scriptWorld, _ step) { s.turn(kafka, mute) },
+		"kafka is slow":                   func(s *scriptWorld, _ step) { s.turn(kafka, slow) },
+		"kafka is well":                   func(s *scriptWorld, _ step) { s.turn(kafka, well) },
+		"the log repeats a record":        (*scriptWorld).repeat,
+		"the log is read from its start":  (*scriptWorld).replay,
+		"a consumer stops":                func(s *scriptWorld, st step) { s.at(st).consumes.Store(false) },
+		"a consumer starts":               func(s *scriptWorld, st step) { s.at(st).consumes.Store(true); s.at(st).rouse() },
 
-		"postgres refuses":      func(s *stage, _ step) { s.turn(postgres, refuses) },
-		"postgres is silent":    func(s *stage, _ step) { s.turn(postgres, silent) },
-		"postgres is slow":      func(s *stage, _ step) { s.turn(postgres, slow) },
-		"postgres is well":      func(s *stage, _ step) { s.turn(postgres, well) },
-		"a commit goes unheard": (*stage).unheard,
+		"postgres refuses":      func(s *scriptWorld, _ step) { s.turn(postgres, refuses) },
+		"postgres is silent":    func(s *scriptWorld, _ step) { s.turn(postgres, silent) },
+		"postgres is slow":      func(s *scriptWorld, _ step) { s.turn(postgres, slow) },
+		"postgres is well":      func(s *scriptWorld, _ step) { s.turn(postgres, well) },
+		"a commit goes unheard": (*scriptWorld).unheard,
 
-		"the bus is deaf":    func(s *stage, _ step) { s.turn(theBus, refuses) },
-		"the bus stammers":   func(s *stage, _ step) { s.turn(theBus, twice) },
-		"the bus is well":    func(s *stage, _ step) { s.turn(theBus, well) },
-		"a process restarts": func(s *stage, st step) { s.disturb(); s.restart(st.process % len(s.all())) },
+		"the bus is deaf":    func(s *scriptWorld, _ step) { s.turn(theBus, refuses) },
+		"the bus stammers":   func(s *scriptWorld, _ step) { s.turn(theBus, twice) },
+		"the bus is well":    func(s *scriptWorld, _ step) { s.turn(theBus, well) },
+		"a process restarts": func(s *scriptWorld, st step) { s.disturb(); s.restart(st.process % len(s.all())) },
 
-		"pause":  func(s *stage, st step) { s.move(st, Paused, Open) },
-		"resume": func(s *stage, st step) { s.move(st, Open, Paused) },
-		"close":  func(s *stage, st step) { s.move(st, Closing, Open) },
-		"reopen": func(s *stage, st step) { s.move(st, Open, Closed) },
-		"resize": func(s *stage, st step) { s.ledger.resize(int64(st.number)); s.refresh(st) },
-		"reset":  (*stage).reset,
-		"cancel": (*stage).cancel,
+		"pause":  func(s *scriptWorld, st step) { s.move(st, Paused, Open) },
+		"resume": func(s *scriptWorld, st step) { s.move(st, Open, Paused) },
+		"close":  func(s *scriptWorld, st step) { s.move(st, Closing, Open) },
+		"reopen": func(s *scriptWorld, st step) { s.move(st, Open, Closed) },
+		"resize": func(s *scriptWorld, st step) { s.ledger.resize(int64(st.number)); s.refresh(st) },
+		"reset":  (*scriptWorld).reset,
+		"cancel": (*scriptWorld).cancel,
 	}
 }
 

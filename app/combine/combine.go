@@ -60,7 +60,8 @@ type Options struct {
 	Observe func(batch int)
 }
 
-// patience is how long a call waits for the end of a run before another run may begin for less than a full batch.
+// patience is how long the oldest call waits, from the moment it came, before a further run may begin with less than a full
+// batch. InFlight bounds that run too.
 const patience = 50 * time.Millisecond
 
 func (o Options) withDefaults() Options {
@@ -232,8 +233,8 @@ func (c *Combiner[In, Out]) recycle(p *call[In, Out]) {
 	c.calls.Put(p)
 }
 
-// work runs batches until nothing waits. A run that leaves by runtime.Goexit takes its goroutine with it; the
-// next one then carries on with what waits.
+// work runs batches until what waits is not worth a run. A run that panics ends with its batch, and work goes on (see serve).
+// One that leaves by runtime.Goexit takes the goroutine with it; another one then goes on with what waits.
 func (c *Combiner[In, Out]) work() {
 	finished := false
 	defer func() {

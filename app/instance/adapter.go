@@ -118,8 +118,8 @@ func placeFor(p inventory.Place) (sale.Place, error) {
 	switch p {
 	case inventory.Reserved:
 		return sale.Reserved, nil
-	case inventory.Held:
-		return sale.Held, nil
+	case inventory.AlreadyHolder:
+		return sale.AlreadyHolder, nil
 	case inventory.Full:
 		return sale.Full, nil
 	}
@@ -164,7 +164,7 @@ func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, 
 type cursorOf struct {
 	ledger *consumer.Ledger
 	log    *claimlog.Log
-	board  *sale.Board
+	board  *sale.Catalog
 }
 
 func (c *cursorOf) Cursor(ctx context.Context, partition int) (int64, time.Time, error) {

@@ -33,7 +33,7 @@ type wiring struct {
 	reconciler *inventory.Reconciler
 	sales      *sale.Store
 	bus        *cluster.Bus
-	board      *sale.Board
+	board      *sale.Catalog
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory
@@ -85,7 +85,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
-	c.board = sale.NewBoard(sale.BoardConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
+	c.board = sale.NewCatalog(sale.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("board", serving, c.board)
 	cursor.board = c.board
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
@@ -94,7 +94,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = sale.NewCheckout(sale.Deps{
-		Store: c.sales, Board: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
+		Store: c.sales, Catalog: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
 		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})

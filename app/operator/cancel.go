@@ -37,7 +37,7 @@ func (o *Acts) cancelTx(ctx context.Context, tx pgx.Tx, a Act, id uuid.UUID, rea
 	var c Cancellation
 	var record audit.Entry
 	var err error
-	if c.Before, c.Order, err = o.sales.HoldOrderTx(ctx, tx, id); err != nil {
+	if c.Before, c.Order, err = o.sales.LockOrderTx(ctx, tx, id); err != nil {
 		return c, record, err
 	}
 	if !c.Order.CancelledAt.IsZero() {
@@ -53,7 +53,7 @@ func (o *Acts) cancelTx(ctx context.Context, tx pgx.Tx, a Act, id uuid.UUID, rea
 	if c.Order, err = o.sales.OrderTx(ctx, tx, id); err != nil {
 		return c, record, err
 	}
-	c.After, err = o.sales.HoldTx(ctx, tx, c.Before.Slug)
+	c.After, err = o.sales.LockSaleTx(ctx, tx, c.Before.Slug)
 	return c, cancellationRecord(c, reason), err
 }
 

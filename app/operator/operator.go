@@ -33,7 +33,7 @@ type Config struct {
 	Reconciler *inventory.Reconciler
 	Owners     Owners
 	Sales      *sale.Store
-	Board      *sale.Board
+	Board      *sale.Catalog
 	Checkout   *sale.Checkout
 	Users      *users.Store
 	Directory  *directory.Directory
@@ -60,7 +60,7 @@ type Acts struct {
 	reconciler *inventory.Reconciler
 	owners     Owners
 	sales      *sale.Store
-	board      *sale.Board
+	board      *sale.Catalog
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory

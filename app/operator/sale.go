@@ -111,7 +111,7 @@ func (o *Acts) change(
 func (o *Acts) changeTx(
 	ctx context.Context, tx pgx.Tx, a Act, slug string, record audit.Entry, do func(slug string) error,
 ) (ch sale.Change, _ audit.Entry, err error) {
-	if ch.Before, err = o.sales.HoldTx(ctx, tx, slug); err != nil {
+	if ch.Before, err = o.sales.LockSaleTx(ctx, tx, slug); err != nil {
 		return ch, record, err
 	}
 	record.Subject = ch.Before.Slug
@@ -121,6 +121,6 @@ func (o *Acts) changeTx(
 	if err := do(ch.Before.Slug); err != nil {
 		return ch, record, err
 	}
-	ch.After, err = o.sales.HoldTx(ctx, tx, ch.Before.Slug)
+	ch.After, err = o.sales.LockSaleTx(ctx, tx, ch.Before.Slug)
 	return ch, record, err
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// glance is the sale as the ledger had it at some moment between before and after.
-type glance struct {
+// ledgerMoment is the sale as the ledger had it at some moment between before and after.
+type ledgerMoment struct {
 	before, after time.Time
 	generation    int64
 	state         string
@@ -21,13 +21,13 @@ type glance struct {
 	saleVersion   int64
 }
 
-func (g glance) soldOut() bool { return g.taken >= g.total }
+func (g ledgerMoment) soldOut() bool { return g.taken >= g.total }
 
 // history is what the ledger said from moment to moment, past every fault on the way to it. Refusals are held
 // against it: they must have been true while their press was on its way, or at most the lease before.
 type history struct {
 	mu      sync.Mutex
-	glances []glance
+	glances []ledgerMoment
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
@@ -57,10 +57,10 @@ func (w *world) watched(t *testing.T) *history {
 	return h
 }
 
-func (w *world) glance(ctx context.Context) (glance, error) {
+func (w *world) glance(ctx context.Context) (ledgerMoment, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	g := glance{before: time.Now()}
+	g := ledgerMoment{before: time.Now()}
 	err := w.pool.QueryRow(ctx, `SELECT s.generation, s.state, s.version, k.total, k.taken, k.version
 		FROM sales s JOIN stock k ON k.sale_id = s.id AND k.generation = s.generation ORDER BY s.id LIMIT 1`).
 		Scan(&g.generation, &g.state, &g.saleVersion, &g.total, &g.taken, &g.stockVersion)
@@ -68,7 +68,7 @@ func (w *world) glance(ctx context.Context) (glance, error) {
 	return g, err
 }
 
-func (h *history) add(g glance) {
+func (h *history) add(g ledgerMoment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.glances = append(h.glances, g)
@@ -109,7 +109,7 @@ func (h *history) awaitGlance(t *testing.T) {
 }
 
 // around is what was seen from the last glance before a time to the first one after another.
-func (h *history) around(from, to time.Time) []glance {
+func (h *history) around(from, to time.Time) []ledgerMoment {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	first, last := 0, len(h.glances)
@@ -126,21 +126,21 @@ func (h *history) around(from, to time.Time) []glance {
 }
 
 // untrue says what is wrong with an answer; empty when nothing is.
-func (h *history) untrue(a heard) string {
+func (h *history) untrue(a timedAnswer) string {
 	seen := h.around(a.began.Add(-lease), a.ended)
 	if len(seen) == 0 {
 		return "nobody looked"
 	}
-	is := func(what func(glance) bool) bool { return slices.ContainsFunc(seen, what) }
+	is := func(what func(ledgerMoment) bool) bool { return slices.ContainsFunc(seen, what) }
 	var fits bool
 	switch a.outcome() {
 	case "409 sold-out":
-		fits = is(glance.soldOut) || unseen(seen, func(g glance) int64 { return g.stockVersion }, func(a, b glance) bool {
+		fits = is(ledgerMoment.soldOut) || unseen(seen, func(g ledgerMoment) int64 { return g.stockVersion }, func(a, b ledgerMoment) bool {
 			return a.generation != b.generation || a.total != b.total
 		})
 	case "409 paused":
-		fits = is(func(g glance) bool { return g.state == "paused" }) ||
-			unseen(seen, func(g glance) int64 { return g.saleVersion }, func(glance, glance) bool { return true })
+		fits = is(func(g ledgerMoment) bool { return g.state == "paused" }) ||
+			unseen(seen, func(g ledgerMoment) int64 { return g.saleVersion }, func(ledgerMoment, ledgerMoment) bool { return true })
 	case "409 generation-changed":
 		fits = seen[0].generation != seen[len(seen)-1].generation
 	default:
@@ -180,7 +180,7 @@ func (h *history) impossible() string {
 }
 
 // unseen is true when something may have come and gone between two glances: more than one change, of that kind.
-func unseen(seen []glance, version func(glance) int64, change func(a, b glance) bool) bool {
+func unseen(seen []ledgerMoment, version func(ledgerMoment) int64, change func(a, b ledgerMoment) bool) bool {
 	for i := 1; i < len(seen); i++ {
 		if version(seen[i])-version(seen[i-1]) > 1 && change(seen[i-1], seen[i]) {
 			return true
@@ -195,7 +195,7 @@ func TestRefusalsAreHeldAgainstTheLedger(t *testing.T) {
 	start := time.Now()
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
 	h := &history{}
-	for _, g := range []glance{
+	for _, g := range []ledgerMoment{
 		{before: at(0), generation: 1, state: "open", total: 9, taken: 5, stockVersion: 10, saleVersion: 1},
 		{before: at(100), generation: 1, state: "open", total: 9, taken: 9, stockVersion: 12, saleVersion: 1},
 		{before: at(200), generation: 1, state: "paused", total: 20, taken: 9, stockVersion: 13, saleVersion: 2},
@@ -217,7 +217,7 @@ func TestRefusalsAreHeldAgainstTheLedger(t *testing.T) {
 		{"paused", 150, false}, {"paused", 2000, false}, {"paused", 4500, true}, {"paused", 11500, false},
 		{"generation-changed", 150, true}, {"generation-changed", 8000, false}, {"all-claimed", 150, false},
 	} {
-		a := heard{answer: answer{Status: 409, Problem: "/problems/" + one.outcome}, name: "x", began: at(one.began), ended: at(one.began + 20)}
+		a := timedAnswer{answer: answer{Status: 409, Problem: "/problems/" + one.outcome}, name: "x", began: at(one.began), ended: at(one.began + 20)}
 		if got := h.untrue(a); (got != "") != one.wantUntrue {
 			t.Errorf("%s at %d ms: %q", one.outcome, one.began, got)
 		}
@@ -227,17 +227,17 @@ func TestRefusalsAreHeldAgainstTheLedger(t *testing.T) {
 // What the ledger may never do is found in what was seen of it.
 func TestImpossibleHistoriesAreFound(t *testing.T) {
 	t.Parallel()
-	paused := glance{generation: 2, state: "paused", total: 9, taken: 5, stockVersion: 10, saleVersion: 4}
-	for name, change := range map[string]func(*glance){
-		"more than there is": func(g *glance) { g.state, g.taken, g.saleVersion = "open", 10, 5 },
-		"sold in a pause":    func(g *glance) { g.taken++; g.stockVersion++ },
-		"a generation back":  func(g *glance) { g.generation-- },
-		"a version back":     func(g *glance) { g.stockVersion-- },
-		"":                   func(g *glance) { g.state, g.saleVersion, g.taken, g.stockVersion = "open", 5, 9, 14 },
+	paused := ledgerMoment{generation: 2, state: "paused", total: 9, taken: 5, stockVersion: 10, saleVersion: 4}
+	for name, change := range map[string]func(*ledgerMoment){
+		"more than there is": func(g *ledgerMoment) { g.state, g.taken, g.saleVersion = "open", 10, 5 },
+		"sold in a pause":    func(g *ledgerMoment) { g.taken++; g.stockVersion++ },
+		"a generation back":  func(g *ledgerMoment) { g.generation-- },
+		"a version back":     func(g *ledgerMoment) { g.stockVersion-- },
+		"":                   func(g *ledgerMoment) { g.state, g.saleVersion, g.taken, g.stockVersion = "open", 5, 9, 14 },
 	} {
 		after := paused
 		change(&after)
-		h := &history{glances: []glance{paused, after}}
+		h := &history{glances: []ledgerMoment{paused, after}}
 		if got := h.impossible(); (got != "") != (name != "") {
 			t.Errorf("%q: %q", name, got)
 		}

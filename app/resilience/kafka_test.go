@@ -11,7 +11,7 @@ import (
 )
 
 // wiredKafka is servers with a proxy before Kafka.
-func wiredKafka(t *testing.T) (settings, *wire) {
+func wiredKafka(t *testing.T) (settings, *serverProxy) {
 	t.Helper()
 	wire, direct := shared.wiredKafka(t)
 	s := plain(t)
@@ -71,7 +71,7 @@ func kafkaStalls(t *testing.T, r *report) {
 func appendsDoubted(t *testing.T, r *report) {
 	s, wire := wiredKafka(t)
 	// The broker sends its clients to the shared proxy, so the cut comes behind that.
-	cut := newCut(t, wire.proxy.Upstream, producing)
+	cut := newReplyCutter(t, wire.proxy.Upstream, producing)
 	wire.reroute(t, cut.address())
 	t.Cleanup(func() { wire.reroute(t, cut.server) })
 	w := newWorld(t, r, s, stock, crowd)

@@ -15,7 +15,7 @@ import (
 const (
 	// arenas are served at once: while the group of one waits for its dead member, another goes on.
 	arenas = 3
-	// roundKills are done in one arena, before it is sold out and taken down.
+	// roundKills are done in one kill test, before it is sold out and ends.
 	roundKills = 40
 	// auditEvery is after how many kills everything is checked, with nobody pressing.
 	auditEvery = 20
@@ -50,7 +50,7 @@ func killAll(t *testing.T, r *report, kills int) {
 	for n := range arenas {
 		working.Go(func() {
 			for round := range rounds {
-				t.Run(fmt.Sprintf("arena %d from %d", n, round[0]), func(t *testing.T) { playRound(t, book, round) })
+				t.Run(fmt.Sprintf("round %d from %d", n, round[0]), func(t *testing.T) { playRound(t, book, round) })
 			}
 		})
 	}
@@ -82,10 +82,10 @@ func dealt(left []int) <-chan []int {
 	return rounds
 }
 
-// playRound does some kills in an arena of their own.
+// playRound does some kills in a test of their own.
 func playRound(t *testing.T, r *register, kills []int) {
-	a := newArena(t)
-	var deaths []*death
+	a := newKillTest(t)
+	var deaths []*drawnKill
 	for i, n := range kills {
 		p, d := draw(r.seed, n)
 		a.kill(p, d)

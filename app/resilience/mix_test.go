@@ -131,7 +131,7 @@ func numbered(t *testing.T, variable string, otherwise uint64) uint64 {
 type mix struct {
 	*world
 	redisServer *server
-	wires       map[string]*wire
+	wires       map[string]*serverProxy
 	actions     sync.WaitGroup
 	mu          sync.Mutex
 	begun       []int64 // generations that operators were told they began
@@ -145,9 +145,9 @@ func newMix(t *testing.T, r *report) *mix {
 	own, redisServer, _ := ownRedis(t)
 	s, kafka := wiredKafka(t)
 	s.realRedis = own.realRedis
-	m := &mix{redisServer: redisServer, wires: map[string]*wire{onKafka: kafka}}
+	m := &mix{redisServer: redisServer, wires: map[string]*serverProxy{onKafka: kafka}}
 	for part, real := range map[string]string{onRedis: own.realRedis, onPostgres: s.realDatabase} {
-		one, err := newWire(strings.ToLower(part), hostOf(t, real))
+		one, err := newServerProxy(strings.ToLower(part), hostOf(t, real))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +232,7 @@ func (m *mix) run(t *testing.T, s schedule) {
 }
 
 // begin lets a stroke begin, and returns what ends it.
-func (m *mix) begin(t *testing.T, s stroke) (end func()) {
+func (m *mix) begin(t *testing.T, s scheduleStep) (end func()) {
 	t.Helper()
 	switch {
 	case s.On == onOperator:
@@ -267,7 +267,7 @@ func (m *mix) begin(t *testing.T, s stroke) (end func()) {
 
 // strike kills or freezes an instance. A killed one is started again when everything else is well, as it needs its
 // servers to begin.
-func (m *mix) strike(s stroke) (end func()) {
+func (m *mix) strike(s scheduleStep) (end func()) {
 	victim := m.instances[s.N%len(m.instances)]
 	if s.What == isKilled {
 		victim.kill()

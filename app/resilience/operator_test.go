@@ -13,7 +13,7 @@ import (
 )
 
 // act is an operator's action. Under faults it may be refused, in words that say so.
-func (m *mix) act(t *testing.T, s stroke) (end func()) {
+func (m *mix) act(t *testing.T, s scheduleStep) (end func()) {
 	send := func(path, body string) {
 		base := m.anywhere()
 		m.actions.Go(func() {

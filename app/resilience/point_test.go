@@ -33,7 +33,7 @@ type point struct {
 	// most is how many passes are let by at most.
 	most int
 	// provoke brings about what presses alone do not, or rarely; once says that it may be done only once.
-	provoke func(ctx context.Context, a *arena, victim int)
+	provoke func(ctx context.Context, a *killTest, victim int)
 	once    bool
 	// fresh: the point is on the way of a first start, in a namespace of its own.
 	fresh bool
@@ -230,31 +230,31 @@ func standing(passes int) string {
 	return term
 }
 
-// switchboard sets the points of one instance and counts who passed them.
-type switchboard struct {
+// pointControl sets the points of one instance and counts who passed them.
+type pointControl struct {
 	address string
 	http    *http.Client
 }
 
-func newSwitchboard(t *testing.T) *switchboard {
+func newPointControl(t *testing.T) *pointControl {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 2}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &switchboard{address: loopback(freePort(t)), http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
+	return &pointControl{address: loopback(freePort(t)), http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
 }
 
 // environment has the product serve its switchboard; set, if given, is the term of a point from the start.
-func (s *switchboard) environment(set ...string) []string {
+func (s *pointControl) environment(set ...string) []string {
 	return []string{"GOFAIL_HTTP=" + s.address, "GOFAIL_FAILPOINTS=" + strings.Join(set, "=")}
 }
 
-func (s *switchboard) set(ctx context.Context, point, term string) error {
+func (s *pointControl) set(ctx context.Context, point, term string) error {
 	_, err := s.ask(ctx, http.MethodPut, point, term)
 	return err
 }
 
 // passed is how many came to the point since it was set.
-func (s *switchboard) passed(ctx context.Context, point string) (int, error) {
+func (s *pointControl) passed(ctx context.Context, point string) (int, error) {
 	text, err := s.ask(ctx, http.MethodGet, point+"/count", "")
 	if err != nil {
 		return 0, err
@@ -262,7 +262,7 @@ func (s *switchboard) passed(ctx context.Context, point string) (int, error) {
 	return strconv.Atoi(text)
 }
 
-func (s *switchboard) ask(ctx context.Context, method, what, body string) (string, error) {
+func (s *pointControl) ask(ctx context.Context, method, what, body string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+"/"+what, bytes.NewBufferString(body))
 	if err != nil {
 		return "", err

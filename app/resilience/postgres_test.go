@@ -12,10 +12,10 @@ import (
 )
 
 // wiredPostgres is servers with a proxy before Postgres.
-func wiredPostgres(t *testing.T) (settings, *wire) {
+func wiredPostgres(t *testing.T) (settings, *serverProxy) {
 	t.Helper()
 	s := plain(t)
-	w, err := newWire("postgres", hostOf(t, s.realDatabase))
+	w, err := newServerProxy("postgres", hostOf(t, s.realDatabase))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func committing(chunk []byte) bool {
 // commitsDoubted: Postgres has committed, the ledger is told nothing.
 func commitsDoubted(t *testing.T, r *report) {
 	s := plain(t)
-	cut := newCut(t, hostOf(t, s.realDatabase), committing)
+	cut := newReplyCutter(t, hostOf(t, s.realDatabase), committing)
 	s.database = through(t, s.realDatabase, cut.address())
 	w := newWorld(t, r, s, stock, crowd)
 	healed := w.during(rate, func() func() {

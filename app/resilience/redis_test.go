@@ -22,10 +22,10 @@ const (
 )
 
 // wiredRedis is servers with a proxy before Redis.
-func wiredRedis(t *testing.T) (settings, *wire) {
+func wiredRedis(t *testing.T) (settings, *serverProxy) {
 	t.Helper()
 	s := plain(t)
-	w, err := newWire("redis", hostOf(t, s.realRedis))
+	w, err := newServerProxy("redis", hostOf(t, s.realRedis))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func redisRefuses(t *testing.T, r *report) {
 	w.soldOutFromMemory(wire)
 }
 
-func (w *world) soldOutFromMemory(wire *wire) {
+func (w *world) soldOutFromMemory(wire *serverProxy) {
 	w.t.Helper()
 	wire.refuse()
 	defer wire.accept(w.t)
@@ -179,7 +179,7 @@ func redisSlow(t *testing.T, r *report) {
 // redisRepliesLost: the script ran, the answer is lost, and the shopper who presses again gets one receipt.
 func redisRepliesLost(t *testing.T, r *report) {
 	s := plain(t)
-	cut := newCut(t, hostOf(t, s.realRedis), holding("EVALSHA"))
+	cut := newReplyCutter(t, hostOf(t, s.realRedis), holding("EVALSHA"))
 	s.redis = through(t, s.realRedis, cut.address())
 	w := newWorld(t, r, s, stock, crowd)
 	healed := w.during(rate, func() func() {

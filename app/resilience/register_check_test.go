@@ -41,13 +41,13 @@ func TestEveryPointHasItsTurn(t *testing.T) {
 func TestKillsAreDoneOnce(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "results", "kills.jsonl")
 	open := func(commit string, seed uint64) *register {
-		r := &register{file: file, commit: commit, seed: seed, done: map[int]*death{}}
+		r := &register{file: file, commit: commit, seed: seed, done: map[int]*drawnKill{}}
 		if err := r.read(); err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	if err := open("c1", 5).add([]*death{{Seed: 5, Kill: 0, Point: "appendDue"}, {Seed: 5, Kill: 2, Point: "answerDue"}}); err != nil {
+	if err := open("c1", 5).add([]*drawnKill{{Seed: 5, Kill: 0, Point: "appendDue"}, {Seed: 5, Kill: 2, Point: "answerDue"}}); err != nil {
 		t.Fatal(err)
 	}
 	if left := open("c1", 5).missing(4); !slices.Equal(left, []int{1, 3}) {
@@ -58,7 +58,7 @@ func TestKillsAreDoneOnce(t *testing.T) {
 			t.Errorf("commit %s and seed %d: missing are %v", other.commit, other.seed, left)
 		}
 	}
-	if err := open("c1+", 5).add([]*death{{Seed: 5, Kill: 1}}); err != nil {
+	if err := open("c1+", 5).add([]*drawnKill{{Seed: 5, Kill: 1}}); err != nil {
 		t.Fatal(err)
 	}
 	if left := open("c1+", 5).missing(4); len(left) != 4 {

@@ -24,13 +24,13 @@ type register struct {
 	seed   uint64
 
 	mu   sync.Mutex
-	done map[int]*death
+	done map[int]*drawnKill
 }
 
 func openRegister(t *testing.T) *register {
 	t.Helper()
 	now := present()
-	r := &register{commit: now.commit, done: map[int]*death{}, seed: numbered(t, "RESILIENCE_SEED", seedOf(now))}
+	r := &register{commit: now.commit, done: map[int]*drawnKill{}, seed: numbered(t, "RESILIENCE_SEED", seedOf(now))}
 	if now.dirty {
 		r.commit += "+"
 	}
@@ -54,7 +54,7 @@ func (r *register) read() error {
 	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
-		var d death
+		var d drawnKill
 		if json.Unmarshal(lines.Bytes(), &d) == nil && d.Commit == r.commit && d.Seed == r.seed && !strings.HasSuffix(d.Commit, "+") {
 			r.done[d.Kill] = &d
 		}
@@ -74,7 +74,7 @@ func (r *register) missing(kills int) []int {
 }
 
 // add writes down kills after which everything was found in order.
-func (r *register) add(deaths []*death) error {
+func (r *register) add(deaths []*drawnKill) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var text bytes.Buffer
@@ -100,7 +100,7 @@ func (r *register) add(deaths []*death) error {
 func (r *register) table() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	by := map[string][]*death{}
+	by := map[string][]*drawnKill{}
 	for _, d := range r.done {
 		by[d.Point] = append(by[d.Point], d)
 	}
@@ -109,14 +109,14 @@ func (r *register) table() string {
 	b.WriteString("| point | kills | in flight, least | reached after, median ms | back after, median ms |\n|---|---|---|---|---|\n")
 	for _, p := range points() {
 		if at := by[p.name]; len(at) > 0 {
-			fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", p.name, len(at), slices.MinFunc(at, func(x, y *death) int { return int(x.InFlight - y.InFlight) }).InFlight,
-				median(at, func(d *death) int64 { return d.Reached }), median(at, func(d *death) int64 { return d.Back }))
+			fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", p.name, len(at), slices.MinFunc(at, func(x, y *drawnKill) int { return int(x.InFlight - y.InFlight) }).InFlight,
+				median(at, func(d *drawnKill) int64 { return d.Reached }), median(at, func(d *drawnKill) int64 { return d.Back }))
 		}
 	}
 	return b.String()
 }
 
-func median(all []*death, of func(*death) int64) int64 {
+func median(all []*drawnKill, of func(*drawnKill) int64) int64 {
 	var values []int64
 	for _, d := range all {
 		values = append(values, of(d))

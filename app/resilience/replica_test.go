@@ -26,12 +26,12 @@ func replicaPromoted(t *testing.T, r *report) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = replica.stop(syscall.SIGKILL) })
-	old, err := newWire("redis", hostOf(t, s.realRedis))
+	old, err := newServerProxy("redis", hostOf(t, s.realRedis))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(old.refuse)
-	moved, err := newWire("redis", hostOf(t, s.realRedis))
+	moved, err := newServerProxy("redis", hostOf(t, s.realRedis))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// stroke is one thing that happens in a schedule: a fault of a server or of an instance, or an operator's action.
-type stroke struct {
+// scheduleStep is one thing that happens in a schedule: a fault of a server or of an instance, or an operator's action.
+type scheduleStep struct {
 	On   string `json:"on"`
 	What string `json:"what"`
 	// From and To are milliseconds since the beginning; what happens at once has no To.
@@ -22,15 +22,15 @@ type stroke struct {
 	N int `json:"n,omitempty"`
 }
 
-func (s stroke) String() string {
+func (s scheduleStep) String() string {
 	return fmt.Sprintf("%s %s (%d) %d-%d ms", s.On, s.What, s.N, s.From, s.To)
 }
 
-func (s stroke) begin() time.Duration { return time.Duration(s.From) * time.Millisecond }
-func (s stroke) end() time.Duration   { return time.Duration(s.To) * time.Millisecond }
+func (s scheduleStep) begin() time.Duration { return time.Duration(s.From) * time.Millisecond }
+func (s scheduleStep) end() time.Duration   { return time.Duration(s.To) * time.Millisecond }
 
 // schedule is what happens to one sale.
-type schedule []stroke
+type schedule []scheduleStep
 
 // String is what RESILIENCE_SCHEDULE takes.
 func (s schedule) String() string {
@@ -43,7 +43,7 @@ func (s schedule) String() string {
 
 // hits is true when something of that kind happens to that server.
 func (s schedule) hits(on, what string) bool {
-	return slices.ContainsFunc(s, func(one stroke) bool { return one.On == on && one.What == what })
+	return slices.ContainsFunc(s, func(one scheduleStep) bool { return one.On == on && one.What == what })
 }
 
 const (
@@ -80,7 +80,7 @@ func drawn(seed uint64, n, instances int) schedule {
 	for _, part := range parts[:1+dice.IntN(3)] {
 		faults := faultsOn(part)
 		from := 300 + dice.IntN(700)
-		one := stroke{On: part, What: faults[dice.IntN(len(faults))], From: from, To: 1000 + dice.IntN(1200)}
+		one := scheduleStep{On: part, What: faults[dice.IntN(len(faults))], From: from, To: 1000 + dice.IntN(1200)}
 		if one.What == isFlushed {
 			one.To = 0
 		}
@@ -95,8 +95,8 @@ func drawn(seed uint64, n, instances int) schedule {
 	return s
 }
 
-func action(dice *rand.Rand) stroke {
-	one := stroke{On: onOperator, What: []string{resets, presets, resizes, pauses}[dice.IntN(4)], From: 300 + dice.IntN(1700)}
+func action(dice *rand.Rand) scheduleStep {
+	one := scheduleStep{On: onOperator, What: []string{resets, presets, resizes, pauses}[dice.IntN(4)], From: 300 + dice.IntN(1700)}
 	switch one.What {
 	case resizes:
 		one.N = 30 + dice.IntN(100)

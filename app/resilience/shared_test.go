@@ -30,7 +30,7 @@ type sharing struct {
 type once struct {
 	done    bool
 	address string
-	wire    *wire // Kafka only
+	wire    *serverProxy // Kafka only
 	direct  string
 	err     error
 }
@@ -122,7 +122,7 @@ func (s *sharing) brokers(t *testing.T) string {
 }
 
 // wiredKafka is the address of a broker behind a proxy that it advertises as its own, so that clients stay with it.
-func (s *sharing) wiredKafka(t *testing.T) (*wire, string) {
+func (s *sharing) wiredKafka(t *testing.T) (*serverProxy, string) {
 	t.Helper()
 	if !s.kafka.done {
 		s.kafka.done = true
@@ -132,7 +132,7 @@ func (s *sharing) wiredKafka(t *testing.T) (*wire, string) {
 	return s.kafka.wire, s.kafka.direct
 }
 
-func (s *sharing) startKafka() (*wire, string, error) {
+func (s *sharing) startKafka() (*serverProxy, string, error) {
 	var ports kafkaPorts
 	for _, p := range []*int{&ports.product, &ports.tests, &ports.controller} {
 		port, err := embeddedtest.FreePort()
@@ -141,7 +141,7 @@ func (s *sharing) startKafka() (*wire, string, error) {
 		}
 		*p = port
 	}
-	w, err := newWire("kafka", loopback(ports.product))
+	w, err := newServerProxy("kafka", loopback(ports.product))
 	if err != nil {
 		return nil, "", err
 	}

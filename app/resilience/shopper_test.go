@@ -64,16 +64,16 @@ type shoppers struct {
 	bought   map[string]int    // how often a receipt came as a 201
 	pending  map[string]string // where a 202 said that the verdict will be, by claim
 	verdicts map[string]answer // what came of them
-	soldOut  []told            // when those pressed who were told so
+	soldOut  []answerSpan      // when those pressed who were told so
 	nameless int               // answers that did not say which version of the sale they were about
 	slowest  time.Duration
-	heard    func(heard) // is told of every answer, one at a time, unless nil
+	heard    func(timedAnswer) // is told of every answer, one at a time, unless nil
 	answered atomic.Int64
 	inFlight atomic.Int64
 }
 
-// heard is an answer, and between which moments its press was on its way.
-type heard struct {
+// timedAnswer is an answer, and between which moments its press was on its way.
+type timedAnswer struct {
 	answer
 	name         string
 	began, ended time.Time
@@ -102,7 +102,7 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	s.slowest = max(s.slowest, time.Since(began))
 	s.note(a, began)
 	if s.heard != nil {
-		s.heard(heard{answer: a, name: name, began: began, ended: time.Now()})
+		s.heard(timedAnswer{answer: a, name: name, began: began, ended: time.Now()})
 	}
 	if a.Status == http.StatusAccepted {
 		s.pending[a.Claim] = a.Location
@@ -123,7 +123,7 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 // note keeps what is to be held against the ledger later.
 func (s *shoppers) note(a answer, began time.Time) {
 	if a.outcome() == "409 sold-out" {
-		s.soldOut = append(s.soldOut, told{began, time.Now()})
+		s.soldOut = append(s.soldOut, answerSpan{began, time.Now()})
 	}
 	switch a.Status {
 	case http.StatusOK, http.StatusCreated, http.StatusAccepted, http.StatusConflict:
@@ -168,10 +168,10 @@ func (s *shoppers) promised() map[string]string {
 }
 
 // told are when those pressed who were told that it is sold out, and how many answers named no version of the sale.
-func (s *shoppers) told() (soldOut []told, unversioned int) {
+func (s *shoppers) told() (soldOut []answerSpan, unversioned int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]told(nil), s.soldOut...), s.nameless
+	return append([]answerSpan(nil), s.soldOut...), s.nameless
 }
 
 // broken lists promises that were changed.

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// endurance is what a soak is like.
-type endurance struct {
+// soakPlan is what a soak is like.
+type soakPlan struct {
 	long     time.Duration
 	visitors int
 	think    time.Duration // on average, between two visits of one shopper
@@ -27,11 +27,11 @@ type endurance struct {
 }
 
 // endured is the short form of every run, or as long as FLASHSALE_SOAK says.
-func endured(t *testing.T) endurance {
+func endured(t *testing.T) soakPlan {
 	t.Helper()
 	text := os.Getenv("FLASHSALE_SOAK")
 	if text == "" {
-		return endurance{long: 30 * time.Second, visitors: 100, think: 400 * time.Millisecond, restart: 10 * time.Second,
+		return soakPlan{long: 30 * time.Second, visitors: 100, think: 400 * time.Millisecond, restart: 10 * time.Second,
 			preset: "medium", renewal: 4 * time.Second, sampling: 500 * time.Millisecond,
 			good: 95} // as nearly all of its time something ends, with connections open that hear of it too late
 	}
@@ -39,7 +39,7 @@ func endured(t *testing.T) endurance {
 	if err != nil {
 		t.Fatalf("FLASHSALE_SOAK: %v", err)
 	}
-	return endurance{long: long, visitors: 1000, think: 2500 * time.Millisecond, restart: min(5*time.Minute, long/3),
+	return soakPlan{long: long, visitors: 1000, think: 2500 * time.Millisecond, restart: min(5*time.Minute, long/3),
 		preset: "large", renewal: 20 * time.Second, sampling: 5 * time.Second, good: 99.9}
 }
 
@@ -55,9 +55,9 @@ func TestSoak(t *testing.T) {
 	recorded(t, "3", r, func(t *testing.T, r *report) { soaked(t, r, plan) })
 }
 
-func soaked(t *testing.T, r *report, plan endurance) {
+func soaked(t *testing.T, r *report, plan soakPlan) {
 	w := newWorld(t, r, plain(t), 100, 150)
-	s := &soak{world: w, endurance: plan, tally: newTally(), crowd: newVisitors(t, w, plan)}
+	s := &soak{world: w, soakPlan: plan, tally: newTally(), crowd: newVisitors(t, w, plan)}
 	s.history = w.watched(t) // from before, as an answer may tell of a moment ago
 	w.operate("/api/flash-sale/stock-preset/"+plan.preset, "", http.StatusOK)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -82,7 +82,7 @@ func soaked(t *testing.T, r *report, plan endurance) {
 // soak is a long run under way.
 type soak struct {
 	*world
-	endurance
+	soakPlan
 	*tally
 	crowd   *visitors
 	history *history

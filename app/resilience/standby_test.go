@@ -24,7 +24,7 @@ import (
 type pair struct {
 	primary, standby       *server
 	atPrimary, atStandby   string // past every wire
-	between, before, tests *wire
+	between, before, tests *serverProxy
 }
 
 // newPair makes one. The primary waits for its standby at every commit if that is to be synchronous.
@@ -61,9 +61,9 @@ func start(t *testing.T, s *server) {
 	t.Cleanup(func() { _ = s.stop(syscall.SIGQUIT) })
 }
 
-func wireTo(t *testing.T, upstream string) *wire {
+func wireTo(t *testing.T, upstream string) *serverProxy {
 	t.Helper()
-	w, err := newWire("wire", upstream)
+	w, err := newServerProxy("wire", upstream)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func (w *world) bought(address string) map[string]int64 {
 func (p *pair) promote(w *world) {
 	w.t.Helper()
 	executed(w.t, p.atStandby, "SELECT pg_promote()")
-	for _, one := range []*wire{p.tests, p.before} {
+	for _, one := range []*serverProxy{p.tests, p.before} {
 		one.reroute(w.t, hostOf(w.t, p.atStandby))
 	}
 	w.pool.Reset()

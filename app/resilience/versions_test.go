@@ -57,7 +57,7 @@ type versions struct {
 	*mix
 	programs [2]string
 	started  [2][]*process // every process of a version, also those that ended
-	book     *book
+	book     *receiptHistory
 	// seen is what must be seen of each version before the test may end.
 	seen [2]seenOf
 }

@@ -43,7 +43,7 @@ type world struct {
 	pool      *pgxpool.Pool
 	redis     rueidis.Client
 	report    *report
-	witness   *witness // nil: nobody looks
+	witness   *stockObserver // nil: nobody looks
 	stock     int
 	crowd     int
 	next      int // the first shopper who has not pressed

@@ -143,7 +143,7 @@ func FuzzFieldsOfAPress(f *testing.F) {
 		if !wellFormed.MatchString(trace) || zeros.MatchString(trace) {
 			want = ""
 		}
-		if press.Key != key || press.Traceparent != want {
+		if press.IdempotencyKey != key || press.Traceparent != want {
 			t.Fatalf("%q %q: pressed %+v", key, trace, press)
 		}
 		if press.Async && !strings.Contains(strings.ToLower(prefer), "respond-async") {

@@ -123,7 +123,7 @@ func TestWhatAPressCarries(t *testing.T) {
 	w := newWorld(t)
 	trace := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	w.send(t, "POST", buy, `{"username":"alice"}`, "Idempotency-Key: k 1", "Prefer: handling=lenient, respond-async", "Traceparent: "+trace)
-	want := sale.Press{Name: "alice", Key: "k 1", Async: true, Traceparent: trace}
+	want := sale.Press{Name: "alice", IdempotencyKey: "k 1", Async: true, Traceparent: trace}
 	if got := w.checkout.presses[0]; got != want {
 		t.Errorf("pressed %+v, want %+v", got, want)
 	}

@@ -28,10 +28,10 @@ var forms = flag.Bool("forms", false, "write the present forms into testdata/bef
 func claimSamples() []events.Claim {
 	full := events.Claim{Kind: events.KindClaim, ID: uuid.MustParse("0190163d-8694-8000-8abc-def000000001"), SaleID: 7, Generation: 3,
 		UserID: 9007199254740993, Username: "anna.müller@example.org", Attempt: 2,
-		PressKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), Press: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
+		IdempotencyKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
 		Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", PressedAt: time.Date(2026, 2, 3, 4, 5, 6, 70_800_000, time.UTC)}
 	bare := full
-	bare.PressKey, bare.Press, bare.Traceparent = uuid.Nil, uuid.Nil, ""
+	bare.IdempotencyKey, bare.RequestID, bare.Traceparent = uuid.Nil, uuid.Nil, ""
 	escaped := full
 	escaped.Username = `a"<b>\n`
 	return []events.Claim{full, bare, escaped, {Kind: events.KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt}}
@@ -97,18 +97,18 @@ func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 
 // claimBefore is the claim as the version before knows it.
 type claimBefore struct {
-	V           int         `json:"v"`
-	Kind        events.Kind `json:"kind"`
-	ID          uuid.UUID   `json:"id"`
-	SaleID      int64       `json:"sale"`
-	Generation  int64       `json:"generation"`
-	UserID      int64       `json:"user,omitempty"`
-	Username    string      `json:"username,omitempty"`
-	Attempt     int         `json:"attempt,omitempty"`
-	PressKey    uuid.UUID   `json:"pressKey,omitzero"`
-	Press       uuid.UUID   `json:"press,omitzero"`
-	Traceparent string      `json:"traceparent,omitempty"`
-	PressedAt   time.Time   `json:"pressedAt"`
+	V              int         `json:"v"`
+	Kind           events.Kind `json:"kind"`
+	ID             uuid.UUID   `json:"id"`
+	SaleID         int64       `json:"sale"`
+	Generation     int64       `json:"generation"`
+	UserID         int64       `json:"user,omitempty"`
+	Username       string      `json:"username,omitempty"`
+	Attempt        int         `json:"attempt,omitempty"`
+	IdempotencyKey uuid.UUID   `json:"pressKey,omitzero"`
+	RequestID          uuid.UUID   `json:"press,omitzero"`
+	Traceparent    string      `json:"traceparent,omitempty"`
+	PressedAt      time.Time   `json:"pressedAt"`
 }
 
 // claimReadBefore refuses what the version before puts into quarantine.

@@ -87,11 +87,11 @@ func appendUsual(b []byte, c *events.Claim) ([]byte, bool) {
 	if c.Attempt != 0 {
 		b = appendNumber(b, `,"attempt":`, int64(c.Attempt))
 	}
-	if c.PressKey != uuid.Nil {
-		b = appendQuoted(b, `,"pressKey":"`, c.PressKey)
+	if c.IdempotencyKey != uuid.Nil {
+		b = appendQuoted(b, `,"pressKey":"`, c.IdempotencyKey)
 	}
-	if c.Press != uuid.Nil {
-		b = appendQuoted(b, `,"press":"`, c.Press)
+	if c.RequestID != uuid.Nil {
+		b = appendQuoted(b, `,"press":"`, c.RequestID)
 	}
 	if c.Traceparent != "" {
 		b = appendText(b, `,"traceparent":"`, c.Traceparent)
@@ -167,10 +167,10 @@ func readUsual(value []byte) (c events.Claim, ok bool) {
 		c.Attempt = s.int()
 	}
 	if s.skip(`,"pressKey":"`) {
-		c.PressKey = s.id()
+		c.IdempotencyKey = s.id()
 	}
 	if s.skip(`,"press":"`) {
-		c.Press = s.id()
+		c.RequestID = s.id()
 	}
 	if s.skip(`,"traceparent":"`) {
 		c.Traceparent = s.text()

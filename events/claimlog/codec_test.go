@@ -20,7 +20,7 @@ func fullClaim() events.Claim {
 	return events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: uuid.MustParse("0190163d-8694-8000-8abc-def000000001"), SaleID: 7, Generation: 3,
 		UserID: 9007199254740993, Username: "anna.müller@example.org", Attempt: 2,
-		PressKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), Press: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
+		IdempotencyKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
 		Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", PressedAt: time.Date(2026, 2, 3, 4, 5, 6, 70_800_000, time.UTC),
 	}
 }
@@ -57,8 +57,8 @@ func pressed(times ...time.Time) []events.Claim {
 
 func ordinaryClaims() []events.Claim {
 	claims := append([]events.Claim{fullClaim(), eventstest.NewClaim(1), eventstest.NewClose()}, changed(
-		func(c *events.Claim) { c.PressKey = uuid.Nil },
-		func(c *events.Claim) { c.Press = uuid.Nil },
+		func(c *events.Claim) { c.IdempotencyKey = uuid.Nil },
+		func(c *events.Claim) { c.RequestID = uuid.Nil },
 		func(c *events.Claim) { c.Traceparent = "" },
 		func(c *events.Claim) { c.Username = "" },
 		func(c *events.Claim) { c.UserID, c.Attempt = 0, 0 },
@@ -173,15 +173,15 @@ func marshal(t *testing.T, c events.Claim) []byte {
 func FuzzClaimEncoding(f *testing.F) {
 	for _, c := range append(ordinaryClaims(), oddClaims()...) {
 		_, zone := c.PressedAt.Zone()
-		f.Add(c.V, string(c.Kind), append(append(c.ID[:], c.PressKey[:]...), c.Press[:]...), c.SaleID, c.Generation, c.UserID, c.Username,
+		f.Add(c.V, string(c.Kind), append(append(c.ID[:], c.IdempotencyKey[:]...), c.RequestID[:]...), c.SaleID, c.Generation, c.UserID, c.Username,
 			c.Attempt, c.Traceparent, c.PressedAt.Unix(), int64(c.PressedAt.Nanosecond()), zone)
 	}
 	f.Fuzz(func(t *testing.T, v int, kind string, ids []byte, sale, generation, user int64, name string, attempt int, trace string,
 		seconds, nanos int64, zone int,
 	) {
 		c := events.Claim{V: v, Kind: events.Kind(kind), SaleID: sale, Generation: generation, UserID: user, Username: name, Attempt: attempt, Traceparent: trace}
-		copy(c.PressKey[:], ids[copy(c.ID[:], ids):])
-		copy(c.Press[:], ids[min(len(ids), 32):])
+		copy(c.IdempotencyKey[:], ids[copy(c.ID[:], ids):])
+		copy(c.RequestID[:], ids[min(len(ids), 32):])
 		if c.PressedAt = time.Unix(seconds, nanos).UTC(); zone != 0 {
 			c.PressedAt = c.PressedAt.In(time.FixedZone("", zone))
 		}

@@ -27,7 +27,7 @@ func bodiesOf(t *testing.T, c events.Claim) (Message, Record) {
 func TestClaimSurvivesTheLog(t *testing.T) {
 	t.Parallel()
 	claim := eventstest.NewClaim(12)
-	claim.PressKey, claim.Press, claim.Traceparent = uuid.New(), uuid.New(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	claim.IdempotencyKey, claim.RequestID, claim.Traceparent = uuid.New(), uuid.New(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	m, r := bodiesOf(t, claim)
 	if r.Undecodable != nil || !reflect.DeepEqual(r.Claim, claim) {
 		t.Errorf("got %+v (%v), want %+v", r.Claim, r.Undecodable, claim)

@@ -19,7 +19,7 @@ func decisionOn(claims int) events.Decision {
 	d := events.Decision{Stocks: []events.Stock{{SaleID: 1, Generation: 1, Total: 5_000, Taken: int64(claims), Version: 9}}, Closed: []int64{1}}
 	for i := range int64(claims) {
 		d.Verdicts = append(d.Verdicts, events.Verdict{ClaimID: uuid.New(), SaleID: 1, Generation: 1, UserID: i + 1, Username: "jane_smith_1000",
-			Attempt: 1, Outcome: events.Ordered, Unit: i + 1, Press: uuid.New(), Revision: 9, Fresh: true})
+			Attempt: 1, Outcome: events.Ordered, Unit: i + 1, RequestID: uuid.New(), Revision: 9, Fresh: true})
 	}
 	return d
 }

@@ -56,7 +56,7 @@ active proctype ledger() {
 	byte k;
 end_idle:
 	do
-	/* Store.decideTx, Checkout.Decided or, on its way from another process, Checkout.hear */
+	/* Store.decideTx, Checkout.Decided or, on its way from another process, Checkout.receive */
 	:: atomic { orders > 0 && !TAKEN ->
 			orders--; claims++; version++;
 			order = claims; revision = version; soldOut = soldOut | BIT(generation);
@@ -101,7 +101,7 @@ end_idle:
 			:: bus[0].claim -> k = 0
 			:: bus[1].claim -> k = 1
 			fi };
-		/* Checkout.note, book.add */
+		/* Checkout.cacheReceipts, receiptCache.add */
 		d_step {
 			printf("hears: order %d of version %d\n", bus[k].claim, bus[k].version);
 			if
@@ -114,7 +114,7 @@ end_idle:
 			:: else
 			fi
 		};
-		/* shelf.heard */
+		/* snapshots.withStocks */
 		d_step {
 			if
 #ifdef LATCH_WITHOUT_GENERATION
@@ -137,7 +137,7 @@ active proctype looks() {
 	byte seenGeneration, seenSale, seenVersion, seenTaken;
 end_idle:
 	do
-	/* Store.look: the versions and the rows that changed */
+	/* Store.readChanges: the versions and the rows that changed */
 	:: d_step { saleVersion != e.saleVersion || version != e.version ->
 			e.pushed = false; seenSale = saleVersion; seenGeneration = generation };
 		/* then the stock of those generations */
@@ -147,7 +147,7 @@ end_idle:
 			:: else -> seenVersion = 0	/* an older one's stays as it was; the next look finds the new one */
 			fi
 		};
-		/* shelf.with, newEntry */
+		/* snapshots.withChanges, newEntry */
 		d_step {
 			if
 			:: seenSale == e.saleVersion
@@ -168,7 +168,7 @@ end_idle:
 	od
 }
 
-/* Checkout.keepBooks, loadBook, fill */
+/* Checkout.runReceiptLoader, loadReceipts, readOrders */
 active proctype keepBooks() {
 	byte at, seenOrder, seenRevision, since, ofGeneration;
 	bool fill;
@@ -177,7 +177,7 @@ end_idle:
 	:: atomic { WANTING ->
 			at = e.version; ofGeneration = e.generation; fill = true;
 			if
-			:: book.suspect && book.revision == 0 ->	/* book.clear */
+			:: book.suspect && book.revision == 0 ->	/* receiptCache.clear */
 				book.suspect = false; book.receipt = 0; book.through = 0; book.changes++;
 				fill = e.taken;
 				printf("book: cleared, floor %d\n", book.floor)
@@ -192,7 +192,7 @@ end_idle:
 				:: else -> seenOrder = 0; seenRevision = 0
 				fi
 			};
-			d_step {	/* book.load */
+			d_step {	/* receiptCache.addLoaded */
 				if
 				:: ofGeneration == e.generation ->
 					if
@@ -228,7 +228,7 @@ end_idle:
 	od
 }
 
-/* buying.findRow, book.found: a press that looked its order up */
+/* purchase.lookUpReceipt, receiptCache.addLookedUp: a press that looked its order up */
 active proctype finds() {
 	byte seenChanges, seenOrder;
 	byte turns = FINDS;

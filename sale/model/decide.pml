@@ -102,7 +102,7 @@ inline TakeTx() {
 	db.taken++
 }
 
-/* standing.step on the record of press p; generation and taken are those under the lock, but for a mutant. */
+/* ledgerState.step on the record of press p; generation and taken are those under the lock, but for a mutant. */
 inline DecideTx(c, p, v, generation_, taken_) {
 	v.fresh = false; v.nextAttempt = 0; v.orderID = 0; v.by = db.by[c];
 	v.outcome = db.verdict[c];

@@ -20,7 +20,7 @@ byte done;
 inline lock(row) { atomic { !row -> row = true } }
 inline unlock(row) { row = false }
 
-/* Store.Ask locks the stock rows of its batch, of any generations, by their numbers ascending; a close record, the sale. */
+/* Store.Prepare locks the stock rows of its batch, of any generations, by their numbers ascending; a close record, the sale. */
 active [LEDGERS] proctype ledger() {
 	byte rounds = ROUNDS;
 	bool old, now, closes;

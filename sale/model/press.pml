@@ -18,7 +18,7 @@ inline receipt(c) {
 	told[c] = RECEIPT(UNIT(v.outcome))
 }
 
-/* buying.mine: 201 for the press whose record was decided, 200 for who had it before, or shares it. */
+/* purchase.ownRecord: 201 for the press whose record was decided, 200 for who had it before, or shares it. */
 #ifdef WHO_WAITS_BUYS
 #define MINE	(!(before & BIT(attempt)))
 #else
@@ -109,7 +109,7 @@ proctype press(byte me, u, presses) {
 	byte seenGeneration, seenTaken;
 #endif
 again:
-	/* Checkout.Buy and buying.reserve: the generation is the board's, the attempt what this process remembers */
+	/* Checkout.Buy and purchase.reserve: the generation is the board's, the attempt what this process remembers */
 	if
 	:: presses == 0 -> goto stop
 #ifndef REDIS_ANY
@@ -122,8 +122,8 @@ again:
 #ifdef ANSWER_AFTER_RESERVE
 				sure = true
 #endif
-			:: !(holders & BIT(u)) && n >= TOTAL -> goto answered	/* buying.full: all claimed */
-			:: own = true	/* buying.withoutPlace: Redis does not answer */
+			:: !(holders & BIT(u)) && n >= TOTAL -> goto answered	/* purchase.answerFull: all claimed */
+			:: own = true	/* purchase.claimWithoutPlace: Redis does not answer */
 			fi;
 #else
 	:: atomic { presses > 0 ->
@@ -156,7 +156,7 @@ again:
 	fi;
 	if
 	:: own -> own = false
-	:: !own -> d_step {	/* buying.held: one's own receipt first */
+	:: !own -> d_step {	/* purchase.claimAsHolder: one's own receipt first */
 			find(u);
 			if
 			:: j -> attempt = ATTEMPT(j - 1); v.outcome = db.verdict[j - 1]; proved(); receipt(THE_CLAIM)
@@ -169,7 +169,7 @@ again:
 		fi
 	fi;
 await:
-	/* buying.send: the log may have it whatever it replies, or refuse it, or another press has written it just now */
+	/* purchase.writeClaim: the log may have it whatever it replies, or refuse it, or another press has written it just now */
 	if
 	:: atomic { end < LOG -> log[end] = THE_CLAIM; by[end] = ME; end++;
 			printf("log: claim %d at %d\n", THE_CLAIM, end - 1);
@@ -188,11 +188,11 @@ await:
 			v.outcome = got[me].outcome; v.fresh = got[me].fresh;
 			v.nextAttempt = got[me].nextAttempt; v.orderID = got[me].orderID; v.by = got[me].by;
 			heard = true }
-	/* Checkout.lookForVerdicts */
+	/* Checkout.lookUpVerdicts */
 	:: d_step { db.verdict[THE_CLAIM] != NONE -> Verdicts(THE_CLAIM, v); proved();
 			printf("shopper %d: looks up claim %d: %d, next attempt %d\n", u, THE_CLAIM, v.outcome, v.nextAttempt) }
 #ifndef LOG_FIRST
-	/* buying.decideNow, Ledger.decideTogether: a second try when the first did not reply */
+	/* purchase.decideDirectly, Ledger.decideTogether: a second try when the first did not reply */
 #if defined(STOCK_ROW_NOT_LOCKED) || defined(GENERATION_BEFORE_LOCK)
 	:: d_step { seenGeneration = db.generation; seenTaken = db.taken };
 		decideOnce();
@@ -210,7 +210,7 @@ await:
 #endif
 	:: goto answered	/* 202 with an acknowledgement, else 503; or the process was killed, here or later */
 	fi;
-	/* buying.pursue, buying.verdictOn */
+	/* purchase.awaitAnswer, purchase.awaitVerdict */
 	if
 #ifndef DELIVERED_IS_YOUNG
 	/* What was delivered was true when it was decided; much may have happened between that and this press. */
@@ -231,7 +231,7 @@ await:
 	:: else
 	fi;
 #endif
-	/* buying.settle */
+	/* purchase.answerVerdict */
 	heard = false;
 	if
 	:: IS_LIVE(v.outcome) -> d_step { bought(THE_CLAIM) }
@@ -239,7 +239,7 @@ await:
 	:: v.outcome == CANCELLED && v.nextAttempt == 0 -> assert(!(gone & BIT(attempt)))
 	:: v.outcome != CANCELLED && (v.outcome == ALREADY_OWNS || (!IS_LIVE(v.outcome) && v.orderID)) ->
 #else
-	:: v.outcome == ALREADY_OWNS || (!IS_LIVE(v.outcome) && v.orderID) ->	/* buying.owner */
+	:: v.outcome == ALREADY_OWNS || (!IS_LIVE(v.outcome) && v.orderID) ->	/* purchase.answerOwner */
 #endif
 		d_step {
 			find(u);

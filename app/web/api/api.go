@@ -22,7 +22,7 @@ import (
 	"flashsale/sale"
 )
 
-// catalog is sale.Board: the sales' snapshots, from memory.
+// catalog is sale.Catalog: the sales' snapshots, from memory.
 type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)

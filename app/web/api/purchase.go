@@ -103,7 +103,7 @@ func (hs *Handlers) press(r *http.Request, slug, named string) (sale.Press, erro
 	if err != nil {
 		return sale.Press{}, err
 	}
-	return sale.Press{Slug: slug, Name: name, Key: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
+	return sale.Press{Slug: slug, Name: name, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
 }
 
 // traceparent is the W3C trace context of the request, or "" when it has none that is well formed.

@@ -1,0 +1,150 @@
+//go:build unix
+
+package resilience
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestZombiesAreRefused stops processes exactly between reading and writing, has the world go on without them, and lets
+// them write what they had in hand: a consumer its claims, which the cursor refuses, and a reconciler the places as they
+// were, which their version refuses. An operator's process that stops in its transaction keeps nobody waiting for long.
+func TestZombiesAreRefused(t *testing.T) {
+	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
+		t.Skip("zombies need real servers: FLASHSALE_TEST_REAL=1")
+	}
+	r := &report{id: "A2z", fault: "zombies: stopped between reading and writing, then continued", instances: arenaSize}
+	recorded(t, "A2z/3", r, zombiesRefused)
+}
+
+func zombiesRefused(t *testing.T, r *report) {
+	a := newKillTest(t)
+	a.calm()
+	consumer := a.stopAt(point{name: "claimsFetched"}, 0, 1, 2)
+	held := a.logEnd() // whatever it has in hand lies before
+	reconciler := a.stopAt(point{name: "ownersRead", provoke: losePlaces}, others(consumer)...)
+	living := others(consumer, reconciler)[0]
+	r.hits = 2
+	stopped, before := time.Now(), a.shoppers.answered.Load()
+	total := a.total() + 7
+	a.act(context.Background(), living, "/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, total))
+	a.pressing.aim(a.instances[living].url)
+	a.eventually(patience, "another one reads on, past all that the consumer has in hand", func() bool {
+		a.pressing.press(a.pressing.name())
+		return a.consumed() > held
+	})
+	a.eventually(patience, "another one loads the places as they are now", func() bool { return a.limit() == total })
+	// A load that a press has asked for has 30 s; one that wakes up later sends nothing at all.
+	time.Sleep(lasting(20*time.Second, 8*time.Second) - time.Since(stopped))
+	r.note("reconciler stopped for %v", time.Since(stopped).Round(time.Second))
+	a.continued(reconciler)
+	a.eventually(patience, "their version refuses the places of the reconciler", func() bool {
+		return a.metric(a.instances[reconciler], "flashsale_places_outdated_total") > 0
+	})
+	time.Sleep(lasting(30*time.Second, 8*time.Second) - time.Since(stopped))
+	r.pressed = a.shoppers.answered.Load() - before
+	r.note("consumer stopped for %v", time.Since(stopped).Round(time.Second))
+	a.continued(consumer)
+	a.pressing.aim(a.everywhereURLs()...)
+	a.eventually(patience, "the cursor refuses the claims of the consumer", func() bool {
+		return a.metric(a.instances[consumer], "flashsale_ledger_fenced_total") > 0
+	})
+	if limit := a.limit(); limit != total {
+		t.Errorf("the limit is %d and was %d before the reconciler woke up", limit, total)
+	}
+	r.note("%g batches refused by the cursor, %g sets of places by their version",
+		a.metric(a.instances[consumer], "flashsale_ledger_fenced_total"), a.metric(a.instances[reconciler], "flashsale_places_outdated_total"))
+	a.audit()
+	a.stoppedOperator(r)
+	a.audit()
+	a.finish()
+	r.statuses = a.report.statuses
+}
+
+// stoppedOperator stops an instance in the middle of an operator's transaction, which holds the sale's stock row: the
+// others sell on before it continues.
+func (a *killTest) stoppedOperator(r *report) {
+	a.t.Helper()
+	operator := a.stopAt(point{name: "changeWritten", provoke: raiseStockThere}, 0)
+	stopped, bought := time.Now(), a.shoppers.tally()["201"]
+	a.pressing.aim(a.instances[others(operator)[0]].url)
+	a.eventually(patience, "the others sell while the operator's process is stopped", func() bool {
+		a.pressing.press(a.pressing.name())
+		return a.shoppers.tally()["201"] > bought+3
+	})
+	r.note("an operator's process stopped in its transaction: sold again after %v", time.Since(stopped).Round(100*time.Millisecond))
+	a.continued(operator)
+	a.pressing.aim(a.everywhereURLs()...)
+}
+
+// stopAt stops one of the instances while it stands at a point, and returns which.
+func (a *killTest) stopAt(p point, candidates ...int) int {
+	a.t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for range 5 {
+		for _, i := range candidates {
+			if err := a.switches[i].set(ctx, p.name, standing(0)); err != nil {
+				a.t.Fatal(err)
+			}
+		}
+		d := &drawnKill{Instance: candidates[0], Point: p.name}
+		seen := a.await(ctx, p, d, candidates)
+		process := a.instances[d.Instance].cmd.Process
+		if err := process.Signal(syscall.SIGSTOP); err != nil {
+			a.t.Fatal(err)
+		}
+		a.t.Cleanup(func() { _ = process.Signal(syscall.SIGCONT) })
+		for _, i := range candidates {
+			if i != d.Instance {
+				_ = a.switches[i].set(ctx, p.name, "off")
+			}
+		}
+		if time.Since(seen) < stand {
+			return d.Instance
+		}
+		_ = process.Signal(syscall.SIGCONT) // it may have gone on before it was stopped
+	}
+	a.t.Fatalf("nobody stood at %s when it was stopped", p.name)
+	return 0
+}
+
+func (a *killTest) continued(instance int) {
+	_ = a.instances[instance].cmd.Process.Signal(syscall.SIGCONT)
+}
+
+// logEnd is where the sale's part of the log ends.
+func (a *killTest) logEnd() int64 {
+	client, done := a.kafka()
+	defer done()
+	_, end := a.claimsEnd(context.Background(), client)
+	return end
+}
+
+func (a *killTest) everywhereURLs() []string {
+	var urls []string
+	for _, p := range a.instances {
+		urls = append(urls, p.url)
+	}
+	return urls
+}
+
+// limit is how many may hold a place, by Redis.
+func (a *killTest) limit() int64 {
+	limit, err := a.redis.Do(context.Background(), a.redis.B().Hget().Key(a.shelf()+"limit").Field("limit").Build()).AsInt64()
+	if err != nil {
+		return -1
+	}
+	return limit
+}
+
+// others are the instances but these.
+func others(these ...int) []int {
+	return slices.DeleteFunc([]int{0, 1, 2}, func(i int) bool { return slices.Contains(these, i) })
+}

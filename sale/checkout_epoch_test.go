@@ -1,0 +1,100 @@
+package sale
+
+import (
+	"testing"
+
+	"flashsale/events"
+)
+
+// A restored ledger has another history. Its versions may be lower than what was shown, or the same with other figures.
+func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(s *saleRow)
+		epoch  int64
+	}{
+		"nothing":                       {func(*saleRow) {}, 0},
+		"a sale":                        {func(s *saleRow) { s.level.Taken++; s.level.Version++ }, 0},
+		"a unit that came back":         {func(s *saleRow) { s.level.Taken--; s.level.Version++ }, 0},
+		"a pause":                       {func(s *saleRow) { s.state, s.version = Paused, s.version+1 }, 0},
+		"a reset":                       {func(s *saleRow) { s.Generation++; s.version++; s.level = Level{1, 4, 9, 0, 1, s.level.Version + 1} }, 0},
+		"a stock from before":           {func(s *saleRow) { s.level.Taken--; s.level.Version-- }, 1},
+		"another sale of that version":  {func(s *saleRow) { s.level.Taken-- }, 1},
+		"another total of that version": {func(s *saleRow) { s.level.Total++ }, 1},
+		"a row from before":             {func(s *saleRow) { s.version-- }, 1},
+		"a row from before, and sales":  {func(s *saleRow) { s.version--; s.level.Taken++; s.level.Version += 5 }, 1},
+		"a generation from before":      {func(s *saleRow) { s.Generation--; s.version--; s.level = Level{1, 2, 9, 0, 1, 2} }, 1},
+		"all of it":                     {func(s *saleRow) { s.version--; s.level.Taken--; s.level.Version-- }, 1},
+		"a stock from before, acts":     {func(s *saleRow) { s.level.Version--; s.version += 3 }, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, c := newManualLedger(Open, Open)
+			p.edit(func(s *saleRow) {
+				s.Generation, s.version = 3, 8
+				s.level = Level{Sale: 1, Generation: 3, Total: 100, Taken: 50, NextUnit: 51, Version: 60}
+			})
+			refreshCatalog(t, c)
+			c.applyStocks([]events.Stock{p.sell(1)}) // news name no next unit
+			refreshCatalog(t, c)
+			receipts := c.find("sale-a").receipts
+			p.edit(tc.change)
+			refreshCatalog(t, c)
+			s, _ := c.Snapshot("sale-a")
+			if s.Epoch != tc.epoch {
+				t.Errorf("epoch %d, want %d", s.Epoch, tc.epoch)
+			}
+			p.mu.Lock()
+			want := p.rows[1]
+			p.mu.Unlock()
+			if s.Version != want.clientVersion() || s.Taken != want.level.Taken || s.Total != want.level.Total || s.Generation != want.Generation {
+				t.Errorf("the catalog shows %+v, the ledger says %+v", s, want)
+			}
+			if other := c.find("sale-a"); other.level.Version < 60 && other.receipts == receipts {
+				t.Error("the receipts of the other history are still believed")
+			}
+			c.applyStocks([]events.Stock{p.sell(1)})
+			refreshCatalog(t, c)
+			if s, _ := c.Snapshot("sale-a"); s.Epoch != tc.epoch {
+				t.Errorf("epoch %d after a sale, want %d", s.Epoch, tc.epoch)
+			}
+			if s, _ := c.Snapshot("sale-b"); s.Epoch != 0 {
+				t.Errorf("epoch %d of another sale", s.Epoch)
+			}
+		})
+	}
+}
+
+// News of the time before the restore, which was under way, is believed until the next read and no longer.
+func TestNewsFromBeforeARestoreIsTakenBack(t *testing.T) {
+	t.Parallel()
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
+	late := p.sell(9)
+	p.edit(func(s *saleRow) { s.level.Taken, s.level.Version = 0, 1 })
+	c.applyStocks([]events.Stock{late})
+	shown, _ := c.Snapshot("")
+	refreshCatalog(t, c)
+	if s, _ := c.Snapshot(""); s.Taken != 0 || s.Epoch <= shown.Epoch {
+		t.Errorf("%+v after %+v", s, shown)
+	}
+}
+
+func TestAnAnswerThatWasOvertakenBeginsNoEpoch(t *testing.T) {
+	t.Parallel()
+	p, c := newManualLedger(Open)
+	refreshCatalog(t, c)
+	p.sell(1)
+	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
+	looked := make(chan error, 1)
+	go func() { looked <- c.Refresh(t.Context()) }()
+	<-p.read
+	c.applyStocks([]events.Stock{p.sell(1)})
+	p.before <- struct{}{}
+	if err := <-looked; err != nil {
+		t.Fatal(err)
+	}
+	if s, _ := c.Snapshot(""); s.Taken != 2 || s.Epoch != 0 {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,179 @@
+package sale
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"flashsale/events"
+)
+
+// versions are the generations and versions known, so that the next read asks only for what is new.
+func (s *snapshots) versions() (keys map[int64]Key, versions map[int64]int64) {
+	keys, versions = make(map[int64]Key, len(s.byID)), make(map[int64]int64, len(s.byID))
+	for id, e := range s.byID {
+		keys[id], versions[id] = e.Key, e.version
+	}
+	return keys, versions
+}
+
+// withChanges is the set after a read of Postgres, nil when nothing changed.
+func (s *snapshots) withChanges(n changes) *snapshots {
+	byID := maps.Clone(s.byID)
+	if byID == nil {
+		byID = make(map[int64]*catalogEntry)
+	}
+	changed := len(n.rows) > 0
+	at := make(map[Key]int64, len(n.levels))
+	for _, l := range n.levels {
+		at[l.key()] = l.Version
+	}
+	for _, row := range n.rows {
+		byID[row.Sale] = newEntry(row, byID[row.Sale], at[row.Key])
+	}
+	// The answer counts even when its versions are lower: Postgres may have been restored from a backup. Commits that were
+	// announced while the question was under way are the exception.
+	for _, l := range n.levels {
+		e := byID[l.Sale]
+		if e == nil || e.Key != l.key() || e.level == l {
+			continue
+		}
+		follows := l.follows(e.level)
+		// A commit that was announced while the question was under way is newer than the answer.
+		if !follows && !e.stockHeardAt.Before(n.asked) {
+			continue
+		}
+		next := e.withLevel(l, e.stockHeardAt)
+		if !follows {
+			next.receipts = newReceiptCache(l.Version)
+		}
+		byID[l.Sale], changed = next, true
+	}
+	if !changed {
+		return nil
+	}
+	for id, e := range byID {
+		e.continueEpoch(s.byID[id])
+	}
+	return newSnapshots(byID)
+}
+
+// follows is true when old can have become l by what happens to a stock row: each change makes its version larger. A
+// ledger that was restored from a backup has another history.
+func (l Level) follows(old Level) bool {
+	return l.Version > old.Version || l.Version == old.Version && l.Total == old.Total && l.Taken == old.Taken
+}
+
+// continueEpoch sets the epoch of a new entry: that of the entry before it, or the next one if no history of a ledger leads
+// from that entry to this one.
+func (e *catalogEntry) continueEpoch(old *catalogEntry) {
+	if old == nil || e == old {
+		return
+	}
+	e.epoch = old.epoch
+	switch {
+	case e.Generation < old.Generation, e.version < old.version,
+		e.Generation == old.Generation && !e.level.follows(old.level):
+		e.epoch++
+	}
+}
+
+// withStocks is the set after a commit, nil when it knows the commit already. unknown is true when the commit is of a
+// generation that the set does not have.
+func (s *snapshots) withStocks(stocks []events.Stock, at time.Time) (next *snapshots, unknown bool) {
+	var byID map[int64]*catalogEntry
+	for _, l := range stocks {
+		e := s.byID[l.SaleID]
+		if e == nil || e.Generation < l.Generation {
+			unknown = true
+			continue
+		}
+		if e.Generation > l.Generation || e.level.Version >= l.Version {
+			continue
+		}
+		if byID == nil {
+			byID = maps.Clone(s.byID)
+		}
+		level := e.level
+		level.Total, level.Taken, level.Version = l.Total, l.Taken, l.Version
+		byID[l.SaleID] = e.withLevel(level, at)
+	}
+	if byID == nil {
+		return nil, unknown
+	}
+	return newSnapshots(byID), unknown
+}
+
+// withEmptyReceipts is the set with an empty receipt cache for that sale.
+func (s *snapshots) withEmptyReceipts(e *catalogEntry) *snapshots {
+	next := *e
+	next.receipts = newReceiptCache(e.level.Version)
+	next.receipts.keptSince = e.receipts.keptSince
+	byID := maps.Clone(s.byID)
+	byID[e.Sale] = &next
+	return newSnapshots(byID)
+}
+
+// newEntry makes an entry of a changed row and keeps what is known of its generation. version is that of the stock row,
+// which was read after the row.
+func newEntry(row saleRow, old *catalogEntry, version int64) *catalogEntry {
+	e := &catalogEntry{saleRow: row, allClaimedUntil: new(atomic.Int64)}
+	if old != nil && old.Key == row.Key {
+		e.level, e.stockHeardAt, e.receipts = old.level, old.stockHeardAt, old.receipts
+		e.receipts.invalidate(version)
+		return e
+	}
+	e.level = Level{Sale: row.Sale, Generation: row.Generation}
+	e.receipts = newReceiptCache(version)
+	return e
+}
+
+func (e *catalogEntry) withLevel(l Level, pushed time.Time) *catalogEntry {
+	next := *e
+	next.level, next.stockHeardAt, next.allClaimedUntil = l, pushed, new(atomic.Int64)
+	return &next
+}
+
+func newSnapshots(byID map[int64]*catalogEntry) *snapshots {
+	s := &snapshots{byID: byID, bySlug: make(map[string]*catalogEntry, len(byID)), replaced: make(chan struct{})}
+	for _, e := range byID {
+		s.bySlug[e.slug] = e
+		s.list = append(s.list, e)
+	}
+	slices.SortFunc(s.list, func(a, b *catalogEntry) int { return cmp.Compare(a.Sale, b.Sale) })
+	for _, e := range s.list {
+		if e.state != Draft && (s.current == nil || e.comesBefore(s.current)) {
+			s.current = e
+		}
+	}
+	return s
+}
+
+// comesBefore is true when e rather than other is the current sale.
+func (e *catalogEntry) comesBefore(other *catalogEntry) bool {
+	a, b := e.rank(), other.rank()
+	if a != b {
+		return a < b
+	}
+	switch e.state {
+	case Scheduled:
+		return e.startsAt.Before(other.startsAt)
+	case Closed, Closing:
+		return e.endsAt.After(other.endsAt)
+	case Draft, Open, Paused:
+	}
+	return false
+}
+
+func (e *catalogEntry) rank() int {
+	switch e.state {
+	case Open, Paused:
+		return 0
+	case Scheduled:
+		return 1
+	case Draft, Closing, Closed:
+	}
+	return 2
+}

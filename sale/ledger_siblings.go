@@ -1,0 +1,29 @@
+package sale
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+)
+
+// stock is inventory's part of a transaction. LockTx leaves unknown keys out; TakeTx takes exactly n units
+// or fails; BeginTx makes the row of a new generation. QueueLock and QueueTake are sent with other statements of the
+// transaction; QueueTake refuses what needs another read of the tables.
+type stock interface {
+	BeginTx(ctx context.Context, tx pgx.Tx, k Key, total, version int64) (Level, error)
+	LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, error)
+	TakeTx(ctx context.Context, tx pgx.Tx, k Key, n int64) ([]int64, Level, error)
+	QueueLock(b *pgx.Batch, keys []Key, got func([]Level))
+	QueueTake(b *pgx.Batch, locked Level, n int64) ([]int64, Level, bool)
+	ReturnTx(ctx context.Context, tx pgx.Tx, k Key, unit int64) (Level, error)
+	SetTotalTx(ctx context.Context, tx pgx.Tx, k Key, total int64) (Level, error)
+	Levels(ctx context.Context, keys []Key) ([]Level, error)
+}
+
+// outbox keeps messages for publication with the caller's transaction.
+type outbox interface {
+	AppendTx(ctx context.Context, tx pgx.Tx, m []events.Message) error
+	Queue(b *pgx.Batch, m []events.Message) error
+}

@@ -1,0 +1,111 @@
+package sale
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"flashsale/events"
+)
+
+// write queues what was decided now. Each statement changes all the rows it should or fails: orders by having no
+// ON CONFLICT, the others because they count. Fewer declines than claims mean that somebody else decided the same
+// claims without the lock, and the next try will meet their verdicts.
+func write(b *pgx.Batch, now time.Time, made batchResult, revisions map[Key]int64) {
+	if len(made.ordered) > 0 {
+		b.Queue(sqlInsertOrders, orderArrays(made.ordered, revisions, now)...)
+	}
+	if n := len(made.declined); n > 0 {
+		b.Queue(`WITH done AS (`+sqlInsertDeclines+` RETURNING 1) SELECT must_change(count(*), $9) FROM done`,
+			append(declineArrays(made.declined, now), n)...)
+	}
+	for _, k := range made.closed {
+		b.Queue(`WITH done AS (`+sqlSetClosed+` RETURNING 1) SELECT must_change(count(*), 1) FROM done`, k.Sale)
+	}
+}
+
+func orderArrays(made []newVerdict, revisions map[Key]int64, now time.Time) []any {
+	n := len(made)
+	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
+	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
+	units, attempts, revision := make([]int64, n), make([]int32, n), make([]int64, n)
+	presses := make([][16]byte, n)
+	for i, r := range made {
+		c := r.claim
+		ids[i], keys[i], names[i], presses[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
+		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
+		units[i], attempts[i] = r.verdict.Unit, int32(c.Attempt)
+		revision[i] = revisions[Key{c.SaleID, c.Generation}]
+	}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revision, now, presses}
+}
+
+func declineArrays(made []newVerdict, now time.Time) []any {
+	n := len(made)
+	ids, names, reasons := make([][16]byte, n), make([]string, n), make([]string, n)
+	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
+	attempts := make([]int32, n)
+	for i, r := range made {
+		c := r.claim
+		ids[i], names[i], reasons[i] = c.ID, c.Username, string(r.verdict.Reason)
+		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
+		attempts[i] = int32(c.Attempt)
+	}
+	return []any{ids, sales, generations, users, names, attempts, reasons, now}
+}
+
+// announcements are what the outbox is told.
+func announcements(made batchResult, stocks []events.Stock, slugs map[int64]string) []events.Message {
+	messages := make([]events.Message, 0, len(made.ordered)+len(made.declined)+len(stocks)+len(made.closed))
+	for _, r := range made.ordered {
+		messages = append(messages, confirmed(r))
+	}
+	for _, r := range made.declined {
+		messages = append(messages, declined(r))
+	}
+	for _, l := range stocks {
+		messages = append(messages, events.Message{SaleID: l.SaleID, Type: events.TypeStockChanged, Subject: slugs[l.SaleID], Data: l})
+	}
+	for _, k := range made.closed {
+		messages = append(messages, stateChanged(k, slugs[k.Sale], Closed))
+	}
+	return messages
+}
+
+func confirmed(r newVerdict) events.Message {
+	v := r.verdict
+	return events.Message{
+		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
+		Data: events.ConfirmedOrder{Order: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
+			Username: v.Username, Unit: v.Unit, At: v.At},
+	}
+}
+
+func declined(r newVerdict) events.Message {
+	v := r.verdict
+	return events.Message{
+		SaleID: v.SaleID, Type: events.TypeClaimDeclined, Subject: v.ClaimID.String(), Traceparent: r.claim.Traceparent,
+		Data: events.DeclinedClaim{Claim: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
+			Reason: string(v.Reason), At: v.At},
+	}
+}
+
+func stateChanged(k Key, slug string, to State) events.Message {
+	return events.Message{
+		SaleID: k.Sale, Type: events.TypeSaleStateChanged, Subject: slug,
+		Data: events.ChangedSale{Sale: k.Sale, Slug: slug, Generation: k.Generation, State: string(to)},
+	}
+}
+
+// exactly fails the transaction when a statement changed another number of rows: then somebody else decided
+// the same claims without the lock, and the next try will meet their verdicts.
+func exactly(n int, what string) func(pgconn.CommandTag) error {
+	return func(tag pgconn.CommandTag) error {
+		if got := tag.RowsAffected(); got != int64(n) {
+			return fmt.Errorf("wrote %d %s instead of %d", got, what, n)
+		}
+		return nil
+	}
+}
