@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Nothing but the look tells the process, as in the moment after an operator's commit.
+// Nothing but the refresh tells the process, as in the moment after an operator's commit.
 func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
 		first := p.press("anna")

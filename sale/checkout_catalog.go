@@ -195,7 +195,7 @@ func (c *Catalog) refresh(ctx context.Context) error {
 	case c.refreshing <- struct{}{}:
 		defer func() { <-c.refreshing }()
 	case <-ctx.Done():
-		return fmt.Errorf("look at sales: %w", ctx.Err())
+		return fmt.Errorf("read sales: %w", ctx.Err())
 	}
 	if c.Ready() {
 		var cancel context.CancelFunc
@@ -205,7 +205,7 @@ func (c *Catalog) refresh(ctx context.Context) error {
 	known, versions := c.snapshots.Load().versions()
 	n, err := c.source.readChanges(ctx, known, versions)
 	if err != nil {
-		return fmt.Errorf("look at sales: %w", err)
+		return fmt.Errorf("read sales: %w", err)
 	}
 	c.clock.sample(n.asked, n.answeredAt, n.now)
 	c.replacing.Lock()

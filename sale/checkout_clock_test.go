@@ -93,6 +93,6 @@ func TestTheClockSaysHowFarItMayBeOff(t *testing.T) {
 	sent := time.Now()
 	c.sample(sent, sent.Add(10*time.Millisecond), sent)
 	if c.uncertainty() < 5*time.Millisecond || c.uncertainty() > 20*time.Millisecond {
-		t.Errorf("doubt %v after a trip of 10ms", c.uncertainty())
+		t.Errorf("uncertainty %v after a trip of 10ms", c.uncertainty())
 	}
 }

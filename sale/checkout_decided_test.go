@@ -227,7 +227,7 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 	}
 }
 
-// An order was made, then cancelled, and only then its news came in: over the bus, or from a read that was slow.
+// An order was made, then cancelled, and only then it was announced: over the bus, or from a read that was slow.
 func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 	t.Parallel()
 	for name, since := range map[string]func(t *testing.T, s *memoryServers, p *process){
@@ -272,7 +272,7 @@ func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 	})
 }
 
-// A ledger that was restored from a backup begins again at an older version: what it says from then on is news.
+// A ledger that was restored from a backup begins again at an older version: what it says from then on is new.
 func TestARestoredLedgerIsBelieved(t *testing.T) {
 	bubble(t, 3, func(t *testing.T, s *memoryServers, p *process) {
 		p.press("anna")
@@ -287,7 +287,7 @@ func TestARestoredLedgerIsBelieved(t *testing.T) {
 		p.readChanges(t)
 		expect(t, p.press("ben"), Bought, "")
 		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("ben")); !ok {
-			t.Error("news of the restored ledger are taken for old ones")
+			t.Error("commits of the restored ledger are taken for old ones")
 		}
 	})
 }

@@ -35,7 +35,7 @@ func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
 				s.level = Level{Sale: 1, Generation: 3, Total: 100, Taken: 50, NextUnit: 51, Version: 60}
 			})
 			refreshCatalog(t, c)
-			c.applyStocks([]events.Stock{p.sell(1)}) // news name no next unit
+			c.applyStocks([]events.Stock{p.sell(1)}) // a commit names no next unit
 			refreshCatalog(t, c)
 			receipts := c.find("sale-a").receipts
 			p.edit(tc.change)
@@ -65,7 +65,7 @@ func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
 	}
 }
 
-// News of the time before the restore, which was under way, is believed until the next read and no longer.
+// A commit of the time before the restore, which was under way, is believed until the next read and no longer.
 func TestNewsFromBeforeARestoreIsTakenBack(t *testing.T) {
 	t.Parallel()
 	p, c := newManualLedger(Open)

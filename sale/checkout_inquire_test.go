@@ -106,7 +106,7 @@ func TestAClaimThatAPressWaitsForIsPending(t *testing.T) {
 	})
 }
 
-// Between the look for a verdict and the look at the log the ledger may decide: that is not "gone".
+// Between the question for a verdict and the question for the log the ledger may decide: that is not "gone".
 func TestAClaimDecidedBetweenTwoLooks(t *testing.T) {
 	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
 		claim := p.claimOf(s, "anna", 1)

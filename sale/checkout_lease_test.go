@@ -28,7 +28,7 @@ func TestAReadThatHangsDoesNotKeepTheLeaseFromBeingRenewed(t *testing.T) {
 			t.Errorf("stale for %s, %s after a read that hangs", s.Age, time.Since(asked))
 		}
 		if err := <-looked; err != nil || time.Since(asked) > 10*time.Second {
-			t.Errorf("the look was not made again: %v", err)
+			t.Errorf("the read was not made again: %v", err)
 		}
 	})
 }

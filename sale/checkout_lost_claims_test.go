@@ -61,7 +61,7 @@ func TestAClaimThatMayStillBeDecidedIsPending(t *testing.T) {
 	})
 }
 
-// Two looks count only when they are at the same log.
+// Two answers count only when they are about the same log.
 func TestALogThatIsReplacedBetweenTheLooks(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
 		a := Answer{ClaimID: uuid.New(), Position: &events.Position{}}

@@ -211,11 +211,11 @@ func TestAVerdictOfTheVersionBefore(t *testing.T) {
 		ago        time.Duration
 		kind       Kind
 	}{
-		"heard of at once":      {true, true, 0, Bought},
-		"within the doubt":      {true, true, clockDrift, Bought},
-		"from before the press": {true, true, clockDrift + time.Millisecond, AlreadyBought},
-		"looked up":             {false, true, 0, AlreadyBought},
-		"of a holder":           {true, false, 0, AlreadyBought},
+		"heard of at once":       {true, true, 0, Bought},
+		"within the uncertainty": {true, true, clockDrift, Bought},
+		"from before the press":  {true, true, clockDrift + time.Millisecond, AlreadyBought},
+		"looked up":              {false, true, 0, AlreadyBought},
+		"of a holder":            {true, false, 0, AlreadyBought},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
@@ -244,10 +244,10 @@ func TestAnOldReceiptIsNotBoughtAgain(t *testing.T) {
 	})
 }
 
-// News of a verdict that is older than the press that hears it: it says what was true then.
+// A verdict is announced that is older than the press: it says what was true then.
 func TestAVerdictThatIsHeardLate(t *testing.T) {
 	t.Parallel()
-	// heardLate has anna wait while the news of a first claim of hers is on its way, and since does what came between.
+	// heardLate has anna wait while the verdict on a first claim of hers is on its way, and since does what came between.
 	heardLate := func(name string, since func(s *memoryServers, v events.Verdict), want func(t *testing.T, s *memoryServers, a Answer, late events.Verdict)) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {

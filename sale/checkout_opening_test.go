@@ -11,7 +11,7 @@ import (
 	"flashsale/events"
 )
 
-// atOnce is what an opening may take after its second: the hair that it is late on purpose, and what a look takes.
+// atOnce is what an opening may take after its second: the millisecond that it is late on purpose, and what a read takes.
 const atOnce = 10 * time.Millisecond
 
 // opensOnTime runs a catalog whose last sale starts in two and a half seconds, so that nothing which happens once a second

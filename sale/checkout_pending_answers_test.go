@@ -128,13 +128,13 @@ func TestPendingClaimsAreBounded(t *testing.T) {
 	}
 }
 
-// One look at a partition is everybody's, whoever's claims they ask for.
-func TestTheLookAtAPartitionIsShared(t *testing.T) {
+// One question about a partition is everybody's, whoever's claims they ask for.
+func TestTheQuestionAboutAPartitionIsShared(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		looks := 0
+		questions := 0
 		p.lostClaims.settled = func(_ context.Context, partition int) (int64, bool, error) {
 			if partition == 3 {
-				looks++
+				questions++
 			}
 			return 1, true, nil
 		}
@@ -157,26 +157,26 @@ func TestTheLookAtAPartitionIsShared(t *testing.T) {
 		poll(ClaimPending) // and the one of now is the first for all the others
 		time.Sleep(lostAfter)
 		poll(ClaimGone)
-		if looks != 3 {
-			t.Errorf("%d looks at the partition for %d claims, want 3", looks, len(ids))
+		if questions != 3 {
+			t.Errorf("%d questions about the partition for %d claims, want 3", questions, len(ids))
 		}
 	})
 }
 
-// A look that began before the claim was asked for says nothing about it: it may have been written since.
-func TestALookFromBeforeDoesNotCount(t *testing.T) {
+// A question that began before the claim was asked for says nothing about it: it may have been written since.
+func TestAnAnswerFromBeforeDoesNotCount(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
 		at := &events.Position{Partition: 3}
 		p.claimed(t, uuid.New(), at) // looks
 		time.Sleep(settledEvery - 1)
 		a := Answer{ClaimID: uuid.New(), Position: at}
-		p.asksFor(t, a, "after somebody else's look", ClaimPending)
+		p.asksFor(t, a, "after somebody else's question", ClaimPending)
 		time.Sleep(lostAfter)
-		p.asksFor(t, a, "its first look", ClaimPending)
+		p.asksFor(t, a, "its first question", ClaimPending)
 		time.Sleep(lostAfter - 1)
 		p.asksFor(t, a, "too soon", ClaimPending)
 		time.Sleep(time.Nanosecond)
-		p.asksFor(t, a, "its second look", ClaimGone)
+		p.asksFor(t, a, "its second question", ClaimGone)
 	})
 }
 
@@ -204,7 +204,7 @@ func TestAQuestionThatHangsDelaysNobody(t *testing.T) {
 			t.Errorf("the others waited for %v", took)
 		}
 		if took := <-done; took != settledTime {
-			t.Errorf("whoever looks is bounded by %v, and took %v", settledTime, took)
+			t.Errorf("whoever asks is bounded by %v, and took %v", settledTime, took)
 		}
 	})
 }

@@ -231,7 +231,7 @@ func TestTheFirstMoment(t *testing.T) {
 				time.Sleep(ahead)
 				answer := p.later(Press{Name: "anna"})
 				synctest.Wait()
-				s.ledger.change(func(*saleRow) {}) // news that open nothing
+				s.ledger.change(func(*saleRow) {}) // a change that opens nothing
 				p.readChanges(t)
 				synctest.Wait()
 				test(t, s, p, answer)

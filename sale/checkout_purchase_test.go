@@ -416,7 +416,7 @@ func TestRepeatsOfOneProcessAreAnsweredByTheVerdictOfAnother(t *testing.T) {
 	inMemory(t, 5, func(w *memoryProcess) {
 		w.change(func() { w.faults.elder = true })
 		began := time.Now()
-		want(t, "by the look every 50 ms", w.press("a"), Bought, "")
+		want(t, "by the look-up every 50 ms", w.press("a"), Bought, "")
 		if took := time.Since(began); took > 200*time.Millisecond {
 			t.Errorf("a late verdict took %v", took)
 		}

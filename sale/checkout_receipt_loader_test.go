@@ -112,7 +112,7 @@ func TestACancelledReceiptLeavesTheCache(t *testing.T) {
 	})
 }
 
-// The sale runs again and its receipts are in doubt: they are asked for one by one rather than believed.
+// The sale runs again and its receipts are suspect: they are asked for one by one rather than believed.
 func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
 	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
 		bought := p.press("anna")
@@ -143,12 +143,12 @@ func TestASuspicionOutlivesALoadThatFails(t *testing.T) {
 			t.Fatal("loaded from nowhere")
 		}
 		if p.catalog.find("").receipts.complete(11) {
-			t.Error("the doubt is gone")
+			t.Error("the suspicion is gone")
 		}
 		s.ledger.fails(nil)
 		p.fill(t)
 		if !p.catalog.find("").receipts.complete(11) {
-			t.Error("the doubt stays")
+			t.Error("the suspicion stays")
 		}
 	})
 }

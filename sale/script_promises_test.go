@@ -14,7 +14,7 @@ import (
 const (
 	// answerTime is how long a press may take whatever fails.
 	answerTime = buyTime
-	// quietTime is how long after the last fault everything is in order: a look of the reconciler that still hangs, and
+	// quietTime is how long after the last fault everything is in order: a read of the reconciler that still hangs, and
 	// three more, because two a second apart may be less than two seconds apart.
 	quietTime = 8 * time.Second
 	// doubtTime is how much older than its press an order may be and still be taken for its own: half of a slow look.
@@ -347,7 +347,7 @@ func (s *scriptWorld) lastPress(b *scriptProcess, name string) error {
 	if a.Kind != want || a.Reason != reason {
 		return fmt.Errorf("want %s %s\n%s", want, reason, &a)
 	}
-	// Other processes hear of it at their next look.
+	// Other processes hear of it at their next refresh.
 	time.Sleep(refreshEvery + doubtTime)
 	return nil
 }

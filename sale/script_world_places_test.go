@@ -96,7 +96,7 @@ func (b *scriptProcess) reconcile(ctx context.Context) {
 	}
 }
 
-// settlePlaces removes holders without an order in two looks two seconds apart, when the log has been read past where it
+// settlePlaces removes holders without an order in two reads two seconds apart, when the log has been read past where it
 // ended at the first one. Where nothing has gone wrong there are none: the process gives places back itself.
 func (b *scriptProcess) settlePlaces(ctx context.Context, k Key) {
 	var holders []int64

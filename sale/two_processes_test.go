@@ -52,7 +52,7 @@ func (s *realStockFixture) directProcess(t *testing.T) *directProcess {
 	return i
 }
 
-// Decide is the direct path, as events has it: a transaction, then the news of it.
+// Decide is the direct path, as events has it: a transaction, then Decided.
 func (i *directProcess) Decide(ctx context.Context, c events.Claim) (events.Verdict, error) {
 	var d events.Decision
 	err := pgx.BeginFunc(ctx, i.pool, func(tx pgx.Tx) (err error) {
