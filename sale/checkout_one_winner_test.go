@@ -97,7 +97,7 @@ func everybody(t *testing.T, all []*process) func(events.Decision) {
 		}
 		all[0].Decided(d)
 		for _, other := range all[1:] {
-			other.receive(payload)
+			other.hear(payload)
 		}
 	}
 }

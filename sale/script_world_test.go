@@ -342,9 +342,9 @@ func (b *scriptProcess) decided(d events.Decision) {
 			continue
 		}
 		way := b.way(theBus, "verdicts", int64(other.number))
-		b.world.after(way, func() { other.receive(payload) })
+		b.world.after(way, func() { other.hear(payload) })
 		if how == twice {
-			b.world.after(way+80*time.Millisecond, func() { other.receive(payload) })
+			b.world.after(way+80*time.Millisecond, func() { other.hear(payload) })
 		}
 	}
 }

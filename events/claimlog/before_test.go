@@ -106,7 +106,7 @@ type claimBefore struct {
 	Username       string      `json:"username,omitempty"`
 	Attempt        int         `json:"attempt,omitempty"`
 	IdempotencyKey uuid.UUID   `json:"pressKey,omitzero"`
-	RequestID          uuid.UUID   `json:"press,omitzero"`
+	RequestID      uuid.UUID   `json:"press,omitzero"`
 	Traceparent    string      `json:"traceparent,omitempty"`
 	PressedAt      time.Time   `json:"pressedAt"`
 }
