@@ -12,7 +12,7 @@ import (
 
 func (a *Instance) holders(t *testing.T) int64 {
 	t.Helper()
-	s, err := a.wiring.board.Snapshot("")
+	s, err := a.wiring.catalog.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}

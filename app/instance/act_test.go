@@ -37,7 +37,7 @@ func TestAnActOnTheCurrentSaleSpeaksOfThatSale(t *testing.T) {
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
 	anotherSale(t, a.wiring.servers.pool, "second")
-	if err := a.wiring.board.Refresh(t.Context()); err != nil {
+	if err := a.wiring.catalog.Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r := c.Call(http.MethodPost, "/api/admin/close", nil)

@@ -162,9 +162,9 @@ func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, 
 
 // cursorOf tells how far the ledger has read the log. Its ledger is set once, before the first press.
 type cursorOf struct {
-	ledger *consumer.Ledger
-	log    *claimlog.Log
-	board  *sale.Catalog
+	ledger  *consumer.Ledger
+	log     *claimlog.Log
+	catalog *sale.Catalog
 }
 
 func (c *cursorOf) Cursor(ctx context.Context, partition int) (int64, time.Time, error) {
@@ -190,7 +190,7 @@ func (c claimsOf) Cursor(ctx context.Context, id int64) (int64, error) {
 }
 
 func (c claimsOf) partition(id int64) int {
-	for _, s := range c.board.All() {
+	for _, s := range c.catalog.All() {
 		if s.ID == id {
 			return s.Partition
 		}

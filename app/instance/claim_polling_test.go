@@ -188,7 +188,7 @@ func (w *slowMoment) count(in map[int]int, status int) {
 func (w *slowMoment) asked() float64 { return metric(w.T, w.app, "flashsale_verdict_lookups_total") }
 
 func (w *slowMoment) partition() int {
-	s, err := w.app.wiring.board.Snapshot("")
+	s, err := w.app.wiring.catalog.Snapshot("")
 	if err != nil {
 		w.T.Fatal(err)
 	}

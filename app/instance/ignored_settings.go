@@ -41,7 +41,7 @@ func ignoredSettings(cfg config.Config, s sale.Snapshot) string {
 
 // warnOfIgnored is one warning at the start of an instance. The variables speak of the first sale.
 func (a *Instance) warnOfIgnored() {
-	all := a.wiring.board.All()
+	all := a.wiring.catalog.All()
 	if len(all) == 0 {
 		return
 	}

@@ -87,7 +87,7 @@ func openReading(b *testing.B) *reading {
 		r.first.Do(func() { close(r.began) })
 		r.wiring.outbox.Wake()
 	}})
-	r.sale = r.wiring.board.All()[0]
+	r.sale = r.wiring.catalog.All()[0]
 	return r
 }
 

@@ -86,7 +86,7 @@ func liveThrough(t *testing.T, a *Instance) {
 	t.Helper()
 	c, ctx := newClient(t, a.URL()), t.Context()
 	c.HTTP.Transport = traced{c.HTTP.Transport}
-	s, err := a.wiring.board.Snapshot("")
+	s, err := a.wiring.catalog.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func readPublished(t *testing.T, d deployment, a *Instance) (records []kafka.Mes
 
 func currentSale(t *testing.T, a *Instance) int64 {
 	t.Helper()
-	s, err := a.wiring.board.Snapshot("")
+	s, err := a.wiring.catalog.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ type machine struct {
 }
 
 func (m *machine) key() inventory.Key {
-	s, _ := m.app.wiring.board.Snapshot("")
+	s, _ := m.app.wiring.catalog.Snapshot("")
 	return inventory.Key(s.Key())
 }
 
@@ -224,7 +224,7 @@ func (m *machine) redisKeys(t *rapid.T) []string {
 // together would bring them.
 func (m *machine) repeatClaims(t *rapid.T) {
 	ctx := context.Background()
-	s, err := m.app.wiring.board.Snapshot("")
+	s, err := m.app.wiring.catalog.Snapshot("")
 	if err != nil {
 		t.Fatal(err)
 	}

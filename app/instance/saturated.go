@@ -30,7 +30,7 @@ func (a *Instance) saturate(ctx context.Context, shoppers int) error {
 	if err := a.wiring.directory.Refresh(ctx); err != nil {
 		return err
 	}
-	s, err := a.wiring.board.Snapshot("")
+	s, err := a.wiring.catalog.Snapshot("")
 	if err != nil {
 		return err
 	}

@@ -62,10 +62,10 @@ func TestStagesStayWithinTheirBudgets(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]budget{
-		"sold out, from memory": {0, 64, func(b *testing.B) { benchmarkBuy(b, a, press) }},
-		"receipt, from memory":  {0, 64, func(b *testing.B) { benchmarkBuy(b, a, sale.Press{Name: "john_doe_1"}) }},
-		"snapshot of the board": {0, 64, func(b *testing.B) { benchmarkSnapshot(b, a) }},
-		"a combined call":       {9, 512, benchmarkCombined},
+		"sold out, from memory":   {0, 64, func(b *testing.B) { benchmarkBuy(b, a, press) }},
+		"receipt, from memory":    {0, 64, func(b *testing.B) { benchmarkBuy(b, a, sale.Press{Name: "john_doe_1"}) }},
+		"snapshot of the catalog": {0, 64, func(b *testing.B) { benchmarkSnapshot(b, a) }},
+		"a combined call":         {9, 512, benchmarkCombined},
 	} {
 		spend(t, name, want)
 	}
@@ -83,7 +83,7 @@ func benchmarkBuy(b *testing.B, a *Instance, p sale.Press) {
 func benchmarkSnapshot(b *testing.B, a *Instance) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := a.wiring.board.Snapshot(""); err != nil {
+		if _, err := a.wiring.catalog.Snapshot(""); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -188,7 +188,7 @@ func TestAnActIsShownByEveryInstance(t *testing.T) {
 // actShown sets the stock on one instance and returns how long after the answer the other shows it.
 func actShown(t *testing.T, at, other *neighbour, stock int) time.Duration {
 	t.Helper()
-	changed, done := other.app.wiring.board.Changed()
+	changed, done := other.app.wiring.catalog.Changed()
 	defer done()
 	if r := at.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": stock}); r.Status != http.StatusOK {
 		t.Fatal(r.Raw)

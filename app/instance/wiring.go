@@ -33,7 +33,7 @@ type wiring struct {
 	reconciler *inventory.Reconciler
 	sales      *sale.Store
 	bus        *cluster.Bus
-	board      *sale.Catalog
+	catalog    *sale.Catalog
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory
@@ -53,7 +53,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c.purchasePath(log, reg)
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
-		Sales: c.sales, Board: c.board, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
+		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
 		Alone: s.stack != nil, Logger: log,
 	})
 	c.probing = newProbes(c)
@@ -85,16 +85,16 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
-	c.board = sale.NewCatalog(sale.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
-	c.parts.add("board", serving, c.board)
-	cursor.board = c.board
+	c.catalog = sale.NewCatalog(sale.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
+	c.parts.add("catalog", serving, c.catalog)
+	cursor.catalog = c.catalog
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
 		inventory.ReconcilerConfig{Logger: log, Registerer: reg})
 	c.parts.add("reconciler", serving, c.reconciler)
 	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = sale.NewCheckout(sale.Deps{
-		Store: c.sales, Catalog: c.board, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
+		Store: c.sales, Catalog: c.catalog, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
 		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
@@ -147,7 +147,7 @@ func (c *wiring) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.board.Refresh(ctx)
+	return c.catalog.Refresh(ctx)
 }
 
 // ensureFirst makes the accounts and the sale of a first start. The accounts come first: where there is a sale, nobody

@@ -33,7 +33,7 @@ type Config struct {
 	Reconciler *inventory.Reconciler
 	Owners     Owners
 	Sales      *sale.Store
-	Board      *sale.Catalog
+	Catalog    *sale.Catalog
 	Checkout   *sale.Checkout
 	Users      *users.Store
 	Directory  *directory.Directory
@@ -60,7 +60,7 @@ type Acts struct {
 	reconciler *inventory.Reconciler
 	owners     Owners
 	sales      *sale.Store
-	board      *sale.Catalog
+	catalog    *sale.Catalog
 	checkout   *sale.Checkout
 	users      *users.Store
 	directory  *directory.Directory
@@ -80,7 +80,7 @@ const maxBulk = 2
 // New makes the acts on these owners.
 func New(c Config) *Acts {
 	return &Acts{
-		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, board: c.Board,
+		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
 		checkout: c.Checkout, users: c.Users, directory: c.Directory, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
 		patience: settlePatience, bulk: make(chan struct{}, maxBulk),
 	}

@@ -98,7 +98,7 @@ func busy(err error) error {
 func (o *Acts) refresh(ctx context.Context, ch *sale.Change) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 	defer cancel()
-	o.warn("the change is made, and will be shown with the next refresh", o.board.Refresh(ctx))
+	o.warn("the change is made, and will be shown with the next refresh", o.catalog.Refresh(ctx))
 	o.warn("the holders follow with the next reconciling", o.reconciler.Now(ctx, inventory.Key(ch.After.Key())))
 	if ch.Before.Generation == ch.After.Generation {
 		return
