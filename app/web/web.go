@@ -112,7 +112,7 @@ func (s *Server) Handler() http.Handler { return s.echo }
 func (s *Server) OpsHandler() http.Handler { return s.admin.OpsHandler() }
 
 // Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
-func (s *Server) Run(ctx context.Context) error { return s.api.Run(ctx) }
+func (s *Server) Run(ctx context.Context) error { return s.api.PublishChanges(ctx) }
 
 // Drain makes /readyz fail, ends the open streams with a hint when to come back, and lets every further answer close
 // its connection. Requests under way are not touched: they end by http.Server.Shutdown. It may be called more than once.

@@ -20,8 +20,8 @@ const pageTopic = "page"
 
 func statusTopic(slug string) string { return "status/" + slug }
 
-// Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
-func (hs *Handlers) Run(ctx context.Context) error {
+// PublishChanges publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
+func (hs *Handlers) PublishChanges(ctx context.Context) error {
 	changed, stop := hs.cfg.Catalog.Changed()
 	defer stop()
 	tick := time.NewTicker(refreshInterval)
