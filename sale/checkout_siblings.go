@@ -17,7 +17,8 @@ const (
 	Full
 )
 
-// reserver gives places. Its errors are ErrMissing, ErrUnavailable, ErrCrowded, or something that wraps them.
+// reserver gives places. It answers within placeTime whatever Redis does, also when ctx lasts longer. Its errors are
+// ErrMissing, ErrUnavailable, ErrCrowded, or something that wraps them.
 type reserver interface {
 	Reserve(ctx context.Context, k Key, user int64) (Place, error)
 }

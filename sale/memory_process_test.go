@@ -326,6 +326,8 @@ func (w *memoryProcess) digestNext(context.Context) (bool, error) { return true,
 // The places.
 
 func (w *memoryProcess) Reserve(ctx context.Context, k Key, user int64) (Place, error) {
+	ctx, cancel := context.WithTimeout(ctx, placeTime) // as the combiner and the breaker see to it
+	defer cancel()
 	if err := w.ask(ctx, "redis", func(f faults) bool { return f.redis }); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

@@ -565,6 +565,8 @@ type memoryPlaces struct {
 }
 
 func (p *memoryPlaces) Reserve(ctx context.Context, k Key, user int64) (Place, error) {
+	ctx, cancel := context.WithTimeout(ctx, placeTime) // as the combiner and the breaker see to it
+	defer cancel()
 	p.calls.add("reserve")
 	if err := p.ask(ctx); err != nil {
 		return 0, err

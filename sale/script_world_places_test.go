@@ -10,6 +10,8 @@ import (
 // promises.
 
 func (b *scriptProcess) Reserve(ctx context.Context, k Key, user int64) (place Place, err error) {
+	ctx, cancel := context.WithTimeout(ctx, placeTime) // as the combiner and the breaker see to it
+	defer cancel()
 	var word error
 	err = b.ask(ctx, redis, "reserve", user, func() {
 		if place, word = b.world.places.Reserve(ctx, k, user); word == nil && place == Full {
