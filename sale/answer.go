@@ -8,16 +8,16 @@ import (
 	"flashsale/events"
 )
 
-// Kind is the outcome of a press.
+// Kind is the outcome of a purchase request.
 type Kind byte
 
-// The outcomes of a press.
+// The outcomes of a purchase request.
 const (
-	// Unavailable: not bought as far as anybody knows, and safe to press again.
+	// Unavailable: not bought as far as anybody knows, and safe to repeat.
 	Unavailable Kind = iota
-	// Bought: this press bought the unit in Receipt.
+	// Bought: this request bought the unit in Receipt.
 	Bought
-	// AlreadyBought: the shopper owns the unit in Receipt, from another press.
+	// AlreadyBought: the shopper owns the unit in Receipt, from another request.
 	AlreadyBought
 	// Pending: the log has the claim (ClaimID, Position), its verdict is still to come.
 	Pending
@@ -54,10 +54,10 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Reason is why a press was refused; events.Reasons lists them all.
+// Reason is why a request was refused; events.Reasons lists them all.
 type Reason = events.Reason
 
-// Reasons of a Refused press, in the words of the problem types.
+// Reasons of a Refused request, in the words of the problem types.
 const (
 	ReasonNotStarted        = events.ReasonNotStarted
 	ReasonEnded             = events.ReasonEnded
@@ -67,8 +67,8 @@ const (
 	ReasonGenerationChanged = events.ReasonGenerationChanged
 )
 
-// Press is one purchase request: one press of the button.
-type Press struct {
+// PurchaseRequest is one press of the button.
+type PurchaseRequest struct {
 	// Slug names the sale; "" is the current one.
 	Slug string
 	// Name is the shopper's username or address in its normal form.
@@ -81,23 +81,23 @@ type Press struct {
 	Traceparent string
 }
 
-// Answer is what a press came to.
+// Answer is what a purchase request came to.
 type Answer struct {
 	Kind Kind
 	// Reason is set with Refused.
 	Reason Reason
 	// Receipt is set with Bought and AlreadyBought.
 	Receipt Receipt
-	// SameKey is true when the receipt was bought with this press's Idempotency-Key.
+	// SameKey is true when the receipt was bought with this request's Idempotency-Key.
 	SameKey bool
 	// ClaimID is set once a claim was made. Position is where the log has it; nil: no acknowledgement.
 	ClaimID  uuid.UUID
 	Position *events.Position
-	// Username is the shopper's, once known; else the name of the press.
+	// Username is the shopper's, once known; else the name in the request.
 	Username string
-	// Sale is the snapshot from which the press was answered.
+	// Sale is the snapshot from which the request was answered.
 	Sale Snapshot
-	// RetryAfter says when to press again; 0: no use.
+	// RetryAfter says when to repeat the request; 0: it is no use.
 	RetryAfter time.Duration
 }
 

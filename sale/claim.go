@@ -2,39 +2,30 @@ package sale
 
 import (
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 
 	"github.com/google/uuid"
 )
 
-// ClaimID is the id of a shopper's claim, and of the order that may come of it. The same press makes the same
+// ClaimID is the id of a shopper's claim, and of the order that may come of it. The same attempt makes the same
 // id wherever and however often it is made, and nobody without the sale's secret can guess one.
 func ClaimID(secret []byte, generation, user int64, attempt int) uuid.UUID {
 	return derive(secret, "claim", generation, user, int64(attempt), "")
 }
 
-// closeID is the id of the record that closes the sale. It carries the version that ordered the closing, so
+// CloseID is the id of the record that closes the sale. It carries the version that ordered the closing, so
 // that a late repeat of an older close record cannot end a sale that was opened again.
-func closeID(secret []byte, generation, version int64) uuid.UUID {
+func CloseID(secret []byte, generation, version int64) uuid.UUID {
 	return derive(secret, "close", generation, version, 0, "")
 }
 
-// idempotencyKeyID keeps an Idempotency-Key as an id of fixed size. No key: uuid.Nil.
-func idempotencyKeyID(secret []byte, user int64, key string) uuid.UUID {
+// IdempotencyKeyID keeps an Idempotency-Key as an id of fixed size. No key: uuid.Nil.
+func IdempotencyKeyID(secret []byte, user int64, key string) uuid.UUID {
 	if key == "" {
 		return uuid.Nil
 	}
 	return derive(secret, "press", user, 0, 0, key)
-}
-
-// newRequestID is a random UUIDv4. uuid.New makes the same, and leaves it on the heap.
-func newRequestID() (id uuid.UUID) {
-	rand.Read(id[:])
-	id[6] = id[6]&0x0f | 0x40
-	id[8] = id[8]&0x3f | 0x80
-	return id
 }
 
 // derive is the first 128 bits of an HMAC-SHA256, marked as a UUIDv8 (RFC 9562).

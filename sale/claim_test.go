@@ -7,27 +7,27 @@ import (
 	"pgregory.net/rapid"
 )
 
-var testSecret = []byte("0123456789abcdef0123456789abcdef")
+var secret = []byte("0123456789abcdef0123456789abcdef")
 
 func TestTheSamePressIsTheSameClaim(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		generation, user := rapid.Int64Min(1).Draw(t, "generation"), rapid.Int64Min(1).Draw(t, "user")
 		attempt := rapid.IntRange(1, 9).Draw(t, "attempt")
-		id := ClaimID(testSecret, generation, user, attempt)
-		if id != ClaimID(testSecret, generation, user, attempt) {
+		id := ClaimID(secret, generation, user, attempt)
+		if id != ClaimID(secret, generation, user, attempt) {
 			t.Fatal("two ids for one press")
 		}
 		if id.Version() != 8 || id.Variant() != uuid.RFC4122 {
 			t.Fatalf("%s is not a UUIDv8", id)
 		}
 		others := map[string]uuid.UUID{
-			"generation": ClaimID(testSecret, generation+1, user, attempt),
-			"shopper":    ClaimID(testSecret, generation, user+1, attempt),
-			"attempt":    ClaimID(testSecret, generation, user, attempt+1),
-			"secret":     ClaimID(append([]byte("x"), testSecret...), generation, user, attempt),
-			"purpose":    closeID(testSecret, generation, user),
-			"swapped":    ClaimID(testSecret, user+1, generation, attempt),
+			"generation": ClaimID(secret, generation+1, user, attempt),
+			"shopper":    ClaimID(secret, generation, user+1, attempt),
+			"attempt":    ClaimID(secret, generation, user, attempt+1),
+			"secret":     ClaimID(append([]byte("x"), secret...), generation, user, attempt),
+			"purpose":    CloseID(secret, generation, user),
+			"swapped":    ClaimID(secret, user+1, generation, attempt),
 		}
 		for what, other := range others {
 			if other == id {
@@ -39,10 +39,10 @@ func TestTheSamePressIsTheSameClaim(t *testing.T) {
 
 func TestAPressWithoutAKeyHasNone(t *testing.T) {
 	t.Parallel()
-	if idempotencyKeyID(testSecret, 1, "") != uuid.Nil {
+	if IdempotencyKeyID(secret, 1, "") != uuid.Nil {
 		t.Error("no Idempotency-Key became a key")
 	}
-	if idempotencyKeyID(testSecret, 1, "a") == idempotencyKeyID(testSecret, 2, "a") {
+	if IdempotencyKeyID(secret, 1, "a") == IdempotencyKeyID(secret, 2, "a") {
 		t.Error("two shoppers share a key")
 	}
 }
@@ -51,7 +51,7 @@ func TestAPressWithoutAKeyHasNone(t *testing.T) {
 func TestClaimIDsOutliveReleases(t *testing.T) {
 	t.Parallel()
 	const want = "b23e6062-bacf-82c0-8965-4a62aa98d8ef"
-	if got := ClaimID(testSecret, 3, 42, 1).String(); got != want {
+	if got := ClaimID(secret, 3, 42, 1).String(); got != want {
 		t.Errorf("ClaimID = %s, want %s", got, want)
 	}
 }

@@ -20,12 +20,14 @@ type Receipt struct {
 	At      time.Time
 	Attempt int
 
-	// idempotencyKey is the Idempotency-Key it was bought with. Only its row knows it (keyed), a verdict does not.
-	idempotencyKey uuid.UUID
-	keyKnown       bool
+	// IdempotencyKey is the id of the Idempotency-Key it was bought with; uuid.Nil: it had none. It is known (KeyKnown) from
+	// the row of the order, not from a verdict.
+	IdempotencyKey uuid.UUID
+	KeyKnown       bool
 }
 
-func receiptOf(v *events.Verdict) Receipt {
+// ReceiptOf is the receipt of an order as its verdict tells it: without the idempotency key, which only the row knows.
+func ReceiptOf(v *events.Verdict) Receipt {
 	return Receipt{
 		OrderID: v.ClaimID, SaleID: v.SaleID, Generation: v.Generation, UserID: v.UserID, Username: v.Username,
 		Unit: v.Unit, At: v.At, Attempt: v.Attempt,

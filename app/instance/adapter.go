@@ -15,6 +15,8 @@ import (
 	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
+	"flashsale/sale/checkout"
+	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
 )
@@ -100,7 +102,7 @@ func newPlaces(places *inventory.Places, reconciler *inventory.Reconciler) *plac
 	})}
 }
 
-func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (sale.Place, error) {
+func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (checkout.Place, error) {
 	place, err := p.reserve.Do(ctx, inventory.Key(k), user)
 	switch {
 	case err == nil:
@@ -114,14 +116,14 @@ func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (sale.Pl
 	}
 }
 
-func placeFor(p inventory.Place) (sale.Place, error) {
+func placeFor(p inventory.Place) (checkout.Place, error) {
 	switch p {
 	case inventory.Reserved:
-		return sale.Reserved, nil
+		return checkout.Reserved, nil
 	case inventory.AlreadyHolder:
-		return sale.AlreadyHolder, nil
+		return checkout.AlreadyHolder, nil
 	case inventory.Full:
-		return sale.Full, nil
+		return checkout.Full, nil
 	}
 	return 0, fmt.Errorf("%w: place %s", sale.ErrUnavailable, p)
 }
@@ -164,7 +166,7 @@ func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, 
 type cursorOf struct {
 	ledger  *consumer.Ledger
 	log     *claimlog.Log
-	catalog *sale.Catalog
+	catalog *checkout.Catalog
 }
 
 func (c *cursorOf) Cursor(ctx context.Context, partition int) (int64, time.Time, error) {
@@ -208,25 +210,25 @@ func newShoppers(d *directory.Directory) *shoppersOf {
 	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: nameTime, MaxWait: maxWait})}
 }
 
-func (s *shoppersOf) Known(name string) (sale.Shopper, bool) {
+func (s *shoppersOf) Known(name string) (checkout.Shopper, bool) {
 	a, ok := s.directory.Known(name)
 	return shopper(a), ok
 }
 
-func (s *shoppersOf) Find(ctx context.Context, name string) (sale.Shopper, bool, error) {
+func (s *shoppersOf) Find(ctx context.Context, name string) (checkout.Shopper, bool, error) {
 	a, err := s.find.Do(ctx, name)
 	return shopper(a), a.ID != 0, crowded(err)
 }
 
 func (s *shoppersOf) Warm(ctx context.Context, ids []int64) error { return s.directory.Warm(ctx, ids) }
 
-func shopper(a users.Account) sale.Shopper {
-	return sale.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
+func shopper(a users.Account) checkout.Shopper {
+	return checkout.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
 }
 
 // ledgerOf tells the reconciler who owns a unit and how many there are, as one moment of the ledger.
 type ledgerOf struct {
-	sales *sale.Store
+	sales *ledger.Store
 	stock *inventory.Store
 	pool  *pgxpool.Pool
 }

@@ -12,6 +12,7 @@ import (
 	"flashsale/app/combine"
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/sale/ledger"
 )
 
 // verdictsOf finds the verdicts of single claims; everybody who asks shares one query.
@@ -25,7 +26,7 @@ type decision struct {
 	made    bool
 }
 
-func newVerdicts(store *sale.Store, reg prometheus.Registerer) verdictsOf {
+func newVerdicts(store *ledger.Store, reg prometheus.Registerer) verdictsOf {
 	lookups := promauto.With(reg).NewCounter(prometheus.CounterOpts{
 		Name: "flashsale_verdict_lookups_total",
 		Help: "Questions to Postgres about the verdicts of claims that somebody asks for, each for all who wait.",

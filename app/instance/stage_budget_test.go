@@ -51,7 +51,7 @@ func TestStagesStayWithinTheirBudgets(t *testing.T) {
 			t.Fatal(r.Raw)
 		}
 	}
-	press := sale.Press{Name: "john_doe_2"}
+	press := sale.PurchaseRequest{Name: "john_doe_2"}
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		answer := a.wiring.checkout.Buy(t.Context(), press)
 		if answer.Reason == sale.ReasonSoldOut {
@@ -63,7 +63,7 @@ func TestStagesStayWithinTheirBudgets(t *testing.T) {
 	}
 	for name, want := range map[string]budget{
 		"sold out, from memory":   {0, 64, func(b *testing.B) { benchmarkBuy(b, a, press) }},
-		"receipt, from memory":    {0, 64, func(b *testing.B) { benchmarkBuy(b, a, sale.Press{Name: "john_doe_1"}) }},
+		"receipt, from memory":    {0, 64, func(b *testing.B) { benchmarkBuy(b, a, sale.PurchaseRequest{Name: "john_doe_1"}) }},
 		"snapshot of the catalog": {0, 64, func(b *testing.B) { benchmarkSnapshot(b, a) }},
 		"a combined call":         {9, 512, benchmarkCombined},
 	} {
@@ -71,7 +71,7 @@ func TestStagesStayWithinTheirBudgets(t *testing.T) {
 	}
 }
 
-func benchmarkBuy(b *testing.B, a *Instance, p sale.Press) {
+func benchmarkBuy(b *testing.B, a *Instance, p sale.PurchaseRequest) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if answer := a.wiring.checkout.Buy(context.Background(), p); answer.Kind != sale.Refused && answer.Kind != sale.AlreadyBought {

@@ -18,6 +18,8 @@ import (
 	"flashsale/events/outbox"
 	"flashsale/inventory"
 	"flashsale/sale"
+	"flashsale/sale/checkout"
+	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
 )
@@ -31,10 +33,10 @@ type wiring struct {
 	stock      *inventory.Store
 	places     *inventory.Places
 	reconciler *inventory.Reconciler
-	sales      *sale.Store
+	sales      *ledger.Store
 	bus        *cluster.Bus
-	catalog    *sale.Catalog
-	checkout   *sale.Checkout
+	catalog    *checkout.Catalog
+	checkout   *checkout.Checkout
 	users      *users.Store
 	directory  *directory.Directory
 	outbox     *outbox.Outbox
@@ -71,7 +73,7 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.parts.add("outbox", deciding, c.outbox)
 	c.heartbeat = cluster.NewHeartbeat(s.lease, c.id)
 	c.parts.add("heartbeat", serving, c.heartbeat)
-	c.sales = sale.NewStore(s.pool, stockOf{c.stock}, c.outbox)
+	c.sales = ledger.New(s.pool, stockOf{c.stock}, c.outbox)
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
@@ -85,7 +87,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
 	c.parts.add("bus", serving, c.bus)
-	c.catalog = sale.NewCatalog(sale.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
+	c.catalog = checkout.NewCatalog(checkout.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("catalog", serving, c.catalog)
 	cursor.catalog = c.catalog
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
@@ -93,7 +95,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.parts.add("reconciler", serving, c.reconciler)
 	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
-	c.checkout = sale.NewCheckout(sale.Deps{
+	c.checkout = checkout.New(checkout.Deps{
 		Store: c.sales, Catalog: c.catalog, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
 		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
@@ -112,8 +114,8 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 
 // leased is the sales by the connections that are the snapshot's alone. What may take longer than a look, such as the move of
 // a sale that somebody holds, or a digest, does not belong there.
-func (c *wiring) leased() *sale.Store {
-	return sale.NewStore(c.servers.lease, stockOf{inventory.NewStore(c.servers.lease)}, c.outbox)
+func (c *wiring) leased() *ledger.Store {
+	return ledger.New(c.servers.lease, stockOf{inventory.NewStore(c.servers.lease)}, c.outbox)
 }
 
 // combining is a combiner of whatever kind.
@@ -138,7 +140,7 @@ func observe(stages map[string]combining, reg prometheus.Registerer) {
 
 // prepare brings a new deployment to the point where the first shopper can buy. It changes nothing in an old one.
 func (c *wiring) prepare(ctx context.Context) error {
-	defaults := sale.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
+	defaults := ledger.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
 	err := c.ensureFirst(ctx, defaults)
 	if err != nil && defaults.StartsAt.IsZero() && !defaults.EndsAt.IsZero() && !defaults.EndsAt.After(time.Now()) {
 		return &config.VariableError{Name: "FLASH_SALE_END_TIME", Value: defaults.EndsAt.Format(time.RFC3339),
@@ -152,7 +154,7 @@ func (c *wiring) prepare(ctx context.Context) error {
 
 // ensureFirst makes the accounts and the sale of a first start. The accounts come first: where there is a sale, nobody
 // looks for them again, also not after a start that was broken off.
-func (c *wiring) ensureFirst(ctx context.Context, defaults sale.Defaults) error {
+func (c *wiring) ensureFirst(ctx context.Context, defaults ledger.Defaults) error {
 	exists, err := c.sales.Any(ctx)
 	if err != nil || exists {
 		return err
@@ -179,7 +181,7 @@ type receiptsOf struct {
 	group *combine.Group[sale.Key, int64, sale.Receipt]
 }
 
-func newReceipts(store *sale.Store) receiptsOf {
+func newReceipts(store *ledger.Store) receiptsOf {
 	return receiptsOf{combine.NewGroup(store.LiveReceipts, combine.Options{
 		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: receiptTime, MaxWait: maxWait,
 	})}

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/inventory"
-	"flashsale/sale"
+	"flashsale/sale/ledger"
 )
 
 // The tests of Verify start the product, which needs this package; so they see it from outside, and these single checks
@@ -46,7 +46,7 @@ func (o *Acts) Present(t *testing.T) inventory.Key {
 // BeginUnseen begins a generation of which nobody is told.
 func (o *Acts) BeginUnseen(ctx context.Context, slug string) error {
 	return pgx.BeginFunc(ctx, o.pool, func(tx pgx.Tx) error {
-		_, err := o.sales.BeginGenerationTx(ctx, tx, slug, sale.KeepTotal)
+		_, err := o.sales.BeginGenerationTx(ctx, tx, slug, ledger.KeepTotal)
 		return err
 	})
 }

@@ -20,7 +20,8 @@ import (
 	"flashsale/events/audit"
 	"flashsale/events/consumer"
 	"flashsale/inventory"
-	"flashsale/sale"
+	"flashsale/sale/checkout"
+	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
 )
@@ -32,9 +33,9 @@ type Config struct {
 	Places     *inventory.Places
 	Reconciler *inventory.Reconciler
 	Owners     Owners
-	Sales      *sale.Store
-	Catalog    *sale.Catalog
-	Checkout   *sale.Checkout
+	Sales      *ledger.Store
+	Catalog    *checkout.Catalog
+	Checkout   *checkout.Checkout
 	Users      *users.Store
 	Directory  *directory.Directory
 	Audit      *audit.Log
@@ -59,9 +60,9 @@ type Acts struct {
 	places     *inventory.Places
 	reconciler *inventory.Reconciler
 	owners     Owners
-	sales      *sale.Store
-	catalog    *sale.Catalog
-	checkout   *sale.Checkout
+	sales      *ledger.Store
+	catalog    *checkout.Catalog
+	checkout   *checkout.Checkout
 	users      *users.Store
 	directory  *directory.Directory
 	audit      *audit.Log

@@ -7,6 +7,7 @@ import (
 
 	"flashsale/events/audit"
 	"flashsale/sale"
+	"flashsale/sale/ledger"
 )
 
 // SmallStock is the stock after a reset to the small size.
@@ -15,7 +16,7 @@ const SmallStock = 5
 // Reset begins a new generation with nothing sold: five units, or as many as before. The first ten shoppers exist
 // afterwards; nobody else is touched.
 func (o *Acts) Reset(ctx context.Context, a Act, slug string, toSmall bool) (sale.Change, error) {
-	total := int64(sale.KeepTotal)
+	total := int64(ledger.KeepTotal)
 	if toSmall {
 		total = SmallStock
 	}

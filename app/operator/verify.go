@@ -13,6 +13,7 @@ import (
 	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
+	"flashsale/sale/ledger"
 )
 
 // Check is one invariant as Verify found it.
@@ -53,7 +54,7 @@ func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
 
 // ordersChecks compares orders and stock as they are at one moment.
 func (o *Acts) ordersChecks(ctx context.Context) (units, shoppers Check, err error) {
-	var counts []sale.Count
+	var counts []ledger.Count
 	var levels []inventory.Level
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err = pgx.BeginTxFunc(ctx, o.pool, moment, func(tx pgx.Tx) (err error) {
@@ -76,8 +77,8 @@ func check(id, title string, broken []string) Check {
 	return Check{ID: id, Title: title, State: Broken, Detail: strings.Join(broken, "; ")}
 }
 
-func unitsCheck(counts []sale.Count, levels []inventory.Level) Check {
-	live := map[sale.Key]sale.Count{}
+func unitsCheck(counts []ledger.Count, levels []inventory.Level) Check {
+	live := map[sale.Key]ledger.Count{}
 	for _, c := range counts {
 		live[c.Key] = c
 	}
@@ -98,7 +99,7 @@ func unitsCheck(counts []sale.Count, levels []inventory.Level) Check {
 	return check("I1", "units taken = live orders <= total, each order its own unit", broken)
 }
 
-func shoppersCheck(counts []sale.Count) Check {
+func shoppersCheck(counts []ledger.Count) Check {
 	var broken []string
 	for _, c := range counts {
 		if c.Shoppers != c.Live {

@@ -40,7 +40,7 @@ type soldOutCheckout struct {
 	snap sale.Snapshot
 }
 
-func (c *soldOutCheckout) Buy(_ context.Context, p sale.Press) sale.Answer {
+func (c *soldOutCheckout) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answer {
 	return sale.Answer{Kind: sale.Refused, Reason: sale.ReasonSoldOut, Username: p.Name, Sale: c.snap}
 }
 

@@ -19,7 +19,7 @@ import (
 func TestAnswersAreNeverMixedUp(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.checkout.buy = func(p sale.Press) sale.Answer {
+	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer {
 		if strings.HasSuffix(p.Name, "7") {
 			return sale.Answer{Kind: sale.Refused, Reason: "sold-out", Username: p.Name, Sale: activeSale()}
 		}

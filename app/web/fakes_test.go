@@ -71,17 +71,17 @@ func (b *fakeCatalog) change(f func(*sale.Snapshot)) {
 // fakeCheckout answers what a test says and remembers what it was asked.
 type fakeCheckout struct {
 	mu      sync.Mutex
-	presses []sale.Press
+	presses []sale.PurchaseRequest
 	asked   []string
 	at      *events.Position
 
-	buy      func(sale.Press) sale.Answer
+	buy      func(sale.PurchaseRequest) sale.Answer
 	receipts map[string]sale.Receipt
 	claim    sale.ClaimState
 	err      error
 }
 
-func (f *fakeCheckout) Buy(_ context.Context, p sale.Press) sale.Answer {
+func (f *fakeCheckout) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answer {
 	f.mu.Lock()
 	f.presses = append(f.presses, p)
 	f.mu.Unlock()
@@ -270,7 +270,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		logged:   &syncBuffer{},
 	}
 	w.ops = &fakeOperations{catalog: w.catalog}
-	w.checkout.buy = func(p sale.Press) sale.Answer {
+	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer {
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.catalog.All()[0]}
 	}
 	cfg := Config{

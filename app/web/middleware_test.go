@@ -83,7 +83,7 @@ func TestMetricsAreForOperatorsOnly(t *testing.T) {
 		}
 	}
 	w.send(t, "POST", buy, `{"username":"alice"}`)
-	w.checkout.buy = func(sale.Press) sale.Answer {
+	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer {
 		return sale.Answer{Kind: sale.Refused, Reason: "sold-out", Sale: activeSale()}
 	}
 	for range 2 {

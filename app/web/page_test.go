@@ -162,7 +162,7 @@ func TestPurchaseOutcomes(t *testing.T) {
 		{sale.Answer{Kind: sale.Overloaded}, 503, "safe to retry", "bad"},
 	} {
 		w := newWorld(t)
-		w.checkout.buy = func(sale.Press) sale.Answer { return c.answer }
+		w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return c.answer }
 		for _, fields := range [][]string{nil, fragment("purchase-outcome")} {
 			r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"ann"}}, fields...)
 			r.shows(t, c.status, hooked("purchase-result"), c.says, `data-tone="`+c.tone+`"`)

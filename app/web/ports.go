@@ -10,7 +10,7 @@ import (
 	"flashsale/users"
 )
 
-// catalog is sale.Catalog: the sales' snapshots, from memory.
+// catalog is checkout.Catalog: the sales' snapshots, from memory.
 type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
@@ -21,9 +21,9 @@ type catalog interface {
 	Changed() (<-chan struct{}, func())
 }
 
-// checkout is sale.Checkout: the purchase and what became of it.
+// checkout is checkout.Checkout: the purchase and what became of it.
 type checkout interface {
-	Buy(ctx context.Context, p sale.Press) sale.Answer
+	Buy(ctx context.Context, p sale.PurchaseRequest) sale.Answer
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
 	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
 	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)

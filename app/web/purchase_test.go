@@ -77,7 +77,7 @@ func TestAnswersOfAPurchase(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			c.answer.Sale = activeSale()
-			w.checkout.buy = func(sale.Press) sale.Answer { return c.answer }
+			w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return c.answer }
 			res := w.send(t, "POST", buy, `{"username":"alice"}`)
 			if c.problem != "" {
 				res.problem(t, c.status, c.problem)
@@ -103,7 +103,7 @@ func TestPurchaseOfANamedSale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := uuid.MustParse("11111111-2222-8333-8444-555555555555")
-	w.checkout.buy = func(p sale.Press) sale.Answer {
+	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer {
 		return sale.Answer{Kind: sale.Pending, ClaimID: id, Position: &events.Position{Partition: 1, Offset: 2}, Sale: activeSale()}
 	}
 	res := w.send(t, "POST", "/api/sales/first/purchase", `{"username":"alice"}`)
@@ -113,7 +113,7 @@ func TestPurchaseOfANamedSale(t *testing.T) {
 	if w.checkout.presses[0].Slug != "first" {
 		t.Errorf("pressed %+v", w.checkout.presses[0])
 	}
-	w.checkout.buy = func(sale.Press) sale.Answer { return sale.Answer{Kind: sale.Unavailable} }
+	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return sale.Answer{Kind: sale.Unavailable} }
 	w.send(t, "POST", "/api/sales/other/purchase", `{"username":"alice"}`).problem(t, 404, "no-sale")
 	w.send(t, "POST", "/api/sales/first/purchase", `{"username":"alice"}`).problem(t, 503, "not-bought-retry")
 }
@@ -123,12 +123,12 @@ func TestWhatAPressCarries(t *testing.T) {
 	w := newWorld(t)
 	trace := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	w.send(t, "POST", buy, `{"username":"alice"}`, "Idempotency-Key: k 1", "Prefer: handling=lenient, respond-async", "Traceparent: "+trace)
-	want := sale.Press{Name: "alice", IdempotencyKey: "k 1", Async: true, Traceparent: trace}
+	want := sale.PurchaseRequest{Name: "alice", IdempotencyKey: "k 1", Async: true, Traceparent: trace}
 	if got := w.checkout.presses[0]; got != want {
 		t.Errorf("pressed %+v, want %+v", got, want)
 	}
 	w.send(t, "POST", buy, `{"username":"alice"}`, "Traceparent: 00-XX")
-	if got := w.checkout.presses[1]; got != (sale.Press{Name: "alice"}) {
+	if got := w.checkout.presses[1]; got != (sale.PurchaseRequest{Name: "alice"}) {
 		t.Errorf("pressed %+v", got)
 	}
 }
@@ -151,7 +151,9 @@ func TestIdempotencyKeys(t *testing.T) {
 func TestHostileNamesStayText(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.checkout.buy = func(p sale.Press) sale.Answer { return sale.Answer{Kind: sale.UnknownShopper, Sale: activeSale()} }
+	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer {
+		return sale.Answer{Kind: sale.UnknownShopper, Sale: activeSale()}
+	}
 	for _, name := range []string{
 		`"><script>alert(1)</script>`, `a"}{"x":"`, `{{.}}`, `flashsale:{1:3}:holders`, `'; drop table orders; --`, "línea separada", "日本語", "😀", `back\slash`,
 	} {
@@ -169,7 +171,7 @@ func TestGateRefusesWhatIsTooMuch(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *Config) { c.MaxPurchases = 1 })
 	inside, release := make(chan struct{}), make(chan struct{})
-	w.checkout.buy = func(p sale.Press) sale.Answer {
+	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer {
 		if p.Name == "first" {
 			close(inside)
 			<-release
@@ -198,7 +200,7 @@ func TestNoCurrentSale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.catalog.snaps = nil
-	w.checkout.buy = func(p sale.Press) sale.Answer { return sale.Answer{Kind: sale.Unavailable, Username: p.Name} }
+	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer { return sale.Answer{Kind: sale.Unavailable, Username: p.Name} }
 	w.send(t, "POST", buy, `{"username":1}`).problem(t, 422, "invalid-request")
 	w.send(t, "POST", buy, `{"username":"alice"}`).problem(t, 404, "no-sale")
 	w.send(t, "GET", "/api/flash-sale/status", "").problem(t, 404, "no-sale")
@@ -212,7 +214,7 @@ func TestNoCurrentSale(t *testing.T) {
 func TestAPanicIsAFaultOfOurs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *Config) { c.MaxPurchases = 1 })
-	w.checkout.buy = func(sale.Press) sale.Answer { panic("boom") }
+	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { panic("boom") }
 	res := w.send(t, "POST", buy, `{"username":"alice"}`, "X-Request-Id: abc-1")
 	res.problem(t, 500, "internal")
 	if strings.Contains(res.raw, "boom") {
@@ -221,7 +223,7 @@ func TestAPanicIsAFaultOfOurs(t *testing.T) {
 	if log := w.logged.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, "boom") || !strings.Contains(log, "abc-1") {
 		t.Errorf("log: %s", log)
 	}
-	w.checkout.buy = func(sale.Press) sale.Answer {
+	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer {
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt("bob"), Sale: activeSale()}
 	}
 	if res := w.send(t, "POST", buy, `{"username":"bob"}`); res.StatusCode != http.StatusCreated {

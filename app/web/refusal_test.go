@@ -31,7 +31,7 @@ func TestEveryReasonOfARefusalIsToldInItsOwnWords(t *testing.T) {
 		if own := k.Name == string(reason); own == slices.Contains(general, reason) {
 			t.Errorf("%s is told as %s", reason, k.Name)
 		}
-		w.checkout.buy = func(sale.Press) sale.Answer {
+		w.checkout.buy = func(sale.PurchaseRequest) sale.Answer {
 			return sale.Answer{Kind: sale.Refused, Reason: reason, Sale: activeSale()}
 		}
 		w.send(t, http.MethodPost, buy, `{"username":"alice"}`).problem(t, k.Status, k.Name)

@@ -204,7 +204,7 @@ func TestDrainEndsStreamsWithAHint(t *testing.T) {
 func TestEveryAnswerWhileDrainingEndsItsConnection(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.checkout.buy = func(sale.Press) sale.Answer {
+	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer {
 		w.Drain() // the press waits for its verdict meanwhile
 		return sale.Answer{Kind: sale.Refused, Reason: sale.ReasonSoldOut, Sale: activeSale()}
 	}

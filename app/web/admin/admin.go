@@ -20,7 +20,7 @@ import (
 	"flashsale/views/shop"
 )
 
-// catalog is sale.Catalog: the sales' snapshots, from memory.
+// catalog is checkout.Catalog: the sales' snapshots, from memory.
 type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
@@ -29,7 +29,7 @@ type catalog interface {
 	Ready() bool
 }
 
-// receipts is sale.Checkout: who has bought.
+// receipts is checkout.Checkout: who has bought.
 type receipts interface {
 	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
 }

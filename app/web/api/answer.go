@@ -19,7 +19,7 @@ const (
 )
 
 // answer turns what the checkout said into HTTP: as JSON here, for browsers by Pages.Purchase.
-func (hs *Handlers) answer(c echo.Context, p sale.Press, a *sale.Answer) error {
+func (hs *Handlers) answer(c echo.Context, p sale.PurchaseRequest, a *sale.Answer) error {
 	if a.Username == "" {
 		a.Username = p.Name
 	}

@@ -50,7 +50,7 @@ type oneShopper struct {
 	owns    *sale.Receipt
 }
 
-func (c *oneShopper) Buy(_ context.Context, p sale.Press) sale.Answer {
+func (c *oneShopper) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answer {
 	c.presses++
 	return sale.Answer{Kind: sale.Bought, Receipt: sale.Receipt{Username: p.Name}, Username: p.Name, Sale: activeSale()}
 }

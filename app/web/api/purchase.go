@@ -51,7 +51,7 @@ func (hs *Handlers) Purchase(c echo.Context) error {
 }
 
 // buy asks the checkout, unless MaxPurchases are under way already.
-func (hs *Handlers) buy(c echo.Context, p sale.Press) error {
+func (hs *Handlers) buy(c echo.Context, p sale.PurchaseRequest) error {
 	if !hs.purchases.Acquire() {
 		snap, err := hs.cfg.Catalog.Snapshot(p.Slug)
 		if err != nil {
@@ -94,16 +94,16 @@ func (hs *Handlers) named(r *http.Request) (string, error) {
 }
 
 // press is what the checkout is asked.
-func (hs *Handlers) press(r *http.Request, slug, named string) (sale.Press, error) {
+func (hs *Handlers) press(r *http.Request, slug, named string) (sale.PurchaseRequest, error) {
 	key, err := request.IdempotencyKey(r)
 	if err != nil {
-		return sale.Press{}, err
+		return sale.PurchaseRequest{}, err
 	}
 	name, err := hs.cfg.Principals.Of(r).Shopper(named, fieldUsername)
 	if err != nil {
-		return sale.Press{}, err
+		return sale.PurchaseRequest{}, err
 	}
-	return sale.Press{Slug: slug, Name: name, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
+	return sale.PurchaseRequest{Slug: slug, Name: name, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
 }
 
 // traceparent is the W3C trace context of the request, or "" when it has none that is well formed.
@@ -132,7 +132,7 @@ const receiptTime = time.Second
 
 // overLimit applies the limit per network. A shopper over the limit who owns a unit gets the receipt; every other shopper
 // over it is refused. done is false when the press may go on.
-func (hs *Handlers) overLimit(c echo.Context, p sale.Press) (done bool, err error) {
+func (hs *Handlers) overLimit(c echo.Context, p sale.PurchaseRequest) (done bool, err error) {
 	wait, ok := hs.limits.Take(request.Network(c.Request().RemoteAddr))
 	if ok {
 		return false, nil

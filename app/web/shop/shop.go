@@ -17,13 +17,13 @@ import (
 	"flashsale/views/shop"
 )
 
-// catalog is sale.Catalog: the sales' snapshots, from memory.
+// catalog is checkout.Catalog: the sales' snapshots, from memory.
 type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
 }
 
-// receipts is sale.Checkout: what became of a purchase.
+// receipts is checkout.Checkout: what became of a purchase.
 type receipts interface {
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
 }

@@ -1,0 +1,120 @@
+package checkout
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+// Receipt finds the shopper's receipt in the present generation of the sale. A name that nobody has owns nothing.
+// Errors: ErrNoSale, or that it could not be looked up.
+func (c *Checkout) Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error) {
+	e := c.catalog.find(slug)
+	if e == nil {
+		return sale.Receipt{}, false, sale.ErrNoSale
+	}
+	s, ok := c.shoppers.Known(name)
+	if !ok {
+		var err error
+		if s, ok, err = c.shoppers.Find(ctx, name); err != nil || !ok {
+			return sale.Receipt{}, false, err
+		}
+	}
+	if r, ok := e.receipts.receipt(e.Key, s); ok {
+		return r, true, nil
+	}
+	r, err := c.lookup(ctx, e.Key, s.ID)
+	if err != nil {
+		return sale.Receipt{}, false, fmt.Errorf("find receipt: %w", err)
+	}
+	return r, r.OrderID != uuid.Nil, nil
+}
+
+// Receipts finds the receipts of many shoppers in the present generation, by their ids. Errors: as Receipt.
+func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error) {
+	e := c.catalog.find(slug)
+	if e == nil {
+		return nil, sale.ErrNoSale
+	}
+	found, err := c.ledger.LiveReceipts(ctx, e.Key, userIDs)
+	if err != nil {
+		return nil, err
+	}
+	byUser := make(map[int64]sale.Receipt, len(found))
+	for _, r := range found {
+		if r.OrderID != uuid.Nil {
+			byUser[r.UserID] = r
+		}
+	}
+	return byUser, nil
+}
+
+// Claim says what became of a claim. at is where the log has it, from the Answer: how far the ledger has decided that
+// partition shows whether a claim without a verdict is pending or lost. Without at, only a verdict or a request that waits
+// here is known. If a request waits for the claim, or somebody asked a moment ago, it is pending without a question. While
+// the ledger cannot be asked, it stays pending for a while. Errors: ErrCrowded, or that it could not be
+// looked up within lookupTime.
+func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error) {
+	now := time.Now()
+	age, asked := c.pendingAnswers.age(id, now)
+	if asked && age < askAgain || c.pending.waiting(id) {
+		c.metrics.polls.remembered.Inc()
+		return sale.ClaimState{State: sale.ClaimPending}, nil
+	}
+	state, err := c.askedFor(ctx, id, at)
+	switch {
+	case err != nil && asked && age < pendingKept:
+		c.metrics.polls.remembered.Inc()
+		return sale.ClaimState{State: sale.ClaimPending}, nil
+	case err != nil:
+		c.metrics.polls.failed.Inc()
+		return sale.ClaimState{}, err
+	case state.State == sale.ClaimPending:
+		c.pendingAnswers.note(id, now)
+	default:
+	}
+	c.metrics.polls.looked.Inc()
+	return state, nil
+}
+
+// askedFor looks the claim up.
+func (c *Checkout) askedFor(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error) {
+	if state, ok, err := c.verdict(ctx, id); ok || err != nil {
+		return state, err
+	}
+	if at == nil || at.Partition < 0 || at.Partition >= events.Partitions {
+		return sale.ClaimState{State: sale.ClaimGone}, nil
+	}
+	lost, err := c.lostClaims.lost(ctx, id, at.Partition)
+	if err != nil {
+		return sale.ClaimState{}, fmt.Errorf("look whether the log is decided: %w", err)
+	}
+	if !lost {
+		return sale.ClaimState{State: sale.ClaimPending}, nil
+	}
+	// It may have been decided between the two questions.
+	state, ok, err := c.verdict(ctx, id)
+	if !ok && err == nil {
+		state = sale.ClaimState{State: sale.ClaimGone}
+	}
+	return state, err
+}
+
+func (c *Checkout) verdict(ctx context.Context, id uuid.UUID) (sale.ClaimState, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	v, found, err := c.verdictOf(ctx, id)
+	if err != nil || !found {
+		return sale.ClaimState{}, false, err
+	}
+	if v.Outcome == events.Ordered {
+		return sale.ClaimState{State: sale.ClaimOrdered, Receipt: sale.ReceiptOf(&v), Username: v.Username, At: v.At}, true, nil
+	}
+	c.logUnknownReason(&v)
+	return sale.ClaimState{State: sale.ClaimDeclined, Reason: v.Reason, Username: v.Username, At: v.At}, true, nil
+}

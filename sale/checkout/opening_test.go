@@ -1,0 +1,140 @@
+package checkout
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashsale/events"
+	"flashsale/sale"
+	"flashsale/sale/saletest"
+)
+
+// atOnce is what an opening may take after its second: the millisecond that it is late on purpose, and what a read takes.
+const atOnce = 10 * time.Millisecond
+
+// opensOnTime runs a catalog whose last sale starts in two and a half seconds, so that nothing which happens once a second
+// happens in that moment, and fails the test when that sale is not open then.
+func opensOnTime(t *testing.T, p *manualLedger, c *Catalog, log *recordedLog) {
+	t.Helper()
+	c.log = log
+	p.mu.Lock()
+	last := p.rows[int64(len(p.rows))]
+	starts := time.Now().Add(2500 * time.Millisecond)
+	last.State, last.StartsAt = sale.Scheduled, starts
+	p.mu.Unlock()
+	refreshCatalog(t, c)
+	runCatalog(t, c)
+	time.Sleep(time.Until(starts) + atOnce)
+	synctest.Wait()
+	if s, err := c.Snapshot(last.Slug); err != nil || s.State != sale.Open {
+		t.Errorf("%s after its start the sale is %s, %v", time.Since(starts), s.State, err)
+	}
+}
+
+func TestADigestDoesNotDelayAnOpening(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, c := newManualLedger(sale.Open, sale.Scheduled)
+		p.endless = true
+		opensOnTime(t, p, c, newRecordedLog())
+		if n := p.underWay(); n != 1 {
+			t.Errorf("%d digests are under way", n)
+		}
+	})
+}
+
+func TestACloseRecordDoesNotDelayAnOpening(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, c := newManualLedger(sale.Closing, sale.Scheduled)
+		log := newRecordedLog()
+		log.stalls = func(events.Claim) bool { return true }
+		opensOnTime(t, p, c, log)
+	})
+}
+
+// Somebody has the locks of other sales whose time has come.
+func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
+	t.Parallel()
+	for _, others := range []int{1, 7} {
+		synctest.Test(t, func(t *testing.T) {
+			states := make([]sale.State, others+1)
+			for i := range states {
+				states[i] = sale.Scheduled
+			}
+			p, c := newManualLedger(states...)
+			for _, s := range p.rows {
+				s.StartsAt = time.Now().Add(-time.Second)
+			}
+			last := p.rows[int64(len(states))].Slug
+			var hanging atomic.Int64
+			p.hang = func(slug string) bool {
+				if slug != last {
+					hanging.Add(1)
+				}
+				return slug != last
+			}
+			opensOnTime(t, p, c, newRecordedLog())
+			if n := int(hanging.Load()); n != others {
+				t.Errorf("%d moves hang, want one for each of %d sales", n, others)
+			}
+		})
+	}
+}
+
+// Somebody has the gate of the first sale, whose start has come, on a real ledger; the second one starts meanwhile.
+func TestALockedSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
+	t.Parallel()
+	d := openRealLedger(t, 5)
+	d.CopySale("second", saletest.Slug)
+	gate, err := d.Pool.Begin(saletest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = gate.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := gate.Exec(saletest.Context(t), `SELECT FROM products WHERE sale_id = (SELECT id FROM sales WHERE slug = $1) FOR UPDATE`, saletest.Slug); err != nil {
+		t.Fatal(err)
+	}
+	d.Exec(`UPDATE sales SET state = 'scheduled', starts_at = CASE slug WHEN $1 THEN clock_timestamp() - interval '1 second'
+	ELSE clock_timestamp() + interval '300 milliseconds' END`, saletest.Slug)
+	c := NewCatalog(CatalogConfig{Store: d.Store, Log: newRecordedLog(), Logger: slog.New(slog.DiscardHandler)})
+	refreshCatalog(t, c)
+	runCatalog(t, c)
+	awaitSnapshot(t, c, "the start of the second sale", func(sale.Snapshot) bool {
+		s, err := c.Snapshot("second")
+		return err == nil && s.State == sale.Open
+	})
+	if s, err := c.Snapshot(saletest.Slug); err != nil || s.State != sale.Scheduled {
+		t.Errorf("the first sale was not locked: %s, %v", s.State, err)
+	}
+	late := d.Number(`SELECT (extract(epoch FROM updated_at - starts_at) * 1000)::bigint FROM sales WHERE slug = 'second'`)
+	t.Logf("late by %d ms", late)
+	if late > 1000 {
+		t.Errorf("the second sale opened %d ms late", late)
+	}
+}
+
+func TestACloseRecordThatStallsDoesNotDelayAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		_, c := newManualLedger(sale.Closing, sale.Closing)
+		log := newRecordedLog()
+		log.stalls = func(c events.Claim) bool { return c.SaleID == 1 }
+		c.log = log
+		refreshCatalog(t, c)
+		runCatalog(t, c)
+		synctest.Wait()
+		select {
+		case c := <-log.written:
+			if c.SaleID != 2 {
+				t.Errorf("the record of sale %d was written", c.SaleID)
+			}
+		default:
+			t.Error("the record of the second sale waits for that of the first")
+		}
+	})
+}

@@ -1,0 +1,257 @@
+package checkout
+
+import (
+	"context"
+	"maps"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"flashsale/sale"
+)
+
+func TestReceiptsOfASaleThatCannotBeBoughtFromAreLoaded(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+		s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+		s.ledger.sell(s.names.shopper("dora"), sale.PurchaseRequest{})
+		p.start(t)
+		time.Sleep(2 * refreshEvery)
+		if n := s.calls.of("orders"); n != 0 {
+			t.Fatalf("%d loads while the sale can be bought from", n)
+		}
+		p.readChanges(t)
+		synctest.Wait()
+		if s.calls.of("orders") != 1 || s.calls.of("warm") != 1 {
+			t.Errorf("calls %v", s.calls.all())
+		}
+		before := s.calls.all()
+		expect(t, p.press("anna"), sale.AlreadyBought, "")
+		expect(t, p.press("dora"), sale.AlreadyBought, "")
+		expect(t, p.press("ben"), sale.Refused, sale.ReasonSoldOut)
+		expect(t, p.press("nobody"), sale.Refused, sale.ReasonSoldOut)
+		time.Sleep(10 * refreshEvery)
+		if after := s.calls.all(); !maps.Equal(before, after) {
+			t.Errorf("a complete receipt cache costs questions: %v, then %v", before, after)
+		}
+	})
+}
+
+func TestAPressThatMeetsNoReceiptsHasThemLoaded(t *testing.T) {
+	bubble(t, 0, func(t *testing.T, _ *memoryServers, p *process) {
+		p.start(t)
+		synctest.Wait()
+		receipts := p.catalog.find("").receipts
+		receipts.clear()
+		synctest.Wait()
+		if receipts.complete(10) {
+			t.Fatal("the receipt cache was loaded without being asked for")
+		}
+		expect(t, p.press("anna"), sale.Refused, sale.ReasonSoldOut)
+		synctest.Wait()
+		if !receipts.complete(10) {
+			t.Error("the next press has to ask again")
+		}
+	})
+}
+
+// A ledger that is away is asked again after a pause, and not by every change.
+func TestALoadThatFailsIsTriedAgain(t *testing.T) {
+	for name, away := range map[string]func(s *memoryServers) *mood{
+		"orders": func(s *memoryServers) *mood { return &s.ledger.mood },
+		"names":  func(s *memoryServers) *mood { return &s.names.mood },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+				s.ledger.sell(s.names.shopper("dora"), sale.PurchaseRequest{})
+				p.readChanges(t)
+				away(s).fails(errAway)
+				p.start(t)
+				for range 100 {
+					time.Sleep(refreshEvery / 10)
+					p.requestLoad(p.catalog.find("").receipts)
+					p.catalog.subscribers.notify()
+				}
+				if n := s.calls.of("orders"); n < 9 || n > 11 {
+					t.Errorf("%d tries in ten pauses", n)
+				}
+				if p.catalog.find("").receipts.complete(11) {
+					t.Error("the receipt cache is complete without its receipts")
+				}
+				away(s).fails(nil)
+				time.Sleep(refreshEvery)
+				synctest.Wait()
+				expect(t, p.press("dora"), sale.AlreadyBought, "")
+				if !p.catalog.find("").receipts.complete(11) {
+					t.Error("the receipt cache is not loaded")
+				}
+			})
+		})
+	}
+}
+
+func TestACancelledReceiptLeavesTheCache(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+		first := p.press("anna")
+		second := p.press("ben")
+		p.start(t)
+		synctest.Wait()
+		expect(t, p.press("anna"), sale.AlreadyBought, "")
+		s.ledger.cancel(first.Receipt.OrderID)
+		p.readChanges(t)
+		synctest.Wait()
+		// The place came back, so anna buys again under a number of her own, and the sale is sold out once more.
+		_ = s.places.Release(t.Context(), saleKey, []int64{1})
+		time.Sleep(time.Second)
+		p.readChanges(t)
+		a := p.press("anna")
+		expect(t, a, sale.Bought, "")
+		if a.Receipt.OrderID == first.Receipt.OrderID || a.Receipt.Attempt != 2 {
+			t.Errorf("the receipt is the old one: %+v", a.Receipt)
+		}
+		if b := p.press("ben"); b.Kind != sale.AlreadyBought || b.Receipt.OrderID != second.Receipt.OrderID {
+			t.Errorf("another owner got %s %+v", b.Kind, b.Receipt)
+		}
+	})
+}
+
+// The sale runs again and its receipts are suspect: they are asked for one by one rather than believed.
+func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+		bought := p.press("anna")
+		s.ledger.cancel(bought.Receipt.OrderID)
+		p.readChanges(t)
+		if receipts := p.catalog.find("").receipts; !receipts.needsLoad(99, true) {
+			t.Fatal("nobody suspects the receipts")
+		}
+		p.fill(t)
+		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok {
+			t.Error("the cancelled receipt is still there")
+		}
+		if s.calls.of("orders") != 0 {
+			t.Error("the receipt cache of a sale that can be bought from was read")
+		}
+	})
+}
+
+// Suspicions that came up while the receipts could not be read are not forgotten.
+func TestASuspicionOutlivesALoadThatFails(t *testing.T) {
+	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+		expect(t, p.press("anna"), sale.Bought, "")
+		p.fill(t)
+		s.ledger.change(func(*sale.Row) {})
+		p.readChanges(t)
+		s.ledger.fails(errAway)
+		if p.loadReceipts(context.Background(), p.catalog.find("")) == nil {
+			t.Fatal("loaded from nowhere")
+		}
+		if p.catalog.find("").receipts.complete(11) {
+			t.Error("the suspicion is gone")
+		}
+		s.ledger.fails(nil)
+		p.fill(t)
+		if !p.catalog.find("").receipts.complete(11) {
+			t.Error("the suspicion stays")
+		}
+	})
+}
+
+// A process that serves one sale after the other does not keep the receipts of all of them, and answers their owners
+// all the same.
+func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+		bought := p.press("anna")
+		expect(t, bought, sale.Bought, "")
+		p.start(t)
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Closed })
+		p.readChanges(t)
+		time.Sleep(receiptsKept - time.Minute)
+		p.readChanges(t)
+		synctest.Wait()
+		full := p.catalog.find("").receipts
+		if !full.complete(11) {
+			t.Fatal("the receipt cache is put away too early, or was never loaded")
+		}
+		time.Sleep(2 * time.Minute)
+		p.readChanges(t)
+		synctest.Wait()
+		if receipts := p.catalog.find("").receipts; receipts.layers.Load() != nil || receipts.complete(11) {
+			t.Fatal("the receipt cache is still there")
+		}
+		if _, ok := full.receipt(saleKey, s.names.shopper("anna")); !ok {
+			t.Error("a press that was on its way lost its receipt")
+		}
+		loads := s.calls.of("orders")
+		time.Sleep(10 * refreshEvery)
+		if n := s.calls.of("orders"); n != loads {
+			t.Errorf("%d loads that nobody asked for", n-loads)
+		}
+
+		p.readChanges(t)
+		if a := p.press("anna"); a.Kind != sale.AlreadyBought || a.Receipt.OrderID != bought.Receipt.OrderID {
+			t.Errorf("the owner got %s %+v", a.Kind, a.Receipt)
+		}
+		synctest.Wait()
+		if !p.catalog.find("").receipts.complete(11) {
+			t.Error("the receipt cache is not read again although somebody asked")
+		}
+		before := s.calls.of("receipts")
+		expect(t, p.press("ben"), sale.Refused, sale.ReasonEnded)
+		if n := s.calls.of("receipts"); n != before {
+			t.Error("a loser costs a question although the receipt cache is complete")
+		}
+		time.Sleep(receiptsKept + time.Second)
+		p.readChanges(t)
+		synctest.Wait()
+		if p.catalog.find("").receipts.layers.Load() != nil {
+			t.Error("the receipt cache that was read again stays for ever")
+		}
+	})
+}
+
+// A sale that was closed and whose receipts are gone is opened again: its owners stay owners, its units go on.
+func TestASaleOpenedAgainAfterItsReceiptsWereDropped(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+		bought := p.press("anna")
+		p.start(t)
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Closed })
+		p.readChanges(t)
+		time.Sleep(receiptsKept + time.Second)
+		p.readChanges(t)
+		synctest.Wait()
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Open })
+		p.readChanges(t)
+		synctest.Wait()
+		if a := p.press("anna"); a.Kind != sale.AlreadyBought || a.Receipt.OrderID != bought.Receipt.OrderID {
+			t.Errorf("the owner got %s %+v", a.Kind, a.Receipt)
+		}
+		expect(t, p.press("ben"), sale.Bought, "")
+		p.readChanges(t)
+		synctest.Wait()
+		if !p.catalog.find("").receipts.complete(12) {
+			t.Fatal("the receipt cache of the sold-out sale is not loaded")
+		}
+		expect(t, p.press("anna"), sale.AlreadyBought, "")
+		expect(t, p.press("ben"), sale.AlreadyBought, "")
+		expect(t, p.press("cleo"), sale.Refused, sale.ReasonSoldOut)
+	})
+}
+
+// A process that starts long after a sale does not read its receipts until somebody asks.
+func TestTheReceiptsOfASaleLongOverAreNotLoadedByThemselves(t *testing.T) {
+	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+		s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+		s.ledger.change(func(row *sale.Row) { row.State, row.EndsAt = sale.Closed, time.Now().Add(-time.Hour) })
+		p.readChanges(t)
+		p.start(t)
+		time.Sleep(2 * refreshEvery)
+		if n := s.calls.of("orders"); n != 0 {
+			t.Fatalf("%d loads", n)
+		}
+		p.readChanges(t)
+		expect(t, p.press("anna"), sale.AlreadyBought, "")
+		synctest.Wait()
+		if s.calls.of("orders") != 1 || !p.catalog.find("").receipts.complete(11) {
+			t.Error("the receipt cache is not read although somebody asked")
+		}
+	})
+}

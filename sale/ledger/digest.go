@@ -1,0 +1,95 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"flashsale/sale"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// DigestNext computes the digest of one ended generation that has none; the lock on its row keeps cancellations
+// out meanwhile, and nobody else. done is true when there was none left.
+func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var k sale.Key
+		err := tx.QueryRow(ctx, sqlUndigested).Scan(&k.Sale, &k.Generation)
+		if errors.Is(err, pgx.ErrNoRows) {
+			done = true
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("find generation: %w", err)
+		}
+		digest, err := digest(ctx, tx, k)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sqlStoreDigest, k.Sale, k.Generation, digest); err != nil {
+			return fmt.Errorf("store digest: %w", err)
+		}
+		return nil
+	})
+	return done, err
+}
+
+type rower interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+func digest(ctx context.Context, db rower, k sale.Key) (string, error) {
+	var digest string
+	if err := db.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
+		return "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
+	}
+	return digest, nil
+}
+
+// DigestMismatch is an ended generation whose orders are not what they were when it ended.
+type DigestMismatch struct {
+	sale.Key
+	Stored, Found string
+}
+
+// DigestCheck computes the digests of all ended generations again, as they are at one moment, and lists those that differ.
+// pending are the ended generations without a digest, which nothing can be said of yet. It reads all their orders: for verify.
+func (s *Store) DigestCheck(ctx context.Context) (differ []DigestMismatch, pending []sale.Key, err error) {
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, s.pool, moment, func(tx pgx.Tx) error {
+		ended, err := endedGenerations(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, m := range ended {
+			if m.Stored == "" {
+				pending = append(pending, m.Key)
+				continue
+			}
+			if m.Found, err = digest(ctx, tx, m.Key); err != nil {
+				return err
+			}
+			if m.Found != m.Stored {
+				differ = append(differ, m)
+			}
+		}
+		return nil
+	})
+	return differ, pending, err
+}
+
+func endedGenerations(ctx context.Context, tx pgx.Tx) ([]DigestMismatch, error) {
+	rows, err := tx.Query(ctx, sqlDigests)
+	if err != nil {
+		return nil, fmt.Errorf("list digests: %w", err)
+	}
+	ended, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m DigestMismatch, err error) {
+		err = row.Scan(&m.Sale, &m.Generation, &m.Stored)
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list digests: %w", err)
+	}
+	return ended, nil
+}

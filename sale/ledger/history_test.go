@@ -1,0 +1,267 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"flashsale/events"
+	"flashsale/sale"
+	"flashsale/sale/saletest"
+)
+
+// TestHistoriesOnPostgresAreThoseOfAnObviousLedger lets shoppers and operators do what they like with a sale, in any
+// order, and compares every verdict with a ledger that fits in a head. Each history has a generation and shoppers of
+// its own, so they all share one database.
+func TestHistoriesOnPostgresAreThoseOfAnObviousLedger(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 3)
+	shoppers := int64(0)
+	rapid.Check(t, func(rt *rapid.T) {
+		d.begin(t, 3)
+		shoppers += 100
+		h := &history{T: rt, t: t, ledger: d, shoppers: shoppers, state: sale.Open, total: 3, nextUnit: 1, rulings: map[uuid.UUID]*ruled{}}
+		steps := map[string]func(){
+			"decide": h.decideSome, "decide more": h.decideSome, "decide yet more": h.decideSome,
+			"cancel": h.cancelOne, "begin": h.beginAgain, "resize": h.resize,
+			"pause":  func() { h.move(d.PauseTx, sale.Paused, sale.Open) },
+			"resume": func() { h.move(d.ResumeTx, sale.Open, sale.Paused) },
+			"open":   func() { h.move(d.OpenTx, sale.Open, sale.Paused, sale.Closed) },
+			"close":  h.close,
+		}
+		names := slices.Sorted(maps.Keys(steps))
+		for range rapid.IntRange(1, 8).Draw(rt, "steps") {
+			steps[rapid.SampledFrom(names).Draw(rt, "step")]()
+			h.check()
+		}
+	})
+}
+
+// history is what happened so far, as an obvious ledger has it.
+type history struct {
+	*rapid.T
+	t        *testing.T
+	ledger   *ledgerFixture
+	shoppers int64 // the number before the first shopper's
+	state    sale.State
+	total    int64
+	nextUnit int64
+	returned []int64 // units that came back, lowest first
+	closing  uuid.UUID
+	rulings  map[uuid.UUID]*ruled
+}
+
+// ruled is the verdict on a claim and whether its order is live.
+type ruled struct {
+	events.Verdict
+	live bool
+}
+
+func (r *ruled) who() sale.ShopperKey {
+	return sale.ShopperKey{Key: sale.Key{Sale: r.SaleID, Generation: r.Generation}, User: r.UserID}
+}
+
+// lives are the live orders of all generations, always in the same order.
+func (h *history) lives() []*ruled {
+	var all []*ruled
+	for _, r := range h.rulings {
+		if r.live {
+			all = append(all, r)
+		}
+	}
+	slices.SortFunc(all, func(a, b *ruled) int {
+		return cmp.Or(cmp.Compare(a.Generation, b.Generation), cmp.Compare(a.UserID, b.UserID))
+	})
+	return all
+}
+
+// taken counts the live orders of the present generation.
+func (h *history) taken() (n int64) {
+	for _, r := range h.lives() {
+		if r.Generation == h.ledger.Generation {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *history) record() events.Claim {
+	if h.closing != uuid.Nil && rapid.IntRange(0, 5).Draw(h.T, "close record") == 0 {
+		return events.Claim{Kind: events.KindClose, ID: h.closing, SaleID: h.ledger.Sale, Generation: h.ledger.Generation}
+	}
+	k := h.ledger.Key
+	k.Generation -= rapid.SampledFrom([]int64{0, 0, 0, 0, 1}).Draw(h.T, "generations ago")
+	user := h.shoppers + rapid.Int64Range(1, 5).Draw(h.T, "user")
+	c := saletest.Claim(k, user, rapid.IntRange(1, 3).Draw(h.T, "attempt"))
+	c.ID = sale.ClaimID(h.ledger.secret, k.Generation, user, c.Attempt)
+	return c
+}
+
+func (h *history) decideSome() {
+	src := rapid.SampledFrom([]events.Source{events.FromLog, events.Direct}).Draw(h.T, "source")
+	claims := make([]events.Claim, rapid.IntRange(1, 8).Draw(h.T, "claims"))
+	for i := range claims {
+		claims[i] = h.record()
+	}
+	want := h.rule(src, claims)
+	for i, v := range h.ledger.decideFrom(h.t, src, claims...).Verdicts {
+		if (v.Outcome == events.Ordered) != (v.Revision > 0) {
+			h.Fatalf("claim %d of %d: %s with revision %d", i, len(claims), v.Outcome, v.Revision)
+		}
+		v.At, v.Revision = want[i].At, 0
+		if v != want[i] {
+			h.Fatalf("claim %d of %d in a %s sale:\n got %+v\nwant %+v", i, len(claims), h.state, v, want[i])
+		}
+	}
+}
+
+// rule is what the decision must say.
+func (h *history) rule(src events.Source, claims []events.Claim) []events.Verdict {
+	// What an old verdict says about the next attempt is as it was before the batch.
+	next, owned := map[sale.ShopperKey]int{}, map[sale.ShopperKey]uuid.UUID{}
+	for _, r := range h.rulings {
+		next[r.who()] = max(next[r.who()], r.Attempt+1)
+		if r.live {
+			owned[r.who()] = r.ClaimID
+		}
+	}
+	verdicts, fresh := make([]events.Verdict, len(claims)), map[uuid.UUID]bool{}
+	for i, c := range claims {
+		if c.Kind == events.KindClose {
+			if h.state == sale.Closing {
+				h.state = sale.Closed
+			}
+			continue
+		}
+		r := h.rulings[c.ID]
+		if r == nil {
+			r = h.first(src, c)
+			h.rulings[c.ID], fresh[c.ID] = r, true
+		}
+		verdicts[i] = r.Verdict
+		switch order, owns := owned[r.who()]; {
+		case fresh[c.ID]:
+			verdicts[i].Fresh = true
+		case r.live:
+		case owns:
+			verdicts[i].OrderID = order
+		default:
+			verdicts[i].OrderID, verdicts[i].NextAttempt = uuid.Nil, next[r.who()]
+		}
+	}
+	return verdicts
+}
+
+// first is the first ruling on a claim.
+func (h *history) first(src events.Source, c events.Claim) *ruled {
+	r := &ruled{Verdict: events.Verdict{
+		ClaimID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username,
+		Attempt: c.Attempt, Outcome: events.Declined,
+	}}
+	owned := slices.IndexFunc(h.lives(), func(l *ruled) bool { return l.who() == r.who() })
+	switch {
+	case c.Generation != h.ledger.Generation:
+		r.Reason = events.ReasonGenerationChanged
+	case owned >= 0:
+		r.Reason, r.OrderID = events.ReasonAlreadyOwns, h.lives()[owned].ClaimID
+	case h.state == sale.Paused:
+		r.Reason = events.ReasonPaused
+	case h.state == sale.Closed || h.state == sale.Closing && src == events.Direct:
+		r.Reason = events.ReasonEnded
+	case h.taken() >= h.total:
+		r.Reason = events.ReasonSoldOut
+	default:
+		r.Outcome, r.live = events.Ordered, true
+		if len(h.returned) > 0 {
+			r.Unit, h.returned = h.returned[0], h.returned[1:]
+		} else {
+			r.Unit = h.nextUnit
+			h.nextUnit++
+		}
+	}
+	return r
+}
+
+func (h *history) cancelOne() {
+	lives := h.lives()
+	if len(lives) == 0 {
+		return
+	}
+	r := rapid.SampledFrom(lives).Draw(h.T, "order")
+	h.ledger.cancel(h.t, r.Verdict)
+	r.live = false
+	if r.Generation == h.ledger.Generation {
+		h.returned = append(h.returned, r.Unit)
+		slices.Sort(h.returned)
+	}
+}
+
+func (h *history) beginAgain() {
+	h.total = rapid.Int64Range(0, 4).Draw(h.T, "stock")
+	h.ledger.begin(h.t, h.total)
+	h.state, h.nextUnit, h.returned, h.closing = sale.Open, 1, nil, uuid.Nil
+}
+
+func (h *history) resize() {
+	total := rapid.Int64Range(0, 6).Draw(h.T, "new stock")
+	err := h.ledger.try(h.t, func(tx pgx.Tx) error {
+		_, err := h.ledger.SetTotalTx(h.t.Context(), tx, firstSlug, total)
+		return err
+	})
+	if total < h.taken() {
+		if !errors.Is(err, sale.ErrBelowSold) {
+			h.Fatalf("stock of %d with %d sold: %v", total, h.taken(), err)
+		}
+		return
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+	h.total = total
+}
+
+type mover func(ctx context.Context, tx pgx.Tx, slug string) error
+
+func (h *history) move(do mover, to sale.State, from ...sale.State) bool {
+	err := h.ledger.try(h.t, func(tx pgx.Tx) error { return do(h.t.Context(), tx, firstSlug) })
+	if !slices.Contains(from, h.state) {
+		if !errors.Is(err, sale.ErrState) {
+			h.Fatalf("from %s to %s: %v", h.state, to, err)
+		}
+		return false
+	}
+	if err != nil {
+		h.Fatalf("from %s to %s: %v", h.state, to, err)
+	}
+	h.state = to
+	return true
+}
+
+func (h *history) close() {
+	to := sale.Closed
+	if h.state == sale.Open {
+		to = sale.Closing
+	}
+	if h.move(h.ledger.CloseTx, to, sale.Open, sale.Paused) && to == sale.Closing {
+		version := h.ledger.number(h.t, `SELECT closing_version FROM sales WHERE id = $1`, h.ledger.Sale)
+		h.closing = sale.CloseID(h.ledger.secret, h.ledger.Generation, version)
+	}
+}
+
+func (h *history) check() {
+	l := h.ledger.level(h.t)
+	if l.Total != h.total || l.Taken != h.taken() || l.NextUnit != h.nextUnit {
+		h.Fatalf("stock %+v, want total %d, taken %d, next unit %d", l, h.total, h.taken(), h.nextUnit)
+	}
+	if got := h.ledger.state(h.t); got != h.state {
+		h.Fatalf("state %s, want %s", got, h.state)
+	}
+	h.ledger.audit(h.t)
+}

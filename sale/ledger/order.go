@@ -1,0 +1,103 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"flashsale/sale"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// OrderTx reads an order, live or cancelled, as the transaction sees it. ErrNoOrder when there is none. From then on the
+// transaction probes orders by key.
+func (s *Store) OrderTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.Order, error) {
+	var o sale.Order
+	b := &pgx.Batch{}
+	b.Queue(sqlProbes)
+	b.Queue(sqlOrderOfSale, id).QueryRow(func(row pgx.Row) (err error) {
+		o, err = scanWholeOrder(row)
+		return err
+	})
+	err := tx.SendBatch(ctx, b).Close()
+	if errors.Is(err, pgx.ErrNoRows) {
+		return o, sale.ErrNoOrder
+	}
+	if err != nil {
+		return o, fmt.Errorf("read order: %w", err)
+	}
+	return o, nil
+}
+
+func scanWholeOrder(row pgx.Row) (sale.Order, error) {
+	var o sale.Order
+	var cancelled *time.Time
+	var revision int64
+	var live bool
+	var requestID uuid.UUID
+	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
+		&o.IdempotencyKey, &revision, &o.At, &live, &requestID, &cancelled, &o.Slug)
+	o.At = o.At.UTC()
+	if cancelled != nil {
+		o.CancelledAt = cancelled.UTC()
+	}
+	return o, err
+}
+
+func scanOrder(row pgx.CollectableRow) (sale.OrderRow, error) {
+	var o sale.OrderRow
+	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
+		&o.IdempotencyKey, &o.Revision, &o.At, &o.Live, &o.RequestID)
+	o.At, o.KeyKnown = o.At.UTC(), true
+	return o, err
+}
+
+// LiveReceipts finds the live orders of these shoppers, in their order; OrderID is uuid.Nil for those without
+// one. It is a batch operation: one query, whatever their number.
+func (s *Store) LiveReceipts(ctx context.Context, k sale.Key, users []int64) ([]sale.Receipt, error) {
+	found, err := s.probe(ctx, sqlLiveOrdersOf, k.Sale, k.Generation, users)
+	if err != nil {
+		return nil, fmt.Errorf("find receipts: %w", err)
+	}
+	byUser := make(map[int64]sale.Receipt, len(found))
+	for _, o := range found {
+		byUser[o.UserID] = o.Receipt
+	}
+	receipts := make([]sale.Receipt, len(users))
+	for i, u := range users {
+		receipts[i] = byUser[u]
+	}
+	return receipts, nil
+}
+
+// OrdersSince reads what changed after a revision of the stock row. 0: all orders, those that were taken back too.
+func (s *Store) OrdersSince(ctx context.Context, k sale.Key, revision int64) ([]sale.OrderRow, error) {
+	var changed []sale.OrderRow
+	b := &pgx.Batch{}
+	b.Queue(`SELECT ` + sqlProof)
+	b.Queue(sqlOrdersSince, k.Sale, k.Generation, revision).Query(func(rows pgx.Rows) (err error) {
+		changed, err = pgx.CollectRows(rows, scanOrder)
+		return err
+	})
+	if err := s.prove(ctx, b); err != nil {
+		return nil, fmt.Errorf("read orders: %w", err)
+	}
+	return changed, nil
+}
+
+// probe runs a look-up of orders by key. A batch is one round trip and one transaction, so the planner's
+// setting of its first statement is valid for the second.
+func (s *Store) probe(ctx context.Context, sql string, args ...any) ([]sale.OrderRow, error) {
+	var found []sale.OrderRow
+	b := &pgx.Batch{}
+	b.Queue(sqlProvenProbes)
+	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
+		found, err = pgx.CollectRows(rows, scanOrder)
+		return err
+	})
+	err := s.prove(ctx, b)
+	return found, err
+}

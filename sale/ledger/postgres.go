@@ -1,0 +1,176 @@
+package ledger
+
+// SQL of the package. A plan that is made and kept while orders and declines are nearly empty would scan them, or the wrong
+// index, when they have grown. Nothing that probes them by key may therefore scan, and is planned anew each time:
+// sqlProbes sets both for the transaction. Planning anew is too dear for what runs with each purchase. Those statements
+// are such that only one index can serve them, and their plans are kept: sqlKeptProbes, and sqlLedgerSales.
+
+const (
+	sqlProbes     = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
+	sqlKeptProbes = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
+)
+
+const (
+	orderColumns = `id, sale_id, generation, user_id, username, unit, attempt,
+	coalesce(press_key, '00000000-0000-0000-0000-000000000000'), revision, decided_at, released_at IS NULL,
+	coalesce(press, '00000000-0000-0000-0000-000000000000')`
+
+	sqlOrdersByID = `SELECT ` + orderColumns + ` FROM orders WHERE id = ANY($1)`
+
+	// LIMIT keeps the inner query a probe of its own, whereas with user_id = ANY the planner is free to filter every order of
+	// the sale. Only the unique index gives the rows in the order that is asked for: while there are no orders all indexes
+	// look the same to the planner, and it could as well take that of the units.
+	sqlLiveOrdersOf = `SELECT mine.* FROM unnest($3::bigint[]) AS asked (shopper), LATERAL (
+	SELECT ` + orderColumns + ` FROM orders
+	WHERE sale_id = $1 AND generation = $2 AND user_id BETWEEN asked.shopper AND asked.shopper AND released_at IS NULL
+	ORDER BY user_id LIMIT 1) mine`
+
+	// Everything that changed after a revision, released orders too: they have to leave the receipt caches. Also from the
+	// beginning, because an order may have been announced to a process before its first question. Each half has an index of its own.
+	sqlOrdersSince = `SELECT ` + orderColumns + ` FROM orders
+WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND released_at IS NULL
+UNION ALL SELECT ` + orderColumns + ` FROM orders
+WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND released_at IS NOT NULL`
+
+	sqlDeclinesByID = `SELECT claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at
+FROM declines WHERE claim_id = ANY($1)`
+
+	sqlAttempts = `SELECT asked.shopper, tries.highest FROM unnest($3::bigint[]) AS asked (shopper), LATERAL (
+	SELECT greatest(
+		(SELECT max(attempt) FROM declines WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper),
+		(SELECT max(attempt) FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper AND released_at IS NOT NULL),
+		(SELECT max(attempt) FROM orders WHERE sale_id = $1 AND generation = $2 AND user_id = asked.shopper AND released_at IS NULL)
+	) AS highest) tries`
+)
+
+// What the ledger writes. Orders have no ON CONFLICT: a repeat among them would be a unit sold twice, and must
+// fail. Declines can meet themselves, as a claim for a sale that does not exist has no row to lock.
+const (
+	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press)
+SELECT c.id, c.sale_id, c.generation, c.user_id, c.username, c.unit, c.attempt,
+	nullif(c.press_key, '00000000-0000-0000-0000-000000000000'), c.revision, $10,
+	nullif(c.press, '00000000-0000-0000-0000-000000000000')
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::uuid[], $9::bigint[], $11::uuid[])
+	AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, press)`
+
+	sqlInsertDeclines = `INSERT INTO declines (claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at)
+SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
+ON CONFLICT (claim_id) DO NOTHING`
+
+	// The first statement behind the locks: its clock is the time of the verdicts, and its settings are valid for all that follow.
+	// It has a row when there is no such sale, too.
+	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+	coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), secret, coalesce(closing_version, 0)
+FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
+
+	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
+WHERE id = $1 AND state = 'closing'`
+)
+
+// What the catalog reads.
+const (
+	sqlVersions = `SELECT id, version FROM sales`
+
+	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
+	coalesce(s.closing_version, 0), s.revision,
+	p.name, p.description, p.details, p.specification, p.important_info, p.images,
+	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
+FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
+)
+
+// What operators and the timetable change. The gate is taken first, then (to cancel) the generation, then the stock row,
+// then the sale. An operator's act makes the sale's revision grow by one, a move at its time does not.
+const (
+	sqlLockTimeout = `SELECT set_config('lock_timeout', '2s', true)`
+
+	sqlBySlug = `(SELECT id FROM sales WHERE slug = $1)`
+
+	// The open sale with the lowest id, else the next to open, else the last that ended; ties by id. It is the rule of
+	// catalogEntry.comesBefore, on the rows as they are now.
+	sqlCurrentID = `(SELECT id FROM sales WHERE state <> 'draft' ORDER BY
+	CASE WHEN state IN ('open', 'paused') THEN 0 WHEN state = 'scheduled' THEN 1 ELSE 2 END,
+	CASE WHEN state = 'scheduled' THEN starts_at END, CASE WHEN state IN ('closing', 'closed') THEN ends_at END DESC, id LIMIT 1)`
+
+	sqlGate        = `SELECT sale_id FROM products WHERE sale_id = ` + sqlBySlug + ` FOR UPDATE`
+	sqlCurrentGate = `SELECT sale_id FROM products WHERE sale_id = ` + sqlCurrentID + ` FOR UPDATE`
+
+	sqlSaleColumns = `SELECT id, slug, generation, state, starts_at, ends_at, partition, version, revision, closing_at, clock_timestamp()
+FROM sales WHERE id = `
+	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
+	sqlCurrentSale = sqlSaleColumns + sqlCurrentID
+
+	// A sale that an operator closes at once keeps that time, as one that is closing does.
+	sqlSetState = `UPDATE sales SET state = $2, version = version + 1, revision = revision + $3, updated_at = clock_timestamp(),
+	closing_at = CASE WHEN $2 = 'closed' AND $3 > 0 THEN clock_timestamp() ELSE closing_at END WHERE id = $1`
+
+	sqlSetClosing = `UPDATE sales SET state = 'closing', version = version + 1, revision = revision + $2, closing_version = version + 1,
+	closing_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlNextGeneration = `UPDATE sales SET generation = $2, state = $3, version = version + 1, revision = revision + 1,
+	closing_version = NULL, closing_at = NULL, updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
+
+	// A sale whose state follows its new times has not been closed.
+	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4, version = version + 1, revision = revision + 1,
+	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
+	updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlEndGeneration = `UPDATE generations SET ended_at = clock_timestamp() WHERE sale_id = $1 AND generation = $2`
+
+	sqlInsertGeneration = `INSERT INTO generations (sale_id, generation, total) VALUES ($1, $2, $3)`
+
+	sqlOrderSale = `SELECT s.slug, o.generation FROM orders o JOIN sales s ON s.id = o.sale_id WHERE o.id = $1`
+
+	sqlCancel = `UPDATE orders SET state = 'cancelled', released_at = clock_timestamp(), revision = $2
+WHERE id = $1 AND released_at IS NULL`
+
+	// What keeps a digest from being computed meanwhile.
+	sqlLockGeneration = `SELECT 1 FROM generations WHERE sale_id = $1 AND generation = $2 FOR NO KEY UPDATE`
+
+	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales WHERE id = sale_id)
+FROM orders WHERE id = $1`
+
+	sqlForgetDigest = `UPDATE generations SET digest = NULL WHERE sale_id = $1 AND generation = $2`
+)
+
+// What creates the first sale.
+const (
+	sqlAnySale = `SELECT EXISTS (SELECT FROM sales)`
+
+	// The slug's unique index makes a second process wait for the first and then insert nothing.
+	sqlInsertSale = `INSERT INTO sales (id, slug, state, starts_at, ends_at, partition, secret)
+SELECT n, $1, CASE WHEN t.starts_at > clock_timestamp() THEN 'scheduled'
+	WHEN t.ends_at <= clock_timestamp() THEN 'closed' ELSE 'open' END, t.starts_at, t.ends_at, n % $4, $5
+FROM nextval(pg_get_serial_sequence('sales', 'id')) n,
+	LATERAL (SELECT coalesce($2, clock_timestamp()) AS starts_at) a,
+	LATERAL (SELECT a.starts_at, coalesce($3, a.starts_at + interval '1 year') AS ends_at) t
+ON CONFLICT (slug) DO NOTHING RETURNING id, generation, state, partition`
+
+	sqlInsertProduct = `INSERT INTO products (sale_id, name, description, details, specification, important_info, images,
+	price_minor, discount_minor, currency_code, currency_symbol) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+)
+
+// What verify asks.
+const (
+	sqlCurrent = `SELECT id, generation FROM sales ORDER BY id`
+
+	sqlOwners = `SELECT user_id FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL`
+
+	sqlCounts = `SELECT sale_id, generation, count(*), count(DISTINCT user_id), count(DISTINCT unit), max(unit)
+FROM orders WHERE released_at IS NULL GROUP BY sale_id, generation ORDER BY sale_id, generation`
+
+	sqlUndigested = `SELECT sale_id, generation FROM generations
+WHERE ended_at IS NOT NULL AND digest IS NULL ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
+
+	// The sum does not depend on the order in which rows are read. The halves are those of sqlOrdersSince: without them every
+	// order of every sale would be read.
+	sqlDigest = `SELECT count(*) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, user_id, username, unit, attempt, state,
+	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0)
+FROM (SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL
+	UNION ALL SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NOT NULL) all_of_it`
+
+	sqlStoreDigest = `UPDATE generations SET digest = $3 WHERE sale_id = $1 AND generation = $2 AND digest IS NULL`
+
+	sqlDigests = `SELECT sale_id, generation, coalesce(digest, '') FROM generations WHERE ended_at IS NOT NULL ORDER BY sale_id, generation`
+)

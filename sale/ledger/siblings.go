@@ -1,0 +1,30 @@
+package ledger
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+// stock is inventory's part of a transaction. LockTx leaves unknown keys out; TakeTx takes exactly n units
+// or fails; BeginTx makes the row of a new generation. QueueLock and QueueTake are sent with other statements of the
+// transaction; QueueTake refuses what needs another read of the tables.
+type stock interface {
+	BeginTx(ctx context.Context, tx pgx.Tx, k sale.Key, total, version int64) (sale.Level, error)
+	LockTx(ctx context.Context, tx pgx.Tx, keys []sale.Key) ([]sale.Level, error)
+	TakeTx(ctx context.Context, tx pgx.Tx, k sale.Key, n int64) ([]int64, sale.Level, error)
+	QueueLock(b *pgx.Batch, keys []sale.Key, got func([]sale.Level))
+	QueueTake(b *pgx.Batch, locked sale.Level, n int64) ([]int64, sale.Level, bool)
+	ReturnTx(ctx context.Context, tx pgx.Tx, k sale.Key, unit int64) (sale.Level, error)
+	SetTotalTx(ctx context.Context, tx pgx.Tx, k sale.Key, total int64) (sale.Level, error)
+	Levels(ctx context.Context, keys []sale.Key) ([]sale.Level, error)
+}
+
+// outbox keeps messages for publication with the caller's transaction.
+type outbox interface {
+	AppendTx(ctx context.Context, tx pgx.Tx, m []events.Message) error
+	Queue(b *pgx.Batch, m []events.Message) error
+}

@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+// DeclineTx declines a claim that the ledger cannot decide because its very content makes the statements fail. A
+// claim that has its verdict keeps it. Its texts are stored without what Postgres cannot store.
+func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error) {
+	if _, err := s.stock.LockTx(ctx, tx, []sale.Key{{Sale: c.SaleID, Generation: c.Generation}}); err != nil {
+		return events.Verdict{}, fmt.Errorf("lock stock: %w", err)
+	}
+	found := make(map[uuid.UUID]*events.Verdict, 1)
+	r := ledgerReads{state: BatchState{Verdicts: found}}
+	b := &pgx.Batch{}
+	b.Queue(sqlProbes).QueryRow(r.clock)
+	b.Queue(sqlOrdersByID, [][16]byte{c.ID}).Query(r.orders)
+	b.Queue(sqlDeclinesByID, [][16]byte{c.ID}).Query(r.declines)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return events.Verdict{}, fmt.Errorf("read the ledger: %w", err)
+	}
+	if v := found[c.ID]; v != nil {
+		return *v, nil
+	}
+	now := r.state.Now
+	c.Username, c.Traceparent = storable(c.Username), storable(c.Traceparent)
+	v := events.Verdict{
+		ClaimID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username,
+		Attempt: c.Attempt, Outcome: events.Declined, Reason: reason, At: now, Fresh: true, RequestID: c.RequestID,
+	}
+	made := BatchResult{Declined: []NewVerdict{{&c, &v}}}
+	writes := &pgx.Batch{}
+	write(writes, now, made, nil)
+	if err := s.outbox.Queue(writes, announcements(made, nil, nil)); err != nil {
+		return v, fmt.Errorf("announce the decline: %w", err)
+	}
+	if err := tx.SendBatch(ctx, writes).Close(); err != nil {
+		return v, fmt.Errorf("write the decline: %w", err)
+	}
+	return v, nil
+}
+
+// storable is the text without what a text column refuses.
+func storable(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
+}

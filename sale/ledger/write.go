@@ -1,0 +1,112 @@
+package ledger
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+// write queues what was decided now. Each statement changes all the rows it should or fails: orders by having no
+// ON CONFLICT, the others because they count. Fewer declines than claims mean that somebody else decided the same
+// claims without the lock, and the next try will meet their verdicts.
+func write(b *pgx.Batch, now time.Time, made BatchResult, revisions map[sale.Key]int64) {
+	if len(made.Ordered) > 0 {
+		b.Queue(sqlInsertOrders, orderArrays(made.Ordered, revisions, now)...)
+	}
+	if n := len(made.Declined); n > 0 {
+		b.Queue(`WITH done AS (`+sqlInsertDeclines+` RETURNING 1) SELECT must_change(count(*), $9) FROM done`,
+			append(declineArrays(made.Declined, now), n)...)
+	}
+	for _, k := range made.Closed {
+		b.Queue(`WITH done AS (`+sqlSetClosed+` RETURNING 1) SELECT must_change(count(*), 1) FROM done`, k.Sale)
+	}
+}
+
+func orderArrays(made []NewVerdict, revisions map[sale.Key]int64, now time.Time) []any {
+	n := len(made)
+	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
+	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
+	units, attempts, revision := make([]int64, n), make([]int32, n), make([]int64, n)
+	requests := make([][16]byte, n)
+	for i, r := range made {
+		c := r.Claim
+		ids[i], keys[i], names[i], requests[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
+		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
+		units[i], attempts[i] = r.Verdict.Unit, int32(c.Attempt)
+		revision[i] = revisions[sale.Key{Sale: c.SaleID, Generation: c.Generation}]
+	}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revision, now, requests}
+}
+
+func declineArrays(made []NewVerdict, now time.Time) []any {
+	n := len(made)
+	ids, names, reasons := make([][16]byte, n), make([]string, n), make([]string, n)
+	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
+	attempts := make([]int32, n)
+	for i, r := range made {
+		c := r.Claim
+		ids[i], names[i], reasons[i] = c.ID, c.Username, string(r.Verdict.Reason)
+		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
+		attempts[i] = int32(c.Attempt)
+	}
+	return []any{ids, sales, generations, users, names, attempts, reasons, now}
+}
+
+// announcements are what the outbox is told.
+func announcements(made BatchResult, stocks []events.Stock, slugs map[int64]string) []events.Message {
+	messages := make([]events.Message, 0, len(made.Ordered)+len(made.Declined)+len(stocks)+len(made.Closed))
+	for _, r := range made.Ordered {
+		messages = append(messages, confirmed(r))
+	}
+	for _, r := range made.Declined {
+		messages = append(messages, declined(r))
+	}
+	for _, l := range stocks {
+		messages = append(messages, events.Message{SaleID: l.SaleID, Type: events.TypeStockChanged, Subject: slugs[l.SaleID], Data: l})
+	}
+	for _, k := range made.Closed {
+		messages = append(messages, stateChanged(k, slugs[k.Sale], sale.Closed))
+	}
+	return messages
+}
+
+func confirmed(r NewVerdict) events.Message {
+	v := r.Verdict
+	return events.Message{
+		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.Claim.Traceparent,
+		Data: events.ConfirmedOrder{Order: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
+			Username: v.Username, Unit: v.Unit, At: v.At},
+	}
+}
+
+func declined(r NewVerdict) events.Message {
+	v := r.Verdict
+	return events.Message{
+		SaleID: v.SaleID, Type: events.TypeClaimDeclined, Subject: v.ClaimID.String(), Traceparent: r.Claim.Traceparent,
+		Data: events.DeclinedClaim{Claim: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
+			Reason: string(v.Reason), At: v.At},
+	}
+}
+
+func stateChanged(k sale.Key, slug string, to sale.State) events.Message {
+	return events.Message{
+		SaleID: k.Sale, Type: events.TypeSaleStateChanged, Subject: slug,
+		Data: events.ChangedSale{Sale: k.Sale, Slug: slug, Generation: k.Generation, State: string(to)},
+	}
+}
+
+// exactly fails the transaction when a statement changed another number of rows: then somebody else decided
+// the same claims without the lock, and the next try will meet their verdicts.
+func exactly(n int, what string) func(pgconn.CommandTag) error {
+	return func(tag pgconn.CommandTag) error {
+		if got := tag.RowsAffected(); got != int64(n) {
+			return fmt.Errorf("wrote %d %s instead of %d", got, what, n)
+		}
+		return nil
+	}
+}

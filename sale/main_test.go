@@ -1,9 +1,0 @@
-package sale
-
-import (
-	"testing"
-
-	"flashsale/app/embedded/embeddedtest"
-)
-
-func TestMain(m *testing.M) { embeddedtest.Main(m) }

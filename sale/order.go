@@ -1,0 +1,27 @@
+package sale
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Order is an order as operators see it.
+type Order struct {
+	Receipt
+	// Slug is the sale's.
+	Slug string
+	// CancelledAt is when an operator took it back, by Postgres' clock; zero while it is live.
+	CancelledAt time.Time
+}
+
+// OrderRow is an order as the ledger has it.
+type OrderRow struct {
+	Receipt
+	// Revision is the version of the stock row that the last change of the order made.
+	Revision int64
+	// Live is false once the order was cancelled.
+	Live bool
+	// RequestID is the purchase request that bought it; uuid.Nil: not known.
+	RequestID uuid.UUID
+}

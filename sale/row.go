@@ -1,0 +1,38 @@
+package sale
+
+import "time"
+
+// Row is a sale as the ledger has it: its row, its product, and the stock of its present generation.
+type Row struct {
+	Key
+	Slug             string
+	State            State
+	StartsAt, EndsAt time.Time
+	// Partition is the one of the claims log that all claims of the sale go to.
+	Partition int
+	// Secret is what claim ids are derived with.
+	Secret []byte
+	// Version grows with every change of the row, Revision with the acts of operators only.
+	Version, Revision int64
+	// ClosingVersion is the Version that the present closing made, as the close record names it.
+	ClosingVersion int64
+	Product        Product
+	Level          Level
+}
+
+// ClientVersion is the version that clients see. Both parts only grow, across generations too.
+func (s *Row) ClientVersion() int64 { return s.Version + s.Level.Version }
+
+// StatusAt says what a shopper is told at that time.
+func (s *Row) StatusAt(now time.Time) Status {
+	return status(s.State, s.EndsAt, now, s.Level.Total, s.Level.Taken)
+}
+
+// Changes is what a read of the ledger found.
+type Changes struct {
+	// Rows are those that changed, without their levels. Levels are those of all sales.
+	Rows   []Row
+	Levels []Level
+	// Now is the time by Postgres' clock. It lies between Asked and AnsweredAt, which are times of this process.
+	Now, Asked, AnsweredAt time.Time
+}

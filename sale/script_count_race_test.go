@@ -1,6 +1,0 @@
-//go:build race
-
-package sale
-
-// batches of scripts, a hundred each: the race detector makes each several times as slow, and needs fewer.
-const batches = 10
