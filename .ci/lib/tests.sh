@@ -24,8 +24,8 @@ part_test_real() {
 # What is a defect however seldom it is seen, in the words of the tests and of Go.
 DEFECT='DATA RACE|^panic:|test timed out|unexpected goroutines|build failed|setup failed|\bI[1-7] (is )?broken|[Oo]versold|promises broken|sold twice|two receipts'
 
-# A machine that stood still for seconds turns a test red that waits for something. Up to two such tests run twice more, alone: both times
-# green means unsteady, which the report says with the test's name; nothing that hints at a defect is asked again.
+# A machine that stood still for seconds turns a test red that waits for something. Up to two such tests run once more, alone: green then
+# means unsteady, which the report says with the test's name. Nothing that hints at a defect is asked again.
 asked_again() { # part, then the command of go test
   local log=$RUN/log/$1.log part=$1 package test rc=0
   shift
@@ -36,9 +36,9 @@ asked_again() { # part, then the command of go test
   fi
   failed_tests "$log" >"$RUN/failed" && (($(wc -l <"$RUN/failed") <= 2)) || return 1
   while read -r package test; do
-    printf '\n--- %s of %s failed; twice more, alone\n' "$test" "$package"
-    if "$@" -count=2 -timeout 14m -run "^$test\$" "$package"; then
-      echo "$part: $test of $package failed among all tests and passed twice alone" >>"$RUN/unsteady"
+    printf '\n--- %s of %s failed; once more, alone\n' "$test" "$package"
+    if "$@" -count=1 -timeout 14m -run "^$test\$" "$package"; then
+      echo "$part: $test of $package failed among all tests and passed alone" >>"$RUN/unsteady"
     else
       rc=1
     fi
