@@ -20,19 +20,19 @@ import (
 	"flashsale/app/instance"
 )
 
-// benchHarness starts and stops the processes of one measurement. Each has an environment and a directory of its own, so that
-// no setting and no .env file of the person who measures changes what is measured.
+// benchHarness starts and stops the processes of one measurement. Each process has an environment and a directory of its
+// own, so that the settings and the .env file of whoever runs bench do not change what is measured.
 type benchHarness struct {
 	program   string
 	dir       string
 	processes []*bench.Process
 	cleanups  []func(context.Context) error
-	// environment is that of the newest instance.
+	// environment is that of the instance that was started last.
 	environment []string
-	// seed makes the first n shoppers of the series exist; nil where the product was not started here.
+	// seed makes the first n shoppers of the series exist; nil when the harness has not started the product.
 	seed func(ctx context.Context, n int) error
-	// another starts one more instance beside the product, on the same servers and in the same namespace; nil where
-	// the servers are inside the product's process.
+	// another starts one more instance on the product's servers and in its namespace; nil when one of the servers is
+	// embedded, because then only one process can use it.
 	another func(context.Context) (bench.Target, error)
 }
 
@@ -51,7 +51,7 @@ func newBenchHarness() (*benchHarness, error) {
 	return &benchHarness{program: program, dir: dir}, nil
 }
 
-// provide starts what the measurement needs and does not have, and fills in the addresses.
+// provide starts the processes that the measurement needs and writes their addresses to cfg.
 func (h *benchHarness) provide(ctx context.Context, flags benchFlags, cfg *bench.Config) error {
 	noop, err := h.start(ctx, "bench-noop", nil)
 	if err != nil {
@@ -98,7 +98,7 @@ func shared(servers []string) bool {
 	return true
 }
 
-// configuredServers are the servers that the environment names, as variables and in words.
+// configuredServers are the servers that the environment names, as variables and in words without passwords.
 func configuredServers() (variables []string, words string, err error) {
 	cfg, err := config.Load()
 	if err != nil {
@@ -146,7 +146,7 @@ func (h *benchHarness) instance(ctx context.Context, command, namespace string, 
 	for _, v := range servers {
 		if strings.HasPrefix(v, "DATABASE_URL=") {
 			h.cleanups = append(h.cleanups, func(ctx context.Context) error {
-				// The namespace of the measurement is removed from servers that stay.
+				// The configured servers go on running, so the measurement removes its namespace from them.
 				return h.command(ctx, env, time.Minute, "reset", "--wipe", "--yes")
 			})
 		}
@@ -167,19 +167,19 @@ func (h *benchHarness) start(ctx context.Context, command string, env []string) 
 	return p, err
 }
 
-// command runs one of the product's commands beside an instance, with its environment.
-func (h *benchHarness) command(ctx context.Context, env []string, patience time.Duration, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// command runs one of the product's commands in the environment of an instance.
+func (h *benchHarness) command(ctx context.Context, env []string, limit time.Duration, args ...string) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	c := exec.CommandContext(ctx, h.program, args...)
 	c.Env, c.Dir = append(bench.CleanEnvironment(config.Variables()...), env...), h.dir
-	if said, err := c.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, said)
+	if output, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, output)
 	}
 	return nil
 }
 
-// close stops every process, the last one first, and removes what they have left.
+// close stops every process, the last one first, and removes their data.
 func (h *benchHarness) close(ctx context.Context) error {
 	var errs []error
 	for i := len(h.processes) - 1; i >= 0; i-- {

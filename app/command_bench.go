@@ -15,7 +15,7 @@ import (
 	"flashsale/app/server"
 )
 
-// benchFlags are those that say what is measured and on which servers; bench.Config has the sizes.
+// benchFlags say what is measured and on which servers; bench.Config has the sizes.
 type benchFlags struct {
 	quick, configured bool
 	url, ops, profile string
@@ -27,10 +27,10 @@ func benchCommand(t terminal) *cobra.Command {
 	cfg := bench.Full()
 	c := &cobra.Command{
 		Use:   "bench",
-		Short: "Measure against a server that does nothing, and print the goals and what was found",
-		Long: "bench starts an instance and an echo server that does nothing, each a process of its own, presses both in\n" +
-			"turn in short slices, and prints what the product does as a fraction of what the other does, with CPU and\n" +
-			"allocations per request. The instance is an embedded one in a temporary directory unless --configured or\n" +
+		Short: "Compare with a server that does nothing, and print the goals and the figures",
+		Long: "bench starts an instance and an echo server that does nothing, each a process of its own, sends requests to\n" +
+			"both in turn in short slices, and prints the rate of the product as a fraction of the rate of the other, with\n" +
+			"CPU and allocations per request. The instance is an embedded one in a temporary directory unless --configured or\n" +
 			"--url is given. The exit code is 1 when an invariant of the sale is broken afterwards, not for a missed goal.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,19 +49,19 @@ func benchCommand(t terminal) *cobra.Command {
 	}
 	f := c.Flags()
 	f.BoolVar(&b.quick, "quick", false, "a short run, to see that everything works; its figures mean little")
-	f.IntVar(&cfg.Cycles, "cycles", cfg.Cycles, "how often every path is visited")
-	f.DurationVar(&cfg.Slice, "slice", cfg.Slice, "how long a visit takes")
-	f.IntVar(&cfg.Connections, "connections", cfg.Connections, "keep-alive connections that press at the same time")
+	f.IntVar(&cfg.Cycles, "cycles", cfg.Cycles, "how often every path is measured")
+	f.DurationVar(&cfg.Slice, "slice", cfg.Slice, "how long a measurement of a path takes")
+	f.IntVar(&cfg.Connections, "connections", cfg.Connections, "keep-alive connections that send requests at the same time")
 	f.IntVar(&cfg.Shoppers, "shoppers", cfg.Shoppers, "shoppers that exist, and units in a sale of confirmed purchases")
-	f.IntVar(&cfg.Crowd.Shoppers, "crowd", cfg.Crowd.Shoppers, "shoppers of the sale that is played through")
-	f.IntVar(&cfg.Crowd.Units, "units", cfg.Crowd.Units, "units of the sale that is played through (0: none is)")
-	f.IntVar(&cfg.Streams, "streams", cfg.Streams, "live updates, and as many idle connections, that are held open")
+	f.IntVar(&cfg.Crowd.Shoppers, "crowd", cfg.Crowd.Shoppers, "shoppers of the sale that is measured from its opening to its last unit")
+	f.IntVar(&cfg.Crowd.Units, "units", cfg.Crowd.Units, "units of that sale (0: there is none)")
+	f.IntVar(&cfg.Streams, "streams", cfg.Streams, "live updates, and as many idle connections, that are open at the same time")
 	f.Int64Var(&cfg.Seed, "seed", 0, "seed of every random choice (0: a new one, printed)")
 	f.BoolVar(&cfg.JSON, "json", false, "print the report as JSON")
 	f.BoolVar(&b.configured, "configured", false, "use the servers the environment names (in a namespace of its own, removed afterwards)")
 	f.StringVar(&b.url, "url", "", "measure the instance running there, which is reset again and again")
 	f.StringVar(&b.ops, "ops", "", "with --url: where that instance shows /metrics, like http://127.0.0.1:9464")
-	f.IntVar(&b.growth, "growth", 0, "instead, what a purchase costs in sales of 1,000 to this many units, with streams, and with more processes")
+	f.IntVar(&b.growth, "growth", 0, "measure instead what a purchase costs in sales of 1,000 to this many units, with streams, and with more processes")
 	f.StringVar(&b.profile, "profile", "", "write a CPU profile of one path's process to this file")
 	f.StringVar(&cfg.ProfileOf, "profile-of", "purchases", "the path: one of "+strings.Join(bench.Profiled(), ", "))
 	return c
@@ -88,13 +88,9 @@ func runBench(ctx context.Context, b benchFlags, cfg bench.Config) (err error) {
 	}
 	var ok bool
 	if b.growth > 0 {
-		var g bench.Growth
-		g, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, Seed: h.seed, Another: h.another})
-		ok = g.OK
+		ok, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, SeedShoppers: h.seed, Another: h.another})
 	} else {
-		var r bench.Report
-		r, err = bench.Run(ctx, cfg)
-		ok = r.OK
+		ok, err = bench.Run(ctx, cfg)
 	}
 	if err == nil && !ok {
 		err = errReported
@@ -102,20 +98,20 @@ func runBench(ctx context.Context, b benchFlags, cfg bench.Config) (err error) {
 	return err
 }
 
-// check refuses flags that say different things.
+// check refuses flags that contradict each other.
 func (b benchFlags) check(asked func(flag string) bool) error {
 	switch {
 	case b.url == "" && b.ops != "":
 		return errors.New("--ops is for an instance that is named with --url")
 	case asked("growth") && b.profile != "":
-		return errors.New("--profile is of a path, and --growth visits none; leave one of them out")
+		return errors.New("--profile is of a path, and --growth measures none; leave one of them out")
 	case asked("growth") && b.growth < 1:
 		return errors.New("--growth must be at least 1000 units")
 	}
 	return nil
 }
 
-// withQuickSizes takes the sizes of a quick run, except those that were asked for.
+// withQuickSizes gives cfg the sizes of a quick run, except those that a flag has set.
 func withQuickSizes(cfg bench.Config, asked func(flag string) bool) bench.Config {
 	quick := bench.Quick()
 	for flag, set := range map[string]func(){
@@ -131,7 +127,7 @@ func withQuickSizes(cfg bench.Config, asked func(flag string) bool) bench.Config
 	return cfg
 }
 
-// noopCommand is the yardstick; bench starts it.
+// noopCommand runs the server that the product is compared with; the bench harness starts it.
 func noopCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "bench-noop", Short: "An echo server that does nothing, until its input ends", Args: cobra.NoArgs, Hidden: true,
@@ -142,7 +138,7 @@ func noopCommand(t terminal) *cobra.Command {
 	}
 }
 
-// saturatedCommand runs the instance that shows what a press costs up to Redis; the bench harness starts it.
+// saturatedCommand runs the instance that shows what a purchase request costs as far as Redis; the bench harness starts it.
 func saturatedCommand(t terminal) *cobra.Command {
 	return &cobra.Command{
 		Use: "bench-saturated", Short: "An instance in which every place is taken and nothing is decided", Args: cobra.NoArgs, Hidden: true,

@@ -14,27 +14,28 @@ import (
 	"time"
 )
 
-// counter is a flash sale in memory that shows metrics, and can be made to misbehave.
-type counter struct {
+// fakeProduct is a flash sale in memory that shows metrics. Its flags make it fail.
+type fakeProduct struct {
 	mu         sync.Mutex
 	stock      int
 	generation int64
 	owners     map[string]bool
 	seeded     int
 	seedings   []int
-	asked      int // how often for the number of shoppers
-	sold       int // of all generations
-	twice      int // presses by owners of the running sale
-	checks     []Check
+	asked      int // requests for the number of shoppers
+	sold       int // units of all generations
+	twice      int // requests by owners of the running sale
+	checks     []check
 
-	guarded, mute bool
+	guarded   bool // it wants to know who resets it
+	noMetrics bool
 }
 
-func newCounter() *counter {
-	return &counter{stock: 5, generation: 1, owners: map[string]bool{}, checks: []Check{{ID: "I1", State: "ok"}}}
+func newFakeProduct() *fakeProduct {
+	return &fakeProduct{stock: 5, generation: 1, owners: map[string]bool{}, checks: []check{{ID: "I1", State: "ok"}}}
 }
 
-func (c *counter) open(t *testing.T) string {
+func (c *fakeProduct) open(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
@@ -55,10 +56,10 @@ func (c *counter) open(t *testing.T) string {
 	return server.URL
 }
 
-func (c *counter) metrics(w http.ResponseWriter, _ *http.Request) {
+func (c *fakeProduct) metrics(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mute {
+	if c.noMetrics {
 		http.NotFound(w, nil)
 		return
 	}
@@ -69,7 +70,7 @@ func (c *counter) metrics(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintf(w, "flashsale_outbox_unpublished 0\nflashsale_outbox_published_total %d\nflashsale_consumer_lag_records{partition=\"0\"} 0\n", c.sold)
 }
 
-func (c *counter) status(w http.ResponseWriter, _ *http.Request) {
+func (c *fakeProduct) status(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := state{Status: "active", MaxStock: c.stock, Sold: len(c.owners), CurrentStock: c.stock - len(c.owners), Generation: c.generation, Version: 1}
@@ -79,13 +80,13 @@ func (c *counter) status(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(now)
 }
 
-func (c *counter) stream(w http.ResponseWriter, q *http.Request) {
+func (c *fakeProduct) stream(w http.ResponseWriter, q *http.Request) {
 	fmt.Fprint(w, "id: 1\ndata: {}\n\n")
 	w.(http.Flusher).Flush()
 	<-q.Context().Done()
 }
 
-func (c *counter) purchase(w http.ResponseWriter, q *http.Request) {
+func (c *fakeProduct) purchase(w http.ResponseWriter, q *http.Request) {
 	var asked struct{ Username string }
 	_ = json.NewDecoder(q.Body).Decode(&asked)
 	c.mu.Lock()
@@ -104,7 +105,7 @@ func (c *counter) purchase(w http.ResponseWriter, q *http.Request) {
 	fmt.Fprint(w, `{}`)
 }
 
-func (c *counter) operate(w http.ResponseWriter, q *http.Request) {
+func (c *fakeProduct) operate(w http.ResponseWriter, q *http.Request) {
 	if c.guarded {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -128,26 +129,26 @@ func (c *counter) operate(w http.ResponseWriter, q *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"generation": c.generation})
 }
 
-// short is a configuration for a test, against a yardstick and a saturated instance in memory.
-func short(t *testing.T, c *counter) Config {
+// short is a configuration for a test, with a server that does nothing and a saturated instance in memory.
+func short(t *testing.T, c *fakeProduct) Config {
 	t.Helper()
 	product := c.open(t)
-	yardstick := httptest.NewServer(noop())
-	t.Cleanup(yardstick.Close)
+	nothing := httptest.NewServer(noop())
+	t.Cleanup(nothing.Close)
 	saturated := serveHTTP(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) })
 	return Config{
-		Product: Target{URL: product, Ops: product}, Noop: Target{URL: yardstick.URL, Ops: yardstick.URL}, Saturated: Target{URL: saturated},
+		Product: Target{URL: product, Ops: product}, Noop: Target{URL: nothing.URL, Ops: nothing.URL}, Saturated: Target{URL: saturated},
 		Cycles: 3, Slice: 20 * time.Millisecond, Connections: 4, Shoppers: 3000, Crowd: Crowd{400, 50}, Streams: 10, Servers: "none",
 	}
 }
 
 func TestEverythingIsMeasured(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
+	c := newFakeProduct()
 	cfg := short(t, c)
 	var out, profile bytes.Buffer
 	cfg.Out, cfg.JSON, cfg.Profile, cfg.ProfileOf = &out, true, &profile, pathPurchase
-	r, err := Run(t.Context(), cfg)
+	r, err := run(t.Context(), cfg)
 	if err != nil || !r.OK {
 		t.Fatalf("%v %+v", err, r)
 	}
@@ -159,29 +160,29 @@ func TestEverythingIsMeasured(t *testing.T) {
 		delete(want, p.Name)
 	}
 	if len(want) > 0 {
-		t.Errorf("not visited: %v", want)
+		t.Errorf("not measured: %v", want)
 	}
 	if c.twice > 0 {
-		t.Errorf("%d presses in a slice came from shoppers who had bought in it", c.twice)
+		t.Errorf("%d requests in a slice came from shoppers who had bought in it", c.twice)
 	}
 	if c.seeded != 3000 || profile.String() != "a profile" || len(r.Verify) != 1 || r.Direct == nil || *r.Direct < .2 || *r.Direct > .3 {
 		t.Errorf("seeded %d, profile %q, %+v", c.seeded, &profile, r)
 	}
-	if r.Crowd.Codes[201] != 50 || r.Crowd.Codes[409] != 350 || r.Crowd.SoldOut <= 0 || r.Watched.Streams != 10 || r.Watched.Resident != 1e8 || r.Streams.Held != 10 {
-		t.Errorf("crowd %+v, with streams %+v, idle %+v", r.Crowd, r.Watched, r.Streams)
+	if r.Crowd.Codes[201] != 50 || r.Crowd.Codes[409] != 350 || r.Crowd.SoldOut <= 0 || r.CrowdWithStreams.Streams != 10 || r.CrowdWithStreams.Resident != 1e8 || r.Streams.Open != 10 {
+		t.Errorf("crowd %+v, with streams %+v, idle %+v", r.Crowd, r.CrowdWithStreams, r.Streams)
 	}
-	var read Report
+	var read report
 	if err := json.Unmarshal(out.Bytes(), &read); err != nil || len(read.Goals) != len(r.Goals) || read.Seed != r.Seed {
 		t.Errorf("JSON: %v", err)
 	}
 }
 
-// Costs are per answer: the product above says that each purchase takes a millisecond, 40 objects and 4,000 bytes.
+// Costs are per answer: by the metrics of fakeProduct a purchase takes a millisecond of CPU, 40 objects and 4,000 bytes.
 func TestCostsArePerAnswer(t *testing.T) {
 	t.Parallel()
-	cfg := short(t, newCounter())
+	cfg := short(t, newFakeProduct())
 	cfg.Crowd, cfg.Streams = Crowd{}, 0
-	r, err := Run(t.Context(), cfg)
+	r, err := run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,24 +201,24 @@ func TestCostsArePerAnswer(t *testing.T) {
 
 func TestABrokenInvariantIsNotOK(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
-	c.checks = []Check{{ID: "I1", Title: "units", State: "broken", Detail: "sold twice"}}
+	c := newFakeProduct()
+	c.checks = []check{{ID: "I1", Title: "units", State: "broken", Detail: "sold twice"}}
 	cfg := short(t, c)
 	cfg.Crowd, cfg.Streams, cfg.Cycles = Crowd{}, 0, 1
 	var out bytes.Buffer
 	cfg.Out = &out
-	if r, err := Run(t.Context(), cfg); err != nil || r.OK || !strings.Contains(out.String(), "I1 broken (units: sold twice)") {
+	if r, err := run(t.Context(), cfg); err != nil || r.OK || !strings.Contains(out.String(), "I1 broken (units: sold twice)") {
 		t.Fatalf("%v %+v\n%s", err, r, &out)
 	}
 }
 
 func TestWhatIsMissingIsSaid(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
-	c.mute = true
+	c := newFakeProduct()
+	c.noMetrics = true
 	cfg := short(t, c)
 	cfg.Crowd, cfg.Cycles, cfg.Saturated, cfg.Progress = Crowd{}, 1, Target{}, io.Discard
-	r, err := Run(t.Context(), cfg)
+	r, err := run(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,24 +235,24 @@ func TestWhatIsMissingIsSaid(t *testing.T) {
 
 func TestRunsThatCannotBeMade(t *testing.T) {
 	t.Parallel()
-	good := short(t, newCounter())
+	good := short(t, newFakeProduct())
 	for name, change := range map[string]func(*Config){
-		"no product": func(c *Config) { c.Product = Target{} }, "no yardstick": func(c *Config) { c.Noop = Target{} },
+		"no product": func(c *Config) { c.Product = Target{} }, "nothing to compare with": func(c *Config) { c.Noop = Target{} },
 		"no cycles": func(c *Config) { c.Cycles = 0 }, "endless slices": func(c *Config) { c.Slice = time.Hour },
 		"no connections": func(c *Config) { c.Connections = 0 }, "too few shoppers": func(c *Config) { c.Shoppers = 5 },
 		"more units than shoppers": func(c *Config) { c.Crowd = Crowd{10, 11} }, "streams": func(c *Config) { c.Streams = -1 },
-		"a profile of nothing": func(c *Config) { c.Profile, c.ProfileOf = io.Discard, "breakfast" },
+		"a profile of nothing": func(c *Config) { c.Profile, c.ProfileOf = io.Discard, "no-such-path" },
 		"https":                func(c *Config) { c.Product.URL = "https://localhost:1" },
 	} {
 		cfg := good
 		change(&cfg)
-		if _, err := Run(t.Context(), cfg); err == nil {
+		if _, err := run(t.Context(), cfg); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
-	c := newCounter()
+	c := newFakeProduct()
 	c.guarded = true
-	if _, err := Run(t.Context(), short(t, c)); !errors.Is(err, ErrNotDemo) {
+	if _, err := run(t.Context(), short(t, c)); !errors.Is(err, errNotDemo) {
 		t.Errorf("a product that guards its operators: %v", err)
 	}
 	for _, cfg := range []Config{Full(), Quick()} {

@@ -14,16 +14,16 @@ import (
 
 const (
 	dialTime = 5 * time.Second
-	// Limits of an answer: a product that sends more than this is not what is measured.
+	// Limits of an answer. The product's answers are far smaller, so a larger one is an error.
 	maxFields = 64
 	maxBody   = 64 << 10
 )
 
-var errAnswer = errors.New("not an answer of HTTP/1.1 that is understood here")
+var errAnswer = errors.New("not an HTTP/1.1 answer that bench can read")
 
-// conn is one keep-alive connection. It writes requests as they are given and reads just enough of an answer to
-// know its code and its end, which costs a tenth of net/http's client; on a machine that generator and server
-// share, the rest would be taken from what is measured. It belongs to one goroutine.
+// conn is one keep-alive connection. It writes requests as they are given, and of an answer it reads only what it needs
+// to find the code and the end. This costs a tenth of net/http's client. That matters because the load generator and the
+// product share one machine: CPU time that the generator uses is missing in the product. A conn belongs to one goroutine.
 type conn struct {
 	address string
 	net     net.Conn
@@ -54,8 +54,8 @@ func (c *conn) close() {
 	}
 }
 
-// do sends a request and reads the answer, which has to be complete by the deadline. The body is valid until the
-// next call. After an error the connection is closed and the next call opens another one.
+// do sends a request and reads the answer, which must be complete by the deadline. The body is valid until the next
+// call. An error closes the connection, and the next call opens another one.
 func (c *conn) do(ctx context.Context, request []byte, deadline time.Time) (code int, body []byte, err error) {
 	if c.net == nil {
 		if err := c.open(ctx); err != nil {
@@ -75,7 +75,7 @@ func (c *conn) do(ctx context.Context, request []byte, deadline time.Time) (code
 	return code, c.body, err
 }
 
-// answer reads one answer and leaves its body in c.body.
+// answer reads one answer and puts its body into c.body.
 func (c *conn) answer() (int, error) {
 	line, err := c.line()
 	if err != nil {
@@ -103,7 +103,7 @@ func (c *conn) answer() (int, error) {
 	return 0, fmt.Errorf("%w: more than %d fields", errAnswer, maxFields)
 }
 
-// line is the next line without its end. It is valid until the next read.
+// line is the next line without its line break. It is valid until the next read.
 func (c *conn) line() ([]byte, error) {
 	line, err := c.r.ReadSlice('\n')
 	if err != nil {
@@ -112,7 +112,7 @@ func (c *conn) line() ([]byte, error) {
 	return bytes.TrimRight(line, "\r\n"), nil
 }
 
-// field takes from a header field what is needed to find the answer's end.
+// field reads a header field if it says where the answer ends or that the connection closes.
 func (c *conn) field(line []byte, length *int, chunked *bool) error {
 	name, value, _ := bytes.Cut(line, []byte(":"))
 	value = bytes.TrimSpace(value)

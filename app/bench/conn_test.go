@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// speak answers each request, which must be one line and an empty one, with the next text; after the last it closes.
+// speak listens and answers each request, which must be one line and an empty one, with the next text. After the last
+// text, or one that contains "close", it closes the connection. It gives its address.
 func speak(t *testing.T, answers ...string) string {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -121,13 +122,13 @@ func TestNobodyThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tally, err := g.run(t.Context(), shift{length: 20 * time.Millisecond}, http.StatusOK, fixed([]byte("x\n\n")))
+	tally, err := g.run(t.Context(), timing{length: 20 * time.Millisecond}, http.StatusOK, fixed([]byte("x\n\n")))
 	if err == nil || tally.all != 0 || tally.broken == 0 {
 		t.Fatalf("%v %+v", err, tally)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := g.run(ctx, shift{length: time.Hour}, 200, fixed([]byte("x\n\n"))); !errors.Is(err, context.Canceled) {
+	if _, err := g.run(ctx, timing{length: time.Hour}, 200, fixed([]byte("x\n\n"))); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 }

@@ -7,86 +7,74 @@ import (
 	"time"
 )
 
-// Rush is a sale that was played through: every shopper presses once, as fast as the connections allow.
-type Rush struct {
+// crowdFigures are those of a sale from its opening to its last unit: every shopper sends one purchase request, as fast
+// as the connections allow.
+type crowdFigures struct {
 	Crowd
-	// Streams and as many idle connections were open meanwhile.
+	// Streams is how many live updates, and as many idle connections, were open at the same time.
 	Streams int `json:"streams"`
-	// SoldOut is from the first press until the answer to whoever got the last unit, in milliseconds.
+	// SoldOut is the time from the first request to the answer that confirmed the last unit, in milliseconds.
 	SoldOut float64 `json:"toLastUnitMs"`
-	// Bought is of the 201s, from sending to having read the answer.
-	Bought Percentiles `json:"latencyOf201Ms"`
-	// Resident is the most memory the product held meanwhile, in bytes; 0 when not measured.
-	Resident float64     `json:"residentBytes,omitempty"`
-	Codes    map[int]int `json:"codes"`
-	Ended    int         `json:"streamsEnded,omitempty"`
+	// Bought is the time from sending a request to its 201.
+	Bought percentiles `json:"latencyOf201Ms"`
+	// Resident is the most memory the product used during the sale, in bytes; 0 when not measured.
+	Resident float64 `json:"residentBytes,omitempty"`
+	// Codes counts the answers by status code.
+	Codes map[int]int `json:"codes"`
+	// Ended is how many of the live updates did not last until the end.
+	Ended int `json:"streamsEnded,omitempty"`
 }
 
-// Percentiles are in milliseconds.
-type Percentiles struct {
-	P50  float64 `json:"p50"`
-	P90  float64 `json:"p90"`
-	P99  float64 `json:"p99"`
-	P999 float64 `json:"p999"`
-	Max  float64 `json:"max"`
-}
-
-func percentiles(sorted []time.Duration) Percentiles {
-	at := func(q float64) float64 { return milliseconds(quantile(sorted, q)) }
-	return Percentiles{P50: at(.5), P90: at(.9), P99: at(.99), P999: at(.999), Max: at(1)}
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
-
-// crowds plays the sale through twice: alone, for its times, and with streams and idle connections open, for the
-// memory and for what they do to its times.
-func (m *meter) crowds(ctx context.Context) error {
+// measureCrowds measures two such sales: one alone, for its times, and one with streams and idle connections open, for
+// the memory and for the difference that they make to the times.
+func (m *meter) measureCrowds(ctx context.Context) error {
 	if m.cfg.Crowd.Units == 0 {
 		return nil
 	}
-	m.bar.say("a crowd")
-	alone, err := m.rush(ctx)
+	m.bar.show("a crowd")
+	alone, err := m.sellToCrowd(ctx)
 	if err != nil {
 		return fmt.Errorf("crowd: %w", err)
 	}
 	m.report.Crowd = &alone
-	n := m.affordable()
+	n := m.possibleStreams()
 	if n == 0 {
 		return nil
 	}
-	m.bar.say("a crowd with streams")
-	h, err := m.hold(ctx, n)
-	defer h.close()
+	m.bar.show("a crowd with streams")
+	idle, err := m.openIdle(ctx, n)
+	defer idle.close()
 	if err != nil {
 		m.note("a crowd with %d streams and %d idle connections: %v", n, n, err)
 		return ctx.Err()
 	}
-	watched, err := m.rush(ctx)
+	with, err := m.sellToCrowd(ctx)
 	if err != nil {
 		return fmt.Errorf("crowd with streams: %w", err)
 	}
-	watched.Streams, watched.Ended = n, n-h.streams.Open()
-	m.report.Watched = &watched
+	with.Streams, with.Ended = n, n-idle.streams.Open()
+	m.report.CrowdWithStreams = &with
 	return nil
 }
 
-// rush sells the crowd's units to the crowd.
-func (m *meter) rush(ctx context.Context) (Rush, error) {
-	if err := m.shop.begin(ctx, m.cfg.Crowd.Units); err != nil {
-		return Rush{}, err
+// sellToCrowd opens a sale and lets every shopper of the crowd ask once.
+func (m *meter) sellToCrowd(ctx context.Context) (crowdFigures, error) {
+	if err := m.operator.begin(ctx, m.cfg.Crowd.Units); err != nil {
+		return crowdFigures{}, err
 	}
 	p := m.path(pathPurchase)
-	memory := m.peak(ctx)
+	stop := m.peak(ctx)
 	began := time.Now()
-	t, err := p.load.run(ctx, shift{}, p.want, m.presses(p.load.host, m.cfg.Crowd.Shoppers, false))
-	r := Rush{Crowd: m.cfg.Crowd, Resident: memory(), Codes: t.codes}
+	t, err := p.load.run(ctx, timing{}, p.want, m.purchaseRequests(p.load.host, m.cfg.Crowd.Shoppers, false))
+	found := crowdFigures{Crowd: m.cfg.Crowd, Resident: stop(), Codes: t.codes}
 	if err != nil {
-		return r, err
+		return found, err
 	}
-	r.SoldOut, r.Bought = milliseconds(t.last.Sub(began)), percentiles(t.latencies)
+	found.SoldOut, found.Bought = milliseconds(t.last.Sub(began)), percentilesOf(t.latencies)
 	if got := t.good(http.StatusCreated); got != m.cfg.Crowd.Units {
-		// Who was told "try again" does not in here, so units may be left; that is no fault, but no full sale either.
-		m.note("a crowd of %d was confirmed %d of %d units at its first press: %v", m.cfg.Crowd.Shoppers, got, m.cfg.Crowd.Units, t.codes)
+		// A shopper whose answer is "try again" does not do so here, and then units are left. That is no fault of the product,
+		// but the time to the last unit is not that of a complete sale.
+		m.note("a crowd of %d got %d of %d units with one request each: %v", m.cfg.Crowd.Shoppers, got, m.cfg.Crowd.Units, t.codes)
 	}
-	return r, m.settle(ctx)
+	return found, m.settle(ctx)
 }

@@ -1,59 +1,24 @@
 package bench
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
-// Goal is a line of the table: what is wanted and what was found.
-type Goal struct {
+// goal is one line of the table of goals: the wanted figure and the measured one.
+type goal struct {
 	What string `json:"what"`
 	Unit string `json:"unit,omitempty"`
-	// AtLeast has to hold, Aim is what is hoped for. With Lower, less is better and AtLeast is the most allowed.
+	// AtLeast is required, Aim is better than required. With Lower a smaller figure is better, and AtLeast is the largest
+	// that is allowed.
 	AtLeast float64 `json:"atLeast"`
 	Aim     float64 `json:"aim"`
 	Lower   bool    `json:"lowerIsBetter,omitempty"`
-	// Found is nil when it was not measured; Why says why, or under which other circumstances it was.
-	Found *Quartiles `json:"found"`
+	// Found is nil when it was not measured. Why is set when it was measured on a smaller sale than the goal is about.
+	Found *quartiles `json:"found"`
 	Why   string     `json:"why,omitempty"`
-	// Verdict is "aim met", "met", "missed", "not measured", or "other size" when it was measured on something
-	// smaller than the goal speaks of.
+	// Verdict is "aim met", "met", "missed", "not measured", or "other size" when Why is set.
 	Verdict string `json:"verdict"`
 }
 
-// Quartiles of one figure over the cycles. A figure that exists once has three equal ones.
-type Quartiles struct {
-	Q1     float64 `json:"q1"`
-	Median float64 `json:"median"`
-	Q3     float64 `json:"q3"`
-}
-
-func quartiles(values []float64) *Quartiles {
-	if len(values) == 0 {
-		return nil
-	}
-	sorted := slices.Sorted(slices.Values(values))
-	return &Quartiles{Q1: interpolated(sorted, .25), Median: interpolated(sorted, .5), Q3: interpolated(sorted, .75)}
-}
-
-func interpolated(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
-	low := int(at)
-	high := min(low+1, len(sorted)-1)
-	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
-}
-
-func once(v float64) *Quartiles {
-	if v == 0 {
-		return nil
-	}
-	return &Quartiles{v, v, v}
-}
-
-func (g *Goal) judge() {
-	if g.Verdict != "" {
-		return
-	}
+func (g *goal) judge() {
 	switch {
 	case g.Found == nil:
 		g.Verdict = "not measured"
@@ -68,23 +33,23 @@ func (g *Goal) judge() {
 	}
 }
 
-func (g *Goal) reaches(limit float64) bool {
+func (g *goal) reaches(limit float64) bool {
 	if g.Lower {
 		return g.Found.Median <= limit
 	}
 	return g.Found.Median >= limit
 }
 
-// The sizes the goals speak of.
+// The sizes that the goals are about.
 const (
 	goalShoppers = 100_000
 	goalUnits    = 10_000
 	goalStreams  = 10_000
 )
 
-// goals fills in the table.
-func (r *Report) goals() []Goal {
-	list := []Goal{
+// goals compares the figures of the report with the goals.
+func (r *report) goals() []goal {
+	list := []goal{
 		{What: "sold-out answers / noop", AtLeast: .85, Aim: .95, Found: r.ratio(pathSoldOut)},
 		{What: "reserve path / noop", AtLeast: .75, Aim: .85, Found: r.ratio(pathReserve)},
 		{What: "status / noop", AtLeast: .85, Aim: .95, Found: r.ratio(pathStatus)},
@@ -98,11 +63,11 @@ func (r *Report) goals() []Goal {
 	return list
 }
 
-func (r *Report) crowdGoals() []Goal {
-	latency := Goal{What: "p99 of 201s, 10,000 units, 100,000 shoppers", Unit: "ms", AtLeast: 150, Aim: 50, Lower: true}
-	opening := Goal{What: "opening to the last unit committed", Unit: "s", AtLeast: 5, Aim: 2, Lower: true}
-	memory := Goal{What: "memory with 10,000 streams and 10,000 connections", Unit: "MiB", AtLeast: 1024, Aim: 500, Lower: true}
-	beside := Goal{What: "p99 of 201s with those streams / without", AtLeast: 1.2, Aim: 1.05, Lower: true}
+func (r *report) crowdGoals() []goal {
+	latency := goal{What: "p99 of 201s, 10,000 units, 100,000 shoppers", Unit: "ms", AtLeast: 150, Aim: 50, Lower: true}
+	opening := goal{What: "opening to the last unit committed", Unit: "s", AtLeast: 5, Aim: 2, Lower: true}
+	memory := goal{What: "memory with 10,000 streams and 10,000 connections", Unit: "MiB", AtLeast: 1024, Aim: 500, Lower: true}
+	beside := goal{What: "p99 of 201s with those streams / without", AtLeast: 1.2, Aim: 1.05, Lower: true}
 	if c := r.Crowd; c != nil {
 		latency.Found, opening.Found = once(c.Bought.P99), once(c.SoldOut/1000)
 		if c.Shoppers < goalShoppers || c.Units < goalUnits {
@@ -110,27 +75,27 @@ func (r *Report) crowdGoals() []Goal {
 			opening.Why = latency.Why
 		}
 	}
-	if w := r.Watched; w != nil {
-		memory.Found = once(mebibytes(w.Resident))
+	if c := r.CrowdWithStreams; c != nil {
+		memory.Found = once(mebibytes(c.Resident))
 		if r.Crowd != nil && r.Crowd.Bought.P99 > 0 {
-			beside.Found = once(w.Bought.P99 / r.Crowd.Bought.P99)
+			beside.Found = once(c.Bought.P99 / r.Crowd.Bought.P99)
 		}
-		if w.Streams < goalStreams || w.Shoppers < goalShoppers {
-			memory.Why = fmt.Sprintf("with %d streams, %d connections, %d shoppers", w.Streams, w.Streams, w.Shoppers)
+		if c.Streams < goalStreams || c.Shoppers < goalShoppers {
+			memory.Why = fmt.Sprintf("with %d streams, %d connections, %d shoppers", c.Streams, c.Streams, c.Shoppers)
 			beside.Why = memory.Why
 		}
 	}
-	return []Goal{latency, opening, memory, beside}
+	return []goal{latency, opening, memory, beside}
 }
 
-func (r *Report) streamGoals() []Goal {
-	each := Goal{What: "memory per idle stream", Unit: "KiB", AtLeast: 26, Aim: 12, Lower: true}
-	held := Goal{What: "streams held by one process", AtLeast: goalStreams, Aim: 50_000}
+func (r *report) streamGoals() []goal {
+	each := goal{What: "memory per idle stream", Unit: "KiB", AtLeast: 26, Aim: 12, Lower: true}
+	open := goal{What: "streams open in one process", AtLeast: goalStreams, Aim: 50_000}
 	if s := r.Streams; s != nil {
-		each.Found, held.Found = once(s.BytesEach/1024), once(float64(s.Held))
-		if s.Held < goalStreams {
-			held.Why = fmt.Sprintf("no more than %d were tried", s.Held)
+		each.Found, open.Found = once(s.BytesEach/1024), once(float64(s.Open))
+		if s.Open < goalStreams {
+			open.Why = fmt.Sprintf("no more than %d were tried", s.Open)
 		}
 	}
-	return []Goal{each, held}
+	return []goal{each, open}
 }

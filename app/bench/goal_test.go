@@ -1,60 +1,21 @@
 package bench
 
-import (
-	"strings"
-	"testing"
-	"time"
-
-	"pgregory.net/rapid"
-)
-
-func TestQuartiles(t *testing.T) {
-	t.Parallel()
-	if q := quartiles(nil); q != nil {
-		t.Errorf("of nothing: %+v", q)
-	}
-	for _, c := range []struct {
-		values []float64
-		want   Quartiles
-	}{
-		{[]float64{3}, Quartiles{3, 3, 3}},
-		{[]float64{5, 1, 3, 2, 4}, Quartiles{2, 3, 4}},
-		{[]float64{1, 2, 3, 4}, Quartiles{1.75, 2.5, 3.25}},
-	} {
-		if got := quartiles(c.values); *got != c.want {
-			t.Errorf("%v: %+v, want %+v", c.values, *got, c.want)
-		}
-	}
-}
-
-func TestQuartilesLieAmongTheValues(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		v := rapid.SliceOfN(rapid.Float64Range(-1e6, 1e6), 1, 40).Draw(t, "values")
-		low, high := v[0], v[0]
-		for _, x := range v {
-			low, high = min(low, x), max(high, x)
-		}
-		if q := quartiles(v); q.Q1 < low || q.Median < q.Q1 || q.Q3 < q.Median || q.Q3 > high {
-			t.Fatalf("%+v of %v", q, v)
-		}
-	})
-}
+import "testing"
 
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		goal Goal
+		goal goal
 		want string
 	}{
-		{Goal{AtLeast: .85, Aim: .95, Found: once(.96)}, "aim met"},
-		{Goal{AtLeast: .85, Aim: .95, Found: once(.85)}, "met"},
-		{Goal{AtLeast: .85, Aim: .95, Found: once(.84)}, "missed"},
-		{Goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(50)}, "aim met"},
-		{Goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(51)}, "met"},
-		{Goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(151)}, "missed"},
-		{Goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(1), Why: "with 5 units"}, "other size"},
-		{Goal{AtLeast: 1, Aim: 2}, "not measured"},
+		{goal{AtLeast: .85, Aim: .95, Found: once(.96)}, "aim met"},
+		{goal{AtLeast: .85, Aim: .95, Found: once(.85)}, "met"},
+		{goal{AtLeast: .85, Aim: .95, Found: once(.84)}, "missed"},
+		{goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(50)}, "aim met"},
+		{goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(51)}, "met"},
+		{goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(151)}, "missed"},
+		{goal{AtLeast: 150, Aim: 50, Lower: true, Found: once(1), Why: "with 5 units"}, "other size"},
+		{goal{AtLeast: 1, Aim: 2}, "not measured"},
 	} {
 		if c.goal.judge(); c.goal.Verdict != c.want {
 			t.Errorf("%+v, want %s", c.goal, c.want)
@@ -62,75 +23,10 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// full is a report with everything in it, on the sizes the goals speak of.
-func full() Report {
-	r := Report{OK: true, Machine: Machine{System: "plan9/mips", Go: "go9", CPU: "Abacus", Cores: 7, Memory: 3 << 30, Descriptors: 99, Load: 1.5},
-		Servers: "of stone", Cycles: 2, Slice: 500, Connections: 256, Seed: 4, Batch: 70, Direct: new(float64),
-		Crowd:   &Rush{Crowd: Crowd{goalShoppers, goalUnits}, SoldOut: 1800, Bought: Percentiles{P99: 100}, Codes: map[int]int{201: goalUnits}},
-		Watched: &Rush{Crowd: Crowd{goalShoppers, goalUnits}, Streams: goalStreams, Resident: 600 << 20, Bought: Percentiles{P99: 130}},
-		Streams: &Streams{Held: goalStreams, BytesEach: 20 << 10},
-		Verify:  []Check{{ID: "I1", State: "ok"}, {ID: "I4", Title: "holders", State: "broken", Detail: "2 missing"}}, Notes: []string{"mind the gap"}}
-	noop := &path{name: pathNoop, slices: []slice{{rate: 1000, answers: 10}, {rate: 500, answers: 10}}}
-	bought := &path{name: pathPurchase, took: []time.Duration{3 * time.Millisecond, time.Millisecond}, slices: []slice{
-		{rate: 400, answers: 4, p99: time.Millisecond, codes: map[int]int{201: 3, 409: 1}, cost: cost{costCPU: 40e-6, costMallocs: 400}},
-		{rate: 300, answers: 5, p99: 3 * time.Millisecond, codes: map[int]int{201: 5}, cost: cost{costCPU: 100e-6}},
-	}}
-	r.finish([]*path{bought, noop})
-	return r
-}
-
-// The ratio is taken within each cycle, not between the medians: 0.4 and 0.6 here, although 350/750 is 0.47.
-func TestRatiosAreThoseOfTheCycles(t *testing.T) {
-	t.Parallel()
-	r := full()
-	p := r.Paths[0]
-	if p.Ratio.Median != .5 || p.Rate.Median != 350 || p.P99.Median != 2 || p.CPU.Median != 15 || p.Codes[201] != 8 || p.Codes[409] != 1 {
-		t.Fatalf("%+v %+v", p, p.Ratio)
-	}
-	if p.Allocations.Median != 100 || p.Servers != nil || p.Bytes != nil {
-		t.Fatalf("what was measured in one cycle has that cycle's value, what never was has none: %+v", p)
-	}
-	if r.Latency.P50 != 3 || r.Latency.Max != 3 {
-		t.Fatalf("%+v", r.Latency)
-	}
-}
-
-func TestTheTable(t *testing.T) {
-	t.Parallel()
-	r := full()
-	verdicts := map[string]string{}
-	for _, g := range r.Goals {
-		verdicts[g.What] = g.Verdict
-	}
-	for what, want := range map[string]string{
-		"confirmed purchases / noop": "aim met", "sold-out answers / noop": "not measured",
-		"p99 of 201s, 10,000 units, 100,000 shoppers": "met", "opening to the last unit committed": "aim met",
-		"memory with 10,000 streams and 10,000 connections": "met", "p99 of 201s with those streams / without": "missed",
-		"memory per idle stream": "met", "streams held by one process": "met",
-	} {
-		if verdicts[what] != want {
-			t.Errorf("%s: %q, want %q", what, verdicts[what], want)
-		}
-	}
-	var text strings.Builder
-	if err := r.WriteText(&text); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		"Machine: plan9/mips, go9, 7 cores, Abacus, 3.0 GiB, 99 descriptors a process, load 1.5 at the start\n", "Servers: of stone\n",
-		"confirmed purchases / noop                         0.35", "0.50 (0.45 to 0.55)", "at most 150 ms", "201 x 8, 409 x 1",
-		"Decided directly instead of through the log: 0.00%", "I4 broken (holders: 2 missing)", "Note: mind the gap",
-	} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("%q is not in\n%s", want, text.String())
-		}
-	}
-}
-
 func TestSmallerSizesAreNotCalledMet(t *testing.T) {
 	t.Parallel()
 	r := full()
-	r.Crowd.Shoppers, r.Watched.Streams, r.Streams.Held = 99, 98, 97
+	r.Crowd.Shoppers, r.CrowdWithStreams.Streams, r.Streams.Open = 99, 98, 97
 	for _, g := range r.goals() {
 		if g.Found != nil && g.What != "confirmed purchases / noop" && g.What != "memory per idle stream" && g.Verdict != "other size" {
 			t.Errorf("%s is %s", g.What, g.Verdict)

@@ -1,111 +1,122 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
+	"text/tabwriter"
 	"time"
 )
 
-// What Grow measures at each step.
 const (
-	// grownSample is how many purchases are measured; what has to be sold before them is not.
-	grownSample = 20_000
-	// smallestSale is where the sizes begin.
+	// measuredPurchases is how many purchases a step measures at most. In a larger sale they are the last ones.
+	measuredPurchases = 20_000
+	// smallestSale is the size of the first sale, in units.
 	smallestSale = 1_000
-	// backlogTime is how long what comes before a sample may take to be published.
+	// backlogTime bounds the wait until the purchases before the measured ones are published.
 	backlogTime = 10 * time.Minute
-	// MaxProcesses is how many instances share one sale at most.
-	MaxProcesses = 4
+	// maxProcesses is how many instances share one sale at the end.
+	maxProcesses = 4
 )
 
-// Growth is what a purchase costs as a sale grows, as more processes share it, and as more streams watch it. Every
-// cost is per purchase and covers what the purchase leaves to be done after its answer.
-type Growth struct {
-	Machine     Machine `json:"machine"`
+// growth is what a purchase costs in larger and larger sales, with more and more streams, and with more and more processes
+// that share the sale. Every cost is that of one purchase, with the work that it causes after its answer.
+type growth struct {
+	Machine     machine `json:"machine"`
 	Servers     string  `json:"servers"`
 	Connections int     `json:"connections"`
-	// Sizes are sales of 1,000 units and more; of a large one the last 20,000 purchases are measured.
-	Sizes []Step `json:"sizes"`
-	// Processes are of one and more instances of the product on this machine.
-	Processes []Step `json:"processes,omitempty"`
-	// Streams are of live updates open at the same time.
-	Streams []Step `json:"streams,omitempty"`
-	// OK is false when an invariant of the sale was broken afterwards.
+	// Sizes has a step for each size: 1,000 units, 10,000, and so on. Of a large sale the last 20,000 purchases are measured.
+	Sizes []step `json:"sizes"`
+	// Processes has a step for one instance of the product on this machine, for two, and so on.
+	Processes []step `json:"processes,omitempty"`
+	// Streams has a step for each number of open live updates.
+	Streams []step `json:"streams,omitempty"`
+	// OK is false when an invariant of the sale is broken afterwards.
 	OK     bool     `json:"ok"`
-	Verify []Check  `json:"verify"`
+	Verify []check  `json:"verify"`
 	Notes  []string `json:"notes"`
 }
 
-// Step is one line of a table.
-type Step struct {
+// step is the measurement in one line of a table.
+type step struct {
 	Units     int `json:"units"`
 	Shoppers  int `json:"shoppers"`
 	Processes int `json:"processes"`
 	Streams   int `json:"streams"`
 	// Purchases is how many were measured.
 	Purchases int `json:"purchases"`
-	// Rate is purchases a second. CPU is of the product's processes, ServerCPU of what they have started, in
-	// microseconds for each purchase; nil when not measured.
+	// Rate is purchases a second. CPU is that of the product's processes, ServerCPU that of the servers they have started,
+	// both in microseconds for each purchase; nil when not measured.
 	Rate      float64     `json:"perSecond"`
 	CPU       *float64    `json:"cpuMicroseconds,omitempty"`
 	ServerCPU *float64    `json:"serversCpuMicroseconds,omitempty"`
-	Bought    Percentiles `json:"latencyOf201Ms"`
-	// Resident is of the first process, in bytes; 0 when not measured.
+	Bought    percentiles `json:"latencyOf201Ms"`
+	// Resident is the memory of the first process, in bytes; 0 when not measured.
 	Resident float64 `json:"residentBytes,omitempty"`
-	// Reset is how long it took until a new sale of that size was on offer, in milliseconds.
+	// Reset is the time until a new sale of that size was open in all processes, in milliseconds.
 	Reset float64 `json:"resetMs"`
 }
 
-// GrowthConfig says how far to go. Product and Connections are as in Config.
+// GrowthConfig says how large the sales become. Grow uses Product, Servers, Connections, Streams, Seed and the outputs of
+// Config, and only checks the rest.
 type GrowthConfig struct {
 	Config
 	// Units is the size of the largest sale, at least 1,000.
 	Units int
-	// Seed makes the first n shoppers of the series exist where that is more than MaxShoppers, as many as one request
-	// may ask for; nil: there are never more.
-	Seed func(ctx context.Context, n int) error
-	// Another starts one more instance that shares the sale; nil: there is only the one.
+	// SeedShoppers makes the first n shoppers of the series exist. It is used for more than a million, the most that one
+	// request to the product may ask for; nil: no sale has more.
+	SeedShoppers func(ctx context.Context, n int) error
+	// Another starts one more instance that shares the sale; nil: the product stays alone.
 	Another func(context.Context) (Target, error)
 }
 
-// Grow measures, and writes the tables to cfg.Out. An error means that it could not be measured to the end.
-func Grow(ctx context.Context, cfg GrowthConfig) (Growth, error) {
-	if cfg.Units < smallestSale || cfg.Units > MaxShoppers {
-		return Growth{}, fmt.Errorf("units must be %d to %d", smallestSale, MaxShoppers)
+// Grow measures and writes the tables to cfg.Out. ok is false when an invariant of the sale is broken afterwards. An error
+// means that the measurement did not come to its end; the steps before it are written all the same.
+func Grow(ctx context.Context, cfg GrowthConfig) (ok bool, err error) {
+	found, err := grow(ctx, cfg)
+	return found.OK, err
+}
+
+func grow(ctx context.Context, cfg GrowthConfig) (growth, error) {
+	if cfg.Units < smallestSale || cfg.Units > maxShoppers {
+		return growth{}, fmt.Errorf("units must be %d to %d", smallestSale, maxShoppers)
 	}
 	cfg.Noop, cfg.Saturated = cfg.Product, Target{}
 	cfg.Shoppers = cfg.Units
 	if err := cfg.prepare(); err != nil {
-		return Growth{}, err
+		return growth{}, err
 	}
 	m, err := newMeter(cfg.Config)
 	if err != nil {
-		return Growth{}, err
+		return growth{}, err
 	}
 	defer m.close()
 	g := grower{meter: m, cfg: cfg, all: []Target{cfg.Product}}
-	g.found = Growth{OK: true, Machine: m.report.Machine, Servers: cfg.Servers, Connections: cfg.Connections}
+	g.found = growth{OK: true, Machine: m.report.Machine, Servers: cfg.Servers, Connections: cfg.Connections}
 	err = g.measure(ctx)
 	g.found.OK, g.found.Verify, g.found.Notes = m.report.OK, m.report.Verify, m.report.Notes
 	if err != nil && len(g.found.Sizes) == 0 {
 		return g.found, err
 	}
-	// What took long to measure is shown, whatever stopped it.
-	return g.found, errors.Join(err, g.found.write(cfg.Config))
+	// The measurement takes long, so what there is of it is written after an error, too.
+	return g.found, errors.Join(err, cfg.write(g.found))
 }
 
-// grower is one measurement under way.
+// grower is one measurement of growth under way.
 type grower struct {
 	*meter
 	cfg   GrowthConfig
-	all   []Target
-	found Growth
+	all   []Target // the instances that share the sale
+	found growth
 }
 
+// measure goes through the sizes, then the numbers of streams, then those of processes.
 func (g *grower) measure(ctx context.Context) error {
 	g.calibrate(ctx)
 	for units := smallestSale; units <= g.cfg.Units; units *= 10 {
@@ -113,42 +124,42 @@ func (g *grower) measure(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		g.bar.say(fmt.Sprintf("%d units", units))
-		s := Step{Units: units, Shoppers: shoppers}
-		if err := g.step(ctx, &s); err != nil {
+		g.bar.show(fmt.Sprintf("%d units", units))
+		s := step{Units: units, Shoppers: shoppers}
+		if err := g.measureStep(ctx, &s); err != nil {
 			return fmt.Errorf("%d units: %w", units, err)
 		}
 		g.found.Sizes = append(g.found.Sizes, s)
 	}
-	if err := g.watched(ctx); err != nil {
+	if err := g.measureStreamSteps(ctx); err != nil {
 		return err
 	}
-	if err := g.shared(ctx); err != nil {
+	if err := g.measureProcessSteps(ctx); err != nil {
 		return err
 	}
 	return g.verify(ctx)
 }
 
-// populate makes so many shoppers exist, or as many as it can, and shows how far that is.
+// populate makes the wanted number of shoppers exist, or as many as it can, and shows how many there are already.
 func (g *grower) populate(ctx context.Context, wanted int) (int, error) {
-	seed := g.shop.seed
+	seed := g.operator.seed
 	switch {
-	case wanted > MaxShoppers && g.cfg.Seed != nil:
+	case wanted > maxShoppers && g.cfg.SeedShoppers != nil:
 		seed = func(ctx context.Context, n int) error {
-			// The product reads all of them before it answers about one.
-			return errors.Join(g.cfg.Seed(ctx, n), g.shop.seed(ctx, 1))
+			// The product answers the second call when it has read all shoppers into its memory.
+			return errors.Join(g.cfg.SeedShoppers(ctx, n), g.operator.seed(ctx, 1))
 		}
-	case wanted > MaxShoppers:
-		g.note("an instance that was not started here is asked for at most %d shoppers", MaxShoppers)
-		wanted = MaxShoppers
+	case wanted > maxShoppers:
+		g.note("an instance that bench has not started is asked for at most %d shoppers", maxShoppers)
+		wanted = maxShoppers
 	}
 	counting, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	if g.bar != nil {
 		wg.Go(func() {
 			for pause(counting, time.Second) == nil {
-				if n, err := g.shop.shoppers(counting); err == nil {
-					g.bar.say(fmt.Sprintf("%d of %d shoppers", n, wanted))
+				if n, err := g.operator.shoppers(counting); err == nil {
+					g.bar.show(fmt.Sprintf("%d of %d shoppers", n, wanted))
 				}
 			}
 		})
@@ -159,20 +170,20 @@ func (g *grower) populate(ctx context.Context, wanted int) (int, error) {
 	return wanted, err
 }
 
-// watched sells while streams are open.
-func (g *grower) watched(ctx context.Context) error {
-	most := g.affordable()
+// measureStreamSteps measures purchases while 0, 1, 10, 100 and more streams are open.
+func (g *grower) measureStreamSteps(ctx context.Context) error {
+	most := g.possibleStreams()
 	for n := 0; ; n = max(1, 10*n) {
 		n = min(n, most)
-		g.bar.say(fmt.Sprintf("%d streams", n))
-		h, err := g.hold(ctx, n)
+		g.bar.show(fmt.Sprintf("%d streams", n))
+		idle, err := g.openIdle(ctx, n)
 		if err == nil {
-			s := Step{Units: min(g.cfg.Units, grownSample), Shoppers: g.cfg.Units, Streams: n}
-			if err = g.step(ctx, &s); err == nil {
+			s := step{Units: min(g.cfg.Units, measuredPurchases), Shoppers: g.cfg.Units, Streams: n}
+			if err = g.measureStep(ctx, &s); err == nil {
 				g.found.Streams = append(g.found.Streams, s)
 			}
 		}
-		h.close()
+		idle.close()
 		if err != nil {
 			return fmt.Errorf("%d streams: %w", n, err)
 		}
@@ -182,20 +193,20 @@ func (g *grower) watched(ctx context.Context) error {
 	}
 }
 
-// shared sells by one process after the other more.
-func (g *grower) shared(ctx context.Context) error {
+// measureProcessSteps measures purchases with one process, then with one more each time.
+func (g *grower) measureProcessSteps(ctx context.Context) error {
 	if g.cfg.Another == nil {
-		g.note("more than one process was not measured: they can share only servers that are configured")
+		g.note("more than one process was not measured: only with configured servers can processes share a sale")
 		return nil
 	}
 	for {
-		g.bar.say(fmt.Sprintf("%d processes", len(g.all)))
-		s := Step{Units: min(g.cfg.Units, grownSample), Shoppers: g.cfg.Units}
-		if err := g.step(ctx, &s); err != nil {
+		g.bar.show(fmt.Sprintf("%d processes", len(g.all)))
+		s := step{Units: min(g.cfg.Units, measuredPurchases), Shoppers: g.cfg.Units}
+		if err := g.measureStep(ctx, &s); err != nil {
 			return fmt.Errorf("%d processes: %w", len(g.all), err)
 		}
 		g.found.Processes = append(g.found.Processes, s)
-		if len(g.all) == MaxProcesses {
+		if len(g.all) == maxProcesses {
 			return nil
 		}
 		another, err := g.cfg.Another(ctx)
@@ -206,8 +217,8 @@ func (g *grower) shared(ctx context.Context) error {
 	}
 }
 
-// step measures purchases at one size: the last ones of a large sale, all those of several small ones.
-func (g *grower) step(ctx context.Context, s *Step) error {
+// measureStep measures the last purchases of a large sale, or all purchases of several small ones.
+func (g *grower) measureStep(ctx context.Context, s *step) error {
 	s.Processes = len(g.all)
 	load, err := newGenerator(g.cfg.Product.URL, g.cfg.Connections)
 	if err != nil {
@@ -217,43 +228,43 @@ func (g *grower) step(ctx context.Context, s *Step) error {
 	if err := load.spread(g.all); err != nil {
 		return err
 	}
-	sample := min(s.Units, grownSample)
+	last := min(s.Units, measuredPurchases)
 	var took []time.Duration
-	var pressed time.Duration
+	var selling time.Duration
 	spent, resets := cost{}, []float64{}
-	for s.Purchases < min(grownSample, g.cfg.Units) {
+	for s.Purchases < min(measuredPurchases, g.cfg.Units) {
 		began := time.Now()
 		if err := g.offer(ctx, s.Units); err != nil {
 			return err
 		}
 		resets = append(resets, milliseconds(time.Since(began)))
-		if err := g.sellAhead(ctx, load, s.Units-sample); err != nil {
+		if err := g.sellUnmeasured(ctx, load, s.Units-last); err != nil {
 			return err
 		}
-		t, used, err := g.measured(ctx, load, s.Units-sample, s.Units)
+		t, used, err := g.sellMeasured(ctx, load, s.Units-last, s.Units)
 		if err != nil {
 			return err
 		}
-		took, pressed = append(took, t.latencies...), pressed+t.counted
+		took, selling = append(took, t.latencies...), selling+t.counted
 		for part, v := range used {
 			spent[part] += v
 		}
 		s.Purchases += t.good(http.StatusCreated)
 	}
 	slices.Sort(took)
-	s.Bought, s.Rate, s.Reset = percentiles(took), float64(s.Purchases)/pressed.Seconds(), interpolated(slices.Sorted(slices.Values(resets)), .5)
+	s.Bought, s.Rate, s.Reset = percentilesOf(took), float64(s.Purchases)/selling.Seconds(), interpolated(slices.Sorted(slices.Values(resets)), .5)
 	s.CPU, s.ServerCPU = spent.each(costCPU, s.Purchases), spent.each(costServers, s.Purchases)
-	s.Resident, _ = g.resident(ctx) // its absence is noted by look
+	s.Resident, _ = g.resident(ctx) // usage has noted the reason of an error
 	return nil
 }
 
 // offer begins a new sale and waits until every process has it.
 func (g *grower) offer(ctx context.Context, units int) error {
-	if err := g.shop.begin(ctx, units); err != nil {
+	if err := g.operator.begin(ctx, units); err != nil {
 		return err
 	}
 	for _, one := range g.all[1:] {
-		other := shop{base: one.URL, client: g.client}
+		other := operator{base: one.URL, client: g.client}
 		if err := other.await(ctx, "another process has the new sale", func(now state) bool {
 			return now.MaxStock == units && now.Sold == 0 && now.Status == "active"
 		}); err != nil {
@@ -263,17 +274,18 @@ func (g *grower) offer(ctx context.Context, units int) error {
 	return nil
 }
 
-// sell lets the shoppers from one to another press once each; all of them have to get a unit.
+// sell sends one purchase request for each shopper of the series from `from` up to, but not including, `to`. Nearly all of
+// them must get a unit at once.
 func (g *grower) sell(ctx context.Context, load *generator, from, to int, took *tally) error {
 	if from >= to {
 		return nil
 	}
-	t, err := load.run(ctx, shift{}, http.StatusCreated, g.pressesOf(load.host, from, to))
+	t, err := load.run(ctx, timing{}, http.StatusCreated, g.purchaseRequestsOf(load.host, from, to))
 	if err != nil {
 		return err
 	}
 	if good := t.good(http.StatusCreated); good < (to-from)*99/100 {
-		return errors.Join(fmt.Errorf("%d of %d presses were confirmed at once: %v", good, to-from, t.codes), t.cause)
+		return errors.Join(fmt.Errorf("%d of %d purchase requests were confirmed at once: %v", good, to-from, t.codes), t.cause)
 	}
 	if took != nil {
 		*took = t
@@ -281,8 +293,8 @@ func (g *grower) sell(ctx context.Context, load *generator, from, to int, took *
 	return nil
 }
 
-// sellAhead sells what comes before a sample, and all that this leaves to be done is done when it returns.
-func (g *grower) sellAhead(ctx context.Context, load *generator, units int) error {
+// sellUnmeasured sells the units before the measured ones, and waits until the work that this causes is done.
+func (g *grower) sellUnmeasured(ctx context.Context, load *generator, units int) error {
 	if units == 0 {
 		return nil
 	}
@@ -292,9 +304,9 @@ func (g *grower) sellAhead(ctx context.Context, load *generator, units int) erro
 	return g.settleWithin(ctx, backlogTime)
 }
 
-// measured is sell with its cost.
-func (g *grower) measured(ctx context.Context, load *generator, from, to int) (t tally, spent cost, err error) {
-	before := g.lookAll(ctx)
+// sellMeasured is sell, with the cost of the purchases.
+func (g *grower) sellMeasured(ctx context.Context, load *generator, from, to int) (t tally, spent cost, err error) {
+	before := g.usageOfAll(ctx)
 	if err := g.sell(ctx, load, from, to, &t); err != nil {
 		return t, nil, err
 	}
@@ -302,7 +314,7 @@ func (g *grower) measured(ctx context.Context, load *generator, from, to int) (t
 		return t, nil, err
 	}
 	spent = cost{}
-	for i, after := range g.lookAll(ctx) {
+	for i, after := range g.usageOfAll(ctx) {
 		for part, v := range g.spent(g.all[i], before[i], after) {
 			spent[part] += v
 		}
@@ -310,20 +322,66 @@ func (g *grower) measured(ctx context.Context, load *generator, from, to int) (t
 	return t, spent, nil
 }
 
-func (g *grower) lookAll(ctx context.Context) []glance {
-	looks := make([]glance, len(g.all))
+// usageOfAll is the usage of each instance.
+func (g *grower) usageOfAll(ctx context.Context) []usage {
+	all := make([]usage, len(g.all))
 	for i, one := range g.all {
-		looks[i] = g.look(ctx, one)
+		all[i] = g.usage(ctx, one)
 	}
-	return looks
+	return all
 }
 
-// each is a part of the cost for one of n, in millionths; nil when it is missing.
-func (c cost) each(part string, n int) *float64 {
-	v, ok := c[part]
-	if !ok || n == 0 {
-		return nil
+func (g growth) writeText(w io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Machine: %s\nServers: %s\n%d connections; costs are for each purchase, with the work that it causes after its answer\n\n",
+		g.Machine, g.Servers, g.Connections)
+	for _, table := range []struct {
+		title string
+		of    func(step) int
+		steps []step
+	}{
+		{"units", func(s step) int { return s.Units }, g.Sizes},
+		{"streams", func(s step) int { return s.Streams }, g.Streams},
+		{"processes", func(s step) int { return s.Processes }, g.Processes},
+	} {
+		if len(table.steps) > 0 {
+			writeSteps(&b, table.title, table.of, table.steps)
+		}
 	}
-	v *= 1e6 / float64(n)
-	return &v
+	fmt.Fprintf(&b, "Verify: %s\n", checksText(g.Verify))
+	for _, note := range g.Notes {
+		fmt.Fprintf(&b, "Note: %s\n", note)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// writeSteps writes one table. CPU is also given as a multiple of that in the first line.
+func writeSteps(w io.Writer, title string, of func(step) int, steps []step) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line(t, title, "shoppers", "measured", "per second", "CPU µs", "to first", "servers µs", "p50 ms", "p99 ms", "MiB", "new sale ms")
+	for _, s := range steps {
+		memory := "-"
+		if s.Resident > 0 {
+			memory = number(mebibytes(s.Resident))
+		}
+		line(t, strconv.Itoa(of(s)), strconv.Itoa(s.Shoppers), strconv.Itoa(s.Purchases), number(s.Rate), optional(s.CPU), multiple(s.CPU, steps[0].CPU),
+			optional(s.ServerCPU), number(s.Bought.P50), number(s.Bought.P99), memory, number(s.Reset))
+	}
+	_ = t.Flush() // writing to a buffer does not fail
+	_, _ = io.WriteString(w, "\n")
+}
+
+func optional(v *float64) string {
+	if v == nil {
+		return "-"
+	}
+	return number(*v)
+}
+
+func multiple(v, of *float64) string {
+	if v == nil || of == nil || *of == 0 {
+		return "-"
+	}
+	return strconv.FormatFloat(*v / *of, 'f', 2, 64)
 }

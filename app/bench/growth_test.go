@@ -15,20 +15,20 @@ import (
 )
 
 // growing is a configuration of Grow for a test.
-func growing(t *testing.T, c *counter) GrowthConfig {
+func growing(t *testing.T, c *fakeProduct) GrowthConfig {
 	t.Helper()
 	cfg := GrowthConfig{Config: short(t, c), Units: 1000}
 	cfg.Streams = 0
 	return cfg
 }
 
-// The product in memory says that each purchase takes a millisecond.
+// By the metrics of fakeProduct a purchase takes a millisecond of CPU.
 func TestGrowthIsCostPerPurchase(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
+	c := newFakeProduct()
 	cfg := growing(t, c)
 	cfg.Streams = 5
-	g, err := Grow(t.Context(), cfg)
+	g, err := grow(t.Context(), cfg)
 	if err != nil || !g.OK {
 		t.Fatalf("%v %+v", err, g)
 	}
@@ -48,43 +48,43 @@ func TestGrowthIsCostPerPurchase(t *testing.T) {
 		}
 	}
 	if c.twice > 0 {
-		t.Errorf("%d presses came from owners", c.twice)
+		t.Errorf("%d requests came from owners", c.twice)
 	}
 }
 
-// Of a large sale only the last purchases are measured; the ones before have to be sold all the same.
+// Of a large sale only the last purchases are measured; the ones before them are made, too.
 func TestALargeSaleIsMeasuredAtItsEnd(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
+	c := newFakeProduct()
 	cfg := growing(t, c)
-	cfg.Units = grownSample + 500
+	cfg.Units = measuredPurchases + 500
 	g := growerOf(t, cfg)
-	s := Step{Units: cfg.Units}
-	if err := g.step(t.Context(), &s); err != nil {
+	s := step{Units: cfg.Units}
+	if err := g.measureStep(t.Context(), &s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Purchases != grownSample || c.sold != cfg.Units || *s.CPU > 1001 {
+	if s.Purchases != measuredPurchases || c.sold != cfg.Units || *s.CPU > 1001 {
 		t.Errorf("%d measured of %d sold, %v µs each", s.Purchases, c.sold, *s.CPU)
 	}
 }
 
-// More shoppers than one request may ask for are made in another way, in sight of whoever waits; then the product is
-// asked for one, which it knows when it knows all.
+// More shoppers than one request may ask for are made by SeedShoppers, while the bar shows how many there are. Then the
+// product is asked for one shopper: it answers when it knows all of them.
 func TestShoppersBeyondARequestAreSeededBesideIt(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
+	c := newFakeProduct()
 	cfg := growing(t, c)
 	var shown bytes.Buffer
 	cfg.Progress = &shown
 	g := growerOf(t, cfg)
 	var asked []int
-	g.cfg.Seed = func(ctx context.Context, n int) error {
+	g.cfg.SeedShoppers = func(ctx context.Context, n int) error {
 		asked = append(asked, n)
 		c.mu.Lock()
 		c.seeded = 1_234_567
 		seen := c.asked
 		c.mu.Unlock()
-		for now := seen; now < seen+2; { // the bar has the answer to the first when it asks again
+		for now := seen; now < seen+2; { // when the bar asks again it has shown the first answer
 			if err := pause(ctx, 5*time.Millisecond); err != nil {
 				return err
 			}
@@ -94,8 +94,8 @@ func TestShoppersBeyondARequestAreSeededBesideIt(t *testing.T) {
 		}
 		return nil
 	}
-	n, err := g.populate(t.Context(), 10*MaxShoppers)
-	if err != nil || n != 10*MaxShoppers || !slices.Equal(asked, []int{10 * MaxShoppers}) {
+	n, err := g.populate(t.Context(), 10*maxShoppers)
+	if err != nil || n != 10*maxShoppers || !slices.Equal(asked, []int{10 * maxShoppers}) {
 		t.Fatalf("%d shoppers, asked for %v, %v", n, asked, err)
 	}
 	if !slices.Equal(c.seedings, []int{1}) {
@@ -104,18 +104,18 @@ func TestShoppersBeyondARequestAreSeededBesideIt(t *testing.T) {
 	if !strings.Contains(shown.String(), "1234567 of 10000000 shoppers") {
 		t.Errorf("shown was %q", shown.String())
 	}
-	g.cfg.Seed = func(context.Context, int) error { return context.DeadlineExceeded }
-	if _, err := g.populate(t.Context(), 2*MaxShoppers); !errors.Is(err, context.DeadlineExceeded) {
+	g.cfg.SeedShoppers = func(context.Context, int) error { return context.DeadlineExceeded }
+	if _, err := g.populate(t.Context(), 2*maxShoppers); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a failed seeding: %v", err)
 	}
 }
 
 func TestAnInstanceOfOthersHasAMillionShoppersAtMost(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
+	c := newFakeProduct()
 	g := growerOf(t, growing(t, c))
-	n, err := g.populate(t.Context(), 10*MaxShoppers)
-	if err != nil || n != MaxShoppers || !slices.Equal(c.seedings, []int{MaxShoppers}) {
+	n, err := g.populate(t.Context(), 10*maxShoppers)
+	if err != nil || n != maxShoppers || !slices.Equal(c.seedings, []int{maxShoppers}) {
 		t.Errorf("%d shoppers, asked for %v, %v", n, c.seedings, err)
 	}
 	if len(g.report.Notes) != 1 || !strings.Contains(g.report.Notes[0], "at most 1000000 shoppers") {
@@ -134,14 +134,14 @@ func growerOf(t *testing.T, cfg GrowthConfig) *grower {
 }
 
 func withNoop(cfg Config) Config {
-	cfg.Shoppers = MaxShoppers
+	cfg.Shoppers = maxShoppers
 	return cfg
 }
 
-// Every process gets its share of the presses.
+// Every process gets its share of the requests.
 func TestProcessesShareTheSale(t *testing.T) {
 	t.Parallel()
-	c := newCounter()
+	c := newFakeProduct()
 	cfg := growing(t, c)
 	var others atomic.Int64
 	cfg.Another = func(context.Context) (Target, error) {
@@ -161,49 +161,49 @@ func TestProcessesShareTheSale(t *testing.T) {
 	}
 	var out bytes.Buffer
 	cfg.Out, cfg.JSON = &out, true
-	g, err := Grow(t.Context(), cfg)
+	g, err := grow(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(g.Processes) != MaxProcesses || g.Processes[3].Processes != 4 {
+	if len(g.Processes) != maxProcesses || g.Processes[3].Processes != 4 {
 		t.Fatalf("%+v", g.Processes)
 	}
-	// 1,000 presses by 1, 2, 3 and 4 processes: the others share 500, 667 and 750 of them, more or less.
+	// 1,000 requests by 1, 2, 3 and 4 processes: the others get about 500, 667 and 750 of them.
 	if n := others.Load(); n < 1000 || n > 2900 {
-		t.Errorf("the other processes had %d of 4,000 presses", n)
+		t.Errorf("the other processes had %d of 4,000 requests", n)
 	}
-	var read Growth
-	if err := json.Unmarshal(out.Bytes(), &read); err != nil || len(read.Processes) != MaxProcesses {
+	var read growth
+	if err := json.Unmarshal(out.Bytes(), &read); err != nil || len(read.Processes) != maxProcesses {
 		t.Errorf("JSON: %v", err)
 	}
 }
 
 func TestGrowthRefusesWhatItCannotMeasure(t *testing.T) {
 	t.Parallel()
-	for _, units := range []int{0, 999, MaxShoppers + 1} {
-		cfg := growing(t, newCounter())
+	for _, units := range []int{0, 999, maxShoppers + 1} {
+		cfg := growing(t, newFakeProduct())
 		cfg.Units = units
-		if _, err := Grow(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "units must be") {
+		if _, err := grow(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "units must be") {
 			t.Errorf("%d units: %v", units, err)
 		}
 	}
-	c := newCounter()
+	c := newFakeProduct()
 	cfg := growing(t, c)
 	c.guarded = true
-	if _, err := Grow(t.Context(), cfg); err == nil {
+	if _, err := grow(t.Context(), cfg); err == nil {
 		t.Error("a product that resets for nobody was measured")
 	}
 }
 
-// A long measurement that is stopped shows what it has found until then.
+// A measurement that stops with an error still writes the steps before it.
 func TestWhatWasMeasuredIsShownAfterAFault(t *testing.T) {
 	t.Parallel()
-	cfg := growing(t, newCounter())
+	cfg := growing(t, newFakeProduct())
 	fault := errors.New("no room for another process")
 	cfg.Another = func(context.Context) (Target, error) { return Target{}, fault }
 	var out bytes.Buffer
 	cfg.Out = &out
-	if _, err := Grow(t.Context(), cfg); !errors.Is(err, fault) {
+	if _, err := grow(t.Context(), cfg); !errors.Is(err, fault) {
 		t.Errorf("the fault is %v", err)
 	}
 	if !strings.Contains(out.String(), "units") || !strings.Contains(out.String(), "10000") {
@@ -214,10 +214,10 @@ func TestWhatWasMeasuredIsShownAfterAFault(t *testing.T) {
 func TestGrowthIsATableForPeople(t *testing.T) {
 	t.Parallel()
 	one, two := 100.0, 150.0
-	g := Growth{Servers: "none", Sizes: []Step{{Units: 1000, Shoppers: 10_000, Purchases: 20_000, CPU: &one}, {Units: 10_000, CPU: &two}},
+	g := growth{Servers: "none", Sizes: []step{{Units: 1000, Shoppers: 10_000, Purchases: 20_000, CPU: &one}, {Units: 10_000, CPU: &two}},
 		Notes: []string{"something is missing"}}
 	var b strings.Builder
-	if err := g.WriteText(&b); err != nil {
+	if err := g.writeText(&b); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"units", "10000", "1.50", "Note: something is missing"} {

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -11,18 +10,18 @@ import (
 	"time"
 )
 
-// answerTime is how long an answer may take at most, and so how much later than asked a slice may end.
+// answerTime is how long an answer may take. A slice may end later than wanted by so much.
 const answerTime = 10 * time.Second
 
-// generator presses the same kind of request over a fixed number of keep-alive connections, each of which sends
-// the next request when it has read the answer to the last one: a closed loop. The connections stay open between
-// the slices. One slice runs at a time.
+// generator sends one kind of request over a fixed number of keep-alive connections. Each connection sends its next
+// request when it has read the answer to the last one (a closed loop). The connections stay open between the runs, and
+// there is one run at a time.
 type generator struct {
 	host  string
 	conns []*conn
 }
 
-// newGenerator makes one for a base address like http://127.0.0.1:3001.
+// newGenerator makes a generator for a base address like http://127.0.0.1:3001.
 func newGenerator(base string, connections int) (*generator, error) {
 	host, address, err := addressOf(base)
 	if err != nil {
@@ -35,11 +34,11 @@ func newGenerator(base string, connections int) (*generator, error) {
 	return g, nil
 }
 
-// addressOf takes a base address apart: what the Host field says, and where to connect to.
+// addressOf gives, of a base address, the value of the Host field and the address to connect to.
 func addressOf(base string) (host, address string, err error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
-		return "", "", fmt.Errorf("%w: %q is not like http://127.0.0.1:3001 (the meter speaks plain HTTP/1.1)", ErrTarget, base)
+		return "", "", fmt.Errorf("%w: %q is not like http://127.0.0.1:3001 (bench speaks plain HTTP/1.1)", errTarget, base)
 	}
 	if u.Port() == "" {
 		return u.Host, u.Host + ":80", nil
@@ -47,7 +46,7 @@ func addressOf(base string) (host, address string, err error) {
 	return u.Host, u.Host, nil
 }
 
-// spread gives the connections to these processes in turn. It comes before the first run.
+// spread divides the connections among these processes. It is called before the first run.
 func (g *generator) spread(over []Target) error {
 	for i, c := range g.conns {
 		var err error
@@ -64,8 +63,8 @@ func (g *generator) close() {
 	}
 }
 
-// requests appends the next request of a connection to b; false means that there is none left for anybody. It is
-// called by many goroutines at once.
+// requests appends the next request to b; false means that none is left for any connection. Many goroutines call it at
+// once.
 type requests func(b []byte) ([]byte, bool)
 
 // fixed is the same request every time.
@@ -73,19 +72,19 @@ func fixed(request []byte) requests {
 	return func(b []byte) ([]byte, bool) { return append(b, request...), true }
 }
 
-// shift says how long to press. What is answered during warm is not counted; with length 0 the shift ends when
-// there are no more requests.
-type shift struct{ warm, length time.Duration }
+// timing says how long a run takes: first warm, whose answers are not counted, then length. With length 0 the run ends
+// when no requests are left.
+type timing struct{ warm, length time.Duration }
 
-// tally is what came of a shift. Latencies are those of answers with the wanted code, in the order of size.
+// tally is the result of a run.
 type tally struct {
-	codes     map[int]int // counted answers
-	all       int         // answers, whether counted or not
-	broken    int         // requests without an answer
-	cause     error       // of one of those
-	counted   time.Duration
-	latencies []time.Duration
-	last      time.Time // of the last wanted answer
+	codes     map[int]int     // counted answers by status code
+	all       int             // answers, counted or not
+	broken    int             // requests without an answer
+	cause     error           // of one of those
+	counted   time.Duration   // the time in which answers were counted
+	latencies []time.Duration // of the counted answers with the wanted code, the shortest first
+	last      time.Time       // of the last such answer
 }
 
 func (t *tally) good(want int) int { return t.codes[want] }
@@ -98,8 +97,8 @@ func (t *tally) rate(want int) float64 {
 	return float64(t.codes[want]) / t.counted.Seconds()
 }
 
-// run is one slice. It returns when every answer that was asked for is there.
-func (g *generator) run(ctx context.Context, s shift, want int, next requests) (tally, error) {
+// run sends requests for the time that s gives. It returns when every request has its answer.
+func (g *generator) run(ctx context.Context, s timing, want int, next requests) (tally, error) {
 	began := time.Now()
 	from, until := began.Add(s.warm), began.Add(s.warm+s.length)
 	if s.length == 0 {
@@ -141,8 +140,7 @@ func (t *tally) add(w *worker) {
 	}
 	t.all += w.all
 	t.broken += w.broken
-	t.cause = errors.Join(t.cause, w.cause)
-	if t.cause != nil && w.cause != nil {
+	if w.cause != nil {
 		t.cause = w.cause
 	}
 	t.latencies = append(t.latencies, w.latencies...)
@@ -151,7 +149,7 @@ func (t *tally) add(w *worker) {
 	}
 }
 
-// worker drives one connection through one shift.
+// worker sends the requests of one connection during one run.
 type worker struct {
 	conn        *conn
 	from, until time.Time
@@ -162,7 +160,7 @@ type worker struct {
 	all, broken int
 	cause       error
 	latencies   []time.Duration
-	last, out   time.Time // out: when there were no requests left
+	last, out   time.Time // out: when no requests were left
 }
 
 func (w *worker) run(ctx context.Context) {
@@ -180,7 +178,7 @@ func (w *worker) run(ctx context.Context) {
 		if err != nil {
 			w.broken++
 			if w.cause = err; w.broken > 100 {
-				return // whatever is there does not speak HTTP, or is gone
+				return // the server does not speak HTTP, or has ended
 			}
 			continue
 		}

@@ -45,7 +45,7 @@ func TestASliceCountsWhatItWants(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
 	}), 8)
-	tally, err := g.run(t.Context(), shift{warm: 50 * time.Millisecond, length: 200 * time.Millisecond}, 200, fixed([]byte(plainGet)))
+	tally, err := g.run(t.Context(), timing{warm: 50 * time.Millisecond, length: 200 * time.Millisecond}, 200, fixed([]byte(plainGet)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestASliceCountsWhatItWants(t *testing.T) {
 	}
 }
 
-func TestAShiftWithoutLengthEndsWithItsRequests(t *testing.T) {
+func TestARunWithoutLengthEndsWithItsRequests(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -74,7 +74,7 @@ func TestAShiftWithoutLengthEndsWithItsRequests(t *testing.T) {
 		seen[q.URL.Path]++
 	}), 5)
 	var next atomic.Int64
-	tally, err := g.run(t.Context(), shift{}, 200, func(b []byte) ([]byte, bool) {
+	tally, err := g.run(t.Context(), timing{}, 200, func(b []byte) ([]byte, bool) {
 		n := next.Add(1)
 		return append(b, "GET /"+string(rune('a'+n%26))+" HTTP/1.1\r\nHost: x\r\n\r\n"...), n <= 26
 	})
@@ -83,12 +83,12 @@ func TestAShiftWithoutLengthEndsWithItsRequests(t *testing.T) {
 	}
 }
 
-// When the shoppers run out within a slice, the rate is over the time for which there were any.
+// When no requests are left before the end of a slice, the rate is that of the time until then.
 func TestASliceThatRunsOutIsShorter(t *testing.T) {
 	t.Parallel()
 	g := generatorAt(t, serveHTTP(t, func(http.ResponseWriter, *http.Request) {}), 2)
 	var next atomic.Int64
-	tally, err := g.run(t.Context(), shift{length: 30 * time.Second}, 200, func(b []byte) ([]byte, bool) {
+	tally, err := g.run(t.Context(), timing{length: 30 * time.Second}, 200, func(b []byte) ([]byte, bool) {
 		return append(b, plainGet...), next.Add(1) <= 50
 	})
 	if err != nil || tally.good(200) != 50 || tally.counted >= 30*time.Second || tally.rate(200) < 50.0/30 {
@@ -99,7 +99,7 @@ func TestASliceThatRunsOutIsShorter(t *testing.T) {
 func TestAddressesThatCannotBeMeasured(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"", "https://localhost:1", "localhost:3001", "http://", "http://localhost/shop", "http://%zz"} {
-		if _, err := newGenerator(url, 1); !errors.Is(err, ErrTarget) {
+		if _, err := newGenerator(url, 1); !errors.Is(err, errTarget) {
 			t.Errorf("%q: %v", url, err)
 		}
 	}

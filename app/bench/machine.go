@@ -9,20 +9,21 @@ import (
 	"strings"
 )
 
-// Machine says where the figures come from.
-type Machine struct {
+// machine describes the computer that a report is from.
+type machine struct {
 	System string `json:"system"`
 	Go     string `json:"go"`
 	CPU    string `json:"cpu,omitempty"`
 	Cores  int    `json:"cores"`
-	// Memory is in bytes, Load the machine's load average of the last minute when the run began; 0 when not known.
+	// Memory is in bytes. Load is the load average of the minute before the run. Descriptors is how many files and
+	// connections a process may have open. Each is 0 when not known.
 	Memory      int64   `json:"memoryBytes,omitempty"`
 	Load        float64 `json:"loadAtStart,omitempty"`
 	Descriptors int     `json:"descriptors,omitempty"`
 }
 
-func thisMachine() Machine {
-	m := Machine{System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Cores: runtime.GOMAXPROCS(0), Descriptors: descriptors()}
+func thisMachine() machine {
+	m := machine{System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(), Cores: runtime.GOMAXPROCS(0), Descriptors: maxDescriptors()}
 	m.CPU = field("/proc/cpuinfo", "model name")
 	if kilobytes, _, ok := strings.Cut(field("/proc/meminfo", "MemTotal"), " "); ok {
 		n, _ := strconv.ParseInt(kilobytes, 10, 64)
@@ -35,7 +36,7 @@ func thisMachine() Machine {
 	return m
 }
 
-// field is the first value of a "name : value" file, or "".
+// field is the value of the first line "name : value" with this name, or "".
 func field(file, name string) string {
 	f, err := os.Open(file)
 	if err != nil {
@@ -51,7 +52,7 @@ func field(file, name string) string {
 	return ""
 }
 
-func (m Machine) String() string {
+func (m machine) String() string {
 	parts := []string{m.System, m.Go, fmt.Sprintf("%d cores", m.Cores)}
 	if m.CPU != "" {
 		parts = append(parts, m.CPU)

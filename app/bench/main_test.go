@@ -9,7 +9,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// The test binary is also the process that StartProcess is tried with.
+// The tests of StartProcess start the test binary itself.
 func TestMain(m *testing.M) {
 	switch os.Getenv("BENCH_TEST_PROCESS") {
 	case "noop":

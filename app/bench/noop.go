@@ -15,10 +15,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// ServeNoop is the yardstick: an echo server with a handler that does nothing, and one that reads its request and sends a
-// constant answer of the size of "sold out". It listens on a free loopback port,
-// writes its address to out as a line, and ends with ctx or at the end of in, whichever comes first, so that it
-// does not outlive the process that started it. Like the product it shows /metrics.
+// ServeNoop is the server that the product is compared with. It uses echo, as the product does, and has two handlers: one
+// does nothing, the other reads its request and sends a constant answer as long as "sold out". Like the product it shows
+// /metrics. It listens on a free loopback port and writes its address to out as a line. It ends with ctx or when in ends,
+// whichever comes first; in ends with the process that started it, so that no such server is left behind.
 func ServeNoop(ctx context.Context, in io.Reader, out io.Writer) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +32,7 @@ func ServeNoop(ctx context.Context, in io.Reader, out io.Writer) error {
 		cancel()
 	}()
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
-	if _, err := fmt.Fprintf(out, "%shttp://%s\n", ReadyPrefix, listener.Addr()); err != nil {
+	if _, err := fmt.Fprintf(out, "%shttp://%s\n", readyPrefix, listener.Addr()); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -56,11 +56,11 @@ const (
 	constantPath = "/constant"
 )
 
-// soldOut is what a loser is told.
+// soldOut is the product's answer when no unit is left.
 const soldOut = `{"type":"/problems/sold-out","title":"Sold out","status":409,"detail":"Item is sold out","success":false,` +
 	`"message":"Item is sold out","timestamp":"2026-11-23T15:06:53.615Z","userId":"jane_smith_1","version":4}` + "\n"
 
-// constant costs what any handler of echo has to pay for such a request and such an answer.
+// constant costs what every echo handler costs for a request and an answer of this size.
 func constant(c echo.Context) error {
 	if _, err := io.Copy(io.Discard, c.Request().Body); err != nil {
 		return err

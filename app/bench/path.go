@@ -2,7 +2,9 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,7 +12,7 @@ import (
 	"time"
 )
 
-// The paths that are visited in each cycle.
+// The paths: one slice of each is measured in every cycle.
 const (
 	pathNoop     = "noop"
 	pathConstant = "constant"
@@ -20,62 +22,50 @@ const (
 	pathPurchase = "purchases"
 )
 
-// Profiled are the paths of which a profile can be taken: all but the yardsticks', which have none to give.
+// Profiled are the paths of which a profile can be taken: those of the product.
 func Profiled() []string { return []string{pathSoldOut, pathStatus, pathReserve, pathPurchase} }
 
-// path is one kind of request to one process, with everything that was measured of it.
+// path is one kind of request to one process, with everything that was measured about it.
 type path struct {
 	name   string
 	about  string
 	target Target
-	want   int // the code that counts
+	want   int // the status code of a wanted answer
 	load   *generator
-	// begin brings the process into the state in which every answer is the wanted one, and gives the requests.
+	// begin prepares the process so that every answer is a wanted one, and gives the requests.
 	begin func(context.Context) (requests, error)
-	// after waits until the process has nothing left to do that the slice has caused; nil: it never has.
+	// after waits until the process has done all work that the slice has caused; nil when no work is left after an answer.
 	after func(context.Context) error
 
 	slices []slice
-	took   []time.Duration // of every wanted answer
+	took   []time.Duration // the latency of every wanted answer
 }
 
-// slice is what one visit gave. Costs cover all answers of the visit and what they left to be done after it.
+// slice is one short measurement of a path. Its cost covers all answers and the work that they caused after them.
 type slice struct {
 	rate    float64 // wanted answers a second
 	p50     time.Duration
 	p99     time.Duration
 	answers int
 	codes   map[int]int
-	settled time.Duration
+	settled time.Duration // from the last answer to the end of the work
 	cost    cost
 }
-
-// cost is what a visit cost in all. A part that could not be measured is missing.
-type cost map[string]float64
-
-// What a cost consists of; CPU in seconds.
-const (
-	costCPU       = "cpu"
-	costServers   = "cpuOfServers"
-	costGenerator = "cpuOfGenerator"
-	costMallocs   = "allocations"
-	costBytes     = "bytes"
-)
 
 func (m *meter) allPaths() ([]*path, error) {
 	product := m.cfg.Product
 	all := []*path{
 		{name: pathNoop, about: "an echo handler that does nothing", target: m.cfg.Noop, want: http.StatusNoContent},
-		{name: pathConstant, about: "an echo handler that reads the press and sends a constant 409", target: m.cfg.Noop, want: http.StatusConflict},
-		{name: pathSoldOut, about: "presses answered 409 sold out", target: product, want: http.StatusConflict, begin: m.sellOut},
+		{name: pathConstant, about: "an echo handler that reads the purchase request and sends a constant 409", target: m.cfg.Noop, want: http.StatusConflict},
+		{name: pathSoldOut, about: "purchase requests answered 409 sold out", target: product, want: http.StatusConflict, begin: m.sellOut},
 		{name: pathStatus, about: "GET status", target: product, want: http.StatusOK},
-		{name: pathReserve, about: "presses that go up to Redis: 409 all places held", target: m.cfg.Saturated, want: http.StatusConflict},
+		{name: pathReserve, about: "purchase requests that go as far as Redis, answered 409 all claimed", target: m.cfg.Saturated, want: http.StatusConflict},
 		{name: pathPurchase, about: "confirmed purchases, 201 after the commit", target: product, want: http.StatusCreated,
 			begin: m.openSale, after: m.settle},
 	}
 	var paths []*path
-	// One generator for each process: idle connections would have to make room for the streams, and the next press on
-	// them would find itself without one.
+	// Paths to one process share a generator. With one generator for each path more connections stay open, and the process
+	// closes idle ones when the streams need them; the next request on such a connection fails.
 	loads := map[string]*generator{}
 	for _, p := range all {
 		if p.target.URL == "" {
@@ -93,14 +83,14 @@ func (m *meter) allPaths() ([]*path, error) {
 	for _, p := range paths {
 		switch p.name {
 		case pathNoop:
-			p.begin = always(pressAt(noopPath, p.load.host))
+			p.begin = always(purchaseAt(noopPath, p.load.host))
 		case pathConstant:
-			p.begin = always(pressAt(constantPath, p.load.host))
+			p.begin = always(purchaseAt(constantPath, p.load.host))
 		case pathStatus:
 			p.begin = always([]byte("GET /api/flash-sale/status HTTP/1.1\r\nHost: " + p.load.host + "\r\n\r\n"))
 		case pathReserve:
 			host := p.load.host
-			p.begin = func(context.Context) (requests, error) { return m.presses(host, SaturatedShoppers, true), nil }
+			p.begin = func(context.Context) (requests, error) { return m.purchaseRequests(host, SaturatedShoppers, true), nil }
 		}
 	}
 	return paths, nil
@@ -110,34 +100,35 @@ func always(request []byte) func(context.Context) (requests, error) {
 	return func(context.Context) (requests, error) { return fixed(request), nil }
 }
 
-// SaturatedShoppers is how many shoppers of the series the saturated instance has to know.
+// SaturatedShoppers is how many shoppers of the series the saturated instance must know.
 const SaturatedShoppers = 1000
 
-// pressTail is a press from behind the Host field.
-func pressTail(name []byte) []byte {
+// purchaseTail is the part of a purchase request that follows the Host field.
+func purchaseTail(name []byte) []byte {
 	b := append([]byte("\r\nContent-Type: application/json\r\nContent-Length: "), strconv.Itoa(len(name)+15)...)
 	b = append(append(b, "\r\n\r\n{\"username\":\""...), name...)
 	return append(b, '"', '}')
 }
 
-// pressAt is the same press every time, for one of the yardsticks.
-func pressAt(path, host string) []byte {
-	return append([]byte("POST "+path+" HTTP/1.1\r\nHost: "+host), pressTail(appendName(nil, 0))...)
+// purchaseAt is a purchase request to another address, for the server that does nothing.
+func purchaseAt(path, host string) []byte {
+	return append([]byte("POST "+path+" HTTP/1.1\r\nHost: "+host), purchaseTail(appendName(nil, 0))...)
 }
 
-// presses are those of the first n shoppers of the series, from one of chance onwards, each once or again and again.
-func (m *meter) presses(host string, n int, repeat bool) requests {
-	first := m.dice.IntN(n)
-	return presses(host, func(at int) (shopper int, more bool) { return (first + at) % n, at < n || repeat })
+// purchaseRequests are those of the first n shoppers of the series. They begin at a random shopper. Each shopper asks
+// once, or with repeat again and again.
+func (m *meter) purchaseRequests(host string, n int, repeat bool) requests {
+	first := m.random.IntN(n)
+	return purchaseRequests(host, func(at int) (shopper int, more bool) { return (first + at) % n, at < n || repeat })
 }
 
-// pressesOf are those of the shoppers from one to another of the series, each once.
-func (m *meter) pressesOf(host string, from, to int) requests {
-	return presses(host, func(at int) (shopper int, more bool) { return from + at, from+at < to })
+// purchaseRequestsOf are one request each of the shoppers from `from` up to, but not including, `to`.
+func (m *meter) purchaseRequestsOf(host string, from, to int) requests {
+	return purchaseRequests(host, func(at int) (shopper int, more bool) { return from + at, from+at < to })
 }
 
-// presses asks who presses next, by the number of the press.
-func presses(host string, who func(at int) (shopper int, more bool)) requests {
+// purchaseRequests asks who, with the number of the request from 0, which shopper sends it.
+func purchaseRequests(host string, who func(at int) (shopper int, more bool)) requests {
 	head := []byte("POST /api/flash-sale/purchase HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: application/json\r\nContent-Length: ")
 	count := &atomic.Int64{}
 	return func(b []byte) ([]byte, bool) {
@@ -154,30 +145,31 @@ func presses(host string, who func(at int) (shopper int, more bool)) requests {
 	}
 }
 
-// buyers are the shoppers kept back to sell a sale out, so that nobody who presses then has a receipt.
+// buyers is how many shoppers, the last of the series, buy all units before the sold-out path is measured. They send no
+// request in the slice, because one who has a receipt gets it again instead of 409.
 const buyers = 5
 
-// sellOut begins a small sale and sells it.
+// sellOut begins a sale with few units and sells all of them.
 func (m *meter) sellOut(ctx context.Context) (requests, error) {
-	if err := m.shop.begin(ctx, buyers); err != nil {
+	if err := m.operator.begin(ctx, buyers); err != nil {
 		return nil, err
 	}
 	for n := range buyers {
 		name := string(appendName(nil, m.cfg.Shoppers-1-n))
-		if err := m.shop.order(ctx, "/api/flash-sale/purchase", map[string]string{"username": name}, nil); err != nil {
+		if err := m.operator.act(ctx, "/api/flash-sale/purchase", map[string]string{"username": name}, nil); err != nil {
 			return nil, err
 		}
 	}
-	err := m.shop.await(ctx, "the sale is sold out", func(now state) bool { return now.Status == "sold-out" })
-	return m.presses(m.host(pathSoldOut), m.cfg.Shoppers-buyers, true), err
+	err := m.operator.await(ctx, "the sale is sold out", func(now state) bool { return now.Status == "sold-out" })
+	return m.purchaseRequests(m.host(pathSoldOut), m.cfg.Shoppers-buyers, true), err
 }
 
-// openSale begins a sale in which there is a unit for everybody.
+// openSale begins a sale with a unit for every shopper.
 func (m *meter) openSale(ctx context.Context) (requests, error) {
-	if err := m.shop.begin(ctx, m.cfg.Shoppers); err != nil {
+	if err := m.operator.begin(ctx, m.cfg.Shoppers); err != nil {
 		return nil, err
 	}
-	return m.presses(m.host(pathPurchase), m.cfg.Shoppers, false), nil
+	return m.purchaseRequests(m.host(pathPurchase), m.cfg.Shoppers, false), nil
 }
 
 func (m *meter) host(name string) string { return m.path(name).load.host }
@@ -190,13 +182,13 @@ func (m *meter) path(name string) *path {
 	return m.paths[at]
 }
 
-// cycle visits every path once. Where it begins moves on from cycle to cycle, so that no path always follows the
-// same other one.
+// cycle measures one slice of every path. Each cycle begins with another path, so that each path is the first one, the
+// last one and between equally often.
 func (m *meter) cycle(ctx context.Context, n int) error {
 	for i := range m.paths {
 		p := m.paths[(n+i)%len(m.paths)]
-		m.bar.say(fmt.Sprintf("cycle %d of %d: %s", n+1, m.cfg.Cycles, p.name))
-		if err := m.visit(ctx, p); err != nil {
+		m.bar.show(fmt.Sprintf("cycle %d of %d: %s", n+1, m.cfg.Cycles, p.name))
+		if err := m.measureSlice(ctx, p); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
@@ -204,14 +196,14 @@ func (m *meter) cycle(ctx context.Context, n int) error {
 	return nil
 }
 
-// visit measures one slice of a path.
-func (m *meter) visit(ctx context.Context, p *path) error {
+// measureSlice measures one slice of a path.
+func (m *meter) measureSlice(ctx context.Context, p *path) error {
 	next, err := p.begin(ctx)
 	if err != nil {
 		return err
 	}
-	before := m.look(ctx, p.target)
-	t, err := p.load.run(ctx, shift{warm: m.cfg.Slice / 5, length: m.cfg.Slice}, p.want, next)
+	before := m.usage(ctx, p.target)
+	t, err := p.load.run(ctx, timing{warm: m.cfg.Slice / 5, length: m.cfg.Slice}, p.want, next)
 	if err != nil {
 		return err
 	}
@@ -221,7 +213,7 @@ func (m *meter) visit(ctx context.Context, p *path) error {
 			return err
 		}
 	}
-	after := m.look(ctx, p.target)
+	after := m.usage(ctx, p.target)
 	s := slice{rate: t.rate(p.want), p50: quantile(t.latencies, 0.5), p99: quantile(t.latencies, 0.99),
 		answers: t.all, codes: t.codes, settled: time.Since(answered), cost: m.spent(p.target, before, after)}
 	p.slices = append(p.slices, s)
@@ -229,21 +221,21 @@ func (m *meter) visit(ctx context.Context, p *path) error {
 		p.took = append(p.took, t.latencies...)
 	}
 	if t.broken > 0 {
-		m.note("%s: %d requests had no answer, one of them: %v", p.name, t.broken, t.cause)
+		m.note("%s: %d requests had no answer; the error of one of them: %v", p.name, t.broken, t.cause)
 	}
 	return nil
 }
 
-// settle waits until the ledger has passed every claim and every event is published: what a slice of purchases
-// leaves to be done is part of its cost, and no other slice's.
+// settle waits until every claim is decided and every event is published. This work belongs to the cost of the slice that
+// caused it, not to the next one.
 func (m *meter) settle(ctx context.Context) error { return m.settleWithin(ctx, settleTime) }
 
-func (m *meter) settleWithin(ctx context.Context, patience time.Duration) error {
+func (m *meter) settleWithin(ctx context.Context, limit time.Duration) error {
 	last, still := -1.0, 0
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
 		s, err := m.scrape(ctx, m.cfg.Product)
 		if err != nil {
-			return pause(ctx, time.Second) // as long as most of it takes
+			return pause(ctx, time.Second) // without metrics: the time that most of the work takes
 		}
 		if s[metricPublished] == last && s[metricUnpublished] == 0 && s[metricLag] == 0 {
 			still++
@@ -257,13 +249,60 @@ func (m *meter) settleWithin(ctx context.Context, patience time.Duration) error 
 			return err
 		}
 	}
-	m.note("events were still being published %v after a slice of purchases", patience)
+	m.note("events were still being published %v after a slice of purchases", limit)
 	return nil
 }
 
-func quantile(sorted []time.Duration, q float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
+// profileTime is how long a profile takes.
+const profileTime = 8 * time.Second
+
+// profile takes a CPU profile of the process of one path. The requests that it gets meanwhile are not in the figures.
+func (m *meter) profile(ctx context.Context) error {
+	if m.cfg.Profile == nil {
+		return nil
 	}
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+	m.bar.show("profile")
+	p := m.path(m.cfg.ProfileOf)
+	if p == nil || p.target.Ops == "" {
+		return fmt.Errorf("no profile: %w", errUnmeasured)
+	}
+	result := make(chan error, 1)
+	go func() { result <- m.fetchProfile(ctx, p.target.Ops) }()
+	for {
+		select {
+		case err := <-result:
+			return err
+		default:
+		}
+		next, err := p.begin(ctx)
+		if err == nil {
+			_, err = p.load.run(ctx, timing{length: 4 * m.cfg.Slice}, p.want, next)
+		}
+		if err != nil {
+			return errors.Join(err, <-result)
+		}
+	}
+}
+
+// fetchProfile asks a process for its profile, which it answers after profileTime.
+func (m *meter) fetchProfile(ctx context.Context, ops string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*profileTime+answerTime)
+	defer cancel()
+	address := ops + "/debug/pprof/profile?seconds=" + strconv.Itoa(int(profileTime.Seconds()))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	response, err := m.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("profile: %s answers %s", address, response.Status)
+	}
+	if _, err := io.Copy(m.cfg.Profile, response.Body); err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	return nil
 }

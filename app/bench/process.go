@@ -16,19 +16,19 @@ import (
 )
 
 const (
-	// ReadyPrefix begins the line in which a process tells its address.
-	ReadyPrefix = "Application is running on: "
+	// readyPrefix begins the line in which a process writes its address.
+	readyPrefix = "Application is running on: "
 	// startTime bounds a start; the first one on a machine may have to download a server.
 	startTime = 3 * time.Minute
 	// stopTime bounds an orderly stop.
 	stopTime = 20 * time.Second
-	// maxTail is how much of a process' complaints is kept.
+	// maxTail is how many bytes of a process' standard error are kept: the last ones.
 	maxTail = 4 << 10
 )
 
-// Process is a running child process. It sees the end of its standard input when this process dies.
+// Process is a running child process. Its standard input ends when the process that started it ends.
 type Process struct {
-	// URL is the address it has told.
+	// URL is the address that it has written.
 	URL string
 	// PID is its process id.
 	PID int
@@ -36,17 +36,17 @@ type Process struct {
 	cmd    *exec.Cmd
 	in     io.Closer
 	ended  chan struct{}
-	err    error
 	stderr *tail
 }
 
-// StartProcess starts a program in a directory with exactly the given environment and returns when it has told its
-// address in a line that begins with ReadyPrefix. When it ends before that, the error holds what it complained of.
+// StartProcess starts a program in a directory with exactly the given environment. It returns when the program has
+// written its address, in a line that begins with "Application is running on: ". When the program ends before that, the
+// error contains the end of its standard error.
 func StartProcess(ctx context.Context, program string, args, env []string, dir string) (*Process, error) {
 	p := &Process{ended: make(chan struct{}), stderr: &tail{}}
-	p.cmd = exec.Command(program, args...) //nolint:noctx,gosec // it ends by Stop, which gives it time; the command line is our own
-	p.cmd.Env, p.cmd.Dir, p.cmd.Stderr, p.cmd.SysProcAttr = env, dir, p.stderr, ownGroup()
-	// A pipe of our own: the process reads nothing else, and sees its end when we are gone.
+	p.cmd = exec.Command(program, args...) //nolint:noctx,gosec // Stop ends it and gives it time; the command line is our own
+	p.cmd.Env, p.cmd.Dir, p.cmd.Stderr, p.cmd.SysProcAttr = env, dir, p.stderr, childAttributes()
+	// Nothing is written to this pipe. Its end tells the process that this one has ended.
 	in, err := p.cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", args, err)
@@ -57,25 +57,25 @@ func StartProcess(ctx context.Context, program string, args, env []string, dir s
 		return nil, fmt.Errorf("start %s: %w", args, err)
 	}
 	p.PID = p.cmd.Process.Pid
-	told := make(chan string, 1)
-	go watchOutput(ready, told)
+	address := make(chan string, 1)
+	go readAddress(ready, address)
 	go func() {
-		p.err = p.cmd.Wait()
+		_ = p.cmd.Wait() // the exit code is in ProcessState
 		_ = out.Close()
 		close(p.ended)
 	}()
-	return p, p.await(ctx, told)
+	return p, p.await(ctx, address)
 }
 
-func (p *Process) await(ctx context.Context, told <-chan string) error {
+func (p *Process) await(ctx context.Context, address <-chan string) error {
 	timeout := time.NewTimer(startTime)
 	defer timeout.Stop()
 	var err error
 	select {
-	case p.URL = <-told:
+	case p.URL = <-address:
 		return nil
 	case <-p.ended:
-		err = errors.New("it ended")
+		err = errors.New("it ended: " + p.cmd.ProcessState.String())
 	case <-timeout.C:
 		err = fmt.Errorf("it was not ready after %v", startTime)
 	case <-ctx.Done():
@@ -85,13 +85,14 @@ func (p *Process) await(ctx context.Context, told <-chan string) error {
 	return fmt.Errorf("%s did not start: %w\n%s", strings.Join(p.cmd.Args[1:], " "), err, p.stderr)
 }
 
-// watchOutput reads everything, so that the process never waits for us, and tells the address once.
-func watchOutput(r io.Reader, told chan<- string) {
+// readAddress finds the address in the output and sends it once. It reads the output to its end, because a process waits
+// when nobody reads what it writes.
+func readAddress(r io.Reader, address chan<- string) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		if url, ok := strings.CutPrefix(lines.Text(), ReadyPrefix); ok {
+		if url, ok := strings.CutPrefix(lines.Text(), readyPrefix); ok {
 			select {
-			case told <- strings.TrimSpace(url):
+			case address <- strings.TrimSpace(url):
 			default:
 			}
 		}
@@ -99,7 +100,7 @@ func watchOutput(r io.Reader, told chan<- string) {
 	_, _ = io.Copy(io.Discard, r)
 }
 
-// Stop asks the process to end, and ends it when it takes too long. It may be called more than once.
+// Stop asks the process to end, and kills it when that takes too long. It may be called more than once.
 func (p *Process) Stop() error {
 	select {
 	case <-p.ended:
@@ -121,9 +122,6 @@ func (p *Process) Stop() error {
 		return fmt.Errorf("%s did not stop within %v and was killed", strings.Join(p.cmd.Args[1:], " "), stopTime)
 	}
 }
-
-// Complaints are the last lines the process wrote to its standard error.
-func (p *Process) Complaints() string { return p.stderr.String() }
 
 // tail keeps the end of what is written to it.
 type tail struct {
@@ -147,8 +145,8 @@ func (t *tail) String() string {
 	return strings.TrimSpace(string(t.text))
 }
 
-// CleanEnvironment is this process' environment without some variables: what a person has set for the product must
-// not change what is measured.
+// CleanEnvironment is this process' environment without the named variables, so that settings for the product that
+// somebody has made do not change what is measured.
 func CleanEnvironment(without ...string) []string {
 	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")

@@ -29,7 +29,7 @@ func TestAProcessTellsItsAddressAndStops(t *testing.T) {
 	p := startNoop(t)
 	g := generatorAt(t, p.URL, 2)
 	request := []byte("POST " + noopPath + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
-	tally, err := g.run(t.Context(), shift{length: 50 * time.Millisecond}, http.StatusNoContent, fixed(request))
+	tally, err := g.run(t.Context(), timing{length: 50 * time.Millisecond}, http.StatusNoContent, fixed(request))
 	if err != nil || tally.good(http.StatusNoContent) == 0 || tally.good(http.StatusNoContent) != tally.codes[204] || len(tally.codes) != 1 {
 		t.Fatalf("%v %+v", err, tally.codes)
 	}
@@ -49,7 +49,7 @@ func TestAProcessTellsItsAddressAndStops(t *testing.T) {
 	}
 }
 
-// The yardstick must not outlive whoever started it, even when that one was killed.
+// The server that does nothing must end with the process that started it, even when that one is killed.
 func TestNoopEndsWithItsInput(t *testing.T) {
 	t.Parallel()
 	p := startNoop(t)
@@ -66,7 +66,7 @@ func TestNoopEndsWithItsInput(t *testing.T) {
 func TestAProcessThatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
 	_, err := StartProcess(t.Context(), os.Args[0], nil, append(os.Environ(), "BENCH_TEST_PROCESS=broken"), t.TempDir())
-	if err == nil || !strings.Contains(err.Error(), "no luck today") {
+	if err == nil || !strings.Contains(err.Error(), "it ended: exit status 1\nno luck today") {
 		t.Fatal(err)
 	}
 	if _, err := StartProcess(t.Context(), "/nonexistent", nil, nil, t.TempDir()); err == nil {
@@ -79,7 +79,7 @@ func TestAProcessThatCannotStartSaysWhy(t *testing.T) {
 	}
 }
 
-func TestTheTailOfComplaintsIsKept(t *testing.T) {
+func TestTheTailOfStandardErrorIsKept(t *testing.T) {
 	t.Parallel()
 	var end tail
 	for range 1000 {

@@ -9,65 +9,120 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
-// Report is what a run has found. Times are in milliseconds unless their name says otherwise.
-type Report struct {
-	// OK is false when an invariant of the sale was broken afterwards.
+// report is the result of a run. Times are in milliseconds.
+type report struct {
+	// OK is false when an invariant of the sale is broken afterwards.
 	OK          bool    `json:"ok"`
-	Machine     Machine `json:"machine"`
+	Machine     machine `json:"machine"`
 	Servers     string  `json:"servers"`
 	Seed        int64   `json:"seed"`
 	Cycles      int     `json:"cycles"`
 	Slice       float64 `json:"sliceMs"`
 	Connections int     `json:"connections"`
 
-	Goals []Goal `json:"goals"`
-	Paths []Path `json:"paths"`
-	// Latency is of the 201s in the slices.
-	Latency Percentiles `json:"latencyOf201Ms"`
-	Crowd   *Rush       `json:"crowd,omitempty"`
-	Watched *Rush       `json:"crowdWithStreams,omitempty"`
-	Streams *Streams    `json:"streams,omitempty"`
+	Goals []goal        `json:"goals"`
+	Paths []pathFigures `json:"paths"`
+	// Latency is that of the 201s in the slices.
+	Latency          percentiles    `json:"latencyOf201Ms"`
+	Crowd            *crowdFigures  `json:"crowd,omitempty"`
+	CrowdWithStreams *crowdFigures  `json:"crowdWithStreams,omitempty"`
+	Streams          *streamFigures `json:"streams,omitempty"`
 	// Batch is how many claims a transaction of the ledger decided on average, Direct the share of claims that were
-	// not decided through the log; nil when that is not known.
+	// not decided through the log; 0 and nil when not known.
 	Batch  float64  `json:"claimsPerTransaction,omitempty"`
 	Direct *float64 `json:"directShare,omitempty"`
-	Verify []Check  `json:"verify"`
-	// Notes say what is missing and why, and what else should be known about the figures.
+	Verify []check  `json:"verify"`
+	// Notes say what is missing and why, and what else a reader must know about the figures.
 	Notes []string `json:"notes"`
 }
 
-// Streams is what idle streams cost.
-type Streams struct {
-	Held      int     `json:"held"`
+// streamFigures say how many idle streams were open, and how much memory each of them cost.
+type streamFigures struct {
+	Open      int     `json:"held"`
 	BytesEach float64 `json:"bytesEach,omitempty"`
 }
 
-// Path is what was found about one kind of request.
-type Path struct {
+// pathFigures are the result for one path.
+type pathFigures struct {
 	Name  string `json:"name"`
 	About string `json:"about"`
-	// Rate is wanted answers a second, Ratio the same as a fraction of noop's in the same cycle.
-	Rate  *Quartiles `json:"perSecond"`
-	Ratio *Quartiles `json:"ratioToNoop"`
-	P50   *Quartiles `json:"p50Ms"`
-	P99   *Quartiles `json:"p99Ms"`
-	// Codes are of all counted answers.
+	// Rate is wanted answers a second, Ratio that rate divided by the rate of noop in the same cycle.
+	Rate  *quartiles `json:"perSecond"`
+	Ratio *quartiles `json:"ratioToNoop"`
+	P50   *quartiles `json:"p50Ms"`
+	P99   *quartiles `json:"p99Ms"`
+	// Codes counts the answers by status code.
 	Codes map[int]int `json:"codes"`
-	// The costs are per answer: CPU in microseconds of the process, of the servers it has started, and of the load
-	// generator; objects and bytes allocated by the process. Missing ones are nil.
-	CPU         *Quartiles `json:"cpuMicroseconds"`
-	Servers     *Quartiles `json:"serversCpuMicroseconds"`
-	Generator   *Quartiles `json:"generatorCpuMicroseconds"`
-	Allocations *Quartiles `json:"allocations"`
-	Bytes       *Quartiles `json:"bytes"`
-	// Settled is how long the process went on working for the slice after its last answer.
-	Settled *Quartiles `json:"settledMs"`
+	// The costs are those of one answer: CPU in microseconds, of the process, of the servers it has started and of the load
+	// generator; objects and bytes that the process allocates. One that was not measured is nil.
+	CPU         *quartiles `json:"cpuMicroseconds"`
+	Servers     *quartiles `json:"serversCpuMicroseconds"`
+	Generator   *quartiles `json:"generatorCpuMicroseconds"`
+	Allocations *quartiles `json:"allocations"`
+	Bytes       *quartiles `json:"bytes"`
+	// Settled is how long the process worked for the slice after its last answer.
+	Settled *quartiles `json:"settledMs"`
 }
 
-// finish makes the figures of the report out of those of the slices.
-func (r *Report) finish(paths []*path) {
+// quartiles are those of one figure over the cycles. For a figure that is measured once all three are equal.
+type quartiles struct {
+	Q1     float64 `json:"q1"`
+	Median float64 `json:"median"`
+	Q3     float64 `json:"q3"`
+}
+
+func quartilesOf(values []float64) *quartiles {
+	if len(values) == 0 {
+		return nil
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return &quartiles{Q1: interpolated(sorted, .25), Median: interpolated(sorted, .5), Q3: interpolated(sorted, .75)}
+}
+
+// interpolated is the quantile q, between the two nearest values where it is not one of them.
+func interpolated(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	low := int(at)
+	high := min(low+1, len(sorted)-1)
+	return sorted[low] + (at-float64(low))*(sorted[high]-sorted[low])
+}
+
+// once are the quartiles of a figure that is measured once; nil for 0, which means that it was not.
+func once(v float64) *quartiles {
+	if v == 0 {
+		return nil
+	}
+	return &quartiles{v, v, v}
+}
+
+// percentiles are those of many latencies, in milliseconds.
+type percentiles struct {
+	P50  float64 `json:"p50"`
+	P90  float64 `json:"p90"`
+	P99  float64 `json:"p99"`
+	P999 float64 `json:"p999"`
+	Max  float64 `json:"max"`
+}
+
+func percentilesOf(sorted []time.Duration) percentiles {
+	at := func(q float64) float64 { return milliseconds(quantile(sorted, q)) }
+	return percentiles{P50: at(.5), P90: at(.9), P99: at(.99), P999: at(.999), Max: at(1)}
+}
+
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// finish computes the figures of the paths from those of the slices, then compares them with the goals.
+func (r *report) finish(paths []*path) {
 	var noop []slice
 	for _, p := range paths {
 		if p.name == pathNoop {
@@ -78,14 +133,14 @@ func (r *Report) finish(paths []*path) {
 		r.Paths = append(r.Paths, p.figures(noop))
 		if p.name == pathPurchase {
 			slices.Sort(p.took)
-			r.Latency = percentiles(p.took)
+			r.Latency = percentilesOf(p.took)
 		}
 	}
 	r.Goals = r.goals()
 }
 
-func (p *path) figures(noop []slice) Path {
-	f := Path{Name: p.name, About: p.about, Codes: map[int]int{}}
+func (p *path) figures(noop []slice) pathFigures {
+	f := pathFigures{Name: p.name, About: p.about, Codes: map[int]int{}}
 	f.Rate = p.over(func(_ int, s slice) (float64, bool) { return s.rate, true })
 	f.Ratio = p.over(func(n int, s slice) (float64, bool) { return s.rate / noop[n].rate, noop[n].rate > 0 })
 	f.P50 = p.over(func(_ int, s slice) (float64, bool) { return milliseconds(s.p50), s.p50 > 0 })
@@ -103,25 +158,25 @@ func (p *path) figures(noop []slice) Path {
 	return f
 }
 
-// over gives the quartiles of a figure over the slices that have it.
-func (p *path) over(figure func(n int, s slice) (float64, bool)) *Quartiles {
+// over gives the quartiles of a figure over those slices that have it.
+func (p *path) over(figure func(n int, s slice) (float64, bool)) *quartiles {
 	var values []float64
 	for n, s := range p.slices {
 		if v, ok := figure(n, s); ok {
 			values = append(values, v)
 		}
 	}
-	return quartiles(values)
+	return quartilesOf(values)
 }
 
-func (p *path) cost(part string, unit float64) *Quartiles {
+func (p *path) cost(part string, unit float64) *quartiles {
 	return p.over(func(_ int, s slice) (float64, bool) {
 		v, ok := s.cost[part]
 		return v / float64(max(s.answers, 1)) * unit, ok
 	})
 }
 
-func (r *Report) ratio(name string) *Quartiles {
+func (r *report) ratio(name string) *quartiles {
 	for _, p := range r.Paths {
 		if p.Name == name {
 			return p.Ratio
@@ -130,8 +185,7 @@ func (r *Report) ratio(name string) *Quartiles {
 	return nil
 }
 
-// WriteText writes the report for people.
-func (r Report) WriteText(w io.Writer) error {
+func (r report) writeText(w io.Writer) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Machine: %s\nServers: %s\n", r.Machine, r.Servers)
 	fmt.Fprintf(&b, "%d cycles, slices of %.0f ms, %d connections, seed %d; ratios are per cycle, figures median (first to third quartile)\n\n",
@@ -143,7 +197,7 @@ func (r Report) WriteText(w io.Writer) error {
 	return err
 }
 
-func (r Report) writeGoals(w io.Writer) {
+func (r report) writeGoals(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line(t, "goal", "at least", "aim", "found", "")
 	for _, g := range r.Goals {
@@ -157,11 +211,11 @@ func (r Report) writeGoals(w io.Writer) {
 		}
 		line(t, g.What, atLeast, number(g.Aim)+unit(g.Unit), g.Found.String()+foundUnit(g), verdict)
 	}
-	_ = t.Flush() // a buffer takes everything
+	_ = t.Flush() // writing to a buffer does not fail
 	_, _ = io.WriteString(w, "\n")
 }
 
-func foundUnit(g Goal) string {
+func foundUnit(g goal) string {
 	if g.Found == nil {
 		return ""
 	}
@@ -175,52 +229,52 @@ func unit(u string) string {
 	return " " + u
 }
 
-func (r Report) writePaths(w io.Writer) {
+func (r report) writePaths(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line(t, "path", "per second", "/ noop", "p50 ms", "p99 ms", "CPU µs", "servers µs", "generator µs", "allocs", "bytes", "codes")
 	for _, p := range r.Paths {
-		line(t, p.Name, p.Rate.String(), p.Ratio.String(), p.P50.middle(), p.P99.middle(), p.CPU.middle(), p.Servers.middle(),
-			p.Generator.middle(), p.Allocations.middle(), p.Bytes.middle(), codes(p.Codes))
+		line(t, p.Name, p.Rate.String(), p.Ratio.String(), p.P50.medianText(), p.P99.medianText(), p.CPU.medianText(), p.Servers.medianText(),
+			p.Generator.medianText(), p.Allocations.medianText(), p.Bytes.medianText(), codes(p.Codes))
 	}
 	_ = t.Flush()
 	_, _ = io.WriteString(w, "\n")
 }
 
-func (r Report) writeRest(w io.Writer) {
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
-	say("201 latency in the slices: %s", r.Latency)
+func (r report) writeRest(w io.Writer) {
+	add := func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+	add("201 latency in the slices: %s", r.Latency)
 	for _, one := range []struct {
-		title string
-		rush  *Rush
-	}{{"Crowd", r.Crowd}, {"Crowd with streams", r.Watched}} {
-		if c := one.rush; c != nil {
-			say("%s of %d for %d units, %d streams and as many idle connections open: last unit after %.0f ms, 201s %s, %.0f MiB resident, %s",
+		title   string
+		figures *crowdFigures
+	}{{"Crowd", r.Crowd}, {"Crowd with streams", r.CrowdWithStreams}} {
+		if c := one.figures; c != nil {
+			add("%s, %d shoppers for %d units, %d streams and as many idle connections open: last unit after %.0f ms, 201s %s, %.0f MiB resident, %s",
 				one.title, c.Shoppers, c.Units, c.Streams, c.SoldOut, c.Bought, mebibytes(c.Resident), codes(c.Codes))
 		}
 	}
 	if s := r.Streams; s != nil {
-		say("Idle streams: %d held, %.1f KiB each", s.Held, s.BytesEach/1024)
+		add("Idle streams: %d open, %.1f KiB each", s.Open, s.BytesEach/1024)
 	}
-	say("Claims per ledger transaction: %.1f", r.Batch)
+	add("Claims per ledger transaction: %.1f", r.Batch)
 	if r.Direct != nil {
-		say("Decided directly instead of through the log: %.2f%%", 100**r.Direct)
+		add("Decided directly instead of through the log: %.2f%%", 100**r.Direct)
 	}
-	say("Verify: %s", checksText(r.Verify))
+	add("Verify: %s", checksText(r.Verify))
 	for _, note := range r.Notes {
-		say("Note: %s", note)
+		add("Note: %s", note)
 	}
 }
 
 func line(w io.Writer, cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
 
-func (q *Quartiles) middle() string {
+func (q *quartiles) medianText() string {
 	if q == nil {
 		return "-"
 	}
 	return number(q.Median)
 }
 
-func (q *Quartiles) String() string {
+func (q *quartiles) String() string {
 	switch {
 	case q == nil:
 		return "-"
@@ -230,11 +284,11 @@ func (q *Quartiles) String() string {
 	return fmt.Sprintf("%s (%s to %s)", number(q.Median), number(q.Q1), number(q.Q3))
 }
 
-func (p Percentiles) String() string {
+func (p percentiles) String() string {
 	return fmt.Sprintf("p50 %.1f ms, p90 %.1f ms, p99 %.1f ms, p99.9 %.1f ms, max %.1f ms", p.P50, p.P90, p.P99, p.P999, p.Max)
 }
 
-// number shows three digits where there are any.
+// number writes a figure with three digits, and with more only before the point.
 func number(v float64) string {
 	switch {
 	case v >= 100 || v == float64(int64(v)):
@@ -253,7 +307,7 @@ func codes(m map[int]int) string {
 	return strings.Join(parts, ", ")
 }
 
-func checksText(list []Check) string {
+func checksText(list []check) string {
 	parts := make([]string, 0, len(list))
 	for _, c := range list {
 		text := c.ID + " " + c.State

@@ -70,7 +70,7 @@ func TestCPUTimeOfProcLines(t *testing.T) {
 	}
 }
 
-// A process' servers are everything below it, but not itself and not its neighbours.
+// All processes below a process are counted, but not the process itself and not those beside it.
 func TestDescendantsAreCounted(t *testing.T) {
 	t.Parallel()
 	children := map[int][]procStat{

@@ -13,21 +13,24 @@ import (
 )
 
 const (
-	operatorTime = 3 * time.Minute // seeding a million shoppers takes a while
-	settleTime   = 20 * time.Second
-	maxDocument  = 4 << 20
+	// operatorTime bounds one request; seeding a million shoppers takes long.
+	operatorTime = 3 * time.Minute
+	// settleTime bounds the wait for the effect of an act, and for the work that purchases leave.
+	settleTime = 20 * time.Second
+	// maxDocument bounds an answer, in bytes.
+	maxDocument = 4 << 20
 )
 
-// ErrNotDemo is a product that wants to know who resets it.
-var ErrNotDemo = errors.New("it is not in demo mode, and bench resets what it measures")
+// errNotDemo is returned when the product asks who resets it, and so is not in demo mode.
+var errNotDemo = errors.New("it is not in demo mode, and bench resets what it measures")
 
-// shop is the operator's side of the product.
-type shop struct {
+// operator sends the requests of operators to the product: it seeds shoppers, begins sales, asks for the invariants.
+type operator struct {
 	base   string
 	client *http.Client
 }
 
-// state is what GET /api/flash-sale/status says, as far as it matters here.
+// state is what is used of the answer to GET /api/flash-sale/status.
 type state struct {
 	Status       string `json:"status"`
 	CurrentStock int    `json:"currentStock"`
@@ -37,8 +40,8 @@ type state struct {
 	Version      int64  `json:"version"`
 }
 
-// Check is one invariant as the product sees it.
-type Check struct {
+// check is the product's statement about one invariant.
+type check struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
 	// State is "ok", "broken" or "unknown".
@@ -46,8 +49,8 @@ type Check struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// call sends a request and reads its answer into into, unless that is nil.
-func (s *shop) call(ctx context.Context, method, path string, body, into any) error {
+// call sends a request and decodes the answer's JSON into into; nil: the answer is not used.
+func (o *operator) call(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -56,12 +59,12 @@ func (s *shop) call(ctx context.Context, method, path string, body, into any) er
 		}
 		content = bytes.NewReader(raw)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, s.base+path, content)
+	request, err := http.NewRequestWithContext(ctx, method, o.base+path, content)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := s.client.Do(request)
+	response, err := o.client.Do(request)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
@@ -71,7 +74,7 @@ func (s *shop) call(ctx context.Context, method, path string, body, into any) er
 	case err != nil:
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	case response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden:
-		return fmt.Errorf("%s answers %d: %w", path, response.StatusCode, ErrNotDemo)
+		return fmt.Errorf("%s answers %d: %w", path, response.StatusCode, errNotDemo)
 	case response.StatusCode/100 != 2:
 		return &refusal{path: path, code: response.StatusCode, text: fmt.Sprintf("%.300s", raw)}
 	case into == nil:
@@ -83,7 +86,7 @@ func (s *shop) call(ctx context.Context, method, path string, body, into any) er
 	return nil
 }
 
-// refusal is an answer that is not a 2xx.
+// refusal is an answer whose code is not 2xx.
 type refusal struct {
 	path string
 	code int
@@ -92,10 +95,10 @@ type refusal struct {
 
 func (e *refusal) Error() string { return e.path + " answers " + strconv.Itoa(e.code) + ": " + e.text }
 
-// order is call for an operator's action; a product that is busy with another one is asked again.
-func (s *shop) order(ctx context.Context, path string, body, into any) error {
+// act is call for an operator's act. While the product is busy with another act it is asked again.
+func (o *operator) act(ctx context.Context, path string, body, into any) error {
 	for try := 0; ; try++ {
-		err := s.call(ctx, http.MethodPost, path, body, into)
+		err := o.call(ctx, http.MethodPost, path, body, into)
 		var refused *refusal
 		if !errors.As(err, &refused) || try == 20 || refused.code != http.StatusConflict && refused.code != http.StatusServiceUnavailable {
 			return err
@@ -106,40 +109,41 @@ func (s *shop) order(ctx context.Context, path string, body, into any) error {
 	}
 }
 
-func (s *shop) seed(ctx context.Context, n int) error {
-	return s.order(ctx, "/api/users/seed", map[string]int{"userCount": n}, nil)
+// seed makes the first n shoppers of the series exist.
+func (o *operator) seed(ctx context.Context, n int) error {
+	return o.act(ctx, "/api/users/seed", map[string]int{"userCount": n}, nil)
 }
 
-// shoppers is how many there are.
-func (s *shop) shoppers(ctx context.Context) (int, error) {
+// shoppers is how many shoppers exist.
+func (o *operator) shoppers(ctx context.Context) (int, error) {
 	var page struct{ Pagination struct{ Total int } }
-	err := s.call(ctx, http.MethodGet, "/api/users?limit=1", nil, &page)
+	err := o.call(ctx, http.MethodGet, "/api/users?limit=1", nil, &page)
 	return page.Pagination.Total, err
 }
 
-func (s *shop) status(ctx context.Context) (state, error) {
+func (o *operator) status(ctx context.Context) (state, error) {
 	var now state
-	return now, s.call(ctx, http.MethodGet, "/api/flash-sale/status", nil, &now)
+	return now, o.call(ctx, http.MethodGet, "/api/flash-sale/status", nil, &now)
 }
 
 // begin starts a new generation with n units and returns when they are on sale.
-func (s *shop) begin(ctx context.Context, n int) error {
+func (o *operator) begin(ctx context.Context, n int) error {
 	var began struct{ Generation int64 }
-	if err := s.order(ctx, "/api/flash-sale/reset", map[string]bool{"resetToSmallStock": true}, &began); err != nil {
+	if err := o.act(ctx, "/api/flash-sale/reset", map[string]bool{"resetToSmallStock": true}, &began); err != nil {
 		return err
 	}
-	if err := s.order(ctx, "/api/flash-sale/update-stock", map[string]int{"stockAmount": n}, nil); err != nil {
+	if err := o.act(ctx, "/api/flash-sale/update-stock", map[string]int{"stockAmount": n}, nil); err != nil {
 		return err
 	}
-	return s.await(ctx, "the new units are on sale", func(now state) bool {
+	return o.await(ctx, "the new units are on sale", func(now state) bool {
 		return now.Generation == began.Generation && now.Status == "active" && now.MaxStock == n && now.Sold == 0
 	})
 }
 
-// await asks for the status until it is as wanted.
-func (s *shop) await(ctx context.Context, what string, as func(state) bool) error {
+// await asks for the status until as returns true for it. what says, in the error, what was waited for.
+func (o *operator) await(ctx context.Context, what string, as func(state) bool) error {
 	for deadline := time.Now().Add(settleTime); ; {
-		now, err := s.status(ctx)
+		now, err := o.status(ctx)
 		if err == nil && as(now) {
 			return nil
 		}
@@ -152,16 +156,16 @@ func (s *shop) await(ctx context.Context, what string, as func(state) bool) erro
 	}
 }
 
-// verify asks the product about its invariants. Some hold only when nothing is under way, so a broken one is asked
-// about again before it is believed.
-func (s *shop) verify(ctx context.Context) ([]Check, error) {
+// verify asks the product for its invariants. Some are true only when no work is left, so it asks again, a second later,
+// when one is broken.
+func (o *operator) verify(ctx context.Context) ([]check, error) {
 	for try := 0; ; try++ {
-		var said struct{ Checks []Check }
-		if err := s.order(ctx, "/api/admin/verify", nil, &said); err != nil {
+		var answer struct{ Checks []check }
+		if err := o.act(ctx, "/api/admin/verify", nil, &answer); err != nil {
 			return nil, err
 		}
-		if !anyBroken(said.Checks) || try == 5 {
-			return said.Checks, nil
+		if !anyBroken(answer.Checks) || try == 5 {
+			return answer.Checks, nil
 		}
 		if err := pause(ctx, time.Second); err != nil {
 			return nil, err
@@ -169,7 +173,7 @@ func (s *shop) verify(ctx context.Context) ([]Check, error) {
 	}
 }
 
-func anyBroken(checks []Check) bool {
+func anyBroken(checks []check) bool {
 	for _, c := range checks {
 		if c.State == "broken" {
 			return true
@@ -178,7 +182,7 @@ func anyBroken(checks []Check) bool {
 	return false
 }
 
-// pause waits, or fails with ctx.
+// pause waits, or returns ctx's error as soon as ctx ends.
 func pause(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -190,7 +194,7 @@ func pause(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// appendName appends the n-th name, from 0, of the shoppers that POST /api/users/seed creates.
+// appendName appends the name of shopper n, from 0, of the series that POST /api/users/seed creates.
 func appendName(b []byte, n int) []byte {
 	names := [...]string{
 		"john_doe", "jane_smith", "bob_wilson", "alice_johnson", "charlie_davis",
