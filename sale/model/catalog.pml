@@ -141,7 +141,7 @@ active proctype refresh() {
 	byte seenGeneration, seenSaleVersion, seenStockVersion, seenTaken;
 end_idle:
 	do
-	/* Store.readChanges: the versions, and the rows of sales that changed */
+	/* Store.ReadChanges: the versions, and the rows of sales that changed */
 	:: d_step { saleVersion != entry.saleVersion || stockVersion != entry.stockVersion ->
 			entry.stockHeard = false; seenSaleVersion = saleVersion; seenGeneration = generation };
 		/* then the stock of those generations */
@@ -190,7 +190,7 @@ end_idle:
 			loadedRevision = cache.revision };
 		if
 		:: load ->
-			d_step {	/* Store.ordersSince */
+			d_step {	/* Store.OrdersSince */
 				if
 				:: askedGeneration == generation -> seenOrder = liveOrder; seenRevision = revision
 				:: else -> seenOrder = 0; seenRevision = 0

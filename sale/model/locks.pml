@@ -102,7 +102,7 @@ active proctype operator() {
 	d_step { unlock(sales); unlock(generation[CURRENT]); unlock(stock[CURRENT]); unlock(product); done++ }
 }
 
-/* Store.digestNext skips a generation that is locked. */
+/* Store.DigestNext skips a generation that is locked. */
 active proctype digest() {
 	if
 	:: atomic { !generation[OLDER] -> generation[OLDER] = true };

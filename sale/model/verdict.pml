@@ -102,7 +102,7 @@ inline TakeTx() {
 	db.taken++
 }
 
-/* ledgerState.step on a record of that request. The generation and taken are those under the lock, except in mutants. */
+/* BatchState.step on a record of that request. The generation and taken are those under the lock, except in mutants. */
 inline decideTx(claim, request, v, lockedGeneration, lockedTaken) {
 	v.fresh = false; v.nextAttempt = 0; v.orderID = 0; v.requestID = db.requestID[claim];
 	v.outcome = db.verdict[claim];
