@@ -1,11 +1,11 @@
-/* Part of ledger.pml: what befalls the servers, and what operators do. */
+/* Part of protocol.pml: how the log, Redis and Postgres fail, and what operators do. */
 
-#define OWNER(u) \
-	(IS_LIVE(db.verdict[CLAIM(db.generation, u, 1)]) || IS_LIVE(db.verdict[CLAIM(db.generation, u, ATTEMPTS)]) || \
-	 IS_LIVE(db.verdict[CLAIM(db.generation, u, (ATTEMPTS + 1) / 2)]))	/* for 1 to 3 attempts */
+#define OWNER(s) \
+	(IS_LIVE(db.verdict[CLAIM(db.generation, s, 1)]) || IS_LIVE(db.verdict[CLAIM(db.generation, s, ATTEMPTS)]) || \
+	 IS_LIVE(db.verdict[CLAIM(db.generation, s, (ATTEMPTS + 1) / 2)]))	/* for 1 to 3 attempts */
 
-/* The log: producers that repeat themselves, and one that was given up long ago. */
-#if LATE + DUPLICATES > 0
+/* The network before the log: a record arrives late, or twice. */
+#if LATE_APPENDS + DUPLICATES > 0
 active proctype network() {
 #if DUPLICATES > 0
 	byte duplicates = DUPLICATES;
@@ -13,21 +13,22 @@ active proctype network() {
 #endif
 end_idle:
 	do
-#if LATE > 0
-	:: d_step { late && end < LOG -> log[end] = late - 1; by[end] = lateBy; end++; late = 0; lateBy = 0 }
+#if LATE_APPENDS > 0
+	:: d_step { lateClaim && logEnd < LOG_SIZE ->
+			log[logEnd] = lateClaim - 1; logRequestID[logEnd] = lateRequestID; logEnd++; lateClaim = 0; lateRequestID = 0 }
 #endif
 #if DUPLICATES > 0
-	:: atomic { duplicates > 0 && end > 0 && end < LOG ->
+	:: atomic { duplicates > 0 && logEnd > 0 && logEnd < LOG_SIZE ->
 			duplicates--;
-			select(k : 0 .. end - 1);
-			log[end] = log[k]; by[end] = by[k]; end++; k = 0 }
+			select(k : 0 .. logEnd - 1);
+			log[logEnd] = log[k]; logRequestID[logEnd] = logRequestID[k]; logEnd++; k = 0 }
 #endif
 	od
 }
 #endif
 
 #ifndef REDIS_ANY
-/* Redis, and the reconciler that puts it right. */
+/* Redis, and the reconciler that corrects it. */
 active proctype redis() {
 	byte forgets = FORGETS, rollbacks = ROLLBACKS;
 end_idle:
@@ -52,29 +53,29 @@ end_idle:
 	/* reconciliation.admit */
 	:: loaded && OWNER(0) && !(holders & BIT(0)) -> holders = holders | BIT(0)
 	:: loaded && OWNER(1) && !(holders & BIT(1)) -> holders = holders | BIT(1)
-	/* reconciliation.dismiss: at the latest when everything is decided */
-	:: loaded && !OWNER(0) && (holders & BIT(0)) && CURSOR >= end -> holders = holders & ~BIT(0)
-	:: loaded && !OWNER(1) && (holders & BIT(1)) && CURSOR >= end -> holders = holders & ~BIT(1)
+	/* reconciliation.dismiss: only when everything in the log is decided */
+	:: loaded && !OWNER(0) && (holders & BIT(0)) && CURSOR >= logEnd -> holders = holders & ~BIT(0)
+	:: loaded && !OWNER(1) && (holders & BIT(1)) && CURSOR >= logEnd -> holders = holders & ~BIT(1)
 	od
 }
 #endif
 
 /*
  * Operators: Store.CancelTx, Store.BeginGenerationTx. Under ASYNC_STANDBY the standby must have what they did, and
- * after a failover they wait until the log has been read as far as it once was.
+ * after a failover they wait until the cursor is back where it was.
  */
-inline CancelTx(x, taken_) {
+inline CancelTx(soldUnit, lockedTaken) {
 	for (i : CLAIM(db.generation, 0, 1) .. CLAIM(db.generation, SHOPPERS - 1, ATTEMPTS)) {
 		if
-		:: db.verdict[i] == ORDERED(x) ->
-			db.verdict[i] = CANCELLED; db.taken = taken_ - 1; db.returned = db.returned | BIT(x)
+		:: db.verdict[i] == ORDERED(soldUnit) ->
+			db.verdict[i] = CANCELLED; db.taken = lockedTaken - 1; db.returned = db.returned | BIT(soldUnit)
 #ifndef REDIS_ANY
-			; free = USER(i) + 1
+			; placeToRelease = SHOPPER(i) + 1
 #endif
 		:: else
 		fi
 	}
-	printf("operator: the order of unit %d is cancelled\n", x);
+	printf("operator: the order of unit %d is cancelled\n", soldUnit);
 	invariants();
 	replicate()
 }
@@ -84,18 +85,18 @@ inline CancelTx(x, taken_) {
 active proctype operator() {
 	byte cancels = CANCELS, resets = RESETS;
 #ifndef REDIS_ANY
-	byte free;	/* user + 1 of the place that is to be given back */
+	byte placeToRelease;	/* shopper + 1; 0: none */
 #endif
 #ifdef CANCEL_WITHOUT_LOCK
-	byte seen;
+	byte seenTaken;
 #endif
 end_idle:
 	do
 #if defined(CANCEL_WITHOUT_LOCK)
-	:: atomic { cancels > 0 && SOLD(1) -> cancels--; seen = db.taken };
-		d_step { SOLD(1) -> CancelTx(1, seen); seen = 0 }
-#elif defined(UNIT_FREED_FIRST)
-	/* The unit goes back in a transaction of its own, before the order. */
+	:: atomic { cancels > 0 && SOLD(1) -> cancels--; seenTaken = db.taken };
+		d_step { SOLD(1) -> CancelTx(1, seenTaken); seenTaken = 0 }
+#elif defined(UNIT_RETURNED_FIRST)
+	/* One transaction returns the unit, a later one cancels the order. */
 	:: d_step { cancels > 0 && SOLD(1) -> cancels--; db.taken--; db.returned = db.returned | BIT(1) };
 		d_step {
 			for (i : CLAIM(db.generation, 0, 1) .. CLAIM(db.generation, SHOPPERS - 1, ATTEMPTS)) {
@@ -112,9 +113,9 @@ end_idle:
 #endif
 #endif
 #ifndef REDIS_ANY
-	/* Checkout.Cancelled; or the process was killed, and it is left to reconciliation.dismiss */
-	:: d_step { free > 0 -> holders = holders & ~BIT(free - 1); free = 0 }
-	:: d_step { free > 0 -> free = 0 }
+	/* Checkout.Cancelled; or the process was killed, and reconciliation.dismiss does it */
+	:: d_step { placeToRelease > 0 -> holders = holders & ~BIT(placeToRelease - 1); placeToRelease = 0 }
+	:: d_step { placeToRelease > 0 -> placeToRelease = 0 }
 #endif
 	:: d_step { resets > 0 && REPLAYED && db.generation < GENERATIONS ->
 			resets--;
@@ -138,10 +139,10 @@ end_idle:
 			failovers--;
 			db.generation = standby.generation; db.taken = standby.taken; db.nextUnit = standby.nextUnit;
 			db.returned = standby.returned; db.cursor = standby.cursor;
-			for (i : 0 .. CLAIMS - 1) { db.verdict[i] = standby.verdict[i]; db.by[i] = standby.by[i] }
+			for (i : 0 .. CLAIMS - 1) { db.verdict[i] = standby.verdict[i]; db.requestID[i] = standby.requestID[i] }
 			printf("postgres: the standby is promoted, cursor %d\n", db.cursor);
 #ifdef SYNC_STANDBY
-			promises();	/* nothing may have to be decided again */
+			promises();	/* nothing is lost that a shopper was told */
 #endif
 			skip
 		}

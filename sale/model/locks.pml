@@ -1,49 +1,48 @@
 /*
- * Which rows the transactions lock, and in which order. Two generations of one sale; the second is the present one.
+ * Which rows the transactions lock, and in which order. One sale with two generations: an older one and the current one.
  *
- * A transaction holds what it has locked until its commit. Names are those of the code; README.md maps each to its
- * function.
+ * A transaction keeps its locks until its commit. Names are those of the code; README.md maps each to its function.
  */
 
-#define OLD 0
-#define NOW 1
-#define LEDGERS 2	/* the consumer and the direct path */
-#define ROUNDS 2
+#define OLDER 0
+#define CURRENT 1
+#define PATHS 2		/* of the ledger: the consumer and the direct path */
+#define BATCHES 2	/* of each path */
 
-bool gate;		/* the product's row */
+bool product;		/* the row that operators' acts lock first: Store.lockGate */
 bool generation[2];
 bool stock[2];
 bool sales;
 byte done;
-#define PROCESSES	(LEDGERS + 4)
+#define PROCESSES	(PATHS + 4)
 
 inline lock(row) { atomic { !row -> row = true } }
 inline unlock(row) { row = false }
 
-/* Store.Prepare locks the stock rows of its batch, of any generations, by their numbers ascending; a close record, the sale. */
-active [LEDGERS] proctype ledger() {
-	byte rounds = ROUNDS;
-	bool old, now, closes;
+/* Store.Prepare locks the stock rows of its batch by generation ascending; for a close record also the sale. */
+active [PATHS] proctype ledger() {
+	byte batches = BATCHES;
+	bool hasOlder, hasCurrent, closes;
 	do
-	:: rounds > 0 ->
-		d_step { rounds-- };
+	:: batches > 0 ->
+		d_step { batches-- };
 		atomic {
 			if
-			:: old = true
+			:: hasOlder = true
 			:: skip
 			fi;
 			if
-			:: now = true
-			:: now = true; closes = true
+			:: hasCurrent = true
+			:: hasCurrent = true; closes = true
 			:: skip
 			fi
 		};
 		if
-		:: old -> lock(stock[OLD])
+		:: hasOlder -> lock(stock[OLDER])
 		:: else
 		fi;
 		if
-		:: now -> lock(stock[NOW])
+		:: hasCurrent -> lock(stock[CURRENT])
 		:: else
 		fi;
 		if
@@ -52,31 +51,31 @@ active [LEDGERS] proctype ledger() {
 		fi;
 		d_step {
 			if
-			:: old -> unlock(stock[OLD])
+			:: hasOlder -> unlock(stock[OLDER])
 			:: else
 			fi;
 			if
-			:: now -> unlock(stock[NOW])
+			:: hasCurrent -> unlock(stock[CURRENT])
 			:: else
 			fi;
 			if
 			:: closes -> unlock(sales)
 			:: else
 			fi;
-			old = false; now = false; closes = false
+			hasOlder = false; hasCurrent = false; closes = false
 		}
-	:: rounds == 0 -> break
+	:: batches == 0 -> break
 	od;
 	done++
 }
 
-/* Store.CancelTx: the gate, the generation, the order's stock row, the sale. */
+/* Store.CancelTx: the product, the generation, the order's stock row, the sale. */
 proctype cancel(byte g) {
-	lock(gate);
-#ifdef CANCEL_LOCKS_THE_PRESENT_FIRST
-	lock(stock[NOW]);
+	lock(product);
+#ifdef CANCEL_LOCKS_CURRENT_FIRST
+	lock(stock[CURRENT]);
 	if
-	:: g == OLD -> lock(stock[OLD])
+	:: g == OLDER -> lock(stock[OLDER])
 	:: else
 	fi;
 	lock(generation[g]);
@@ -86,38 +85,38 @@ proctype cancel(byte g) {
 #endif
 	lock(sales);
 	d_step {
-#ifdef CANCEL_LOCKS_THE_PRESENT_FIRST
-		unlock(stock[NOW]);
+#ifdef CANCEL_LOCKS_CURRENT_FIRST
+		unlock(stock[CURRENT]);
 #endif
-		unlock(sales); unlock(stock[g]); unlock(generation[g]); unlock(gate);
+		unlock(sales); unlock(stock[g]); unlock(generation[g]); unlock(product);
 		done++
 	}
 }
 
-/* Store.BeginGenerationTx, and what moves a sale (without the generation). */
+/* Store.BeginGenerationTx, and what changes the state of a sale (without the generation). */
 active proctype operator() {
-	lock(gate);
-	lock(stock[NOW]);
-	lock(generation[NOW]);
+	lock(product);
+	lock(stock[CURRENT]);
+	lock(generation[CURRENT]);
 	lock(sales);
-	d_step { unlock(sales); unlock(generation[NOW]); unlock(stock[NOW]); unlock(gate); done++ }
+	d_step { unlock(sales); unlock(generation[CURRENT]); unlock(stock[CURRENT]); unlock(product); done++ }
 }
 
-/* Store.digestNext passes over what is locked. */
+/* Store.DigestNext skips a generation that is locked. */
 active proctype digest() {
 	if
-	:: atomic { !generation[OLD] -> generation[OLD] = true };
-		d_step { unlock(generation[OLD]) }
-	:: generation[OLD]
+	:: atomic { !generation[OLDER] -> generation[OLDER] = true };
+		d_step { unlock(generation[OLDER]) }
+	:: generation[OLDER]
 	fi;
 	done++
 }
 
-/* Nobody waits for somebody who waits for him: when nothing can go on, all are done. */
-active proctype audit() {
+/* No deadlock: when nothing can go on, all are done. */
+active proctype noDeadlock() {
 	timeout -> assert(done == PROCESSES)
 }
 
 init {
-	atomic { run cancel(OLD); run cancel(NOW) }
+	atomic { run cancel(OLDER); run cancel(CURRENT) }
 }
