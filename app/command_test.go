@@ -119,7 +119,7 @@ func TestMissingServiceIsNamed(t *testing.T) {
 	}
 }
 
-// Whatever does not answer, the doctor goes on to the others and names all that are bad.
+// When some servers do not answer, the doctor goes on to the others and names all that are bad.
 func TestDoctorListsEveryServer(t *testing.T) {
 	t.Setenv("NAMESPACE", embeddedtest.Namespace(t))
 	t.Setenv("DATA_DIR", t.TempDir())

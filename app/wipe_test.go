@@ -9,7 +9,7 @@ import (
 	"flashsale/app/instance/instancetest"
 )
 
-// What a wiped deployment sold stays away: neither its places nor its claims come into the next one.
+// Nothing comes back after a wipe: neither the places nor the claims of the old sale are in the new one.
 func TestAWipedDeploymentBeginsAnew(t *testing.T) {
 	d := instancetest.New(t)
 	first := start(t, d)

@@ -32,7 +32,7 @@ func RedisOptions(value string) (rueidis.ClientOption, error) {
 	}
 	var tail string
 	if several {
-		// options stand behind the last address
+		// the options follow the last address
 		rest, tail, _ = strings.Cut(rest, "?")
 		first += suffix("?", tail)
 	}
@@ -82,7 +82,7 @@ func bareAddress(a string) string {
 	if _, after, ok := strings.Cut(a, "://"); ok {
 		a = after
 	}
-	a = strings.TrimSuffix(a[strings.LastIndexByte(a, '@')+1:], "/") // the first address's credentials are everybody's
+	a = strings.TrimSuffix(a[strings.LastIndexByte(a, '@')+1:], "/") // the credentials of the first address are used for all
 	if a != "" && !strings.Contains(a, ":") {
 		a += ":6379"
 	}

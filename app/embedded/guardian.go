@@ -10,8 +10,7 @@ import (
 	"os/exec"
 )
 
-// guardian is this process' end of the guardian. Its standard input is held open for as long as the server
-// is wanted.
+// guardian is this process's end of the guardian. Its standard input stays open for as long as the server is wanted.
 type guardian struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser

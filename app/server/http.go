@@ -1,6 +1,6 @@
-// Package server is what stands between the kernel and the handlers: listeners, the limit of connections, the timeouts of
-// HTTP, and the limits of the Go runtime. It knows nothing of the product, so every number in it is about machines and
-// clients, not about sales.
+// Package server is what every connection passes before it reaches a handler: listeners, the limit of connections, the
+// timeouts of HTTP, and the limits of the Go runtime. It knows nothing of the product, so every number in it is about
+// machines and clients, not about sales.
 package server
 
 import (

@@ -22,7 +22,7 @@ const (
 type client struct {
 	bases []string
 	http  *http.Client
-	// slots are held while a request is under way: one for each connection.
+	// slots are taken while a request is under way: one for each connection.
 	slots chan struct{}
 }
 
