@@ -11,12 +11,12 @@ import (
 	"flashsale/events"
 )
 
-// ErrOutcomeUnknown means that nobody knows whether an act was carried out: its commit was sent, and neither its answer nor a
-// later look could tell.
+// ErrOutcomeUnknown means that nobody knows whether an act was carried out: its commit was sent, and neither the answer
+// nor a later look shows how it ended.
 var ErrOutcomeUnknown = errors.New("events: nobody knows whether the act was committed")
 
 const (
-	// settleTime is how long an act whose commit got no answer is looked for.
+	// settleTime is for how long the outcome of an act whose commit got no answer is looked for.
 	settleTime  = 3 * time.Second
 	settleEvery = 50 * time.Millisecond
 )

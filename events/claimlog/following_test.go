@@ -18,7 +18,7 @@ import (
 	"flashsale/events/outbox"
 )
 
-// newLog is a log, a world in whose schema its readers and writers work, and a second log whose connections can be broken.
+// newLog is a log, a world whose schema its readers and writers use, and a second log whose connections can be broken.
 func newLog(t *testing.T) (w *eventstest.World, log, broken *claimlog.Log, cut func(), hang func(bool)) {
 	t.Helper()
 	w = eventstest.New(t, consumer.PreparePool)

@@ -67,8 +67,8 @@ func TestDirectDecisionThatStaysUnknownIsAnError(t *testing.T) {
 	}
 }
 
-// warnOnCommit makes Postgres answer the next commits that touch the shop with a warning, as it does when the wait for
-// a synchronous standby is cancelled.
+// warnOnCommit makes Postgres answer the next commits that write to the shop with a warning, as it does when the wait
+// for a synchronous standby is cancelled.
 func warnOnCommit(w *world, times int) {
 	w.Helper()
 	_, err := w.Pool.Exec(w.Context(), `

@@ -15,7 +15,7 @@ import (
 const (
 	// verifyBatch is how many claims are looked up at once.
 	verifyBatch = 1000
-	// verifyTries is how often records are asked for that the log should have, before they are said to be unread.
+	// verifyTries is how often records that the log should have are asked for, before they are reported as unread.
 	verifyTries = 3
 )
 

@@ -13,11 +13,12 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// endTransaction writes a control record, the fourth: one that takes an offset and that no reader is given.
+// endTransaction writes a control record, the fourth: it takes an offset, and no reader gets it.
 func endTransaction(w *world, partition int) {
 	w.Helper()
 	ctx, client, id, topic := w.Context(), w.client(), uuid.NewString(), w.log.ClaimsTopic()
-	// A broker that has just begun to coordinate transactions, or ends one, asks to be asked again.
+	// A broker that has just begun to coordinate transactions, or is ending one, answers that the client should ask
+	// again.
 	step := func(what string, try func() error) {
 		w.Helper()
 		var err error
@@ -60,7 +61,7 @@ func endTransaction(w *world, partition int) {
 	w.Eventually("the control record is in the log", func() bool { _, end, err := w.log.Range(ctx, partition); return err == nil && end == 4 })
 }
 
-func TestATailThatCannotBeFetchedIsUnread(t *testing.T) {
+func TestRecordsThatCannotBeFetchedAreUnread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
@@ -80,7 +81,7 @@ func TestATailThatCannotBeFetchedIsUnread(t *testing.T) {
 	}
 }
 
-func TestAnAuditThatIsCutShortSaysOfEachPartitionHowFarItGot(t *testing.T) {
+func TestAVerifyThatIsInterruptedReportsHowFarEachPartitionWasRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})

@@ -24,8 +24,8 @@ type Outbox struct {
 	wake    chan struct{}
 
 	interrupted *events.Outage
-	// poison bounds what is put aside, waitFor is how long a sale waits before its event is tried again.
-	poison  *events.QuarantineLimit
+	// limit bounds what goes into quarantine, waitFor is how long a sale waits before its event is tried again.
+	limit   *events.QuarantineLimit
 	waitFor time.Duration
 	// offeredAt belongs to Run: when it last offered the relay to a newer program.
 	offeredAt time.Time
@@ -34,7 +34,7 @@ type Outbox struct {
 // New returns the outbox of a namespace. The pool may be any; the relay uses one connection of it at a time.
 func New(pool *pgxpool.Pool, log *claimlog.Log) *Outbox {
 	return &Outbox{pool: pool, log: log, logger: log.Logger(), metrics: newOutboxMetrics(log.Registerer()), holder: uuid.NewString(), wake: make(chan struct{}, 1),
-		poison: events.NewQuarantineLimit(discardMax, discardWindow), waitFor: blockedFor,
+		limit: events.NewQuarantineLimit(discardMax, discardWindow), waitFor: blockedFor,
 		interrupted: events.NewOutage(log.Logger(), "the outbox's relay was interrupted", "events of the outbox are published again")}
 }
 

@@ -18,8 +18,8 @@ const (
 	relayRows   = 500
 	relayEvents = 1000
 	relayPoll   = 200 * time.Millisecond
-	// relayRest is how long the relay pauses after it has caught up. It leaves the servers to the ledger, and several batches of a
-	// busy ledger are then published at once.
+	// relayRest is how long the relay pauses when nothing is left to publish. The servers are free for the ledger
+	// meanwhile, and several batches of a busy ledger are then published at once.
 	relayRest = 50 * time.Millisecond
 	// relayLease is how long a relay that died keeps the others waiting.
 	relayLease = 5 * time.Second

@@ -94,7 +94,7 @@ func (r *relay) refused(p outgoingEvent, s *batchResult, err error) {
 
 // discard is false when too much was put aside lately.
 func (r *relay) discard(s *batchResult, d discard) bool {
-	if !r.outbox.poison.Allow(time.Now()) {
+	if !r.outbox.limit.Allow(time.Now()) {
 		return false
 	}
 	s.sent[d.row.id] += d.events
@@ -113,7 +113,7 @@ func (r *relay) block(sale int64, cause error) {
 	r.outbox.logger.Error("ALARM: events cannot be published; those of their sale wait", "sale", sale, "sales", len(r.blocked), "error", cause)
 }
 
-// ofDoneRows are the discards whose row is done. Those of a row that is tried again are found again then.
+// ofDoneRows are the discards whose row is done. A row that is tried again finds its discards again.
 func (s *batchResult) ofDoneRows(done []int64) []discard {
 	whole := make(map[int64]bool, len(done))
 	for _, id := range done {
