@@ -39,7 +39,7 @@ var (
 	// ErrShort is returned by TakeTx when fewer units are left than asked for. Nothing was taken.
 	ErrShort = errors.New("inventory: fewer units are left")
 	// ErrBelowTaken is returned by SetTotalTx for a total below what is sold. Nothing was changed.
-	ErrBelowTaken = errors.New("inventory: the total would be below what is taken")
+	ErrBelowTaken = errors.New("inventory: the total is below what is taken")
 	// ErrUnit is returned by ReturnTx for a unit that is not taken: never given out, or returned before.
 	ErrUnit = errors.New("inventory: this unit is not taken")
 

@@ -158,7 +158,7 @@ func (p *Places) repair(ctx context.Context, key Key, met error) error {
 	}
 	// gofail: var holdersRepaired struct{}
 	p.metrics.wrongTypes.Add(float64(removed))
-	p.config.Logger.Error("redis keys of this sale held something else; they were removed and are loaded again",
+	p.config.Logger.Error("redis keys of this sale had values of another type; they were removed and are loaded again",
 		"sale", key.Sale, "generation", key.Generation, "removed", removed, "error", met)
 	return nil
 }
@@ -239,7 +239,7 @@ func (p *Places) removeForeign(ctx context.Context, key Key, foreign []string) (
 		removed += n
 	}
 	if removed > 0 {
-		p.config.Logger.Error("the holders in redis had fields that are nobody's; they were removed and their places are free",
+		p.config.Logger.Error("the holders in redis had fields that are no user's; they were removed and their places are free",
 			"sale", key.Sale, "generation", key.Generation, "removed", removed, "one", fmt.Sprintf("%.40q", foreign[0]))
 	}
 	return removed, nil

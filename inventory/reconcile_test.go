@@ -115,7 +115,7 @@ func TestForeignFieldsTakeNoPlaces(t *testing.T) {
 		t.Fatal("the place of an owner or of a claim under way was taken away")
 	}
 	s.wantReserve(t, "HHRF", 7, 66, 1, 2) // the whole stock is given
-	if n := strings.Count(s.log.String(), "fields that are nobody's"); n != 1 {
+	if n := strings.Count(s.log.String(), "fields that are no user's"); n != 1 {
 		t.Errorf("%d alarms, want one:\n%s", n, s.log)
 	}
 }

@@ -38,13 +38,13 @@ func placeOf(letter byte) (p Place, ok bool) {
 	return 0, false
 }
 
-// String names the place for logs and metrics.
+// String names the place for errors.
 func (p Place) String() string {
 	switch p {
 	case Reserved:
 		return "reserved"
 	case AlreadyHolder:
-		return "held"
+		return "holder"
 	case Full:
 		return "full"
 	}

@@ -61,7 +61,7 @@ func (c Config) AnyEmbedded() bool {
 func Load() (Config, error) {
 	raw, err := os.ReadFile(".env")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf(".env cannot be read (%w); mend or remove it", err)
+		return Config{}, fmt.Errorf(".env cannot be read (%w); correct or remove it", err)
 	}
 	file, err := envFile(string(raw))
 	if err != nil {

@@ -99,9 +99,9 @@ func suffix(sep, s string) string {
 // tuned: nothing is cached client-side, calls fail fast, and a dead connection is noticed within a second.
 func tuned(opt rueidis.ClientOption) rueidis.ClientOption {
 	opt.DisableCache = true
-	opt.Dialer.Timeout = RedisDialTime
+	opt.Dialer.Timeout = redisDialTime
 	opt.Dialer.KeepAlive = time.Second
-	opt.ConnWriteTimeout = RedisWriteTime
+	opt.ConnWriteTimeout = redisWriteTime
 	opt.DisableRetry = true
 	return opt
 }

@@ -44,7 +44,7 @@ func startGuardian(o order, log *os.File) (*guardian, error) {
 	g := &guardian{cmd: cmd, stdin: stdin, reports: make(chan report, 16), ended: make(chan struct{})}
 	go g.listen(stdout)
 	if err := json.NewEncoder(stdin).Encode(o); err != nil {
-		return nil, fmt.Errorf("instruct the guardian: %w", g.stop(context.Background()))
+		return nil, fmt.Errorf("send the guardian its order: %w", g.stop(context.Background()))
 	}
 	return g, nil
 }

@@ -218,7 +218,7 @@ func (p *postgres) watch() {
 func (p *postgres) tell(r report) {
 	switch r.Kind {
 	case exited:
-		p.logger.Error("PostgreSQL ended unasked and is started again", "pid", r.PID, "how", r.Detail, "log", p.log.Name())
+		p.logger.Error("PostgreSQL ended unexpectedly and is started again", "pid", r.PID, "how", r.Detail, "log", p.log.Name())
 	case failed:
 		p.logger.Error("PostgreSQL cannot be kept running", "why", r.Detail, "log", p.log.Name())
 	case started:
@@ -235,7 +235,7 @@ func (p *postgres) replaceGuardian() error {
 		return nil
 	default:
 	}
-	p.logger.Error("the guardian of PostgreSQL ended unasked; starting another")
+	p.logger.Error("the guardian of PostgreSQL ended unexpectedly; starting another")
 	g, err := startGuardian(p.order(), p.log.File)
 	if err != nil {
 		return err

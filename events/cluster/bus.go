@@ -134,7 +134,7 @@ func (b *Bus) Run(ctx context.Context) error {
 			pause = busRetry
 		}
 		if !b.away.Swap(true) {
-			b.logger.Warn("lost the bus between processes; each finds out by looking", "error", lost)
+			b.logger.Warn("lost the bus between processes; until it is back, each process looks up what others do", "error", lost)
 		}
 		b.discard()
 		_ = events.Pause(ctx, pause/2+rand.N(pause))

@@ -34,9 +34,6 @@ type Finding struct {
 	Unread error
 }
 
-// OK is true when everything before the cursor was looked at and nothing is broken.
-func (f Finding) OK() bool { return !f.Broken() && f.Unread == nil }
-
 // Broken is true when the cursor is past the log's end, or something that was looked at is not accounted for.
 func (f Finding) Broken() bool {
 	return f.Cursor > f.End || len(f.Missing) > 0 || len(f.Unreadable) > 0
@@ -86,7 +83,7 @@ func (l *Ledger) verifyPartition(ctx context.Context, partition int, check func(
 		f.Read = records[len(records)-1].Offset + 1
 	}
 	if f.Cursor < f.Start {
-		return f, fmt.Errorf("records %d to %d have left the log before the ledger read them", f.Cursor, f.Start-1)
+		return f, fmt.Errorf("records %d to %d expired before the ledger read them", f.Cursor, f.Start-1)
 	}
 	return f, nil
 }

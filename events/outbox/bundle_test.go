@@ -84,7 +84,7 @@ func TestATransactionIsOneRowForEachOfItsSales(t *testing.T) {
 	if n := w.Count(`SELECT count(*) FROM outbox`); n != 2 {
 		t.Errorf("%d rows", n)
 	}
-	if n, err := o.Unpublished(t.Context()); err != nil || n != 1500 {
+	if n, _, err := o.waiting(t.Context()); err != nil || n != 1500 {
 		t.Errorf("%d events wait (%v)", n, err)
 	}
 	w.Start(o.Run)

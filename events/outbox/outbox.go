@@ -77,18 +77,7 @@ func (o *Outbox) Wake() {
 	}
 }
 
-// Unpublished is how many events wait to be published.
-func (o *Outbox) Unpublished(ctx context.Context) (int64, error) {
-	n, _, err := o.waiting(ctx)
-	return n, err
-}
-
-// Oldest is the age of the event that has waited longest, by Postgres' clock; zero when none waits.
-func (o *Outbox) Oldest(ctx context.Context) (time.Duration, error) {
-	_, age, err := o.waiting(ctx)
-	return age, err
-}
-
+// waiting is how many events wait to be published, and the age of the oldest of them by Postgres' clock.
 func (o *Outbox) waiting(ctx context.Context) (int64, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()

@@ -117,7 +117,7 @@ func TestABundleOfANewerVersionWaitsWithItsSale(t *testing.T) {
 			insert(w)
 			w.send(o, append(numbered(1, 1, 3), numbered(other, 0, 3)...)...)
 			w.Start(o.Run)
-			w.Eventually("all but the waiting sale's events are published", func() bool { n, err := o.Unpublished(t.Context()); return err == nil && n == 3 })
+			w.Eventually("all but the waiting sale's events are published", func() bool { n, _, err := o.waiting(t.Context()); return err == nil && n == 3 })
 			inOrder(t, subjects(w, other), 3)
 			inOrder(t, subjects(w, 1), 1)
 			w.Eventually("the metric says so", func() bool { return eventstest.Measured(t, o.metrics.waitingSales) == 1 })
@@ -151,7 +151,7 @@ func TestTooManyUnpublishableEventsWait(t *testing.T) {
 	}
 	w.send(o, append(numbered(1, 0, 2), numbered(other, 0, 3)...)...)
 	w.Start(o.Run)
-	w.Eventually("all but the waiting sale's events are published", func() bool { n, err := o.Unpublished(t.Context()); return err == nil && n == 3 })
+	w.Eventually("all but the waiting sale's events are published", func() bool { n, _, err := o.waiting(t.Context()); return err == nil && n == 3 })
 	w.inQuarantine(2)
 	inOrder(t, subjects(w, other), 3)
 	inOrder(t, subjects(w, 1), 0)
