@@ -12,7 +12,7 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// command runs one command line as a person would and returns its exit code and what it printed.
+// command runs one command line as a person does and returns its exit code and what it printed.
 func command(t *testing.T, stdin string, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var o, e bytes.Buffer

@@ -263,7 +263,7 @@ func difference(a, b []int64) (onlyA, onlyB []int64) {
 // chunks cuts a list into pieces of at most n.
 func chunks(list []int64, n int) iter.Seq[[]int64] { return slices.Chunk(list, n) }
 
-// RemoveKeys deletes all places of a namespace, on every server of a cluster. A process that still runs would load them
+// RemoveKeys deletes all places of a namespace, on every server of a cluster. A process that still runs loads them
 // again.
 func RemoveKeys(ctx context.Context, client rueidis.Client, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, removeWithin)

@@ -11,7 +11,7 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// What the loading script does when something has changed since Load looked. No caller can bring that about at will.
+// What the loading script does when something has changed since Load looked. No caller can make that happen on purpose.
 func TestLoadScriptLooksAgain(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

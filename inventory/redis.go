@@ -101,7 +101,7 @@ type saleKeys struct {
 	guard  *guard
 }
 
-// NewPlaces keeps the holders on the client's server. The client should give up a silent connection quickly
+// NewPlaces keeps the holders on the client's server. The client has to give up a silent connection soon
 // (ConnWriteTimeout of about a second), because only then it dials again.
 func NewPlaces(client rueidis.Client, config PlacesConfig) *Places {
 	if config.Logger == nil {

@@ -36,7 +36,7 @@ var files = mustIndex(embedded) //nolint:gochecknoglobals // an immutable table 
 
 type file struct {
 	body   []byte
-	packed []byte // gzip; nil when it would not be smaller
+	packed []byte // gzip; nil when that is not smaller
 	kind   string // content type
 	tag    string // quoted entity tag
 	hashed string // the name that carries the hash

@@ -25,7 +25,7 @@ const (
 	createSeeding = `CREATE TEMP TABLE seeding (ordinal int, username text, username_key text COLLATE "C",
 		email text, email_key text COLLATE "C", may_purchase boolean) ON COMMIT DROP`
 	dropSeeding = `DROP TABLE seeding`
-	// Live accounts are left out before the insert: a conflict would lock their rows and use up ids.
+	// Live accounts are left out before the insert: a conflict locks their rows and uses up ids.
 	insertSeeding = `
 		WITH put AS (
 			INSERT INTO users (username, username_key, email, email_key, may_purchase, changed)

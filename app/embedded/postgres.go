@@ -196,7 +196,7 @@ func (p *postgres) ask(ctx context.Context) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// watch tells the operator when the server ended unasked, and replaces a guardian that did. It returns
+// watch tells the operator when the server ended unexpectedly, and replaces a guardian that did. It returns
 // after close.
 func (p *postgres) watch() {
 	for {

@@ -80,7 +80,7 @@ func TestTheWriteDeadlineIsMovedBeforeItComes(t *testing.T) {
 	write(1, "the first")
 	write(1, "the next, at once")
 	if left := time.Duration(c.writeBound.Load() - c.limiter.at(time.Now())); left > writeWithin-writeAtLeast {
-		t.Errorf("a write %v from now would have less than %v", left, writeAtLeast)
+		t.Errorf("a write %v from now has less than %v", left, writeAtLeast)
 	}
 	c.writeBound.Store(c.limiter.at(time.Now()) - 1)
 	write(2, "when less than the least is left")
@@ -93,7 +93,7 @@ func TestTheWriteDeadlineIsMovedBeforeItComes(t *testing.T) {
 	write(4, "in the request after it")
 	must(t, c.SetDeadline(time.Time{}))
 	c.setState(http.StateHijacked)
-	write(5, "by whoever took the connection over")
+	write(5, "by the code that took the connection over")
 }
 
 // The wall clock may be set at any time. Only the time since the last byte counts.

@@ -9,7 +9,7 @@ import (
 )
 
 // HTTP is an http.Server with the timeouts and limits that the public and the operators' listeners need. It has no
-// WriteTimeout, as that would end the streams: the handlers set a deadline for each answer, and the connections of a
+// WriteTimeout, because that ends streams: the handlers set a deadline for each answer, and the connections of a
 // Limiter bound the writes of those that set none.
 func HTTP(h http.Handler) *http.Server {
 	return &http.Server{

@@ -11,7 +11,7 @@ type Scenario struct {
 	About string
 	// Users press once each, for Stock units.
 	Users, Stock int
-	// preset sets the stock up as a shop's own button would; empty: reset, then the stock by number.
+	// preset sets the stock up as the button of the page does; empty: reset, then the stock by number.
 	preset string
 	// steps sets up, makes the shoppers press, and checks the outcome.
 	steps func(context.Context, *run) error

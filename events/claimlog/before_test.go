@@ -37,7 +37,7 @@ func claimSamples() []events.Claim {
 	return []events.Claim{full, bare, escaped, {Kind: events.KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt}}
 }
 
-// presentForms are the files as this version would write them.
+// presentForms are the files as this version writes them.
 func presentForms(t *testing.T) map[string][]byte {
 	t.Helper()
 	claims, err := encodeClaims(claimSamples())

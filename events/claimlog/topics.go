@@ -78,7 +78,7 @@ func (l *Log) missingTopics(meta *kafka.MetadataResponse) []kafka.TopicConfig {
 }
 
 // topicConfig asks for three replicas of which two must have a record before it counts as written, as far as the
-// cluster has brokers for that. A replica that lags must not become leader: it would take back acknowledged claims.
+// cluster has brokers for that. A replica that lags must not become leader, because then acknowledged claims are lost.
 func topicConfig(name string, brokers int) kafka.TopicConfig {
 	replicas := max(1, min(3, brokers))
 	insync := max(1, replicas-1)

@@ -112,8 +112,8 @@ func (b *Bus) Publish(channel string, d *events.Decision) {
 	}
 }
 
-// heard reads a message, unless it is this process's own.
-func (b *Bus) heard(m rueidis.PubSubMessage) {
+// receive reads a message, unless it is this process's own.
+func (b *Bus) receive(m rueidis.PubSubMessage) {
 	h := b.handlers[m.Channel]
 	if h.take == nil || strings.HasPrefix(m.Message, b.own) {
 		return
@@ -192,7 +192,7 @@ func (b *Bus) listen(ctx context.Context, client rueidis.Client) error {
 			do()
 		}
 	})
-	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), b.heard)
+	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), b.receive)
 }
 
 // deliver publishes what waits, until the server fails or ctx ends. At the end it publishes what still waits with one

@@ -101,7 +101,7 @@ func TestWaitingMessagesArePublishedAtTheEnd(t *testing.T) {
 		t.Errorf("deliver: %v", err)
 	}
 	for i := range int64(busAtOnce / 2) {
-		eventstest.Eventually(t, "the last news", func() bool { return box.has(i + 1) })
+		eventstest.Eventually(t, "the last message", func() bool { return box.has(i + 1) })
 	}
 }
 
@@ -116,13 +116,13 @@ func TestAProcessIgnoresItsOwnMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.heard(rueidis.PubSubMessage{Channel: "n:greetings", Message: string(text)})
+		b.receive(rueidis.PubSubMessage{Channel: "n:greetings", Message: string(text)})
 	}
 	if heard != 0 {
 		t.Errorf("it took %d of its own messages", heard)
 	}
-	b.heard(rueidis.PubSubMessage{Channel: "n:greetings", Message: `{"v":1,"from":"host \"77\"","closed":[1]}`})
-	b.heard(rueidis.PubSubMessage{Channel: "n:elsewhere", Message: `{}`})
+	b.receive(rueidis.PubSubMessage{Channel: "n:greetings", Message: `{"v":1,"from":"host \"77\"","closed":[1]}`})
+	b.receive(rueidis.PubSubMessage{Channel: "n:elsewhere", Message: `{}`})
 	if n := eventstest.Measured(t, b.metrics.received); heard != 1 || n != 1 {
 		t.Errorf("of another it took %d, counted %v", heard, n)
 	}

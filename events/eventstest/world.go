@@ -118,7 +118,7 @@ func (w *World) Exec(statement string, args ...any) {
 	}
 }
 
-// KeptPlan is the plan that a connection of the pool would make of a statement now, and keep.
+// KeptPlan is the plan that a connection of the pool makes of a statement now, and keeps.
 func (w *World) KeptPlan(settings, sql string) (plan string) {
 	w.Helper()
 	err := pgx.BeginFunc(w.Context(), w.Pool, func(tx pgx.Tx) error {

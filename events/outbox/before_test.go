@@ -52,7 +52,7 @@ func rowSample(t *testing.T) row {
 	return row{id: 42, saleID: 7, createdAt: time.Date(2026, 2, 3, 4, 5, 6, 70_800_000, time.UTC), events: eventSamples(t)}
 }
 
-// presentForms are the files as this version would write them.
+// presentForms are the files as this version writes them.
 func presentForms(t *testing.T) map[string][]byte {
 	t.Helper()
 	bundles, err := bundle(messageSamples())

@@ -260,7 +260,7 @@ func TestAwaitEndsWhenEverybodyHasBeenRead(t *testing.T) {
 	go func() { result <- d.Await(ctx) }()
 	must(t, d.Refresh(ctx))
 	if !<-result {
-		t.Error("the wait was in vain")
+		t.Error("the wait ended before the accounts were read")
 	}
 	must(t, d.Refresh(ctx))
 	sameAs(t, d, everybody(t, store))

@@ -101,7 +101,7 @@ func Main(m *testing.M, ignore ...goleak.Option) {
 		fmt.Fprintln(os.Stderr, "close the embedded servers:", err)
 		code = max(code, 1)
 	}
-	// What a failed test left running is no news; the test's own message matters more.
+	// A failed test may have left something running. Its own message matters more.
 	if code == 0 {
 		if err := goleak.Find(ignore...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
