@@ -48,8 +48,8 @@ func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 		"IPv6":                               {host: "::1"},
 		"IPv6, in brackets":                  {host: "[::1]"},
 		"a name":                             {host: "localhost"},
-		"an address that others can reach":   {host: outward(t)},
-		"that address, with servers of ours": {host: outward(t), elsewhere: true},
+		"an address that others can reach":   {host: reachableAddress(t)},
+		"that address, with servers of ours": {host: reachableAddress(t), elsewhere: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := configFor(t, c.host, 0, c.elsewhere)
@@ -82,8 +82,8 @@ func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 	}
 }
 
-// outward is an address of this machine that other machines can reach. If it has none, it is one that no machine has.
-func outward(t *testing.T) string {
+// reachableAddress is an address of this machine that other machines can reach. If it has none, it is one that no machine has.
+func reachableAddress(t *testing.T) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
 	if err != nil {

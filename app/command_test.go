@@ -80,7 +80,7 @@ func TestCommandsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	}
 }
 
-func TestEveryCommandExplainsItself(t *testing.T) {
+func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"serve", "migrate", "seed", "reset", "stress", "verify", "doctor", "version"} {
 		code, out, _ := command(t, "", name, "--help")

@@ -12,7 +12,7 @@ import (
 )
 
 // What the loading script does when something has changed since Load looked. No caller can make that happen on purpose.
-func TestLoadScriptLooksAgain(t *testing.T) {
+func TestTheLoadScriptChecksAgain(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		holders, limit, prepared []string // fields and values

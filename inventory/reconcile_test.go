@@ -27,7 +27,7 @@ func TestMissingSetIsLoadedAtOnce(t *testing.T) {
 	}
 }
 
-func TestLostSetComesBack(t *testing.T) {
+func TestALostSetIsLoadedAgain(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 3)
 	s.buy(t, 11)
@@ -236,7 +236,7 @@ func TestTheLimitFollowsARestoredLedger(t *testing.T) {
 	}
 }
 
-func TestOutageEndsWithTheLedgersOwners(t *testing.T) {
+func TestAfterAnOutageTheHoldersAreTheOwners(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
 	s.run(t, quick)

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// strangeNames are all acceptable, and each is the name of another account.
-func strangeNames() []string {
+// unusualNames are all acceptable, and each is the name of another account.
+func unusualNames() []string {
 	names := []string{
 		"'; drop table users; --", `\`, `\x00`, `"`, "$1", "%s%n", "null", "<script>", "a,b", "=1+1", ".", "..", "a/b", "{0}", "*",
 		"josé", "jose", "jоse" /* Cyrillic o */, "ｊｏｓｅ", "𝐣𝐨𝐬𝐞", "👩\u200d👧", "🇩🇪", "❤\ufe0f", "\ue000", "\U0010fffd", "\u0301", "x" + strings.Repeat("\u0327", 20),
@@ -25,13 +25,13 @@ func strangeNames() []string {
 	return names
 }
 
-func TestStrangeNamesAreStoredAndFoundAgain(t *testing.T) {
+func TestUnusualNamesAreStoredAndFoundAgain(t *testing.T) {
 	t.Parallel()
 	store := NewStore(newPool(t))
 	names := map[string]bool{}
 	var list []string
 	var accounts []entry
-	for _, name := range strangeNames() {
+	for _, name := range unusualNames() {
 		normal, err := NormalName(name)
 		if err != nil || normal != name {
 			t.Fatalf("%+q: %+q, %v", name, normal, err)

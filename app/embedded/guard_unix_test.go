@@ -98,8 +98,8 @@ func TestInterruptReachesTheProgramOnly(t *testing.T) {
 	}
 }
 
-// TestGuardianOutlivesSignals: a service manager sends its signal to all processes of a service at once.
-func TestGuardianOutlivesSignals(t *testing.T) {
+// TestTheGuardianSurvivesSignals: a service manager sends its signal to all processes of a service at once.
+func TestTheGuardianSurvivesSignals(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{Dir: t.TempDir(), Postgres: true})
 	before, _ := postmaster(s.postgres.cluster.data)
@@ -114,7 +114,7 @@ func TestGuardianOutlivesSignals(t *testing.T) {
 	}
 }
 
-func TestAKilledServerComesBack(t *testing.T) {
+func TestAKilledServerIsRestarted(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{Dir: t.TempDir(), Postgres: true})
 	commit(t, s, "receipt")
@@ -246,7 +246,7 @@ func TestGuardianEndsWhenItsOrderCannotBeCarriedOut(t *testing.T) {
 	}
 }
 
-func TestServerEnvironmentIsItsOwn(t *testing.T) {
+func TestTheServerGetsNoVariablesOfOtherServers(t *testing.T) {
 	t.Parallel()
 	got := serverEnv([]string{"PATH=/bin", "PGPORT=1", "PGDATA=/x", "LC_ALL=de_DE", "LANG=de", "LANGUAGE=de", "HOME=/h", guardVariable + "=1"})
 	if want := []string{"PATH=/bin", "HOME=/h", "LC_ALL=C"}; !slices.Equal(got, want) {

@@ -164,7 +164,7 @@ func TestInterruptedInitdbIsNoDataDirectory(t *testing.T) {
 	}
 }
 
-func TestJudgementOfAServerThatEnded(t *testing.T) {
+func TestAServerThatEndedIsAwaitedOrReported(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, log string

@@ -157,7 +157,7 @@ func TestTheLimitLeavesDescriptorsForTheServers(t *testing.T) {
 }
 
 // Live updates are written to the socket itself; a connection that gets them is not quiet.
-func TestAWriteAroundTheConnectionCounts(t *testing.T) {
+func TestAWriteToTheSocketItselfCounts(t *testing.T) {
 	t.Parallel()
 	_, bounded := openLimiter(t, 4, time.Minute)
 	visit(t, bounded)

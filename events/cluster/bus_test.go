@@ -114,7 +114,7 @@ func runBus(t *testing.T, namespace string) (*Bus, *recorder, *dialer, <-chan st
 	return b, box, d, connected
 }
 
-func TestProcessesHearEachOther(t *testing.T) {
+func TestProcessesReceiveEachOthersMessages(t *testing.T) {
 	t.Parallel()
 	namespace := embeddedtest.Namespace(t)
 	a, own, _, aReady := runBus(t, namespace)

@@ -11,7 +11,7 @@ import (
 	"flashsale/events/eventstest"
 )
 
-func TestFollowerWhoseCommitReplyIsLostTellsTheVerdicts(t *testing.T) {
+func TestAFollowerWhoseCommitReplyIsLostReportsTheVerdicts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p, address := eventstest.NewProxy(t, embeddedtest.DatabaseURL(t))
@@ -87,7 +87,7 @@ func warnOnCommit(w *world, times int) {
 	}
 }
 
-func TestAWarnedBatchIsToldOnlyWhenItIsProven(t *testing.T) {
+func TestABatchWithAWarningIsReportedOnlyWhenItIsProven(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	warnOnCommit(w, 2)

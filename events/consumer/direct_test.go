@@ -100,7 +100,7 @@ func TestDirectDecisionEndsByItsDeadline(t *testing.T) {
 	}
 }
 
-func TestNothingToDecideIsNothing(t *testing.T) {
+func TestDecideWithoutClaimsDoesNothing(t *testing.T) {
 	t.Parallel()
 	if v, err := (&Ledger{}).Decide(t.Context(), nil); v != nil || err != nil {
 		t.Errorf("got %v (%v)", v, err)

@@ -157,7 +157,7 @@ func TestTheSlowerConsumerIsRefused(t *testing.T) {
 	}
 }
 
-func TestCloseRecordIsReachedInItsPlace(t *testing.T) {
+func TestACloseRecordIsDecidedInItsOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})

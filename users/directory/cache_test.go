@@ -236,7 +236,7 @@ func TestAnArchivedAccountMayComeBack(t *testing.T) {
 }
 
 // A name that was returned stays as it is, whatever happens to the account.
-func TestNamesOutliveTheirRecords(t *testing.T) {
+func TestANameStaysValidAfterItsRecordIsRemoved(t *testing.T) {
 	t.Parallel()
 	h := newCache(100)
 	told := map[string]string{}

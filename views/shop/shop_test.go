@@ -261,7 +261,7 @@ func TestListSaysWhyItCannotBeShown(t *testing.T) {
 	}
 }
 
-func TestOutcomes(t *testing.T) {
+func TestOutcomesShowReceiptsAndAskAgainWhilePending(t *testing.T) {
 	t.Parallel()
 	bought := draw(t, shop.PurchaseOutcome(shop.Outcome{Tone: shop.Good, Title: "Success!", Receipt: receipt()}))
 	for _, want := range []string{"Success", "Purchase ID: <code>0190-ab</code>", "Unit 1234", "ann", `data-tone="good"`} {

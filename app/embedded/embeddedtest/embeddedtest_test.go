@@ -121,8 +121,8 @@ func TestLeaky(t *testing.T) {
 	}
 }
 
-// TestRunsOfItsOwn starts this test binary again, because each case ends a process.
-func TestRunsOfItsOwn(t *testing.T) {
+// TestHowATestRunEnds starts this test binary again, because each case ends a process.
+func TestHowATestRunEnds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, run string
