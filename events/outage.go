@@ -19,7 +19,7 @@ type Outage struct {
 	since time.Time
 }
 
-// Sole is the name to use where only one can fail.
+// Sole is the number to use where only one can fail.
 const Sole = 0
 
 // NewOutage returns an outage that has not begun. begun and ended are the lines that the logger gets.

@@ -85,7 +85,7 @@ func (s *Store) LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, err
 	return levels, nil
 }
 
-// QueueLock is LockTx for a transaction that asks for several things at once; got is told of each row when it has been read.
+// QueueLock is LockTx for a transaction that asks for several things at once; got is called with each row when it has been read.
 // The rows are locked in the order of their keys, so two transactions never wait for each other.
 func (s *Store) QueueLock(batch *pgx.Batch, keys []Key, got func([]Level)) {
 	keys = slices.Clone(keys)

@@ -1,7 +1,7 @@
 // Package combine turns many single calls into few batched ones.
 //
 // A script call to Redis, a produce to Kafka or a transaction in Postgres costs nearly the same for one item as
-// for hundreds. So calls that arrive while a batch is under way form the next batch. No call waits for company: with one
+// for hundreds. So calls that arrive while a batch is under way form the next batch. No call waits for others: with one
 // caller nothing waits, and the more calls come, the larger the batches are. While a run is under way another one
 // begins only with a full batch, because one run for all calls is cheaper than two, or when the oldest call has waited
 // for so long that the run may hang. The domains offer plain batch operations and know nothing of this; the wiring puts

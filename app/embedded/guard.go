@@ -130,7 +130,7 @@ func (g *guard) run(ctx context.Context) error {
 	return g.keep(ctx)
 }
 
-// keep starts the server again whenever it ends unasked. Its parent decides whether that is worth waiting for.
+// keep starts the server again whenever it ends unexpectedly. Its parent decides whether that is worth waiting for.
 func (g *guard) keep(ctx context.Context) error {
 	// The kernel ties the server's life to the thread that started it.
 	runtime.LockOSThread()
@@ -161,7 +161,7 @@ func (g *guard) keep(ctx context.Context) error {
 	}
 }
 
-// stop ends the server, the less patiently the longer it takes.
+// stop ends the server. Each time that it takes too long, a harder kind of shutdown follows.
 func (g *guard) stop(s *server, ended <-chan string) error {
 	for _, step := range []struct {
 		how      shutdownKind

@@ -107,7 +107,7 @@ func (h lockOwner) String() string {
 	return s + ")"
 }
 
-// commandLine is the program and its command. The arguments are left out, because they may be secret.
+// commandLine is the program and its command. What follows is left out, because it may be secret.
 func commandLine() string {
 	words := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
 	return strings.Join(words[:min(len(words), 2)], " ")

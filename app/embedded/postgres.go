@@ -38,7 +38,7 @@ type postgres struct {
 	watching sync.WaitGroup
 	closing  chan struct{}
 	mu       sync.Mutex
-	guardian *guardian // replaced when it ends unasked
+	guardian *guardian // replaced when it ends unexpectedly
 }
 
 // startPostgres runs the server whose data directory is below dir until close.

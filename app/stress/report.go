@@ -31,7 +31,7 @@ func (r Report) WriteText(w io.Writer) error {
 	return nil
 }
 
-// Result is the account of one scenario. Durations are in milliseconds.
+// Result is the report of one scenario. Durations are in milliseconds.
 type Result struct {
 	Scenario string `json:"scenario"`
 	About    string `json:"about"`

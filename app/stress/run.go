@@ -25,8 +25,8 @@ type run struct {
 
 	shoppers   []*shopper
 	generation int64
-	duration   time.Duration // of the rush
-	arrivals   *Arrivals     // by the clock
+	duration   time.Duration // of all presses together
+	arrivals   *Arrivals     // with Config.OpenLoop
 	streams    *Streams
 	watched    *Watched
 

@@ -44,7 +44,7 @@ func (l *Log) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
 	return l.settle(ctx, id, err)
 }
 
-// settle finds out how a transaction ended whose commit got no answer. lost is why.
+// settle finds out how a transaction whose commit got no answer has ended. lost is why there was no answer.
 func (l *Log) settle(ctx context.Context, id string, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()

@@ -47,7 +47,7 @@ func (l *Log) AnswerTx(ctx context.Context, tx pgx.Tx, k ActKey) (answer []byte,
 	if !alone {
 		return nil, false, ErrKeyRunning
 	}
-	// A statement after the one that locked, so that it sees what the holder before committed.
+	// A statement after the one that locked, so that it sees what the act that had the key before has committed.
 	var digest []byte
 	err = tx.QueryRow(ctx, sqlKeyed, k.Principal, k.Key, keyLife.Seconds()).Scan(&digest, &answer)
 	switch {

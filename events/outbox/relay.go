@@ -27,7 +27,7 @@ const (
 	relayRenew = 1500 * time.Millisecond
 	// sweepEvery is how often the relay begins at its position again, for rows whose transactions committed late.
 	sweepEvery = time.Second
-	// blockedFor is how long a sale waits before its event is tried again that can neither be published nor put aside.
+	// blockedFor is how long a sale waits before its event that can be neither published nor put aside is tried again.
 	blockedFor = 10 * time.Second
 	keepRows   = time.Hour
 	pruneEvery = 10 * time.Second
@@ -271,7 +271,7 @@ func scanRow(found pgx.CollectableRow) (m row, err error) {
 	return m, nil
 }
 
-// mark notes rows as published, puts what is not into quarantine and moves the position, unless another relay has the lease.
+// mark notes rows as published, puts what was not published into quarantine and moves the position, unless another relay has the lease.
 func (r *relay) mark(ctx context.Context, ids []int64, discarded []discard, position int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayTimeout)
 	defer cancel()

@@ -54,7 +54,7 @@ type Conn struct {
 // New takes over a connection that nobody has read from yet.
 func New(conn net.Conn) *Conn { return &Conn{Conn: conn} }
 
-// Read delays net/http's watch, and reads on when a deadline ended the read that has been moved back since.
+// Read delays net/http's watch. When a deadline that is no longer the one that was asked for ends a read, it reads on.
 func (c *Conn) Read(p []byte) (int, error) {
 	if len(p) == 1 {
 		c.delayWatch()
@@ -132,7 +132,7 @@ func (c *Conn) beginRead() error {
 	return nil
 }
 
-// endRead is true when the read is to be made again, because a deadline ended it that has been moved back since.
+// endRead is true when the read is to be made again: the deadline that ended it has been moved to a later time.
 func (c *Conn) endRead(n int, err error) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
