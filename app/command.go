@@ -1,4 +1,4 @@
-// Package app is the command line of flashsale, a file a command. A command reads the environment, finds the servers of
+// Package app is the command line of flashsale, one file for each command. A command reads the environment, finds the servers of
 // the deployment, and does what it is named after: serve runs an instance until it is stopped, the others work beside the
 // instances or without any.
 package app

@@ -55,7 +55,7 @@ type doctor struct {
 	log   *claimlog.Log
 }
 
-// dependency is one server. What connect opens is left in the doctor, who closes it.
+// dependency is one server. What connect opens is kept in the doctor, which closes it.
 type dependency struct {
 	name, address, remedy string
 	embedded              bool
@@ -106,7 +106,7 @@ func (p dependency) examine(ctx context.Context) (line string, bad bool) {
 		time.Since(began).Round(10*time.Microsecond)), false
 }
 
-// oneLine keeps a table a table, whatever a driver says.
+// oneLine puts the text of a driver's error on one line, so that the table stays readable.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 func (d *doctor) say(ok bool, format string, args ...any) {

@@ -51,7 +51,7 @@ func health(ctx context.Context, cfg config.Config) error {
 	return errors.Join(errs...)
 }
 
-// reachable are addresses at which whoever listens on these hosts can be asked on this machine.
+// reachable are the addresses of this machine at which an instance that listens on these hosts answers.
 func reachable(hosts []string) []string {
 	var all []string
 	for _, host := range hosts {

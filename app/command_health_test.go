@@ -32,7 +32,7 @@ func configFor(t *testing.T, host string, port int, elsewhere bool) config.Confi
 	return cfg
 }
 
-// The question goes to where the instance listens, wherever HOST says that is.
+// The question goes to where the instance listens, whatever HOST is.
 func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	for name, c := range map[string]struct {
@@ -48,8 +48,8 @@ func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 		"IPv6":                               {host: "::1"},
 		"IPv6, in brackets":                  {host: "[::1]"},
 		"a name":                             {host: "localhost"},
-		"an address that others can reach":   {host: outward(t)},
-		"that address, with servers of ours": {host: outward(t), elsewhere: true},
+		"an address that others can reach":   {host: reachableAddress(t)},
+		"that address, with servers of ours": {host: reachableAddress(t), elsewhere: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := configFor(t, c.host, 0, c.elsewhere)
@@ -82,8 +82,8 @@ func TestHealthAsksWhereTheInstanceListens(t *testing.T) {
 	}
 }
 
-// outward is an address of this machine that is not its loopback's, or one that it does not have.
-func outward(t *testing.T) string {
+// reachableAddress is an address of this machine that other machines can reach. If it has none, it is one that no machine has.
+func reachableAddress(t *testing.T) string {
 	t.Helper()
 	all, err := net.InterfaceAddrs()
 	if err != nil {
@@ -118,6 +118,6 @@ func TestHealthOfAnInstanceInDemoMode(t *testing.T) {
 	}
 	stop(t, a)
 	if err := health(t.Context(), d.Config); err == nil {
-		t.Error("an instance that was stopped is said to live")
+		t.Error("the health check passes for an instance that was stopped")
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"flashsale/events/audit"
 )
 
-// An instance runs on its embedded servers, and the command changes its sale from beside.
+// An instance runs on its embedded servers, and another process, the command, changes its sale.
 func TestSaleSetBesideARunningInstance(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	t.Setenv("DATA_DIR", dir)

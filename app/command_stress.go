@@ -47,7 +47,7 @@ func stressCommand(t terminal) *cobra.Command {
 	f.IntVar(&cfg.Users, "users", 0, "number of shoppers (instead of a scenario)")
 	f.IntVar(&cfg.Stock, "stock", 0, "units on sale (with --users)")
 	f.IntVar(&cfg.Connections, "connections", 0, "keep-alive connections the shoppers share (0: the scenario's)")
-	f.Float64Var(&cfg.OpenLoop, "open-loop", 0, "let shoppers come by the clock, so many a second, whatever the server does (0: all at once)")
+	f.Float64Var(&cfg.OpenLoop, "open-loop", 0, "let so many shoppers a second come, whatever the server does (0: all at once)")
 	f.DurationVar(&cfg.Ramp, "ramp", 0, "with --open-loop: how long the rate takes to grow from nothing")
 	f.IntVar(&cfg.Streams, "streams", 0, "live updates that are open meanwhile and must show the end")
 	f.Int64Var(&cfg.Seed, "seed", 0, "seed of every random choice (0: a new one, printed)")

@@ -12,7 +12,7 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// command runs one command line as a person would and returns its exit code and what it printed.
+// command runs one command line as a person does and returns its exit code and what it printed.
 func command(t *testing.T, stdin string, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var o, e bytes.Buffer
@@ -80,7 +80,7 @@ func TestCommandsRefuseWhatTheyDoNotKnow(t *testing.T) {
 	}
 }
 
-func TestEveryCommandExplainsItself(t *testing.T) {
+func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"serve", "migrate", "seed", "reset", "stress", "verify", "doctor", "version"} {
 		code, out, _ := command(t, "", name, "--help")
@@ -119,7 +119,7 @@ func TestMissingServiceIsNamed(t *testing.T) {
 	}
 }
 
-// Whatever does not answer, the doctor goes on to the others and names all that are bad.
+// When some servers do not answer, the doctor goes on to the others and names all that are bad.
 func TestDoctorListsEveryServer(t *testing.T) {
 	t.Setenv("NAMESPACE", embeddedtest.Namespace(t))
 	t.Setenv("DATA_DIR", t.TempDir())

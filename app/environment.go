@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// byCommand is an act of whoever runs a command on the deployment's own machine.
+// byCommand is the actor of an act by a command, on a machine of the deployment.
 func byCommand() operator.Act { return operator.Act{ActKey: audit.ActKey{Principal: "operator"}} }
 
 // withDeployment opens the deployment that the environment names and hands its acts to do. Afterwards the instances get

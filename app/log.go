@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// newLogger writes what happened to w: text for a person at a terminal, JSON for a collector. Both escape
-// whatever a user typed.
+// newLogger writes log lines to w: text for a person at a terminal, JSON for a collector. Both escape what a user
+// typed.
 func newLogger(cfg config.Config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == "text" || cfg.LogFormat == "" && isTerminal(w) {

@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { embeddedtest.Main(m) }
 
-// start adds an instance to a deployment; it ends with the test at the latest.
+// start adds an instance to a deployment; it is stopped at the end of the test at the latest.
 func start(t *testing.T, d instancetest.Deployment) *instance.Instance {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// The page of time budgets is true of the constants themselves: each row's relation holds, and its figures are theirs.
+// Each row of timebudget.md is true: the relation holds, and the figures are those of the constants.
 func TestTheTimeBudgetHolds(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("timebudget.md")
@@ -138,7 +138,7 @@ func (d durations) compute(of string, expr ast.Expr) (int64, error) {
 			return d.named(from.Name + "." + e.Sel.Name)
 		}
 	}
-	return 0, fmt.Errorf("%T is nothing that a time is made of", expr)
+	return 0, fmt.Errorf("%T cannot be part of a time", expr)
 }
 
 func (d durations) operate(of string, e *ast.BinaryExpr) (int64, error) {
@@ -160,7 +160,7 @@ func (d durations) operate(of string, e *ast.BinaryExpr) (int64, error) {
 		}
 		return x / y, nil
 	default:
-		return 0, fmt.Errorf("%d %s %d is nothing that a time is made of", x, op, y)
+		return 0, fmt.Errorf("%d %s %d cannot be part of a time", x, op, y)
 	}
 }
 

@@ -96,7 +96,7 @@ func (w *wipe) openDirectory() (err error) {
 	}
 }
 
-// remove begins with the log: a claim that outlives its database would be decided anew in the next one.
+// remove begins with the log: a claim that stays in the log is decided again in the next database.
 func (w *wipe) remove(ctx context.Context) error {
 	s := w.servers
 	if log := s.Log(); log != nil {

@@ -9,7 +9,7 @@ import (
 	"flashsale/app/instance/instancetest"
 )
 
-// What a wiped deployment sold stays away: neither its places nor its claims come into the next one.
+// Nothing comes back after a wipe: neither the places nor the claims of the old sale are in the new one.
 func TestAWipedDeploymentBeginsAnew(t *testing.T) {
 	d := instancetest.New(t)
 	first := start(t, d)
@@ -33,7 +33,7 @@ func TestAWipedDeploymentBeginsAnew(t *testing.T) {
 		t.Errorf("left in redis: %v, %v", left, err)
 	}
 
-	// A claim of the old log would be decided before this one.
+	// A claim of the old log is decided before this one.
 	c := instancetest.NewClient(t, start(t, d).URL())
 	if r := c.Buy("jane_smith"); r.Status != 201 || r.Number("unit") != 1 {
 		t.Errorf("the first purchase: %d %s", r.Status, r.Raw)

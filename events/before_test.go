@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// testdata/before is what the version before wrote, byte for byte; the readers below are frozen from it. When .ci/previous
-// is renewed, this version becomes the one before:
+// testdata/before is what the version before wrote, byte for byte; the readers below are copied from it. When
+// .ci/previous is renewed, this version becomes the one before:
 //
 //	go test -run TestFormsOfTheVersionBefore ./events ./events/claimlog ./events/outbox -forms
 //
@@ -47,7 +47,7 @@ func fromBefore(t *testing.T, name string) []byte {
 	return bytes.TrimSuffix(text, []byte("\n"))
 }
 
-// What processes of the version before tell is read as what it means.
+// What processes of the version before publish is read with the same meaning.
 func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 	if *forms {
 		text, err := json.Marshal(decisionSample())
@@ -64,7 +64,7 @@ func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 	}
 }
 
-// What this version tells is read by the version before as what it means.
+// What this version publishes is read by the version before with the same meaning.
 func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	t.Parallel()
 	text, err := json.Marshal(decisionSample())
@@ -77,7 +77,7 @@ func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	}
 }
 
-// decisionBefore is what the version before takes from what another process tells.
+// decisionBefore is what the version before reads of a message from another process.
 type decisionBefore struct {
 	Verdicts []struct {
 		ClaimID     uuid.UUID `json:"claim"`

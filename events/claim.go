@@ -35,8 +35,8 @@ type Claim struct {
 	Attempt    int       `json:"attempt,omitempty"`
 	// IdempotencyKey is derived from the request's Idempotency-Key, or zero.
 	IdempotencyKey uuid.UUID `json:"pressKey,omitzero"`
-	// RequestID is random and the press's own. Presses of one shopper write the same claim; the record that is decided first
-	// tells which of them bought. Zero: written by the version before.
+	// RequestID is random; each press has its own. The presses of one shopper write the same claim, and the record that
+	// is decided first tells which of them bought. Zero: written by the version before.
 	RequestID   uuid.UUID `json:"press,omitzero"`
 	Traceparent string    `json:"traceparent,omitempty"`
 	PressedAt   time.Time `json:"pressedAt"`

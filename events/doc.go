@@ -1,5 +1,5 @@
-// Package events is what the rooms of this domain share, and what it promises to others: claims, verdicts, refusal reasons, and
-// the published events with their payloads. The rooms are
+// Package events is what the packages of this domain share, and what it promises to others: claims, verdicts, refusal
+// reasons, and the published events with their payloads. The packages are
 //
 //   - claimlog: the log in Kafka that takes the claims, and the topic that takes the published events
 //   - consumer: brings the claims of the log, and those that come without it, to their verdict
@@ -7,7 +7,7 @@
 //   - audit: what operators did, and the keys that make their acts idempotent
 //   - cluster: messages between processes, and the heartbeat that counts them
 //
-// A room imports this package, never the other way. Consumer and outbox also import claimlog.
+// Each of them imports this package, never the other way. Consumer and outbox also import claimlog.
 //
 // # Why it is built this way
 //

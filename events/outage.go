@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Outage tells once that something has begun to fail and once that it works again, however often it is tried in
-// between. Several that fail for one reason, such as the partitions of a topic, share it and are told of as one.
-// Safe for concurrent use.
+// Outage logs once that something has begun to fail and once that it works again, however often it is tried in between.
+// Several that fail for one reason, such as the partitions of a topic, share an Outage, which logs them as one. Safe
+// for concurrent use.
 type Outage struct {
 	logger *slog.Logger
-	// begun and ended are what is told.
+	// begun and ended are the lines for the log.
 	begun, ended string
 
 	mu    sync.Mutex
@@ -19,7 +19,7 @@ type Outage struct {
 	since time.Time
 }
 
-// Sole stands for the one who fails where there are no several.
+// Sole is the number to use where only one can fail.
 const Sole = 0
 
 // NewOutage returns an outage that has not begun. begun and ended are the lines that the logger gets.
@@ -51,10 +51,10 @@ func (o *Outage) Recovered(who int) {
 	}
 }
 
-// Forget forgets who has stopped trying; that is no success.
+// Forget removes one that no longer tries. That is not a success.
 func (o *Outage) Forget(who int) { o.without(who) }
 
-// without says for how long the outage lasted, if who was the last that it kept from working.
+// without removes who from those that fail. It returns how long the outage lasted, and whether who was the last one.
 func (o *Outage) without(who int) (lasted time.Duration, last bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

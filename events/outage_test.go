@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// An outage is told when it begins and when it ends, and not at every try.
-func TestAnOutageIsToldOncePerChange(t *testing.T) {
+// An outage is logged when it begins and when it ends, and not at every try.
+func TestAnOutageIsLoggedOncePerChange(t *testing.T) {
 	t.Parallel()
 	errAway := errors.New("away")
 	for _, c := range []struct {
@@ -19,10 +19,10 @@ func TestAnOutageIsToldOncePerChange(t *testing.T) {
 	}{
 		{"many tries", func(o *Outage) { o.Failed(1, errAway); o.Failed(1, errAway); o.Failed(1, errAway) }, []string{"begun"}},
 		{"nothing failed", func(o *Outage) { o.Recovered(1); o.Recovered(2) }, nil},
-		{"there and back", func(o *Outage) { o.Failed(1, errAway); o.Recovered(1); o.Recovered(1) }, []string{"begun", "ended"}},
+		{"fails and recovers", func(o *Outage) { o.Failed(1, errAway); o.Recovered(1); o.Recovered(1) }, []string{"begun", "ended"}},
 		{"twice", func(o *Outage) { o.Failed(1, errAway); o.Recovered(1); o.Failed(1, errAway) }, []string{"begun", "ended", "begun"}},
 		{"several are one", func(o *Outage) { o.Failed(1, errAway); o.Failed(2, errAway); o.Recovered(1); o.Failed(2, errAway) }, []string{"begun"}},
-		{"the last one back ends it", func(o *Outage) { o.Failed(1, errAway); o.Failed(2, errAway); o.Recovered(2); o.Recovered(1) }, []string{"begun", "ended"}},
+		{"the last one that recovers ends it", func(o *Outage) { o.Failed(1, errAway); o.Failed(2, errAway); o.Recovered(2); o.Recovered(1) }, []string{"begun", "ended"}},
 		{"who stops trying has no success", func(o *Outage) { o.Failed(1, errAway); o.Forget(1) }, []string{"begun"}},
 		{"who stops trying leaves the others", func(o *Outage) { o.Failed(1, errAway); o.Failed(2, errAway); o.Forget(1); o.Recovered(2) }, []string{"begun", "ended"}},
 	} {

@@ -14,8 +14,8 @@ const sqlQuarantine = `INSERT INTO quarantine
 	(log_id, epoch, partition, record_offset, claim_id, record_key, raw, error, sqlstate)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
 
-// Quarantined is a row of the quarantine: what was put aside instead of being applied or published, so that the rest can go on.
-// A person looks at it. The same record is put aside once.
+// Quarantined is a row of the quarantine: a record that was not applied or not published, so that the rest can go on. A
+// person looks at it. The same record is stored once.
 type Quarantined struct {
 	// LogID is the identity of the log that has the record, or that did not take it.
 	LogID string
@@ -35,10 +35,10 @@ func (q *Quarantined) args() []any {
 	return []any{q.LogID, q.Epoch, q.Partition, q.Offset, q.ClaimID, q.Key, q.Raw, printable(q.Cause.Error()), SQLState(q.Cause)}
 }
 
-// Queue puts it aside with the other statements of a batch.
+// Queue stores it with the other statements of a batch.
 func (q *Quarantined) Queue(batch *pgx.Batch) { batch.Queue(sqlQuarantine, q.args()...) }
 
-// InsertTx puts it aside in a transaction.
+// InsertTx stores it in a transaction.
 func (q *Quarantined) InsertTx(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, sqlQuarantine, q.args()...)
 	return err
@@ -49,8 +49,9 @@ func printable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "?"), "\x00", "?")
 }
 
-// QuarantineLimit bounds how much is put aside within a sliding window. Many records at once are not bad records but a bad
-// program or schema, and then waiting is better than putting everything aside. Safe for concurrent use.
+// QuarantineLimit bounds how many records are stored within a sliding window. Many records at once are not bad records
+// but a bad program or schema, and then it is better to wait than to put everything into quarantine. Safe for
+// concurrent use.
 type QuarantineLimit struct {
 	max    int
 	window time.Duration

@@ -20,7 +20,7 @@ func TestTheLimitOfQuarantineSlides(t *testing.T) {
 	}
 }
 
-func TestErrorTextFitsATextColumn(t *testing.T) {
+func TestAnErrorTextFitsATextColumn(t *testing.T) {
 	t.Parallel()
 	if got := printable("a\x00b\xffc"); got != "a?b?c" {
 		t.Errorf("got %q", got)

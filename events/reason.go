@@ -17,8 +17,7 @@ const (
 	ReasonAlreadyOwns Reason = "already-owns"
 	// ReasonUndecidable: the ledger could not apply the claim.
 	ReasonUndecidable Reason = "undecidable"
-	// ReasonAllClaimed: every place is held, though not every claim is decided. It refuses presses and is never a
-	// verdict's.
+	// ReasonAllClaimed: every place is taken, though not every claim is decided. It refuses presses; no verdict has it.
 	ReasonAllClaimed Reason = "all-claimed"
 	// ReasonOther: the ledger declined for a reason that only a newer version knows. Nobody writes it.
 	ReasonOther Reason = "other"
@@ -33,7 +32,7 @@ var reasons = [...]Reason{ //nolint:gochecknoglobals // never changed; made once
 }
 
 // ParseReason reads a reason that another process wrote, which may be of a newer version: a word that this one does not
-// know is ReasonOther. Everything behind it meets known reasons only. "" is none.
+// know is ReasonOther. The code after it meets known reasons only. "" is none.
 func ParseReason(word string) Reason {
 	r := Reason(word)
 	if r == "" || slices.Contains(reasons[:], r) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What a test of another package goes through must be all there is.
+// Tests of other packages loop over the list of reasons. So it must be complete.
 func TestTheListOfReasonsIsComplete(t *testing.T) {
 	t.Parallel()
 	file, err := parser.ParseFile(token.NewFileSet(), "reason.go", nil, 0)

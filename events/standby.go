@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// warningKey is where WatchNotices leaves the code of the last warning of a connection.
+// warningKey is where WatchNotices keeps the code of a connection's last warning.
 const warningKey = "flashsale.warning"
 
 // WatchNotices makes the pool's connections remember warnings, so that a COMMIT that succeeded with one (SQLSTATE class
@@ -27,7 +27,7 @@ func WatchNotices(cfg *pgxpool.Config) {
 	}
 }
 
-// ErrUnconfirmed means that the server warned: what was just committed is perhaps on no other server.
+// ErrUnconfirmed means that the server warned: perhaps no other server has what was just committed.
 var ErrUnconfirmed = errors.New("events: the commit was not confirmed by the standby")
 
 // Confirmed runs do on a connection whose pool [WatchNotices] has prepared. The error is do's own, or ErrUnconfirmed when

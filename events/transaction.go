@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	// ErrFenced means that a fence changed no row: somebody else has moved on. Nothing was committed.
-	ErrFenced = errors.New("events: fenced off")
+	// ErrFenced means that a fence changed no row, because another process has changed it before. Nothing was
+	// committed.
+	ErrFenced = errors.New("events: another process has moved on")
 	// ErrUnknown means that a commit may or may not have happened, or may yet be lost.
 	ErrUnknown = errors.New("events: outcome of the commit unknown")
 )

@@ -95,9 +95,10 @@ func TestATransactionIsTwoRoundTrips(t *testing.T) {
 	}
 }
 
-// What goes out with the commit has no second chance: if it fails, or says that it changed other rows than it should,
-// nothing of the transaction stands, the connection is fit for the next one, and the error is one that is tried again.
-func TestAWriteThatFailsTakesTheCommitWithIt(t *testing.T) {
+// The writes are sent together with the commit. If one fails, or changes another number of rows than it should, nothing
+// of the transaction is committed, the connection can be used for the next one, and the error is one that is tried
+// again.
+func TestAWriteThatFailsMakesTheCommitFail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	pool, _ := countingPool(w)
@@ -206,7 +207,7 @@ func TestDeferredConstraintIsARefusalNotAnUnknown(t *testing.T) {
 	}
 }
 
-func TestAWarningWhileSomethingIsDone(t *testing.T) {
+func TestConfirmedReportsAWarning(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	conn, err := w.Pool.Acquire(t.Context())

@@ -39,7 +39,7 @@ const (
 	Declined Outcome = "declined"
 )
 
-// Verdict is the ledger's word on one claim.
+// Verdict is the ledger's decision on one claim.
 type Verdict struct {
 	ClaimID    uuid.UUID `json:"claim"`
 	SaleID     int64     `json:"sale"`
@@ -65,8 +65,8 @@ type Verdict struct {
 	OrderID uuid.UUID `json:"order,omitzero"`
 }
 
-// Standing is what a verdict means for its shopper at present. The ledger's word never changes, but an order may have been
-// cancelled since, or the shopper may have bought with a later attempt; NextAttempt and OrderID tell.
+// Standing is what a verdict means for its shopper at present. A verdict never changes, but the order may have been
+// cancelled since, or the shopper may have bought with a later attempt; NextAttempt and OrderID say so.
 type Standing int
 
 const (

@@ -23,15 +23,15 @@ const (
 	removeWithin = time.Minute
 	// probeEvery is the shortest time between two attempts at a server that failed.
 	probeEvery = 100 * time.Millisecond
-	// callsInFlight bounds the calls to one sale's keys that wait for an answer, and with them the goroutines that
-	// a silent server can keep. It is more than the combiner's two and the reconciler's one.
+	// callsInFlight bounds the calls to one sale's keys that wait for an answer, and so the goroutines that wait for a
+	// silent server. It is more than the combiner's two and the reconciler's one.
 	callsInFlight = 8
 )
 
-// guard stands between the callers and the Redis server that holds one sale's keys. The first call that fails or
-// is late opens its breaker; from then on calls are refused at once, and a probe of its own (a small write, never a
-// shopper's call) finds out when the server is back. There is one guard per sale and generation, because in a
-// cluster one node can be away while the others are well.
+// guard is between the callers and the Redis server that has one sale's keys. The first call that fails or is late
+// opens its breaker; from then on calls are refused at once, and a probe of its own (a small write, never a shopper's
+// call) finds out when the server is back. There is one guard for each sale and generation, because in a cluster one
+// node can be away while the others work.
 type guard struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	slots   chan struct{}
@@ -41,7 +41,7 @@ type guard struct {
 	changed func(down bool)
 }
 
-// What a guard has said about its server. A guard that is gone says nothing any more.
+// What a guard has last reported about its server. A guard that is gone reports nothing more.
 const (
 	stateUp int32 = iota
 	stateDown
@@ -69,15 +69,15 @@ func newGuard(probe func(ctx context.Context) error, changed func(down bool)) *g
 	return g
 }
 
-// leave ends the guard's say: it no longer counts as a server that is away.
+// leave ends the reports of the guard: its server no longer counts as one that is away.
 func (g *guard) leave() {
 	if g.state.Swap(stateGone) == stateDown {
 		g.changed(false)
 	}
 }
 
-// guarded makes a call through the breaker and within a time. An outcome that is not the server's fault does not
-// count against it: what a key contains, and a caller who left before the server had its time.
+// guarded makes a call through the breaker and within a time. An outcome that is not the server's fault does not count
+// against it: a key with an unexpected value, or a caller who left before the time was over.
 func guarded[T any](ctx context.Context, g *guard, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	var none T
 	if !g.breaker.IsClosed() {
@@ -128,9 +128,9 @@ type answer[T any] struct {
 	err   error
 }
 
-// within makes a call in a goroutine of its own and leaves it behind when it is late, because a client that is
-// dialling or waiting for its connection may ignore the context. The goroutine keeps its slot until the call
-// has really ended, so a silent server can keep no more of them than there are slots.
+// within makes a call in a goroutine of its own and does not wait for it when it is late, because a client that is
+// dialling or waiting for its connection may ignore the context. The goroutine keeps its slot until the call has really
+// ended, so a silent server keeps no more of them than there are slots.
 func within[T any](
 	ctx context.Context, slots chan struct{}, limit time.Duration, call func(context.Context) (T, error),
 ) (T, error) {
@@ -142,7 +142,7 @@ func within[T any](
 	case <-ctx.Done():
 		return none, errBusy
 	}
-	if ctx.Err() != nil { // both were ready, and a slot is not for those who are late
+	if ctx.Err() != nil { // both were ready; a call that is late gets no slot
 		<-slots
 		return none, errBusy
 	}
@@ -160,8 +160,9 @@ func within[T any](
 	}
 }
 
-// classify sorts the errors of the client: what a key contains, or that the server is no use at the moment. A server
-// that answers but refuses (loading, out of memory, a replica, a cluster slot that is down) is as good as away.
+// classify sorts the errors of the client: a key with an unexpected value, or a server that cannot be used at the
+// moment. A server that answers but refuses (loading, out of memory, a replica, a cluster slot that is down) counts as
+// away.
 func classify(err error) error {
 	if err == nil || errors.Is(err, ErrMissing) {
 		return err

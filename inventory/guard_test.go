@@ -14,7 +14,7 @@ import (
 	"flashsale/inventory"
 )
 
-// patience ends a test that waits for something that does not come. It is no bound on how fast it should come.
+// patience ends a test that waits for something that does not happen. It does not say how fast it should happen.
 const patience = 30 * time.Second
 
 // faulty is a placesFixture whose server is behind a proxy.
@@ -61,7 +61,7 @@ func (f faulty) wantBack(t *testing.T) {
 		if time.Since(began) > patience {
 			t.Fatalf("still not back: %v, %v", places, err)
 		}
-		time.Sleep(5 * time.Millisecond) // pressing again is the shopper's part, there is no signal for it
+		time.Sleep(5 * time.Millisecond) // there is no signal, so the shopper presses again
 	}
 	if !f.Available() {
 		t.Fatal("places are given, but Available is false")
@@ -69,7 +69,7 @@ func (f faulty) wantBack(t *testing.T) {
 	t.Logf("back after %v", time.Since(began))
 }
 
-func TestServersThatFailAreLeftAloneAndFoundAgain(t *testing.T) {
+func TestTheBreakerOpensAtTheFirstFailureAndClosesWhenTheServerIsBack(t *testing.T) {
 	t.Parallel()
 	for name, fault := range map[string]struct{ begin, end func(f faulty, t *testing.T) }{
 		"refused": {
@@ -77,8 +77,8 @@ func TestServersThatFailAreLeftAloneAndFoundAgain(t *testing.T) {
 			func(f faulty, t *testing.T) { f.proxy.open(t) },
 		},
 		"silent": {
-			func(f faulty, _ *testing.T) { f.proxy.hush() },
-			func(f faulty, _ *testing.T) { f.proxy.speak() },
+			func(f faulty, _ *testing.T) { f.proxy.silence() },
+			func(f faulty, _ *testing.T) { f.proxy.resume() },
 		},
 		"slow": {
 			func(f faulty, _ *testing.T) { f.proxy.slow(300 * time.Millisecond) },
@@ -108,7 +108,7 @@ func TestServersThatFailAreLeftAloneAndFoundAgain(t *testing.T) {
 			if got := metric(t, f.registry, "flashsale_degraded", "redis"); got != 1 {
 				t.Fatalf("degraded is %v, want 1", got)
 			}
-			// Two hundred answers at the deadline of one call would take 40 s.
+			// At 200 ms each, two hundred answers take 40 s.
 			for user := range int64(200) {
 				f.wantUnavailable(t, 10+user)
 			}
@@ -124,10 +124,10 @@ func TestServersThatFailAreLeftAloneAndFoundAgain(t *testing.T) {
 
 // Not parallel: it counts the process's goroutines.
 func TestSilentServerKeepsFewGoroutines(t *testing.T) {
-	const callers = 300 // far more than the combiner lets through, and all before the breaker can know
+	const callers = 300 // far more than the combiner lets through, and all before the breaker opens
 	f := openFaulty(t)
-	f.proxy.hush()
-	defer f.proxy.speak()
+	f.proxy.silence()
+	defer f.proxy.resume()
 	before := runtime.NumGoroutine()
 	done := make(chan struct{})
 	var wg, first sync.WaitGroup
@@ -168,8 +168,8 @@ func TestSilentServerKeepsFewGoroutines(t *testing.T) {
 	}
 }
 
-// Each sale has a breaker of its own: in a cluster only some of them may be down. Here only calls for one are made
-// while the server is away, so only that one is known to be.
+// Each sale has a breaker of its own: in a cluster only some of them may be down. Here only calls for one sale are made
+// while the server is away, so only that one is known to be down.
 func TestOneSalesOutageDoesNotTouchAnother(t *testing.T) {
 	t.Parallel()
 	f := openFaulty(t)
@@ -177,16 +177,16 @@ func TestOneSalesOutageDoesNotTouchAnother(t *testing.T) {
 	if _, err := f.Load(t.Context(), other, 10, 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	f.proxy.hush()
+	f.proxy.silence()
 	f.wantUnavailable(t, 5)
-	f.proxy.speak()
-	// A busy machine's server may be late; a breaker that is open refuses without a further word.
+	f.proxy.resume()
+	// On a busy machine the server may be late, but an open breaker refuses at once.
 	if _, err := f.Reserve(t.Context(), other, []int64{1}); err != nil && err.Error() == inventory.ErrUnavailable.Error() {
 		t.Fatalf("the other sale: %v", err)
 	}
 }
 
-func TestCallersWhoLeaveAreNoFault(t *testing.T) {
+func TestACallerWhoLeavesDoesNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	f := openFaulty(t)
 	f.proxy.slow(20 * time.Millisecond)
@@ -226,12 +226,12 @@ func TestRetiredSalesDoNotCountAsAway(t *testing.T) {
 func TestPingPassesTheBreaker(t *testing.T) {
 	t.Parallel()
 	f := openFaulty(t)
-	f.proxy.hush()
+	f.proxy.silence()
 	if err := f.Ping(t.Context()); !errors.Is(err, inventory.ErrUnavailable) {
 		t.Fatalf("ping of a silent server: %v, want ErrUnavailable", err)
 	}
 	f.wantUnavailable(t, 5)
-	f.proxy.speak()
+	f.proxy.resume()
 	deadline := time.Now().Add(patience)
 	for f.Ping(t.Context()) != nil {
 		if time.Now().After(deadline) {

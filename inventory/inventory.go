@@ -1,11 +1,11 @@
 // Package inventory owns how much there is to sell: the stock in Postgres, which has the last word, and the
 // places in Redis, which decide only who may ask for it.
 //
-// The two are kept apart on purpose. Stock is one row per sale and generation with a CHECK that makes
-// overselling impossible; it changes only inside the transaction of a verdict. Places are the set of holders,
-// shoppers who have an order or a claim under way. Room is the limit minus the size of that set, so there is no
-// counter that could drift, and a Redis that loses writes, comes back empty or comes back with yesterday's data
-// costs at most some declined claims: the Reconciler makes the set equal to the ledger again.
+// The two are kept apart on purpose. Stock is one row for each sale and generation with a CHECK that makes overselling
+// impossible; it changes only inside the transaction of a verdict. Places are the set of holders, shoppers who have an
+// order or a claim under way. The free room is the limit minus the size of that set, so there is no counter that can
+// become wrong. A Redis that loses writes, comes back empty or comes back with yesterday's data costs at most some
+// declined claims: the Reconciler makes the set equal to the ledger again.
 package inventory
 
 import "errors"
@@ -39,16 +39,16 @@ var (
 	// ErrShort is returned by TakeTx when fewer units are left than asked for. Nothing was taken.
 	ErrShort = errors.New("inventory: fewer units are left")
 	// ErrBelowTaken is returned by SetTotalTx for a total below what is sold. Nothing was changed.
-	ErrBelowTaken = errors.New("inventory: the total would be below what is taken")
+	ErrBelowTaken = errors.New("inventory: the total is below what is taken")
 	// ErrUnit is returned by ReturnTx for a unit that is not taken: never given out, or returned before.
 	ErrUnit = errors.New("inventory: this unit is not taken")
 
 	// ErrMissing is returned when a set of holders is not loaded (or half of it is gone); Reconciler.Now loads it.
 	ErrMissing = errors.New("inventory: the holders are not loaded")
-	// ErrUnavailable is returned when Redis does not answer in time, refuses to write, or is left alone because
-	// it just did. Whether the call had an effect is unknown; the Reconciler clears up after it.
+	// ErrUnavailable is returned when Redis does not answer in time, refuses to write, or has just done one of these.
+	// Whether the call had an effect is unknown; the Reconciler corrects what it left.
 	ErrUnavailable = errors.New("inventory: redis is not available")
-	// ErrWrongType is returned when a key of ours has another kind of value than ours. Nothing was written.
+	// ErrWrongType is returned when one of our keys has a value of another type. Nothing was written.
 	ErrWrongType = errors.New("inventory: a redis key holds a value of another type")
 	// ErrNotCurrent is returned by Reconciler.Now for a generation that is not its sale's current one.
 	ErrNotCurrent = errors.New("inventory: not the current generation of a sale")

@@ -15,17 +15,17 @@ import (
 // errTorn: the prepared set lost members before it could be used (evicted, expired, a server without memory).
 var errTorn = errors.New("the prepared set is incomplete")
 
-// preparedFor ends a prepared set whose loader died, in seconds.
+// preparedFor is how long a prepared set exists after its loader stopped, in seconds.
 const preparedFor = 600
 
 // Load makes the owners holders and sets the limit, as the ledger had them at version; it says whether it changed
 // anything. A version older than the stored limit's is refused, and so is the same one when nothing is missing.
 //
-// A missing set is prepared beside its place in small steps, because a million members in one script would stop
-// the server for everybody, and then renamed into it by a script that checks the version again. When the set is
-// there, by then or from the start, shoppers may have taken places in it that the ledger does not know of: it is
-// never replaced, only missing owners are added. Shoppers whose claims were under way when a set was lost are not in
-// a fresh one; until they are decided the room is larger than the stock, and the ledger declines what is too much.
+// A missing set is prepared under another key in small steps, because a million members in one script stop the server
+// for everybody. Then a script that checks the version again renames it. When the set is there, by then or from the
+// start, shoppers may have taken places in it that the ledger does not know of: it is never replaced, only missing
+// owners are added. Shoppers whose claims were under way when a set was lost are not in a new one; until they are
+// decided the room is larger than the stock, and the ledger declines what is too much.
 //
 // A key of the wrong type is an alarm; it is removed and loaded anew.
 func (p *Places) Load(ctx context.Context, key Key, limit, version int64, owners []int64) (bool, error) {
@@ -71,8 +71,8 @@ func (p *Places) load(ctx context.Context, key Key, limit, version int64, owners
 	return outcome == "loaded", nil
 }
 
-// merge adds owners to a set that is there. The limit and its version are set last, so that a merge that broke off
-// is done again.
+// merge adds owners to a set that is there. The limit and its version are set last, so that a merge that was
+// interrupted is done again.
 func (p *Places) merge(ctx context.Context, key Key, limit, version int64, owners []int64) (bool, error) {
 	added, err := p.add(ctx, key, owners)
 	if err != nil {
@@ -103,14 +103,14 @@ func (p *Places) add(ctx context.Context, key Key, users []int64) (int64, error)
 	return total, nil
 }
 
-// replace prepares a set and puts it in place of a missing one; the outcome is the script's word.
+// replace prepares a set and puts it in place of a missing one; the outcome is the script's answer.
 func (p *Places) replace(ctx context.Context, key Key, limit, version int64, owners []int64) (string, error) {
 	s := p.keysOf(key)
 	prepared := s.prefix + "loading:" + strconv.FormatUint(rand.Uint64(), 36)
 	if err := p.prepare(ctx, s, prepared, owners); err != nil {
 		return "", err
 	}
-	// Owners are distinct in the ledger, but the size is compared, so a repeat must not look like a loss.
+	// Owners are distinct in the ledger. But the size is compared, so a repeated owner must not look like a lost one.
 	size := int64(len(slices.Compact(slices.Sorted(slices.Values(owners))))) + 1
 	// gofail: var holdersPrepared struct{}
 	return guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (string, error) {
@@ -132,7 +132,7 @@ func (p *Places) prepare(ctx context.Context, s *saleKeys, prepared string, owne
 	return nil
 }
 
-// bulkAdd adds to a prepared set and keeps it from being left behind.
+// bulkAdd adds to a prepared set and makes it expire, in case its loader stops.
 func (p *Places) bulkAdd(ctx context.Context, s *saleKeys, name string, members []string) error {
 	_, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) (struct{}, error) {
 		fields := p.client.B().Hset().Key(name).FieldValue()
@@ -146,7 +146,7 @@ func (p *Places) bulkAdd(ctx context.Context, s *saleKeys, name string, members 
 	return err
 }
 
-// repair removes keys whose value is not ours, and raises the alarm about what it met.
+// repair removes keys whose value is not ours, and logs an error for each.
 func (p *Places) repair(ctx context.Context, key Key, met error) error {
 	s := p.keysOf(key)
 	// gofail: var repairDue struct{}
@@ -158,7 +158,7 @@ func (p *Places) repair(ctx context.Context, key Key, met error) error {
 	}
 	// gofail: var holdersRepaired struct{}
 	p.metrics.wrongTypes.Add(float64(removed))
-	p.config.Logger.Error("redis keys of this sale held something else; they were removed and are loaded again",
+	p.config.Logger.Error("redis keys of this sale had values of another type; they were removed and are loaded again",
 		"sale", key.Sale, "generation", key.Generation, "removed", removed, "error", met)
 	return nil
 }
@@ -224,9 +224,9 @@ func holder(field string) (user int64, ok bool) {
 	return user, err == nil && user > 0 && strconv.FormatInt(user, 10) == field
 }
 
-// expel removes foreign fields, and raises the alarm about them. No press and no claim ever has such a field, so none
-// is waited for.
-func (p *Places) expel(ctx context.Context, key Key, foreign []string) (int64, error) {
+// removeForeign removes foreign fields, and logs an error about them. No press and no claim ever has such a field, so
+// nothing waits for one.
+func (p *Places) removeForeign(ctx context.Context, key Key, foreign []string) (int64, error) {
 	s := p.keysOf(key)
 	var removed int64
 	for chunk := range slices.Chunk(foreign, bulkBatch) {
@@ -239,7 +239,7 @@ func (p *Places) expel(ctx context.Context, key Key, foreign []string) (int64, e
 		removed += n
 	}
 	if removed > 0 {
-		p.config.Logger.Error("the holders in redis had fields that are nobody's; they were removed and their places are free",
+		p.config.Logger.Error("the holders in redis had fields that are no user's; they were removed and their places are free",
 			"sale", key.Sale, "generation", key.Generation, "removed", removed, "one", fmt.Sprintf("%.40q", foreign[0]))
 	}
 	return removed, nil
@@ -263,7 +263,7 @@ func difference(a, b []int64) (onlyA, onlyB []int64) {
 // chunks cuts a list into pieces of at most n.
 func chunks(list []int64, n int) iter.Seq[[]int64] { return slices.Chunk(list, n) }
 
-// RemoveKeys deletes all places of a namespace, on every server of a cluster. A process that still runs would load them
+// RemoveKeys deletes all places of a namespace, on every server of a cluster. A process that still runs loads them
 // again.
 func RemoveKeys(ctx context.Context, client rueidis.Client, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, removeWithin)

@@ -28,7 +28,7 @@ func TestLoadingKeepsShoppersWhoCameMeanwhile(t *testing.T) {
 	})
 }
 
-func TestHalfLostSetsAreCompleted(t *testing.T) {
+func TestSetsThatLostMembersAreCompleted(t *testing.T) {
 	onEachServer(t, func(t *testing.T, h placesFixture) {
 		h.load(t, 4, 5, 1)
 		h.wantReserve(t, "R", 50)
@@ -85,20 +85,20 @@ func TestLoadedSetsDoNotExpireUntilRetired(t *testing.T) {
 	})
 }
 
-// A key with another kind of value is refused before anything is written, and loading heals it with an alarm.
+// A key with another kind of value is refused before anything is written. Loading replaces it and logs an error.
 func TestKeysOfTheWrongType(t *testing.T) {
 	onEachServer(t, func(t *testing.T, h placesFixture) {
-		for name, spoil := range map[string][]string{
+		for name, command := range map[string][]string{
 			"holders are a string": {"SET", h.name("holders"), "x"},
 			"limit is a list":      {"RPUSH", h.name("limit"), "x"},
 			"limit is no number":   {"HSET", h.name("limit"), "limit", "many", "version", "1"},
 		} {
 			h.do(t, "DEL", h.name("holders"), h.name("limit"))
 			h.load(t, 5, 1, 7)
-			if part := spoil[1]; spoil[0] != "HSET" {
+			if part := command[1]; command[0] != "HSET" {
 				h.do(t, "DEL", part)
 			}
-			h.do(t, spoil...)
+			h.do(t, command...)
 			alarms := h.alarms(t)
 
 			if _, err := h.Reserve(t.Context(), key, []int64{1}); !errors.Is(err, inventory.ErrWrongType) {
@@ -122,7 +122,7 @@ func TestKeysOfTheWrongType(t *testing.T) {
 	})
 }
 
-// Processes that load the same set at once, some with older words of the ledger, end with the newest.
+// When processes load the same set at once, some with older versions of the ledger, the newest version remains.
 func TestConcurrentLoadsEndWithTheNewest(t *testing.T) {
 	onEachServer(t, func(t *testing.T, h placesFixture) {
 		const loads = 10

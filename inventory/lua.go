@@ -33,8 +33,8 @@ var (
 	repairScript  = rueidis.NewLuaScript(repairLua)
 )
 
-// loadedMark is the field that makes the holders exist even when nobody has a place. User ids start at 1, so it is
-// nobody's.
+// loadedMark is the field that makes the hash of holders exist even when nobody has a place. User ids start at 1, so it
+// is no user's field.
 const loadedMark = "0"
 
 // decimal writes the numbers as arguments, with two allocations whatever their count.

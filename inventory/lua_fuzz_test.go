@@ -11,8 +11,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// FuzzReserveReply: an answer is one place for each shopper in their order, or an error; never a place too many, never
-// one that the server did not write.
+// FuzzReserveReply: an answer is one place for each shopper in their order, or an error. There is never one place too
+// many, and never one that the server did not write.
 func FuzzReserveReply(f *testing.F) {
 	for _, seed := range []string{"", "M", "R", "RHF", "MM", "RRX", "rhf", "R\x00F", "RÉF", strings.Repeat("F", 500)} {
 		f.Add(seed, len(seed))
@@ -67,8 +67,8 @@ func (s store) putLimit(limit, version string) {
 	s.do("HSET", s.keys[2], loadedMark, "", "7", "")
 }
 
-// isRepaired: whatever the limit and its version are, each script takes both for numbers that Go reads the same way or
-// names the wrong type, and after a repair a ledger of a million versions can be loaded.
+// isRepaired: whatever the limit and its version are, each script either reads both as numbers, as Go does, or names
+// the wrong type. After a repair a ledger of a million versions can be loaded.
 func (s store) isRepaired(limit, version string) {
 	s.t.Helper()
 	s.putLimit(limit, version)
@@ -133,7 +133,7 @@ func FuzzStoredLimit(f *testing.F) {
 	})
 }
 
-// TestStoredLimitOnEachServer is the fuzz target's property where Lua is the real one, which reads numbers as C does.
+// TestStoredLimitOnEachServer is the fuzz target's property on a real Redis, whose Lua reads numbers as C does.
 func TestStoredLimitOnEachServer(t *testing.T) {
 	t.Parallel()
 	for _, server := range scriptServers(t) {

@@ -11,8 +11,8 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// What the loading script does when the world has changed since Load looked, which no caller can bring about at will.
-func TestLoadScriptLooksAgain(t *testing.T) {
+// What the loading script does when something has changed since Load looked. No caller can make that happen on purpose.
+func TestTheLoadScriptChecksAgain(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		holders, limit, prepared []string // fields and values
@@ -118,7 +118,7 @@ func TestNumbersBecomeArguments(t *testing.T) {
 }
 
 // A call that was under way when its sale was retired must not leave the process degraded for ever.
-func TestGuardThatLeftSaysNothing(t *testing.T) {
+func TestAGuardThatLeftReportsNothing(t *testing.T) {
 	t.Parallel()
 	var said []bool
 	fail := func(context.Context) (int, error) { return 0, errors.New("refused") }

@@ -24,7 +24,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		})),
 		wrongTypes: register(r, prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "flashsale_redis_wrong_type_total", Help: "Keys found to hold a value that is not ours.",
+			Name: "flashsale_redis_wrong_type_total", Help: "Keys found with a value that is not ours.",
 		})),
 		outdated: register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_places_outdated_total", Help: "Loads of places that were refused because the stock had a newer version.",
@@ -40,7 +40,7 @@ type reconcilerMetrics struct {
 func newReconcilerMetrics(r prometheus.Registerer) reconcilerMetrics {
 	return reconcilerMetrics{
 		holders: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "flashsale_holders", Help: "Shoppers who hold a place in Redis.",
+			Name: "flashsale_holders", Help: "Shoppers who have a place in Redis.",
 		}, []string{"sale"})),
 		owners: register(r, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "flashsale_owners", Help: "Units that have an owner by the ledger.",

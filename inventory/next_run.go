@@ -12,9 +12,9 @@ type run struct {
 	err  error
 }
 
-// Now reconciles one sale at once: after ErrMissing, and after an operator's action has committed. Callers share
-// runs, but each gets one that began after its call, so it has seen whatever the caller did before. A run goes on
-// when its callers leave, for 30 s at most. ErrNotCurrent for an older generation.
+// Now reconciles one sale at once: after ErrMissing, and after an operator's act has committed. Callers share runs, but
+// each gets one that began after its call, so it has seen whatever the caller did before. A run goes on when its
+// callers leave, for 30 s at most. ErrNotCurrent for an older generation.
 func (r *Reconciler) Now(ctx context.Context, key Key) error {
 	f := r.nextRun(key)
 	select {

@@ -16,7 +16,7 @@ import (
 	"flashsale/inventory"
 )
 
-// placesFixture is the places on one server, with a client of its own to meddle with the keys.
+// placesFixture is the places on one server, and a client that changes the keys directly.
 type placesFixture struct {
 	*inventory.Places
 	client   rueidis.Client

@@ -14,7 +14,7 @@ import (
 	"flashsale/inventory"
 )
 
-// model is what the places of one sale must be, in a few obvious lines.
+// model is what the places of one sale must be, written as simply as possible.
 type model struct {
 	places placesFixture
 
@@ -115,7 +115,7 @@ func (m *model) setLimit(t *rapid.T) {
 	}
 }
 
-// lose is what an eviction or a failover does.
+// lose removes what an eviction or a failover removes.
 func (m *model) lose(t *rapid.T) {
 	if rapid.Bool().Draw(t, "holders") {
 		m.places.client.Do(context.Background(), m.places.client.B().Del().Key(m.places.name("holders")).Build())

@@ -81,7 +81,7 @@ func TestNothingIsReservedInASetThatIsNotLoaded(t *testing.T) {
 			missing("without its " + lost)
 			h.do(t, "DEL", h.name("holders"), h.name("limit"))
 		}
-		// Members without the mark are a set that somebody else began: it is not complete.
+		// Members without the mark are a set that another process has begun: it is not complete.
 		h.load(t, 5, 1)
 		h.do(t, "HDEL", h.name("holders"), "0")
 		h.do(t, "HSET", h.name("holders"), "3", "")
@@ -151,7 +151,7 @@ func TestUserIDsBeginAtOne(t *testing.T) {
 	h.wantHolders(t, 5, 1)
 }
 
-// However many press at once, there are as many places as the limit says.
+// Many shoppers press at once. As many get a place as the limit says.
 func TestConcurrentShoppersGetExactlyTheLimit(t *testing.T) {
 	onEachServer(t, func(t *testing.T, h placesFixture) {
 		const limit, shoppers, presses = 50, 200, 3
@@ -183,8 +183,8 @@ func TestConcurrentShoppersGetExactlyTheLimit(t *testing.T) {
 	})
 }
 
-// reservePatiently asks again while the server is slower than a shopper can wait, as a busy machine's is, and counts
-// the calls that got no answer: any of them may have reserved.
+// reservePatiently asks again while a busy server is slower than a shopper can wait, and counts the calls that got no
+// answer: any of them may have reserved.
 func (h placesFixture) reservePatiently(t *testing.T, user int64) (place inventory.Place, lost int) {
 	for {
 		places, err := h.Reserve(context.Background(), key, []int64{user})

@@ -31,7 +31,7 @@ ORDER BY sale_id, generation`
 WHERE sale_id = $1 AND generation = $2 AND next_unit - 1 = taken AND taken + $3 <= total
 RETURNING ` + levelColumns
 
-	// takeLockedSQL takes what numbers that were read under the row's lock say is there.
+	// takeLockedSQL takes units when the numbers were read before, under the row's lock.
 	takeLockedSQL = `WITH taking AS (UPDATE stock SET taken = taken + $3, next_unit = next_unit + $3, version = version + 1
 	WHERE sale_id = $1 AND generation = $2 AND version = $4 AND taken = $5 AND next_unit = $6 RETURNING 1)
 SELECT must_change(count(*), 1) FROM taking`
@@ -85,7 +85,7 @@ func (s *Store) LockTx(ctx context.Context, tx pgx.Tx, keys []Key) ([]Level, err
 	return levels, nil
 }
 
-// QueueLock is LockTx for a transaction that asks for several things at once; got is told of each row when it has been read.
+// QueueLock is LockTx for a transaction that asks for several things at once; got is called with each row when it has been read.
 // The rows are locked in the order of their keys, so two transactions never wait for each other.
 func (s *Store) QueueLock(batch *pgx.Batch, keys []Key, got func([]Level)) {
 	keys = slices.Clone(keys)
@@ -160,7 +160,7 @@ func queryUnits(ctx context.Context, tx pgx.Tx, key Key, n int64) ([]int64, erro
 	if err != nil {
 		return nil, wrap("take returned units", key, err)
 	}
-	// The books must agree before anybody is given a unit twice.
+	// The counter and the table must agree before a unit is given out a second time.
 	if int64(len(units)) != n {
 		return nil, fmt.Errorf("sale %d generation %d: %d returned units are on record, %d in the table",
 			key.Sale, key.Generation, n, len(units))

@@ -166,7 +166,7 @@ func TestTakingNeverExceedsTheTotal(t *testing.T) {
 }
 
 // ErrShort leaves the transaction usable: the ledger goes on to decline the claim in it.
-func TestRefusalsKeepTheTransaction(t *testing.T) {
+func TestARefusalLeavesTheTransactionUsable(t *testing.T) {
 	t.Parallel()
 	b := openStock(t)
 	b.begin(t, key, 1)
@@ -201,7 +201,7 @@ func TestTakeNeedsAPositiveNumber(t *testing.T) {
 	b.wantLevel(t, 3, 0, 1, 1)
 }
 
-func TestOnlyTakenUnitsComeBack(t *testing.T) {
+func TestOnlyTakenUnitsCanBeReturned(t *testing.T) {
 	t.Parallel()
 	b := openStock(t)
 	b.begin(t, key, 5)

@@ -10,7 +10,7 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// proxy stands between a client and a server and misbehaves on demand.
+// proxy is between a client and a server, and fails as the test asks.
 type proxy struct {
 	target string
 
@@ -32,7 +32,7 @@ func newProxy(t *testing.T, target string) *proxy {
 	p := &proxy{target: target, address: fmt.Sprintf("127.0.0.1:%d", port), conns: map[net.Conn]bool{}}
 	p.open(t)
 	t.Cleanup(func() {
-		p.speak()
+		p.resume()
 		p.refuse()
 		p.work.Wait()
 	})
@@ -62,15 +62,15 @@ func (p *proxy) refuse() {
 	}
 }
 
-// hush keeps the connections and accepts new ones, but lets nothing pass: a black hole.
-func (p *proxy) hush() {
+// silence keeps the connections and accepts new ones, but lets nothing pass.
+func (p *proxy) silence() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.silent = make(chan struct{})
 }
 
-// speak lets what was kept back, and everything after it, pass.
-func (p *proxy) speak() {
+// resume lets what was kept back, and everything after it, pass.
+func (p *proxy) resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.silent != nil {

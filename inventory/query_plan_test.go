@@ -9,8 +9,9 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// The ledger keeps the plans it makes, and may have made them over an empty table. They lead to the one row in any case.
-func TestPlansThatAreMadeEarlyGoToTheOneRow(t *testing.T) {
+// The ledger keeps the plans it makes, and may have made them for an empty table. They must find the one row by its key
+// in any case.
+func TestPlansForAnEmptyTableUseTheKey(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
 	check := func(when string) {

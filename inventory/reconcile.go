@@ -13,7 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ledger knows who owns what.
+// ledger says who owns what.
 type ledger interface {
 	// Current lists the current generation of every sale.
 	Current(ctx context.Context) ([]Key, error)
@@ -21,7 +21,7 @@ type ledger interface {
 	Owners(ctx context.Context, key Key) (users []int64, limit, version int64, err error)
 }
 
-// claims knows how far the log of a sale's claims reaches and how far it is decided.
+// claims says how far the log of a sale's claims reaches and how far it is decided.
 type claims interface {
 	// End is the offset the next claim will get.
 	End(ctx context.Context, sale int64) (int64, error)
@@ -60,11 +60,11 @@ func (c ReconcilerConfig) withDefaults() ReconcilerConfig {
 	return c
 }
 
-// nowWithin bounds one run of Now, which nobody's request ends.
+// nowWithin bounds one run of Now. No caller's context ends it.
 const nowWithin = 30 * time.Second
 
 // Reconciler makes the holders in Redis equal to the owners in the ledger plus the claims under way. It is
-// level-triggered: it compares what is, not what happened, so nothing that it missed matters. Several processes may
+// level-triggered: it compares what is, not what happened, so it does not matter what it missed. Several processes may
 // run one each; every correction is guarded by a version or harmless when repeated. Safe for concurrent use.
 type Reconciler struct {
 	places  *Places
@@ -81,8 +81,8 @@ type Reconciler struct {
 	troubled bool
 }
 
-// NewReconciler compares places with the stock in store and the owners in ledger; claims tells which holders may
-// still get a verdict.
+// NewReconciler compares places with the stock in store and the owners in ledger; claims shows which holders may still
+// get a verdict.
 func NewReconciler(
 	places *Places, store *Store, ledger ledger, claims claims, config ReconcilerConfig,
 ) *Reconciler {
@@ -112,7 +112,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	}
 }
 
-// report logs trouble once, not every second.
+// report logs a failure once, not every second.
 func (r *Reconciler) report(err error) {
 	r.mu.Lock()
 	before := r.troubled
@@ -134,8 +134,8 @@ func (r *Reconciler) tick(ctx context.Context) error {
 		return fmt.Errorf("list current generations: %w", err)
 	}
 	errs := []error{r.retireOthers(ctx, keys)}
-	// The holders are looked at before the stock: a stored version above the stock's then means that the ledger
-	// went back, never that this read was slow.
+	// The holders are read before the stock. A stored version above the stock's then means that the ledger went back,
+	// and not that this read was slow.
 	reads := make([]holdersRead, len(keys))
 	for i, key := range keys {
 		reads[i] = r.readHolders(ctx, key)
@@ -164,7 +164,7 @@ func (r *Reconciler) readHolders(ctx context.Context, key Key) holdersRead {
 	return holdersRead{key: key, holders: h, err: err}
 }
 
-// settle finds the sale's level and reconciles it, unless somebody is doing that already.
+// settle finds the sale's level and reconciles it, unless another goroutine is doing that already.
 func (r *Reconciler) settle(ctx context.Context, l holdersRead, levels []Level) error {
 	i := slices.IndexFunc(levels, func(level Level) bool { return level.Key() == l.key })
 	if i < 0 {
@@ -200,8 +200,8 @@ func (r *Reconciler) sale(key Key) *reconciliation {
 	return rec
 }
 
-// retireOthers lets the keys of generations that are no longer current expire. The generation before a current one
-// is retired once when a process first sees its successor, in case nobody did it at the change.
+// retireOthers lets the keys of generations that are no longer current expire. When a process first sees a new
+// generation, it also retires the one before, in case nobody did that at the change.
 func (r *Reconciler) retireOthers(ctx context.Context, current []Key) error {
 	r.mu.Lock()
 	var old []Key

@@ -27,7 +27,7 @@ func TestMissingSetIsLoadedAtOnce(t *testing.T) {
 	}
 }
 
-func TestLostSetComesBack(t *testing.T) {
+func TestALostSetIsLoadedAgain(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 3)
 	s.buy(t, 11)
@@ -45,7 +45,7 @@ func TestOwnersWithoutAPlaceGetOne(t *testing.T) {
 	eventually(t, "empty set", s.holdersAre())
 	s.buy(t, 21, 22) // past Redis, by the direct path
 	eventually(t, "owners have places", s.holdersAre(21, 22))
-	// They are counted once Redis has said that it has them.
+	// They are counted once Redis has answered that it has them.
 	eventually(t, "both counted", func() bool { return s.corrections(t, "added") == 2 })
 }
 
@@ -64,7 +64,7 @@ func TestLimitFollowsTheTotal(t *testing.T) {
 }
 
 // A holder without an order looks like a claim under way until the log is decided to its end.
-func TestPlacesNobodyWillDecideAboutAreFreed(t *testing.T) {
+func TestPlacesWhoseClaimsAreNeverDecidedAreFreed(t *testing.T) {
 	t.Parallel()
 	for name, holder := range map[string]struct {
 		user int64
@@ -93,13 +93,13 @@ func TestPlacesNobodyWillDecideAboutAreFreed(t *testing.T) {
 	}
 }
 
-// A field that is no user's id, as the product writes it, takes a place that nobody can ever give back.
+// A field that is no user's id, as the product writes it, takes a place that can never be given back.
 func TestForeignFieldsTakeNoPlaces(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 3)
 	s.buy(t, 7)
 	now(t, s.reconciler(quick))
-	// A claim is under way all the while.
+	// A claim is under way all the time.
 	s.change(func() { s.end, s.cursor = 10, 9 })
 	s.wantReserve(t, "R", 66)
 	s.do(t, "HSET", s.name("holders"), "nobody", "", "007", "", "-5", "x", "00", "", "", "")
@@ -115,7 +115,7 @@ func TestForeignFieldsTakeNoPlaces(t *testing.T) {
 		t.Fatal("the place of an owner or of a claim under way was taken away")
 	}
 	s.wantReserve(t, "HHRF", 7, 66, 1, 2) // the whole stock is given
-	if n := strings.Count(s.log.String(), "fields that are nobody's"); n != 1 {
+	if n := strings.Count(s.log.String(), "fields that are no user's"); n != 1 {
 		t.Errorf("%d alarms, want one:\n%s", n, s.log)
 	}
 }
@@ -131,7 +131,7 @@ func TestNobodyIsRemovedWhileTheLogIsUnknown(t *testing.T) {
 	if !s.holdersAre(66)() {
 		t.Fatal("a place was taken away although nobody knows what the log contains")
 	}
-	// What was not known at the first read is not taken for the log's beginning.
+	// The unknown end of the first read is not taken for the log's beginning.
 	s.change(func() { s.logDown, s.end, s.cursor = nil, 10, 9 })
 	s.waitForReads(t, 3)
 	if !s.holdersAre(66)() {
@@ -141,7 +141,7 @@ func TestNobodyIsRemovedWhileTheLogIsUnknown(t *testing.T) {
 	eventually(t, "the place is free", s.holdersAre())
 }
 
-// Two reads count only when they are far enough apart, even when an outage causes many.
+// Two reads count only when they are far enough apart, even when an outage causes many reads.
 func TestReadsCloseTogetherRemoveNobody(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 2)
@@ -179,7 +179,7 @@ func TestDecidedHoldersStay(t *testing.T) {
 	}
 }
 
-// Reading a million owners each second would cost more than the sale: the sizes say that nothing changed.
+// Reading a million owners each second costs more than the sale: the sizes show that nothing changed.
 func TestNothingIsReadWhileNothingChanges(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
@@ -207,7 +207,7 @@ func TestEqualSizesAreComparedFromTimeToTime(t *testing.T) {
 	eventually(t, "the right member", s.holdersAre(1))
 }
 
-func TestSpoiledKeysAreHealed(t *testing.T) {
+func TestOverwrittenKeysAreLoadedAgain(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
 	s.buy(t, 1)
@@ -220,8 +220,8 @@ func TestSpoiledKeysAreHealed(t *testing.T) {
 	}
 }
 
-// A standby without the last commits was promoted: the stored version lies in a future that never was.
-func TestRestoredLedgerIsFollowed(t *testing.T) {
+// A standby without the last commits was promoted, so the version stored in Redis is newer than the ledger's.
+func TestTheLimitFollowsARestoredLedger(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
 	r := s.reconciler(quick)
@@ -236,7 +236,7 @@ func TestRestoredLedgerIsFollowed(t *testing.T) {
 	}
 }
 
-func TestOutageEndsWithTheLedgersOwners(t *testing.T) {
+func TestAfterAnOutageTheHoldersAreTheOwners(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
 	s.run(t, quick)
@@ -295,7 +295,7 @@ func TestNowSaysWhenRedisIsAway(t *testing.T) {
 
 // A hundred requests that meet a missing set cause one load, and one more for those that came during it: a run that
 // began before a call may have missed what the caller did.
-func TestCallersOfNowShareARunThatBeginsAfterThem(t *testing.T) {
+func TestCallersOfNowShareARunThatBeginsAfterTheirCall(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
 	s.stall = make(chan struct{})
@@ -355,7 +355,7 @@ func TestFiveReconcilersAtOnceAgree(t *testing.T) {
 	}
 }
 
-func TestFiguresOfEachSale(t *testing.T) {
+func TestEachSaleHasItsMetrics(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
 	s.buy(t, 1, 2)
@@ -372,7 +372,7 @@ func TestFiguresOfEachSale(t *testing.T) {
 	}
 }
 
-func TestTroubleIsLoggedOnce(t *testing.T) {
+func TestAFailureIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := openSale(t, 5)
 	s.mini.SetError("LOADING")

@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// restFactor keeps comparing member by member, whose cost grows with the sale, to a small part of the time.
+// restFactor bounds the part of the time that is spent comparing member by member, whose cost grows with the sale.
 const restFactor = 10
 
-// idleFactor is the same where nothing is urgent. Sizes that agree: a Redis that came back with other holders, as many
-// as there are owners, is noticed within Refresh while the sale is small, and costs a hundredth of the time when it is
-// not. And a sale that is selling and has room: a place that nobody will decide about is missed by nobody yet, and each
-// comparison reads everybody who has bought so far.
+// idleFactor is the same where nothing is urgent. There are two such cases. The sizes agree: a Redis that came back
+// with other holders, as many as there are owners, is noticed within Refresh while the sale is small; when it is large,
+// comparing takes a hundredth of the time. Or the sale is selling and has room: nobody needs a place that no claim uses
+// yet, and each comparison reads everybody who has bought so far.
 const idleFactor = 100
 
 // mendWithin is how soon after an outage the sets are compared again, if comparing takes less than half of that.
 const mendWithin = time.Second
 
-// reconciliation is what the Reconciler remembers about one sale from pass to pass. Whoever works with it has
-// locked busy.
+// reconciliation is what the Reconciler remembers about one sale from pass to pass. The goroutine that works with it
+// has locked busy.
 type reconciliation struct {
 	*Reconciler
 	key  Key
@@ -36,11 +36,11 @@ type reconciliation struct {
 	suspects map[int64]suspect
 }
 
-// suspect is a holder who is no owner: his claim is under way, or nobody will ever decide it.
+// suspect is a holder who is no owner: the claim is under way, or it will never be decided.
 type suspect struct {
 	since time.Time
-	// end is where the log ended when he was first seen; when everything before it is decided, so is his claim.
-	// Unknown while the log does not answer.
+	// end is where the log ended when the holder was first seen as a suspect; when everything before it is decided, so
+	// is the holder's claim. It is unknown while the log does not answer.
 	end   int64
 	known bool
 }
@@ -49,7 +49,7 @@ func newReconciliation(r *Reconciler, key Key) *reconciliation {
 	return &reconciliation{Reconciler: r, key: key, busy: make(chan struct{}, 1)}
 }
 
-// pass brings one sale into order. The holders were read before the level was read.
+// pass corrects the places of one sale. The holders were read before the level was read.
 func (rec *reconciliation) pass(ctx context.Context, l holdersRead, level Level) (err error) {
 	defer func() { rec.broken = rec.broken || err != nil }()
 	switch {
@@ -99,8 +99,8 @@ func (rec *reconciliation) load(ctx context.Context) error {
 	return nil
 }
 
-// rewind follows a ledger that went back, which only a restore or the loss of commits can do: the stored limit
-// would refuse every later one.
+// rewind follows a ledger that went back, which happens only after a restore or a loss of commits: the stored limit
+// refuses every load of a lower version.
 func (rec *reconciliation) rewind(ctx context.Context, h Holders, level Level) error {
 	rec.metrics.changes.WithLabelValues("rewound").Inc()
 	rec.config.Logger.Error("the stock is older than redis knows it; was the database restored?",
@@ -113,22 +113,23 @@ func (rec *reconciliation) rewind(ctx context.Context, h Holders, level Level) e
 	return rec.load(ctx)
 }
 
-// moved tells whether somebody took a place or bought since the last pass.
+// moved reports whether a shopper took a place or bought since the last pass.
 func (rec *reconciliation) moved(h Holders, level Level) bool {
 	before := [2]int64{rec.holders, rec.taken}
 	rec.holders, rec.taken = h.Count, level.Taken
 	return before != [2]int64{rec.holders, rec.taken}
 }
 
-// due says whether the sets must be compared member by member. Sizes that agree mean sets that agree, but for
-// accidents; holders without an order are normal while claims are under way, and the sale moves.
+// due says whether the sets must be compared member by member. Equal sizes nearly always mean equal sets. Holders
+// without an order are normal while claims are under way, and the sale moves.
 func (rec *reconciliation) due(h Holders, level Level, moved bool) bool {
 	since := time.Since(rec.compared)
 	switch {
 	case rec.compared.IsZero():
 		return true
 	case rec.broken, rec.outages != rec.places.outages(rec.key):
-		// Where reading a large set stops Redis, that is the outage; without a rest each comparison would call for the next.
+		// Where reading a large set stops Redis, the reading itself is the outage; without a rest each comparison
+		// causes the next.
 		return since >= min(restFactor*rec.cost, max(mendWithin, 2*rec.cost))
 	case since < restFactor*rec.cost:
 		return false
@@ -143,16 +144,16 @@ func (rec *reconciliation) due(h Holders, level Level, moved bool) bool {
 	}
 }
 
-// compare adds owners who have no place, and removes holders whom nobody will decide. The order of the reads
-// matters: holders, the log's end, its cursor, then owners. So a holder seen here whose claim was decided before
-// the cursor was read is seen as an owner, or is none.
+// compare adds owners who have no place, and removes holders whose claim will never be decided. The order of the reads
+// matters: holders, the log's end, its cursor, then owners. So a holder seen here whose claim was decided before the
+// cursor was read is seen as an owner, or is none.
 func (rec *reconciliation) compare(ctx context.Context) error {
 	began, outages := time.Now(), rec.places.outages(rec.key)
 	holders, foreign, err := rec.places.members(ctx, rec.key)
 	if err != nil {
 		return err
 	}
-	if err := rec.expel(ctx, foreign); err != nil {
+	if err := rec.removeForeign(ctx, foreign); err != nil {
 		return err
 	}
 	progress := rec.progress(ctx)
@@ -162,13 +163,13 @@ func (rec *reconciliation) compare(ctx context.Context) error {
 	}
 	// gofail: var holdersCompared struct{}
 	missing, extra := difference(slices.Sorted(slices.Values(owners)), holders)
-	if err := rec.admit(ctx, missing); err != nil {
+	if err := rec.addOwners(ctx, missing); err != nil {
 		return err
 	}
 	if err := rec.setLimit(ctx, limit, version); err != nil {
 		return err
 	}
-	if err := rec.dismiss(ctx, extra, progress, began); err != nil {
+	if err := rec.removeHolders(ctx, extra, progress, began); err != nil {
 		return err
 	}
 	rec.compared, rec.cost = began, time.Since(began)
@@ -192,15 +193,15 @@ func (rec *reconciliation) progress(ctx context.Context) progress {
 	return progress{end: end, cursor: cursor, known: err == nil}
 }
 
-func (rec *reconciliation) expel(ctx context.Context, foreign []string) error {
-	removed, err := rec.places.expel(ctx, rec.key, foreign)
+func (rec *reconciliation) removeForeign(ctx context.Context, foreign []string) error {
+	removed, err := rec.places.removeForeign(ctx, rec.key, foreign)
 	if removed > 0 {
 		rec.metrics.changes.WithLabelValues("foreign").Add(float64(removed))
 	}
 	return err
 }
 
-func (rec *reconciliation) admit(ctx context.Context, missing []int64) error {
+func (rec *reconciliation) addOwners(ctx context.Context, missing []int64) error {
 	added, err := rec.places.add(ctx, rec.key, missing)
 	if added > 0 {
 		rec.metrics.changes.WithLabelValues("added").Add(float64(added))
@@ -210,9 +211,9 @@ func (rec *reconciliation) admit(ctx context.Context, missing []int64) error {
 	return err
 }
 
-// dismiss removes the holders who are no owners in two reads far enough apart, although the log has been decided
+// removeHolders removes the holders who are no owners in two reads far enough apart, although the log has been decided
 // past where it ended at the first one; the others are remembered.
-func (rec *reconciliation) dismiss(ctx context.Context, extra []int64, now progress, at time.Time) error {
+func (rec *reconciliation) removeHolders(ctx context.Context, extra []int64, now progress, at time.Time) error {
 	suspects := make(map[int64]suspect, len(extra))
 	var lost []int64
 	for _, user := range extra {
@@ -237,7 +238,7 @@ func (rec *reconciliation) dismiss(ctx context.Context, extra []int64, now progr
 		delete(suspects, user)
 	}
 	rec.metrics.changes.WithLabelValues("removed").Add(float64(len(lost)))
-	rec.config.Logger.Info("places nobody will decide about are free again", "sale", rec.key.Sale,
+	rec.config.Logger.Info("places whose claims will never be decided are free again", "sale", rec.key.Sale,
 		"generation", rec.key.Generation, "removed", len(lost))
 	return nil
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Comparing reads everybody who has bought. How long it is put off depends on whether somebody may be waiting for it.
-func TestComparingIsPutOffAsLongAsNobodyWaitsForIt(t *testing.T) {
+// Comparing reads everybody who has bought. How long it is put off depends on whether a shopper may be waiting for it.
+func TestComparingIsPutOffWhileNobodyWaitsForIt(t *testing.T) {
 	t.Parallel()
 	const cost, settle, refresh = time.Minute, 2 * time.Second, 3 * time.Second
 	for name, one := range map[string]struct {
@@ -45,7 +45,7 @@ func TestComparingIsPutOffAsLongAsNobodyWaitsForIt(t *testing.T) {
 	}
 }
 
-func TestASaleMovesWhileFiguresDo(t *testing.T) {
+func TestASaleMovesWhileItsNumbersChange(t *testing.T) {
 	t.Parallel()
 	rec := newReconciliation(&Reconciler{}, Key{Sale: 1, Generation: 1})
 	for i, one := range []struct {

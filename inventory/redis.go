@@ -38,13 +38,13 @@ func placeOf(letter byte) (p Place, ok bool) {
 	return 0, false
 }
 
-// String names the place for logs and metrics.
+// String names the place for errors.
 func (p Place) String() string {
 	switch p {
 	case Reserved:
 		return "reserved"
 	case AlreadyHolder:
-		return "held"
+		return "holder"
 	case Full:
 		return "full"
 	}
@@ -53,8 +53,8 @@ func (p Place) String() string {
 
 // Holders is an answer about one sale's set of holders.
 type Holders struct {
-	// Count is the number of shoppers who have a place; Limit how many may; Version that of the stock when the
-	// limit was last changed here.
+	// Count is the number of shoppers who have a place. Limit is how many may have one. Version is that of the stock
+	// when the limit was last changed here.
 	Count, Limit, Version int64
 }
 
@@ -67,7 +67,7 @@ const (
 	addBatch     = 500
 )
 
-// PlacesConfig says where the places are kept and who is told about them.
+// PlacesConfig says where the places are kept, and who gets log lines and metrics about them.
 type PlacesConfig struct {
 	// Namespace is the prefix of all keys; required.
 	Namespace string
@@ -83,7 +83,7 @@ type Places struct {
 	client  rueidis.Client
 	config  PlacesConfig
 	metrics *metrics
-	sales   sync.Map // Key -> *shelf
+	sales   sync.Map // Key -> *saleKeys
 	down    atomic.Int64
 	pings   chan struct{}
 }
@@ -101,7 +101,7 @@ type saleKeys struct {
 	guard  *guard
 }
 
-// NewPlaces keeps the holders on the client's server. The client should give up a silent connection quickly
+// NewPlaces keeps the holders on the client's server. The client has to give up a silent connection soon
 // (ConnWriteTimeout of about a second), because only then it dials again.
 func NewPlaces(client rueidis.Client, config PlacesConfig) *Places {
 	if config.Logger == nil {
@@ -112,10 +112,10 @@ func NewPlaces(client rueidis.Client, config PlacesConfig) *Places {
 	return p
 }
 
-// Reserve asks for a place for each user, in their order, in one script call for up to 500 of them. A user who
-// appears twice gets Reserved once and then AlreadyHolder. ErrMissing when the set is not loaded; ErrUnavailable at once when
-// Redis is known to be away, within 200 ms when it does not answer; ErrWrongType when a key was overwritten. On an
-// error some may have a place all the same: their claim is the same when they press again.
+// Reserve asks for a place for each user, in their order, in one script call for up to 500 of them. A user who appears
+// twice gets Reserved once and then AlreadyHolder. ErrMissing when the set is not loaded. ErrUnavailable at once when
+// Redis is known to be away, within 200 ms when it does not answer. ErrWrongType when a key was overwritten. After an
+// error some users may have a place all the same; when they press again, their claim is the same.
 func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, error) {
 	if err := checkUsers(users); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (p *Places) Reserve(ctx context.Context, key Key, users []int64) ([]Place, 
 	return places, nil
 }
 
-// script runs one whose reply is a string, with the holders and the limit as its keys.
+// script runs a script whose reply is a string, with the holders and the limit as its keys.
 func (p *Places) script(
 	ctx context.Context, s *saleKeys, limit time.Duration, script *rueidis.Lua, args []string,
 ) (string, error) {
@@ -183,7 +183,7 @@ func (p *Places) Release(ctx context.Context, key Key, users []int64) error {
 	return nil
 }
 
-// SetLimit changes how many may have one, and says whether it did: a stored limit of a newer version stays.
+// SetLimit changes how many may have a place, and says whether it did: a stored limit of a newer version stays.
 // ErrMissing when the set is not loaded.
 func (p *Places) SetLimit(ctx context.Context, key Key, limit, version int64) (bool, error) {
 	set, err := p.setLimit(ctx, key, limit, version, false)
@@ -257,10 +257,7 @@ func (p *Places) readHolders(ctx context.Context, key Key) (Holders, error) {
 	})
 }
 
-// Available is false while the server of any sale's places is known not to answer.
-func (p *Places) Available() bool { return p.down.Load() == 0 }
-
-// Ping asks the server for a sign of life, past the breaker; an error after a second at most.
+// Ping asks the server for an answer, whatever state the breaker is in; an error after a second at most.
 func (p *Places) Ping(ctx context.Context) error {
 	_, err := within(ctx, p.pings, time.Second, func(ctx context.Context) (string, error) {
 		return p.client.Do(ctx, p.client.B().Ping().Build()).ToString()
@@ -282,7 +279,7 @@ func (p *Places) keysOf(key Key) *saleKeys {
 func (p *Places) newSaleKeys(key Key) *saleKeys {
 	prefix := fmt.Sprintf("%s:{%d:%d}:", p.config.Namespace, key.Sale, key.Generation)
 	s := &saleKeys{key: key, prefix: prefix, both: []string{prefix + "holders", prefix + "limit"}}
-	// The probe writes, because a server may answer questions and still refuse to change anything.
+	// The probe writes, because a server may answer reads and still refuse to change anything.
 	probe := func(ctx context.Context) error {
 		return p.client.Do(ctx, p.client.B().Set().Key(prefix+"probe").Value("1").ExSeconds(60).Build()).Error()
 	}
@@ -290,7 +287,7 @@ func (p *Places) newSaleKeys(key Key) *saleKeys {
 	return s
 }
 
-// revive probes the servers that are away, so that they are found again without a shopper.
+// revive probes the servers that are away, so that they are found again when no shopper presses.
 func (p *Places) revive() {
 	p.sales.Range(func(_, s any) bool {
 		if g := s.(*saleKeys).guard; !g.breaker.IsClosed() {
@@ -300,7 +297,7 @@ func (p *Places) revive() {
 	})
 }
 
-// outages counts how often the key's server went away; the set is suspect after each time.
+// outages counts how often the key's server went away; after each time the set may be wrong.
 func (p *Places) outages(key Key) int64 { return p.keysOf(key).guard.outages.Load() }
 
 func (s *saleKeys) holders() string { return s.both[0] }
@@ -309,7 +306,7 @@ func (p *Places) changed(key Key, down bool) {
 	log := p.config.Logger.With("sale", key.Sale, "generation", key.Generation)
 	if down {
 		p.down.Add(1)
-		log.Warn("redis does not answer; the ledger admits shoppers by itself")
+		log.Warn("redis does not answer; the ledger alone decides who gets a unit")
 	} else {
 		p.down.Add(-1)
 		log.Info("redis answers again")

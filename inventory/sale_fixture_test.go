@@ -15,7 +15,7 @@ import (
 	"flashsale/inventory"
 )
 
-// saleFixture is a sale: stock in Postgres, places in Redis, and a ledger and a log that the test writes by hand.
+// saleFixture is a sale: stock in Postgres, places in Redis, and a ledger and a log that the test changes directly.
 type saleFixture struct {
 	stockFixture
 	placesFixture
@@ -110,7 +110,7 @@ func (s *saleFixture) reconciler(config inventory.ReconcilerConfig) *inventory.R
 	return inventory.NewReconciler(s.Places, s.Store, s, s, config)
 }
 
-// quick settles within milliseconds, so that tests of what settles need not wait.
+// quick settles within milliseconds, so that tests need not wait for seconds.
 var quick = inventory.ReconcilerConfig{Every: 5 * time.Millisecond, Settle: 20 * time.Millisecond}
 
 // run lets a reconciler run until the test ends.
@@ -163,7 +163,7 @@ func (s *saleFixture) waitForReads(t *testing.T, n int) {
 	eventually(t, "more reads of the owners", func() bool { return s.counted(&s.reads) >= from+n })
 }
 
-// reserveSome presses without caring whether the set is there.
+// reserveSome presses whether or not the set is there.
 func (s *saleFixture) reserveSome(user int64) {
 	_, _ = s.Reserve(context.Background(), key, []int64{user})
 }

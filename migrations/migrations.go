@@ -1,9 +1,10 @@
 // Package migrations holds the schema, one owning domain per file, and applies it.
 //
-// All tables live in the schema named by the NAMESPACE, so that several deployments (or tests) share
-// one database without meeting. Files expand first and contract a release later: two versions of the
-// program run side by side during a rolling restart, and the older one may be started again on what the newer one has
-// applied. `.ci/run versions` does that. What contracts says in oldest_program which programs are left.
+// All tables live in the schema named by the NAMESPACE, so that several deployments (or tests) share one database and
+// do not see each other's rows. Migrations only add at first, and remove a release later: two versions of the program
+// run side by side during a rolling restart, and the older one may be started again on the schema of the newer one.
+// `.ci/run versions` does that. A migration that removes something writes into oldest_program which programs still
+// work.
 package migrations
 
 import (
@@ -23,10 +24,10 @@ import (
 //go:embed *.sql
 var files embed.FS
 
-// Up creates the schema if there is none and applies what is missing. Several processes may call it at
-// once: a Postgres advisory lock lets one work and the others wait, and one that dies between two migrations leaves
-// the rest to whoever comes next. What a newer program has applied stays; ErrOutdated says that this one cannot work on it.
-// The pool's search_path must be schema.
+// Up creates the schema if there is none and applies what is missing. Several processes may call it at once: a Postgres
+// advisory lock lets one work while the others wait, and when it ends between two migrations, the next process applies
+// the rest. What a newer program has applied stays; ErrOutdated means that this program cannot work on it. The pool's
+// search_path must be schema.
 func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.MigrationResult, error) {
 	p, done, err := provider(ctx, pool, schema)
 	if err != nil {

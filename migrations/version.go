@@ -12,7 +12,7 @@ import (
 // ErrOutdated is the error of a start on a schema that a newer program has changed so that this one cannot work with it.
 var ErrOutdated = errors.New("this program is too old for the schema")
 
-// sqlOldestProgram has the newest migration that a program must know.
+// sqlOldestProgram reads the newest migration that a program must know.
 const sqlOldestProgram = `SELECT knows FROM oldest_program`
 
 // Versions returns the number of the newest migration that was applied, and of the newest that this program knows. The
@@ -30,7 +30,8 @@ func Versions(ctx context.Context, pool *pgxpool.Pool, schema string) (applied, 
 	return applied, known, nil
 }
 
-// fits is ErrOutdated when the schema needs a newer program than this one. All migrations that it knows are applied.
+// fits returns ErrOutdated when the schema needs a newer program than this one. All migrations that it knows are
+// applied.
 func fits(ctx context.Context, pool *pgxpool.Pool, p *goose.Provider) error {
 	var needed int64
 	if err := pool.QueryRow(ctx, sqlOldestProgram).Scan(&needed); err != nil {

@@ -31,7 +31,8 @@ func TestAProgramWorksOnASchemaThatANewerOneHasExpanded(t *testing.T) {
 	}
 }
 
-// What a newer program has taken away cannot be worked around: the start is refused with a sentence that says what to do.
+// When a newer program has removed something, this one cannot run: the start is refused with a sentence that says what
+// to do.
 func TestAProgramThatIsTooOldForTheSchemaIsRefused(t *testing.T) {
 	t.Parallel()
 	pool, schema := embeddedtest.Postgres(t)
@@ -48,7 +49,7 @@ func TestAProgramThatIsTooOldForTheSchemaIsRefused(t *testing.T) {
 			t.Errorf("it knows migration %d, the schema needs %d: %v", known, needed, err)
 		}
 		if needed > known && !strings.Contains(err.Error(), "start a newer version") {
-			t.Errorf("nothing to do about %q", err)
+			t.Errorf("the error does not say what to do: %q", err)
 		}
 	}
 }

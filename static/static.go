@@ -20,8 +20,8 @@ import (
 	"strings"
 )
 
-// Prefix is the path below which Handler expects to be mounted.
-const Prefix = "/static/"
+// prefix is the path below which Handler has to be mounted.
+const prefix = "/static/"
 
 const (
 	kept  = "public, max-age=31536000, immutable"
@@ -36,7 +36,7 @@ var files = mustIndex(embedded) //nolint:gochecknoglobals // an immutable table 
 
 type file struct {
 	body   []byte
-	packed []byte // gzip; nil when it would not be smaller
+	packed []byte // gzip; nil when that is not smaller
 	kind   string // content type
 	tag    string // quoted entity tag
 	hashed string // the name that carries the hash
@@ -47,27 +47,27 @@ type index struct {
 	hashed map[string]*file
 }
 
-// URL is the path of an asset under its hashed name: URL("app.css") is "/static/app.3f9c….css". An unknown name is
-// a mistake in the program and panics.
+// URL is the path of an asset under its hashed name: URL("app.css") is "/static/app.3f9c….css". An unknown name is a
+// mistake in the program: URL panics.
 func URL(name string) string {
 	f, ok := files.plain[name]
 	if !ok {
 		panic("static: no asset named " + name)
 	}
-	return Prefix + f.hashed
+	return prefix + f.hashed
 }
 
-// Resolve gives the hashed path of a plain one ("/static/product.svg"); what is not an asset's path is returned
-// unchanged, so that a product may show pictures from elsewhere on our origin.
+// Resolve gives the hashed path of a plain one ("/static/product.svg"). What is not an asset's path is returned
+// unchanged, so that a product may have pictures from elsewhere on our origin.
 func Resolve(plain string) string {
-	name, ours := strings.CutPrefix(plain, Prefix)
+	name, ours := strings.CutPrefix(plain, prefix)
 	if f, ok := files.plain[name]; ours && ok {
-		return Prefix + f.hashed
+		return prefix + f.hashed
 	}
 	return plain
 }
 
-// Handler serves GET and HEAD of everything below Prefix.
+// Handler serves GET and HEAD of everything below /static/.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -75,7 +75,7 @@ func Handler() http.Handler {
 			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
 			return
 		}
-		name := strings.TrimPrefix(r.URL.Path, Prefix)
+		name := strings.TrimPrefix(r.URL.Path, prefix)
 		f, cache := files.hashed[name], kept
 		if f == nil {
 			f, cache = files.plain[name], asked
@@ -109,7 +109,7 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request, cache string) {
 	}
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	if r.Method == http.MethodGet {
-		// A reader that has gone away is nobody's problem.
+		// An error means that the client has left, so there is nobody to answer.
 		_, _ = w.Write(body)
 	}
 }
@@ -171,7 +171,7 @@ func newFile(name string, body []byte) *file {
 	return f
 }
 
-// contentType does not leave the kinds that matter to the machine's own tables.
+// contentType knows the kinds that matter. For the rest it asks the tables of the machine, which may differ.
 func contentType(ext string) string {
 	switch ext {
 	case ".css":

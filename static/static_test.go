@@ -99,7 +99,7 @@ func TestHandlerNamesTheContentType(t *testing.T) {
 	}
 }
 
-func TestHandlerPacksForThoseWhoTakeIt(t *testing.T) {
+func TestHandlerCompressesForClientsThatAcceptIt(t *testing.T) {
 	t.Parallel()
 	plain := body(t, get(t, "/static/htmx.js").Body)
 	for accept, packed := range map[string]bool{

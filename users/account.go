@@ -13,7 +13,7 @@ type Account struct {
 	CreatedAt, UpdatedAt time.Time
 }
 
-// Record is an account with what the directory needs to follow it.
+// Record is an account with what the directory needs to follow its changes.
 type Record struct {
 	Account
 	// UsernameKey and EmailKey are the names in normal form.

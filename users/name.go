@@ -12,19 +12,19 @@ import (
 
 // Limits of a name in its normal form, in characters (code points).
 const (
-	MaxUsername = 100
-	MaxEmail    = 254
+	maxUsername = 100
+	maxEmail    = 254
 )
 
-// maxRaw bounds the work done for an input, in bytes. It leaves room for the widest characters and some white
-// space around them.
-const maxRaw = 4 * (MaxEmail + 2)
+// maxRaw bounds the work for an input, in bytes. It leaves room for the widest characters and some white space around
+// them.
+const maxRaw = 4 * (maxEmail + 2)
 
-// ErrName is what every error of NormalName is.
+// ErrName is the error that every error of NormalName wraps.
 var ErrName = errors.New("name not acceptable")
 
-// NameError says why a name was refused, in a sentence that may be shown to whoever sent it: it never repeats
-// their text. It is an ErrName.
+// NameError says why a name was refused, in a sentence that may be shown to the client: it never repeats the client's
+// text. It is an ErrName.
 type NameError struct{ Reason string }
 
 func (e *NameError) Error() string { return e.Reason }
@@ -32,15 +32,16 @@ func (e *NameError) Error() string { return e.Reason }
 // Unwrap makes errors.Is(err, ErrName) true.
 func (e *NameError) Unwrap() error { return ErrName }
 
-// NormalName gives the one form in which usernames and e-mail addresses are compared: without white space around
-// it and one space for any within, case folded, in NFC. An entry with an "@" is an address. It fails with a *NameError for what is empty, too
-// long (MaxUsername, MaxEmail), not UTF-8, or holds a character that nobody can see.
+// NormalName gives the one form in which usernames and e-mail addresses are compared: without white space around it and
+// one space for any within, case folded, in NFC. An entry with an "@" is an address. It fails with a *NameError for
+// what is empty, too long (more than 100 characters, for an address 254), not UTF-8, or holds a character that nobody
+// can see.
 //
 // Those are the control characters, line and paragraph separators, and everything invisible: direction marks,
-// embeddings and overrides, zero-width characters, fillers, soft hyphens, tags, and what Unicode has not assigned. Two
-// names that look the same would be two people, and an override turns the text around it in a list or a log. Joiners and
-// variation selectors are taken only between characters that change by them: Persian, the scripts of India and emoji
-// need them, spoofs put them where they show nothing.
+// embeddings and overrides, zero-width characters, fillers, soft hyphens, tags, and what Unicode has not assigned. With
+// them, two names that look the same are two accounts, and an override reverses the text around it in a list or a log.
+// Joiners and variation selectors are taken only between characters that change by them: Persian, the scripts of India
+// and emoji need them. Elsewhere they show nothing, and only an imitation of a name has them.
 //
 // NormalName(NormalName(x)) = NormalName(x). A name that is plain lower-case ASCII costs no allocation.
 func NormalName(raw string) (string, error) {
@@ -63,9 +64,9 @@ func NormalName(raw string) (string, error) {
 	return name, nil
 }
 
-// plain tells whether raw is already in normal form, for the names nearly everybody has.
+// plain reports whether raw is already in normal form, as nearly all names are.
 func plain(raw string) bool {
-	if len(raw) == 0 || len(raw) > MaxUsername {
+	if len(raw) == 0 || len(raw) > maxUsername {
 		return false
 	}
 	for i := range len(raw) {
@@ -91,7 +92,7 @@ func fold(raw string) (string, bool) {
 	return "", false
 }
 
-// spaced trims, and makes one ordinary space of spaces of any width: a page shows them alike.
+// spaced trims, and makes one ordinary space of spaces of any width, because a page shows them alike.
 func spaced(raw string) string {
 	var b strings.Builder
 	gap := false
@@ -113,9 +114,9 @@ func acceptable(name string) error {
 	if name == "" {
 		return &NameError{"a name must not be empty"}
 	}
-	limit, reason := MaxUsername, "a name has at most 100 characters"
+	limit, reason := maxUsername, "a name has at most 100 characters"
 	if strings.Contains(name, "@") {
-		limit, reason = MaxEmail, "an e-mail address has at most 254 characters"
+		limit, reason = maxEmail, "an e-mail address has at most 254 characters"
 	}
 	if utf8.RuneCountInString(name) > limit {
 		return &NameError{reason}
@@ -133,14 +134,14 @@ func acceptable(name string) error {
 	return nil
 }
 
-// hidden is true for characters that leave no ink and are not an ordinary space.
+// hidden is true for characters that show nothing and are not an ordinary space.
 func hidden(r rune) bool {
 	const brailleBlank = '\u2800' // a symbol to Unicode
 	return r == brailleBlank || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Cn, unicode.Zl, unicode.Zp,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// joins is true for the invisible characters that some scripts cannot do without, after a character that they change.
+// joins is true for the invisible characters that some scripts need, after a character that they change.
 func joins(before, r rune) bool {
 	switch {
 	case unicode.Is(unicode.Variation_Selector, r):

@@ -122,9 +122,9 @@ func FuzzNormalName(f *testing.F) {
 		if err != nil || again != name {
 			t.Fatalf("%+q: normal form %+q becomes %+q, %v", raw, name, again, err)
 		}
-		limit := MaxUsername
+		limit := maxUsername
 		if strings.Contains(name, "@") {
-			limit = MaxEmail
+			limit = maxEmail
 		}
 		if n := utf8.RuneCountInString(name); n < 1 || n > limit {
 			t.Fatalf("%+q: %d characters", raw, n)

@@ -20,15 +20,15 @@ type Page struct {
 	Total int64
 }
 
-// anchors are the ids of every anchorStep-th live account at one version of the roster. With them any page
-// starts within anchorStep rows of an index position, instead of counting its way from the first account.
+// anchors are the ids of every anchorStep-th live account at one version of the roster. With them any page starts
+// within anchorStep rows of an index position, and does not count its way from the first account.
 type anchors struct {
 	version int64
 	ids     []int64
 }
 
-// span is where a page lies: among the ids from (inclusive) to (exclusive), after skipping some accounts. The end
-// matters to the planner: it may read and sort the whole span, so the span has to be short.
+// span is where a page lies: among the ids from (inclusive) to (exclusive), after skipping some accounts. The planner
+// may read and sort the whole span, so the span has to be short.
 type span struct{ from, to, skip int64 }
 
 // locate gives the span of a page. Without anchors it is everything.
@@ -45,9 +45,9 @@ func (a *anchors) locate(skip int64, limit int) span {
 	return found
 }
 
-// List gives one page, counted from 1, of at most limit live accounts. Pages beyond the last are empty. Any page
-// costs the same: anchors are kept for the roster's version and made anew, in one pass over an index, by the first
-// deep page after a change.
+// List gives one page, counted from 1, of at most limit live accounts. Pages beyond the last are empty. All pages cost
+// the same: anchors are kept for the roster's version and made again, in one pass over an index, by the first deep page
+// after a change.
 func (s *Store) List(ctx context.Context, page, limit int) (Page, error) {
 	if page < 1 || limit < 1 {
 		return Page{}, ErrPage
@@ -70,7 +70,8 @@ func (s *Store) List(ctx context.Context, page, limit int) (Page, error) {
 		}
 		s.anchors.CompareAndSwap(known, nil)
 	}
-	// Accounts change faster than anchors can be made: count from the beginning, exact all the same.
+	// Accounts change faster than anchors can be made. So this counts from the beginning, which is slower and just as
+	// exact.
 	found, _, err := s.page(ctx, nil, skip, limit)
 	return found, err
 }

@@ -43,7 +43,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-func TestADeepPageSeesTheRosterAsItIs(t *testing.T) {
+func TestADeepPageShowsTheRosterAsItIs(t *testing.T) {
 	t.Parallel()
 	ctx, store := testContext(t), NewStore(newPool(t))
 	seed(t, store, 600)
@@ -55,12 +55,12 @@ func TestADeepPageSeesTheRosterAsItIs(t *testing.T) {
 	if page := last(); page.Accounts[19].Username != SeriesName(600) {
 		t.Fatalf("last account is %s", page.Accounts[19].Username)
 	}
-	// Behind the back of this store's anchors, as another process would.
+	// The change does not go through this store, as when another process makes it.
 	exec(t, store.pool, `UPDATE users SET archived_at = now(), changed = 2 WHERE id = 5; UPDATE roster SET live = 599, able = 599, version = 2`)
 	if page := last(); len(page.Accounts) != 19 || page.Total != 599 || page.Accounts[0].Username != SeriesName(582) {
 		t.Fatalf("%d of %d accounts from %s on", len(page.Accounts), page.Total, page.Accounts[0].Username)
 	}
-	_, err := store.ArchiveAll(ctx)
+	_, err := archive(ctx, store)
 	must(t, err)
 	if page := last(); len(page.Accounts) != 0 || page.Total != 0 {
 		t.Fatalf("%+v", page)
@@ -92,7 +92,7 @@ func TestDeepPagesWhileAccountsChange(t *testing.T) {
 	wg.Wait()
 }
 
-// The claim is about work, not about time: how many rows Postgres has to visit for a page of 20.
+// The test is about work, not about time: how many rows Postgres has to visit for a page of 20.
 func TestTheLastPageVisitsAsFewRowsAsTheFirst(t *testing.T) {
 	t.Parallel()
 	ctx, store := testContext(t), NewStore(newPool(t))
@@ -107,7 +107,7 @@ func TestTheLastPageVisitsAsFewRowsAsTheFirst(t *testing.T) {
 		}
 	}
 	if visited := rowsVisited(t, store, 0, int64(math.MaxInt64), 999*20, 20); visited < 19_000 {
-		t.Errorf("the measure is blind: without anchors it sees %v rows", visited)
+		t.Errorf("without anchors it visits only %v rows, so the test proves nothing", visited)
 	}
 }
 

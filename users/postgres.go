@@ -25,7 +25,7 @@ const (
 	createSeeding = `CREATE TEMP TABLE seeding (ordinal int, username text, username_key text COLLATE "C",
 		email text, email_key text COLLATE "C", may_purchase boolean) ON COMMIT DROP`
 	dropSeeding = `DROP TABLE seeding`
-	// Live accounts are left out before the insert: a conflict would lock their rows and use up ids.
+	// Live accounts are left out before the insert: a conflict locks their rows and uses up ids.
 	insertSeeding = `
 		WITH put AS (
 			INSERT INTO users (username, username_key, email, email_key, may_purchase, changed)
@@ -55,7 +55,7 @@ const (
 		WHERE (u.changed, u.id) > ($1, $2) ORDER BY u.changed, u.id LIMIT $3`
 	selectLive = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
 		WHERE u.archived_at IS NULL AND u.id > $1 ORDER BY u.id LIMIT $2`
-	// Two halves, so that each is one index whatever the planner thinks of the table.
+	// There are two halves, so that each uses one index whatever the planner expects of the table.
 	selectNames = `
 		SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
 		WHERE u.archived_at IS NULL AND u.username_key = ANY($1)
@@ -66,7 +66,7 @@ const (
 		WHERE u.archived_at IS NULL AND u.id = ANY($1)`
 )
 
-// replan keeps Postgres from caching a generic plan: one made while the table was empty stays bad for long.
+// replan keeps Postgres from caching a generic plan: one made while the table was empty stays slow for long.
 const replan = pgx.QueryExecModeCacheDescribe
 
 // Roster is the one row that every change of accounts takes first.
@@ -91,8 +91,8 @@ func readRoster(row pgx.Row) (Roster, error) {
 	return r, nil
 }
 
-// records runs one of the statements that end in the roster's version, and gives that too. Without any record
-// the version is zero.
+// records runs one of the statements that end in the roster's version, and returns that too. Without any record the
+// version is zero.
 func (s *Store) records(ctx context.Context, query string, args ...any) ([]Record, int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

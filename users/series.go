@@ -5,7 +5,7 @@ import "strconv"
 // MaxSeries is the most accounts of the series that can be asked for at once.
 const MaxSeries = 10_000_000
 
-// bases are the names the series is made of, in its order.
+// bases are the names that the series repeats, in its order.
 func bases() [10]string {
 	return [...]string{
 		"john_doe", "jane_smith", "bob_wilson", "alice_johnson", "charlie_davis",
@@ -25,7 +25,7 @@ type entry struct {
 	mayPurchase bool
 }
 
-// series is what stands between from (exclusive) and to (inclusive) in the series.
+// series is the accounts between from (exclusive) and to (inclusive) in the series.
 func series(from, to int) []entry {
 	list := make([]entry, 0, to-from)
 	for n := from + 1; n <= to; n++ {

@@ -3,7 +3,6 @@ package users
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -26,10 +25,10 @@ func NewStore(pool *pgxpool.Pool) *Store {
 	return &Store{pool: pool, anchoring: make(chan struct{}, 1)}
 }
 
-// EnsureSeries makes the first n accounts of the series exist (SeriesName) and tells how many were created or
-// brought back; live ones are not touched. It works in chunks, each a transaction of its own, and calls progress
-// (which may be nil) after each; after an error the chunks before it stand, and calling again completes them.
-// n is at most MaxSeries.
+// EnsureSeries makes the first n accounts of the series exist (SeriesName) and returns how many were created or
+// revived; live ones are not changed. It works in chunks, each a transaction of its own, and calls progress (which may
+// be nil) after each. After an error the chunks before it are kept, and calling again completes the series. n is at
+// most MaxSeries.
 func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, total int)) (created int, err error) {
 	if n < 0 || n > MaxSeries {
 		return 0, fmt.Errorf("a series of %d accounts: it has 0 to %d", n, MaxSeries)
@@ -48,8 +47,8 @@ func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, tot
 	return created, nil
 }
 
-// EnsureSeriesTx is EnsureSeries for at most Chunk accounts behind the first from, in the caller's READ COMMITTED transaction. It
-// holds the roster, which every other change of accounts waits for, until that ends.
+// EnsureSeriesTx is EnsureSeries for at most Chunk accounts after the first from, in the caller's READ COMMITTED
+// transaction. It keeps the roster locked, which every other change of accounts waits for, until that ends.
 func (s *Store) EnsureSeriesTx(ctx context.Context, tx pgx.Tx, from, to int) (created int, err error) {
 	if from < 0 || to < from || to-from > Chunk || to > MaxSeries {
 		return 0, fmt.Errorf("accounts %d to %d of the series: one transaction creates up to %d of %d", from, to, Chunk, MaxSeries)
@@ -57,7 +56,9 @@ func (s *Store) EnsureSeriesTx(ctx context.Context, tx pgx.Tx, from, to int) (cr
 	return s.ensureTx(ctx, tx, series(from, to))
 }
 
-// EnsureAbleTx is EnsureAble in the caller's READ COMMITTED transaction, for at most Chunk accounts.
+// EnsureAbleTx makes the first n accounts of the series exist and, when some of them may not purchase, as many more as
+// it takes until n accounts may, in the caller's READ COMMITTED transaction and for at most Chunk accounts. No account
+// is archived.
 func (s *Store) EnsureAbleTx(ctx context.Context, tx pgx.Tx, n int) error {
 	for done, length := 0, n; ; {
 		if _, err := s.EnsureSeriesTx(ctx, tx, done, length); err != nil {
@@ -82,57 +83,8 @@ func (s *Store) EnsureDefaults(ctx context.Context) error {
 	return err
 }
 
-// EnsureNamed makes accounts of these usernames exist, in their normal form, who may purchase, and tells how many were
-// created or brought back; live ones are not touched. Names that normalise to one are one account. A name that
-// NormalName refuses, or an address, is a *NameError and nothing is done.
-func (s *Store) EnsureNamed(ctx context.Context, names []string) (created int, err error) {
-	seen := make(map[string]bool, len(names))
-	var list []entry
-	for _, raw := range names {
-		name, err := NormalName(raw)
-		if err == nil && strings.Contains(name, "@") {
-			err = &NameError{"a username holds no @"}
-		}
-		if err != nil {
-			return 0, err
-		}
-		if !seen[name] {
-			seen[name] = true
-			list = append(list, entry{username: name, mayPurchase: true})
-		}
-	}
-	return s.ensure(ctx, list)
-}
-
-// EnsureAble makes the first n accounts of the series exist and, when some of them may not purchase, as many
-// more as it takes until n accounts may. Nobody is removed.
-func (s *Store) EnsureAble(ctx context.Context, n int) error {
-	for length := n; ; {
-		if _, err := s.EnsureSeries(ctx, length, nil); err != nil {
-			return err
-		}
-		now, err := s.Roster(ctx)
-		if err != nil {
-			return err
-		}
-		lacking := int(int64(n) - now.Able)
-		if lacking <= 0 {
-			return nil
-		}
-		length += lacking
-	}
-}
-
-// ArchiveAll hides every account at one moment and tells how many it hid. Their names stay theirs.
-func (s *Store) ArchiveAll(ctx context.Context) (hidden int64, err error) {
-	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		hidden, err = s.ArchiveAllTx(ctx, tx)
-		return err
-	})
-	return hidden, err
-}
-
-// ArchiveAllTx is ArchiveAll in the caller's READ COMMITTED transaction. It holds the roster until that ends.
+// ArchiveAllTx hides every account at one moment, in the caller's READ COMMITTED transaction, and returns how many it
+// hid. Their names are not free for others. It keeps the roster locked until that ends.
 func (s *Store) ArchiveAllTx(ctx context.Context, tx pgx.Tx) (int64, error) {
 	hidden, err := change(ctx, tx, archiveAll)
 	if err != nil {
@@ -173,7 +125,7 @@ func (s *Store) ensureTx(ctx context.Context, tx pgx.Tx, list []entry) (int, err
 	if err != nil {
 		return 0, fmt.Errorf("create accounts: %w", err)
 	}
-	// The transaction may come here again.
+	// The transaction may create accounts again.
 	if _, err := tx.Exec(ctx, dropSeeding); err != nil {
 		return 0, fmt.Errorf("create accounts: %w", err)
 	}
@@ -197,16 +149,16 @@ func seedRows(list []entry) ([][]any, error) {
 	return rows, nil
 }
 
-// transact is a transaction of the store's own: read committed, whatever the server's default, because a statement behind the
-// roster must see what was committed before the lock.
+// transact is a transaction of the store's own. It is read committed, whatever the server's default, because a
+// statement after the lock of the roster must see what was committed before the lock.
 func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return do(ctx, tx) })
 }
 
-// change takes the roster, then runs a statement that is given the next version and answers how many accounts it touched and by
-// how much it moved live and able.
+// change locks the roster, then runs a statement that is given the next version and returns how many accounts it
+// changed and by how much it changed live and able.
 func change(ctx context.Context, tx pgx.Tx, statement string) (touched int64, err error) {
 	before, err := readRoster(tx.QueryRow(ctx, lockRoster))
 	if err != nil {

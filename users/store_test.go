@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -88,7 +89,7 @@ func TestSeedingLeavesLiveAccountsUntouched(t *testing.T) {
 	if after := checkRoster(t, store); after.Version != before.Version || after.Able != 19 {
 		t.Errorf("roster moved from %+v to %+v", before, after)
 	}
-	// A row that a conflict had locked would carry the locker's transaction.
+	// A conflict that locks a row leaves the number of the locking transaction in it.
 	var touched int
 	must(t, pool.QueryRow(ctx, `SELECT count(*) FROM users WHERE xmax <> 0`).Scan(&touched))
 	if touched > 0 {
@@ -103,7 +104,7 @@ func TestANameIsBoundToItsIDForEver(t *testing.T) {
 	seed(t, store, 30)
 	exec(t, pool, `UPDATE users SET may_purchase = false WHERE username = 'bob_wilson_1'; UPDATE roster SET able = able - 1`)
 	before := everybody(t, store)
-	hidden, err := store.ArchiveAll(ctx)
+	hidden, err := archive(ctx, store)
 	if err != nil || hidden != 30 {
 		t.Fatal(hidden, err)
 	}
@@ -124,13 +125,13 @@ func TestANameIsBoundToItsIDForEver(t *testing.T) {
 			t.Errorf("%+v came back as %+v", a, b)
 		}
 		if !b.UpdatedAt.After(a.UpdatedAt) {
-			t.Errorf("%s came back without a trace", b.Username)
+			t.Errorf("%s came back with its old updated_at", b.Username)
 		}
 	}
-	if again, err := NewStore(pool).ArchiveAll(ctx); err != nil || again != 30 {
+	if again, err := archive(ctx, NewStore(pool)); err != nil || again != 30 {
 		t.Fatal(again, err)
 	}
-	if again, err := store.ArchiveAll(ctx); err != nil || again != 0 {
+	if again, err := archive(ctx, store); err != nil || again != 0 {
 		t.Fatal("archived the archived:", again, err)
 	}
 	checkRoster(t, store)
@@ -140,16 +141,16 @@ func TestEnsureAbleCountsOnlyWhoMayPurchase(t *testing.T) {
 	t.Parallel()
 	ctx, pool := testContext(t), newPool(t)
 	store := NewStore(pool)
-	must(t, store.EnsureAble(ctx, 15))
+	must(t, ensureAble(ctx, store, 15))
 	if now := checkRoster(t, store); now.Able != 15 || now.Live != 15 {
 		t.Fatalf("%+v", now)
 	}
 	exec(t, pool, `UPDATE users SET may_purchase = false WHERE id <= 4; UPDATE roster SET able = able - 4`)
-	must(t, store.EnsureAble(ctx, 15))
+	must(t, ensureAble(ctx, store, 15))
 	if now := checkRoster(t, store); now.Able != 15 || now.Live != 19 {
 		t.Fatalf("%+v", now)
 	}
-	must(t, store.EnsureAble(ctx, 3))
+	must(t, ensureAble(ctx, store, 3))
 	if now := checkRoster(t, store); now.Live != 19 {
 		t.Fatalf("a smaller number changed something: %+v", now)
 	}
@@ -160,13 +161,13 @@ func TestConcurrentSeedsAndResetsKeepTheCount(t *testing.T) {
 	ctx, pool := testContext(t), newPool(t)
 	var wg sync.WaitGroup
 	for i := range 8 {
-		store := NewStore(pool) // as processes would
+		store := NewStore(pool) // as two processes do
 		wg.Go(func() {
 			for round := range 4 {
 				var err error
 				switch (i + round) % 4 {
 				case 0:
-					_, err = store.ArchiveAll(ctx)
+					_, err = archive(ctx, store)
 				case 1:
 					err = store.EnsureDefaults(ctx)
 				default:
@@ -190,7 +191,7 @@ func TestConcurrentSeedsAndResetsKeepTheCount(t *testing.T) {
 	}
 }
 
-func TestAnAddressTakenByAnotherStopsTheSeedWithoutAHalf(t *testing.T) {
+func TestAnAddressTakenByAnotherAccountStopsTheSeedAndNothingIsKept(t *testing.T) {
 	t.Parallel()
 	ctx, pool := testContext(t), newPool(t)
 	store := NewStore(pool)
@@ -200,11 +201,11 @@ func TestAnAddressTakenByAnotherStopsTheSeedWithoutAHalf(t *testing.T) {
 		t.Fatal("two accounts share an address")
 	}
 	if now := checkRoster(t, store); now.Live != 1 {
-		t.Errorf("half a chunk stands: %+v", now)
+		t.Errorf("half a chunk was kept: %+v", now)
 	}
 }
 
-// checkRoster proves that the counters say what counting says.
+// checkRoster checks that the counters are what counting gives.
 func checkRoster(t *testing.T, store *Store) Roster {
 	t.Helper()
 	now, err := store.Roster(t.Context())
@@ -248,6 +249,19 @@ func seed(t testing.TB, store *Store, n int) int {
 	created, err := store.EnsureSeries(context.Background(), n, nil)
 	must(t, err)
 	return created
+}
+
+// archive archives all accounts in a transaction of its own.
+func archive(ctx context.Context, store *Store) (hidden int64, err error) {
+	err = store.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+		hidden, err = store.ArchiveAllTx(ctx, tx)
+		return err
+	})
+	return hidden, err
+}
+
+func ensureAble(ctx context.Context, store *Store, n int) error {
+	return store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error { return store.EnsureAbleTx(ctx, tx, n) })
 }
 
 func exec(t testing.TB, pool *pgxpool.Pool, statements string, args ...any) {

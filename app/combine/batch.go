@@ -19,7 +19,7 @@ type call[In, Out any] struct {
 	prev, next *call[In, Out]
 }
 
-// queue is a linked list, so that a caller who leaves is gone from it at once and never counts against others.
+// queue is a linked list, so that a caller who leaves is taken out at once and does not count as one who waits.
 type queue[In, Out any] struct {
 	head, tail *call[In, Out]
 	len        int
@@ -105,7 +105,7 @@ func (b *batch[In, Out]) answer(outs []Out, err error) {
 		p.err = err
 		p.done <- struct{}{}
 	}
-	// A worker may idle for long with the largest batch it ever had: it must not keep its callers' values alive.
+	// A worker may idle for long, and keeps the memory of its largest batch: the values of its callers must not stay in it.
 	clear(b.calls)
 	clear(b.ins)
 	b.calls, b.ins = b.calls[:0], b.ins[:0]

@@ -1,16 +1,16 @@
 // Package combine turns many single calls into few batched ones.
 //
 // A script call to Redis, a produce to Kafka or a transaction in Postgres costs nearly the same for one item as
-// for hundreds. So calls that arrive while a batch is under way form the next batch. There is no timer: with one
-// caller nothing waits, and the busier it gets the larger the batches are. While a run is under way another one
-// begins only with a full batch, since what costs the same for one as for hundreds is better done once, or when
-// somebody has waited for so long that the run may hang. The domains offer plain batch
-// operations and know nothing of this; the wiring puts a combiner in front of them.
+// for hundreds. So calls that arrive while a batch is under way form the next batch. No call waits for others: with one
+// caller nothing waits, and the more calls come, the larger the batches are. While a run is under way another one
+// begins only with a full batch, because one run for all calls is cheaper than two, or when the oldest call has waited
+// for so long that the run may hang. The domains offer plain batch operations and know nothing of this; the wiring puts
+// a combiner in front of them.
 //
 // A combiner is fair and bounded: calls are served in the order they came, at most Queue of them wait, none of them
 // for longer than MaxWait, and once one has waited for that long new ones are refused at once until a run ends,
-// because answering some in time is better than answering everybody late. Both times are kept by a timer, so they
-// hold for a call that nobody follows.
+// because answering some in time is better than answering everybody late. A timer keeps both times, so they are also
+// true for a call after which no other call comes.
 package combine
 
 import (
@@ -31,7 +31,7 @@ var (
 	// it left by runtime.Goexit.
 	ErrAnswer = errors.New("combine: the run did not answer every call")
 
-	// errRetired tells a Group that the combiner it looked up has just been dropped.
+	// errRetired is returned to a Group that has looked up a combiner which was dropped meanwhile.
 	errRetired = errors.New("combine: retired")
 )
 
@@ -47,7 +47,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("combine: the run panic
 type Options struct {
 	// MaxBatch is the most calls one run gets; 256 by default.
 	MaxBatch int
-	// InFlight is the most runs at the same time; 2 by default, so that a full batch travels while another is served.
+	// InFlight is the most runs at the same time; 2 by default, so that one batch is on its way while another is served.
 	InFlight int
 	// Queue is the most calls that wait for a run; 10,000 by default.
 	Queue int
@@ -56,7 +56,7 @@ type Options struct {
 	// MaxWait is how long a call waits for its run before it gets ErrFull, as do those that come until a run ends;
 	// 0 means for ever.
 	MaxWait time.Duration
-	// Observe, when set, is told the size of each batch before it runs. It must be quick.
+	// Observe, when set, is called with the size of each batch before it runs. It must be quick.
 	Observe func(batch int)
 }
 
@@ -87,24 +87,24 @@ type Combiner[In, Out any] struct {
 	waiting queue[In, Out]
 	running int
 	late    bool          // a call has waited for MaxWait, and no run has ended or begun since
-	alarm   *time.Timer   // runs ring; nil until it is needed
-	rings   time.Time     // when alarm runs next; zero: it is not set
+	timer   *time.Timer   // runs onTimer; nil until it is needed
+	timerAt time.Time     // when the timer runs next; zero: it is not set
 	closed  error         // why new calls are refused: ErrClosed, errRetired
 	drained chan struct{} // closed once closed is set and nothing waits or runs
 }
 
 // New makes a combiner in front of run, which gets the calls in the order they came and must return one answer
 // for each, in the same order, or an error for all of them. It must not keep the batch after it returned, and must
-// return soon after its context ends: runs that hang hold their place in flight.
+// return soon after its context ends: a run that hangs counts as one in flight.
 func New[In, Out any](run func(ctx context.Context, batch []In) ([]Out, error), options Options) *Combiner[In, Out] {
 	c := &Combiner[In, Out]{run: run, options: options.withDefaults(), drained: make(chan struct{})}
 	c.calls.New = func() any { return &call[In, Out]{done: make(chan struct{}, 1)} }
 	return c
 }
 
-// Do hands in to the next batch and waits for its answer. It returns ctx's error when ctx ends first; a call that
+// Do adds in to the next batch and waits for its answer. It returns ctx's error when ctx ends first; a call that
 // still waited is then taken out and never runs, one whose batch was under way may have had its effect. The run has
-// a context of its own, so a caller who leaves harms nobody else in the batch.
+// a context of its own, so a caller who leaves does not disturb the others in the batch.
 func (c *Combiner[In, Out]) Do(ctx context.Context, in In) (Out, error) {
 	var none Out
 	if err := ctx.Err(); err != nil {
@@ -166,8 +166,8 @@ func (c *Combiner[In, Out]) shut(why error) {
 
 func (c *Combiner[In, Out]) checkDrained() {
 	if c.closed != nil && c.running == 0 && c.waiting.len == 0 {
-		if c.alarm != nil {
-			c.alarm.Stop()
+		if c.timer != nil {
+			c.timer.Stop()
 		}
 		close(c.drained)
 	}
@@ -200,19 +200,18 @@ func (c *Combiner[In, Out]) enqueue(p *call[In, Out]) error {
 	return nil
 }
 
-// dispatch begins a run for what waits, or sees to it that the oldest call is looked at in time. The caller holds the
-// lock.
+// dispatch begins a run for what waits, or sets the timer for the oldest call. The caller holds the lock.
 func (c *Combiner[In, Out]) dispatch(now time.Time) {
-	if c.running < c.options.InFlight && c.worthARun(c.running, now) {
+	if c.running < c.options.InFlight && c.shouldRun(c.running, now) {
 		c.running++
 		go c.work()
 		return
 	}
-	c.setAlarm(now)
+	c.setTimer(now)
 }
 
-// worthARun is true when what waits should go now, with so many other runs under way. The caller holds the lock.
-func (c *Combiner[In, Out]) worthARun(others int, now time.Time) bool {
+// shouldRun is true when what waits should go now, with so many other runs under way. The caller holds the lock.
+func (c *Combiner[In, Out]) shouldRun(others int, now time.Time) bool {
 	if c.waiting.head == nil {
 		return false
 	}
@@ -233,7 +232,7 @@ func (c *Combiner[In, Out]) recycle(p *call[In, Out]) {
 	c.calls.Put(p)
 }
 
-// work runs batches until what waits is not worth a run. A run that panics ends with its batch, and work goes on (see serve).
+// work runs batches until what waits needs no run now. A run that panics ends with its batch, and work goes on (see serve).
 // One that leaves by runtime.Goexit takes the goroutine with it; another one then goes on with what waits.
 func (c *Combiner[In, Out]) work() {
 	finished := false
@@ -252,14 +251,14 @@ func (c *Combiner[In, Out]) work() {
 	finished = true
 }
 
-// next fills the batch with the oldest calls, or gives up the worker's place when there is nothing for it to do.
+// next fills the batch with the oldest calls. It is false, and the worker ends, when there is nothing for it to do.
 func (c *Combiner[In, Out]) next(b *batch[In, Out]) bool {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.setAlarm(now)
+	defer c.setTimer(now)
 	c.late = false
-	if !c.worthARun(c.running-1, now) {
+	if !c.shouldRun(c.running-1, now) {
 		c.running--
 		c.checkDrained()
 		return false

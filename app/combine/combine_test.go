@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,7 +67,7 @@ func TestOneCallRunsAtOnce(t *testing.T) {
 		began := time.Now()
 		wantDouble(t, c, 21)
 		if waited := time.Since(began); waited != 0 {
-			t.Fatalf("a lone call waited %v for company", waited)
+			t.Fatalf("a single call waited %v", waited)
 		}
 		c.Close()
 	})
@@ -160,7 +159,7 @@ func TestAnotherRunBeginsOnlyWithAFullBatch(t *testing.T) {
 	})
 }
 
-func TestARunThatHangsDoesNotHoldEverybodyUp(t *testing.T) {
+func TestCallsBesideARunThatHangsAreServed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -199,8 +198,8 @@ func TestFullQueueRefusesAtOnce(t *testing.T) {
 	})
 }
 
-// A queue in which somebody has waited for too long takes nobody until a run ends.
-func TestOldQueueRefusesNewCalls(t *testing.T) {
+// While a call has waited for too long, the queue takes no other call until a run ends.
+func TestNewCallsAreRefusedAfterOneHasWaitedTooLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -210,7 +209,7 @@ func TestOldQueueRefusesNewCalls(t *testing.T) {
 		synctest.Wait()
 		wg.Go(func() {
 			if _, err := c.Do(context.Background(), 2); !errors.Is(err, combine.ErrFull) {
-				t.Errorf("who has waited too long: %v, want ErrFull", err)
+				t.Errorf("the call that has waited too long: %v, want ErrFull", err)
 			}
 		})
 		synctest.Wait()
@@ -228,85 +227,6 @@ func TestOldQueueRefusesNewCalls(t *testing.T) {
 		wg.Wait()
 		c.Close()
 	})
-}
-
-func TestLeavingWhileQueuedNeverRuns(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		c := combine.New(g.double, combine.Options{InFlight: 1, Queue: 2})
-		ctx, leave := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() { wantDouble(t, c, 1) })
-		synctest.Wait()
-		wg.Go(func() {
-			if _, err := c.Do(ctx, 666); !errors.Is(err, context.Canceled) {
-				t.Errorf("the leaver got %v, want context.Canceled", err)
-			}
-		})
-		synctest.Wait()
-		wg.Go(func() { wantDouble(t, c, 3) })
-		synctest.Wait()
-		leave()
-		synctest.Wait()
-		wg.Go(func() { wantDouble(t, c, 4) }) // takes the leaver's room in the queue
-		synctest.Wait()
-		close(g.release)
-		wg.Wait()
-		c.Close()
-		if got := g.seen(); !slices.EqualFunc(got, [][]int{{1}, {3, 4}}, slices.Equal) {
-			t.Fatalf("batches %v, want the leaver in none and the others in order", got)
-		}
-	})
-}
-
-func TestLeavingDuringTheRunHarmsNobody(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		var runErr atomic.Value
-		c := combine.New(func(ctx context.Context, b []int) ([]int, error) {
-			out, err := g.double(ctx, b)
-			if ctx.Err() != nil {
-				runErr.Store(ctx.Err())
-			}
-			return out, err
-		}, combine.Options{InFlight: 1})
-		ctx, leave := context.WithCancel(t.Context())
-		left := make(chan error, 1)
-		go func() {
-			_, err := c.Do(ctx, 1)
-			left <- err
-		}()
-		synctest.Wait() // 1 is under way
-		var wg sync.WaitGroup
-		wg.Go(func() { wantDouble(t, c, 2) })
-		synctest.Wait()
-		leave()
-		if err := <-left; !errors.Is(err, context.Canceled) {
-			t.Fatalf("the leaver got %v", err)
-		}
-		close(g.release)
-		wg.Wait()
-		c.Close()
-		if err := runErr.Load(); err != nil {
-			t.Fatalf("the run's context ended with one waiter: %v", err)
-		}
-	})
-}
-
-func TestEndedContextDoesNotQueue(t *testing.T) {
-	t.Parallel()
-	c := combine.New(func(context.Context, []int) ([]int, error) {
-		t.Error("ran for nobody")
-		return nil, nil
-	}, combine.Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := c.Do(ctx, 1); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v, want context.Canceled", err)
-	}
-	c.Close()
 }
 
 func TestRunTimesOut(t *testing.T) {
@@ -327,8 +247,8 @@ func TestRunTimesOut(t *testing.T) {
 	})
 }
 
-// Whatever a run does, its own batch is answered with an error and the next batch is served.
-func TestBadRunsHarmOnlyTheirBatch(t *testing.T) {
+// A run that fails in any way: its own batch is answered with an error, and the next batch is served.
+func TestARunThatFailsFailsOnlyItsBatch(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
 	for name, tc := range map[string]struct {
@@ -424,7 +344,7 @@ func TestCloseServesWhatWaits(t *testing.T) {
 	})
 }
 
-// Many callers, some of whom leave at any moment: everybody who stays gets the answer to their own question.
+// Many callers, some of whom leave at any moment: each of the others gets the answer to its own call.
 func TestAnswersAreNeverMixedUp(t *testing.T) {
 	t.Parallel()
 	c := combine.New(func(_ context.Context, b []int) ([]int, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Group is a Combiner for each key: calls with the same key share batches, keys do not wait for each other. Keys
-// without calls are dropped when the next new key appears, so a group holds little more than the keys in use.
+// without calls are dropped when the next new key appears, so a group keeps little more than the keys in use.
 // Safe for concurrent use; a call with a known key takes no lock that other keys share.
 type Group[K comparable, In, Out any] struct {
 	run     func(ctx context.Context, key K, batch []In) ([]Out, error)
@@ -20,14 +20,14 @@ type Group[K comparable, In, Out any] struct {
 }
 
 // NewGroup makes a group in front of run; each key has the bounds of options to itself. What New says about run
-// holds here too.
+// is true here too.
 func NewGroup[K comparable, In, Out any](
 	run func(ctx context.Context, key K, batch []In) ([]Out, error), options Options,
 ) *Group[K, In, Out] {
 	return &Group[K, In, Out]{run: run, options: options}
 }
 
-// Do hands in to the next batch of its key; see Combiner.Do.
+// Do adds in to the next batch of its key; see Combiner.Do.
 func (g *Group[K, In, Out]) Do(ctx context.Context, key K, in In) (Out, error) {
 	for {
 		c, err := g.member(key)
@@ -58,13 +58,6 @@ func (g *Group[K, In, Out]) Close() {
 	g.closed = true
 	g.mu.Unlock()
 	g.each(func(_ K, c *Combiner[In, Out]) { c.Close() })
-}
-
-// Keys is the number of keys the group holds a combiner for.
-func (g *Group[K, In, Out]) Keys() int {
-	n := 0
-	g.each(func(K, *Combiner[In, Out]) { n++ })
-	return n
 }
 
 func (g *Group[K, In, Out]) member(key K) (*Combiner[In, Out], error) {

@@ -19,8 +19,8 @@ type question struct {
 func TestKeysHaveBatchesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		hold := map[string]chan struct{}{"slow": make(chan struct{}), "quick": make(chan struct{})}
-		close(hold["quick"])
+		release := map[string]chan struct{}{"slow": make(chan struct{}), "quick": make(chan struct{})}
+		close(release["quick"])
 		var mu sync.Mutex
 		var got []question
 		g := combine.NewGroup(func(_ context.Context, key string, b []int) ([]int, error) {
@@ -29,7 +29,7 @@ func TestKeysHaveBatchesOfTheirOwn(t *testing.T) {
 				got = append(got, question{key, n})
 			}
 			mu.Unlock()
-			<-hold[key]
+			<-release[key]
 			return doubled(b), nil
 		}, combine.Options{InFlight: 1})
 		var wg sync.WaitGroup
@@ -42,11 +42,11 @@ func TestKeysHaveBatchesOfTheirOwn(t *testing.T) {
 			wg.Go(func() { ask("slow", n) })
 			synctest.Wait()
 		}
-		ask("quick", 7) // is not held up by the other key
+		ask("quick", 7) // does not wait for the other key
 		if n, _ := g.Waiting(); n != 2 {
-			t.Fatalf("%d calls wait, want the two behind slow", n)
+			t.Fatalf("%d calls wait, want the two of slow", n)
 		}
-		close(hold["slow"])
+		close(release["slow"])
 		wg.Wait()
 		want := []question{{"slow", 0}, {"quick", 7}, {"slow", 1}, {"slow", 2}}
 		if !slices.Equal(got, want) {
@@ -59,10 +59,10 @@ func TestKeysHaveBatchesOfTheirOwn(t *testing.T) {
 func TestIdleKeysAreDropped(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		hold := make(chan struct{})
+		release := make(chan struct{})
 		g := combine.NewGroup(func(_ context.Context, key int, b []int) ([]int, error) {
 			if key == -1 {
-				<-hold
+				<-release
 			}
 			return doubled(b), nil
 		}, combine.Options{})
@@ -73,12 +73,12 @@ func TestIdleKeysAreDropped(t *testing.T) {
 			if _, err := g.Do(t.Context(), key, 1); err != nil {
 				t.Fatal(err)
 			}
-			synctest.Wait() // its worker has gone home
+			synctest.Wait() // its worker has ended
 		}
-		if n := g.Keys(); n != 2 {
+		if n := g.Len(); n != 2 {
 			t.Fatalf("%d keys after 1000, want the busy one and the last", n)
 		}
-		close(hold)
+		close(release)
 		wg.Wait()
 		g.Close()
 	})

@@ -1,8 +1,8 @@
 // Package config reads the environment into one checked value. A variable is read here and nowhere else: a wrong value
 // stops the start with one sentence that names the variable, and what may be a secret is never part of a sentence.
 //
-// It also turns the checked addresses into what the drivers take (PoolConfig, RedisOptions, KafkaSASL), so that a value
-// that passes here cannot fail there in words of the driver's own.
+// It also turns the checked addresses into what the drivers take (PoolConfig, RedisOptions, KafkaSASL). So a value that
+// passes the check here cannot fail later with a driver's error, which names no variable.
 package config
 
 import (
@@ -61,7 +61,7 @@ func (c Config) AnyEmbedded() bool {
 func Load() (Config, error) {
 	raw, err := os.ReadFile(".env")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf(".env cannot be read (%w); mend or remove it", err)
+		return Config{}, fmt.Errorf(".env cannot be read (%w); correct or remove it", err)
 	}
 	file, err := envFile(string(raw))
 	if err != nil {

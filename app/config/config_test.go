@@ -32,7 +32,7 @@ func TestNothingSetMeansEmbeddedDemoOnLoopback(t *testing.T) {
 	}
 }
 
-func TestDemoModeIsTheDefaultOnlyWhereNobodyElseCanReachIt(t *testing.T) {
+func TestDemoModeIsTheDefaultOnlyWhereNoOtherMachineCanReachIt(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name string

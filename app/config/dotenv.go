@@ -23,5 +23,5 @@ func envFile(text string) (map[string]string, error) {
 		}
 		line++
 	}
-	return nil, fmt.Errorf(".env cannot be read: line %d is no NAME=value; mend it or remove the file", line)
+	return nil, fmt.Errorf(".env cannot be read: line %d is no NAME=value; correct it or remove the file", line)
 }

@@ -24,8 +24,8 @@ var knownVariables = map[string][]string{
 	"LOG_LEVEL": {"INFO+4", "debug", "loud"}, "LOG_FORMAT": {"json", "xml"}, "NODE_ENV": {"production"},
 }
 
-// FuzzVariables: two variables with any values either make a configuration that everything behind it takes, or one
-// sentence that names one of the two, in one line that no terminal can trip over.
+// FuzzVariables: two variables with any values make a configuration that everything behind it takes, or one sentence
+// that names one of the two, on one line and without control characters.
 func FuzzVariables(f *testing.F) {
 	for name, values := range knownVariables {
 		for _, value := range values {
@@ -54,7 +54,7 @@ func FuzzVariables(f *testing.F) {
 	})
 }
 
-// isUsable hands a configuration to whatever would meet its values later, when the sentence could name no variable.
+// isUsable passes a configuration to everything that uses its values later. An error there could not name the variable.
 func isUsable(t *testing.T, set map[string]string, cfg Config) {
 	t.Helper()
 	if cfg.DatabaseURL != "" {
@@ -91,7 +91,7 @@ func isUsable(t *testing.T, set map[string]string, cfg Config) {
 	}
 }
 
-// FuzzSecretsStayHidden: a password in a wrong value is not in the sentence about it, however crooked the value is.
+// FuzzSecretsStayHidden: a password in a wrong value is not in the sentence about it, whatever is wrong with the value.
 func FuzzSecretsStayHidden(f *testing.F) {
 	for _, seed := range [][4]string{
 		{"mysql://root", "", "", "db/x"}, {"postgres://u", "pa/ss", "?", "db:99999/x"}, {"redis://u", "a b", "@x", "cache:port"}, {"http://", "", "", "cache"},

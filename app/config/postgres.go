@@ -58,11 +58,11 @@ func PoolConfig(address, namespace string, size int32) (*pgxpool.Config, error) 
 		return nil, fmt.Errorf("DATABASE_URL: %s", HideSecrets(err.Error()))
 	}
 	cfg.MaxConns = max(cfg.MaxConns, size)
-	cfg.ConnConfig.ConnectTimeout = DatabaseDialTime
+	cfg.ConnConfig.ConnectTimeout = databaseDialTime
 	cfg.ConnConfig.RuntimeParams["search_path"] = namespace
 	cfg.ConnConfig.RuntimeParams["application_name"] = "flashsale"
 	// A process that is stopped in the middle of an operator's transaction does not keep the sale's stock row.
-	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(ForgottenTime.Milliseconds(), 10)
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(forgottenTime.Milliseconds(), 10)
 	cfg.HealthCheckPeriod = time.Second
 	return cfg, nil
 }

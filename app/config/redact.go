@@ -10,7 +10,7 @@ var addressPattern = regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://[^\s"\x60]*`)
 // HideSecrets takes passwords out of a text that is about to be shown, wherever it holds an address.
 func HideSecrets(text string) string { return addressPattern.ReplaceAllStringFunc(text, hidePassword) }
 
-// hidePassword leaves of an address what cannot be one: the scheme, what follows the last @, a port, and no query.
+// hidePassword keeps of an address only what cannot be a password: the scheme, what follows the last @, and a port.
 func hidePassword(address string) string {
 	scheme, rest, found := strings.Cut(address, "://")
 	if !found {

@@ -32,7 +32,7 @@ func RedisOptions(value string) (rueidis.ClientOption, error) {
 	}
 	var tail string
 	if several {
-		// options stand behind the last address
+		// the options follow the last address
 		rest, tail, _ = strings.Cut(rest, "?")
 		first += suffix("?", tail)
 	}
@@ -82,7 +82,7 @@ func bareAddress(a string) string {
 	if _, after, ok := strings.Cut(a, "://"); ok {
 		a = after
 	}
-	a = strings.TrimSuffix(a[strings.LastIndexByte(a, '@')+1:], "/") // the first address's credentials are everybody's
+	a = strings.TrimSuffix(a[strings.LastIndexByte(a, '@')+1:], "/") // the credentials of the first address are used for all
 	if a != "" && !strings.Contains(a, ":") {
 		a += ":6379"
 	}
@@ -99,9 +99,9 @@ func suffix(sep, s string) string {
 // tuned: nothing is cached client-side, calls fail fast, and a dead connection is noticed within a second.
 func tuned(opt rueidis.ClientOption) rueidis.ClientOption {
 	opt.DisableCache = true
-	opt.Dialer.Timeout = RedisDialTime
+	opt.Dialer.Timeout = redisDialTime
 	opt.Dialer.KeepAlive = time.Second
-	opt.ConnWriteTimeout = RedisWriteTime
+	opt.ConnWriteTimeout = redisWriteTime
 	opt.DisableRetry = true
 	return opt
 }

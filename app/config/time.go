@@ -4,11 +4,12 @@ import "time"
 
 // Times of the connections. app/timebudget.md says which has to be shorter than which.
 const (
-	// RedisDialTime bounds a connection to Redis, RedisWriteTime is how long a silent one is believed to be alive.
-	RedisDialTime  = 500 * time.Millisecond
-	RedisWriteTime = time.Second
-	// DatabaseDialTime bounds a connection to PostgreSQL, ForgottenTime is after what PostgreSQL itself ends a transaction
-	// that nobody goes on with.
-	DatabaseDialTime = 2 * time.Second
-	ForgottenTime    = 6 * time.Second
+	// redisDialTime bounds a connection attempt to Redis. redisWriteTime is after how long a silent connection counts
+	// as dead.
+	redisDialTime  = 500 * time.Millisecond
+	redisWriteTime = time.Second
+	// databaseDialTime bounds a connection attempt to PostgreSQL. forgottenTime is how long a transaction may be idle
+	// before PostgreSQL ends it.
+	databaseDialTime = 2 * time.Second
+	forgottenTime    = 6 * time.Second
 )

@@ -15,7 +15,7 @@ var (
 	hostPattern      = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?$`)
 )
 
-// validNamespace also leaves alone what belongs to PostgreSQL and to a system that used the default schema before.
+// validNamespace also refuses PostgreSQL's own schemas, and public, which the system before this one used.
 func validNamespace(v string) bool {
 	return namespacePattern.MatchString(v) && !strings.HasPrefix(v, "pg_") && v != "public" && v != "information_schema"
 }

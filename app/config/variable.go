@@ -46,7 +46,7 @@ func (r *reader) fail(name, value, want string) {
 }
 
 // value is a variable without the space around it. No variable holds control characters, which only a .env file can
-// bring: drivers fail over them with words of their own.
+// contain: drivers report them in errors that name no variable.
 func (r *reader) value(name string) (string, bool) {
 	v, ok := r.lookup(name)
 	v = strings.TrimSpace(v)

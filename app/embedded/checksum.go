@@ -1,8 +1,8 @@
 package embedded
 
 // checksums are the SHA-256 sums of the archives that may be downloaded, by version and platform, as they were computed
-// from the repository's archives when the versions were chosen. The sum that the repository itself tells proves nothing:
-// whoever can change an archive there can change that too.
+// from the repository's archives when the versions were chosen. The sum that the repository itself publishes proves
+// nothing: whoever can change an archive there can change that too.
 func checksums() map[string]map[string]string {
 	return map[string]map[string]string{
 		"18.3.0": {

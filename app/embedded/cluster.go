@@ -60,8 +60,8 @@ func openCluster(ctx context.Context, dir string, logger *slog.Logger, progress 
 	return c, nil
 }
 
-// existing is the major version of the data directory below dir, 0 when there is none yet. A directory
-// that is named like one without being one is somebody's broken data, not a place for new data.
+// existing is the major version of the data directory below dir, 0 when there is none yet. A directory that has such a
+// name and no valid version is somebody's broken data. No new data is made beside it.
 func existing(dir string) (int, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 	"testing"
 )
 
-// mirror serves what the repository would: an archive that holds the file, and its checksum. Known here is that checksum
-// too, or the one given.
+// mirror serves what the repository serves: an archive that holds the file, and its checksum. The checksum that the
+// program knows is the same one, or the one given.
 func mirror(t *testing.T, file, sum string) (*download, *bytes.Buffer, *atomic.Int32) {
 	t.Helper()
 	jar := jarOf(t, file)
@@ -131,7 +131,7 @@ func TestDownloadRefuses(t *testing.T) {
 		major           int
 		says            string
 	}{
-		{name: "an archive that only its own repository vouches for", file: "server.txz", sum: checksums()["18.3.0"]["linux-amd64"], says: "it is not used"},
+		{name: "an archive whose checksum only its own repository has", file: "server.txz", sum: checksums()["18.3.0"]["linux-amd64"], says: "it is not used"},
 		{name: "a version whose checksum is not known", file: "server.txz", major: 16, says: "16.9.0 for linux-amd64 is not among"},
 		{name: "an archive without a server", file: "", says: "no server in the archive"},
 		{name: "an archive that writes elsewhere", file: "escaping.txz", says: "escapes"},

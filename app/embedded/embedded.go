@@ -1,14 +1,14 @@
-// Package embedded starts the servers that stand in when none is configured, so that the program runs on
-// a machine that has nothing but itself: Redis is miniredis and Kafka is kfake, both in this process;
-// Postgres is a real server in a child process, because the verdicts and every receipt live in it.
+// Package embedded starts the servers that are used when none is configured, so that the program runs on a machine
+// where nothing else is installed: Redis is miniredis and Kafka is kfake, both in this process; Postgres is a real
+// server in a child process, because the verdicts and every receipt live in it.
 //
-// Everything listens on 127.0.0.1 only, on free ports, and keeps its data below one directory that one
-// process at a time may use. What is durable survives SIGKILL: Postgres recovers by itself, the log is
-// written with fsync, and Redis is a cache that the ledger rebuilds. A guardian process (the same binary
-// again) stands between this process and Postgres and stops it when this process is gone, however it went.
+// Everything listens on 127.0.0.1 only, on free ports, and keeps its data below one directory that one process at a
+// time may use. What is durable survives SIGKILL: Postgres recovers by itself, the log is written with fsync, and Redis
+// is a cache that the ledger rebuilds. A guardian process (the same binary again) is between this process and Postgres;
+// it stops Postgres when this process has ended for any reason.
 //
-// The rest of the program sees connection settings and nothing else: it cannot tell an embedded server
-// from a configured one, apart from the few client options that miniredis needs.
+// The rest of the program sees connection settings and nothing else: it cannot tell an embedded server from a
+// configured one, apart from the few client options that miniredis needs.
 package embedded
 
 import (
@@ -30,10 +30,9 @@ type Options struct {
 	Dir string
 	// Postgres, Redis and Kafka ask for one server each.
 	Postgres, Redis, Kafka bool
-	// Lock is the caller's hold on Dir when it has one already; otherwise Start takes it and Close gives
-	// it back.
+	// Lock is the caller's lock of Dir when it has one already; otherwise Start takes it and Close gives it back.
 	Lock *DirLock
-	// Logger receives what an operator should know; nil means nobody does.
+	// Logger receives what an operator should know; nil discards it.
 	Logger *slog.Logger
 	// Progress receives the progress of a download: a bar when it is a terminal, else plain lines.
 	Progress io.Writer
@@ -74,9 +73,9 @@ type Stack struct {
 	closeErr error
 }
 
-// Start starts what o asks for, at the same time, and returns when all of it answers. If one fails the
-// others are stopped again. A directory that another process uses is ErrHeld; so that nothing is lost,
-// a directory that cannot be used is an error that says what to do, and is left as it is.
+// Start starts what o asks for, at the same time, and returns when all of it answers. If one fails the others are
+// stopped again. A directory that another process uses is ErrHeld. A directory that cannot be used is left as it is, so
+// that nothing is lost; the error says what to do.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{}
 	if !o.Postgres && !o.Redis && !o.Kafka {
@@ -161,15 +160,6 @@ func (s *Stack) describe() Settings {
 
 // Settings says how to reach what was started.
 func (s *Stack) Settings() Settings { return s.settings }
-
-// Announce notes in the directory the address at which this process answers, for whoever tries to use the
-// directory meanwhile and is refused.
-func (s *Stack) Announce(address string) error {
-	if s.lock == nil {
-		return nil
-	}
-	return s.lock.Announce(address)
-}
 
 // Close stops the servers: their clients should be closed by then. Postgres is given a fast shutdown; when
 // ctx ends first it is stopped at once, and recovers at the next start. Closing again returns the same.

@@ -60,7 +60,7 @@ type reportKind string
 
 const (
 	started reportKind = "started" // a server process is there; not that it answers
-	exited  reportKind = "exited"  // it ended unasked, and is started again
+	exited  reportKind = "exited"  // it ended unexpectedly, and is started again
 	failed  reportKind = "failed"  // the guardian gives up
 )
 
@@ -68,14 +68,14 @@ const (
 // in TestMain, before flags are parsed, and exit with RunGuard's code if it is true.
 func GuardMode() bool { return os.Getenv(guardVariable) != "" }
 
-// RunGuard is the guardian: it runs Postgres until its standard input is closed, which the operating system
-// does when the program ends, by whatever signal. Signals do not end it, since whoever signals every
-// process of a service must not take the database from a program that is still finishing its work.
+// RunGuard is the guardian: it runs Postgres until its standard input is closed. The operating system closes that when the
+// program ends, by any signal. Signals do not end the guardian: a signal to every process of a service must not end the
+// database while the program still finishes its work.
 func RunGuard() int {
 	if err := os.Unsetenv(guardVariable); err != nil {
 		return 1
 	}
-	// Received and dropped rather than ignored, because a child would inherit ignoring them.
+	// They are received and dropped. If this process ignored them, its child would ignore them too.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 
@@ -130,7 +130,7 @@ func (g *guard) run(ctx context.Context) error {
 	return g.keep(ctx)
 }
 
-// keep starts the server again whenever it ends unasked. Its parent decides whether that is worth waiting for.
+// keep starts the server again whenever it ends unexpectedly. Its parent decides whether that is worth waiting for.
 func (g *guard) keep(ctx context.Context) error {
 	// The kernel ties the server's life to the thread that started it.
 	runtime.LockOSThread()
@@ -161,7 +161,7 @@ func (g *guard) keep(ctx context.Context) error {
 	}
 }
 
-// stop ends the server, the less patiently the longer it takes.
+// stop ends the server. Each time that it takes too long, a harder kind of shutdown follows.
 func (g *guard) stop(s *server, ended <-chan string) error {
 	for _, step := range []struct {
 		how      shutdownKind
@@ -177,7 +177,7 @@ func (g *guard) stop(s *server, ended <-chan string) error {
 	return errors.New("PostgreSQL does not end")
 }
 
-// serverEnv is the environment without what would change the server: its own variables, which may be meant
+// serverEnv is the environment without what changes the server: its own variables, which may be meant
 // for another server, and the language of its messages.
 func serverEnv(env []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(env), func(kv string) bool {

@@ -98,8 +98,8 @@ func TestInterruptReachesTheProgramOnly(t *testing.T) {
 	}
 }
 
-// TestGuardianOutlivesSignals: whoever stops a service sends its signal to all processes at once.
-func TestGuardianOutlivesSignals(t *testing.T) {
+// TestTheGuardianSurvivesSignals: a service manager sends its signal to all processes of a service at once.
+func TestTheGuardianSurvivesSignals(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{Dir: t.TempDir(), Postgres: true})
 	before, _ := postmaster(s.postgres.cluster.data)
@@ -114,7 +114,7 @@ func TestGuardianOutlivesSignals(t *testing.T) {
 	}
 }
 
-func TestAKilledServerComesBack(t *testing.T) {
+func TestAKilledServerIsRestarted(t *testing.T) {
 	t.Parallel()
 	s := start(t, Options{Dir: t.TempDir(), Postgres: true})
 	commit(t, s, "receipt")
@@ -151,8 +151,8 @@ func TestAKilledGuardianIsReplaced(t *testing.T) {
 	}
 }
 
-// TestAStalePostmasterFileIsNoObstacle: after a reboot the number in it may be anybody's, even a process
-// that Postgres could take for its own.
+// TestAStalePostmasterFileIsNoObstacle: after a reboot the number in the file may be that of any process, even one that
+// Postgres takes for its own.
 func TestAStalePostmasterFileIsNoObstacle(t *testing.T) {
 	t.Parallel()
 	o := Options{Dir: t.TempDir(), Postgres: true}
@@ -165,21 +165,21 @@ func TestAStalePostmasterFileIsNoObstacle(t *testing.T) {
 	commit(t, first, "receipt")
 	stop(t, first)
 
-	stranger := exec.CommandContext(t.Context(), "sleep", "600")
-	stranger.Dir = data // even one that has been left standing in the directory
-	if err := stranger.Start(); err != nil {
+	other := exec.CommandContext(t.Context(), "sleep", "600")
+	other.Dir = data // its working directory is the data directory
+	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = stranger.Process.Kill(); _ = stranger.Wait() })
+	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
 	_, rest, _ := strings.Cut(string(file), "\n")
-	stale := strconv.Itoa(stranger.Process.Pid) + "\n" + rest
+	stale := strconv.Itoa(other.Process.Pid) + "\n" + rest
 	if err := os.WriteFile(filepath.Join(data, "postmaster.pid"), []byte(stale), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if got := kept(t, start(t, o)); got != "receipt" {
 		t.Errorf("kept %q", got)
 	}
-	if !alive(stranger.Process.Pid) {
+	if !alive(other.Process.Pid) {
 		t.Error("a process that has nothing to do with it was stopped")
 	}
 }
@@ -209,15 +209,15 @@ func TestAnUnguardedServerIsStoppedFirst(t *testing.T) {
 	<-ended
 }
 
-// TestGuardianRefusesNonsense: it ends by itself instead of waiting with nothing to guard.
-func TestGuardianRefusesNonsense(t *testing.T) {
+// TestGuardianEndsWhenItsOrderCannotBeCarriedOut: it ends by itself instead of waiting with nothing to guard.
+func TestGuardianEndsWhenItsOrderCannotBeCarriedOut(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ stdin, says string }{
-		"nothing":      {stdin: "", says: ""},
-		"half a line":  {stdin: "{", says: ""},
-		"not an order": {stdin: "x\n", says: string(failed)},
-		"no server":    {stdin: `{"bin":"/nonexistent","data":"/nonexistent","lock":"` + filepath.Join(t.TempDir(), "lock") + `"}` + "\n", says: "start PostgreSQL"},
-		"no directory": {stdin: `{"lock":"/nonexistent/lock"}` + "\n", says: "another guardian"},
+		"nothing":        {stdin: "", says: ""},
+		"part of a line": {stdin: "{", says: ""},
+		"not an order":   {stdin: "x\n", says: string(failed)},
+		"no server":      {stdin: `{"bin":"/nonexistent","data":"/nonexistent","lock":"` + filepath.Join(t.TempDir(), "lock") + `"}` + "\n", says: "start PostgreSQL"},
+		"no directory":   {stdin: `{"lock":"/nonexistent/lock"}` + "\n", says: "another guardian"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +246,7 @@ func TestGuardianRefusesNonsense(t *testing.T) {
 	}
 }
 
-func TestServerEnvironmentIsItsOwn(t *testing.T) {
+func TestTheServerGetsNoVariablesOfOtherServers(t *testing.T) {
 	t.Parallel()
 	got := serverEnv([]string{"PATH=/bin", "PGPORT=1", "PGDATA=/x", "LC_ALL=de_DE", "LANG=de", "LANGUAGE=de", "HOME=/h", guardVariable + "=1"})
 	if want := []string{"PATH=/bin", "HOME=/h", "LC_ALL=C"}; !slices.Equal(got, want) {

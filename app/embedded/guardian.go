@@ -10,8 +10,7 @@ import (
 	"os/exec"
 )
 
-// guardian is this process' end of the guardian. Its standard input is held open for as long as the server
-// is wanted.
+// guardian is this process's end of the guardian. Its standard input stays open for as long as the server is wanted.
 type guardian struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
@@ -45,7 +44,7 @@ func startGuardian(o order, log *os.File) (*guardian, error) {
 	g := &guardian{cmd: cmd, stdin: stdin, reports: make(chan report, 16), ended: make(chan struct{})}
 	go g.listen(stdout)
 	if err := json.NewEncoder(stdin).Encode(o); err != nil {
-		return nil, fmt.Errorf("instruct the guardian: %w", g.stop(context.Background()))
+		return nil, fmt.Errorf("send the guardian its order: %w", g.stop(context.Background()))
 	}
 	return g, nil
 }

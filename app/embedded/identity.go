@@ -21,8 +21,7 @@ type identity struct {
 // other reports whether the server's files must be readable for somebody else than this process.
 func (i identity) other() bool { return i.UID != 0 && !i.Namespace }
 
-// identify finds the identity for a data directory: whoever it belongs to. For one that is yet to be made
-// data is empty.
+// identify finds the identity for a data directory: that of its owner. For one that is yet to be made data is empty.
 func identify(ctx context.Context, data string) (identity, error) {
 	if os.Geteuid() != 0 {
 		return identity{}, nil

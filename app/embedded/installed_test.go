@@ -22,7 +22,7 @@ func fake(t *testing.T, says string) string {
 	return dir
 }
 
-func TestProgramsAreKnownByWhatTheySay(t *testing.T) {
+func TestTheVersionIsReadFromWhatTheProgramsPrint(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		says, version string
@@ -41,7 +41,7 @@ func TestProgramsAreKnownByWhatTheySay(t *testing.T) {
 	}
 }
 
-func TestProgramsWithoutInitdbAreOfNoUse(t *testing.T) {
+func TestADirectoryWithoutInitdbIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := fake(t, "postgres (PostgreSQL) 18.3")
 	if err := os.Remove(filepath.Join(dir, "initdb")); err != nil {

@@ -17,23 +17,23 @@ import (
 var ErrHeld = errors.New("data directory in use")
 
 const (
-	lockFile   = "lock"
-	holderFile = "holder.json"
+	lockFile  = "lock"
+	ownerFile = "holder.json"
 )
 
-// DirLock is this process' hold on a data directory. The operating system takes it back when the process
-// ends in any way, so that there is never a stale one to remove by hand.
+// DirLock is this process's lock of a data directory. The operating system ends it when the process ends in any way, so
+// nobody ever has to remove one by hand.
 type DirLock struct {
 	dir   string
 	flock *flock.Flock
 
-	mu     sync.Mutex
-	holder holder
+	mu    sync.Mutex
+	owner lockOwner
 }
 
-// holder is what the directory says about the process that uses it. It lies in a file of its own because
-// a locked file cannot be read by others everywhere.
-type holder struct {
+// lockOwner is what the directory says about the process that uses it. It is a file of its own because on some systems
+// a locked file cannot be read by others.
+type lockOwner struct {
 	PID     int       `json:"pid"`
 	Since   time.Time `json:"since"`
 	Command string    `json:"command"`
@@ -48,9 +48,9 @@ func Lock(dir string) (*DirLock, error) {
 		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
 	}
 	if !taken {
-		return nil, fmt.Errorf("%w: %s is used by %s; stop that process or choose another directory", ErrHeld, dir, readHolder(dir))
+		return nil, fmt.Errorf("%w: %s is used by %s; stop that process or choose another directory", ErrHeld, dir, readLockOwner(dir))
 	}
-	l.holder = holder{PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Command: commandLine()}
+	l.owner = lockOwner{PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Command: commandLine()}
 	if err := l.write(); err != nil {
 		return nil, errors.Join(err, l.flock.Unlock())
 	}
@@ -61,7 +61,7 @@ func Lock(dir string) (*DirLock, error) {
 func (l *DirLock) Announce(address string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.holder.Address = address
+	l.owner.Address = address
 	return l.write()
 }
 
@@ -69,8 +69,8 @@ func (l *DirLock) Announce(address string) error {
 func (l *DirLock) Unlock() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// The note goes first: afterwards it might be the next holder's.
-	if err := os.Remove(filepath.Join(l.dir, holderFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	// The note goes first: once the lock is free, the note may already be the next process's.
+	if err := os.Remove(filepath.Join(l.dir, ownerFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return errors.Join(fmt.Errorf("unlock the data directory: %w", err), l.flock.Unlock())
 	}
 	if err := l.flock.Unlock(); err != nil {
@@ -80,23 +80,23 @@ func (l *DirLock) Unlock() error {
 }
 
 func (l *DirLock) write() error {
-	b, err := json.Marshal(l.holder)
+	b, err := json.Marshal(l.owner)
 	if err != nil {
-		return fmt.Errorf("describe the holder: %w", err)
+		return fmt.Errorf("describe the process: %w", err)
 	}
-	return writeFile(filepath.Join(l.dir, holderFile), append(b, '\n'))
+	return writeFile(filepath.Join(l.dir, ownerFile), append(b, '\n'))
 }
 
-// readHolder describes the holder as well as the directory allows; the note may be missing for a moment.
-func readHolder(dir string) holder {
-	var h holder
-	if b, err := os.ReadFile(filepath.Join(dir, holderFile)); err == nil {
+// readLockOwner describes the process as well as the directory allows; the note may be missing for a moment.
+func readLockOwner(dir string) lockOwner {
+	var h lockOwner
+	if b, err := os.ReadFile(filepath.Join(dir, ownerFile)); err == nil {
 		_ = json.Unmarshal(b, &h)
 	}
 	return h
 }
 
-func (h holder) String() string {
+func (h lockOwner) String() string {
 	if h.PID == 0 {
 		return "another process"
 	}
@@ -107,7 +107,7 @@ func (h holder) String() string {
 	return s + ")"
 }
 
-// commandLine is the program and its command, without what follows, which may be secret.
+// commandLine is the program and its command. What follows is left out, because it may be secret.
 func commandLine() string {
 	words := append([]string{filepath.Base(os.Args[0])}, os.Args[1:]...)
 	return strings.Join(words[:min(len(words), 2)], " ")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestLockSaysWhoHoldsTheDirectory(t *testing.T) {
+func TestLockSaysWhoUsesTheDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l, err := Lock(dir)
@@ -33,7 +33,7 @@ func TestLockSaysWhoHoldsTheDirectory(t *testing.T) {
 	}
 }
 
-func TestUnlockGivesTheDirectoryBack(t *testing.T) {
+func TestTheDirectoryCanBeLockedAgainAfterUnlock(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	l, err := Lock(dir)
@@ -58,7 +58,7 @@ func TestLockWithoutANoteStillRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, note := range []string{"", "{"} {
-		if err := os.WriteFile(filepath.Join(dir, holderFile), []byte(note), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, ownerFile), []byte(note), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := Lock(dir); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), "another process") {
@@ -67,20 +67,20 @@ func TestLockWithoutANoteStillRefuses(t *testing.T) {
 	}
 }
 
-func TestHolderNoteIsPrivateAndHidesArguments(t *testing.T) {
+func TestTheLockNoteIsPrivateAndHidesArguments(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if _, err := Lock(dir); err != nil {
 		t.Fatal(err)
 	}
-	info, err := os.Stat(filepath.Join(dir, holderFile))
+	info, err := os.Stat(filepath.Join(dir, ownerFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info.Mode().Perm()&0o077 != 0 && exe == "" {
 		t.Errorf("others may read the note: %v", info.Mode())
 	}
-	if words := strings.Fields(readHolder(dir).Command); len(words) > 2 {
+	if words := strings.Fields(readLockOwner(dir).Command); len(words) > 2 {
 		t.Errorf("the note shows arguments: %q", words)
 	}
 }

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// patience bounds what would otherwise hang; nothing is measured by it.
+// patience bounds what may hang; nothing is measured by it.
 const patience = time.Minute
 
 func within(t *testing.T) context.Context {

@@ -38,7 +38,7 @@ type postgres struct {
 	watching sync.WaitGroup
 	closing  chan struct{}
 	mu       sync.Mutex
-	guardian *guardian // replaced when it ends unasked
+	guardian *guardian // replaced when it ends unexpectedly
 }
 
 // startPostgres runs the server whose data directory is below dir until close.
@@ -196,7 +196,7 @@ func (p *postgres) ask(ctx context.Context) error {
 	return errors.Join(err, conn.Close(ctx))
 }
 
-// watch tells the operator when the server ended unasked, and replaces a guardian that did. It returns
+// watch tells the operator when the server ended unexpectedly, and replaces a guardian that did. It returns
 // after close.
 func (p *postgres) watch() {
 	for {
@@ -218,7 +218,7 @@ func (p *postgres) watch() {
 func (p *postgres) tell(r report) {
 	switch r.Kind {
 	case exited:
-		p.logger.Error("PostgreSQL ended unasked and is started again", "pid", r.PID, "how", r.Detail, "log", p.log.Name())
+		p.logger.Error("PostgreSQL ended unexpectedly and is started again", "pid", r.PID, "how", r.Detail, "log", p.log.Name())
 	case failed:
 		p.logger.Error("PostgreSQL cannot be kept running", "why", r.Detail, "log", p.log.Name())
 	case started:
@@ -235,7 +235,7 @@ func (p *postgres) replaceGuardian() error {
 		return nil
 	default:
 	}
-	p.logger.Error("the guardian of PostgreSQL ended unasked; starting another")
+	p.logger.Error("the guardian of PostgreSQL ended unexpectedly; starting another")
 	g, err := startGuardian(p.order(), p.log.File)
 	if err != nil {
 		return err

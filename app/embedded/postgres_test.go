@@ -144,7 +144,7 @@ func TestADataDirectoryKeepsItsMajorVersion(t *testing.T) {
 	}
 }
 
-// TestInterruptedInitdbIsNoDataDirectory: what initdb had not finished is swept away, since it held no data.
+// TestInterruptedInitdbIsNoDataDirectory: what an interrupted initdb left is removed, since it holds no data.
 func TestInterruptedInitdbIsNoDataDirectory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -164,7 +164,7 @@ func TestInterruptedInitdbIsNoDataDirectory(t *testing.T) {
 	}
 }
 
-func TestJudgementOfAServerThatEnded(t *testing.T) {
+func TestAServerThatEndedIsAwaitedOrReported(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, log string
@@ -235,7 +235,7 @@ func TestALongServerLogIsPutAside(t *testing.T) {
 	}
 }
 
-// commit stores one row that kept() must find for ever after.
+// commit stores one row that kept() must find from then on.
 func commit(t *testing.T, s *Stack, what string) {
 	t.Helper()
 	if err := commitRow(within(t), s.Settings().DatabaseURL, what); err != nil {

@@ -14,8 +14,8 @@ import (
 // self is this program, even when its file has been replaced or deleted since it was started.
 func self() (string, error) { return "/proc/self/exe", nil }
 
-// attributes start a process as i, away from the terminal, and have the kernel ask it to stop when the
-// starting thread ends: the last resort should the guardian itself be killed.
+// attributes start a process as i, away from the terminal, and have the kernel ask it to stop when the starting thread
+// ends, in case the guardian itself is killed.
 func attributes(i identity) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGINT}
 	switch {
@@ -47,7 +47,7 @@ func serves(pid int, data string) bool {
 	proc := "/proc/" + strconv.Itoa(pid)
 	cwd, err := os.Readlink(filepath.Join(proc, "cwd"))
 	if errors.Is(err, os.ErrPermission) {
-		return true // another user's: let Postgres judge
+		return true // another user's: Postgres decides
 	}
 	program, perr := os.Readlink(filepath.Join(proc, "exe"))
 	at, aerr := os.Stat(cwd)

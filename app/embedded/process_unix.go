@@ -13,8 +13,8 @@ import (
 // exe ends the names of programs.
 const exe = ""
 
-// detached puts the guardian into a session of its own: what a terminal sends to the program (Ctrl-C,
-// hanging up) must not reach the database that the program is still draining into.
+// detached puts the guardian into a session of its own: what a terminal sends to the program (Ctrl-C, hanging up) must
+// not reach the database, which the program still needs while it drains.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 // owner is who a file or directory belongs to.
@@ -33,8 +33,8 @@ func owner(path string) (uid, gid int, ok bool) {
 // server is a running postmaster, the guardian's child.
 type server struct{ cmd *exec.Cmd }
 
-// launch starts the server. The calling goroutine must be locked to its thread, whose end the server
-// survives by a moment only.
+// launch starts the server. The calling goroutine must be locked to its thread: the server is stopped soon after that
+// thread ends.
 func launch(o order, log *os.File) (*server, error) {
 	args := append([]string{"-D", o.Data}, o.Args...)
 	cmd := exec.Command(filepath.Join(o.Bin, "postgres"), args...) //nolint:noctx // the guardian asks it to stop, and waits

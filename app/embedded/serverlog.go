@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// longestLog is when a log is put aside; the one before it is given up then.
+// longestLog is the size from which on a log is renamed at the next start; the log that was renamed before is lost
+// then.
 const longestLog = 8 << 20
 
 // serverLog is the file that the server and its guardian print to.
@@ -16,7 +17,7 @@ type serverLog struct {
 	began int64 // where this run's lines begin
 }
 
-// openServerLog opens the file, putting a long one of earlier runs aside.
+// openServerLog opens the file, and renames a long one of earlier runs first.
 func openServerLog(path string) (*serverLog, error) {
 	if info, err := os.Stat(path); err == nil && info.Size() > longestLog {
 		if err := os.Rename(path, path+".old"); err != nil {

@@ -21,9 +21,6 @@ func TestNothingAskedForStartsNothing(t *testing.T) {
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the data directory was made although nothing uses it (%v)", err)
 	}
-	if err := s.Announce("http://localhost:3001"); err != nil {
-		t.Errorf("announce without a directory: %v", err)
-	}
 }
 
 func TestEachServiceAlone(t *testing.T) {
@@ -63,7 +60,7 @@ func TestDataDirectoryServesOneStackAtATime(t *testing.T) {
 	t.Parallel()
 	o := Options{Dir: t.TempDir(), Kafka: true}
 	s := start(t, o)
-	if err := s.Announce("http://localhost:3001"); err != nil {
+	if err := s.lock.Announce("http://localhost:3001"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := Start(within(t), o)
@@ -83,7 +80,7 @@ func TestStartUsesALockTheCallerHas(t *testing.T) {
 	}
 	stop(t, start(t, o))
 	if _, err := Lock(o.Dir); !errors.Is(err, ErrHeld) {
-		t.Errorf("the stack gave away a lock that was not its own: %v", err)
+		t.Errorf("the stack unlocked a directory that its caller has locked: %v", err)
 	}
 	if err := o.Lock.Unlock(); err != nil {
 		t.Fatal(err)
@@ -109,7 +106,7 @@ func TestAFailedStartLeavesNothingRunning(t *testing.T) {
 	}
 	lock, err := Lock(dir)
 	if err != nil {
-		t.Fatalf("the directory is still held: %v", err)
+		t.Fatalf("the directory is still locked: %v", err)
 	}
 	_ = lock.Unlock()
 	for _, data := range glob(t, filepath.Join(dir, "postgres", "[0-9]*")) {
@@ -141,7 +138,7 @@ func TestStartGivesUpWithItsContext(t *testing.T) {
 	start(t, Options{Dir: dir, Postgres: true})
 }
 
-func TestRedisKeepsOthersOutAndForgetsInTime(t *testing.T) {
+func TestRedisNeedsItsPasswordAndExpiresKeys(t *testing.T) {
 	t.Parallel()
 	set := start(t, Options{Dir: t.TempDir(), Redis: true}).Settings()
 	option, err := rueidis.ParseURL(set.RedisURL)
@@ -164,8 +161,8 @@ func TestRedisKeepsOthersOutAndForgetsInTime(t *testing.T) {
 		return rueidis.IsRedisNil(client.Do(ctx, client.B().Get().Key("k").Build()).Error())
 	})
 	option.Password = ""
-	if stranger, err := rueidis.NewClient(option); err == nil {
-		stranger.Close()
+	if other, err := rueidis.NewClient(option); err == nil {
+		other.Close()
 		t.Error("a client without the password was let in")
 	}
 }

@@ -21,11 +21,11 @@ func postmaster(data string) (int, bool) {
 	return pid, err == nil && pid > 0
 }
 
-// clearStale makes way for a server, with the guardian's lock held, so that nobody else starts one. After a
-// crash postmaster.pid names a process that is gone, which Postgres sees by itself; or one that is
-// something else by now (after a reboot, or in a new container), which Postgres takes for a server and
-// refuses to start, for ever; or, when a guardian was killed where the kernel does not help, a server that
-// nobody guards.
+// clearStale removes what keeps a server from starting. The guardian has its lock, so nobody else starts one. After a
+// crash there are three cases. postmaster.pid names a process that is gone: Postgres sees that by itself. It names
+// another program (after a reboot, or in a new container): Postgres takes that for a server and refuses to start, for
+// ever, so the file is removed. It names a server whose guardian was killed, on a system whose kernel does not stop the
+// server then: that server is stopped.
 func clearStale(o order) error {
 	pid, ok := postmaster(o.Data)
 	if !ok || !alive(pid) {

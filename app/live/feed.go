@@ -9,14 +9,15 @@ import (
 const (
 	// sweepTime is how often connections are looked at when nothing is published: has the client left, is a heartbeat due.
 	sweepTime = time.Second
-	// share is how many times longer than it works a feed rests, so that live updates take a tenth of one core at most
-	// and buyers notice nothing of them. It is the time that counts: on a busy machine work takes longer, and so do rests.
-	share = 9
-	// workTime is how long a feed works before it rests, so that what it takes is spread and not felt as a pause.
+	// restFactor is how many times as long as it works a feed rests, so that live updates take a tenth of one core at
+	// most and purchase requests are not slowed. The time is measured: on a busy machine both the work and the rests
+	// take longer.
+	restFactor = 9
+	// workTime is how long a feed works before it rests. It is short, so that nobody notices a pause.
 	workTime = time.Millisecond
-	// clockEvery is after how many turns the clock is looked at.
+	// clockEvery is how many connections are served between two looks at the clock.
 	clockEvery = 16
-	// roundTime bounds the rests of one round: with very many streams a frame is not held back longer than this.
+	// roundTime bounds the rests of one round: with very many streams a frame is not delayed for longer than this.
 	roundTime = 2 * time.Second
 )
 
@@ -24,7 +25,7 @@ const (
 type FeedConfig struct {
 	// Hub has the frames. Required. It has one feed.
 	Hub *Hub
-	// Known reports whether a frame shows nothing new to who was shown last. Required.
+	// Known reports whether a frame shows nothing new to a client that was last shown the frame named last. Required.
 	Known func(id, last string) bool
 	// Heartbeat is how long a stream may be quiet before it gets Beat. Required.
 	Heartbeat func() time.Duration
@@ -35,9 +36,9 @@ type FeedConfig struct {
 	Patience time.Duration
 }
 
-// Feed writes the hub's frames to connections. One goroutine does it for all of them, in rounds, without ever waiting
-// for one: a stream costs its socket and a few hundred bytes, with no goroutine, timer or buffer of its own. A reader
-// that is still busy with a frame keeps the rest of that frame and then gets the newest. Safe for concurrent use.
+// Feed writes the hub's frames to connections. One goroutine does it for all of them, in rounds, and never waits for
+// one: a stream costs its socket and a few hundred bytes, with no goroutine, timer or buffer of its own. A reader that
+// has not yet taken all of a frame gets the rest of that frame first, and then the newest. Safe for concurrent use.
 type Feed struct {
 	cfg FeedConfig
 
@@ -74,7 +75,7 @@ func (f *Feed) Add(s *Stream, conn net.Conn, last string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.isClosed() {
-		f.sayBye(m)
+		f.sendBye(m)
 		return
 	}
 	f.joining = append(f.joining, m)
@@ -110,7 +111,7 @@ func (f *Feed) isClosed() bool {
 	}
 }
 
-// run makes rounds until nobody is left.
+// run makes rounds until there are no connections.
 func (f *Feed) run() {
 	sweep := time.NewTicker(min(sweepTime, f.cfg.Heartbeat()))
 	defer sweep.Stop()
@@ -130,7 +131,7 @@ func (f *Feed) run() {
 	}
 }
 
-// join takes in the new ones. It gives up the goroutine's place when there is nobody, or when all were sent away.
+// join adds the new connections. It is false, and the goroutine ends, when there are none, or when the feed is closed.
 func (f *Feed) join(members []*member) ([]*member, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -138,7 +139,7 @@ func (f *Feed) join(members []*member) ([]*member, bool) {
 	f.joining = nil
 	if f.isClosed() {
 		for _, m := range members {
-			f.sayBye(m)
+			f.sendBye(m)
 		}
 		close(f.ended)
 		return nil, false
@@ -147,7 +148,7 @@ func (f *Feed) join(members []*member) ([]*member, bool) {
 	return members, f.running
 }
 
-// round gives each member its turn and returns those that stay.
+// round serves each connection once and returns those that stay.
 func (f *Feed) round(members []*member) []*member {
 	beat := f.cfg.Heartbeat()
 	began, rested := time.Now(), 0
@@ -167,7 +168,7 @@ func (f *Feed) round(members []*member) []*member {
 		}
 		if worked := time.Since(began); worked >= workTime {
 			most := roundTime * time.Duration(i+1-rested) / time.Duration(len(members))
-			f.rest(min(share*worked, most))
+			f.rest(min(restFactor*worked, most))
 			began, rested = time.Now(), i+1
 		}
 	}
@@ -184,7 +185,7 @@ func (f *Feed) rest(d time.Duration) {
 	}
 }
 
-// turn sends a member what is due; false when its stream is over.
+// turn sends a connection what is due; false when its stream is over.
 func (f *Feed) turn(m *member, now time.Time, beat time.Duration) bool {
 	if m.pusher.hungUp() || m.stream.isClosed() {
 		return false
@@ -217,8 +218,8 @@ func (m *member) end() {
 	m.stream.Close()
 }
 
-// sayBye ends a stream in between two frames; one that is in the middle of one is cut.
-func (f *Feed) sayBye(m *member) {
+// sendBye ends a stream with Bye between two frames; in the middle of a frame the connection is closed at once.
+func (f *Feed) sendBye(m *member) {
 	if len(m.rest) == 0 {
 		_, _ = m.pusher.push(f.cfg.Bye())
 	}

@@ -17,16 +17,16 @@ import (
 // patience bounds what a test waits for; nothing takes that long unless it is broken.
 const patience = 20 * time.Second
 
-// show is a hub, its feed, and the connections that the feed writes to.
-type show struct {
+// fixture is a hub and its feed.
+type fixture struct {
 	t    *testing.T
 	hub  *live.Hub
 	feed *live.Feed
 }
 
-func newShow(t *testing.T, change func(*live.FeedConfig)) *show {
+func newFixture(t *testing.T, change func(*live.FeedConfig)) *fixture {
 	t.Helper()
-	s := &show{t: t, hub: live.New(1000)}
+	s := &fixture{t: t, hub: live.New(1000)}
 	cfg := live.FeedConfig{
 		Hub: s.hub, Known: func(id, last string) bool { return id == last }, Beat: []byte("beat\n"),
 		Bye: func() []byte { return []byte("bye\n") }, Heartbeat: func() time.Duration { return time.Hour },
@@ -39,15 +39,15 @@ func newShow(t *testing.T, change func(*live.FeedConfig)) *show {
 	return s
 }
 
-// seat is the reading end of a connection of the feed.
-type seat struct {
+// client is the reading end of a connection that the feed writes to.
+type client struct {
 	net.Conn
 	t *testing.T
 	r *bufio.Reader
 }
 
 // open adds a connection that was shown the frame named last.
-func (s *show) open(last string) *seat {
+func (s *fixture) open(last string) *client {
 	s.t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -69,10 +69,10 @@ func (s *show) open(last string) *seat {
 	}
 	s.feed.Add(sub, far, last)
 	_ = near.SetDeadline(time.Now().Add(patience))
-	return &seat{near, s.t, bufio.NewReader(near)}
+	return &client{near, s.t, bufio.NewReader(near)}
 }
 
-func (c *seat) want(line string) {
+func (c *client) want(line string) {
 	c.t.Helper()
 	got, err := c.r.ReadString('\n')
 	if err != nil || got != line+"\n" {
@@ -80,17 +80,17 @@ func (c *seat) want(line string) {
 	}
 }
 
-func (c *seat) wantEnd() {
+func (c *client) wantEnd() {
 	c.t.Helper()
 	if b, err := c.r.ReadByte(); err == nil {
 		c.t.Fatalf("the stream goes on with %q", b)
 	}
 }
 
-func (s *show) publish(id string) { s.hub.Publish("sale", id, []byte(id+"\n")) }
+func (s *fixture) publish(id string) { s.hub.Publish("sale", id, []byte(id+"\n")) }
 
 // settle waits until so many streams are open.
-func (s *show) settle(n int) {
+func (s *fixture) settle(n int) {
 	s.t.Helper()
 	for end := time.Now().Add(patience); s.hub.Count() != n; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
@@ -99,9 +99,9 @@ func (s *show) settle(n int) {
 	}
 }
 
-func TestFeedSendsEveryoneWhatIsNewToThem(t *testing.T) {
+func TestFeedSendsEachClientTheFramesThatAreNewToIt(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, nil)
+	s := newFixture(t, nil)
 	s.publish("1")
 	shown, behind := s.open("1"), s.open("0")
 	behind.want("1")
@@ -110,35 +110,35 @@ func TestFeedSendsEveryoneWhatIsNewToThem(t *testing.T) {
 	behind.want("2")
 	late := s.open("2")
 	s.publish("3")
-	for _, c := range []*seat{shown, behind, late} {
+	for _, c := range []*client{shown, behind, late} {
 		c.want("3")
 	}
 	s.feed.Close()
-	for _, c := range []*seat{shown, behind, late} {
+	for _, c := range []*client{shown, behind, late} {
 		c.want("bye")
 		c.wantEnd()
 	}
 	s.settle(0)
 }
 
-func TestFeedServesManyThroughItsRests(t *testing.T) {
+func TestFeedServesAllStreamsAlthoughItRests(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, nil)
-	seats := make([]*seat, 300)
-	for i := range seats {
-		seats[i] = s.open("")
+	s := newFixture(t, nil)
+	clients := make([]*client, 300)
+	for i := range clients {
+		clients[i] = s.open("")
 	}
 	for n := 1; n <= 3; n++ {
 		s.publish(strconv.Itoa(n))
-		for _, c := range seats {
+		for _, c := range clients {
 			c.want(strconv.Itoa(n))
 		}
 	}
 }
 
-func TestFeedLetsGoOfWhoHasLeft(t *testing.T) {
+func TestFeedClosesTheStreamOfAClientWhoLeft(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, nil)
+	s := newFixture(t, nil)
 	gone, stays := s.open(""), s.open("")
 	if _, err := gone.Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
 		t.Fatal(err)
@@ -149,18 +149,18 @@ func TestFeedLetsGoOfWhoHasLeft(t *testing.T) {
 	stays.want("1")
 }
 
-func TestFeedLetsGoOfStreamsOfAClosedHub(t *testing.T) {
+func TestFeedClosesTheStreamsOfAClosedHub(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, nil)
+	s := newFixture(t, nil)
 	c := s.open("")
 	s.hub.Close()
 	c.wantEnd()
 	s.settle(0)
 }
 
-func TestFeedBeatsOnQuietStreams(t *testing.T) {
+func TestFeedSendsHeartbeatsOnQuietStreams(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, func(c *live.FeedConfig) { c.Heartbeat = func() time.Duration { return time.Millisecond } })
+	s := newFixture(t, func(c *live.FeedConfig) { c.Heartbeat = func() time.Duration { return time.Millisecond } })
 	c := s.open("")
 	c.want("beat")
 	c.want("beat")
@@ -168,7 +168,7 @@ func TestFeedBeatsOnQuietStreams(t *testing.T) {
 
 func TestFeedWorksAgainAfterItWasEmpty(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, nil)
+	s := newFixture(t, nil)
 	_ = s.open("").Close()
 	s.settle(0)
 	c := s.open("")
@@ -176,9 +176,9 @@ func TestFeedWorksAgainAfterItWasEmpty(t *testing.T) {
 	c.want("1")
 }
 
-func TestClosedFeedSaysByeToNewcomers(t *testing.T) {
+func TestClosedFeedEndsNewStreamsWithBye(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, nil)
+	s := newFixture(t, nil)
 	s.feed.Close()
 	s.feed.Close()
 	c := s.open("")
@@ -187,22 +187,22 @@ func TestClosedFeedSaysByeToNewcomers(t *testing.T) {
 	s.settle(0)
 }
 
-// big is a frame that no socket takes whole while nobody reads.
+// big is a frame that is too large for a socket's buffers.
 func big(id byte) []byte {
 	return append(bytes.Repeat([]byte{id}, 16<<20), '\n')
 }
 
 func TestASlowReaderGetsWholeFramesAndTheNewest(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, func(c *live.FeedConfig) {
-		// Beats without a text: what is left of a frame is sent often, and nothing else.
+	s := newFixture(t, func(c *live.FeedConfig) {
+		// Heartbeats are empty: what is left of a frame is sent often, and nothing else.
 		c.Patience, c.Beat, c.Heartbeat = time.Hour, nil, func() time.Duration { return time.Millisecond }
 	})
 	slow, quick := s.open(""), s.open("")
 	frames := []byte{'a', 'b', 'c'}
 	for _, id := range frames {
 		s.hub.Publish("sale", string(id), big(id))
-		line, err := quick.r.ReadString('\n') // everybody has had their turn when the quick one has it all
+		line, err := quick.r.ReadString('\n') // when the quick one has it all, both have been served
 		if err != nil || line[0] != id || len(line) != 16<<20+1 {
 			t.Fatalf("%q %v", line[:1], err)
 		}
@@ -215,9 +215,9 @@ func TestASlowReaderGetsWholeFramesAndTheNewest(t *testing.T) {
 	}
 }
 
-func TestAReaderThatTakesNothingIsCut(t *testing.T) {
+func TestTheStreamOfAReaderThatTakesNothingIsClosed(t *testing.T) {
 	t.Parallel()
-	s := newShow(t, func(c *live.FeedConfig) { c.Patience = time.Millisecond })
+	s := newFixture(t, func(c *live.FeedConfig) { c.Patience = time.Millisecond })
 	stuck := s.open("")
 	s.hub.Publish("sale", "a", big('a'))
 	s.settle(0)

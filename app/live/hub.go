@@ -1,9 +1,9 @@
 // Package live fans one frame out to every open stream.
 //
-// Thousands of pages follow the same sale, so a frame is rendered once and everybody is handed the same bytes. A
-// stream gets the newest frame when it asks for one, never a backlog: a slow reader skips what it missed, costs no
-// memory and holds nobody up. There is no goroutine and no queue per stream; publishing replaces one pointer and
-// closes one channel, which wakes whoever waits. A Feed writes the frames to connections.
+// Thousands of pages follow the same sale, so a frame is rendered once and all of them get the same bytes. A stream
+// gets the newest frame when it asks for one, never a backlog: a slow reader skips what it missed, costs no memory and
+// delays nobody. There is no goroutine and no queue per stream; publishing replaces one pointer and closes one channel,
+// which wakes all who wait. A Feed writes the frames to connections.
 package live
 
 import (
@@ -33,25 +33,25 @@ type Hub struct {
 	open   atomic.Int64
 	done   chan struct{}
 	closed sync.Once
-	// published holds a token when there is a frame that the feed has not been told of.
+	// published holds a token when there is a frame that the feed has not seen.
 	published chan struct{}
 
 	mu     sync.Mutex // guards the map and each topic's users
 	topics map[string]*topic
 }
 
-// topic is followed by streams through a chain of moments: each is replaced by the next and says so.
+// topic has its newest state. The next frame replaces it and closes its channel, which wakes the streams that wait.
 type topic struct {
-	newest  atomic.Pointer[moment]
+	newest  atomic.Pointer[state]
 	streams int
 }
 
-// moment is a topic's state until the next frame.
-type moment struct {
+// state is what a topic shows until the next frame.
+type state struct {
 	frame Frame
-	// number counts the topic's frames; 0 is the moment before the first.
-	number int64
-	passed chan struct{} // closed when there is a newer one
+	// number counts the topic's frames; 0 is the state before the first.
+	number   int64
+	replaced chan struct{} // closed when there is a newer one
 }
 
 // New makes a hub for at most limit open streams.
@@ -70,10 +70,10 @@ func (h *Hub) Publish(name, id string, frame []byte) {
 	defer h.mu.Unlock()
 	t := h.topic(name)
 	last := t.newest.Load()
-	t.newest.Store(&moment{
-		frame: Frame{ID: id, Data: frame}, number: last.number + 1, passed: make(chan struct{}),
+	t.newest.Store(&state{
+		frame: Frame{ID: id, Data: frame}, number: last.number + 1, replaced: make(chan struct{}),
 	})
-	close(last.passed)
+	close(last.replaced)
 	select {
 	case h.published <- struct{}{}:
 	default:
@@ -117,13 +117,13 @@ func (h *Hub) topic(name string) *topic {
 	t, ok := h.topics[name]
 	if !ok {
 		t = &topic{}
-		t.newest.Store(&moment{passed: make(chan struct{})})
+		t.newest.Store(&state{replaced: make(chan struct{})})
 		h.topics[name] = t
 	}
 	return t
 }
 
-// leave forgets a topic that nobody follows and that has nothing to replay.
+// leave removes a topic that no stream follows and that has had no frame.
 func (h *Hub) leave(s *Stream) {
 	h.open.Add(-1)
 	h.mu.Lock()
@@ -157,7 +157,7 @@ func (s *Stream) Next(ctx context.Context) (Frame, error) {
 			return m.frame, nil
 		}
 		select {
-		case <-m.passed:
+		case <-m.replaced:
 		case <-ctx.Done():
 		case <-s.done:
 		case <-s.hub.done:

@@ -77,7 +77,7 @@ func TestFrameIsGivenOnce(t *testing.T) {
 		if f, err := s.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("second Next gave %v, %v; want it to wait until its context ends", f, err)
 		}
-		// A context that ended (a heartbeat is due) does not harm the stream.
+		// A context that ended (a heartbeat is due) does not end the stream.
 		h.Publish("sale", "2", []byte("two"))
 		wantFrame(t, s, "2", "two")
 	})
@@ -156,7 +156,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	subscribe(t, h, "x")
 }
 
-func TestCloseEndsEverything(t *testing.T) {
+func TestCloseEndsANextThatWaits(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"hub", "stream"} {
 		t.Run(what, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestClosedHubTakesNoStreams(t *testing.T) {
 }
 
 // Readers of any speed see frames only in the order they were published, and all see the last.
-func TestReadersNeverGoBack(t *testing.T) {
+func TestReadersSeeFramesInOrder(t *testing.T) {
 	t.Parallel()
 	const readers, frames = 20, 2000
 	h := live.New(readers)

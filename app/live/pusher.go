@@ -15,12 +15,12 @@ type pusher interface {
 	hungUp() bool
 }
 
-// patient is the pusher for systems and connections that cannot be asked for room: it waits, for a moment.
-type patient struct{ conn net.Conn }
+// waitingPusher is for systems and connections that cannot tell how much they take: it waits, for a short time.
+type waitingPusher struct{ conn net.Conn }
 
 const patience = 20 * time.Millisecond
 
-func (p patient) push(b []byte) (int, error) {
+func (p waitingPusher) push(b []byte) (int, error) {
 	_ = p.conn.SetWriteDeadline(time.Now().Add(patience))
 	n, err := p.conn.Write(b)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -29,4 +29,4 @@ func (p patient) push(b []byte) (int, error) {
 	return n, err
 }
 
-func (patient) hungUp() bool { return false }
+func (waitingPusher) hungUp() bool { return false }

@@ -16,7 +16,7 @@ func newPusher(conn net.Conn) pusher {
 			return &direct{raw}
 		}
 	}
-	return patient{conn}
+	return waitingPusher{conn}
 }
 
 // direct writes to the socket itself, which never waits.

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// writeWithin is how long a client may take to accept what it is sent, where the request has no time of its own for
-	// that, and writeAtLeast what is left of it for each write.
+	// writeWithin is how long a client may take to accept an answer, where the request sets no deadline for that.
+	// writeAtLeast is what is left of it at each write.
 	writeWithin  = 10 * time.Second
 	writeAtLeast = writeWithin / 2
 )
 
 // trackedConn is a connection of a Limiter. It notes when it was last used, and bounds writes.
 //
-// The bound is a deadline that is moved now and then: moving it for each answer costs as much as a tenth of a hot request.
-// While a request has set a deadline of its own, that one counts.
+// The bound is a deadline that is moved only when too little of it is left: moving it for each answer takes a tenth of
+// the time of a hot request. While a request has set a deadline of its own, that one counts.
 type trackedConn struct {
 	*lazyread.Conn
 	limiter *Limiter
@@ -30,8 +30,8 @@ type trackedConn struct {
 	once    sync.Once    // for Close
 	// idle is true while no request is under way on it.
 	idle atomic.Bool
-	// writeBound is until when (by the limiter's clock) the write deadline need not be moved; ownBound is true while the request
-	// that is under way, or whoever took the connection over, has set one.
+	// Until writeBound (by the limiter's clock) the write deadline need not be moved. ownBound is true while the
+	// request that is under way, or the code that took the connection over, has set one.
 	writeBound atomic.Int64
 	ownBound   atomic.Bool
 }
@@ -74,13 +74,13 @@ func (c *trackedConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// SetDeadline bounds reads and writes, those around Read and Write too.
+// SetDeadline bounds reads and writes, also those that do not go through Read and Write.
 func (c *trackedConn) SetDeadline(t time.Time) error {
 	c.ownBound.Store(true)
 	return c.Conn.SetDeadline(t)
 }
 
-// setState takes in what net/http says of the connection. The deadlines of a request end with it.
+// setState notes what net/http says of the connection. The deadlines of a request end with it.
 func (c *trackedConn) setState(s http.ConnState) {
 	idle := s == http.StateIdle || s == http.StateNew
 	c.idle.Store(idle)
@@ -100,7 +100,7 @@ func (c *trackedConn) SyscallConn() (syscall.RawConn, error) {
 	return trackedRawConn{raw, c}, err
 }
 
-// trackedRawConn notes that the client was sent something by the way around Write.
+// trackedRawConn notes that the client was sent something without a call of Write.
 type trackedRawConn struct {
 	syscall.RawConn
 	conn *trackedConn

@@ -10,22 +10,25 @@ import (
 	"time"
 )
 
-// hastened is a connection whose write deadlines come earlier than they were asked for, and that notes what was asked.
-type hastened struct {
+// earlyDeadlines is a connection whose write deadlines come earlier than they were asked for. It notes what was asked
+// for.
+type earlyDeadlines struct {
 	net.Conn
 	sooner  time.Duration
 	writeBy []time.Time
 }
 
-func (c *hastened) SetWriteDeadline(t time.Time) error {
+func (c *earlyDeadlines) SetWriteDeadline(t time.Time) error {
 	c.writeBy = append(c.writeBy, t)
 	return c.Conn.SetWriteDeadline(t.Add(-c.sooner))
 }
 
-func (c *hastened) SyscallConn() (syscall.RawConn, error) { return c.Conn.(syscall.Conn).SyscallConn() }
+func (c *earlyDeadlines) SyscallConn() (syscall.RawConn, error) {
+	return c.Conn.(syscall.Conn).SyscallConn()
+}
 
 // newPair is a tracked connection and its client, over TCP.
-func newPair(t *testing.T) (*trackedConn, *hastened) {
+func newPair(t *testing.T) (*trackedConn, *earlyDeadlines) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -36,7 +39,7 @@ func newPair(t *testing.T) (*trackedConn, *hastened) {
 	must(t, err)
 	limiter := NewLimiter(1)
 	limiter.places <- struct{}{}
-	inner := &hastened{Conn: conn}
+	inner := &earlyDeadlines{Conn: conn}
 	c := limiter.track(inner).(*trackedConn)
 	t.Cleanup(func() { _, _ = client.Close(), c.Close() })
 	return c, inner
@@ -77,7 +80,7 @@ func TestTheWriteDeadlineIsMovedBeforeItComes(t *testing.T) {
 	write(1, "the first")
 	write(1, "the next, at once")
 	if left := time.Duration(c.writeBound.Load() - c.limiter.at(time.Now())); left > writeWithin-writeAtLeast {
-		t.Errorf("a write %v from now would have less than %v", left, writeAtLeast)
+		t.Errorf("a write %v from now has less than %v", left, writeAtLeast)
 	}
 	c.writeBound.Store(c.limiter.at(time.Now()) - 1)
 	write(2, "when less than the least is left")
@@ -90,11 +93,11 @@ func TestTheWriteDeadlineIsMovedBeforeItComes(t *testing.T) {
 	write(4, "in the request after it")
 	must(t, c.SetDeadline(time.Time{}))
 	c.setState(http.StateHijacked)
-	write(5, "by whoever took the connection over")
+	write(5, "by the code that took the connection over")
 }
 
-// The wall clock may be set at any time; what is measured is how long a connection has been quiet.
-func TestWhenAConnectionWasUsedIsNoTimeOfDay(t *testing.T) {
+// The wall clock may be set at any time. Only the time since the last byte counts.
+func TestTheTimeOfTheLastByteDoesNotDependOnTheWallClock(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	c, _ := newPair(t)

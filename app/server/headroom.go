@@ -12,15 +12,15 @@ import (
 const (
 	// mostPercent and leastPercent bound what GOGC is set to.
 	mostPercent, leastPercent = 400, 50
-	// headroomBytes is how much garbage may pile up between two collections of a heap that is not small.
+	// headroomBytes is how much garbage there may be between two collections of a heap that is not small.
 	headroomBytes = 192 << 20
-	// headroomEvery is how often the heap is looked at. It is a matter of microseconds.
+	// headroomEvery is how often the heap is looked at. A look takes some microseconds.
 	headroomEvery = 250 * time.Millisecond
 )
 
-// headroomPercent is the GOGC under which about headroomBytes of garbage pile up next to so many bytes that survive
-// a collection. A small heap gets four times its size, so that it is not collected all the time, and a very large one
-// at least half of it, for the same reason.
+// headroomPercent is the GOGC with which there is about headroomBytes of garbage beside so many bytes that survive a
+// collection. A small heap gets four times its size, so that it is not collected all the time, and a very large one at
+// least half of it, for the same reason.
 func headroomPercent(surviving uint64) int {
 	if surviving < headroomBytes*100/mostPercent {
 		return mostPercent
@@ -28,7 +28,7 @@ func headroomPercent(surviving uint64) int {
 	return int(max(leastPercent, headroomBytes*100/min(surviving, math.MaxInt64)))
 }
 
-// worthSetting leaves the collector alone for a small step: setting it stops the program for a moment.
+// worthSetting is false for a small step: setting the percentage stops the program for a moment.
 func worthSetting(now, wanted int) bool {
 	return wanted != now && (wanted == mostPercent || wanted == leastPercent || max(now-wanted, wanted-now)*10 > now)
 }

@@ -1,6 +1,6 @@
-// Package server is what stands between the kernel and the handlers: listeners, the limit of connections, the timeouts of
-// HTTP, and the limits of the Go runtime. It knows nothing of the product, so every number in it is about machines and
-// clients, not about sales.
+// Package server is what every connection passes before it reaches a handler: listeners, the limit of connections, the
+// timeouts of HTTP, and the limits of the Go runtime. It knows nothing of the product, so every number in it is about
+// machines and clients, not about sales.
 package server
 
 import (
@@ -9,7 +9,7 @@ import (
 )
 
 // HTTP is an http.Server with the timeouts and limits that the public and the operators' listeners need. It has no
-// WriteTimeout, as that would end the streams: the handlers set a deadline for each answer, and the connections of a
+// WriteTimeout, because that ends streams: the handlers set a deadline for each answer, and the connections of a
 // Limiter bound the writes of those that set none.
 func HTTP(h http.Handler) *http.Server {
 	return &http.Server{

@@ -23,11 +23,11 @@ const (
 	evictEvery = 250 * time.Millisecond
 	// spareDescriptors is how many descriptors stay free for servers, files and the operators' listener.
 	spareDescriptors = 1_000
-	// unlimited is how many connections are held where the system sets no limit.
+	// unlimited is how many connections are kept open where the system sets no limit.
 	unlimited = 100_000
 )
 
-// LimitFor is how many connections a process holds that may have so many descriptors open; 0: that is not known.
+// LimitFor is how many connections a process that may have so many open descriptors keeps open; 0: that is not known.
 func LimitFor(descriptors int) int {
 	if descriptors == 0 {
 		return unlimited
@@ -35,10 +35,10 @@ func LimitFor(descriptors int) int {
 	return min(unlimited, max(descriptors-spareDescriptors, descriptors/2))
 }
 
-// Limiter bounds the connections that several listeners hold together. Without a bound, clients that connect and do
-// nothing take the last descriptor, and with it the way to Redis, Kafka and Postgres. When it is full the connections that
-// have been quiet for longest are closed; while none has been quiet for long, new ones wait in the queue of the kernel. A
-// full limiter is not a full process: every connection that is held goes on being served. Safe for concurrent use.
+// Limiter bounds the connections that several listeners have open together. Without a bound, clients that connect and
+// do nothing take the last descriptor, which is then missing for Redis, Kafka and Postgres. When the limit is reached,
+// the connections that have been quiet for longest are closed; while none has been quiet for long, new ones wait in the
+// queue of the kernel. The open connections are served as before. Safe for concurrent use.
 type Limiter struct {
 	limit   int
 	opened  time.Time     // where its clock begins, which is monotonic
@@ -47,13 +47,13 @@ type Limiter struct {
 	evicted atomic.Int64  // connections that were closed to make room
 
 	mu       sync.Mutex
-	held     map[*trackedConn]struct{}
+	open     map[*trackedConn]struct{}
 	searched time.Time
 }
 
 // NewLimiter makes a Limiter for so many connections.
 func NewLimiter(limit int) *Limiter {
-	return &Limiter{limit: limit, opened: time.Now(), places: make(chan struct{}, limit), idle: idleLongest, held: make(map[*trackedConn]struct{})}
+	return &Limiter{limit: limit, opened: time.Now(), places: make(chan struct{}, limit), idle: idleLongest, open: make(map[*trackedConn]struct{})}
 }
 
 // at is a moment by the limiter's clock, in nanoseconds since it was made.
@@ -91,7 +91,7 @@ func (l *limitedListener) Close() error {
 	return l.Listener.Close()
 }
 
-// take takes a place, and makes one when there is none. It is false when end was closed first.
+// take takes a place, and closes quiet connections when there is none. It is false when end was closed first.
 func (l *Limiter) take(end <-chan struct{}) bool {
 	for {
 		select {
@@ -121,13 +121,13 @@ func (l *Limiter) track(conn net.Conn) net.Conn {
 	c := newTrackedConn(conn, l)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.held[c] = struct{}{}
+	l.open[c] = struct{}{}
 	return c
 }
 
 func (l *Limiter) forget(c *trackedConn) {
 	l.mu.Lock()
-	delete(l.held, c)
+	delete(l.open, c)
 	l.mu.Unlock()
 	l.giveBack()
 }
@@ -147,25 +147,25 @@ func (l *Limiter) quietest(now time.Time) []*trackedConn {
 		return nil
 	}
 	l.searched = now
-	return longestQuiet(l.held, l.at(now.Add(-l.idle)), l.at(now.Add(-quietLongest)), max(1, l.limit/evictShare))
+	return longestQuiet(l.open, l.at(now.Add(-l.idle)), l.at(now.Add(-quietLongest)), max(1, l.limit/evictShare))
 }
 
-// ConnState is an http.Server's: it knows which connections are between two requests.
+// ConnState is for http.Server.ConnState: it notes which connections are between two requests.
 func (l *Limiter) ConnState(conn net.Conn, s http.ConnState) {
 	if c, ok := conn.(*trackedConn); ok {
 		c.setState(s)
 	}
 }
 
-// longestQuiet are at most so many connections, the quietest first: idle ones without a byte since the first time, and any
-// without a byte since the second, both by the limiter's clock.
-func longestQuiet(held map[*trackedConn]struct{}, idleSince, anySince int64, most int) []*trackedConn {
+// longestQuiet are at most so many connections, the quietest first. Idle ones count when they have had no byte since
+// the first time, others when they have had none since the second; both times are by the limiter's clock.
+func longestQuiet(open map[*trackedConn]struct{}, idleSince, anySince int64, most int) []*trackedConn {
 	type silence struct {
 		conn *trackedConn
 		last int64
 	}
 	var all []silence
-	for c := range held {
+	for c := range open {
 		last := c.last.Load()
 		if last < anySince || c.idle.Load() && last < idleSince {
 			all = append(all, silence{c, last})

@@ -75,23 +75,23 @@ func TestTheQuietestConnectionMakesRoom(t *testing.T) {
 		l.ConnState(conn, http.StateIdle)
 		return conn
 	}
-	var held []net.Conn
+	var opened []net.Conn
 	for range 3 {
-		held = append(held, enter())
+		opened = append(opened, enter())
 	}
 	// The first one is written to once more, so the second one has been quiet for longest.
-	if _, err := held[0].Write([]byte("x")); err != nil {
+	if _, err := opened[0].Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	enter()
 	if n := l.evicted.Load(); n != 1 {
 		t.Errorf("%d were closed for one", n)
 	}
-	if _, err := held[1].Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+	if _, err := opened[1].Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the quietest is still open: %v", err)
 	}
 	for _, i := range []int{0, 2} {
-		if _, err := held[i].Write([]byte("x")); err != nil {
+		if _, err := opened[i].Write([]byte("x")); err != nil {
 			t.Errorf("connection %d was closed: %v", i, err)
 		}
 	}
@@ -157,7 +157,7 @@ func TestTheLimitLeavesDescriptorsForTheServers(t *testing.T) {
 }
 
 // Live updates are written to the socket itself; a connection that gets them is not quiet.
-func TestAWriteAroundTheConnectionCounts(t *testing.T) {
+func TestAWriteToTheSocketItselfCounts(t *testing.T) {
 	t.Parallel()
 	_, bounded := openLimiter(t, 4, time.Minute)
 	visit(t, bounded)

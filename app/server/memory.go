@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// TuneMemory trades memory for CPU, within bounds: with a live heap of a few megabytes the collector would otherwise
-// run so often that it takes a third of the CPU during the rush, and with a large one four times its size would be
-// wasted. What the operator set through GOGC or GOMEMLIMIT stays. The returned function ends the watch over the heap.
+// TuneMemory uses more memory to save CPU, within bounds. With a live heap of a few megabytes the collector runs so
+// often that it takes a third of the CPU when a sale opens; with a large one, four times its size is a waste. What the
+// operator set through GOGC or GOMEMLIMIT stays. The returned function ends the adjusting.
 func TuneMemory() (stop func()) {
 	if limit := memoryLimit(); limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(limit / 10 * 8)

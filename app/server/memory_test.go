@@ -45,7 +45,7 @@ func TestTheCollectorIsNotSetForASmallStep(t *testing.T) {
 	}
 }
 
-// With half a gigabyte that stays, the collector gets another percentage, and its old one when that has gone.
+// With half a gigabyte that stays, the collector gets another percentage, and its old one when that memory is free.
 func TestHeadroomFollowsTheHeap(t *testing.T) { //nolint:paralleltest // it looks at the heap of the whole process
 	h := &headroom{percent: mostPercent, scanned: scanned(), set: func(int) int { return 0 }}
 	large := make([]byte, 512<<20)

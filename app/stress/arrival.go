@@ -15,16 +15,16 @@ const MaxRate = 1_000_000
 
 var errArrivals = errors.New("arrivals not possible")
 
-// schedule says when shoppers come who come by the clock, whatever the server does: an open loop. A server that
-// stalls for a second then meets everybody who came in that second, and each of them has waited: response times are
-// measured from when a shopper was due, not from when a connection was free for the request. A closed loop would
-// have sent fewer requests and hidden the stall (coordinated omission).
+// schedule says when shoppers come who come at a rate, whatever the server does: an open loop. When a server stalls for
+// a second, all who came in that second have waited: response times are measured from when a shopper was due, not from
+// when a connection was free for the request. A closed loop sends fewer requests meanwhile and so hides the stall
+// (coordinated omission).
 type schedule struct {
 	rate float64       // arrivals a second, once the ramp is over
 	ramp time.Duration // in which the rate grows evenly from nothing
 }
 
-// due is when the n-th shopper, from 0, comes, counted from the opening of the doors.
+// due is when the n-th shopper, from 0, comes, counted from the start of the scenario.
 func (s schedule) due(n int) time.Duration {
 	ramp := s.ramp.Seconds()
 	during := s.rate * ramp / 2 // how many come during the ramp
@@ -49,11 +49,11 @@ func (cfg *Config) checkArrivals() error {
 	return nil
 }
 
-// byTheClock lets each shopper press when due. When too many are under way already, or this machine is too slow,
-// some start late; that is counted in their response times and reported beside them.
-func (r *run) byTheClock(ctx context.Context) error {
+// atRate makes each shopper press when due. When too many are under way already, or this machine is too slow, some
+// start late; that is counted in their response times and reported beside them.
+func (r *run) atRate(ctx context.Context) error {
 	plan := schedule{r.cfg.OpenLoop, r.cfg.Ramp}
-	r.bar.begin(r.scenario.Name+": buying by the clock", len(r.shoppers))
+	r.bar.begin(r.scenario.Name+": buying at a rate", len(r.shoppers))
 	defer r.bar.end()
 	group, acting := errgroup.WithContext(ctx)
 	group.SetLimit(awake)
@@ -81,8 +81,8 @@ func (r *run) byTheClock(ctx context.Context) error {
 
 // Arrivals are the figures of an open loop. Durations are in milliseconds, counted from when a shopper was due.
 type Arrivals struct {
-	// Rate was asked for, after a Ramp; Planned is the mean over the run that follows from both, and Achieved what
-	// this machine could do. When Achieved is lower, the server was pressed less than asked.
+	// Rate was asked for, after a Ramp; Planned is the mean over the run that follows from both, and Achieved what this
+	// machine could do. When Achieved is lower, the server got fewer requests than asked for.
 	Rate     float64 `json:"ratePerSecond"`
 	Ramp     float64 `json:"rampMs"`
 	Planned  float64 `json:"plannedPerSecond"`

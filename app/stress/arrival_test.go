@@ -44,9 +44,9 @@ func TestNobodyIsDueBeforeSomebodyEarlier(t *testing.T) {
 	})
 }
 
-// A server that stalls once: hardly any request meets the stall itself, since there is one connection, but everybody
-// who was due meanwhile has waited, and the figures must say so.
-func TestAStallIsFeltByAllWhoWereDue(t *testing.T) {
+// A server that stalls once: hardly any request is under way during the stall, since there is one connection, but all
+// who were due meanwhile have waited, and the figures must say so.
+func TestAStallCountsForAllWhoWereDue(t *testing.T) {
 	t.Parallel()
 	const stall = 600 * time.Millisecond
 	s := newShop()
@@ -63,16 +63,16 @@ func TestAStallIsFeltByAllWhoWereDue(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	if r.Latency.P50 >= milliseconds(stall)/4 {
-		t.Errorf("most requests were quick; the closed loop's median says %.1f ms", r.Latency.P50)
+		t.Errorf("most requests were quick, but the median from sending to answer is %.1f ms", r.Latency.P50)
 	}
 	if a.Answer.P50 < milliseconds(stall)/4 || a.Answer.Max < milliseconds(stall) || a.Settled.P50 < a.Answer.P50*0.9 {
-		t.Errorf("half of the crowd was due during the stall, but the median wait is %.1f ms, the longest %.1f ms (stall %v)",
+		t.Errorf("half of the shoppers were due during the stall, but the median wait is %.1f ms, the longest %.1f ms (stall %v)",
 			a.Answer.P50, a.Answer.Max, stall)
 	}
 }
 
-// The crowd may not come faster than asked, however fast the server is.
-func TestTheClockHoldsTheCrowdBack(t *testing.T) {
+// Shoppers do not come faster than asked, however fast the server is.
+func TestShoppersDoNotComeFasterThanTheRate(t *testing.T) {
 	t.Parallel()
 	r := one(t, Config{URL: []string{newShop().open(t)}, Users: 60, Stock: 60, OpenLoop: 300, Ramp: 100 * time.Millisecond})
 	if !r.OK || r.Successful != 60 || r.Duration < 200 {
@@ -87,16 +87,16 @@ func TestTheClockHoldsTheCrowdBack(t *testing.T) {
 	}
 }
 
-func TestArrivalsThatMakeNoSense(t *testing.T) {
+func TestImpossibleArrivalsAreRefused(t *testing.T) {
 	t.Parallel()
 	url := []string{newShop().open(t)}
 	for name, cfg := range map[string]Config{
-		"negative rate":    {OpenLoop: -1},
-		"absurd rate":      {OpenLoop: 2 * MaxRate},
-		"no rate":          {OpenLoop: math.NaN()},
-		"ramp to nowhere":  {Ramp: time.Second},
-		"negative ramp":    {OpenLoop: 1, Ramp: -time.Second},
-		"too many streams": {Streams: MaxStreams + 1},
+		"negative rate":       {OpenLoop: -1},
+		"absurd rate":         {OpenLoop: 2 * MaxRate},
+		"no rate":             {OpenLoop: math.NaN()},
+		"ramp without a rate": {Ramp: time.Second},
+		"negative ramp":       {OpenLoop: 1, Ramp: -time.Second},
+		"too many streams":    {Streams: MaxStreams + 1},
 	} {
 		cfg.URL = url
 		if _, err := drive(t, cfg); err == nil {

@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// audit compares what the crowd was told with what is true afterwards. Everything that does not fit becomes a
+// audit compares what the shoppers were told with what is true afterwards. Everything that does not agree becomes a
 // fault; an error means that something could not be looked at.
 func (r *run) audit(ctx context.Context) error {
-	if err := r.everybody(ctx, "settling", r.unsettled(), r.settle); err != nil {
+	if err := r.forEach(ctx, "settling", r.unsettled(), r.settle); err != nil {
 		return err
 	}
 	r.checkReceipts()
@@ -19,7 +19,7 @@ func (r *run) audit(ctx context.Context) error {
 		return err
 	}
 	r.checkRefusals()
-	if err := r.everybody(ctx, "asking again", r.winners(), r.pressAgain()); err != nil {
+	if err := r.forEach(ctx, "asking again", r.winners(), r.pressAgain()); err != nil {
 		return err
 	}
 	checks, err := r.verify(ctx)
@@ -32,7 +32,7 @@ func (r *run) audit(ctx context.Context) error {
 			r.fault("verify: %s %s: %s", c.ID, c.Title, c.Detail)
 		}
 	}
-	r.checkOddities()
+	r.checkUnexpected()
 	return nil
 }
 
@@ -54,9 +54,9 @@ func (r *run) those(who func(*shopper) bool) []*shopper {
 	return list
 }
 
-// checkReceipts finds doubles: two receipts of one shopper, one receipt or unit of two.
+// checkReceipts finds what exists twice: two receipts of one shopper, one receipt or unit of two shoppers.
 func (r *run) checkReceipts() {
-	holder, unit := map[string]string{}, map[int64]string{}
+	owner, unit := map[string]string{}, map[int64]string{}
 	for _, s := range r.shoppers {
 		if len(s.receipts) > 1 {
 			r.fault("doubled: %s has %d different receipts: %v", s.name, len(s.receipts), s.receipts)
@@ -64,21 +64,21 @@ func (r *run) checkReceipts() {
 		if s.inherited {
 			r.fault("doubled: the first press of %s was answered as a repeat", s.name)
 		}
-		for _, held := range s.receipts {
-			if other, taken := holder[held.ID]; taken && other != s.name {
-				r.fault("doubled: receipt %s was given to %s and to %s", held.ID, other, s.name)
+		for _, bought := range s.receipts {
+			if other, taken := owner[bought.ID]; taken && other != s.name {
+				r.fault("doubled: receipt %s was given to %s and to %s", bought.ID, other, s.name)
 			}
-			if other, taken := unit[held.Unit]; taken && other != s.name && held.Unit != 0 {
-				r.fault("doubled: unit %d was sold to %s and to %s", held.Unit, other, s.name)
+			if other, taken := unit[bought.Unit]; taken && other != s.name && bought.Unit != 0 {
+				r.fault("doubled: unit %d was sold to %s and to %s", bought.Unit, other, s.name)
 			}
-			holder[held.ID], unit[held.Unit] = s.name, s.name
+			owner[bought.ID], unit[bought.Unit] = s.name, s.name
 		}
 	}
-	r.distinct = len(holder)
+	r.distinct = len(owner)
 }
 
-// checkSold compares the receipts with the units sold by every instance's word, and both with what must come of
-// the scenario.
+// checkSold compares the receipts with the units sold that every instance shows, and both with the outcome that the
+// scenario must have.
 func (r *run) checkSold(ctx context.Context) error {
 	expected := min(r.scenario.Users, r.scenario.Stock)
 	var last status
@@ -117,20 +117,20 @@ func (r *run) checkSold(ctx context.Context) error {
 func (r *run) checkDifference(last status) {
 	switch {
 	case last.Sold < r.distinct:
-		r.fault("lost: shoppers hold %d receipts, but only %d units are sold", r.distinct, last.Sold)
+		r.fault("lost: shoppers have %d receipts, but only %d units are sold", r.distinct, last.Sold)
 	case last.Sold > r.distinct:
-		r.fault("lost: %d units are sold, but shoppers hold only %d receipts", last.Sold, r.distinct)
+		r.fault("lost: %d units are sold, but shoppers have only %d receipts", last.Sold, r.distinct)
 	}
 }
 
-// checkRefusals finds "sold out" said of a sale that never was.
+// checkRefusals finds "sold out" answers of a sale that was never sold out.
 func (r *run) checkRefusals() {
 	if refused := r.tally.problems["sold-out"]; refused > 0 && r.left > 0 && r.scenario.Users <= r.scenario.Stock {
 		r.fault("untrue: \"sold out\" was answered %d times although there was enough for everybody", refused)
 	}
 }
 
-// pressAgain demands of a winner's press, after everything is over, the very same receipt and nothing new.
+// pressAgain presses for a winner when everything is over. The answer must be the same receipt and nothing new.
 func (r *run) pressAgain() func(context.Context, *shopper) error {
 	var mu sync.Mutex
 	fault := func(format string, args ...any) {
@@ -139,24 +139,24 @@ func (r *run) pressAgain() func(context.Context, *shopper) error {
 		r.fault(format, args...)
 	}
 	return func(ctx context.Context, s *shopper) error {
-		held := s.receipts[len(s.receipts)-1]
+		bought := s.receipts[len(s.receipts)-1]
 		said, code, err := r.repeat(ctx, s)
 		switch {
 		case err != nil:
 			return err
-		case code == http.StatusOK && said == held:
+		case code == http.StatusOK && said == bought:
 		case code == http.StatusOK && said.ID != "":
-			fault("changed: the receipt of %s was %v and is %v now", s.name, held, said)
+			fault("changed: the receipt of %s was %v and is %v now", s.name, bought, said)
 		case code == http.StatusCreated:
-			fault("doubled: %s, who holds %v, bought once more: %v", s.name, held, said)
+			fault("doubled: %s, who has %v, bought once more: %v", s.name, bought, said)
 		default:
-			fault("lost: %s, who holds %v, was answered %d", s.name, held, code)
+			fault("lost: %s, who has %v, was answered %d", s.name, bought, code)
 		}
 		return nil
 	}
 }
 
-// repeat presses once more, going on only while there is no answer or the server asks for patience.
+// repeat presses once more, and again only while there is no answer or the server asks to wait.
 func (r *run) repeat(ctx context.Context, s *shopper) (receipt, int, error) {
 	for try := 0; ; try++ {
 		answer, answered := r.purchase(ctx, s)
@@ -177,8 +177,8 @@ func (r *run) repeat(ctx context.Context, s *shopper) (receipt, int, error) {
 	}
 }
 
-func (r *run) checkOddities() {
-	for text, n := range r.tally.oddities {
+func (r *run) checkUnexpected() {
+	for text, n := range r.tally.unexpectedAnswers {
 		r.fault("unexpected: %s (%d times)", text, n)
 	}
 	slices.Sort(r.faults)

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// holding is a run whose shoppers hold these receipts, one list each.
-func holding(lists ...[]receipt) *run {
+// withReceipts is a run whose shoppers have these receipts, one list for each.
+func withReceipts(lists ...[]receipt) *run {
 	r := newRun(Config{Seed: 1}, newClient([]string{"http://127.0.0.1:1"}, 1), Scenario{Users: len(lists), Stock: 100})
 	for i, list := range lists {
 		s := newShopper(i+1, 1)
-		for _, held := range list {
-			s.keep(held)
+		for _, bought := range list {
+			s.keep(bought)
 		}
 		r.shoppers = append(r.shoppers, s)
 	}
@@ -40,7 +40,7 @@ func TestReceiptsAreCompared(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := holding(tt.lists...)
+			r := withReceipts(tt.lists...)
 			r.checkReceipts()
 			if r.distinct != tt.distinct || len(r.faults) != len(tt.says) {
 				t.Fatalf("%d distinct, faults %q", r.distinct, r.faults)
@@ -92,7 +92,7 @@ func TestAWinnerGetsTheSameReceiptAgain(t *testing.T) {
 	}
 }
 
-func TestAWinnerIsPatientToo(t *testing.T) {
+func TestAWinnerRetriesToo(t *testing.T) {
 	t.Parallel()
 	var presses atomic.Int64
 	faults := pressedAgain(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -120,7 +120,7 @@ func TestWhatIsSoldIsCompared(t *testing.T) {
 		says string
 	}{
 		"as it should be":  {sold(1, 1), ""},
-		"too few":          {sold(0, 1), "lost: shoppers hold 1 receipts, but only 0 units are sold"},
+		"too few":          {sold(0, 1), "lost: shoppers have 1 receipts, but only 0 units are sold"},
 		"too many":         {sold(2, 1), "oversold: 1 receipts and 2 units sold"},
 		"left over":        {sold(1, 2), "unexpected: 1 units are left, it should be 0"},
 		"reset by another": {status{Sold: 1, MaxStock: 1, Generation: 4}, "disturbed: somebody reset the sale"},
@@ -154,7 +154,7 @@ func TestAStatusThatCannotBeReadIsAnError(t *testing.T) {
 
 func TestSoldOutIsUntrueWhenThereIsEnoughForEverybody(t *testing.T) {
 	t.Parallel()
-	r := holding([]receipt{{"a", 1}}, nil)
+	r := withReceipts([]receipt{{"a", 1}}, nil)
 	r.tally.problem("sold-out")
 	r.left = 99
 	if r.checkRefusals(); len(r.faults) != 1 || !strings.Contains(r.faults[0], "untrue") {
@@ -166,20 +166,20 @@ func TestSoldOutIsUntrueWhenThereIsEnoughForEverybody(t *testing.T) {
 	}
 }
 
-func TestOddAnswersAreCountedAndBounded(t *testing.T) {
+func TestUnexpectedAnswersAreCountedAndBounded(t *testing.T) {
 	t.Parallel()
-	r := holding()
-	for i := range 10 * maxStrange {
-		r.tally.strange("surprise %d", i)
-		r.tally.strange("surprise 0")
+	r := withReceipts()
+	for i := range 10 * maxUnexpected {
+		r.tally.unexpected("answer %d", i)
+		r.tally.unexpected("answer 0")
 	}
-	r.checkOddities()
-	if len(r.faults) != maxStrange || !strings.Contains(strings.Join(r.faults, "\n"), fmt.Sprintf("surprise 0 (%d times)", 10*maxStrange+1)) {
+	r.checkUnexpected()
+	if len(r.faults) != maxUnexpected || !strings.Contains(strings.Join(r.faults, "\n"), fmt.Sprintf("answer 0 (%d times)", 10*maxUnexpected+1)) {
 		t.Fatalf("%d lines: %q", len(r.faults), r.faults[:2])
 	}
 }
 
-func TestFiguresBeyondTheScaleStayOnIt(t *testing.T) {
+func TestFiguresBeyondTheHistogramsRangeCountAsItsEnd(t *testing.T) {
 	t.Parallel()
 	tally := newTally()
 	record(tally.latency, -5)

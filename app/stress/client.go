@@ -22,13 +22,13 @@ const (
 type client struct {
 	bases []string
 	http  *http.Client
-	// slots are held while a request is under way: one for each connection.
+	// slots are taken while a request is under way: one for each connection.
 	slots chan struct{}
 }
 
 func newClient(bases []string, connections int) *client {
 	transport := &http.Transport{
-		// No proxy: it would be measured, and would hide who answers.
+		// No proxy: its time is measured too, and it hides which server answers.
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		MaxConnsPerHost:     connections,
 		MaxIdleConnsPerHost: connections,

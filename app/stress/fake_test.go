@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// shop is a small, correct flash sale in memory. A test makes it lie in one way and expects to be told.
+// shop is a small, correct flash sale in memory. A test switches one fault on and expects to find it in the report.
 type shop struct {
 	mu         sync.Mutex
 	stock      int
@@ -22,7 +22,7 @@ type shop struct {
 	seeded     int
 	peak, busy int // requests at once
 
-	// The lies. Each may be nil.
+	// The faults. Each may be nil.
 	before func(w http.ResponseWriter, name string, press int) bool // true: answered
 	after  func(name string, code int, said *receipt) int           // changes an answer
 	sold   func(int) int
@@ -79,7 +79,7 @@ func (s *shop) status(w http.ResponseWriter, _ *http.Request) {
 	say(w, 200, status{Status: state, CurrentStock: s.stock - taken, MaxStock: s.stock, Sold: taken, Generation: s.generation, Version: s.version()})
 }
 
-// version is called with the lock held.
+// version is called with the lock bought.
 func (s *shop) version() int64 { return s.generation*1_000_000 + int64(len(s.owners)) }
 
 func (s *shop) stream(w http.ResponseWriter, q *http.Request) {
@@ -135,24 +135,24 @@ func (s *shop) purchase(w http.ResponseWriter, q *http.Request) {
 	say(w, code, said)
 }
 
-// decide is called with the lock held.
+// decide is called with the lock bought.
 func (s *shop) decide(name string) (int, receipt) {
-	if held, ok := s.owners[name]; ok {
-		return 200, held
+	if bought, ok := s.owners[name]; ok {
+		return 200, bought
 	}
 	if len(s.owners) >= s.stock {
 		return 409, receipt{}
 	}
-	held := receipt{ID: fmt.Sprintf("g%d-%s", s.generation, name), Unit: int64(len(s.owners) + 1)}
-	s.owners[name], s.orders[held.ID] = held, held
-	return 201, held
+	bought := receipt{ID: fmt.Sprintf("g%d-%s", s.generation, name), Unit: int64(len(s.owners) + 1)}
+	s.owners[name], s.orders[bought.ID] = bought, bought
+	return 201, bought
 }
 
 func (s *shop) check(w http.ResponseWriter, q *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	held, ok := s.owners[q.PathValue("name")]
-	say(w, 200, map[string]any{"hasPurchased": ok, "purchaseId": held.ID, "unit": held.Unit})
+	bought, ok := s.owners[q.PathValue("name")]
+	say(w, 200, map[string]any{"hasPurchased": ok, "purchaseId": bought.ID, "unit": bought.Unit})
 }
 
 func (s *shop) claim(w http.ResponseWriter, q *http.Request) {
@@ -160,16 +160,16 @@ func (s *shop) claim(w http.ResponseWriter, q *http.Request) {
 	defer s.mu.Unlock()
 	id := q.PathValue("id")
 	if name, ok := s.claims[id]; ok {
-		switch code, held := s.decide(name); code {
+		switch code, bought := s.decide(name); code {
 		case 409:
 			say(w, 200, map[string]any{"state": "declined", "type": "/problems/sold-out"})
 		default:
-			say(w, 200, map[string]any{"state": "ordered", "purchaseId": held.ID, "unit": held.Unit})
+			say(w, 200, map[string]any{"state": "ordered", "purchaseId": bought.ID, "unit": bought.Unit})
 		}
 		return
 	}
-	if held, ok := s.orders[id]; ok {
-		say(w, 200, map[string]any{"state": "ordered", "purchaseId": held.ID, "unit": held.Unit})
+	if bought, ok := s.orders[id]; ok {
+		say(w, 200, map[string]any{"state": "ordered", "purchaseId": bought.ID, "unit": bought.Unit})
 		return
 	}
 	refuse(w, 404, "no-claim")

@@ -15,7 +15,6 @@ type status struct {
 	Sold         int    `json:"sold"`
 	Generation   int64  `json:"generation"`
 	Version      int64  `json:"version"`
-	Stale        bool   `json:"stale"`
 }
 
 // Check is one invariant as POST /api/admin/verify sees it.
@@ -141,7 +140,7 @@ func (r *run) status(ctx context.Context, base string) (status, error) {
 	return now, answer.decode(&now)
 }
 
-// verify asks the server about its own invariants. Some of them hold only when nothing is under way, so a broken
+// verify asks the server about its own invariants. Some of them are true only when nothing is under way, so a broken
 // one is asked about again before it is believed.
 func (r *run) verify(ctx context.Context) ([]Check, error) {
 	for try := 0; ; try++ {

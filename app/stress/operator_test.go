@@ -24,7 +24,7 @@ func TestABusyServerIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestAnOperatorsRefusalIsSaid(t *testing.T) {
+func TestARefusedOperationIsAnErrorWithItsMessage(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[int]string{401: ErrNotDemo.Error(), 403: ErrNotDemo.Error(), 400: "answered 400: no-such", 500: "answered 500: no-such"} {
 		r := newTestRun(t, func(w http.ResponseWriter, _ *http.Request) { refuse(w, code, "no-such") })

@@ -23,10 +23,8 @@ const problemPrefix = "/problems/"
 // pressed is the document of a purchase, whatever it says.
 type pressed struct {
 	receipt
-	Type    string `json:"type"`
-	Pending bool   `json:"pending"`
-	ClaimID string `json:"claimId"`
-	State   string `json:"state"`
+	Type  string `json:"type"`
+	State string `json:"state"`
 }
 
 // kind is the short name of a problem.
@@ -37,8 +35,8 @@ func (p pressed) kind() string {
 	return strings.TrimPrefix(p.Type, problemPrefix)
 }
 
-// buy presses until the shopper has a final answer, or has pressed often and long enough. Being too busy, having
-// lost the connection and having been overtaken by a reset are not final answers. It fails only with ctx.
+// buy presses until the shopper has a final answer, or has pressed often and long enough. An answer that asks to retry,
+// a lost connection and a generation that has changed are not final. It fails only with ctx.
 func (r *run) buy(ctx context.Context, s *shopper) error {
 	patience := time.Now().Add(r.cfg.Patience)
 	for try := 0; try < maxPresses && (try == 0 || time.Now().Before(patience)); try++ {
@@ -75,7 +73,7 @@ func (r *run) press(ctx context.Context, s *shopper, try int) (wait time.Duratio
 	unreadable := answer.decode(&said)
 	switch {
 	case unreadable != nil:
-		r.tally.strange("%v", unreadable)
+		r.tally.unexpected("%v", unreadable)
 		return backoff(try), false, nil
 	case answer.code == http.StatusCreated, answer.code == http.StatusOK:
 		r.bought(s, answer.code, said)
@@ -83,11 +81,11 @@ func (r *run) press(ctx context.Context, s *shopper, try int) (wait time.Duratio
 	case answer.code == http.StatusAccepted:
 		return r.follow(ctx, s, answer)
 	}
-	return r.turnedAway(s, answer, said.kind(), try)
+	return r.onRefusal(s, answer, said.kind(), try)
 }
 
-// turnedAway tells a refusal that is final from one that asks for another press.
-func (r *run) turnedAway(s *shopper, answer reply, kind string, try int) (wait time.Duration, final bool, err error) {
+// onRefusal tells a refusal that is final from one that asks for another press.
+func (r *run) onRefusal(s *shopper, answer reply, kind string, try int) (wait time.Duration, final bool, err error) {
 	r.tally.problem(kind)
 	switch {
 	case answer.code == http.StatusServiceUnavailable, answer.code == http.StatusTooManyRequests:
@@ -95,14 +93,14 @@ func (r *run) turnedAway(s *shopper, answer reply, kind string, try int) (wait t
 	case kind == "generation-changed":
 		return 0, false, nil
 	case answer.code != http.StatusConflict:
-		r.tally.strange("a purchase answered %d: %s", answer.code, message(answer))
+		r.tally.unexpected("a purchase answered %d: %s", answer.code, message(answer))
 	}
 	s.refused(kind)
 	return 0, true, nil
 }
 
 // purchase sends the press to an instance of the shopper's choice. Why there was no answer does not matter: the
-// purchase may have been made or not, and pressing again tells.
+// purchase may have been made or not, and pressing again shows which.
 func (r *run) purchase(ctx context.Context, s *shopper) (answer reply, answered bool) {
 	body := map[string]string{"username": s.name}
 	answer, err := r.client.send(ctx, requestTimeout, http.MethodPost, r.pick(s)+"/api/flash-sale/purchase", body)
@@ -110,12 +108,12 @@ func (r *run) purchase(ctx context.Context, s *shopper) (answer reply, answered 
 }
 
 func (r *run) pick(s *shopper) string {
-	return r.client.bases[s.dice.IntN(len(r.client.bases))]
+	return r.client.bases[s.random.IntN(len(r.client.bases))]
 }
 
 func (r *run) bought(s *shopper, code int, said pressed) {
 	if said.ID == "" {
-		r.tally.strange("a purchase answered %d without a purchaseId", code)
+		r.tally.unexpected("a purchase answered %d without a purchaseId", code)
 		s.refused("untyped")
 		return
 	}
@@ -128,7 +126,7 @@ func (r *run) follow(ctx context.Context, s *shopper, accepted reply) (wait time
 	r.tally.deferred()
 	path, ok := localPath(accepted.location)
 	if !ok {
-		r.tally.strange("a 202 has no usable Location: %.100q", accepted.location)
+		r.tally.unexpected("a 202 has no usable Location: %.100q", accepted.location)
 		return maxPause, false, nil
 	}
 	patience := time.Now().Add(r.cfg.Patience)
@@ -149,7 +147,7 @@ func (r *run) follow(ctx context.Context, s *shopper, accepted reply) (wait time
 			return wait, final, nil
 		}
 	}
-	r.tally.strange("a pending purchase had no verdict after %v", r.cfg.Patience)
+	r.tally.unexpected("a pending purchase had no verdict after %v", r.cfg.Patience)
 	return 0, false, nil
 }
 
@@ -163,7 +161,7 @@ func (r *run) verdict(s *shopper, answer reply) (wait time.Duration, final, deci
 	}
 	var said pressed
 	if err := answer.decode(&said); err != nil || answer.code != http.StatusOK {
-		r.tally.strange("a pending purchase answered %d: %s", answer.code, message(answer))
+		r.tally.unexpected("a pending purchase answered %d: %s", answer.code, message(answer))
 		return maxPause, false, true
 	}
 	switch {
@@ -178,11 +176,12 @@ func (r *run) verdict(s *shopper, answer reply) (wait time.Duration, final, deci
 		s.refused(said.kind())
 		return 0, true, true
 	}
-	r.tally.strange("a pending purchase is in state %.40q", said.State)
+	r.tally.unexpected("a pending purchase is in state %.40q", said.State)
 	return maxPause, false, true
 }
 
-// localPath takes the path of a Location: a claim is looked at where the shopper shops, whatever host it names.
+// localPath takes the path of a Location: the claim is looked up where the shopper pressed, whatever host the Location
+// names.
 func localPath(location string) (string, bool) {
 	if _, rest, ok := strings.Cut(location, "://"); ok {
 		_, path, _ := strings.Cut(rest, "/")
@@ -196,13 +195,13 @@ func backoff(try int) time.Duration {
 	return min(20*time.Millisecond<<min(try, 10), maxPause)
 }
 
-// jitter keeps shoppers who were turned away together from coming back together.
+// jitter spreads shoppers who were refused together, so that they do not come back together.
 func jitter(s *shopper, wait time.Duration) time.Duration {
 	wait = min(wait, maxPause)
 	if wait <= 0 {
 		return 0
 	}
-	return wait/2 + time.Duration(s.dice.Int64N(int64(wait)))
+	return wait/2 + time.Duration(s.random.Int64N(int64(wait)))
 }
 
 // settle finds out for a shopper without a final answer whether there is a purchase, without making one.
@@ -224,7 +223,7 @@ func (r *run) settle(ctx context.Context, s *shopper) error {
 	return nil
 }
 
-// look reads something that a healthy server has at once, with some patience for one that is not.
+// look reads something that a healthy server has at once, and retries for a while when the server has it not.
 func (r *run) look(ctx context.Context, path string) (reply, error) {
 	for try := 0; ; try++ {
 		answer, err := r.client.send(ctx, requestTimeout, http.MethodGet, r.client.bases[try%len(r.client.bases)]+path, nil)

@@ -14,7 +14,7 @@ func newTestRun(t *testing.T, handler http.HandlerFunc) *run {
 	t.Helper()
 	cfg := Config{Seed: 1, Patience: 20 * time.Second, settling: 100 * time.Millisecond}
 	r := newRun(cfg, serve(t, 4, handler), Scenario{Name: "test", Users: 1, Stock: 1})
-	r.arrive(1)
+	r.makeShoppers(1)
 	return r
 }
 
@@ -31,18 +31,18 @@ func TestAPendingPurchase(t *testing.T) {
 		odd      string
 		presses  int
 	}{
-		"ordered at once":              {"/claims/1", []string{ordered}, "p1", "", "", 1},
-		"ordered after a while":        {"/claims/1", []string{"202", "503", "429", ordered}, "p1", "", "", 1},
-		"declined":                     {"/claims/1", []string{`{"state":"declined","type":"/problems/sold-out"}`}, "", "sold-out", "", 1},
-		"declined by a reset":          {"/claims/1", []string{`{"state":"declined","type":"/problems/generation-changed"}`, ordered}, "p1", "", "", 2},
-		"never to be decided":          {"/claims/1", []string{"410", ordered}, "p1", "", "", 2},
-		"never decided":                {"/claims/1", []string{"202"}, "", "", "had no verdict after", 1},
-		"nowhere to look":              {"", nil, "", "", "no usable Location", 0},
-		"somewhere strange":            {"//evil.example/x", nil, "", "", "no usable Location", 0},
-		"a state nobody knows":         {"/claims/1", []string{`{"state":"dreaming"}`}, "", "", `in state "dreaming"`, 0},
-		"ordered, but without receipt": {"/claims/1", []string{`{"state":"ordered"}`}, "", "", `in state "ordered"`, 0},
-		"forgotten":                    {"/claims/1", []string{"404"}, "", "", "pending purchase answered 404", 0},
-		"not JSON":                     {"/claims/1", []string{"<html>"}, "", "", "pending purchase answered 200", 0},
+		"ordered at once":                    {"/claims/1", []string{ordered}, "p1", "", "", 1},
+		"ordered after a while":              {"/claims/1", []string{"202", "503", "429", ordered}, "p1", "", "", 1},
+		"declined":                           {"/claims/1", []string{`{"state":"declined","type":"/problems/sold-out"}`}, "", "sold-out", "", 1},
+		"declined by a reset":                {"/claims/1", []string{`{"state":"declined","type":"/problems/generation-changed"}`, ordered}, "p1", "", "", 2},
+		"never to be decided":                {"/claims/1", []string{"410", ordered}, "p1", "", "", 2},
+		"never decided":                      {"/claims/1", []string{"202"}, "", "", "had no verdict after", 1},
+		"no Location":                        {"", nil, "", "", "no usable Location", 0},
+		"a Location that is no path of ours": {"//evil.example/x", nil, "", "", "no usable Location", 0},
+		"a state nobody knows":               {"/claims/1", []string{`{"state":"unheard-of"}`}, "", "", `in state "unheard-of"`, 0},
+		"ordered, but without receipt":       {"/claims/1", []string{`{"state":"ordered"}`}, "", "", `in state "ordered"`, 0},
+		"forgotten":                          {"/claims/1", []string{"404"}, "", "", "pending purchase answered 404", 0},
+		"not JSON":                           {"/claims/1", []string{"<html>"}, "", "", "pending purchase answered 200", 0},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestAPendingPurchase(t *testing.T) {
 				if q.Method == http.MethodPost {
 					presses.Add(1)
 					w.Header().Set("Location", tt.location)
-					say(w, 202, pressed{Pending: true})
+					say(w, 202, map[string]any{"pending": true})
 					return
 				}
 				said := tt.verdicts[min(int(looks.Add(1)), len(tt.verdicts))-1]
@@ -72,15 +72,15 @@ func TestAPendingPurchase(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tt.receipt != "" && (len(s.receipts) != 1 || s.receipts[0].ID != tt.receipt || s.unsettled) {
-				t.Errorf("holds %v", s.receipts)
+				t.Errorf("has %v", s.receipts)
 			}
 			if tt.receipt == "" && len(s.receipts) > 0 || s.refusal != tt.refusal {
-				t.Errorf("holds %v, refused %q", s.receipts, s.refusal)
+				t.Errorf("has %v, refused %q", s.receipts, s.refusal)
 			}
 			if tt.presses > 0 && int(presses.Load()) != tt.presses {
 				t.Errorf("%d presses, want %d", presses.Load(), tt.presses)
 			}
-			r.checkOddities()
+			r.checkUnexpected()
 			if odd := strings.Join(r.faults, "\n"); (tt.odd == "") != (odd == "") || !strings.Contains(odd, tt.odd) {
 				t.Errorf("faults %q, want %q", odd, tt.odd)
 			}
@@ -104,18 +104,18 @@ func TestAShopperGivesUpInTheEnd(t *testing.T) {
 	}
 }
 
-func TestTheFinalAnswersAreFinal(t *testing.T) {
+func TestAShopperPressesOnceForAFinalAnswer(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"not-started", "ended", "paused", "sold-out", "all-claimed"} {
 		r := newTestRun(t, func(w http.ResponseWriter, _ *http.Request) { refuse(w, 409, kind) })
 		s := r.shoppers[0]
-		if err := r.buy(t.Context(), s); err != nil || s.presses != 1 || s.refusal != kind || s.unsettled || len(r.tally.oddities) > 0 {
+		if err := r.buy(t.Context(), s); err != nil || s.presses != 1 || s.refusal != kind || s.unsettled || len(r.tally.unexpectedAnswers) > 0 {
 			t.Errorf("%s: %+v, %v", kind, s, err)
 		}
 	}
 }
 
-func TestAnswersThatMakeNoSenseAreReported(t *testing.T) {
+func TestUnexpectedAnswersAreReported(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		code int
@@ -139,7 +139,7 @@ func TestAnswersThatMakeNoSenseAreReported(t *testing.T) {
 			if err := r.buy(t.Context(), r.shoppers[0]); err != nil {
 				t.Fatal(err)
 			}
-			r.checkOddities()
+			r.checkUnexpected()
 			if len(r.faults) != 1 || !strings.Contains(r.faults[0], tt.says) {
 				t.Fatalf("%q, want %q", r.faults, tt.says)
 			}
@@ -214,11 +214,11 @@ func TestPausesAreBoundedAndDiffer(t *testing.T) {
 	}
 }
 
-func TestASeedRepeatsTheChoices(t *testing.T) {
+func TestTheSameSeedMakesTheSameChoices(t *testing.T) {
 	t.Parallel()
 	order := func(seed int64) string {
 		r := newRun(Config{Seed: seed}, newClient([]string{"a", "b", "c"}, 1), Scenario{})
-		r.arrive(50)
+		r.makeShoppers(50)
 		var names []string
 		for _, s := range r.shoppers {
 			names = append(names, s.name+r.pick(s))

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/term"
 )
 
-// bar shows how far the crowd is, on a terminal; elsewhere it is nil and does nothing.
+// bar shows how many shoppers are done, on a terminal; elsewhere it is nil and does nothing.
 type bar struct{ now *progressbar.ProgressBar }
 
 func newBar(wanted bool) *bar {
@@ -30,7 +30,7 @@ func (b *bar) begin(what string, total int) {
 	)
 }
 
-// step may be called by many at once.
+// step may be called by several goroutines at once.
 func (b *bar) step() {
 	if b != nil {
 		_ = b.now.Add(1)

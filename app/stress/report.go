@@ -31,7 +31,7 @@ func (r Report) WriteText(w io.Writer) error {
 	return nil
 }
 
-// Result is the account of one scenario. Durations are in milliseconds.
+// Result is the report of one scenario. Durations are in milliseconds.
 type Result struct {
 	Scenario string `json:"scenario"`
 	About    string `json:"about"`
@@ -39,17 +39,17 @@ type Result struct {
 	Seed     int64  `json:"seed"`
 	Users    int    `json:"totalUsers"`
 	Stock    int    `json:"stock"`
-	// Successful shoppers hold a receipt at the end, Failed ones do not.
+	// Successful shoppers have a receipt at the end, Failed ones do not.
 	Successful  int     `json:"successfulPurchases"`
 	Failed      int     `json:"failedPurchases"`
 	SuccessRate float64 `json:"successRate"` // percent
-	// Duration is from opening the doors until everybody had a final answer.
+	// Duration is from the first press until all shoppers had a final answer.
 	Duration   float64 `json:"totalDurationMs"`
 	Throughput float64 `json:"requestsPerSecond"`
 	// Latency is of purchase requests, from sending to having read the answer; Wait is for a free connection before.
 	Latency Spread `json:"responseTimeMs"`
 	Wait    Spread `json:"connectionWaitMs"`
-	// Arrivals are the figures of a crowd that came by the clock, Watched those of its streams of live updates.
+	// Arrivals are the figures of shoppers who came at a rate, Watched those of the streams of live updates.
 	Arrivals *Arrivals `json:"openLoop,omitempty"`
 	Watched  *Watched  `json:"liveUpdates,omitempty"`
 	// Requests are purchases that were answered; ConnectionErrors are those that were not.
@@ -118,7 +118,7 @@ func (r *run) result() Result {
 	return result
 }
 
-// WriteText writes the result for people. The first seven lines after the title are known to scripts.
+// WriteText writes the result for people. Scripts read the first seven lines after the title.
 func (r Result) WriteText(w io.Writer) error {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestText(t *testing.T) {
+func TestReportAsText(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	one(t, Config{URL: []string{newShop().open(t)}, Scenario: "100", Out: &out})
@@ -27,7 +27,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-func TestJSON(t *testing.T) {
+func TestReportAsJSON(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	want := one(t, Config{URL: []string{newShop().open(t)}, Scenario: "race", Out: &out, JSON: true})

@@ -15,7 +15,7 @@ import (
 // and those who were asked to come back later.
 const awake = 8192
 
-// run is one scenario being played.
+// run is one scenario under way.
 type run struct {
 	cfg      Config
 	client   *client
@@ -25,8 +25,8 @@ type run struct {
 
 	shoppers   []*shopper
 	generation int64
-	duration   time.Duration // of the rush
-	arrivals   *Arrivals     // by the clock
+	duration   time.Duration // of all presses together
+	arrivals   *Arrivals     // with Config.OpenLoop
 	streams    *Streams
 	watched    *Watched
 
@@ -40,47 +40,47 @@ func newRun(cfg Config, c *client, sc Scenario) *run {
 	return &run{cfg: cfg, client: c, scenario: sc, tally: newTally(), bar: newBar(cfg.Progress)}
 }
 
-// arrive makes the crowd: the first n shoppers of the series, in an order of chance.
-func (r *run) arrive(n int) {
+// makeShoppers makes the first n shoppers of the series, in random order.
+func (r *run) makeShoppers(n int) {
 	r.shoppers = make([]*shopper, n)
 	for i := range r.shoppers {
 		r.shoppers[i] = newShopper(i+1, r.cfg.Seed)
 	}
-	dice := rand.New(rand.NewPCG(uint64(r.cfg.Seed), 0))
-	dice.Shuffle(n, func(i, j int) { r.shoppers[i], r.shoppers[j] = r.shoppers[j], r.shoppers[i] })
+	random := rand.New(rand.NewPCG(uint64(r.cfg.Seed), 0))
+	random.Shuffle(n, func(i, j int) { r.shoppers[i], r.shoppers[j] = r.shoppers[j], r.shoppers[i] })
 }
 
-// rush lets everybody in and returns when all have a final answer.
-func (r *run) rush(ctx context.Context) error {
+// pressAll makes all shoppers press and returns when all have a final answer.
+func (r *run) pressAll(ctx context.Context) error {
 	r.warm(ctx)
 	began := time.Now()
-	err := r.come(ctx)
+	err := r.firstPresses(ctx)
 	r.duration += time.Since(began)
 	if err != nil {
 		return err
 	}
-	return r.secondChance(ctx)
+	return r.pressAfterAllClaimed(ctx)
 }
 
-// come lets everybody press: as fast as there are connections, or by the clock.
-func (r *run) come(ctx context.Context) error {
+// firstPresses makes all shoppers press: as fast as there are connections, or at a rate.
+func (r *run) firstPresses(ctx context.Context) error {
 	if r.cfg.OpenLoop > 0 {
-		return r.byTheClock(ctx)
+		return r.atRate(ctx)
 	}
-	return r.everybody(ctx, "buying", r.shoppers, r.buy)
+	return r.forEach(ctx, "buying", r.shoppers, r.buy)
 }
 
-// secondChance is for those who were told that every unit is claimed and some may come back: if some did, they
-// press again, a few times, as people would.
-func (r *run) secondChance(ctx context.Context) error {
+// pressAfterAllClaimed is for those who were told that every unit is claimed and some may come back: if some did, they
+// press again, a few times, as people do.
+func (r *run) pressAfterAllClaimed(ctx context.Context) error {
 	for range 5 {
-		var hopeful []*shopper
+		var refused []*shopper
 		for _, s := range r.shoppers {
 			if s.refusal == "all-claimed" {
-				hopeful = append(hopeful, s)
+				refused = append(refused, s)
 			}
 		}
-		if len(hopeful) == 0 {
+		if len(refused) == 0 {
 			return nil
 		}
 		now, err := r.status(ctx, r.client.bases[0])
@@ -93,7 +93,7 @@ func (r *run) secondChance(ctx context.Context) error {
 		if err := r.pause(ctx, time.Second); err != nil {
 			return err
 		}
-		if err := r.everybody(ctx, "trying again", hopeful, r.buy); err != nil {
+		if err := r.forEach(ctx, "trying again", refused, r.buy); err != nil {
 			return err
 		}
 	}
@@ -110,8 +110,8 @@ func (r *run) warm(ctx context.Context) {
 	wg.Wait()
 }
 
-// everybody lets each of the list act, all at once as far as there are connections.
-func (r *run) everybody(ctx context.Context, what string, list []*shopper, act func(context.Context, *shopper) error) error {
+// forEach makes each shopper of the list act, all at once as far as there are connections.
+func (r *run) forEach(ctx context.Context, what string, list []*shopper, act func(context.Context, *shopper) error) error {
 	r.bar.begin(r.scenario.Name+": "+what, len(list))
 	defer r.bar.end()
 	group, ctx := errgroup.WithContext(ctx)

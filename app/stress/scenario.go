@@ -5,47 +5,47 @@ import "context"
 // DefaultScenario is what runs when nothing was asked for: a thousand shoppers for five units.
 const DefaultScenario = "1000"
 
-// Scenario is a crowd, a stock, and what must come of it.
+// Scenario is a number of shoppers, a stock, and the outcome that they must have.
 type Scenario struct {
 	Name  string
 	About string
 	// Users press once each, for Stock units.
 	Users, Stock int
-	// preset sets the stock up as a shop's own button would; empty: reset, then the stock by number.
+	// preset sets the stock up as the button of the page does; empty: reset, then the stock by number.
 	preset string
-	// play sets up, lets the crowd in, and checks the outcome.
-	play func(context.Context, *run) error
+	// steps sets up, makes the shoppers press, and checks the outcome.
+	steps func(context.Context, *run) error
 }
 
 // Scenarios lists what `flashsale stress` offers, in the order in which "all" runs them.
 func Scenarios() []Scenario {
 	return []Scenario{
-		{"race", "10 shoppers at once for 5 units", 10, 5, "", crowdForStock},
-		{"100", "100 shoppers for 5 units", 100, 5, "", crowdForStock},
-		{"1000", "1,000 shoppers for 5 units", 1000, 5, "", crowdForStock},
-		{"small", "3 shoppers for the 5 units of the preset, 2 are left", 3, 5, "small", crowdForStock},
-		{"medium", "80 shoppers for the 100 units of the preset, 20 are left", 80, 100, "medium", crowdForStock},
-		{"large", "200 shoppers for the 1,000 units of the preset, 800 are left", 200, 1000, "large", crowdForStock},
-		{"extreme", "10,000 shoppers for the 10,000 units of the preset", 10_000, 10_000, "extreme", crowdForStock},
+		{"race", "10 shoppers at once for 5 units", 10, 5, "", sellStock},
+		{"100", "100 shoppers for 5 units", 100, 5, "", sellStock},
+		{"1000", "1,000 shoppers for 5 units", 1000, 5, "", sellStock},
+		{"small", "3 shoppers for the 5 units of the preset, 2 are left", 3, 5, "small", sellStock},
+		{"medium", "80 shoppers for the 100 units of the preset, 20 are left", 80, 100, "medium", sellStock},
+		{"large", "200 shoppers for the 1,000 units of the preset, 800 are left", 200, 1000, "large", sellStock},
+		{"extreme", "10,000 shoppers for the 10,000 units of the preset", 10_000, 10_000, "extreme", sellStock},
 		{"switching", "presets changed between and during purchases", 150, 100, "medium", switching},
 	}
 }
 
 func custom(users, stock int) Scenario {
-	return Scenario{Name: "custom", About: "as given", Users: users, Stock: stock, play: crowdForStock}
+	return Scenario{Name: "custom", About: "as given", Users: users, Stock: stock, steps: sellStock}
 }
 
-// crowdForStock is every scenario but one: everybody presses at the same moment, and exactly as many as there are
-// units, or all of them, have bought in the end.
-func crowdForStock(ctx context.Context, r *run) error {
+// sellStock is every scenario but one: all press at the same moment, and exactly as many as there are units, or all of
+// them, have bought in the end.
+func sellStock(ctx context.Context, r *run) error {
 	if err := r.seed(ctx, r.scenario.Users); err != nil {
 		return err
 	}
 	if err := r.stock(ctx, r.scenario.preset, r.scenario.Stock); err != nil {
 		return err
 	}
-	r.arrive(r.scenario.Users)
-	if err := r.rush(ctx); err != nil {
+	r.makeShoppers(r.scenario.Users)
+	if err := r.pressAll(ctx); err != nil {
 		return err
 	}
 	return r.audit(ctx)

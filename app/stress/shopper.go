@@ -7,17 +7,16 @@ import (
 	"time"
 )
 
-// receipt is the proof of a purchase as a shopper holds it.
+// receipt is the proof of a purchase as a shopper has it.
 type receipt struct {
 	ID   string `json:"purchaseId"`
 	Unit int64  `json:"unit"`
 }
 
-// shopper is one member of the crowd, who remembers everything it was told. Only one goroutine acts as a
-// shopper at a time.
+// shopper remembers everything that one shopper was told. Only one goroutine acts as a shopper at a time.
 type shopper struct {
-	name string
-	dice *rand.Rand
+	name   string
+	random *rand.Rand
 	// receipts are all different ones, in the order in which they were first seen.
 	receipts []receipt
 	// inherited is a 200 to the first press: a purchase that this shopper did not make.
@@ -25,14 +24,14 @@ type shopper struct {
 	presses   int
 	// refusal is the type of the last problem; empty after a receipt.
 	refusal string
-	// due is when a shopper who comes by the clock makes the first press; zero for all others and all later presses.
+	// due is when a shopper who comes at a rate makes the first press; zero for all others and all later presses.
 	due time.Time
 	// unsettled means that the last press had no final answer.
 	unsettled bool
 }
 
 func newShopper(n int, seed int64) *shopper {
-	return &shopper{name: seriesName(n), dice: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
+	return &shopper{name: seriesName(n), random: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
 }
 
 // keep remembers a receipt.

@@ -23,10 +23,10 @@ const MaxStreams = 50_000
 
 const (
 	streamPath = "/api/flash-sale/stream"
-	// openers is how many streams are opened at the same time, firstFrame how long one may take to show something.
+	// openers is how many streams are opened at the same time, firstFrame how long one may take until its first event.
 	openers    = 64
 	firstFrame = 20 * time.Second
-	// perSource is how many connections one address of this machine makes; it has 28,000 ports or so.
+	// perSource is how many connections are made from one address of this machine; it has about 28,000 ports.
 	perSource = 20_000
 	// maxLine bounds a line of an event.
 	maxLine = 64 << 10
@@ -110,7 +110,7 @@ func openStream(ctx context.Context, base string, source int) (*stream, *bufio.R
 	return &stream{conn: conn}, bufio.NewReaderSize(response.Body, 1<<10), nil
 }
 
-// sourceAddress is another loopback address for each 20,000 connections. Only Linux has them without being asked.
+// sourceAddress is another loopback address for each 20,000 connections. Only Linux has them without configuration.
 func sourceAddress(host string, source int) net.Addr {
 	if ip := net.ParseIP(host); source == 0 || runtime.GOOS != "linux" || ip == nil || ip.To4() == nil || !ip.IsLoopback() {
 		return nil
@@ -197,8 +197,8 @@ func (r *run) watch(ctx context.Context) error {
 	return err
 }
 
-// checkStreams waits until every open stream shows what the status shows, and counts those that do not as a fault:
-// a page that says something else than the ledger is what live updates are there to prevent.
+// checkStreams waits until every open stream shows what the status shows, and counts those that do not as a fault: a
+// page must not say something else than the ledger.
 func (r *run) checkStreams(ctx context.Context) error {
 	if r.streams == nil {
 		return nil

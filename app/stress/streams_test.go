@@ -99,7 +99,7 @@ func TestStreamsThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-func TestSourcesAreSpreadOnlyWhereThatWorks(t *testing.T) {
+func TestSourceAddressesAreSpreadOnlyOnLoopback(t *testing.T) {
 	t.Parallel()
 	if a := sourceAddress("127.0.0.1", 0); a != nil {
 		t.Errorf("the first connections need no address of their own, got %v", a)

@@ -1,15 +1,15 @@
 // Package stress is the load generator behind `flashsale stress`: many shoppers, a limited stock, and an exact
 // account of what every one of them was told.
 //
-// It speaks HTTP and nothing else, so it can only know what a client can know. That is the point: a program that
-// checks itself through its own tables can be wrong in both places at once. Every receipt that was ever answered is
-// kept and compared, with each other, with the number of units the status calls sold, and with what the same
-// shopper is told when asking again; only then is the server asked for its own opinion of its invariants.
+// It speaks HTTP and nothing else, so it can only know what a client can know. That is the point: a program that checks
+// itself through its own tables can be wrong in both places at once. Every receipt is kept and compared with all
+// others, with the number of units that the status calls sold, and with what the same shopper is told when asking
+// again. Only then does it ask the server to check its own invariants.
 //
-// The shoppers form a closed crowd: all of them arrive at the same moment and queue for a bounded number of
-// keep-alive connections, so that ten thousand shoppers need neither ten thousand descriptors nor as many ports. Response times
+// The shoppers are a closed loop: all of them come at the same moment and queue for a bounded number of keep-alive
+// connections, so that ten thousand shoppers need neither ten thousand descriptors nor as many ports. Response times
 // are measured from the moment a request is sent; the time spent in that queue is reported beside them. With
-// Config.OpenLoop they come by the clock instead, and what they wait counts from the moment they were due.
+// Config.OpenLoop they come at a rate instead, and their time counts from the moment they were due.
 package stress
 
 import (
@@ -31,7 +31,7 @@ const (
 	MaxConnections = 4096
 )
 
-// ErrNotDemo is returned when the server wants to know who resets it: this is not a server to play with.
+// ErrNotDemo is returned when the server wants to know who resets it: it may be a real shop.
 var ErrNotDemo = errors.New("it is not in demo mode, and stress refuses to reset it unless it is in demo mode (DEMO=true)")
 
 // ErrTarget is an address that stress will not drive, ErrScenario a scenario that does not exist.
@@ -61,16 +61,16 @@ type Config struct {
 	Connections int
 	// Seed makes the choices of shoppers repeatable; 0 means another choice each time.
 	Seed int64
-	// OpenLoop makes shoppers come by the clock, so many a second, instead of all at once; 0 means all at once.
-	// With Ramp, the rate grows evenly from nothing to OpenLoop during that time.
+	// OpenLoop makes shoppers come at a rate of so many a second, instead of all at once; 0 means all at once. With
+	// Ramp, the rate grows evenly from nothing to OpenLoop during that time.
 	OpenLoop float64
 	Ramp     time.Duration
-	// Streams of live updates are open while a scenario is played, and must show its end.
+	// Streams of live updates are open during a scenario, and must show its end.
 	Streams int
 	// Patience is how long one shopper goes on after refusals that ask for a retry; 0 means 30 s.
 	Patience time.Duration
 
-	// settling is how long instances get to show what is true; their lease is one second. doubting is how often a
+	// settling is how long instances may take to show what is true; their lease is one second. doubting is how often a
 	// broken invariant is asked about again.
 	settling time.Duration
 	doubting int
@@ -89,7 +89,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	report := Report{OK: true, Seed: cfg.Seed, Scenarios: []Result{}}
 	for _, sc := range list {
 		r := newRun(cfg, c, sc)
-		if err = r.play(ctx); err != nil {
+		if err = r.perform(ctx); err != nil {
 			err = fmt.Errorf("scenario %s: %w", sc.Name, err)
 			break
 		}
@@ -111,12 +111,12 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 	return report, err
 }
 
-// play plays the scenario with the streams of live updates around it.
-func (r *run) play(ctx context.Context) error {
+// perform runs the scenario with the streams of live updates open.
+func (r *run) perform(ctx context.Context) error {
 	if err := r.watch(ctx); err != nil {
 		return err
 	}
-	if err := r.scenario.play(ctx, r); err != nil {
+	if err := r.scenario.steps(ctx, r); err != nil {
 		if r.streams != nil {
 			r.streams.Close()
 		}
@@ -125,7 +125,7 @@ func (r *run) play(ctx context.Context) error {
 	return r.checkStreams(ctx)
 }
 
-// prepare fills in the defaults and gives the scenarios to play.
+// prepare fills in the defaults and gives the scenarios to run.
 func (cfg *Config) prepare() ([]Scenario, error) {
 	if cfg.Connections == 0 {
 		cfg.Connections = 256

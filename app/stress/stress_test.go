@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// drive runs with the haste of a test: what a server does not show at once it does not show.
+// drive runs with the short times of a test: what a server does not show at once counts as not shown.
 func drive(t *testing.T, cfg Config) (Report, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -33,7 +33,7 @@ func one(t *testing.T, cfg Config) Result {
 	return report.Scenarios[0]
 }
 
-func TestEveryScenarioIsExactOnAnHonestServer(t *testing.T) {
+func TestEveryScenarioIsExactOnACorrectServer(t *testing.T) {
 	t.Parallel()
 	want := map[string]struct{ users, won, left int }{
 		"race": {10, 5, 0}, "100": {100, 5, 0}, "1000": {1000, 5, 0}, "small": {3, 3, 2}, "medium": {80, 80, 20},
@@ -54,7 +54,7 @@ func TestEveryScenarioIsExactOnAnHonestServer(t *testing.T) {
 	}
 }
 
-func TestOwnNumbers(t *testing.T) {
+func TestUsersAndStockAreRunInsteadOfAScenario(t *testing.T) {
 	t.Parallel()
 	s := newShop()
 	r := one(t, Config{URL: []string{s.open(t)}, Scenario: "extreme", Users: 37, Stock: 21})
@@ -72,7 +72,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		t.Fatalf("%d requests at once over 7 connections; %+v", s.peak, r)
 	}
 	if r.Wait.Max <= r.Latency.P50 {
-		t.Errorf("the crowd did not wait: %+v", r.Wait)
+		t.Errorf("nobody waited for a connection: %+v", r.Wait)
 	}
 }
 
@@ -86,7 +86,7 @@ func TestShoppersUseEveryInstance(t *testing.T) {
 	transport := &counting{seen: &seen}
 	r := newRun(Config{Seed: 7, Patience: time.Second, settling: time.Second}, newClient([]string{base, second}, 8), Scenario{Users: 40, Stock: 5})
 	transport.next, r.client.http.Transport = r.client.http.Transport, transport
-	if err := crowdForStock(t.Context(), r); err != nil || len(r.faults) > 0 {
+	if err := sellStock(t.Context(), r); err != nil || len(r.faults) > 0 {
 		t.Fatal(err, r.faults)
 	}
 	for _, instance := range []string{base, second} {
@@ -109,7 +109,7 @@ func (c *counting) RoundTrip(q *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(q)
 }
 
-func TestAGuardedServerIsNotReset(t *testing.T) {
+func TestAServerThatAsksWhoResetsItIsNotReset(t *testing.T) {
 	t.Parallel()
 	s := newShop()
 	s.guard = true
@@ -161,7 +161,7 @@ func TestConfigIsChecked(t *testing.T) {
 	}
 }
 
-func TestNobodyThereIsAnError(t *testing.T) {
+func TestAServerThatDoesNotAnswerIsAnError(t *testing.T) {
 	t.Parallel()
 	if _, err := drive(t, Config{URL: []string{"http://127.0.0.1:1"}}); err == nil || !strings.Contains(err.Error(), "scenario 1000") {
 		t.Fatal(err)
@@ -178,7 +178,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestSeriesIsTheServers(t *testing.T) {
+func TestTheSeriesIsTheOneOfTheServer(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{1: "john_doe_1", 10: "hannah_clark_1", 11: "john_doe_2", 10_000: "hannah_clark_1000"} {
 		if got := seriesName(n); got != want {

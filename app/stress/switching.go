@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// switching changes presets between purchases, where every change must start from nothing, and then again and
-// again while the crowd is pressing. What must hold: nobody has two receipts of one generation, every receipt that
-// was ever answered can still be looked up, and when the presets rest the last one is sold out exactly.
+// switching changes presets between purchases, where every change must start from nothing, and then again and again
+// while shoppers press. What must be true: nobody has two receipts of one generation, every receipt that was ever
+// answered can still be looked up, and after the last change the stock is sold out exactly.
 func switching(ctx context.Context, r *run) error {
 	if err := r.seed(ctx, 200); err != nil {
 		return err
@@ -23,7 +23,7 @@ func switching(ctx context.Context, r *run) error {
 			return err
 		}
 	}
-	r.arrive(r.scenario.Users)
+	r.makeShoppers(r.scenario.Users)
 	older, err := r.during(ctx)
 	if err != nil {
 		return err
@@ -41,8 +41,8 @@ func (r *run) between(ctx context.Context, preset string, users, stock int) erro
 	if err := part.stock(ctx, preset, stock); err != nil {
 		return err
 	}
-	part.arrive(users)
-	if err := part.rush(ctx); err != nil {
+	part.makeShoppers(users)
+	if err := part.pressAll(ctx); err != nil {
 		return err
 	}
 	part.checkReceipts()
@@ -56,23 +56,23 @@ func (r *run) between(ctx context.Context, preset string, users, stock int) erro
 	return nil
 }
 
-// during lets the crowd press while presets change, and a last time after the last change. It gives the
-// receipts seen before, by shopper; those of the last generation stay with the shoppers.
+// during makes the shoppers press while presets change, and once more after the last change. It gives the receipts seen
+// before, by shopper; those of the last generation stay with the shoppers.
 func (r *run) during(ctx context.Context) (map[string][]receipt, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	began := time.Now()
-	rested := make(chan struct{})
+	changed := make(chan struct{})
 	var switched error
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		defer close(rested)
+		defer close(changed)
 		if switched = r.switchPresets(ctx); switched != nil {
 			cancel()
 		}
 	})
-	err := r.everybody(ctx, "buying while presets change", r.shoppers, func(ctx context.Context, s *shopper) error {
-		return r.pressUntil(ctx, s, rested)
+	err := r.forEach(ctx, "buying while presets change", r.shoppers, func(ctx context.Context, s *shopper) error {
+		return r.pressUntil(ctx, s, changed)
 	})
 	wg.Wait()
 	if switched != nil {
@@ -83,15 +83,15 @@ func (r *run) during(ctx context.Context) (map[string][]receipt, error) {
 	}
 	older := map[string][]receipt{}
 	for _, s := range r.shoppers {
-		// Whoever pressed before the first change may well have bought in the round before.
+		// A shopper who pressed before the first change may have bought in the generation before.
 		older[s.name], s.receipts, s.inherited = s.receipts, nil, false
 	}
-	err = r.everybody(ctx, "buying after the last change", r.shoppers, r.buy)
+	err = r.forEach(ctx, "buying after the last change", r.shoppers, r.buy)
 	r.duration += time.Since(began)
 	if err != nil {
 		return nil, err
 	}
-	return older, r.secondChance(ctx)
+	return older, r.pressAfterAllClaimed(ctx)
 }
 
 // switchPresets ends with the preset of the scenario.
@@ -114,14 +114,14 @@ func (r *run) switchPresets(ctx context.Context) error {
 	return nil
 }
 
-// pressUntil presses, again and again, until the presets rest.
-func (r *run) pressUntil(ctx context.Context, s *shopper, rested <-chan struct{}) error {
+// pressUntil presses, again and again, until the presets no longer change.
+func (r *run) pressUntil(ctx context.Context, s *shopper, changed <-chan struct{}) error {
 	for {
 		if err := r.buy(ctx, s); err != nil {
 			return err
 		}
 		select {
-		case <-rested:
+		case <-changed:
 			return nil
 		case <-time.After(jitter(s, 20*time.Millisecond)):
 		case <-ctx.Done():
@@ -130,26 +130,26 @@ func (r *run) pressUntil(ctx context.Context, s *shopper, rested <-chan struct{}
 	}
 }
 
-// checkOlder looks every receipt of the changing presets up where a claim's verdict stands: an order's id is its
-// claim's. A purchase that somebody was told of must be there in every generation.
+// checkOlder looks up every receipt of the earlier generations where a claim's verdict can be read: an order's id is
+// its claim's. A purchase that a shopper was told of must be there in every generation.
 func (r *run) checkOlder(ctx context.Context, older map[string][]receipt) error {
 	var mu sync.Mutex
-	holder := map[string]string{}
-	return r.everybody(ctx, "looking older receipts up", r.shoppers, func(ctx context.Context, s *shopper) error {
-		for _, held := range older[s.name] {
-			answer, err := r.client.send(ctx, requestTimeout, http.MethodGet, r.pick(s)+"/api/flash-sale/claims/"+held.ID, nil)
+	owner := map[string]string{}
+	return r.forEach(ctx, "looking older receipts up", r.shoppers, func(ctx context.Context, s *shopper) error {
+		for _, bought := range older[s.name] {
+			answer, err := r.client.send(ctx, requestTimeout, http.MethodGet, r.pick(s)+"/api/flash-sale/claims/"+bought.ID, nil)
 			if err != nil {
 				return err
 			}
 			var said pressed
 			err = answer.decode(&said)
 			mu.Lock()
-			if other := holder[held.ID]; other != "" {
-				r.fault("doubled: receipt %s was given to %s and to %s", held.ID, other, s.name)
+			if other := owner[bought.ID]; other != "" {
+				r.fault("doubled: receipt %s was given to %s and to %s", bought.ID, other, s.name)
 			}
-			holder[held.ID] = s.name
-			if err != nil || said.State != "ordered" || said.receipt != held {
-				r.fault("lost: receipt %v of %s is answered %d, state %q, %v", held, s.name, answer.code, said.State, said.receipt)
+			owner[bought.ID] = s.name
+			if err != nil || said.State != "ordered" || said.receipt != bought {
+				r.fault("lost: receipt %v of %s is answered %d, state %q, %v", bought, s.name, answer.code, said.State, said.receipt)
 			}
 			mu.Unlock()
 		}

@@ -9,19 +9,19 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// maxStrange bounds how many different surprises are reported.
-const maxStrange = 20
+// maxUnexpected bounds how many different unexpected answers are reported.
+const maxUnexpected = 20
 
-// tally counts what the crowd is told. It is safe for concurrent use.
+// tally counts the answers that shoppers get. It is safe for concurrent use.
 type tally struct {
 	mu sync.Mutex
 	// latency is of purchase requests that were answered, wait is what they waited for a connection; microseconds.
 	latency, wait *hdrhistogram.Histogram
-	// late, answer and final count from when a shopper who comes by the clock was due.
+	// late, answer and final count from when a shopper who comes at a rate was due.
 	late, answer, final *hdrhistogram.Histogram
 	codes               map[string]int
 	problems            map[string]int
-	oddities            map[string]int
+	unexpectedAnswers   map[string]int
 	requests            int
 	retries             int
 	broken              int // requests without an answer
@@ -33,7 +33,7 @@ func newTally() *tally {
 	return &tally{
 		latency: hdrhistogram.New(1, 60_000_000, 3), wait: hdrhistogram.New(1, 600_000_000, 3),
 		late: hdrhistogram.New(1, 600_000_000, 3), answer: hdrhistogram.New(1, 600_000_000, 3), final: hdrhistogram.New(1, 600_000_000, 3),
-		codes: map[string]int{}, problems: map[string]int{}, oddities: map[string]int{},
+		codes: map[string]int{}, problems: map[string]int{}, unexpectedAnswers: map[string]int{},
 	}
 }
 
@@ -46,7 +46,7 @@ func (t *tally) answered(answer reply) {
 	record(t.wait, answer.slot.Microseconds())
 }
 
-// started, arrived and settled are the moments of a shopper who comes by the clock.
+// started, arrived and settled are the moments of a shopper who comes at a rate.
 func (t *tally) started(late time.Duration) { t.count(func() { record(t.late, late.Microseconds()) }) }
 func (t *tally) arrived(took time.Duration) {
 	t.count(func() { record(t.answer, took.Microseconds()) })
@@ -70,11 +70,11 @@ func (t *tally) count(add func()) {
 	add()
 }
 
-// strange remembers an answer that no server of this kind should give.
-func (t *tally) strange(format string, args ...any) {
+// unexpected remembers an answer that no server of this kind should give.
+func (t *tally) unexpected(format string, args ...any) {
 	t.count(func() {
-		if text := fmt.Sprintf(format, args...); t.oddities[text] > 0 || len(t.oddities) < maxStrange {
-			t.oddities[text]++
+		if text := fmt.Sprintf(format, args...); t.unexpectedAnswers[text] > 0 || len(t.unexpectedAnswers) < maxUnexpected {
+			t.unexpectedAnswers[text]++
 		}
 	})
 }

@@ -11,12 +11,12 @@ import (
 	"flashsale/events"
 )
 
-// ErrOutcomeUnknown means that nobody knows whether an act was carried out: its commit was sent, and neither its answer nor a
-// later look could tell.
+// ErrOutcomeUnknown means that nobody knows whether an act was carried out: its commit was sent, and neither the answer
+// nor a later look shows how it ended.
 var ErrOutcomeUnknown = errors.New("events: nobody knows whether the act was committed")
 
 const (
-	// settleTime is how long an act whose commit got no answer is looked for.
+	// settleTime is for how long the outcome of an act whose commit got no answer is looked for.
 	settleTime  = 3 * time.Second
 	settleEvery = 50 * time.Millisecond
 )
@@ -44,7 +44,7 @@ func (l *Log) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
 	return l.settle(ctx, id, err)
 }
 
-// settle finds out how a transaction ended whose commit got no answer. lost is why.
+// settle finds out how a transaction whose commit got no answer has ended. lost is why there was no answer.
 func (l *Log) settle(ctx context.Context, id string, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()

@@ -28,7 +28,7 @@ type ActKey struct {
 	Principal string
 	// Key is the client's.
 	Key string
-	// Route is the address as the route table has it, for whoever reads the table.
+	// Route is the address as the route table has it, for people who read the table act_keys.
 	Route string
 	// Digest tells one request from another.
 	Digest [32]byte
@@ -47,7 +47,7 @@ func (l *Log) AnswerTx(ctx context.Context, tx pgx.Tx, k ActKey) (answer []byte,
 	if !alone {
 		return nil, false, ErrKeyRunning
 	}
-	// A statement after the one that locked, so that it sees what the holder before committed.
+	// A statement after the one that locked, so that it sees what the act that had the key before has committed.
 	var digest []byte
 	err = tx.QueryRow(ctx, sqlKeyed, k.Principal, k.Key, keyLife.Seconds()).Scan(&digest, &answer)
 	switch {
@@ -61,9 +61,9 @@ func (l *Log) AnswerTx(ctx context.Context, tx pgx.Tx, k ActKey) (answer []byte,
 	return answer, true, nil
 }
 
-// LingerTx lets the transaction of an act be idle for up to d while other transactions do the act's work. It must hold nothing
-// that others wait for but the act's key: the connection's own, shorter limit is there for a process that is stopped with
-// the row of a stock.
+// LingerTx lets the transaction of an act be idle for up to d while other transactions do the act's work. The
+// transaction must lock nothing that others wait for except the act's key. The connection's own limit is shorter; it
+// exists for a process that is stopped while it has a stock row locked.
 func (l *Log) LingerTx(ctx context.Context, tx pgx.Tx, d time.Duration) error {
 	if _, err := tx.Exec(ctx, sqlLinger, strconv.FormatInt(d.Milliseconds(), 10)); err != nil {
 		return fmt.Errorf("let the act's transaction be idle: %w", err)

@@ -10,7 +10,7 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// A commit that the standby did not confirm is perhaps lost with the server. The server itself calls it committed.
+// A commit that the standby did not confirm may be lost with the server, although the server itself calls it committed.
 func TestAnActWhoseCommitIsAnsweredWithAWarningIsNotTakenForDone(t *testing.T) {
 	t.Parallel()
 	w := eventstest.New(t, events.WatchNotices)

@@ -16,8 +16,8 @@ import (
 	"flashsale/events"
 )
 
-// testdata/before is what the version before wrote, byte for byte; the readers below are frozen from it. When .ci/previous
-// is renewed, this version becomes the one before:
+// testdata/before is what the version before wrote, byte for byte; the readers below are copied from it. When
+// .ci/previous is renewed, this version becomes the one before:
 //
 //	go test -run TestFormsOfTheVersionBefore ./events ./events/claimlog ./events/outbox -forms
 //
@@ -37,7 +37,7 @@ func claimSamples() []events.Claim {
 	return []events.Claim{full, bare, escaped, {Kind: events.KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt}}
 }
 
-// presentForms are the files as this version would write them.
+// presentForms are the files as this version writes them.
 func presentForms(t *testing.T) map[string][]byte {
 	t.Helper()
 	claims, err := encodeClaims(claimSamples())
@@ -61,7 +61,7 @@ func fromBefore(t *testing.T, name string) []byte {
 	return bytes.TrimSuffix(text, []byte("\n"))
 }
 
-// Claims of the version before that wait in the log are read as what they meant.
+// Claims of the version before that wait in the log are read with the same meaning.
 func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 	if *forms {
 		for name, text := range presentForms(t) {
@@ -79,7 +79,7 @@ func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 	}
 }
 
-// What this version writes is read by the version before as what it means.
+// What this version writes is read by the version before with the same meaning.
 func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	t.Parallel()
 	messages, err := encodeClaims(claimSamples())

@@ -15,11 +15,11 @@ import (
 	"flashsale/events"
 )
 
-// A claim in the log is what encoding/json makes of it. Its reflection costs more than everything else that a process does
-// with a claim before the ledger. So the usual form is written and read by hand here, and encoding/json gets the rest. Both write
-// the same bytes and accept the same texts; a fuzz test compares them.
+// A claim in the log is what encoding/json makes of it. The reflection in that package costs more than everything else
+// that a process does with a claim before the ledger. So the usual form is written and read by hand here, and
+// encoding/json does the rest. Both write the same bytes and accept the same texts; a fuzz test compares them.
 
-// claimRoom is what a message takes, in bytes and without its texts. One that needs more makes the buffer grow.
+// claimRoom is the size of a message in bytes, without its texts. For a larger one the buffer grows.
 const claimRoom = 400
 
 // claimEncoder writes a batch of claims into one buffer. It belongs to one batch: the messages keep pieces of it.
@@ -36,7 +36,7 @@ func newClaimEncoder(claims []events.Claim) *claimEncoder {
 	return &claimEncoder{written: make([]byte, 0, room), headers: make([]protocol.Header, 0, 2*len(claims))}
 }
 
-// piece is what longer has more than was written before.
+// piece is the part of longer that was appended last.
 func (e *claimEncoder) piece(longer []byte) []byte {
 	start := len(e.written)
 	e.written = longer
@@ -144,7 +144,7 @@ func readClaim(value []byte) (events.Claim, error) {
 	return c, err
 }
 
-// readUsual is false for everything but the very form that appendUsual writes, be it right or wrong.
+// readUsual reads exactly the form that appendUsual writes. It is false for every other text, right or wrong.
 func readUsual(value []byte) (c events.Claim, ok bool) {
 	s := claimScanner{rest: value}
 	s.expect(`{"v":`)
@@ -176,14 +176,15 @@ func readUsual(value []byte) (c events.Claim, ok bool) {
 		c.Traceparent = s.text()
 	}
 	s.expect(`,"pressedAt":"`)
-	// It does what UnmarshalJSON does between the quotes, and takes no byte that encoding/json would refuse there.
+	// This does what UnmarshalJSON does between the quotes, and takes no byte that encoding/json refuses there.
 	if c.PressedAt.UnmarshalText(s.quoted()) != nil {
 		s.giveUp()
 	}
 	return c, s.skip(`}`) && len(s.rest) == 0
 }
 
-// claimScanner takes a claim's form from the front of rest. After anything else there is no rest, and so no end of a claim.
+// claimScanner takes a claim's form from the front of rest. When something else is there, rest becomes nil, so that the
+// end of the claim is never found.
 type claimScanner struct{ rest []byte }
 
 func (s *claimScanner) giveUp() { s.rest = nil }
@@ -202,7 +203,7 @@ func (s *claimScanner) expect(form string) {
 	}
 }
 
-// number takes digits, and gives up where they are no JSON number or overflow.
+// number takes digits. It gives up where they are no JSON number or overflow.
 func (s *claimScanner) number() int64 {
 	const longest = len("9223372036854775807")
 	var n uint64
@@ -257,7 +258,7 @@ func (s *claimScanner) kind() events.Kind {
 	return ""
 }
 
-// id takes the usual form alone: in some others uuid does not look at every byte, and encoding/json would.
+// id takes the usual form only: in some other forms uuid does not check every byte, but encoding/json does.
 func (s *claimScanner) id() uuid.UUID {
 	text := s.quoted()
 	id, err := uuid.ParseBytes(text)

@@ -25,7 +25,7 @@ func fullClaim() events.Claim {
 	}
 }
 
-// changed are claims that each differ from the full one in one thing.
+// changed are claims that each differ from the full one in one field.
 func changed(change ...func(*events.Claim)) []events.Claim {
 	claims := make([]events.Claim, len(change))
 	for i := range change {
@@ -83,7 +83,7 @@ func oddClaims() []events.Claim {
 		time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 24*3600)), time.Date(2026, 1, 1, 0, 0, 0, 0, time.FixedZone("", 30)))...)
 }
 
-// Otherwise all that follows holds because encoding/json does all the work.
+// Without this, the tests below also pass when encoding/json does all the work.
 func TestOrdinaryClaimsAreWrittenAndReadByHand(t *testing.T) {
 	t.Parallel()
 	for _, c := range ordinaryClaims() {
@@ -125,7 +125,7 @@ func TestABatchOfClaimsTakesFewObjects(t *testing.T) {
 	}
 }
 
-// objects is the least of many counts: what else runs in the process is counted too.
+// objects is the smallest of many counts: what else runs in the process is counted too.
 func objects(f func()) float64 {
 	least := testing.AllocsPerRun(1, f)
 	for range 50 {
@@ -134,7 +134,7 @@ func objects(f func()) float64 {
 	return least
 }
 
-// A message outlives the next one's encoding; whoever appends to a piece of it must not write into that.
+// A message is kept while the next one is encoded; appending to a piece of it must not write into that one.
 func TestEveryMessageKeepsItsBytes(t *testing.T) {
 	t.Parallel()
 	claims := ordinaryClaims()
@@ -169,7 +169,7 @@ func marshal(t *testing.T, c events.Claim) []byte {
 	return value
 }
 
-// FuzzClaimEncoding: what is written is what encoding/json writes, and so is the refusal.
+// FuzzClaimEncoding: what is written, and what is refused, is the same as with encoding/json.
 func FuzzClaimEncoding(f *testing.F) {
 	for _, c := range append(ordinaryClaims(), oddClaims()...) {
 		_, zone := c.PressedAt.Zone()
@@ -197,14 +197,14 @@ func FuzzClaimEncoding(f *testing.F) {
 	})
 }
 
-// FuzzClaimDecoding: what is read is what encoding/json reads, to the last bit, and so is the reason why not.
+// FuzzClaimDecoding: what is read, and the reason why something cannot be read, is the same as with encoding/json.
 func FuzzClaimDecoding(f *testing.F) {
 	for _, c := range append(ordinaryClaims(), oddClaims()...) {
 		if value, err := json.Marshal(c); err == nil {
 			f.Add(value)
 		}
 	}
-	for _, value := range crooked(f) {
+	for _, value := range nearlyClaims(f) {
 		f.Add(value)
 	}
 	f.Fuzz(func(t *testing.T, value []byte) { sameReading(t, value) })
@@ -220,8 +220,8 @@ func sameReading(t *testing.T, value []byte) {
 	}
 }
 
-// crooked are values that are nearly what is written: one thing in them is another.
-func crooked(tb testing.TB) [][]byte {
+// nearlyClaims are texts that differ from a claim in one place.
+func nearlyClaims(tb testing.TB) [][]byte {
 	tb.Helper()
 	value, err := json.Marshal(fullClaim())
 	if err != nil {

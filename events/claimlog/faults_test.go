@@ -12,7 +12,7 @@ type faults struct {
 	conns  []net.Conn
 }
 
-// hang makes everything that is written vanish; the other side never hears of it.
+// hang makes everything that is written vanish, so that the other side never gets it.
 func (f *faults) hang(yes bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

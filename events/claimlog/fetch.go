@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	// fetchWait is how long the broker holds an empty answer back; it is no delay for a record that arrives.
+	// fetchWait is how long the broker waits before it answers that there is nothing; a record that arrives is not
+	// delayed.
 	fetchWait = 250 * time.Millisecond
-	// fetchTimeout is how long an answer of a broker is waited for.
+	// fetchTimeout is how long a call waits for a broker's answer.
 	fetchTimeout = 3 * time.Second
 	fetchBytes   = 1 << 20
 )
@@ -34,7 +35,7 @@ func (l *Log) Range(ctx context.Context, partition int) (start, end int64, err e
 // Span is from the first record that a partition still has to where the next one will be.
 type Span struct{ Start, End int64 }
 
-// Ranges is Range of several partitions in one go.
+// Ranges is Range of several partitions with one request.
 func (l *Log) Ranges(ctx context.Context, partitions ...int) (map[int]Span, error) {
 	return l.ranges(ctx, l.ClaimsTopic(), partitions...)
 }
@@ -48,7 +49,7 @@ func EveryPartition() []int {
 	return all
 }
 
-// ranges asks the leaders of several partitions of a topic in one go.
+// ranges asks the leaders of several partitions of a topic with one request.
 func (l *Log) ranges(ctx context.Context, topic string, partitions ...int) (map[int]Span, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -126,7 +127,7 @@ func readRecords(reader kafka.RecordReader, from int64) ([]Record, error) {
 	}
 }
 
-// arenaBytes bounds the memory that one kept record keeps alive.
+// arenaBytes bounds the memory that stays in use because of one kept record.
 const arenaBytes = 64 << 10
 
 // arena is the memory for the keys and values of one fetch. It is never used again: a record needs its part until it is decided
@@ -149,7 +150,8 @@ func (a *arena) bodies(r *kafka.Record) (key, value []byte, err error) {
 	return key, value, errors.Join(keyErr, valueErr)
 }
 
-// makeRoom doubles the room each time: a fetch of one record takes no more than it needs, a long one few pieces.
+// makeRoom doubles the room each time: a fetch of one record takes no more than it needs, and a long one takes few
+// pieces.
 func (a *arena) makeRoom(n int) {
 	if a.free != nil && n <= len(a.free) {
 		return
@@ -158,7 +160,7 @@ func (a *arena) makeRoom(n int) {
 	a.free = make([]byte, a.size)
 }
 
-// read tells a body that is not there, nil, from an empty one.
+// read tells a body that is missing, nil, from an empty one.
 func (a *arena) read(body kafka.Bytes) ([]byte, error) {
 	if body == nil {
 		return nil, nil

@@ -120,16 +120,16 @@ func (l *Log) ID() string { return l.id }
 // EventsID is the identity of the events topic, as [Log.ID] is that of the claims log.
 func (l *Log) EventsID() string { return strings.TrimSuffix(l.id, l.ClaimsTopic()) + l.EventsTopic() }
 
-// Ping asks the cluster for the end of one partition, past every cache.
+// Ping asks the cluster for the end of one partition. No cache answers it.
 func (l *Log) Ping(ctx context.Context) error {
 	_, _, err := l.Range(ctx, 0)
 	return err
 }
 
-// Logger gets the lines of the log, and of those who work on it.
+// Logger gets the lines of the log, and of those who read and write it.
 func (l *Log) Logger() *slog.Logger { return l.logger }
 
-// Registerer takes the metrics of the log and of those who work on it; nil: nobody does.
+// Registerer takes the metrics of the log and of those who read and write it; nil: none are registered.
 func (l *Log) Registerer() prometheus.Registerer { return l.cfg.Registerer }
 
 // Brokers are the addresses to start from.
@@ -152,7 +152,8 @@ func (l *Log) Close() error {
 	return nil
 }
 
-// RefreshFor is refresh after a call that failed. A caller who left says nothing about the cluster.
+// RefreshFor is refresh after a call that failed. When the caller's context has ended, the failure says nothing about
+// the cluster.
 func (l *Log) RefreshFor(err error) {
 	if !errors.Is(err, context.Canceled) {
 		l.refresh()
@@ -169,6 +170,6 @@ func (l *Log) refresh() {
 	}
 	l.refreshed = time.Now()
 	l.metrics.refreshed.Inc()
-	// Dropping the pool is the only way the library offers; calls in flight keep their connections.
+	// The library offers no other way than to drop the pool; calls in flight keep their connections.
 	l.transport.CloseIdleConnections()
 }

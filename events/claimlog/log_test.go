@@ -54,7 +54,7 @@ func TestFetchReadsFromTheMiddleOfABatch(t *testing.T) {
 	}
 }
 
-func TestOpenIsForEverybodyAtOnce(t *testing.T) {
+func TestSeveralProcessesOpenTheLogAtOnce(t *testing.T) {
 	t.Parallel()
 	brokers, id := embeddedtest.Kafka(t)
 	cfg := Config{Brokers: brokers, LogID: id, Namespace: embeddedtest.Namespace(t), Logger: eventstest.Quiet()}
@@ -80,7 +80,7 @@ func TestOpenIsForEverybodyAtOnce(t *testing.T) {
 	}
 }
 
-func TestOpenNamesTheBrokerThatIsNotThere(t *testing.T) {
+func TestOpenNamesTheBrokerThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -170,7 +170,7 @@ func TestAppendSurvivesConnectionsThatDiedWhileIdle(t *testing.T) {
 	}
 }
 
-func TestOnlyPassingRefusalsAreTriedAgain(t *testing.T) {
+func TestOnlyRefusalsThatMayPassAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]bool{
 		kafka.NotLeaderForPartition: true, kafka.UnknownTopicOrPartition: true, errors.New("connection reset"): true,
@@ -199,7 +199,7 @@ func TestReplicasFollowTheNumberOfBrokers(t *testing.T) {
 	}
 }
 
-// A caller who leaves is no reason to connect anew.
+// When a caller's context ends, that is no reason to connect again.
 func TestOnlyTheClustersFailuresMakeItConnectAnew(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

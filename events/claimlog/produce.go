@@ -21,13 +21,13 @@ type Message struct {
 }
 
 // ErrUnacknowledged means that the log did not confirm a write in time. The records may be in it or may still get
-// there; a claim that does meets its verdict and changes nothing.
+// there. A claim that does gets the verdict that it already has, and changes nothing.
 var ErrUnacknowledged = errors.New("events: the log did not acknowledge")
 
 const (
 	// appendTimeout bounds a call whose context has no deadline of its own.
 	appendTimeout = 5 * time.Second
-	// produceTries, with pauses growing from retryPause, outlast an ordinary change of leader.
+	// produceTries, with pauses growing from retryPause, last longer than an ordinary change of leader.
 	produceTries = 6
 	retryPause   = 10 * time.Millisecond
 )
@@ -104,7 +104,7 @@ func (l *Log) recreateTopics(ctx context.Context, cause error) {
 	}
 }
 
-// curable is true for everything but a broker's refusal that would be the same the second time.
+// curable is false for a broker's refusal that is the same the second time, and true for everything else.
 func curable(err error) bool {
 	var code kafka.Error
 	if !errors.As(err, &code) {
@@ -119,7 +119,7 @@ func curable(err error) bool {
 	return false
 }
 
-// topicGone is true when the cluster, or what is remembered of it, has no such topic.
+// topicGone is true when the cluster, or the client's copy of its layout, has no such topic.
 func topicGone(err error) bool {
 	return errors.Is(err, kafka.UnknownTopicOrPartition) || errors.Is(err, protocol.ErrNoTopic) ||
 		errors.Is(err, protocol.ErrNoPartition)

@@ -42,7 +42,7 @@ func encodeClaims(claims []events.Claim) ([]Message, error) {
 	return messages, nil
 }
 
-// newRecord never fails: what cannot be understood is a record too, one that will be quarantined.
+// newRecord never fails: what cannot be understood is a record too, one that goes into quarantine.
 func newRecord(offset int64, key, value []byte) Record {
 	r := Record{Offset: offset, Key: key, Value: value}
 	r.Claim, r.Undecodable = decodeClaim(value)
@@ -50,8 +50,8 @@ func newRecord(offset int64, key, value []byte) Record {
 }
 
 const (
-	// maxRecord bounds a record in bytes; ours stay far below 1 KiB. What comes of a claim must fit a record of the events
-	// topic, where one that the broker refuses would stop its sale's events.
+	// maxRecord bounds a record in bytes; ours stay far below 1 KiB. The events about a claim must fit into records of
+	// the events topic: one that the broker refuses stops its sale's events.
 	maxRecord = 16 << 10
 )
 
@@ -84,7 +84,7 @@ func decodeClaim(value []byte) (events.Claim, error) {
 	return c, nil
 }
 
-// Fingerprint tells whether the record at an offset is still the one that was read there.
+// Fingerprint tells whether the record at an offset is the one that was read there before.
 func (r Record) Fingerprint() []byte {
 	h := sha256.New()
 	var n [16]byte

@@ -75,7 +75,7 @@ func TestOnlyWhatIsUnderstoodIsDecided(t *testing.T) {
 		{"of an attempt that nothing can follow", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":2147483647}`, false},
 		{"of a size that no claim has", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1,"x":"` +
 			strings.Repeat("x", maxRecord) + `"}`, false},
-		{"with a crooked id", `{"v":1,"kind":"claim","id":"x","sale":1,"generation":1,"user":2,"attempt":1}`, false},
+		{"with a malformed id", `{"v":1,"kind":"claim","id":"x","sale":1,"generation":1,"user":2,"attempt":1}`, false},
 		{"cut off", `{"v":1,"kind":"cl`, false},
 		{"empty", ``, false},
 	}
@@ -89,7 +89,7 @@ func TestOnlyWhatIsUnderstoodIsDecided(t *testing.T) {
 	}
 }
 
-func TestFingerprintKnowsARecordAgain(t *testing.T) {
+func TestFingerprintsAreEqualOnlyForTheSameRecord(t *testing.T) {
 	t.Parallel()
 	original := newRecord(4, []byte("ab"), []byte("cd"))
 	if !bytes.Equal(original.Fingerprint(), newRecord(4, []byte("ab"), []byte("cd")).Fingerprint()) {
@@ -123,7 +123,7 @@ func TestRecordsCanBeReadTwice(t *testing.T) {
 	}
 }
 
-// A record is kept long after the next one is read; whoever appends to it must not write into that.
+// A record is kept while the next one is read; appending to it must not write into that one.
 func TestRecordsKeepTheirBodies(t *testing.T) {
 	t.Parallel()
 	messages := []Message{{}}
@@ -143,7 +143,7 @@ func TestRecordsKeepTheirBodies(t *testing.T) {
 	}
 }
 
-func TestARecordThatIsKeptKeepsLittleElse(t *testing.T) {
+func TestAKeptRecordKeepsLittleOtherMemory(t *testing.T) {
 	t.Parallel()
 	var room arena
 	if room.makeRoom(100); len(room.free) != 100 {
@@ -157,7 +157,7 @@ func TestARecordThatIsKeptKeepsLittleElse(t *testing.T) {
 	}
 }
 
-func TestMessagesGoOverTheWireWithTheirHeaders(t *testing.T) {
+func TestMessagesAreSentWithTheirHeaders(t *testing.T) {
 	t.Parallel()
 	messages, err := encodeClaims([]events.Claim{fullClaim(), eventstest.NewClaim(1), eventstest.NewClose()})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"flashsale/events"
 )
 
-// FuzzClaimRecord: a record is a claim that the ledger can write down, and reads the same when it is written again, or it is
-// put aside with a reason of bounded length.
+// FuzzClaimRecord: a record is either a claim that the ledger can write down, and that reads the same when it is
+// written again, or it is undecodable, with a reason of bounded length.
 func FuzzClaimRecord(f *testing.F) {
 	const id = `"id":"0190163d-8694-8000-8000-000000000001"`
 	for _, seed := range []string{

@@ -15,7 +15,7 @@ import (
 
 const retention = 7 * 24 * time.Hour
 
-// createTopics is harmless when the topics exist; that is how several processes may start at once.
+// createTopics does nothing when the topics exist, so several processes may start at once.
 func (l *Log) createTopics(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -39,8 +39,8 @@ func (l *Log) createTopics(ctx context.Context) error {
 	return nil
 }
 
-// RemoveTopics deletes both topics with all that they hold, and returns when the cluster has forgotten them. It is for the end of
-// a deployment: a process that still runs would make them anew.
+// RemoveTopics deletes both topics with all that they hold, and returns when the cluster no longer knows them. It is
+// for the end of a deployment: a process that still runs makes them again.
 func (l *Log) RemoveTopics(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
@@ -78,7 +78,7 @@ func (l *Log) missingTopics(meta *kafka.MetadataResponse) []kafka.TopicConfig {
 }
 
 // topicConfig asks for three replicas of which two must have a record before it counts as written, as far as the
-// cluster has brokers for that. A replica that lags must not become leader: it would take back acknowledged claims.
+// cluster has brokers for that. A replica that lags must not become leader, because then acknowledged claims are lost.
 func topicConfig(name string, brokers int) kafka.TopicConfig {
 	replicas := max(1, min(3, brokers))
 	insync := max(1, replicas-1)
@@ -95,8 +95,8 @@ func topicConfig(name string, brokers int) kafka.TopicConfig {
 	}
 }
 
-// settledMetadata waits until every partition has a leader that knows it is one: creation is asynchronous, and the
-// first claims of a new topic would be refused.
+// settledMetadata waits until every partition has a leader that knows it is one: creation is asynchronous, and without
+// the wait the first claims of a new topic are refused.
 func (l *Log) settledMetadata(ctx context.Context) (*kafka.MetadataResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()

@@ -21,11 +21,11 @@ const (
 	busQueue = 1_024
 	// busAtOnce is how many messages are published with one round trip when several wait.
 	busAtOnce = 64
-	// busTime bounds a round trip to Redis, busFarewell the last one before the process ends.
-	busTime     = time.Second
-	busFarewell = 250 * time.Millisecond
-	// busRetry and busRetried are the shortest and the longest pause before Redis is tried again. A connection that held
-	// for busRetried is one that works.
+	// busTime bounds a round trip to Redis, busFlushTime the last one before the process ends.
+	busTime      = time.Second
+	busFlushTime = 250 * time.Millisecond
+	// busRetry and busRetried are the shortest and the longest pause before Redis is tried again. A connection that
+	// lasts for busRetried is one that works.
 	busRetry   = 100 * time.Millisecond
 	busRetried = 2 * time.Second
 )
@@ -36,8 +36,8 @@ type BusConfig struct {
 	Namespace string
 	// Process is the name of this process; its own messages are passed over. Empty: a name is drawn.
 	Process string
-	// Dial makes a client that the bus has for itself, and closes. It is called twice, for listening and for
-	// publishing, and again whenever Redis was away.
+	// Dial makes a client that only the bus uses, and that the bus closes. It is called twice, for listening and for
+	// publishing, and again after each time that Redis was away.
 	Dial func() (rueidis.Client, error)
 	// Logger is slog.Default when nil.
 	Logger *slog.Logger
@@ -45,8 +45,9 @@ type BusConfig struct {
 	Registerer prometheus.Registerer
 }
 
-// Bus carries messages between the processes, over Redis pub/sub. A message is a hint: it makes a process learn earlier what it
-// finds out anyway. Publish never waits: what does not fit into the queue is dropped, as is everything while Redis is away. Nothing is kept in Redis. Safe for concurrent use once it runs.
+// Bus carries messages between the processes, over Redis pub/sub. A message is a hint: it makes a process learn earlier
+// what it finds out anyway. Publish never waits: what does not fit into the queue is dropped, as is everything while
+// Redis is away. Nothing is kept in Redis. Safe for concurrent use once it runs.
 type Bus struct {
 	cfg       BusConfig
 	logger    *slog.Logger
@@ -54,7 +55,7 @@ type Bus struct {
 	connected []func()
 	queue     chan hint
 	metrics   *busMetrics
-	// own is how each message of this process begins.
+	// own is the beginning of each message of this process.
 	own string
 	// away is true from when the loss of Redis was logged until the next connection that works.
 	away atomic.Bool
@@ -72,7 +73,7 @@ type hint struct {
 	decision *events.Decision
 }
 
-// NewBus makes a Bus. Whoever listens says so before it runs.
+// NewBus makes a Bus. On and OnConnect are called before it runs.
 func NewBus(cfg BusConfig) *Bus {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
@@ -86,21 +87,21 @@ func NewBus(cfg BusConfig) *Bus {
 	}
 }
 
-// On has take called with the decision of each message that another process publishes on a channel, one message at a time. A
-// message without a decision has the zero one; err is for a message that cannot be read or believed. It is for the time before
-// Run.
+// On has take called with the decision of each message that another process publishes on a channel, one message at a
+// time. A message without a decision has the zero one; err is set for a message that cannot be read or whose values are
+// impossible. Call it before Run.
 func (b *Bus) On(channel string, take func(d events.Decision, err error)) {
 	b.handlers[b.name(channel)] = handler{channel, take}
 }
 
-// OnConnect adds what is to be done, perhaps more than once, whenever messages may have been missed. It is for the time before
-// Run.
+// OnConnect adds a function that is called, perhaps more than once, whenever messages may have been missed. Call it
+// before Run.
 func (b *Bus) OnConnect(do func()) { b.connected = append(b.connected, do) }
 
 func (b *Bus) name(channel string) string { return b.cfg.Namespace + ":" + channel }
 
-// Publish tells the other processes, with a decision (which nobody changes any more) or without. A big decision is told in several
-// messages. It never waits.
+// Publish sends a message to the other processes, with a decision (which nobody changes any more) or without. A big
+// decision is sent in several messages. It never waits.
 func (b *Bus) Publish(channel string, d *events.Decision) {
 	for _, some := range split(d) {
 		select {
@@ -111,8 +112,8 @@ func (b *Bus) Publish(channel string, d *events.Decision) {
 	}
 }
 
-// heard takes in a message, unless it is this process's own.
-func (b *Bus) heard(m rueidis.PubSubMessage) {
+// receive reads a message, unless it is this process's own.
+func (b *Bus) receive(m rueidis.PubSubMessage) {
 	h := b.handlers[m.Channel]
 	if h.take == nil || strings.HasPrefix(m.Message, b.own) {
 		return
@@ -133,7 +134,7 @@ func (b *Bus) Run(ctx context.Context) error {
 			pause = busRetry
 		}
 		if !b.away.Swap(true) {
-			b.logger.Warn("lost the bus between processes; each finds out by looking", "error", lost)
+			b.logger.Warn("lost the bus between processes; until it is back, each process looks up what others do", "error", lost)
 		}
 		b.discard()
 		_ = events.Pause(ctx, pause/2+rand.N(pause))
@@ -141,7 +142,8 @@ func (b *Bus) Run(ctx context.Context) error {
 	}
 }
 
-// session lasts as long as its two connections. They are two because a client that receives much reads its own replies late.
+// session lasts as long as its two connections. There are two because a client that receives much reads its own replies
+// late.
 func (b *Bus) session(ctx context.Context) error {
 	listener, err := b.cfg.Dial()
 	if err != nil {
@@ -167,7 +169,7 @@ func (b *Bus) session(ctx context.Context) error {
 	return err
 }
 
-// works is called when a connection has held for a while.
+// works is called when a connection has lasted for a while.
 func (b *Bus) works() {
 	if b.away.Swap(false) {
 		b.logger.Info("the bus between processes is back")
@@ -183,17 +185,18 @@ func (b *Bus) listen(ctx context.Context, client rueidis.Client) error {
 		<-ctx.Done()
 		return context.Cause(ctx)
 	}
-	// A client that retries subscribes again by itself when its connection was cut, which ends no session. Each channel
-	// counts as a subscription, so what is done here has to bear repeating.
+	// A client that retries subscribes again by itself when its connection was cut; that does not end the session. Each
+	// channel counts as a subscription, so these functions may be called several times.
 	listening := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) {
 		for _, do := range b.connected {
 			do()
 		}
 	})
-	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), b.heard)
+	return client.Receive(listening, client.B().Subscribe().Channel(channels...).Build(), b.receive)
 }
 
-// deliver publishes what waits, until the server fails or ctx ends. At the end what still waits is published with a last call.
+// deliver publishes what waits, until the server fails or ctx ends. At the end it publishes what still waits with one
+// last call.
 func (b *Bus) deliver(ctx context.Context, client rueidis.Client) error {
 	for {
 		var hints []hint
@@ -204,7 +207,7 @@ func (b *Bus) deliver(ctx context.Context, client rueidis.Client) error {
 		}
 		ended, patience := ctx.Err(), busTime
 		if ended != nil {
-			patience = busFarewell
+			patience = busFlushTime
 		}
 		call, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		err := b.send(call, client, b.gather(hints))
@@ -215,7 +218,7 @@ func (b *Bus) deliver(ctx context.Context, client rueidis.Client) error {
 	}
 }
 
-// gather adds what waits besides.
+// gather adds what else waits in the queue.
 func (b *Bus) gather(hints []hint) []hint {
 	for len(hints) < busAtOnce {
 		select {
@@ -269,7 +272,7 @@ func (b *Bus) Flush(ctx context.Context) error {
 	return b.send(ctx, client, hints)
 }
 
-// discard empties the queue: old hints help nobody.
+// discard empties the queue, because old hints are useless.
 func (b *Bus) discard() {
 	for {
 		select {

@@ -16,13 +16,13 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// mailbox collects what a bus hears.
-type mailbox struct {
+// recorder keeps what a bus receives.
+type recorder struct {
 	mu    sync.Mutex
 	heard []events.Decision
 }
 
-func (m *mailbox) take(d events.Decision, err error) {
+func (m *recorder) take(d events.Decision, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err == nil {
@@ -30,15 +30,15 @@ func (m *mailbox) take(d events.Decision, err error) {
 	}
 }
 
-// has is true once news of that sale's close were heard.
-func (m *mailbox) has(sale int64) bool {
+// has is true once the message about that sale's close was received.
+func (m *recorder) has(sale int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.ContainsFunc(m.heard, func(d events.Decision) bool { return slices.Contains(d.Closed, sale) })
 }
 
-// newsOf is news that tests tell apart by a number.
-func newsOf(sale int64) *events.Decision { return &events.Decision{Closed: []int64{sale}} }
+// closeOf is a decision that tests tell apart by the number of the sale.
+func closeOf(sale int64) *events.Decision { return &events.Decision{Closed: []int64{sale}} }
 
 // dialer makes clients for a bus. It refuses while the server is away.
 type dialer struct {
@@ -48,18 +48,18 @@ type dialer struct {
 	mu    sync.Mutex
 	made  []rueidis.Client
 	calls atomic.Int32
-	said  *said
+	log   *logCounter
 }
 
-// said is a log that counts what is worth somebody's attention.
-type said struct {
+// logCounter is a log that counts the lines about the loss of Redis and about its return.
+type logCounter struct {
 	slog.Handler
 	lost, back atomic.Int32
 }
 
-func (s *said) Enabled(context.Context, slog.Level) bool { return true }
+func (s *logCounter) Enabled(context.Context, slog.Level) bool { return true }
 
-func (s *said) Handle(_ context.Context, r slog.Record) error {
+func (s *logCounter) Handle(_ context.Context, r slog.Record) error {
 	switch r.Level {
 	case slog.LevelWarn:
 		s.lost.Add(1)
@@ -99,12 +99,12 @@ func (d *dialer) cut() {
 }
 
 // runBus is a bus with one channel that goes on until the test ends.
-func runBus(t *testing.T, namespace string) (*Bus, *mailbox, *dialer, <-chan struct{}) {
+func runBus(t *testing.T, namespace string) (*Bus, *recorder, *dialer, <-chan struct{}) {
 	t.Helper()
 	d := &dialer{t: t, url: embeddedtest.RedisURL(t)}
-	d.said = &said{}
-	b := NewBus(BusConfig{Namespace: namespace, Dial: d.dial, Logger: slog.New(d.said)})
-	box, connected := &mailbox{}, make(chan struct{}, 100)
+	d.log = &logCounter{}
+	b := NewBus(BusConfig{Namespace: namespace, Dial: d.dial, Logger: slog.New(d.log)})
+	box, connected := &recorder{}, make(chan struct{}, 100)
 	b.On("greetings", box.take)
 	b.OnConnect(func() { connected <- struct{}{} })
 	ctx, stop := context.WithCancel(t.Context())
@@ -114,28 +114,28 @@ func runBus(t *testing.T, namespace string) (*Bus, *mailbox, *dialer, <-chan str
 	return b, box, d, connected
 }
 
-func TestProcessesHearEachOther(t *testing.T) {
+func TestProcessesReceiveEachOthersMessages(t *testing.T) {
 	t.Parallel()
 	namespace := embeddedtest.Namespace(t)
 	a, own, _, aReady := runBus(t, namespace)
 	b, box, _, bReady := runBus(t, namespace)
-	_, stranger, _, cReady := runBus(t, embeddedtest.Namespace(t))
+	_, elsewhere, _, cReady := runBus(t, embeddedtest.Namespace(t))
 	<-aReady
 	<-bReady
 	<-cReady
-	a.Publish("greetings", newsOf(7))
+	a.Publish("greetings", closeOf(7))
 	eventstest.Eventually(t, "the message", func() bool { return box.has(7) })
-	b.Publish("greetings", newsOf(8)) // behind which nothing of the first message can be under way
+	b.Publish("greetings", closeOf(8)) // after it, nothing of the first message is under way
 	eventstest.Eventually(t, "the answer", func() bool { return own.has(8) })
-	if stranger.has(7) {
-		t.Error("another deployment heard it too")
+	if elsewhere.has(7) {
+		t.Error("another deployment received it too")
 	}
 	if own.has(7) || box.has(8) {
-		t.Error("a process heard what it said itself")
+		t.Error("a process received its own message")
 	}
 }
 
-func TestABusFindsItsWayBack(t *testing.T) {
+func TestABusConnectsAgainAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	namespace := embeddedtest.Namespace(t)
 	a, _, dial, aReady := runBus(t, namespace)
@@ -147,16 +147,16 @@ func TestABusFindsItsWayBack(t *testing.T) {
 	before := dial.calls.Load()
 	eventstest.Eventually(t, "tries again", func() bool { return dial.calls.Load() > before+2 })
 	dial.away.Store(false)
-	// Who listens looks for itself whenever it may have missed something.
+	// A listener is called whenever it may have missed something.
 	<-aReady
 	eventstest.Eventually(t, "a message after the outage", func() bool {
-		a.Publish("greetings", newsOf(1))
+		a.Publish("greetings", closeOf(1))
 		return box.has(1)
 	})
-	// However often it was tried, it is said once that it is away, and once that it is back.
-	eventstest.Eventually(t, "the word that it is back", func() bool { return dial.said.back.Load() == 1 })
-	if lost := dial.said.lost.Load(); lost != 1 {
-		t.Errorf("the loss was said %d times", lost)
+	// However often it was tried, the log has one line about the loss and one about the return.
+	eventstest.Eventually(t, "the line about the return", func() bool { return dial.log.back.Load() == 1 })
+	if lost := dial.log.lost.Load(); lost != 1 {
+		t.Errorf("the loss was logged %d times", lost)
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package cluster is what the processes of one deployment know of each other: messages between them over Redis, and a heartbeat
-// in Postgres that says how many there are.
+// Package cluster is what the processes of one deployment know of each other: messages between them over Redis, and a
+// heartbeat in Postgres that says how many there are.
 //
-// Nothing depends on it being right. A message that is lost is made up for by what each process looks up by itself, and the
+// Nothing depends on it being right. When a message is lost, each process finds out by its own look-ups. The
 // heartbeat's count bounds only how much a process admits while Redis is away.
 package cluster

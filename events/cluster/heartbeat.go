@@ -25,7 +25,7 @@ type Heartbeat struct {
 	live atomic.Int64
 }
 
-// NewHeartbeat returns the heartbeat of a process whose id no other has.
+// NewHeartbeat returns the heartbeat of a process. No other process has the same id.
 func NewHeartbeat(pool *pgxpool.Pool, id string) *Heartbeat {
 	return &Heartbeat{pool: pool, id: id}
 }

@@ -14,19 +14,19 @@ func TestProcessesAreCountedWhileTheyLive(t *testing.T) {
 	pool := w.Pool
 	one, two := NewHeartbeat(pool, "one"), NewHeartbeat(pool, "two")
 	if one.Live() != 1 {
-		t.Errorf("before the first sign %d live, want 1", one.Live())
+		t.Errorf("before the first heartbeat %d live, want 1", one.Live())
 	}
 	w.Start(one.Run)
 	stop := w.Start(two.Run)
 	w.Eventually("each sees both", func() bool { return one.Live() == 2 && two.Live() == 2 })
 	stop()
 	if n := w.Count(`SELECT count(*) FROM processes WHERE id = 'two'`); n != 0 {
-		t.Error("who stopped is still listed")
+		t.Error("the process that stopped is still listed")
 	}
 	w.Eventually("one is alone", func() bool { return one.Live() == 1 })
 }
 
-func TestAProcessThatDiedSilentlyIsNotCounted(t *testing.T) {
+func TestAProcessWithoutAHeartbeatIsNotCounted(t *testing.T) {
 	t.Parallel()
 	w := eventstest.New(t, events.WatchNotices)
 	pool := w.Pool

@@ -13,15 +13,15 @@ import (
 	"flashsale/events"
 )
 
-// messageVersion is the form of the messages between processes. A message of a later version is not read; one without a version is
-// of the version before and means the same.
+// messageVersion is the form of the messages between processes. A message of a later version is not read; one without a
+// version comes from the version before and means the same.
 const messageVersion = 1
 
-// mostVerdicts is how many verdicts one message carries at most, some 30 KB: whoever waits for the first one does not wait
-// until a thousand have been read.
+// mostVerdicts is how many verdicts one message carries at most, some 30 KB: a request that waits for the first one
+// does not wait until a thousand have been read.
 const mostVerdicts = 100
 
-// message is what a process tells the others. Its first two fields come first in its text.
+// message is what a process publishes. Its first two fields come first in its text.
 type message struct {
 	V    int    `json:"v"`
 	From string `json:"from"`
@@ -39,8 +39,8 @@ func signature(process string) string {
 	return strings.TrimSuffix(string(text), "}")
 }
 
-// split splits a decision into what single messages carry. Each has the stocks, because an answer shows the sale as its
-// own verdict left it.
+// split splits a decision into parts, one for each message. Each has the stocks, because an answer shows the sale as it
+// was after that verdict's transaction.
 func split(d *events.Decision) []*events.Decision {
 	if d == nil || len(d.Verdicts) <= mostVerdicts {
 		return []*events.Decision{d}
@@ -52,7 +52,7 @@ func split(d *events.Decision) []*events.Decision {
 	return all
 }
 
-var errImplausible = errors.New("it says what no ledger does")
+var errImplausible = errors.New("its values are out of range")
 
 // Read is the decision in a message of another process. Every process reads every other's, so it matters that this
 // reader takes half the time of encoding/json's.
@@ -74,8 +74,8 @@ func Read(text []byte) (events.Decision, error) {
 	}
 }
 
-// plausible is false for a decision that no ledger makes: of a later version, damaged, or not one of ours. To pass it over loses
-// nothing, while an attempt out of range is used in every later claim of its shopper.
+// plausible is false for a decision that no ledger makes: of a later version, damaged, or not from this program.
+// Without such a message nothing is lost, while an attempt out of range is used in every later claim of its shopper.
 func plausible(d events.Decision) bool {
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]

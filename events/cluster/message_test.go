@@ -24,8 +24,8 @@ func decisionOn(claims int) events.Decision {
 	return d
 }
 
-// Whoever waits for the first verdict of a thousand does not wait until all have been read.
-func TestABigDecisionIsToldInMessagesOfBoundedSize(t *testing.T) {
+// A request that waits for the first verdict of a thousand does not wait until all have been read.
+func TestABigDecisionIsSplitIntoMessagesOfBoundedSize(t *testing.T) {
 	t.Parallel()
 	for claims, messages := range map[int]int{0: 1, 1: 1, mostVerdicts: 1, mostVerdicts + 1: 2, 1000: 10} {
 		d := decisionOn(claims)
@@ -59,7 +59,7 @@ func TestABigDecisionIsToldInMessagesOfBoundedSize(t *testing.T) {
 	}
 }
 
-// What another version says is taken as far as it is known.
+// A message of another version is read as far as its fields are known.
 func TestMessagesOfOtherVersions(t *testing.T) {
 	t.Parallel()
 	for text, closed := range map[string]int{
@@ -80,8 +80,8 @@ func TestMessagesOfOtherVersions(t *testing.T) {
 	}
 }
 
-// What a process decided last is told even though it ends.
-func TestWhatStillWaitsGoesOutAtTheEnd(t *testing.T) {
+// What a process decided last is published even though the process ends.
+func TestWaitingMessagesArePublishedAtTheEnd(t *testing.T) {
 	t.Parallel()
 	namespace := embeddedtest.Namespace(t)
 	_, box, dial, ready := runBus(t, namespace)
@@ -93,7 +93,7 @@ func TestWhatStillWaitsGoesOutAtTheEnd(t *testing.T) {
 	defer client.Close()
 	ending := NewBus(BusConfig{Namespace: namespace, Dial: dial.dial, Logger: slog.New(slog.DiscardHandler)})
 	for i := range int64(busAtOnce / 2) {
-		ending.Publish("greetings", newsOf(i+1))
+		ending.Publish("greetings", closeOf(i+1))
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
@@ -101,29 +101,29 @@ func TestWhatStillWaitsGoesOutAtTheEnd(t *testing.T) {
 		t.Errorf("deliver: %v", err)
 	}
 	for i := range int64(busAtOnce / 2) {
-		eventstest.Eventually(t, "the last news", func() bool { return box.has(i + 1) })
+		eventstest.Eventually(t, "the last message", func() bool { return box.has(i + 1) })
 	}
 }
 
-// A process that has little to do hears its own words too: they are known by how they begin, in whatever channel.
-func TestAProcessKnowsItsOwnWords(t *testing.T) {
+// A process receives its own messages too. It recognises them by their beginning, in every channel.
+func TestAProcessIgnoresItsOwnMessages(t *testing.T) {
 	t.Parallel()
 	b := NewBus(BusConfig{Namespace: "n", Process: `host "7"`})
 	var heard int
 	b.On("greetings", func(events.Decision, error) { heard++ })
-	for _, d := range []*events.Decision{nil, newsOf(3)} {
+	for _, d := range []*events.Decision{nil, closeOf(3)} {
 		text, err := Write(b.cfg.Process, d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.heard(rueidis.PubSubMessage{Channel: "n:greetings", Message: string(text)})
+		b.receive(rueidis.PubSubMessage{Channel: "n:greetings", Message: string(text)})
 	}
 	if heard != 0 {
-		t.Errorf("it heard itself %d times", heard)
+		t.Errorf("it took %d of its own messages", heard)
 	}
-	b.heard(rueidis.PubSubMessage{Channel: "n:greetings", Message: `{"v":1,"from":"host \"77\"","closed":[1]}`})
-	b.heard(rueidis.PubSubMessage{Channel: "n:elsewhere", Message: `{}`})
+	b.receive(rueidis.PubSubMessage{Channel: "n:greetings", Message: `{"v":1,"from":"host \"77\"","closed":[1]}`})
+	b.receive(rueidis.PubSubMessage{Channel: "n:elsewhere", Message: `{}`})
 	if n := eventstest.Measured(t, b.metrics.received); heard != 1 || n != 1 {
-		t.Errorf("of another it heard %d, counted %v", heard, n)
+		t.Errorf("of another it took %d, counted %v", heard, n)
 	}
 }

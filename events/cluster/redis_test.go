@@ -19,7 +19,7 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// wire is a line to Redis that can be cut, so that the server seems to have gone for a moment.
+// wire is a proxy to Redis whose connections can be cut, as when the server is away for a moment.
 type wire struct {
 	listener net.Listener
 	target   string
@@ -28,7 +28,7 @@ type wire struct {
 	all      sync.WaitGroup
 }
 
-// newWire makes a line to the Redis of the tests, and says at what address it begins.
+// newWire makes a proxy to the Redis of the tests, and returns its address.
 func newWire(t *testing.T) (*wire, string) {
 	t.Helper()
 	address, err := url.Parse(embeddedtest.RedisURL(t))
@@ -79,8 +79,8 @@ func (w *wire) cut() {
 	}
 }
 
-// runsBus runs the bus until the test ends, and waits until it listens.
-func runsBus(t *testing.T, b *Bus) {
+// runUntilTestEnds runs the bus until the test ends, and waits until it listens.
+func runUntilTestEnds(t *testing.T, b *Bus) {
 	t.Helper()
 	listening := make(chan struct{}, 100)
 	b.OnConnect(func() { listening <- struct{}{} })
@@ -91,7 +91,7 @@ func runsBus(t *testing.T, b *Bus) {
 	<-listening
 }
 
-func busOver(address, namespace string, registry *prometheus.Registry) *Bus {
+func busAt(address, namespace string, registry *prometheus.Registry) *Bus {
 	return NewBus(BusConfig{
 		Namespace: namespace, Logger: slog.New(slog.DiscardHandler), Registerer: registry,
 		Dial: func() (rueidis.Client, error) {
@@ -99,7 +99,7 @@ func busOver(address, namespace string, registry *prometheus.Registry) *Bus {
 			if err != nil {
 				return nil, err
 			}
-			// A server behind a line tells its own address.
+			// A server behind a proxy tells its own address.
 			o.DisableCache, o.ForceSingleClient = true, true
 			return rueidis.NewClient(o)
 		},
@@ -110,16 +110,16 @@ func TestACutConnectionIsListenedOnAgain(t *testing.T) {
 	t.Parallel()
 	line, address := newWire(t)
 	namespace := embeddedtest.Namespace(t)
-	b := busOver(address, namespace, prometheus.NewRegistry())
+	b := busAt(address, namespace, prometheus.NewRegistry())
 	heard := make(chan events.Decision, 1_000)
 	var connected atomic.Int32
 	b.On("greetings", func(d events.Decision, _ error) { heard <- d })
 	b.OnConnect(func() { connected.Add(1) })
-	runsBus(t, b)
-	other := busOver(embeddedtest.RedisURL(t), namespace, prometheus.NewRegistry())
+	runUntilTestEnds(t, b)
+	other := busAt(embeddedtest.RedisURL(t), namespace, prometheus.NewRegistry())
 	other.On("nothing", nil)
-	runsBus(t, other)
-	other.Publish("greetings", newsOf(1))
+	runUntilTestEnds(t, other)
+	other.Publish("greetings", closeOf(1))
 	if got := <-heard; len(got.Closed) != 1 || got.Closed[0] != 1 {
 		t.Fatalf("heard %+v", got)
 	}
@@ -129,39 +129,39 @@ func TestACutConnectionIsListenedOnAgain(t *testing.T) {
 	for patience := time.After(time.Minute); ; {
 		select {
 		case <-heard:
-			// What was missed meanwhile has to be looked for.
+			// What was missed meanwhile has to be looked up.
 			if n := connected.Load(); n < 2 {
-				t.Errorf("those who may have missed something were told %d times, want once more", n)
+				t.Errorf("OnConnect was called %d times, want once more", n)
 			}
 			return
 		case <-again.C:
-			other.Publish("greetings", newsOf(2))
+			other.Publish("greetings", closeOf(2))
 		case <-patience:
-			t.Fatal("nothing is heard any more")
+			t.Fatal("no more messages arrive")
 		}
 	}
 }
 
-func TestAnIdleListenerNoticesThatItWasCutOff(t *testing.T) {
+func TestAnIdleListenerNoticesThatItsConnectionWasCut(t *testing.T) {
 	t.Parallel()
 	line, address := newWire(t)
-	b := busOver(address, embeddedtest.Namespace(t), prometheus.NewRegistry())
+	b := busAt(address, embeddedtest.Namespace(t), prometheus.NewRegistry())
 	told := make(chan struct{}, 100)
 	b.On("greetings", func(events.Decision, error) {})
 	b.OnConnect(func() { told <- struct{}{} })
-	runsBus(t, b)
+	runUntilTestEnds(t, b)
 	<-told
 	line.cut()
 	select {
-	case <-told: // nobody published anything that could have failed
+	case <-told: // nothing was published, so no call has failed
 	case <-time.After(time.Minute):
-		t.Error("nobody is told that something may have been missed")
+		t.Error("OnConnect is not called")
 	}
 }
 
-func TestWhatDoesNotFitIsDroppedAndCounted(t *testing.T) {
+func TestMessagesBeyondTheQueueAreDroppedAndCounted(t *testing.T) {
 	t.Parallel()
-	b := busOver("redis://127.0.0.1:1", "n", prometheus.NewRegistry())
+	b := busAt("redis://127.0.0.1:1", "n", prometheus.NewRegistry())
 	for range busQueue + 7 {
 		b.Publish("greetings", nil)
 	}
@@ -170,10 +170,10 @@ func TestWhatDoesNotFitIsDroppedAndCounted(t *testing.T) {
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer stop()
-	if err := b.Run(ctx); err != nil { // nobody is there
+	if err := b.Run(ctx); err != nil { // there is no server
 		t.Error(err)
 	}
 	if n := eventstest.Measured(t, b.metrics.dropped); n != busQueue+7 || len(b.queue) != 0 {
-		t.Errorf("%v dropped, %d wait: old hints help nobody", n, len(b.queue))
+		t.Errorf("%v dropped, %d wait: old hints are useless", n, len(b.queue))
 	}
 }

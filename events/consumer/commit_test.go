@@ -11,7 +11,7 @@ import (
 	"flashsale/events/eventstest"
 )
 
-func TestFollowerWhoseCommitReplyIsLostTellsTheVerdicts(t *testing.T) {
+func TestAFollowerWhoseCommitReplyIsLostReportsTheVerdicts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p, address := eventstest.NewProxy(t, embeddedtest.DatabaseURL(t))
@@ -67,8 +67,8 @@ func TestDirectDecisionThatStaysUnknownIsAnError(t *testing.T) {
 	}
 }
 
-// warnOnCommit makes Postgres answer the next commits that touch the shop with a warning, as it does when the wait for
-// a synchronous standby is cancelled.
+// warnOnCommit makes Postgres answer the next commits that write to the shop with a warning, as it does when the wait
+// for a synchronous standby is cancelled.
 func warnOnCommit(w *world, times int) {
 	w.Helper()
 	_, err := w.Pool.Exec(w.Context(), `
@@ -87,7 +87,7 @@ func warnOnCommit(w *world, times int) {
 	}
 }
 
-func TestAWarnedBatchIsToldOnlyWhenItIsProven(t *testing.T) {
+func TestABatchWithAWarningIsReportedOnlyWhenItIsProven(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	warnOnCommit(w, 2)

@@ -28,9 +28,9 @@ func (l *Ledger) Cursor(ctx context.Context, partition int) (Cursor, error) {
 	return c, err
 }
 
-// Settled is true when the ledger has decided every record that a partition holds at the time of the call. False where
-// the cursor does not fit the log: what it passed is not what the log holds. epoch changes when that was noticed.
-// [ErrLog] for a partition that no sale has; nobody is asked about it.
+// Settled is true when the ledger has decided every record that a partition holds at the time of the call. It is false
+// where the cursor does not fit the log, that is, where the records before it are not those of this log. epoch changes
+// when that was noticed. [ErrLog] for a partition that no sale has; no server is asked about it.
 func (l *Ledger) Settled(ctx context.Context, partition int) (epoch int64, settled bool, err error) {
 	if partition < 0 || partition >= events.Partitions {
 		return 0, false, fmt.Errorf("%w: there is no partition %d", events.ErrLog, partition)
@@ -76,7 +76,8 @@ func scanCursor(row pgx.Row) (offset, Cursor, bool, error) {
 	return at, c, true, nil
 }
 
-// fenced reads the cursor when no transaction that could move it is left. Its own commit proves that the cursor is durable.
+// fenced reads the cursor when no transaction is left that can still move it. Its own commit proves that the cursor is
+// durable.
 func (l *Ledger) fenced(ctx context.Context, partition int) (offset, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Timeout)
 	defer cancel()
@@ -94,7 +95,7 @@ func (l *Ledger) move(partition int, from, to offset) *events.Fence {
 		Args: []any{l.log.ID(), partition, from.epoch, from.next, to.next, to.fingerprint}}
 }
 
-// after is the offset behind the last of records.
+// after is the offset that follows the last of records.
 func (at offset) after(records []claimlog.Record) offset {
 	last := records[len(records)-1]
 	return offset{epoch: at.epoch, next: last.Offset + 1, fingerprint: last.Fingerprint()}
@@ -114,7 +115,8 @@ func (l *Ledger) resume(ctx context.Context, partition int) (offset, error) {
 		return l.resumeFirst(ctx, partition)
 	}
 	misfit, start, err := l.misfit(ctx, partition, at)
-	// A broker that has just become leader may not know yet how far its log goes. So a misfit must be found several times.
+	// A broker that has just become leader may not yet know how far its log goes. So a misfit must be found several
+	// times.
 	for look := 1; err == nil && misfit != "" && look < l.cfg.Looks; look++ {
 		if err = events.Pause(ctx, l.cfg.LookEvery); err == nil {
 			misfit, start, err = l.misfit(ctx, partition, at)

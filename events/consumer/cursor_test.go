@@ -12,7 +12,8 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// recreateClaims deletes the claims topic and makes it again, as an operator (or a lost disk) would.
+// recreateClaims deletes the claims topic and makes it again, as an operator does, or as happens after the loss of a
+// disk.
 func recreateClaims(w *world) {
 	w.Helper()
 	topic := w.log.ClaimsTopic()
@@ -31,7 +32,7 @@ func recreateClaims(w *world) {
 	})
 }
 
-// decided is a ledger that has decided that many claims of partition 0 and follows it no longer.
+// decided is a ledger that has decided that many claims of partition 0 and no longer follows it.
 func (w *world) decided(claims int) *Ledger {
 	w.Helper()
 	l := w.ledger(Config{})
@@ -72,7 +73,7 @@ func TestARecreatedTopicIsNoticedEvenPastTheCursor(t *testing.T) {
 	}
 }
 
-func TestATopicThatVanishesUnderARunningLedger(t *testing.T) {
+func TestATopicThatIsDeletedWhileALedgerRuns(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
@@ -111,13 +112,13 @@ func TestACursorOutsideTheLogStartsAnew(t *testing.T) {
 	}
 }
 
-func TestACursorThatFitsIsBelieved(t *testing.T) {
+func TestACursorThatFitsTheLogIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.decided(3)
 	p, err := l.resume(t.Context(), 0)
 	if err != nil || p.next != 3 || p.epoch != 1 {
-		t.Errorf("the seat is %+v (%v)", p, err)
+		t.Errorf("resume gave %+v (%v)", p, err)
 	}
 	if n := w.Count(`SELECT count(*) FROM log_cursors`); n != 1 {
 		t.Errorf("%d cursors", n)

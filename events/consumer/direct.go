@@ -12,7 +12,7 @@ import (
 	"flashsale/events"
 )
 
-// ErrBusy means that too many direct decisions ran all the time that the caller could wait; nothing was tried.
+// ErrBusy means that too many direct decisions ran for as long as the caller could wait; nothing was tried.
 var ErrBusy = errors.New("events: too many direct decisions at once")
 
 // Decide brings claims to their verdict without the log, in a transaction of their own: one verdict a claim, in the same
@@ -52,8 +52,8 @@ func (l *Ledger) decideDirect(ctx context.Context, claims []events.Claim) ([]eve
 	return append(first, second...), err
 }
 
-// decideTogether tries a second time when nobody knows how the first commit ended. The second transaction waits for what
-// is left of the first, finds its verdicts if there are any, and its own commit proves both durable.
+// decideTogether tries a second time when nobody knows how the first commit ended. The second transaction waits for
+// what is left of the first, finds its verdicts if there are any, and its own commit proves both durable.
 func (l *Ledger) decideTogether(ctx context.Context, claims []events.Claim) ([]events.Verdict, error) {
 	began := time.Now()
 	// gofail: var directDue struct{}
@@ -88,8 +88,8 @@ func (l *Ledger) decideOnce(ctx context.Context, claims []events.Claim) (events.
 
 // refuseDirect quarantines a claim that came directly and tells its shopper.
 func (l *Ledger) refuseDirect(ctx context.Context, claim events.Claim, cause error) (events.Verdict, error) {
-	if !l.poisonOf(directPoison).Allow(time.Now()) {
-		return events.Verdict{}, fmt.Errorf("%w: %w", errPoisoned, cause)
+	if !l.limitOf(directLimit).Allow(time.Now()) {
+		return events.Verdict{}, fmt.Errorf("%w: %w", errTooManyBad, cause)
 	}
 	raw, err := json.Marshal(claim)
 	if err != nil {

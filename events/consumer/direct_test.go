@@ -100,17 +100,17 @@ func TestDirectDecisionEndsByItsDeadline(t *testing.T) {
 	}
 }
 
-func TestNothingToDecideIsNothing(t *testing.T) {
+func TestDecideWithoutClaimsDoesNothing(t *testing.T) {
 	t.Parallel()
 	if v, err := (&Ledger{}).Decide(t.Context(), nil); v != nil || err != nil {
 		t.Errorf("got %v (%v)", v, err)
 	}
 }
 
-func TestADeciderThatForgetsAVerdictIsNotBelieved(t *testing.T) {
+func TestADeciderThatLeavesOutAVerdictIsAnError(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	l := New(w.Pool, w.log, forgetful{w.shop}, Config{})
+	l := New(w.Pool, w.log, oneVerdictShort{w.shop}, Config{})
 	if _, err := l.Decide(t.Context(), eventstest.NewClaims(2)); err == nil {
 		t.Error("two claims, one verdict, and no error")
 	}
@@ -119,9 +119,9 @@ func TestADeciderThatForgetsAVerdictIsNotBelieved(t *testing.T) {
 	}
 }
 
-type forgetful struct{ *eventstest.Shop }
+type oneVerdictShort struct{ *eventstest.Shop }
 
-func (f forgetful) Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide {
+func (f oneVerdictShort) Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide {
 	rule := f.Shop.Prepare(reads, src, claims)
 	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (events.Decision, error) {
 		d, err := rule(ctx, tx, writes)

@@ -1,5 +1,6 @@
-// Package consumer brings claims to their verdict: those of the claims log, in order and once each, and those that come directly
-// because the log does not answer. What a verdict is, the decider says (package sale); this package says when it stands.
+// Package consumer brings claims to their verdict: those of the claims log, in order and once each, and those that come
+// directly because the log does not answer. The decider (package sale) says what the verdict is; this package says when
+// it is committed.
 //
 // # One transaction
 //

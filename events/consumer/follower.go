@@ -39,7 +39,7 @@ func (f *follower) run(ctx context.Context) {
 		if !f.offset.equal(began) {
 			wait.Reset()
 		}
-		if errors.Is(err, errPoisoned) {
+		if errors.Is(err, errTooManyBad) {
 			f.alarm(ctx, err)
 			continue
 		}
@@ -51,11 +51,11 @@ func (f *follower) run(ctx context.Context) {
 // alarm stops the partition for a while; the records stay in the log.
 func (f *follower) alarm(ctx context.Context, err error) {
 	l := f.ledger
-	l.logger.Error("ALARM: a partition is stopped", "partition", f.partition, "for", l.cfg.PoisonWindow, "error", err)
+	l.logger.Error("ALARM: a partition is stopped", "partition", f.partition, "for", l.cfg.QuarantineWindow, "error", err)
 	gauge := l.metrics.stopped.WithLabelValues(strconv.Itoa(f.partition))
 	gauge.Set(1)
 	l.setStopped(f.partition, true)
-	_ = events.Pause(ctx, l.cfg.PoisonWindow)
+	_ = events.Pause(ctx, l.cfg.QuarantineWindow)
 	l.setStopped(f.partition, false)
 	gauge.Set(0)
 }
@@ -124,7 +124,7 @@ func (f *follower) applyAll(ctx context.Context, records <-chan claimlog.Record)
 	return nil
 }
 
-// apply decides runs of good records and puts the unreadable ones between them aside.
+// apply decides runs of good records and puts the unreadable ones between them into quarantine.
 func (f *follower) apply(ctx context.Context, records []claimlog.Record) error {
 	for len(records) > 0 {
 		n := 0
@@ -146,8 +146,9 @@ func (f *follower) apply(ctx context.Context, records []claimlog.Record) error {
 	return nil
 }
 
-// decide decides a run of good records. When that cannot be applied, it halves the run, in order, until the one bad record is
-// found. That one is tried a second time first, because the direct path may have decided the same claim at that moment.
+// decide decides a run of good records. When that cannot be applied, it halves the run, in order, until the one bad
+// record is found. That one is tried a second time first, because the direct path may have decided the same claim at
+// that moment.
 func (f *follower) decide(ctx context.Context, records []claimlog.Record) error {
 	b := batch{records: records, claims: decodable(records)}
 	err := f.advance(ctx, b)
@@ -167,19 +168,20 @@ func (f *follower) decide(ctx context.Context, records []claimlog.Record) error 
 	return f.decide(ctx, records[half:])
 }
 
-// batch is what one transaction of a follower brings behind the cursor: records to decide or, with a cause, one record to put
-// aside.
+// batch is what one transaction of a follower moves the cursor past: records to decide or, with a cause, one record for
+// the quarantine.
 type batch struct {
 	records []claimlog.Record
 	claims  []events.Claim
 	cause   error
 }
 
-// advance moves the cursor past a batch in the transaction that decides it or puts it aside, and tries until that is known to
-// have happened. It gives up when ctx ends, on a permanent error, and when somebody else moved the cursor.
+// advance moves the cursor past a batch in the transaction that decides it or puts it into quarantine, and tries until
+// that is known to have happened. It gives up when ctx ends, on a permanent error, and when another process has moved
+// the cursor.
 //
-// An unknown commit is treated like any failure: the compare-and-swap of the next try waits for what is left of it and then
-// tells how it ended.
+// An unknown commit is treated like any failure: the compare-and-swap of the next try waits for what is left of it and
+// then shows how it ended.
 func (f *follower) advance(ctx context.Context, b batch) error {
 	target := f.offset.after(b.records)
 	defer f.ledger.undecided.Forget(f.partition)
@@ -213,7 +215,7 @@ func (f *follower) advance(ctx context.Context, b batch) error {
 	}
 }
 
-// try is one transaction. The end of ctx does not interrupt it: a partition is handed over between batches.
+// try is one transaction. The end of ctx does not interrupt it: a partition changes its process between batches.
 func (f *follower) try(ctx context.Context, b batch, target offset) (events.Decision, error) {
 	// gofail: var claimsFetched struct{}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
@@ -242,8 +244,8 @@ func (f *follower) try(ctx context.Context, b batch, target offset) (events.Deci
 	return d, t.Commit(ctx)
 }
 
-// recall looks whether the commit that was refused had already been made, by us (its reply was lost) or by another
-// process with the very same records, and reads its verdicts. ErrFenced: somebody else owns the partition.
+// recall checks whether the commit that was refused had already been made, by us (its reply was lost) or by another
+// process with the very same records, and reads its verdicts. ErrFenced: another process owns the partition.
 func (f *follower) recall(ctx context.Context, b batch, target offset) (events.Decision, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()

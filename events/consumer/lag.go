@@ -107,7 +107,7 @@ func (s idleTimes) update(lags map[int]Lag, now time.Time) map[int]time.Duration
 	return waits
 }
 
-// stall is true when a partition has waited too long that this process could move.
+// stall is true when a partition that this process can move has waited for too long.
 func (l *Ledger) stall(waits map[int]time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -20,7 +20,7 @@ const directMax = 4
 
 // decider gives the verdicts; package sale implements it.
 type decider interface {
-	// Prepare queues what deciding the claims has to lock and to read, and returns what decides them.
+	// Prepare queues what has to be locked and read to decide the claims, and returns the function that decides them.
 	Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide
 	// DeclineTx declines a claim that cannot be decided. A claim that has its verdict keeps it.
 	DeclineTx(ctx context.Context, tx pgx.Tx, claim events.Claim, reason events.Reason) (events.Verdict, error)
@@ -42,10 +42,10 @@ type Config struct {
 	// turn (2 s).
 	DirectMax     int
 	DirectTimeout time.Duration
-	// PoisonMax is how many claims a partition may quarantine within PoisonWindow (10 within a minute) before it stops
+	// QuarantineMax is how many claims a partition may quarantine within QuarantineWindow (10 within a minute) before it stops
 	// for as long.
-	PoisonMax    int
-	PoisonWindow time.Duration
+	QuarantineMax    int
+	QuarantineWindow time.Duration
 	// Looks is how often, LookEvery apart, a cursor must be found not to fit the log before reading begins anew (4, 500 ms).
 	Looks     int
 	LookEvery time.Duration
@@ -58,8 +58,8 @@ func (c Config) withDefaults() Config {
 	c.Timeout = orDuration(c.Timeout, transactionTime)
 	c.DirectMax = orInt(c.DirectMax, directMax)
 	c.DirectTimeout = orDuration(c.DirectTimeout, directTime)
-	c.PoisonMax = orInt(c.PoisonMax, 10)
-	c.PoisonWindow = orDuration(c.PoisonWindow, time.Minute)
+	c.QuarantineMax = orInt(c.QuarantineMax, 10)
+	c.QuarantineWindow = orDuration(c.QuarantineWindow, time.Minute)
 	c.Looks = orInt(c.Looks, 4)
 	c.LookEvery = orDuration(c.LookEvery, 500*time.Millisecond)
 	c.StallAfter = orDuration(c.StallAfter, stallAfter)
@@ -95,14 +95,14 @@ type Ledger struct {
 	turns   chan struct{}
 
 	mu     sync.Mutex
-	poison map[int]*events.QuarantineLimit // by partition; directPoison is that of the direct path
+	limits map[int]*events.QuarantineLimit // by partition; directLimit is that of the direct path
 	owned  map[int]bool                    // partitions that this process follows; false while stopped by an alarm
 
 	interrupted, undecided, unjoined *events.Outage
 }
 
-// directPoison stands for the direct path among the partitions.
-const directPoison = -1
+// directLimit stands for the direct path among the partitions.
+const directLimit = -1
 
 // New returns a ledger on a pool that [PreparePool] has prepared.
 func New(pool *pgxpool.Pool, log *claimlog.Log, d decider, cfg Config) *Ledger {
@@ -118,7 +118,7 @@ func New(pool *pgxpool.Pool, log *claimlog.Log, d decider, cfg Config) *Ledger {
 		logger:      logger,
 		metrics:     newLedgerMetrics(log.Registerer()),
 		turns:       make(chan struct{}, cfg.DirectMax),
-		poison:      make(map[int]*events.QuarantineLimit),
+		limits:      make(map[int]*events.QuarantineLimit),
 		owned:       make(map[int]bool),
 		interrupted: events.NewOutage(logger, "following the claims log was interrupted", "the claims log is followed again"),
 		undecided:   events.NewOutage(logger, "a batch of claims is not decided yet", "claims of the log are decided again"),
@@ -147,13 +147,13 @@ func (l *Ledger) decided(src events.Source, d events.Decision, began time.Time) 
 	l.cfg.Committed()
 }
 
-func (l *Ledger) poisonOf(partition int) *events.QuarantineLimit {
+func (l *Ledger) limitOf(partition int) *events.QuarantineLimit {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	limit := l.poison[partition]
+	limit := l.limits[partition]
 	if limit == nil {
-		limit = events.NewQuarantineLimit(l.cfg.PoisonMax, l.cfg.PoisonWindow)
-		l.poison[partition] = limit
+		limit = events.NewQuarantineLimit(l.cfg.QuarantineMax, l.cfg.QuarantineWindow)
+		l.limits[partition] = limit
 	}
 	return limit
 }

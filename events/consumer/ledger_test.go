@@ -157,7 +157,7 @@ func TestTheSlowerConsumerIsRefused(t *testing.T) {
 	}
 }
 
-func TestCloseRecordIsReachedInItsPlace(t *testing.T) {
+func TestACloseRecordIsDecidedInItsOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
@@ -190,7 +190,7 @@ func TestClaimsWaitWhileTheDeciderCannotDecide(t *testing.T) {
 	}
 }
 
-func TestCommittedIsToldAfterTheCommit(t *testing.T) {
+func TestCommittedIsCalledAfterTheCommit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	committed := make(chan int, 10)
@@ -224,17 +224,17 @@ func TestLagCountsWhatIsNotPassed(t *testing.T) {
 	}
 }
 
-func TestAuditFindsWhatIsMissing(t *testing.T) {
+func TestVerifyFindsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
 	claims := eventstest.NewClaims(6)
-	claims[2].UserID = eventstest.Hopeless
+	claims[2].UserID = eventstest.UndeclinableClaim
 	w.append(0, claims...)
 	w.appendRaw(0, "nonsense")
 	w.follow(l, 0)
 	w.reaches(l, 0, 7)
-	w.append(0, eventstest.NewClaim(99)) // may be before or after the cursor; it must not be called missing in either case
+	w.append(0, eventstest.NewClaim(99)) // may be before or after the cursor; either way it is not missing
 	w.reaches(l, 0, 8)
 
 	audit := func() Finding {
@@ -244,13 +244,13 @@ func TestAuditFindsWhatIsMissing(t *testing.T) {
 		}
 		return findings[0]
 	}
-	if f := audit(); !f.OK() || f.Claims != 7 {
+	if f := audit(); !sound(f) || f.Claims != 7 {
 		t.Errorf("a sound ledger is called broken: %s", f)
 	}
 	if _, err := w.Pool.Exec(t.Context(), `DELETE FROM shop WHERE claim_id = $1`, claims[4].ID); err != nil {
 		t.Fatal(err)
 	}
-	if f := audit(); f.OK() || !slices.Equal(f.Missing, []uuid.UUID{claims[4].ID}) {
+	if f := audit(); sound(f) || !slices.Equal(f.Missing, []uuid.UUID{claims[4].ID}) {
 		t.Errorf("a lost verdict was not found: %s", f)
 	}
 	if _, err := w.Pool.Exec(t.Context(), `DELETE FROM quarantine WHERE record_offset = 6`); err != nil {
@@ -262,12 +262,12 @@ func TestAuditFindsWhatIsMissing(t *testing.T) {
 	if _, err := w.Pool.Exec(t.Context(), `UPDATE log_cursors SET next_offset = 50`); err != nil {
 		t.Fatal(err)
 	}
-	if f := audit(); f.Cursor <= f.End || f.OK() {
+	if f := audit(); f.Cursor <= f.End || sound(f) {
 		t.Errorf("a cursor past the end was not found: %s", f)
 	}
 }
 
-func TestStillnessIsMeasuredFromTheFirstLaggingLook(t *testing.T) {
+func TestTheTimeWithoutMovingCountsFromTheFirstLookThatLags(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	s := make(idleTimes)
@@ -290,17 +290,17 @@ func TestStillnessIsMeasuredFromTheFirstLaggingLook(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatThisProcessCouldMoveIsAStall(t *testing.T) {
+func TestOnlyAPartitionThatThisProcessCanMoveIsAStall(t *testing.T) {
 	t.Parallel()
 	waits := map[int]time.Duration{3: time.Minute}
 	cases := map[string]struct {
 		owned map[int]bool
 		want  bool
 	}{
-		"ours and moving":        {map[int]bool{3: true}, true},
-		"ours, stopped by alarm": {map[int]bool{3: false}, false},
-		"another process's":      {map[int]bool{1: true}, false},
-		"we have nothing to do":  {map[int]bool{}, true},
+		"ours and moving":                {map[int]bool{3: true}, true},
+		"ours, stopped by alarm":         {map[int]bool{3: false}, false},
+		"another process has it":         {map[int]bool{1: true}, false},
+		"no partition is assigned to us": {map[int]bool{}, true},
 	}
 	for name, c := range cases {
 		l := &Ledger{cfg: Config{}.withDefaults(), owned: c.owned}

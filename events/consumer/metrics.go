@@ -6,7 +6,7 @@ import (
 	"flashsale/events"
 )
 
-// metrics are made whether or not somebody collects them, so that no caller has to ask.
+// metrics exist whether or not they are registered, so that no caller has to check.
 type metrics struct {
 	commit      prometheus.Histogram
 	batch       prometheus.Histogram

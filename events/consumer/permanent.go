@@ -6,7 +6,7 @@ import (
 	"flashsale/events"
 )
 
-// permanent is true for errors that the same claim would meet again at every try: bad data (class 22) and violated
+// permanent is true for errors that the same claim meets again at every try: bad data (class 22) and violated
 // constraints (class 23).
 func permanent(err error) bool {
 	state := events.SQLState(err)

@@ -13,14 +13,14 @@ import (
 	"flashsale/events/claimlog"
 )
 
-// errPoisoned means that more claims cannot be applied than may go into quarantine before a person looks.
-var errPoisoned = errors.New("events: too many claims cannot be applied")
+// errTooManyBad means that more claims cannot be applied than may go into quarantine before a person looks at them.
+var errTooManyBad = errors.New("events: too many claims cannot be applied")
 
 // quarantine puts one record into quarantine and moves the cursor past it. A claim that could be read is declined, so that its
 // shopper gets an answer.
 func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause error) error {
-	if !f.ledger.poisonOf(f.partition).Allow(time.Now()) {
-		return fmt.Errorf("%w: record %d: %w", errPoisoned, r.Offset, cause)
+	if !f.ledger.limitOf(f.partition).Allow(time.Now()) {
+		return fmt.Errorf("%w: record %d: %w", errTooManyBad, r.Offset, cause)
 	}
 	// gofail: var quarantineDue struct{}
 	err := f.advance(ctx, batch{records: []claimlog.Record{r}, cause: cause})
@@ -32,7 +32,7 @@ func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause erro
 	return err
 }
 
-// putAside is what the transaction does with the record.
+// putAside writes the record into the quarantine, in the transaction.
 func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r claimlog.Record, cause error) (events.Decision, error) {
 	q := events.Quarantined{LogID: f.ledger.log.ID(), Epoch: &f.offset.epoch, Partition: &f.partition, Offset: &r.Offset,
 		ClaimID: claimIDOf(r), Key: r.Key, Raw: r.Value, Cause: cause}
@@ -65,7 +65,7 @@ func (l *Ledger) declineTx(ctx context.Context, tx pgx.Tx, claim events.Claim) (
 	return events.Decision{Verdicts: []events.Verdict{v}}, nil
 }
 
-// claimIDOf is NULL for what is not a claim.
+// claimIDOf is nil for what is not a claim, and so NULL in the table.
 func claimIDOf(r claimlog.Record) *uuid.UUID {
 	if r.Undecodable != nil || r.Claim.ID == uuid.Nil {
 		return nil

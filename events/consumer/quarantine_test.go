@@ -10,12 +10,12 @@ import (
 	"flashsale/events/eventstest"
 )
 
-func TestPoisonIsFoundAndTheRestGoesOnInOrder(t *testing.T) {
+func TestBadClaimsAreQuarantinedAndTheRestGoesOnInOrder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
 	claims := eventstest.NewClaims(40)
-	claims[13].UserID, claims[14].UserID, claims[31].UserID = eventstest.Poisonous, eventstest.Poisonous, eventstest.Hopeless
+	claims[13].UserID, claims[14].UserID, claims[31].UserID = eventstest.BadClaim, eventstest.BadClaim, eventstest.UndeclinableClaim
 	w.append(0, claims...)
 	w.follow(l, 0)
 	w.reaches(l, 0, 40)
@@ -36,16 +36,16 @@ func TestPoisonIsFoundAndTheRestGoesOnInOrder(t *testing.T) {
 	if n := w.Count(`SELECT count(*) FROM quarantine WHERE claim_id = $1 AND raw IS NOT NULL`, claims[13].ID); n != 1 {
 		t.Error("the quarantined claim cannot be found by its id")
 	}
-	w.Eventually("the poisonous claim is told its decline", func() bool { return len(w.shop.Told(claims[13].ID)) == 1 })
+	w.Eventually("the shopper of the bad claim is told its decline", func() bool { return len(w.shop.Told(claims[13].ID)) == 1 })
 	if v := w.shop.Told(claims[13].ID)[0]; v.Outcome != events.Declined || v.Reason != events.ReasonUndecidable {
 		t.Errorf("it was told %+v", v)
 	}
 	if told := w.shop.Told(claims[31].ID); len(told) != 0 {
-		t.Errorf("the hopeless claim was told %+v", told)
+		t.Errorf("the claim that cannot be declined was told %+v", told)
 	}
 }
 
-func TestUnreadableRecordsArePutAside(t *testing.T) {
+func TestUnreadableRecordsAreQuarantined(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
@@ -89,13 +89,13 @@ func TestAClaimThatFailsOnlyOnceIsNotQuarantined(t *testing.T) {
 	}
 }
 
-func TestTooMuchPoisonStopsThePartitionForAWhile(t *testing.T) {
+func TestTooManyBadClaimsStopThePartitionForAWhile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	l := w.ledger(Config{PoisonMax: 3, PoisonWindow: 2 * time.Second})
+	l := w.ledger(Config{QuarantineMax: 3, QuarantineWindow: 2 * time.Second})
 	claims := eventstest.NewClaims(10)
 	for i := range 5 {
-		claims[i].UserID = eventstest.Poisonous
+		claims[i].UserID = eventstest.BadClaim
 	}
 	w.append(0, claims...)
 	w.follow(l, 0)
@@ -117,12 +117,12 @@ func TestTooMuchPoisonStopsThePartitionForAWhile(t *testing.T) {
 	}
 }
 
-func TestDirectPoisonIsDeclinedAlone(t *testing.T) {
+func TestOnlyTheBadClaimOfADirectBatchIsDeclined(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
 	claims := eventstest.NewClaims(9)
-	claims[4].UserID = eventstest.Poisonous
+	claims[4].UserID = eventstest.BadClaim
 	verdicts, err := l.Decide(t.Context(), claims)
 	if err != nil || len(verdicts) != 9 {
 		t.Fatalf("%d verdicts (%v)", len(verdicts), err)
@@ -141,16 +141,16 @@ func TestDirectPoisonIsDeclinedAlone(t *testing.T) {
 	}
 }
 
-func TestDirectPoisonIsLimitedToo(t *testing.T) {
+func TestBadDirectClaimsAreLimitedToo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	l := w.ledger(Config{PoisonMax: 1})
+	l := w.ledger(Config{QuarantineMax: 1})
 	bad := eventstest.NewClaims(2)
-	bad[0].UserID, bad[1].UserID = eventstest.Poisonous, eventstest.Poisonous
+	bad[0].UserID, bad[1].UserID = eventstest.BadClaim, eventstest.BadClaim
 	if _, err := l.Decide(t.Context(), bad[:1]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Decide(t.Context(), bad[1:]); !errors.Is(err, errPoisoned) {
+	if _, err := l.Decide(t.Context(), bad[1:]); !errors.Is(err, errTooManyBad) {
 		t.Errorf("the second one got %v", err)
 	}
 	if n := w.Count(`SELECT count(*) FROM quarantine`); n != 1 {

@@ -9,7 +9,7 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// wantSettled asks whether all of partition 0 is decided, and answers with the epoch.
+// wantSettled checks whether all of partition 0 is decided, and returns the epoch.
 func (w *world) wantSettled(l *Ledger, when string, want bool) int64 {
 	w.Helper()
 	epoch, settled, err := l.Settled(w.Context(), 0)
@@ -51,7 +51,7 @@ func TestALogWithUndecidedRecordsIsNotSettled(t *testing.T) {
 	w.wantSettled(l, "one more record", false)
 }
 
-// A partition that no sale has is no reason to connect anew: nobody is asked about it.
+// A partition that no sale has is no reason to connect again, because no server is asked about it.
 func TestAPartitionThatNoSaleHasIsNotAskedAbout(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

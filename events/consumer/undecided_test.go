@@ -12,11 +12,11 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// A ledger that cannot decide says so once, however often it tries, and says when it goes on.
-func TestALedgerThatCannotDecideSaysSoOnce(t *testing.T) {
+// A ledger that cannot decide logs that once, however often it tries, and logs when it goes on.
+func TestALedgerThatCannotDecideLogsItOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	var told telling
+	var told logText
 	w.log = w.openLog(slog.New(slog.NewTextHandler(&told, nil)))
 	var tries atomic.Int32
 	w.shop.Before = func(events.Source, []events.Claim) error {
@@ -29,28 +29,28 @@ func TestALedgerThatCannotDecideSaysSoOnce(t *testing.T) {
 	w.append(3, eventstest.NewClaim(1))
 	w.follow(l, 3)
 	w.reaches(l, 3, 1)
-	w.Eventually("the end is told", func() bool { return told.count("claims of the log are decided again") == 1 })
+	w.Eventually("the end is logged", func() bool { return told.count("claims of the log are decided again") == 1 })
 	if n := told.count("is not decided yet"); n != 1 {
-		t.Errorf("told %d times in %d tries:\n%s", n, tries.Load(), told.String())
+		t.Errorf("logged %d times in %d tries:\n%s", n, tries.Load(), told.String())
 	}
 }
 
-// telling is what was logged. Safe for concurrent use.
-type telling struct {
+// logText is what was logged. Safe for concurrent use.
+type logText struct {
 	mu      sync.Mutex
 	written strings.Builder
 }
 
-func (o *telling) Write(p []byte) (int, error) {
+func (o *logText) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.written.Write(p)
 }
 
-func (o *telling) String() string {
+func (o *logText) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.written.String()
 }
 
-func (o *telling) count(words string) int { return strings.Count(o.String(), words) }
+func (o *logText) count(words string) int { return strings.Count(o.String(), words) }

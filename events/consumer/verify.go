@@ -15,7 +15,7 @@ import (
 const (
 	// verifyBatch is how many claims are looked up at once.
 	verifyBatch = 1000
-	// verifyTries is how often records are asked for that the log should have, before they are said to be unread.
+	// verifyTries is how often records that the log should have are asked for, before they are reported as unread.
 	verifyTries = 3
 )
 
@@ -33,9 +33,6 @@ type Finding struct {
 	// Unread says why not everything before the cursor was looked at; nil when all of it was.
 	Unread error
 }
-
-// OK is true when everything before the cursor was looked at and nothing is broken.
-func (f Finding) OK() bool { return !f.Broken() && f.Unread == nil }
 
 // Broken is true when the cursor is past the log's end, or something that was looked at is not accounted for.
 func (f Finding) Broken() bool {
@@ -86,7 +83,7 @@ func (l *Ledger) verifyPartition(ctx context.Context, partition int, check func(
 		f.Read = records[len(records)-1].Offset + 1
 	}
 	if f.Cursor < f.Start {
-		return f, fmt.Errorf("records %d to %d have left the log before the ledger read them", f.Cursor, f.Start-1)
+		return f, fmt.Errorf("records %d to %d expired before the ledger read them", f.Cursor, f.Start-1)
 	}
 	return f, nil
 }

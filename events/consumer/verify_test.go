@@ -13,11 +13,15 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// endTransaction writes a control record, the fourth: one that takes an offset and that no reader is given.
+// sound is true when everything before the cursor was read and nothing is broken.
+func sound(f Finding) bool { return !f.Broken() && f.Unread == nil }
+
+// endTransaction writes a control record, the fourth: it takes an offset, and no reader gets it.
 func endTransaction(w *world, partition int) {
 	w.Helper()
 	ctx, client, id, topic := w.Context(), w.client(), uuid.NewString(), w.log.ClaimsTopic()
-	// A broker that has just begun to coordinate transactions, or ends one, asks to be asked again.
+	// A broker that has just begun to coordinate transactions, or is ending one, answers that the client should ask
+	// again.
 	step := func(what string, try func() error) {
 		w.Helper()
 		var err error
@@ -60,7 +64,7 @@ func endTransaction(w *world, partition int) {
 	w.Eventually("the control record is in the log", func() bool { _, end, err := w.log.Range(ctx, partition); return err == nil && end == 4 })
 }
 
-func TestATailThatCannotBeFetchedIsUnread(t *testing.T) {
+func TestRecordsThatCannotBeFetchedAreUnread(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
@@ -68,19 +72,19 @@ func TestATailThatCannotBeFetchedIsUnread(t *testing.T) {
 	w.follow(l, 0)
 	w.reaches(l, 0, 3)
 	endTransaction(w, 0)
-	if f := l.Verify(t.Context(), w.shop.Missing)[0]; !f.OK() || f.Read != 3 || f.Claims != 3 {
+	if f := l.Verify(t.Context(), w.shop.Missing)[0]; !sound(f) || f.Read != 3 || f.Claims != 3 {
 		t.Errorf("what the ledger has read is all readable: %s", f)
 	}
 	if _, err := w.Pool.Exec(t.Context(), `UPDATE log_cursors SET next_offset = 4 WHERE partition = 0`); err != nil {
 		t.Fatal(err)
 	}
 	f := l.Verify(t.Context(), w.shop.Missing)[0]
-	if f.OK() || f.Broken() || !errors.Is(f.Unread, events.ErrLog) || f.Read != 3 || f.Claims != 3 {
+	if sound(f) || f.Broken() || !errors.Is(f.Unread, events.ErrLog) || f.Read != 3 || f.Claims != 3 {
 		t.Errorf("record 3 was not read: %s", f)
 	}
 }
 
-func TestAnAuditThatIsCutShortSaysOfEachPartitionHowFarItGot(t *testing.T) {
+func TestAVerifyThatIsInterruptedReportsHowFarEachPartitionWasRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})
@@ -103,7 +107,7 @@ func TestAnAuditThatIsCutShortSaysOfEachPartitionHowFarItGot(t *testing.T) {
 		t.Fatalf("%d findings", len(findings))
 	}
 	for _, f := range findings {
-		if f.OK() || f.Partition > 0 && !errors.Is(f.Unread, context.Canceled) {
+		if sound(f) || f.Partition > 0 && !errors.Is(f.Unread, context.Canceled) {
 			t.Errorf("this was not read: %s", f)
 		}
 		if f.Broken() != (f.Partition == 0) {
@@ -124,7 +128,7 @@ func TestRecordsThatExpiredBeforeTheLedgerReadThemAreUnread(t *testing.T) {
 	}
 	deleteRecords(w, 0, 3)
 	f := l.Verify(t.Context(), w.shop.Missing)[0]
-	if f.OK() || f.Broken() || f.Unread == nil || f.Start != 3 {
+	if sound(f) || f.Broken() || f.Unread == nil || f.Start != 3 {
 		t.Errorf("record 2 was not read: %s", f)
 	}
 }

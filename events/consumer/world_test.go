@@ -76,7 +76,7 @@ func (w *world) append(partition int, claims ...events.Claim) []events.Position 
 	return positions
 }
 
-// appendRaw writes a record that no encoder of ours would write.
+// appendRaw writes a record that our encoder never writes.
 func (w *world) appendRaw(partition int, value string) {
 	w.Helper()
 	m := claimlog.Message{Key: []byte("raw"), Value: []byte(value)}

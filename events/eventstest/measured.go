@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Measured is what a counter or a gauge says.
+// Measured is the value of a counter or a gauge.
 func Measured(t testing.TB, c prometheus.Collector) float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()

@@ -94,7 +94,7 @@ func commits(sent []byte) bool {
 		bytes.Contains(sent, []byte("\x00stmtcache_"+hex.EncodeToString(name[:24])+"\x00"))
 }
 
-// backward swallows the first answer after it was muted, which is the commit's, and hangs up.
+// backward drops the first answer after it was muted, which is the commit's, and closes the connection.
 func (p *Proxy) backward(client, server net.Conn, muted *atomic.Bool) {
 	defer func() { _ = client.Close() }()
 	buffer := make([]byte, 64<<10)

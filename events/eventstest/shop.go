@@ -15,10 +15,10 @@ import (
 
 // Shoppers whose claims violate something in Postgres.
 const (
-	// Poisonous: dividing by zero, SQLSTATE 22012; the claim can be declined.
-	Poisonous int64 = 666_000
-	// Hopeless: cannot be declined either.
-	Hopeless int64 = 667_000
+	// BadClaim: the claim divides by zero, SQLSTATE 22012. It can be declined.
+	BadClaim int64 = 666_000
+	// UndeclinableClaim: the claim cannot be declined either.
+	UndeclinableClaim int64 = 667_000
 )
 
 // Shop is the simplest decider with a real table: every claim gets the next unit.
@@ -46,7 +46,7 @@ func NewShop(t *testing.T, pool *pgxpool.Pool) *Shop {
 	return &Shop{pool: pool}
 }
 
-// Prepare reads under the shop's lock and writes with the commit, as the true decider does, though not much.
+// Prepare reads under the shop's lock and writes with the commit, as the real decider does.
 func (s *Shop) Prepare(reads *pgx.Batch, src events.Source, claims []events.Claim) events.Decide {
 	reads.Queue(`SELECT 1 FROM shop_lock FOR UPDATE`)
 	return func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (events.Decision, error) {
@@ -80,16 +80,16 @@ func (s *Shop) decide(ctx context.Context, tx pgx.Tx, c events.Claim) (events.Ve
 	if c.Kind == events.KindClose {
 		return events.Verdict{}, nil
 	}
-	if c.UserID == Poisonous || c.UserID == Hopeless {
+	if c.UserID == BadClaim || c.UserID == UndeclinableClaim {
 		_, err := tx.Exec(ctx, `SELECT 1 / ($1::bigint - $1)`, c.UserID)
 		return events.Verdict{}, err
 	}
 	return s.Put(ctx, tx, c, events.Ordered, "")
 }
 
-// DeclineTx declines a claim, unless it is hopeless.
+// DeclineTx declines a claim, unless its shopper is UndeclinableClaim.
 func (s *Shop) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error) {
-	if c.UserID == Hopeless {
+	if c.UserID == UndeclinableClaim {
 		_, err := tx.Exec(ctx, `SELECT 'x'::int`)
 		return events.Verdict{}, err
 	}
@@ -167,7 +167,7 @@ func (s *Shop) Order(t *testing.T) []int64 {
 	return users
 }
 
-// Missing is the verifier's question: which of the claims have no verdict?
+// Missing is for Ledger.Verify: it gives those of the claims that have no verdict.
 func (s *Shop) Missing(ctx context.Context, claims []events.Claim) ([]uuid.UUID, error) {
 	var ids []uuid.UUID
 	for _, c := range claims {

@@ -1,5 +1,5 @@
-// Package eventstest is what the tests of events and of its rooms share: a schema of their own in a real Postgres, patience,
-// claims, a ledger that decides them, and a connection to Postgres that loses the replies to commits.
+// Package eventstest is what the tests of events and of its packages share: a schema of their own in a real Postgres, a
+// patient Eventually, claims, a ledger that decides them, and a proxy to Postgres that loses the replies to commits.
 package eventstest
 
 import (
@@ -39,7 +39,7 @@ func New(t *testing.T, prepare func(*pgxpool.Config)) *World {
 	return w
 }
 
-// NewPool is a pool of the schema over any address of the server.
+// NewPool is a pool of the schema, over any address of the server.
 func (w *World) NewPool(url string) *pgxpool.Pool {
 	w.Helper()
 	cfg, err := pgxpool.ParseConfig(url)
@@ -56,7 +56,7 @@ func (w *World) NewPool(url string) *pgxpool.Pool {
 	return pool
 }
 
-// Quiet keeps the alarms that tests provoke out of their output.
+// Quiet is a logger for the alarms that tests provoke: it drops them.
 func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // Start runs something until the returned function is called, which waits for its clean end.
@@ -118,7 +118,7 @@ func (w *World) Exec(statement string, args ...any) {
 	}
 }
 
-// KeptPlan is the plan that a connection of the pool would make of a statement now, and keep.
+// KeptPlan is the plan that a connection of the pool makes of a statement now, and keeps.
 func (w *World) KeptPlan(settings, sql string) (plan string) {
 	w.Helper()
 	err := pgx.BeginFunc(w.Context(), w.Pool, func(tx pgx.Tx) error {

@@ -18,8 +18,8 @@ import (
 	"flashsale/events"
 )
 
-// testdata/before is what the version before wrote, byte for byte; the readers below are frozen from it. When .ci/previous
-// is renewed, this version becomes the one before:
+// testdata/before is what the version before wrote, byte for byte; the readers below are copied from it. When
+// .ci/previous is renewed, this version becomes the one before:
 //
 //	go test -run TestFormsOfTheVersionBefore ./events ./events/claimlog ./events/outbox -forms
 //
@@ -52,7 +52,7 @@ func rowSample(t *testing.T) row {
 	return row{id: 42, saleID: 7, createdAt: time.Date(2026, 2, 3, 4, 5, 6, 70_800_000, time.UTC), events: eventSamples(t)}
 }
 
-// presentForms are the files as this version would write them.
+// presentForms are the files as this version writes them.
 func presentForms(t *testing.T) map[string][]byte {
 	t.Helper()
 	bundles, err := bundle(messageSamples())
@@ -80,7 +80,7 @@ func fromBefore(t *testing.T, name string) []byte {
 	return bytes.TrimSuffix(text, []byte("\n"))
 }
 
-// Bundles of the version before that wait in the outbox are read as what they meant.
+// Bundles of the version before that wait in the outbox are read with the same meaning.
 func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 	if *forms {
 		for name, text := range presentForms(t) {
@@ -98,7 +98,7 @@ func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 	}
 }
 
-// What this version writes is read by the version before as what it means.
+// What this version writes is read by the version before with the same meaning.
 func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	t.Parallel()
 	bundles, err := bundle(messageSamples())
@@ -110,7 +110,7 @@ func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	}
 }
 
-// A consumer of the events topic finds every attribute that it found before, with the same value. There may be more.
+// A consumer of the events topic finds every attribute that was there before, with the same value. There may be more.
 func TestPublishedEventsKeepTheirAttributes(t *testing.T) {
 	t.Parallel()
 	published := strings.Split(string(fromBefore(t, "cloudevents.txt")), "\n\n")

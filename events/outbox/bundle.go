@@ -10,15 +10,15 @@ import (
 )
 
 // A bundle is all events of one transaction about one sale, as one value of the outbox: a version byte, then for each
-// event its type, subject, traceparent and data, each behind its length. A row an event, with its own mark when it is
-// published, costs Postgres as much as the orders themselves.
+// event its type, subject, traceparent and data, each after its length. One row for each event, marked by itself when
+// it is published, costs Postgres as much as the orders themselves.
 
 const bundleVersion = 1
 
 var (
 	errBundle = errors.New("events: undecodable bundle")
-	// errNewerBundle: the next version of this program wrote it and can read it. Two versions run side by side, never three, so a
-	// number beyond that is nonsense.
+	// errNewerBundle: the next version of this program wrote it and can read it. Two versions run side by side, never
+	// three, so a larger number is no version.
 	errNewerBundle = errors.New("events: a bundle of a newer version")
 )
 
@@ -28,7 +28,7 @@ type event struct {
 	data                       []byte
 }
 
-// bundled is the events of one sale in the making.
+// bundled is the bundle of one sale while it is being made.
 type bundled struct {
 	sale  int64
 	count int32
@@ -76,7 +76,7 @@ func unbundle(b []byte, count int) ([]event, error) {
 		return nil, fmt.Errorf("%w: its version is not %d", errBundle, bundleVersion)
 	}
 	b = b[1:]
-	// No event takes less than its four lengths: a count that is not true takes no memory.
+	// Each event takes at least its four lengths, so a false count cannot make this allocate much.
 	events := make([]event, 0, min(count, len(b)/4))
 	for len(b) > 0 {
 		var fields [4][]byte

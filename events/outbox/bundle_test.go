@@ -84,7 +84,7 @@ func TestATransactionIsOneRowForEachOfItsSales(t *testing.T) {
 	if n := w.Count(`SELECT count(*) FROM outbox`); n != 2 {
 		t.Errorf("%d rows", n)
 	}
-	if n, err := o.Unpublished(t.Context()); err != nil || n != 1500 {
+	if n, _, err := o.waiting(t.Context()); err != nil || n != 1500 {
 		t.Errorf("%d events wait (%v)", n, err)
 	}
 	w.Start(o.Run)
@@ -103,7 +103,7 @@ func TestATransactionIsOneRowForEachOfItsSales(t *testing.T) {
 	}
 }
 
-// What an older program has written stands before the bundles of a newer one.
+// What an older program has written stays in its place before the bundles of a newer one.
 func TestRowsOfOneEventArePublishedInTheirPlace(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -119,7 +119,7 @@ func TestRowsOfOneEventArePublishedInTheirPlace(t *testing.T) {
 	inOrder(t, subjects(w, 1), 4)
 }
 
-// The older program reads type, subject and data; it must fail over a bundle rather than publish something else.
+// The older program reads type, subject and data. A bundle must make it fail; it must not publish something else.
 func TestAnOlderRelayCannotTakeABundleForAnEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

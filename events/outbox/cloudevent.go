@@ -13,7 +13,7 @@ import (
 // eventVersion is the version of the published payloads.
 const eventVersion = "1"
 
-// row is a row of the outbox: what one transaction has to tell about one sale, in order.
+// row is a row of the outbox: the events of one transaction about one sale, in order.
 type row struct {
 	id        int64
 	saleID    int64

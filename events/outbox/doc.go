@@ -5,8 +5,8 @@
 //
 // # One row for each transaction and sale
 //
-// All events of one transaction about one sale are one row, a bundle. A row an event, with its own mark when it is published,
-// costs Postgres as much as the orders themselves.
+// All events of one transaction about one sale are one row, a bundle. One row for each event, marked by itself when it
+// is published, costs Postgres as much as the orders themselves.
 //
 // # The relay
 //

@@ -5,8 +5,9 @@ import (
 	"testing"
 )
 
-// The relay's plans may be of an outbox that was empty, or nearly. They follow its key, in the key's order: whoever reads
-// or sorts all that waits, in order to have the first of it, does so again for each batch after an outage of the log.
+// The relay's plans may have been made for an outbox that was empty, or nearly. They follow its key, in the key's
+// order. A plan that reads or sorts all waiting rows to get the first ones does that again for each batch after an
+// outage of the log.
 func TestTheRelaysPlansFollowTheOutboxsKey(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

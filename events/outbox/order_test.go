@@ -6,8 +6,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The relay passes a row's number once every transaction as old as the row is over. A transaction that drew a row's number
-// before its own would be too young to be waited for. This one is held up where it draws the row's.
+// The relay passes a row's number once every transaction as old as the row is over. A transaction that draws a row's
+// number before its own number looks younger than the row, so the relay does not wait for it. This test stops one where
+// it draws the row's number.
 func TestATransactionHasItsNumberBeforeItsRowsHaveTheirs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

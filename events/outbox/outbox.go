@@ -24,8 +24,8 @@ type Outbox struct {
 	wake    chan struct{}
 
 	interrupted *events.Outage
-	// poison bounds what is put aside, waitFor is how long a sale waits before its event is tried again.
-	poison  *events.QuarantineLimit
+	// limit bounds what goes into quarantine, waitFor is how long a sale waits before its event is tried again.
+	limit   *events.QuarantineLimit
 	waitFor time.Duration
 	// offeredAt belongs to Run: when it last offered the relay to a newer program.
 	offeredAt time.Time
@@ -34,7 +34,7 @@ type Outbox struct {
 // New returns the outbox of a namespace. The pool may be any; the relay uses one connection of it at a time.
 func New(pool *pgxpool.Pool, log *claimlog.Log) *Outbox {
 	return &Outbox{pool: pool, log: log, logger: log.Logger(), metrics: newOutboxMetrics(log.Registerer()), holder: uuid.NewString(), wake: make(chan struct{}, 1),
-		poison: events.NewQuarantineLimit(discardMax, discardWindow), waitFor: blockedFor,
+		limit: events.NewQuarantineLimit(discardMax, discardWindow), waitFor: blockedFor,
 		interrupted: events.NewOutage(log.Logger(), "the outbox's relay was interrupted", "events of the outbox are published again")}
 }
 
@@ -77,18 +77,7 @@ func (o *Outbox) Wake() {
 	}
 }
 
-// Unpublished is how many events wait to be published.
-func (o *Outbox) Unpublished(ctx context.Context) (int64, error) {
-	n, _, err := o.waiting(ctx)
-	return n, err
-}
-
-// Oldest is the age of the event that has waited longest, by Postgres' clock; zero when none waits.
-func (o *Outbox) Oldest(ctx context.Context) (time.Duration, error) {
-	_, age, err := o.waiting(ctx)
-	return age, err
-}
-
+// waiting is how many events wait to be published, and the age of the oldest of them by Postgres' clock.
 func (o *Outbox) waiting(ctx context.Context) (int64, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
 	defer cancel()

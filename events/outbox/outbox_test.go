@@ -97,7 +97,7 @@ func (w *world) send(o *Outbox, messages ...events.Message) {
 
 func (w *world) allPublished(o *Outbox) {
 	w.Helper()
-	w.Eventually("everything is published", func() bool { n, err := o.Unpublished(w.Context()); return err == nil && n == 0 })
+	w.Eventually("everything is published", func() bool { n, _, err := o.waiting(w.Context()); return err == nil && n == 0 })
 }
 
 func inOrder(t *testing.T, got []string, n int) {
@@ -251,7 +251,7 @@ func TestARelayThatLostItsLeaseMarksNothing(t *testing.T) {
 	if _, err := old.pass(t.Context()); !errors.Is(err, events.ErrFenced) {
 		t.Errorf("the old relay got %v, want a refusal", err)
 	}
-	if n, _ := o.Unpublished(t.Context()); n != 2 {
+	if n, _, _ := o.waiting(t.Context()); n != 2 {
 		t.Errorf("%d rows are unpublished, want 2: the old relay marked some", n)
 	}
 	if _, err := heir.pass(t.Context()); err != nil {
@@ -300,7 +300,7 @@ func TestAppendingToTheOutbox(t *testing.T) {
 		t.Error("an event that cannot be encoded was taken")
 	}
 	w.send(o, events.Message{SaleID: 1, Type: "t", Subject: "s", Data: "a\u0000b"})
-	if n, err := o.Unpublished(t.Context()); err != nil || n != 1 {
-		t.Errorf("%d unpublished (%v)", n, err)
+	if n, age, err := o.waiting(t.Context()); err != nil || n != 1 || age <= 0 {
+		t.Errorf("%d unpublished, the oldest for %v (%v)", n, age, err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"flashsale/events"
 )
 
-// longHour is how many rows the outbox holds in an hour of a long sale: a million where real servers are. Elsewhere
-// fewer, which is enough for the planner to prefer a scan if it may.
+// longHour is how many rows the outbox has in an hour of a long sale: a million where real servers are used. Elsewhere
+// fewer, but enough that the planner prefers a scan if it may.
 func longHour() int64 {
 	if os.Getenv("FLASHSALE_TEST_REAL") == "1" {
 		return 1_000_000
@@ -51,9 +51,9 @@ WHERE schemaname = current_schema() AND relname = 'outbox'`).Scan(&scans, &rows)
 	return scans, rows
 }
 
-// A relay has kept its plans since the outbox was nearly empty. Now all of a long sale was published within the hour, so
-// nothing is old enough to go; what it does then is counted. A few rows are its own, and the first are looked at to see
-// how old they are.
+// A relay has kept its plans since the outbox was nearly empty. Now all of a long sale was published within the hour,
+// so nothing is old enough to be deleted. The test counts the rows that the relay reads then: a few that it publishes,
+// and the first ones, to see how old they are.
 func TestTheRelayReadsOnlyTheRowsItNeeds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -110,7 +110,7 @@ func TestTheRelayReadsOnlyTheRowsItNeeds(t *testing.T) {
 		}
 		sql(`ANALYZE outbox`)
 	}
-	// The count counts.
+	// A sequential scan is counted; otherwise the test proves nothing.
 	before, _ := w.outboxReads(pool)
 	if _, err := pool.Exec(t.Context(), `SELECT count(*) FROM outbox WHERE published_at IS NULL`); err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func (r *relay) sendSingly(ctx context.Context, partition int, batch []outgoingE
 	return nil
 }
 
-// refusedRecord is true when the log would take another record instead.
+// refusedRecord is true when the log refuses this record and takes others.
 func refusedRecord(err error) bool {
 	return errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.InvalidRecord) ||
 		errors.Is(err, kafka.RecordListTooLarge)

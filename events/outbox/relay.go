@@ -18,8 +18,8 @@ const (
 	relayRows   = 500
 	relayEvents = 1000
 	relayPoll   = 200 * time.Millisecond
-	// relayRest is how long the relay pauses after it has caught up. It leaves the servers to the ledger, and several batches of a
-	// busy ledger are then published at once.
+	// relayRest is how long the relay pauses when nothing is left to publish. The servers are free for the ledger
+	// meanwhile, and several batches of a busy ledger are then published at once.
 	relayRest = 50 * time.Millisecond
 	// relayLease is how long a relay that died keeps the others waiting.
 	relayLease = 5 * time.Second
@@ -27,7 +27,7 @@ const (
 	relayRenew = 1500 * time.Millisecond
 	// sweepEvery is how often the relay begins at its position again, for rows whose transactions committed late.
 	sweepEvery = time.Second
-	// blockedFor is how long a sale waits before its event is tried again that can neither be published nor put aside.
+	// blockedFor is how long a sale waits before its event that can be neither published nor put aside is tried again.
 	blockedFor = 10 * time.Second
 	keepRows   = time.Hour
 	pruneEvery = 10 * time.Second
@@ -271,7 +271,7 @@ func scanRow(found pgx.CollectableRow) (m row, err error) {
 	return m, nil
 }
 
-// mark notes rows as published, puts what is not into quarantine and moves the position, unless another relay has the lease.
+// mark notes rows as published, puts what was not published into quarantine and moves the position, unless another relay has the lease.
 func (r *relay) mark(ctx context.Context, ids []int64, discarded []discard, position int64) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), relayTimeout)
 	defer cancel()

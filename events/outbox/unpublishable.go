@@ -12,7 +12,7 @@ import (
 
 // One event that cannot be published must not stop all others. The relay tells three kinds apart:
 //
-//   - What no program can publish (a bundle that cannot be decoded, an event that the log refuses for what it is) is put into
+//   - What no program can publish (a bundle that cannot be decoded, an event that the log refuses because of its content) is put into
 //     quarantine by the transaction that marks its row, and the sale's events go on without it.
 //   - A bundle of a newer version waits, and all that follows of its sale with it, for a program that can read it. The relay is
 //     offered to such a program at once and every waitFor.
@@ -33,7 +33,7 @@ type discard struct {
 	cause  error
 }
 
-// queue writes d into the table of quarantine. It has no offset, and the log it names is the topic where it should have gone.
+// queue writes d into the table of quarantine. It has no offset, and the log it names is the topic that it was meant for.
 func (d discard) queue(writes *pgx.Batch, logID string) {
 	partition := d.row.partition()
 	q := events.Quarantined{LogID: logID, Partition: &partition, Key: d.row.key(), Raw: d.raw, Cause: d.cause}
@@ -46,7 +46,7 @@ type batchResult struct {
 	sent map[int64]int
 	// discarded go into quarantine if their row is done.
 	discarded []discard
-	// stopped are the sales one of whose rows must wait, and why. What precedes the row is still published.
+	// stopped are the sales one of whose rows must wait, and why. What comes before the row is still published.
 	stopped map[int64]error
 }
 
@@ -94,7 +94,7 @@ func (r *relay) refused(p outgoingEvent, s *batchResult, err error) {
 
 // discard is false when too much was put aside lately.
 func (r *relay) discard(s *batchResult, d discard) bool {
-	if !r.outbox.poison.Allow(time.Now()) {
+	if !r.outbox.limit.Allow(time.Now()) {
 		return false
 	}
 	s.sent[d.row.id] += d.events
@@ -113,7 +113,7 @@ func (r *relay) block(sale int64, cause error) {
 	r.outbox.logger.Error("ALARM: events cannot be published; those of their sale wait", "sale", sale, "sales", len(r.blocked), "error", cause)
 }
 
-// ofDoneRows are the discards whose row is done. Those of a row that is tried again are found again then.
+// ofDoneRows are the discards whose row is done. A row that is tried again finds its discards again.
 func (s *batchResult) ofDoneRows(done []int64) []discard {
 	whole := make(map[int64]bool, len(done))
 	for _, id := range done {

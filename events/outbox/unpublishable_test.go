@@ -11,7 +11,7 @@ import (
 	"flashsale/events/eventstest"
 )
 
-// insertBundle writes a row of the outbox that the encoder would not write.
+// insertBundle writes a row of the outbox that the encoder never writes.
 func (w *world) insertBundle(sale int64, count int, bundle []byte) {
 	w.Helper()
 	if _, err := w.Pool.Exec(w.Context(), `INSERT INTO outbox (sale_id, events, bundle) VALUES ($1, $2, $3)`, sale, count, bundle); err != nil {
@@ -35,7 +35,7 @@ func (w *world) inQuarantine(n int) {
 	}
 }
 
-func TestAnUndecodableBundleIsPutAsideAndAllOthersArePublished(t *testing.T) {
+func TestAnUndecodableBundleIsQuarantinedAndAllOthersArePublished(t *testing.T) {
 	t.Parallel()
 	for what, broken := range map[string][]byte{
 		"empty":          {},
@@ -73,7 +73,7 @@ func TestAnUndecodableBundleIsPutAsideAndAllOthersArePublished(t *testing.T) {
 	}
 }
 
-func TestAnEventTheLogRefusesIsPutAside(t *testing.T) {
+func TestAnEventTheLogRefusesIsQuarantined(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := New(w.Pool, w.log)
@@ -117,7 +117,7 @@ func TestABundleOfANewerVersionWaitsWithItsSale(t *testing.T) {
 			insert(w)
 			w.send(o, append(numbered(1, 1, 3), numbered(other, 0, 3)...)...)
 			w.Start(o.Run)
-			w.Eventually("all but the waiting sale's events are published", func() bool { n, err := o.Unpublished(t.Context()); return err == nil && n == 3 })
+			w.Eventually("all but the waiting sale's events are published", func() bool { n, _, err := o.waiting(t.Context()); return err == nil && n == 3 })
 			inOrder(t, subjects(w, other), 3)
 			inOrder(t, subjects(w, 1), 1)
 			w.Eventually("the metric says so", func() bool { return eventstest.Measured(t, o.metrics.waitingSales) == 1 })
@@ -140,18 +140,18 @@ func TestABundleOfANewerVersionWaitsWithItsSale(t *testing.T) {
 	}
 }
 
-func TestTooMuchPoisonOfTheOutboxWaits(t *testing.T) {
+func TestTooManyUnpublishableEventsWait(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := New(w.Pool, w.log)
-	o.waitFor, o.poison = 50*time.Millisecond, events.NewQuarantineLimit(2, 3*time.Second)
+	o.waitFor, o.limit = 50*time.Millisecond, events.NewQuarantineLimit(2, 3*time.Second)
 	other := neighbourOf(1)
 	for range 3 {
 		w.insertBundle(1, 1, []byte("nonsense"))
 	}
 	w.send(o, append(numbered(1, 0, 2), numbered(other, 0, 3)...)...)
 	w.Start(o.Run)
-	w.Eventually("all but the waiting sale's events are published", func() bool { n, err := o.Unpublished(t.Context()); return err == nil && n == 3 })
+	w.Eventually("all but the waiting sale's events are published", func() bool { n, _, err := o.waiting(t.Context()); return err == nil && n == 3 })
 	w.inQuarantine(2)
 	inOrder(t, subjects(w, other), 3)
 	inOrder(t, subjects(w, 1), 0)
@@ -160,7 +160,7 @@ func TestTooMuchPoisonOfTheOutboxWaits(t *testing.T) {
 	inOrder(t, subjects(w, 1), 2)
 }
 
-func TestARelayThatLostItsLeasePutsNothingAside(t *testing.T) {
+func TestARelayThatLostItsLeaseQuarantinesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	o := New(w.Pool, w.log)

@@ -14,22 +14,22 @@ const (
 	unit       = 8
 	chunkUnits = 8 << 10
 	chunkBytes = chunkUnits * unit
-	// mostChunks are as many as a ref can tell apart when its highest bit is left to others: 16 GiB.
+	// mostChunks is how many chunks a ref can tell apart when its highest bit is used for something else: 16 GiB.
 	mostChunks = 1 << 31 / chunkUnits
 )
 
-// arena keeps records as bytes, in chunks of a fixed size: it grows without copying, and the garbage collector finds
-// no pointer in it. A record is written once and never again, and its memory is never used for another one: strings
-// may point into it. What is taken away leaves a gap; a chunk that is mostly gaps is emptied by its owner (sparseChunk,
-// records, release), and its memory goes once no string points into it.
+// arena keeps records as bytes, in chunks of a fixed size: it grows without copying, and the garbage collector finds no
+// pointer in it. A record is written once and never changed, and its memory is never used for another record, because
+// strings may point into it. A record that is removed leaves a gap. The owner empties a chunk that is mostly gaps
+// (sparseChunk, records, release); its memory is freed when no string points into it.
 //
-// One writer at a time. at is for readers too: whoever learnt of a ref from the writer, by a lock of their own, may
-// read there until they have let the writer know that they are done. The zero value is an empty arena.
+// There is one writer at a time. Readers may call at: a reader gets a ref from the writer, under a lock of the
+// caller's, and may read there until it has unlocked.
 type arena struct {
 	// chunks is replaced when it has to grow. An element is set before anybody knows a ref in it.
 	chunks atomic.Pointer[[][]byte]
-	// The writer's own: how each chunk is used, which one is being filled, which have no memory, and which may be
-	// worth emptying.
+	// These belong to the writer: how each chunk is used, which one is being filled, which have no memory, and which
+	// may be worth emptying.
 	uses    []use
 	filling int
 	unused  []int
@@ -37,15 +37,15 @@ type arena struct {
 	scratch encoded
 }
 
-// use is how much of a chunk is written, and how much of that is still wanted, in units.
+// use is how much of a chunk is written, and how much of that is still needed, in units.
 type use struct{ written, live int }
 
-// at is the record of a ref, and whatever follows it.
+// at is the record of a ref, and all bytes of the chunk after it.
 func (s *arena) at(p ref) encoded {
 	return (*s.chunks.Load())[p/chunkUnits][p%chunkUnits*unit:]
 }
 
-// add writes a record. It gives 0 when there is no space left, or when no chunk is large enough.
+// add writes a record. It returns 0 when there is no space left, or when the record is larger than a chunk.
 func (s *arena) add(r *users.Record) ref {
 	if !encodable(r) {
 		return 0
@@ -68,7 +68,7 @@ func (s *arena) put(raw encoded) ref {
 	return p
 }
 
-// remove says that nobody knows a ref any more.
+// remove says that no table has this ref any more.
 func (s *arena) remove(p ref) {
 	chunk := int(p / chunkUnits)
 	s.uses[chunk].live -= units(s.at(p).size())
@@ -139,7 +139,7 @@ func (s *arena) sparseChunk() (int, bool) {
 	return 0, false
 }
 
-// records are the places of all records in a chunk, those too that were taken away.
+// records are the refs of all records in a chunk, also of those that were removed.
 func (s *arena) records(chunk int) iter.Seq[ref] {
 	return func(yield func(ref) bool) {
 		for at := 1; at < s.uses[chunk].written; {
@@ -152,7 +152,7 @@ func (s *arena) records(chunk int) iter.Seq[ref] {
 	}
 }
 
-// release gives up a chunk of which nobody knows a ref any more.
+// release gives up a chunk when no table has a ref into it any more.
 func (s *arena) release(chunk int) {
 	(*s.chunks.Load())[chunk] = nil
 	s.uses[chunk] = use{}

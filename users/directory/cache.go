@@ -8,9 +8,9 @@ import (
 )
 
 // cache is the set of accounts in memory: a bounded number of records in an arena, and tables of names and ids that
-// lead to them. It knows up to where the roster has been followed, which decides whether something read elsewhere is
-// still news. An account takes about 85 bytes with both of its names, none of them a pointer: ten million of them are
-// as nothing to the garbage collector.
+// lead to them. It knows up to which version the roster has been followed; what was read elsewhere is compared with
+// that, because it may be older. An account takes about 85 bytes with both of its names, none of them a pointer, so ten
+// million of them cost the garbage collector nothing.
 type cache struct {
 	limit int
 	names *names
@@ -21,7 +21,7 @@ type cache struct {
 	at    users.Position
 }
 
-// upTo is the position behind all changes of a version.
+// upTo is the position after all changes of a version.
 func upTo(version int64) users.Position { return users.Position{Changed: version, ID: math.MaxInt64} }
 
 func newCache(limit int) *cache {
@@ -29,8 +29,8 @@ func newCache(limit int) *cache {
 	return &cache{limit: limit, names: newNames(s), arena: s, ids: ids{arena: s}}
 }
 
-// follow takes records in the order of their changes. It has no room to make: whoever comes when the table is
-// full is found later, by name.
+// follow takes records in the order of their changes. When the cache is full it takes no new accounts: those are found
+// by name, when somebody asks for them.
 func (h *cache) follow(list []users.Record) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -43,8 +43,8 @@ func (h *cache) follow(list []users.Record) {
 	}
 }
 
-// add takes records that were read at a version of the roster. When changes beyond that version have been
-// followed already, one of them may have hidden such an account: then nothing is kept.
+// add takes records that were read at a version of the roster. When later changes have been followed already, one of
+// them may have archived such an account: then nothing is kept.
 func (h *cache) add(list []users.Record, version int64, pin bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,7 +96,7 @@ func (h *cache) advance(to users.Position) {
 	h.at = to
 }
 
-// clear forgets everybody. What was read before version is no news from here on.
+// clear removes all accounts. Records that were read before version are no longer taken after that.
 func (h *cache) clear(version int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -155,7 +155,7 @@ func (h *cache) remove(p ref) {
 	h.compact()
 }
 
-// compact empties chunks of the arena that are mostly gaps: what is left of them moves to another chunk.
+// compact empties chunks of the arena that are mostly gaps: it moves what is left in them to another chunk.
 func (h *cache) compact() {
 	for {
 		chunk, ok := h.arena.sparseChunk()

@@ -11,7 +11,7 @@ import (
 	"flashsale/users"
 )
 
-// plainCache is what cache has to behave like, without its care for memory.
+// plainCache behaves as cache has to, with plain maps.
 type plainCache struct {
 	accounts map[int64]users.Record
 	names    map[string]int64
@@ -40,8 +40,8 @@ func (p *plainCache) forget(r users.Record) {
 	}
 }
 
-// Whatever happens in whatever order, a look-up answers as plain maps would: with good hashes, with hashes that often
-// collide, and with one for all.
+// Whatever is done in whatever order, a look-up answers as plain maps do: with good hashes, with hashes that often
+// collide, and with one hash for all names.
 func TestCacheBehavesLikeAPlainMap(t *testing.T) {
 	t.Parallel()
 	for name, hash := range map[string]func(string) uint64{
@@ -73,7 +73,7 @@ func TestCacheBehavesLikeAPlainMap(t *testing.T) {
 	}
 }
 
-// randomRecord is one of few accounts under one of few names, which sometimes are another's.
+// randomRecord is one of few accounts under one of few names, which are sometimes those of another account.
 func randomRecord(random *rand.Rand, version int64) users.Record {
 	id := int64(random.IntN(100)) + 1
 	r := users.Record{Changed: version - int64(random.IntN(300)), Archived: random.IntN(5) == 0}
@@ -116,8 +116,8 @@ func sameCache(t *testing.T, h *cache, want *plainCache) {
 	}
 }
 
-// With one hash for both, an account's names share a slot. Whoever is then not found is asked of Postgres; nobody is
-// taken for somebody else.
+// When both names of an account have the same hash, they share a slot. A name that is then not found is asked of
+// Postgres; no name leads to another account.
 func TestBothNamesOfAnAccountMayCollide(t *testing.T) {
 	t.Parallel()
 	h := newCache(100)
@@ -143,7 +143,7 @@ func TestBothNamesOfAnAccountMayCollide(t *testing.T) {
 	}
 }
 
-// Of what is written, most is wanted, however often accounts change and whoever stays between them.
+// Most of the memory that is written is used, however often accounts change and whichever accounts stay between them.
 func TestMemoryOfChangedAccountsIsUsedAgain(t *testing.T) {
 	t.Parallel()
 	const accounts, rounds = 5_000, 40
@@ -154,10 +154,10 @@ func TestMemoryOfChangedAccountsIsUsedAgain(t *testing.T) {
 			r.Changed = int64(round)
 			h.add([]users.Record{r}, r.Changed, false)
 		}
-		// One who never changes again, among those who do.
+		// One account never changes again, and lies between those that do.
 		h.add([]users.Record{seriesRecord(accounts + round + 1)}, int64(round), round%2 == 0)
 	}
-	mostlyWanted(t, h)
+	mostlyUsed(t, h)
 	for n := range accounts + rounds {
 		if a, ok := h.names.find(users.SeriesName(n + 1)); !ok || a.ID != int64(n+1) {
 			t.Fatalf("%s is %+v", users.SeriesName(n+1), a)
@@ -170,7 +170,8 @@ func TestMemoryOfChangedAccountsIsUsedAgain(t *testing.T) {
 	}
 }
 
-// One who comes and goes leaves gaps in the chunk that is being filled; one who stays in each must not keep it.
+// An account that comes and goes leaves gaps in the chunk that is being filled. One account that stays must not keep
+// the whole chunk.
 func TestGapsCountBeforeAChunkIsFull(t *testing.T) {
 	t.Parallel()
 	h := newCache(1_000_000)
@@ -182,11 +183,11 @@ func TestGapsCountBeforeAChunkIsFull(t *testing.T) {
 			h.follow([]users.Record{seriesRecord(n)})
 		}
 	}
-	mostlyWanted(t, h)
+	mostlyUsed(t, h)
 }
 
-// mostlyWanted proves that at least half of the memory for records is for accounts in the cache.
-func mostlyWanted(t *testing.T, h *cache) {
+// mostlyUsed proves that at least half of the memory for records is for accounts in the cache.
+func mostlyUsed(t *testing.T, h *cache) {
 	t.Helper()
 	wanted, chunks := 0, 0
 	for i := range h.ids.shards {
@@ -209,7 +210,7 @@ func mostlyWanted(t *testing.T, h *cache) {
 	}
 }
 
-func TestWhoLeavesMayComeBack(t *testing.T) {
+func TestAnArchivedAccountMayComeBack(t *testing.T) {
 	t.Parallel()
 	h := newCache(1_000_000)
 	for round := range 4 {
@@ -234,8 +235,8 @@ func TestWhoLeavesMayComeBack(t *testing.T) {
 	}
 }
 
-// A name that was told stays what it is, whatever becomes of the account.
-func TestNamesOutliveTheirRecords(t *testing.T) {
+// A name that was returned stays as it is, whatever happens to the account.
+func TestANameStaysValidAfterItsRecordIsRemoved(t *testing.T) {
 	t.Parallel()
 	h := newCache(100)
 	told := map[string]string{}
@@ -255,8 +256,8 @@ func TestNamesOutliveTheirRecords(t *testing.T) {
 	}
 }
 
-// An account that finds no space is asked of Postgres; the others stay.
-func TestWithoutSpaceAnAccountIsNotHeld(t *testing.T) {
+// An account for which there is no space is asked of Postgres; the others stay.
+func TestWithoutSpaceAnAccountIsNotKept(t *testing.T) {
 	t.Parallel()
 	h := newCache(100)
 	h.add([]users.Record{seriesRecord(1), seriesRecord(2)}, 0, false)
@@ -269,15 +270,15 @@ func TestWithoutSpaceAnAccountIsNotHeld(t *testing.T) {
 	huge.EmailKey = strings.Repeat("x", 1<<16-20) + "@example.com" // fits a length, and no chunk
 	h.add([]users.Record{huge}, 1, true)
 	if _, ok := h.names.find(huge.UsernameKey); ok {
-		t.Error("a record larger than a chunk is held")
+		t.Error("a record larger than a chunk is kept")
 	}
 	if a, ok := h.names.find(users.SeriesName(1)); !ok || a.ID != 1 {
 		t.Errorf("%+v, %v", a, ok)
 	}
 }
 
-// Those who stay are always known, while others come and go so that tables grow and shrink and chunks are emptied.
-func TestReadersSeeThoseWhoStay(t *testing.T) {
+// Accounts that stay are always known, while others come and go so that tables grow and shrink and chunks are emptied.
+func TestReadersFindTheAccountsThatStay(t *testing.T) {
 	t.Parallel()
 	const staying, passing, rounds = 50, 20_000, 3
 	h := newCache(1_000_000)
@@ -365,7 +366,7 @@ func BenchmarkKnown(b *testing.B) {
 	}
 }
 
-// BenchmarkFill is what a start spends to hold everybody, and what following a change of everybody does.
+// BenchmarkFill is the time that a start needs for all accounts, and that following a change of all accounts needs.
 func BenchmarkFill(b *testing.B) {
 	list := make([]users.Record, 100_000)
 	for i := range list {

@@ -1,10 +1,10 @@
-// Package directory keeps the names of accounts in memory, for the purchase path: who a name belongs to is answered
-// without asking Postgres. It follows the roster of package users by version, so what other processes change is seen within
-// about a second.
+// Package directory keeps the names of accounts in memory, for the purchase path: whose name it is gets answered
+// without asking Postgres. It follows the roster of package users by version, so what other processes change is seen
+// within about a second.
 //
-// An account takes about 85 bytes with both of its names, none of them a pointer, so ten million of them are as nothing to
-// the garbage collector: arena has the records as bytes, names and ids are tables of references into it, and cache keeps
-// the three together and bounded.
+// An account takes about 85 bytes with both of its names, none of them a pointer, so ten million of them cost the
+// garbage collector nothing: arena has the records as bytes, names and ids are tables of references into it, and cache
+// keeps the three together and bounded.
 package directory
 
 import (
@@ -30,19 +30,19 @@ const (
 	findTimeout = 2 * time.Second
 )
 
-// Config is what a Directory can be told. The zero value is a good one.
+// Config tunes a Directory. The zero value is the production setting.
 type Config struct {
 	// Limit is how many accounts are kept in memory, at about 85 bytes each; 0 means ten million, so at most 0.9 GB.
 	Limit int
-	// Logger hears when following fails and when it works again; nil discards that.
+	// Logger gets a line when following fails and when it works again; nil discards that.
 	Logger *slog.Logger
 }
 
-// Directory answers who a name belongs to, from memory. It holds up to ten million accounts under both of their
-// names and follows the roster, so that what other processes change is seen within about a second. Only accounts
-// that exist are remembered, never that a name is unknown: such a name is asked for again, in batches, and cannot
-// fill the memory. It tells an account's ID, Username and MayPurchase and leaves the other fields zero. All methods
-// are safe for concurrent use; names are given in normal form.
+// Directory answers whose account a name is, from memory. It keeps up to ten million accounts under both of their names
+// and follows the roster, so that what other processes change is seen within about a second. It remembers only accounts
+// that exist, and never that a name is unknown: such a name is asked for again, in batches, and cannot fill the memory.
+// It knows an account's ID, Username and MayPurchase and leaves the other fields zero. All methods are safe for
+// concurrent use; names are given in normal form.
 type Directory struct {
 	store *users.Store
 	log   *slog.Logger
@@ -55,7 +55,8 @@ type Directory struct {
 	fillOnce sync.Once
 }
 
-// New holds nothing until Run or Refresh; until then Known knows nobody and Find asks Postgres.
+// New returns an empty directory. Until Run or Refresh has read the accounts, Known knows no name and Find asks
+// Postgres.
 func New(store *users.Store, cfg Config) *Directory {
 	if cfg.Limit <= 0 {
 		cfg.Limit = 10_000_000
@@ -93,8 +94,8 @@ func (d *Directory) Run(ctx context.Context) error {
 	}
 }
 
-// Await waits until the accounts have been read for the first time, or ctx ends, and tells which. Ten million take the
-// better part of a minute; until then whoever is not known yet is found by Find.
+// Await waits until the accounts have been read for the first time, or ctx ends, and says which. Ten million take the
+// better part of a minute; until then Find finds the accounts that Known does not know yet.
 func (d *Directory) Await(ctx context.Context) bool {
 	select {
 	case <-d.filled:
@@ -104,13 +105,13 @@ func (d *Directory) Await(ctx context.Context) bool {
 	}
 }
 
-// Known tells who a name belongs to, from memory alone and without allocating. False means "ask Find".
+// Known says whose account a name is, from memory alone and without allocating. False means "ask Find".
 func (d *Directory) Known(name string) (users.Account, bool) {
 	return d.cache.names.find(name)
 }
 
-// Find tells who the names belong to, in their order; an Account with ID 0 is nobody. What is not in memory is
-// asked of Postgres in one statement, with at most a few such statements at once. An error means that some of
+// Find says whose accounts the names are, in their order; an Account with ID 0 means that there is none. What is not in
+// memory is asked of Postgres in one statement, with at most a few such statements at once. An error means that some of
 // them could not be asked for: nothing is known about any that Known does not know.
 func (d *Directory) Find(ctx context.Context, list []string) ([]users.Account, error) {
 	found := make([]users.Account, len(list))
@@ -119,7 +120,7 @@ func (d *Directory) Find(ctx context.Context, list []string) ([]users.Account, e
 		if a, ok := d.Known(name); ok {
 			found[i] = a
 		} else if normal, err := users.NormalName(name); err == nil && normal == name {
-			// Anything else cannot be an account, and could make Postgres refuse the whole batch.
+			// Anything else cannot be an account, and Postgres may refuse the whole batch because of it.
 			missing[name] = append(missing[name], i)
 		}
 	}
@@ -164,8 +165,8 @@ func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]users.
 	return records, nil
 }
 
-// Warm holds the accounts of these ids and keeps them when room is needed for others: owners who come back find
-// their receipt without Postgres. Ids of nobody, and of archived accounts, are passed over.
+// Warm reads the accounts of these ids and keeps them when room is needed for others: owners who come back find their
+// receipt without Postgres. Ids without an account, and ids of archived accounts, are ignored.
 func (d *Directory) Warm(ctx context.Context, ids []int64) error {
 	for chunk := range slices.Chunk(ids, readChunk) {
 		missing := d.cache.pin(chunk)
@@ -181,8 +182,8 @@ func (d *Directory) Warm(ctx context.Context, ids []int64) error {
 	return nil
 }
 
-// Refresh reads what has changed since the last time, at once. After it, what was committed before the call is
-// known, and who was archived before it is not.
+// Refresh reads what has changed since the last time, at once. After it, accounts that were committed before the call
+// are known, and accounts that were archived before it are not.
 func (d *Directory) Refresh(ctx context.Context) error {
 	select {
 	case d.following <- struct{}{}:
@@ -196,7 +197,8 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	}
 	at := d.cache.position()
 	if !d.loaded || now.Version < at.Changed {
-		// A version that goes back is another database, or an older backup of this one: ids may mean others.
+		// A lower version means another database, or an older backup of this one: there the ids may belong to other
+		// accounts.
 		return d.load(ctx, now.Version)
 	}
 	if at == upTo(now.Version) {
@@ -245,7 +247,7 @@ func (d *Directory) follow(ctx context.Context, version int64) error {
 	return nil
 }
 
-// known is what a Directory tells of an account.
+// known is what a Directory returns of an account.
 func known(r *users.Record) users.Account {
 	return users.Account{ID: r.ID, Username: r.Username, MayPurchase: r.MayPurchase}
 }

@@ -87,7 +87,7 @@ func TestFindSaysWhenItCouldNotAsk(t *testing.T) {
 	}
 }
 
-func TestFindWaitsItsTurn(t *testing.T) {
+func TestFindWaitsWhileTooManyLookUpsRun(t *testing.T) {
 	t.Parallel()
 	store := users.NewStore(newPool(t))
 	d := New(store, Config{})
@@ -111,7 +111,7 @@ func TestRefreshFollowsEveryChange(t *testing.T) {
 	must(t, d.Refresh(ctx))
 	sameAs(t, d, everybody(t, store))
 
-	_, err := store.ArchiveAll(ctx)
+	_, err := archive(ctx, pool, store)
 	must(t, err)
 	must(t, d.Refresh(ctx))
 	sameAs(t, d, nil)
@@ -156,14 +156,15 @@ func TestAnOlderBackupIsReadAnew(t *testing.T) {
 	sameAs(t, d, everybody(t, store))
 }
 
-func TestALateAnswerDoesNotBringBackTheArchived(t *testing.T) {
+func TestALateAnswerDoesNotBringBackArchivedAccounts(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), users.NewStore(newPool(t))
+	ctx, pool := testContext(t), newPool(t)
+	store := users.NewStore(pool)
 	seed(t, store, 10)
 	d := New(store, Config{})
 	late, version, err := store.Named(ctx, []string{"john_doe_1"}, nil)
 	must(t, err)
-	_, err = store.ArchiveAll(ctx)
+	_, err = archive(ctx, pool, store)
 	must(t, err)
 	for range 2 { // by the first load, and by following
 		must(t, d.Refresh(ctx))
@@ -175,7 +176,7 @@ func TestALateAnswerDoesNotBringBackTheArchived(t *testing.T) {
 		must(t, d.Refresh(ctx))
 		late, version, err = store.Named(ctx, []string{"john_doe_1"}, nil)
 		must(t, err)
-		_, err = store.ArchiveAll(ctx)
+		_, err = archive(ctx, pool, store)
 		must(t, err)
 	}
 }
@@ -222,7 +223,7 @@ func TestMemoryIsBoundedAndOwnersStay(t *testing.T) {
 	}
 }
 
-func TestRunSeesWhatOthersDo(t *testing.T) {
+func TestRunSeesWhatOtherProcessesChange(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(testContext(t))
 	pool := newPool(t)
@@ -259,7 +260,7 @@ func TestAwaitEndsWhenEverybodyHasBeenRead(t *testing.T) {
 	go func() { result <- d.Await(ctx) }()
 	must(t, d.Refresh(ctx))
 	if !<-result {
-		t.Error("the wait was in vain")
+		t.Error("the wait ended before the accounts were read")
 	}
 	must(t, d.Refresh(ctx))
 	sameAs(t, d, everybody(t, store))
@@ -267,7 +268,8 @@ func TestAwaitEndsWhenEverybodyHasBeenRead(t *testing.T) {
 
 func TestLookUpsWhileAccountsComeAndGo(t *testing.T) {
 	t.Parallel()
-	ctx, store := testContext(t), users.NewStore(newPool(t))
+	ctx, pool := testContext(t), newPool(t)
+	store := users.NewStore(pool)
 	d := New(store, Config{Limit: 150})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -275,7 +277,7 @@ func TestLookUpsWhileAccountsComeAndGo(t *testing.T) {
 			seed(t, store, 200)
 			must(t, d.Refresh(ctx))
 			must(t, d.Warm(ctx, []int64{1, 2, 3, 180}))
-			_, err := store.ArchiveAll(ctx)
+			_, err := archive(ctx, pool, store)
 			must(t, err)
 			must(t, d.Refresh(ctx))
 		}
@@ -308,7 +310,7 @@ func TestKnownAllocatesNothing(t *testing.T) {
 	}
 }
 
-// sameAs proves that memory holds these accounts under their names, and nobody else.
+// sameAs checks that memory has these accounts under their names, and no others.
 func sameAs(t *testing.T, d *Directory, want []users.Account) {
 	t.Helper()
 	if accounts, names := d.cache.ids.count, countNames(d); accounts != len(want) || names != 2*len(want) {
@@ -330,7 +332,7 @@ func normal(t *testing.T, raw string) string {
 	return name
 }
 
-// inMemory is what memory tells of an account.
+// inMemory is what memory has of an account.
 func inMemory(a users.Account) users.Account {
 	return users.Account{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
 }

@@ -9,8 +9,8 @@ import (
 	"flashsale/users"
 )
 
-// encoded is a record as bytes, and whatever follows it. What nobody asks memory for is left out. Most names are their
-// own keys, and many addresses begin with the username: then the same bytes serve.
+// encoded is a record as bytes, and all bytes after it. Fields that are never read from memory are left out. Most names
+// are their own keys, and many addresses begin with the username: then the same bytes serve for both.
 //
 //	 0  id
 //	 8  length of the username's key, of the address' key, of the username (0: it is its key)
@@ -106,5 +106,5 @@ func (s encoded) account() users.Account {
 	return users.Account{ID: s.id(), Username: text(name), MayPurchase: s.is(mayPurchase)}
 }
 
-// text is bytes of a record as a string that shares them: an arena never writes where a record lies or has lain.
+// text is bytes of a record as a string that shares them: an arena never writes again where a record is or was.
 func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) } //nolint:gosec // see above

@@ -2,24 +2,24 @@ package directory
 
 import "math/rand/v2"
 
-// pinned marks the ref of an account that is one of the last to make room for others.
+// pinned marks the ref of an account that is removed only when there are no others to make room.
 const pinned ref = 1 << 31
 
-// ids is the table from ids to accounts in an arena, for the one who changes them.
+// ids is the table from ids to accounts in an arena. Only the writer uses it.
 type ids struct {
 	arena  *arena
 	shards [shards]table
 	count  int
 }
 
-// hashID spreads ids that follow each other as evenly as can be; nobody chooses an id.
+// hashID spreads ids that follow each other as evenly as possible. No attacker can choose an id.
 func hashID(id int64) uint64 {
 	const golden = 0x9e3779b97f4a7c15
 	hash := uint64(id) * golden
 	return hash ^ hash>>24
 }
 
-// slot gives where an account is in its table, or -1, and its tag.
+// slot is where an account is in its table, or -1, and its tag.
 func (i *ids) slot(id int64) (t *table, at int, tag uint32) {
 	shard, tag := split(hashID(id))
 	t = &i.shards[shard]
@@ -48,7 +48,7 @@ func (i *ids) put(id int64, to ref) {
 	i.count++
 }
 
-// pin tells whether there is such an account to be pinned.
+// pin pins an account and says whether there is one.
 func (i *ids) pin(id int64) bool {
 	t, slot, _ := i.slot(id)
 	if slot >= 0 {
@@ -69,8 +69,8 @@ func (i *ids) remove(id int64) {
 
 func (i *ids) clear() { i.shards, i.count = [shards]table{}, 0 }
 
-// candidate is the ref of an account that may make room for another: of a few that lie next to each other somewhere,
-// the first that is not pinned, else any. It is 0 if there is none.
+// candidate is the ref of an account to remove when room is needed. It looks at a few accounts that are next to each
+// other somewhere, and takes the first that is not pinned, else any. It is 0 if there is none.
 func (i *ids) candidate() ref {
 	const few = 16
 	var found ref

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/app/embedded/embeddedtest"
@@ -20,7 +21,7 @@ func newPool(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// everybody is every live account.
+// everybody is all live accounts.
 func everybody(t *testing.T, store *users.Store) []users.Account {
 	t.Helper()
 	const limit = 1000
@@ -39,6 +40,15 @@ func seed(t testing.TB, store *users.Store, n int) {
 	t.Helper()
 	_, err := store.EnsureSeries(context.Background(), n, nil)
 	must(t, err)
+}
+
+// archive archives all accounts.
+func archive(ctx context.Context, pool *pgxpool.Pool, store *users.Store) (hidden int64, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
+		hidden, err = store.ArchiveAllTx(ctx, tx)
+		return err
+	})
+	return hidden, err
 }
 
 func exec(t testing.TB, pool *pgxpool.Pool, statements string, args ...any) {

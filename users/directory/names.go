@@ -7,8 +7,8 @@ import (
 	"flashsale/users"
 )
 
-// shards is into how many parts the tables are cut: readers on all cores do not queue for one lock, and a table that
-// grows is a small one.
+// shards is into how many parts the tables are cut, so that readers on all cores do not wait for one lock, and a table
+// that grows is a small one.
 const shards = 256
 
 // split gives the shard and the tag of a hash.
@@ -17,12 +17,12 @@ func split(hash uint64) (shard int, tag uint32) { return int(hash % shards), uin
 // names is the table from names in normal form to accounts in an arena. Any number of readers, one writer at a time.
 type names struct {
 	arena *arena
-	// hash is keyed, so that nobody can choose names that collide.
+	// hash is keyed, so that an attacker cannot choose names that collide.
 	hash   func(string) uint64
 	shards [shards]shard
 }
 
-// shard is locked while a slot changes; the writer, who alone changes any, looks without.
+// shard is locked while a slot changes. The writer is the only one who changes slots, so it reads without the lock.
 type shard struct {
 	mu sync.RWMutex
 	table
@@ -34,7 +34,8 @@ func newNames(s *arena) *names {
 	return &names{arena: s, hash: func(name string) uint64 { return maphash.String(seed, name) }}
 }
 
-// find does not allocate. The lock is held until the record has been read: while it is, the ref means this record.
+// find does not allocate. It keeps the lock until the record has been read, because only under the lock the ref is sure
+// to mean this record.
 func (n *names) find(name string) (users.Account, bool) {
 	at, tag := split(n.hash(name))
 	s := &n.shards[at]

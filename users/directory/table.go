@@ -1,15 +1,16 @@
 package directory
 
-// table finds places by hash, with linear probing in one flat array that holds no pointer for the garbage collector
-// to follow. A slot is a tag, 32 bits of the hash that also say where the slot belongs, and a ref; zero is an empty
-// slot. Tags repeat, so whoever looks has to compare the record at the ref. The zero value is an empty table.
+// table finds refs by hash, with linear probing in one flat array that holds no pointer for the garbage collector to
+// follow. A slot is a tag, 32 bits of the hash that also say where the slot belongs, and a ref; zero is an empty slot.
+// Several records may have the same tag, so the caller has to compare the record at the ref. The zero value is an empty
+// table.
 type table struct {
 	slots []uint64
 	count int
 }
 
 const (
-	// leastSlots is the size of the smallest table that holds something.
+	// leastSlots is the size of the smallest table that is not empty.
 	leastSlots = 4
 	// sparse is how many slots for each one in use make a table too large.
 	sparse = 8
@@ -19,7 +20,7 @@ func slotOf(tag uint32, p ref) uint64 { return uint64(tag)<<32 | uint64(p) }
 
 func tagOf(slot uint64) uint32 { return uint32(slot >> 32) }
 
-// home spreads the tags over any number of slots, in their order: a table can grow by less than twice.
+// home spreads the tags over any number of slots, in their order, so a table can grow by less than twice.
 func (t *table) home(tag uint32) int { return int(uint64(tag) * uint64(len(t.slots)) >> 32) }
 
 func (t *table) next(at int) int {
@@ -56,7 +57,7 @@ func (t *table) insert(tag uint32, p ref) {
 	t.count++
 }
 
-// remove empties a slot and moves those behind it that belong before it, so that no probe ends too early.
+// remove empties a slot and moves those after it that belong before it, so that no search ends too early.
 func (t *table) remove(at int) {
 	for later := t.next(at); t.slots[later] != 0; later = t.next(later) {
 		if t.from(t.home(tagOf(t.slots[later])), later) >= t.from(at, later) {
@@ -76,7 +77,7 @@ func (t *table) from(one, other int) int {
 }
 
 // fitted is the table with room for one more: itself, or a copy of a better size when four fifths of it are in use or
-// hardly any of it. The table is left alone, so that others may go on reading it.
+// hardly any of it. The table itself is not changed, so that others may go on reading it.
 func (t *table) fitted() table {
 	wanted := (t.count + 1) * 5 / 4
 	if wanted < len(t.slots) && (len(t.slots) <= leastSlots || len(t.slots) < sparse*wanted) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Whatever was inserted is found until it is removed, also when it shares its tag with others and the end of the array
-// is reached, and the table is never full.
+// What was inserted is found until it is removed, also when it shares its tag with others and the end of the array is
+// reached, and the table is never full.
 func TestATableFindsWhatItHolds(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(5, 6))

@@ -1,2 +1,3 @@
-// Package layout is the frame of every page: what is loaded, the title and the header, and the page for what went wrong.
+// Package layout is what all pages have in common: what is loaded, the title and the header. It also has the page for a
+// request that failed.
 package layout

@@ -48,7 +48,7 @@ func HomePage(home Home) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = desk(home).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = summary(home).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -70,8 +70,8 @@ func HomePage(home Home) templ.Component {
 	})
 }
 
-// desk is what stays in sight in every tab: the product's name and price, the live figures and the form.
-func desk(home Home) templ.Component {
+// summary is shown beside every tab: the product's name and price, the live figures and the form.
+func summary(home Home) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

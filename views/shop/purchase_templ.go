@@ -8,8 +8,8 @@ package shop
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// purchase is the form and the two places where its answers appear. The button for buying is drawn switched on while
-// the sale is active, so that the form works without scripts; app.js switches it off while the name is empty.
+// purchase is the form and the two places where its answers appear. The button for buying is enabled while the sale
+// is active, so that the form works without scripts; app.js disables it while the name is empty.
 func purchase(home Home) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -216,7 +216,7 @@ func CheckOutcome(outcome Outcome) templ.Component {
 	})
 }
 
-// OperatorOutcome says that an operator's press did what it says, or why it did not.
+// OperatorOutcome says what an operator's press did, or why it did nothing.
 func OperatorOutcome(outcome Outcome) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -268,7 +268,7 @@ func OperatorOutcome(outcome Outcome) templ.Component {
 }
 
 // OperatorFragment answers an operator's press in place: the message, the figures as they are now, and the shopper's
-// results, which spoke of what was before, taken away.
+// results, which were about the state before, removed.
 func OperatorFragment(outcome Outcome, status Status) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

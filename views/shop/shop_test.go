@@ -124,7 +124,7 @@ func TestFiguresAreBareDigits(t *testing.T) {
 	}
 }
 
-func TestFrameIsOneLineAndLeavesTheFormAlone(t *testing.T) {
+func TestStatusFragmentIsOneLineAndContainsNoForm(t *testing.T) {
 	t.Parallel()
 	html := draw(t, shop.StatusFragment(active()))
 	if strings.ContainsAny(html, "\r\n") {
@@ -156,7 +156,7 @@ func TestStatusWithoutAClockOrStock(t *testing.T) {
 	}
 }
 
-func TestBuyButtonIsOffUnlessTheSaleIsActive(t *testing.T) {
+func TestBuyButtonIsDisabledUnlessTheSaleIsActive(t *testing.T) {
 	t.Parallel()
 	for status, off := range map[string]bool{"active": false, "upcoming": true, "sold-out": true, "ended": true, "paused": true, "none": true} {
 		h := home()
@@ -211,7 +211,7 @@ func TestTabsShowOnePanel(t *testing.T) {
 	}
 }
 
-func TestUsersTabIsTheDemonstrationsOnly(t *testing.T) {
+func TestUsersTabIsShownInDemoModeOnly(t *testing.T) {
 	t.Parallel()
 	h := home()
 	h.Demo = false
@@ -223,7 +223,7 @@ func TestUsersTabIsTheDemonstrationsOnly(t *testing.T) {
 	}
 }
 
-func TestUsersTabReadsAsTheOriginals(t *testing.T) {
+func TestUsersTabHasTheTextsOfTheOriginal(t *testing.T) {
 	t.Parallel()
 	page := draw(t, shop.HomePage(everything()))
 	for _, want := range []string{
@@ -253,7 +253,7 @@ func TestPagerEndsWithTheList(t *testing.T) {
 	}
 }
 
-func TestListSaysWhyItIsNotThere(t *testing.T) {
+func TestListSaysWhyItCannotBeShown(t *testing.T) {
 	t.Parallel()
 	html := draw(t, shop.UserListFragment(shop.UserList{Problem: "Not available right now"}))
 	if !strings.Contains(html, "Not available right now") || strings.Contains(html, "Total:") || strings.Contains(html, "<table") {
@@ -261,7 +261,7 @@ func TestListSaysWhyItIsNotThere(t *testing.T) {
 	}
 }
 
-func TestOutcomes(t *testing.T) {
+func TestOutcomesShowReceiptsAndAskAgainWhilePending(t *testing.T) {
 	t.Parallel()
 	bought := draw(t, shop.PurchaseOutcome(shop.Outcome{Tone: shop.Good, Title: "Success!", Receipt: receipt()}))
 	for _, want := range []string{"Success", "Purchase ID: <code>0190-ab</code>", "Unit 1234", "ann", `data-tone="good"`} {
@@ -329,7 +329,7 @@ func TestPriceWithoutDiscount(t *testing.T) {
 	}
 }
 
-func TestProblemPageLeadsBack(t *testing.T) {
+func TestProblemPageLinksToTheFirstPage(t *testing.T) {
 	t.Parallel()
 	page := draw(t, layout.ProblemPage(home().Assets, layout.Problem{Status: 503, Title: "Too busy", Detail: "Come back"}))
 	for _, want := range []string{"503", "Too busy", "Come back", `href="/"`, fmt.Sprintf(`href=%q`, home().Assets.Style)} {
@@ -339,7 +339,7 @@ func TestProblemPageLeadsBack(t *testing.T) {
 	}
 }
 
-// A deferred htmx may start before its extension is there, and then the page has no stream.
+// A deferred htmx may start before its extension is loaded, and then the page has no stream.
 func TestScriptsComeLastInTheirOrder(t *testing.T) {
 	t.Parallel()
 	page := draw(t, shop.HomePage(home()))

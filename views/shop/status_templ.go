@@ -12,7 +12,7 @@ import "strconv"
 
 func digits(n int64) string { return strconv.FormatInt(n, 10) }
 
-// full is a bar's length; a progress element refuses zero.
+// full is the length of a bar; the max of a progress element must not be zero.
 func full(total int64) string { return digits(max(total, 1)) }
 
 // StatusFragment is the inside of the status panel. Pages receive it again whenever the sale changes, so it is small,
@@ -271,7 +271,7 @@ func StatusFragment(status Status) templ.Component {
 	})
 }
 
-// StatusPartial carries the figures beside an answer, for the page of the one who caused them to change.
+// StatusPartial carries the figures beside an answer, for the page whose press changed them.
 func StatusPartial(status Status) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

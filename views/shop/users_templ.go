@@ -21,7 +21,7 @@ func tryPath(name string) string {
 	return "/?tab=users&check=1&username=" + url.QueryEscape(name)
 }
 
-// users is the tab of the demonstration: the stock at one press, the shoppers to try it with.
+// users is the tab of demo mode: buttons that set the stock, and the list of shoppers to try.
 func users(home Home) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -204,7 +204,7 @@ func users(home Home) templ.Component {
 	})
 }
 
-// press is a form of one button that acts at once and says so above.
+// press is a form with one button. It acts at once; the answer appears above it.
 func press(path string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

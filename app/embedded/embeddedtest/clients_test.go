@@ -14,8 +14,8 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// TestClientsLeaveNothing: what the clients of the servers start ends with them, without anything being
-// ignored, as Main insists on at the end of this package's run.
+// TestClientsLeaveNothing: what the clients of the servers start ends with them. Main checks this at the end of this
+// package's run, and ignores no goroutine.
 func TestClientsLeaveNothing(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -56,8 +56,7 @@ type server struct {
 // real is the value of the variable, empty when the server is to be embedded.
 func (s *server) real() string { return os.Getenv(s.variable) }
 
-// settings starts the embedded server on the first call. A test run that promises real servers fails
-// rather than falling back to it.
+// settings starts the embedded server on the first call. A test run that asks for real servers fails instead.
 func (s *server) settings(t testing.TB) embedded.Settings {
 	t.Helper()
 	if os.Getenv("CI") == "true" && os.Getenv("FLASHSALE_TEST_REAL") == "1" {
@@ -102,7 +101,7 @@ func Main(m *testing.M, ignore ...goleak.Option) {
 		fmt.Fprintln(os.Stderr, "close the embedded servers:", err)
 		code = max(code, 1)
 	}
-	// A failed test may well have left something running; its own message matters more.
+	// A failed test may have left something running. Its own message matters more.
 	if code == 0 {
 		if err := goleak.Find(ignore...); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -112,8 +111,8 @@ func Main(m *testing.M, ignore ...goleak.Option) {
 	os.Exit(code)
 }
 
-// closeServers ends what the tests shared. The default transports come first: they keep connections for whoever
-// might ask again, and nobody will.
+// closeServers ends what the tests shared. The default transports come first: they keep connections open for later
+// requests, and there are none.
 func closeServers() error {
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	kafka.DefaultTransport.(*kafka.Transport).CloseIdleConnections()

@@ -121,8 +121,8 @@ func TestLeaky(t *testing.T) {
 	}
 }
 
-// TestRunsOfItsOwn starts this test binary again, since what it looks at ends a process.
-func TestRunsOfItsOwn(t *testing.T) {
+// TestHowATestRunEnds starts this test binary again, because each case ends a process.
+func TestHowATestRunEnds(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name, run string
@@ -132,7 +132,7 @@ func TestRunsOfItsOwn(t *testing.T) {
 	}{
 		{name: "nothing is started for tests that ask for nothing", run: "^TestLeaky$", says: "PASS"},
 		{name: "a goroutine that is left over fails the run", run: "^TestLeaky$", env: []string{leak + "=1"}, fails: true, says: "found unexpected goroutines"},
-		{name: "real servers were promised", run: "^TestRedisAndItsNamespace$", env: []string{"CI=true", "FLASHSALE_TEST_REAL=1", "REDIS_URL="}, fails: true, says: "REDIS_URL is not set"},
+		{name: "real servers are asked for", run: "^TestRedisAndItsNamespace$", env: []string{"CI=true", "FLASHSALE_TEST_REAL=1", "REDIS_URL="}, fails: true, says: "REDIS_URL is not set"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

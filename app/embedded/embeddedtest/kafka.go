@@ -19,7 +19,7 @@ func Kafka(t testing.TB) (brokers []string, logID string) {
 	return s.KafkaBrokers, s.KafkaID
 }
 
-// deleteTopics removes the namespace's topics from a real cluster, which would keep their files for days.
+// deleteTopics removes the namespace's topics from a real cluster, which otherwise keeps their files for days.
 func deleteTopics(ctx context.Context, brokers []string, namespace string) error {
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()

@@ -25,8 +25,8 @@ func Plan(tb testing.TB, tx pgx.Tx, explain string, args ...any) string {
 
 var parameter = regexp.MustCompile(`\$(\d+)`)
 
-// KeptPlan is the plan that the transaction's connection makes of a statement now. Under force_generic_plan it would keep
-// that one for all arguments, which is why none are needed.
+// KeptPlan is the plan that the transaction's connection makes of a statement now. Under force_generic_plan it keeps
+// that plan for all arguments, so no arguments are needed.
 func KeptPlan(tb testing.TB, tx pgx.Tx, sql string) string {
 	tb.Helper()
 	highest := 0

@@ -1,8 +1,8 @@
-// Package lazyread makes a server's connection cheaper for net/http to read from. It rests on how net/http of the Go
-// version in go.mod reads, which nothing promises; the tests fail on the day that changes, and the package can then be
+// Package lazyread makes a server's connection cheaper for net/http to read from. It relies on how the net/http of the
+// Go version in go.mod reads, which nothing promises. The tests fail when that changes, and the package can then be
 // left out: every Conn may be replaced by the connection inside.
 //
-// What net/http does for each request on a connection that is kept, and what it costs:
+// What net/http does for each request on a connection that stays open, and what it costs:
 //
 //   - It moves the read deadline about six times (idle, header, body, none, past, idle). Each move is a change of a
 //     timer in the runtime's poller.
@@ -13,13 +13,13 @@
 //
 // What this package relies on:
 //
-//  1. A read of exactly one byte while there is no read deadline is that watch, and no other read of net/http is: every
-//     server here has a ReadHeaderTimeout, a ReadTimeout and an IdleTimeout, so its other reads have a deadline.
-//  2. A watch that is held back loses nothing: it ends when net/http sets any deadline, and begins for real when the
-//     request has been under way for watchAfter. A read that is taken for it by mistake is only late.
+//  1. A read of exactly one byte while there is no read deadline is that watch. No other read of net/http is like it:
+//     every server here has a ReadHeaderTimeout, a ReadTimeout and an IdleTimeout, so its other reads have a deadline.
+//  2. A watch may be delayed. It ends when net/http sets any deadline, and it reads when the request has been under way
+//     for watchAfter. Another read that is taken for a watch by mistake is only late.
 //  3. net/http ends its watch with a deadline at or before the second 1 of the epoch.
-//  4. A deadline that is moved back may be given to the connection later, when the earlier one has come; one that is
-//     moved forward, or that has come, has to act at once.
+//  4. A deadline that is moved to a later time may be set on the connection later, when the earlier one has come. One
+//     that is moved to an earlier time, or that has come, has to act at once.
 package lazyread
 
 import (
@@ -44,20 +44,20 @@ type Conn struct {
 	// reading is true while a read of the connection is under way.
 	reading bool
 	closed  bool
-	// stirred wakes the watch that does not read yet, enough ends its wait. Made for the first one; waiting is true while
-	// one waits.
-	stirred chan struct{}
-	enough  *time.Timer
+	// A watch that does not read yet waits for one of the two: wake has a token when it must not wait any longer, and
+	// delay has passed. Both are made for the first watch; waiting is true while one waits.
+	wake    chan struct{}
+	delay   *time.Timer
 	waiting bool
 }
 
 // New takes over a connection that nobody has read from yet.
 func New(conn net.Conn) *Conn { return &Conn{Conn: conn} }
 
-// Read holds net/http's watch back, and reads on when what ended the read is a deadline that has been moved back since.
+// Read delays net/http's watch. When a deadline that is no longer the one that was asked for ends a read, it reads on.
 func (c *Conn) Read(p []byte) (int, error) {
 	if len(p) == 1 {
-		c.holdWatch()
+		c.delayWatch()
 	}
 	for {
 		if err := c.beginRead(); err != nil {
@@ -70,48 +70,48 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 }
 
-// holdWatch holds a read back that has no deadline, until it gets one, has waited for long enough, or has no connection.
-func (c *Conn) holdWatch() {
+// delayWatch delays a read that has no deadline, until it gets one, watchAfter has passed, or the connection is closed.
+func (c *Conn) delayWatch() {
 	if !c.beginWait() {
 		return
 	}
 	select {
-	case <-c.stirred:
-	case <-c.enough.C:
+	case <-c.wake:
+	case <-c.delay.C:
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting = false
-	c.enough.Stop()
+	c.delay.Stop()
 	select {
-	case <-c.stirred:
+	case <-c.wake:
 	default:
 	}
 }
 
-// beginWait begins the wait, if there is anything to wait for.
+// beginWait begins the wait. It is false when there is nothing to wait for.
 func (c *Conn) beginWait() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || !c.due.IsZero() {
 		return false
 	}
-	if c.enough == nil {
-		c.stirred, c.enough = make(chan struct{}, 1), time.NewTimer(watchAfter)
+	if c.delay == nil {
+		c.wake, c.delay = make(chan struct{}, 1), time.NewTimer(watchAfter)
 	} else {
-		c.enough.Reset(watchAfter)
+		c.delay.Reset(watchAfter)
 	}
 	c.waiting = true
 	return true
 }
 
-// stir ends the wait of a watch. The caller holds the lock.
-func (c *Conn) stir() {
+// endWait ends the wait of a watch. The caller holds the lock.
+func (c *Conn) endWait() {
 	if !c.waiting {
 		return
 	}
 	select {
-	case c.stirred <- struct{}{}:
+	case c.wake <- struct{}{}:
 	default:
 	}
 }
@@ -132,7 +132,7 @@ func (c *Conn) beginRead() error {
 	return nil
 }
 
-// endRead is true when the read is to be made again: what ended it is a deadline that has been moved back since.
+// endRead is true when the read is to be made again: the deadline that ended it has been moved to a later time.
 func (c *Conn) endRead(n int, err error) (again bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -151,19 +151,19 @@ func (c *Conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.due = t
-	c.stir()
+	c.endWait()
 	if c.reading {
 		return c.arm(t)
 	}
 	return nil
 }
 
-// SetDeadline bounds reads and writes at once, also of whoever uses the connection around Read and Write.
+// SetDeadline bounds reads and writes at once, also those that do not go through Read and Write.
 func (c *Conn) SetDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.due = t
-	c.stir()
+	c.endWait()
 	return errors.Join(c.arm(t), c.SetWriteDeadline(t))
 }
 
@@ -173,12 +173,12 @@ func (c *Conn) arm(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Close ends the connection, and the wait of a watch that is held back.
+// Close ends the connection, and the wait of a watch that is delayed.
 func (c *Conn) Close() error {
 	err := c.Conn.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true
-	c.stir()
+	c.endWait()
 	return err
 }

@@ -134,7 +134,7 @@ func TestADeadlineEndsTheReadThatIsUnderWay(t *testing.T) {
 	}
 }
 
-func TestTheWatchIsHeldBackUntilItsDeadline(t *testing.T) {
+func TestTheWatchIsDelayedUntilItsDeadline(t *testing.T) {
 	t.Parallel()
 	c, inner, _ := newPair(t)
 	must(t, c.SetReadDeadline(time.Time{}))
@@ -143,7 +143,7 @@ func TestTheWatchIsHeldBackUntilItsDeadline(t *testing.T) {
 	if got := await(t, done); !errors.Is(got.err, os.ErrDeadlineExceeded) {
 		t.Errorf("the watch ended with %v", got.err)
 	}
-	// A watch that was slow to be held is the other case, and ends the same way.
+	// A watch that began its wait after the deadline was set is the other case, and ends the same way.
 	must(t, c.SetReadDeadline(time.Time{}))
 	done = read(c, make([]byte, 1))
 	eventually(t, "the watch waits", func() bool {
@@ -175,8 +175,8 @@ func TestOneByteWithADeadlineIsNoWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := make([]byte, 1)
-	if n, err := c.Read(p); n != 1 || err != nil || c.enough != nil {
-		t.Errorf("%d bytes, %v; held back: %v", n, err, c.enough != nil)
+	if n, err := c.Read(p); n != 1 || err != nil || c.delay != nil {
+		t.Errorf("%d bytes, %v; delayed: %v", n, err, c.delay != nil)
 	}
 }
 
@@ -190,8 +190,8 @@ func TestClosingEndsAWatchThatWaits(t *testing.T) {
 	}
 }
 
-// A connection that leaves net/http is used by ways around Read; whatever was put off has to be in place by then.
-func TestNoDeadlineIsLeftBehindForWhoeverTakesTheConnection(t *testing.T) {
+// A connection that net/http gives away is used without Read; a deadline that was not set yet has to be set by then.
+func TestEveryDeadlineIsSetBeforeTheConnectionIsTakenOver(t *testing.T) {
 	t.Parallel()
 	c, inner, client := newPair(t)
 	must(t, c.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
@@ -207,7 +207,7 @@ func TestNoDeadlineIsLeftBehindForWhoeverTakesTheConnection(t *testing.T) {
 	}
 }
 
-// The tests from here on are those that fail on the day that net/http reads in another way.
+// The tests from here on fail when net/http reads in another way than now.
 
 // serve serves one client's connection with net/http, and gives that client's end.
 func serve(t *testing.T, handler http.Handler) (*counted, net.Conn) {
@@ -264,7 +264,7 @@ func TestQuickRequestsNeitherMoveDeadlinesNorWatch(t *testing.T) {
 		}
 		expectOK(t, answers)
 	}
-	// A request that this machine holds up for watchAfter is no quick one.
+	// On a slow machine a request may take as long as watchAfter.
 	if n := inner.watches.Load(); n > requests/4 {
 		t.Errorf("%d of %d quick requests were watched", n, requests)
 	}

@@ -2,9 +2,9 @@ package combine
 
 import "time"
 
-// setAlarm has ring run when the oldest call has waited for patience, if a run may begin then, or for MaxWait. An alarm
-// that is set for earlier stays: ring looks at what there is then. The caller holds the lock.
-func (c *Combiner[In, Out]) setAlarm(now time.Time) {
+// setTimer makes onTimer run when the oldest call has waited for patience, if a run may begin then, or for MaxWait. A
+// timer that is set for an earlier time stays: onTimer sets it again. The caller holds the lock.
+func (c *Combiner[In, Out]) setTimer(now time.Time) {
 	if c.waiting.head == nil {
 		return
 	}
@@ -16,23 +16,23 @@ func (c *Combiner[In, Out]) setAlarm(now time.Time) {
 		return
 	}
 	due := c.waiting.head.since.Add(wait)
-	if !c.rings.IsZero() && !due.Before(c.rings) {
+	if !c.timerAt.IsZero() && !due.Before(c.timerAt) {
 		return
 	}
-	c.rings = due
-	if c.alarm == nil {
-		c.alarm = time.AfterFunc(due.Sub(now), c.ring)
+	c.timerAt = due
+	if c.timer == nil {
+		c.timer = time.AfterFunc(due.Sub(now), c.onTimer)
 		return
 	}
-	c.alarm.Reset(due.Sub(now))
+	c.timer.Reset(due.Sub(now))
 }
 
-// ring refuses the calls that have waited for too long, and begins a run for the others if it is time for one.
-func (c *Combiner[In, Out]) ring() {
+// onTimer refuses the calls that have waited for too long, and begins a run for the others if it is time for one.
+func (c *Combiner[In, Out]) onTimer() {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rings = time.Time{}
+	c.timerAt = time.Time{}
 	if c.waiting.head == nil {
 		return
 	}

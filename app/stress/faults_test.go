@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestATroubledButHonestServerIsExact(t *testing.T) {
+func TestAServerThatFailsForAWhileIsExact(t *testing.T) {
 	t.Parallel()
 	hangUp := func(w http.ResponseWriter) {
 		conn, _, err := w.(http.Hijacker).Hijack()
@@ -17,7 +17,7 @@ func TestATroubledButHonestServerIsExact(t *testing.T) {
 		}
 	}
 	tests := map[string]struct {
-		trouble func(s *shop, w http.ResponseWriter, name string, press int) bool
+		failure func(s *shop, w http.ResponseWriter, name string, press int) bool
 		seen    func(Result) bool
 	}{
 		"busy at first": {func(_ *shop, w http.ResponseWriter, _ string, press int) bool {
@@ -70,7 +70,7 @@ func TestATroubledButHonestServerIsExact(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newShop()
-			s.before = func(w http.ResponseWriter, name string, press int) bool { return tt.trouble(s, w, name, press) }
+			s.before = func(w http.ResponseWriter, name string, press int) bool { return tt.failure(s, w, name, press) }
 			r := one(t, Config{URL: []string{s.open(t)}, Users: 40, Stock: 5})
 			if !r.OK || r.Successful != 5 || !tt.seen(r) {
 				t.Fatalf("%+v", r)
@@ -79,11 +79,11 @@ func TestATroubledButHonestServerIsExact(t *testing.T) {
 	}
 }
 
-func TestADishonestServerIsCaught(t *testing.T) {
+func TestEveryFaultOfAServerIsReported(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		lie  func(s *shop)
-		says string
+		fault func(s *shop)
+		says  string
 	}{
 		"oversells": {func(s *shop) {
 			s.after = func(name string, code int, said *receipt) int {
@@ -97,7 +97,7 @@ func TestADishonestServerIsCaught(t *testing.T) {
 				return 201
 			}
 		}, "oversold: 12 receipts"},
-		"sells one too many and keeps quiet in the status": {func(s *shop) {
+		"sells one too many and does not show it in the status": {func(s *shop) {
 			var once atomic.Bool
 			s.after = func(name string, code int, said *receipt) int {
 				if code == 409 && once.CompareAndSwap(false, true) {
@@ -106,21 +106,21 @@ func TestADishonestServerIsCaught(t *testing.T) {
 				}
 				return code
 			}
-		}, "lost: shoppers hold 6 receipts, but only 5 units are sold"},
+		}, "lost: shoppers have 6 receipts, but only 5 units are sold"},
 		"sells the same unit twice": {func(s *shop) {
 			s.after = func(_ string, code int, said *receipt) int {
 				said.Unit = min(said.Unit, 4)
 				return code
 			}
 		}, "doubled: unit 4 was sold to"},
-		"gives two the same receipt": {func(s *shop) {
+		"gives two shoppers the same receipt": {func(s *shop) {
 			s.after = func(_ string, code int, said *receipt) int {
 				if said.Unit == 5 {
 					s.mu.Lock()
 					defer s.mu.Unlock()
-					for _, held := range s.owners {
-						if held.Unit == 4 {
-							*said = held
+					for _, bought := range s.owners {
+						if bought.Unit == 4 {
+							*said = bought
 						}
 					}
 				}
@@ -164,7 +164,7 @@ func TestADishonestServerIsCaught(t *testing.T) {
 			}
 		}, "changed: the receipt of"},
 		"says more is sold": {func(s *shop) { s.sold = func(n int) int { return n + n/5 } },
-			"lost: 6 units are sold, but shoppers hold only 5 receipts"},
+			"lost: 6 units are sold, but shoppers have only 5 receipts"},
 		"stops before all is sold": {func(s *shop) {
 			s.before = func(w http.ResponseWriter, _ string, _ int) bool {
 				s.mu.Lock()
@@ -206,7 +206,7 @@ func TestADishonestServerIsCaught(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newShop()
-			tt.lie(s)
+			tt.fault(s)
 			r := one(t, Config{URL: []string{s.open(t)}, Users: 12, Stock: 5, Patience: time.Second})
 			if r.OK || !strings.Contains(strings.Join(r.Faults, "\n"), tt.says) {
 				t.Fatalf("OK=%v, faults %q, want %q", r.OK, r.Faults, tt.says)

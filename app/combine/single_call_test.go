@@ -12,8 +12,8 @@ import (
 	"flashsale/app/combine"
 )
 
-// Patience is everybody's, also of the only one who waits: no further caller comes to notice that a run hangs.
-func TestALoneCallerDoesNotWaitForARunThatHangs(t *testing.T) {
+// The timer also serves a single waiting call: no later call has to come for it to run beside one that hangs.
+func TestASingleCallDoesNotWaitForARunThatHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -26,7 +26,7 @@ func TestALoneCallerDoesNotWaitForARunThatHangs(t *testing.T) {
 		time.Sleep(50 * time.Millisecond)
 		synctest.Wait()
 		if got, want := g.seen(), [][]int{{0}, {1}}; !slices.EqualFunc(got, want, slices.Equal) {
-			t.Errorf("runs %v, want %v: the second caller's own, after its patience", got, want)
+			t.Errorf("runs %v, want %v: the second call has its own run after 50 ms", got, want)
 		}
 		close(g.release)
 		wg.Wait()
@@ -34,8 +34,8 @@ func TestALoneCallerDoesNotWaitForARunThatHangs(t *testing.T) {
 	})
 }
 
-// One of two runs ends while a caller waits for less than its patience: what is left of it still counts.
-func TestPatienceGoesOnWhenAnotherRunEnds(t *testing.T) {
+// When one of two runs ends, the time that a call has already waited still counts.
+func TestTheWaitGoesOnCountingWhenAnotherRunEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -59,8 +59,8 @@ func TestPatienceGoesOnWhenAnotherRunEnds(t *testing.T) {
 	})
 }
 
-// The caller who waits for too long behind runs that hang is refused by itself.
-func TestALoneCallerBehindStuckRunsIsRefusedInTime(t *testing.T) {
+// A single call that waits for too long while all runs hang is refused, although no other call comes.
+func TestASingleCallIsRefusedInTimeWhileAllRunsHang(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -74,7 +74,7 @@ func TestALoneCallerBehindStuckRunsIsRefusedInTime(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		if _, err := c.Do(ctx, 9); !errors.Is(err, combine.ErrFull) {
-			t.Errorf("behind two runs that hang: %v, want ErrFull", err)
+			t.Errorf("while two runs hang: %v, want ErrFull", err)
 		}
 		if waited := time.Since(began); waited != 500*time.Millisecond {
 			t.Errorf("refused after %v", waited)
@@ -82,20 +82,20 @@ func TestALoneCallerBehindStuckRunsIsRefusedInTime(t *testing.T) {
 		if n, _ := c.Waiting(); n != 0 {
 			t.Errorf("%d still wait", n)
 		}
-		// While nothing moves, whoever comes next need not wait for the same.
+		// Until a run ends, the next call is refused at once.
 		began = time.Now()
 		if _, err := c.Do(ctx, 10); !errors.Is(err, combine.ErrFull) || time.Since(began) != 0 {
 			t.Errorf("the next one: %v after %v, want ErrFull at once", err, time.Since(began))
 		}
 		close(g.release)
 		wg.Wait()
-		wantDouble(t, c, 11) // it moves again
+		wantDouble(t, c, 11) // runs end again
 		c.Close()
 	})
 }
 
-// Each is refused at its own time, and none who could still be served.
-func TestEachIsRefusedAtItsOwnTime(t *testing.T) {
+// Each call is refused when it has waited for MaxWait itself.
+func TestEachCallIsRefusedAtItsOwnTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
@@ -116,7 +116,7 @@ func TestEachIsRefusedAtItsOwnTime(t *testing.T) {
 		close(g.release)
 		wg.Wait()
 		if got := g.seen(); !slices.EqualFunc(got, [][]int{{0}}, slices.Equal) {
-			t.Errorf("runs %v: who was refused never runs", got)
+			t.Errorf("runs %v: a call that was refused never runs", got)
 		}
 		c.Close()
 	})
