@@ -16,8 +16,8 @@ import (
 
 const browserAccept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
-// look asks as a browser does for a page.
-func (w *world) look(t *testing.T, path string, fields ...string) reply {
+// browse asks for a page as a browser does.
+func (w *world) browse(t *testing.T, path string, fields ...string) reply {
 	t.Helper()
 	return w.send(t, "GET", path, "", append([]string{browserAccept}, fields...)...)
 }
@@ -61,7 +61,7 @@ func (r reply) lacks(t *testing.T, parts ...string) {
 func TestHome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := w.look(t, "/")
+	r := w.browse(t, "/")
 	r.shows(t, 200, "<title>Flash Sale System</title>", "Lamp", "$298.95", "$499.00", "Save $200.05",
 		hooked("users-section"), hooked("preset-extreme"), "Extreme (10K)", "Small (5)", "Large (1000)")
 	r.lacks(t, hooked("purchase-result"), hooked("user-purchase-status"), hooked("reset-message"))
@@ -88,7 +88,7 @@ func TestHomeOpensTheTabOfTheQuery(t *testing.T) {
 		"": "main", "?tab=main": "main", "?tab=specifications": "specifications", "?tab=important": "important",
 		"?tab=users": "users", "?tab=nonsense": "main",
 	} {
-		r := w.look(t, "/"+query)
+		r := w.browse(t, "/"+query)
 		for _, each := range []string{"main", "specifications", "important", "users"} {
 			opening := regexp.MustCompile(`<div[^>]*id="panel-` + each + `"[^>]*>`).FindString(r.raw)
 			if shown := !strings.Contains(opening, " hidden"); opening == "" || shown != (each == panel) {
@@ -102,18 +102,18 @@ func TestHomeWithoutASale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.catalog.snaps = nil
-	w.look(t, "/").shows(t, 200, "No Sale", hooked("user-id-input"), "disabled")
+	w.browse(t, "/").shows(t, 200, "No Sale", hooked("user-id-input"), "disabled")
 }
 
 func TestHomeOutsideDemoModeIsTheShoppers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, accountsMode)
 	for _, session := range []string{"Test-Session: ", "Test-Session: alice"} {
-		r := w.look(t, "/?tab=users", session)
+		r := w.browse(t, "/?tab=users", session)
 		r.shows(t, 200, hooked("purchase-section"))
 		r.lacks(t, hooked("users-tab"), hooked("users-section"), hooked("reset-system-button-small"))
 	}
-	w.look(t, "/?tab=users", "Test-Session: root!").shows(t, 200, hooked("users-section"))
+	w.browse(t, "/?tab=users", "Test-Session: root!").shows(t, 200, hooked("users-section"))
 	if w.users.listedTimes != 1 {
 		t.Errorf("the list was read %d times", w.users.listedTimes)
 	}
@@ -126,7 +126,7 @@ func TestPurchaseByForm(t *testing.T) {
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {" Alice "}})
 	r.shows(t, 201, hooked("purchase-result"), "Success", receipt("").OrderID.String(), `value="alice"`, "<title>")
-	if got := w.checkout.presses[0].Name; got != "alice" {
+	if got := w.checkout.requests[0].Name; got != "alice" {
 		t.Errorf("bought for %q", got)
 	}
 }
@@ -205,27 +205,27 @@ func TestCheckShowsAPageOrAPiece(t *testing.T) {
 		piece := w.send(t, "GET", query, "", fragment("check-outcome")...)
 		piece.shows(t, c.status, append(c.says, hooked("user-purchase-status"))...)
 		piece.lacks(t, "<html", hooked("purchase-result"))
-		whole := w.look(t, query)
+		whole := w.browse(t, query)
 		whole.shows(t, c.status, append(c.says, hooked("user-purchase-status"), hooked("user-id-input"), "<title>")...)
 	}
-	w.look(t, "/api/flash-sale/purchase/ann").shows(t, 200, "You have already purchased this item!", `value="ann"`)
+	w.browse(t, "/api/flash-sale/purchase/ann").shows(t, 200, "You have already purchased this item!", `value="ann"`)
 }
 
 func TestCheckOfAnotherIsRefusedOutsideDemoMode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, accountsMode)
 	w.checkout.receipts["ann"] = receipt("ann")
-	r := w.look(t, "/?check=1&username=ann", "Test-Session: bob")
+	r := w.browse(t, "/?check=1&username=ann", "Test-Session: bob")
 	r.shows(t, 403, request.ErrNotYou.Message)
 	r.lacks(t, receipt("").OrderID.String())
-	w.look(t, "/?check=1&username=ann", "Test-Session: ann").shows(t, 200, receipt("").OrderID.String())
+	w.browse(t, "/?check=1&username=ann", "Test-Session: ann").shows(t, 200, receipt("").OrderID.String())
 }
 
 func TestCheckThatFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.checkout.err = errors.New("secret address refused")
-	r := w.look(t, "/?check=1&username=ann")
+	r := w.browse(t, "/?check=1&username=ann")
 	r.shows(t, 500, request.ErrInternal.Message, hooked("user-id-input"))
 	r.lacks(t, "secret")
 	if !strings.Contains(w.logged.String(), "secret") {
@@ -244,7 +244,7 @@ func TestUserList(t *testing.T) {
 	w := newWorld(t)
 	twoUsers(w)
 	parts := []string{"Total: 45 users (Page 2 of 3)", "ann@example.com", receipt("").OrderID.String(), `data-try="bob"`, ">Next<", ">Previous<"}
-	whole := w.look(t, "/?tab=users&page=2")
+	whole := w.browse(t, "/?tab=users&page=2")
 	whole.shows(t, 200, append(parts, "<title>")...)
 	if w.users.asked != [2]int{2, 20} {
 		t.Errorf("page and limit %v", w.users.asked)
@@ -252,26 +252,26 @@ func TestUserList(t *testing.T) {
 	piece := w.send(t, "GET", "/?tab=users&page=2", "", fragment("user-list")...)
 	piece.shows(t, 200, parts...)
 	piece.lacks(t, "<html", hooked("preset-small"))
-	w.look(t, "/api/users?page=2").shows(t, 200, append(parts, "<title>")...)
+	w.browse(t, "/api/users?page=2").shows(t, 200, append(parts, "<title>")...)
 }
 
 func TestEmptyUserListHasOnePage(t *testing.T) {
 	t.Parallel()
-	newWorld(t).look(t, "/?tab=users").shows(t, 200, "Total: 0 users (Page 1 of 1)")
+	newWorld(t).browse(t, "/?tab=users").shows(t, 200, "Total: 0 users (Page 1 of 1)")
 }
 
 func TestUserListThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.checkout.err = sale.ErrBusy
-	whole := w.look(t, "/?tab=users")
+	whole := w.browse(t, "/?tab=users")
 	whole.shows(t, 200, request.ErrBusy.Message, hooked("user-id-input"), hooked("preset-small"))
 	whole.lacks(t, "Total:")
 	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, request.ErrBusy.Message)
 	w.send(t, "GET", "/?tab=users&page=x", "", fragment("user-list")...).shows(t, 422, "page must be a whole number")
 }
 
-func TestOperatorsFormsRedirectSoThatReloadingPressesNothing(t *testing.T) {
+func TestOperatorsFormsRedirectSoThatReloadingRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct {
@@ -292,12 +292,12 @@ func TestOperatorsFormsRedirectSoThatReloadingPressesNothing(t *testing.T) {
 			t.Errorf("%s: %d, calls %q", c.path, r.StatusCode, w.ops.calls)
 			continue
 		}
-		shown := w.look(t, r.Header.Get("Location"))
+		shown := w.browse(t, r.Header.Get("Location"))
 		shown.shows(t, 200, hooked("reset-message"), c.says)
 	}
 }
 
-func TestOperatorsPressByHTMX(t *testing.T) {
+func TestOperatorsActByHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
@@ -311,18 +311,18 @@ func TestOperatorsPressByHTMX(t *testing.T) {
 	r.shows(t, 409, hooked("reset-message"), request.ErrBusy.Message, `data-tone="bad"`)
 }
 
-func TestNoticesAreOurWords(t *testing.T) {
+func TestNoticesAreFixedTexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, made := range []string{"You+have+won", "preset-free", "small", "%3Cb%3E"} {
-		w.look(t, "/?tab=users&notice="+made).lacks(t, hooked("reset-message"))
+		w.browse(t, "/?tab=users&notice="+made).lacks(t, hooked("reset-message"))
 	}
 }
 
 func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	whole := w.look(t, "/no/such/page")
+	whole := w.browse(t, "/no/such/page")
 	whole.shows(t, 404, "<title>", "Not found", request.ErrNotFound.Message, `href="/"`)
 	for id, hook := range map[string]string{
 		"purchase-outcome": "purchase-result", "check-outcome": "user-purchase-status", "operator-outcome": "reset-message", "": "purchase-result",
@@ -337,14 +337,14 @@ func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
 func TestWhatOthersWriteIsEscapedAndClipped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := w.look(t, "/?username="+url.QueryEscape(`"><script>x</script>`+strings.Repeat("é", 400)))
+	r := w.browse(t, "/?username="+url.QueryEscape(`"><script>x</script>`+strings.Repeat("é", 400)))
 	r.shows(t, 200, "&lt;script&gt;")
 	r.lacks(t, "<script>", strings.Repeat("é", 255))
 }
 
-func TestPagesNeedNoServerToBeDrawn(t *testing.T) {
+func TestPagesAreRenderedWithoutAServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.catalog.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
-	w.look(t, "/").shows(t, 200, "may be out of date")
+	w.browse(t, "/").shows(t, 200, "may be out of date")
 }

@@ -143,7 +143,7 @@ func claimOf(id uuid.UUID, st sale.ClaimState) claimDocument {
 	return d
 }
 
-// claimAnswer is a claim's state as the answer to the press that made it. The pages show it.
+// claimAnswer is a claim's state as the answer to the purchase request that made it. The pages show it.
 func claimAnswer(id uuid.UUID, at *events.Position, st sale.ClaimState) sale.Answer {
 	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
 	switch st.State {

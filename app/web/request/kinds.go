@@ -18,11 +18,11 @@ var (
 	ErrAllClaimed = &Kind{"all-claimed", 409, "Every unit is claimed", "All items are claimed at the moment, some may come back",
 		"Every unit is being bought by somebody right now, but not all of these purchases are decided. Press again after Retry-After seconds."}
 	ErrGenerationChanged = &Kind{"generation-changed", 409, "The sale was started anew", "The sale was reset while you were buying, please try again",
-		"The seller started the sale anew between the press and its verdict. Nothing was bought; press again to buy in the new run."}
+		"The seller started the sale anew between your request and its verdict. Nothing was bought; press again to buy in the new run."}
 	ErrUndecidable = &Kind{"undecidable", 409, "The purchase could not be decided", "The purchase could not be decided and was declined",
 		"The ledger could not apply this claim and declined it for good. Nothing was bought; press again to make a new one."}
 	ErrNotBoughtYet = &Kind{"not-bought", 410, "Not bought", "Not bought, press again",
-		"All that the log holds is decided and this claim has no verdict, so it never will have one. Nothing was bought; press again."}
+		"Everything in the log is decided and this claim has no verdict, so it will never get one. Nothing was bought; press again."}
 
 	ErrSignIn = &Kind{"sign-in", 401, "Not signed in", "Sign in, or start with DEMO=true",
 		"This server is not in demo mode, so it must know who is asking. Sign in, or start it with DEMO=true."}
@@ -83,7 +83,7 @@ var (
 
 	// Of operators' acts.
 	ErrRevisionChanged = &Kind{"revision-changed", 412, "Somebody else changed the sale", "The sale was changed since you looked at it",
-		"If-Match names a revision at which the sale no longer stands. Look at the sale again, and repeat the act with its present ETag if it is still wanted."}
+		"The sale is no longer at a revision that If-Match names. Look at the sale again, and repeat the act with its present ETag if it is still wanted."}
 	ErrRevisionRequired = &Kind{"revision-required", 428, "Which revision?", "Say in If-Match which revision of the sale you have seen",
 		"This change is only made to the sale as you saw it. Send the ETag of GET /api/admin/sales/:slug as If-Match, or * for whichever."}
 	ErrKeyRunning = &Kind{"key-running", 409, "Under way", "An act with this Idempotency-Key is under way",
@@ -113,7 +113,7 @@ func Kinds() []*Kind {
 	}
 }
 
-// ReasonKind is the problem that a reason comes to: its status, title and texts, its page and its metric.
+// ReasonKind is the problem that a reason is answered with: its status, title and texts, its page and its metric.
 func ReasonKind(reason sale.Reason) *Kind {
 	switch reason {
 	case events.ReasonNotStarted:
