@@ -8,8 +8,8 @@ import (
 	"flashsale/app/operator"
 )
 
-// Deployment is the domains of a deployment, wired, in which nothing runs by itself: what a command works with, beside
-// the instances or without any.
+// Deployment is the connected domains of a deployment, in which nothing runs by itself. Commands work with it, beside running
+// instances or without any.
 type Deployment struct {
 	wiring *wiring
 	log    *slog.Logger
@@ -36,7 +36,7 @@ func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
 // connections stay open.
 func (d *Deployment) Close(ctx context.Context) {
 	if untold := d.wiring.bus.Flush(ctx); untold != nil {
-		d.log.Debug("running instances find out by looking", "error", untold)
+		d.log.Debug("running instances are not told; they find out with their next read", "error", untold)
 	}
 	d.wiring.close()
 }

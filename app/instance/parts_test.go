@@ -18,12 +18,13 @@ import (
 	"time"
 )
 
-// Whatever in the program has a Run is on the list: what is made and not run would give no wrong answer, only a late one.
+// Whatever in the program has a Run is on the list. A part that is made and not started gives no wrong answer, only a late
+// one, so no other test finds it.
 func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	a := d.start(t)
-	d.stop(t, a) // nobody changes what is looked at
+	d.stop(t, a) // nothing changes while the values are inspected
 	list := a.wiring.parts.list
 	onList := map[string]bool{}
 	for _, one := range list {
@@ -47,7 +48,7 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 		delete(made, reflect.ValueOf(one.runner).Pointer())
 	}
 	for _, name := range made {
-		t.Errorf("an instance holds a %s that is on no list of parts", name)
+		t.Errorf("an instance has a %s that is on no list of parts", name)
 	}
 }
 
@@ -136,7 +137,7 @@ func embeds(t reflect.Type) bool {
 	return false
 }
 
-// An instance starts its list and nothing twice; the hall does without what would move the places.
+// An instance starts its list, and nothing twice. A saturated one leaves out the parts that change places.
 func TestAnInstanceStartsItsList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
@@ -145,7 +146,7 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 		left    []string
 	}{
 		"an instance": {nil, nil},
-		"a hall":      {[]Option{Saturated(100)}, []string{"ledger", "outbox", "probes", "reconciler"}},
+		"a saturated": {[]Option{Saturated(100)}, []string{"ledger", "outbox", "probes", "reconciler"}},
 	} {
 		a := d.start(t, c.options...)
 		var want, got []string
@@ -173,8 +174,8 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 
 var firstColumn = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 
-// The README's page has a row for each part, in the order of their start, and no row for what does not run.
-func TestThePageOfWhatRunsIsTheList(t *testing.T) {
+// The README's page "What runs in a process" has a row for each part, in the order of their start, and no other row.
+func TestTheReadmeListsTheParts(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
@@ -253,7 +254,7 @@ func TestPartsEndInTheReverseOrderOfTheirStart(t *testing.T) {
 	}
 }
 
-// A part that does not end is named, and keeps nobody else from ending.
+// A part that does not end is named in the error, and the others end all the same.
 func TestAPartThatDoesNotEndIsNamed(t *testing.T) {
 	t.Parallel()
 	said, free := make(chan string, 10), make(chan struct{})
