@@ -65,7 +65,7 @@ func startBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
-// tab is a page of the running product, seen through the hooks of the contract.
+// tab is a page of the running product. Tests find its elements by their data-testid, here called hooks.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context

@@ -15,8 +15,8 @@ type Deployment struct {
 	log    *slog.Logger
 }
 
-// Open connects to the servers of a deployment and brings it to the point where an instance could start. The servers stay
-// the caller's, also when it fails.
+// Open connects to the servers of a deployment and prepares it as the start of an instance does. The caller closes the servers,
+// also when Open fails.
 func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) (*Deployment, error) {
 	if err := s.connect(ctx, cfg, log, nil); err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func TestHistoryOfPurchasesIsLinearizable(t *testing.T) {
 	clients[0].Verifies()
 }
 
-// A model that accepts everything would prove nothing.
+// The model refuses what must not happen; one that accepts everything proves nothing.
 func TestSaleModelRefusesWhatMustNotHappen(t *testing.T) {
 	t.Parallel()
 	bought := func(shopper, status int, problem, receipt string, at int64) porcupine.Operation {

@@ -205,5 +205,5 @@ func (a *Instance) OpsAddr() string { return a.cfg.OpsAddr }
 // Embedded are the servers that this instance has started.
 func (a *Instance) Embedded() []embedded.Service { return a.servers.Services }
 
-// Failed delivers an error when a listener ends by itself; the instance should then be stopped.
+// Failed delivers an error when a listener ends by itself; the caller then stops the instance.
 func (a *Instance) Failed() <-chan error { return a.failed }

@@ -148,7 +148,8 @@ func shorter(s schedule, i int) schedule {
 	return s
 }
 
-// A schedule depends on its seed and number only, has what it should have, and survives being written down.
+// A schedule depends on its seed and number only, has faults and acts of every kind, and is the same after it was written down
+// and read back.
 func TestSchedulesAreDrawn(t *testing.T) {
 	t.Parallel()
 	seen := map[string]int{}

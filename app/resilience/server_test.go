@@ -186,7 +186,7 @@ func postgresPrograms() (string, error) {
 	return "", fmt.Errorf("%w: PostgreSQL", errNotInstalled)
 }
 
-// ordinaryUser is who runs PostgreSQL, which refuses to run as root: nil for whoever runs the tests.
+// ordinaryUser is the user that runs PostgreSQL, which refuses to run as root: nil for the user that runs the tests.
 func ordinaryUser(data string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

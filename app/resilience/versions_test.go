@@ -126,7 +126,7 @@ func (v *versions) everybody(targets ...*process) *load {
 	return v.pressing(versionsRate, slices.Clone(targets)...) // a restart replaces one
 }
 
-// round lets one version's operator act while both sell, then has the claims of each decided by whoever reads the log,
+// round lets one version's operator act while both sell, then has the claims of each decided by the version that reads the log,
 // then restarts one of them.
 func (v *versions) round(n int) {
 	v.t.Helper()

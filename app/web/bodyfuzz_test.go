@@ -20,7 +20,7 @@ import (
 
 const formType = "application/x-www-form-urlencoded"
 
-// asking is a request with bytes that no client library would send, past the parser of requests.
+// asking is a request with bytes that no client library sends, past the parser of requests.
 type asking struct {
 	host, from, method, path, query string
 	body                            []byte

@@ -131,7 +131,7 @@ func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error)
 	return f.page, nil
 }
 
-// fakeOperations remembers the calls as words and answers with the catalog's snapshot, as if every act moved the sale from the
+// fakeOperations remembers the calls as words and answers with the catalog's snapshot: every act moves the sale from the
 // revision before to the catalog's.
 type fakeOperations struct {
 	catalog   *fakeCatalog

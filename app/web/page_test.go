@@ -34,7 +34,7 @@ func fragment(id string) []string {
 	return []string{"Accept: text/html", "HX-Request: true", "HX-Target: div#" + id}
 }
 
-func hooked(name string) string { return `data-testid="` + name + `"` }
+func testID(name string) string { return `data-testid="` + name + `"` }
 
 // shows checks that an answer is HTML of that status with all these parts.
 func (r reply) shows(t *testing.T, status int, parts ...string) {
@@ -63,8 +63,8 @@ func TestHome(t *testing.T) {
 	w := newWorld(t)
 	r := w.browse(t, "/")
 	r.shows(t, 200, "<title>Flash Sale System</title>", "Lamp", "$298.95", "$499.00", "Save $200.05",
-		hooked("users-section"), hooked("preset-extreme"), "Extreme (10K)", "Small (5)", "Large (1000)")
-	r.lacks(t, hooked("purchase-result"), hooked("user-purchase-status"), hooked("reset-message"))
+		testID("users-section"), testID("preset-extreme"), "Extreme (10K)", "Small (5)", "Large (1000)")
+	r.lacks(t, testID("purchase-result"), testID("user-purchase-status"), testID("reset-message"))
 	if w.checkout.asks() != 0 || w.users.listedTimes != 0 {
 		t.Error("the first page asks the servers")
 	}
@@ -102,7 +102,7 @@ func TestHomeWithoutASale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.catalog.snaps = nil
-	w.browse(t, "/").shows(t, 200, "No Sale", hooked("user-id-input"), "disabled")
+	w.browse(t, "/").shows(t, 200, "No Sale", testID("user-id-input"), "disabled")
 }
 
 func TestHomeOutsideDemoModeIsTheShoppers(t *testing.T) {
@@ -110,10 +110,10 @@ func TestHomeOutsideDemoModeIsTheShoppers(t *testing.T) {
 	w := newWorld(t, accountsMode)
 	for _, session := range []string{"Test-Session: ", "Test-Session: alice"} {
 		r := w.browse(t, "/?tab=users", session)
-		r.shows(t, 200, hooked("purchase-section"))
-		r.lacks(t, hooked("users-tab"), hooked("users-section"), hooked("reset-system-button-small"))
+		r.shows(t, 200, testID("purchase-section"))
+		r.lacks(t, testID("users-tab"), testID("users-section"), testID("reset-system-button-small"))
 	}
-	w.browse(t, "/?tab=users", "Test-Session: root!").shows(t, 200, hooked("users-section"))
+	w.browse(t, "/?tab=users", "Test-Session: root!").shows(t, 200, testID("users-section"))
 	if w.users.listedTimes != 1 {
 		t.Errorf("the list was read %d times", w.users.listedTimes)
 	}
@@ -125,7 +125,7 @@ func TestPurchaseByForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {" Alice "}})
-	r.shows(t, 201, hooked("purchase-result"), "Success", receipt("").OrderID.String(), `value="alice"`, "<title>")
+	r.shows(t, 201, testID("purchase-result"), "Success", receipt("").OrderID.String(), `value="alice"`, "<title>")
 	if got := w.checkout.requests[0].Name; got != "alice" {
 		t.Errorf("bought for %q", got)
 	}
@@ -135,8 +135,8 @@ func TestPurchaseByHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"alice"}}, fragment("purchase-outcome")...)
-	r.shows(t, 201, hooked("purchase-result"), "Success", `<hx-partial hx-target="#live"`, hooked("current-stock"))
-	r.lacks(t, "<html", hooked("user-id-input"))
+	r.shows(t, 201, testID("purchase-result"), "Success", `<hx-partial hx-target="#live"`, testID("current-stock"))
+	r.lacks(t, "<html", testID("user-id-input"))
 }
 
 func TestPurchaseOutcomes(t *testing.T) {
@@ -165,7 +165,7 @@ func TestPurchaseOutcomes(t *testing.T) {
 		w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return c.answer }
 		for _, fields := range [][]string{nil, fragment("purchase-outcome")} {
 			r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"ann"}}, fields...)
-			r.shows(t, c.status, hooked("purchase-result"), c.says, `data-tone="`+c.tone+`"`)
+			r.shows(t, c.status, testID("purchase-result"), c.says, `data-tone="`+c.tone+`"`)
 			if location := r.Header.Get("Location"); (location != "") != (c.status == 202) {
 				t.Errorf("%v: Location %q", c.answer.Kind, location)
 			} else if location != "" && !strings.Contains(r.raw, `hx-get="`+location) {
@@ -184,7 +184,7 @@ func TestClaimAnswersPages(t *testing.T) {
 	w.checkout.claim = sale.ClaimState{State: sale.ClaimOrdered, Receipt: receipt("ann"), Username: "ann"}
 	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 201, "Success", "Unit 3")
 	w.checkout.claim = sale.ClaimState{State: sale.ClaimGone}
-	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 410, hooked("purchase-result"), "press again")
+	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 410, testID("purchase-result"), "press again")
 }
 
 func TestCheckShowsAPageOrAPiece(t *testing.T) {
@@ -203,10 +203,10 @@ func TestCheckShowsAPageOrAPiece(t *testing.T) {
 	} {
 		query := "/?" + url.Values{"check": {"1"}, "username": {c.name}}.Encode()
 		piece := w.send(t, "GET", query, "", fragment("check-outcome")...)
-		piece.shows(t, c.status, append(c.says, hooked("user-purchase-status"))...)
-		piece.lacks(t, "<html", hooked("purchase-result"))
+		piece.shows(t, c.status, append(c.says, testID("user-purchase-status"))...)
+		piece.lacks(t, "<html", testID("purchase-result"))
 		whole := w.browse(t, query)
-		whole.shows(t, c.status, append(c.says, hooked("user-purchase-status"), hooked("user-id-input"), "<title>")...)
+		whole.shows(t, c.status, append(c.says, testID("user-purchase-status"), testID("user-id-input"), "<title>")...)
 	}
 	w.browse(t, "/api/flash-sale/purchase/ann").shows(t, 200, "You have already purchased this item!", `value="ann"`)
 }
@@ -226,7 +226,7 @@ func TestCheckThatFails(t *testing.T) {
 	w := newWorld(t)
 	w.checkout.err = errors.New("secret address refused")
 	r := w.browse(t, "/?check=1&username=ann")
-	r.shows(t, 500, request.ErrInternal.Message, hooked("user-id-input"))
+	r.shows(t, 500, request.ErrInternal.Message, testID("user-id-input"))
 	r.lacks(t, "secret")
 	if !strings.Contains(w.logged.String(), "secret") {
 		t.Error("the fault is not in the log")
@@ -251,7 +251,7 @@ func TestUserList(t *testing.T) {
 	}
 	piece := w.send(t, "GET", "/?tab=users&page=2", "", fragment("user-list")...)
 	piece.shows(t, 200, parts...)
-	piece.lacks(t, "<html", hooked("preset-small"))
+	piece.lacks(t, "<html", testID("preset-small"))
 	w.browse(t, "/api/users?page=2").shows(t, 200, append(parts, "<title>")...)
 }
 
@@ -265,7 +265,7 @@ func TestUserListThatCannotBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.checkout.err = sale.ErrBusy
 	whole := w.browse(t, "/?tab=users")
-	whole.shows(t, 200, request.ErrBusy.Message, hooked("user-id-input"), hooked("preset-small"))
+	whole.shows(t, 200, request.ErrBusy.Message, testID("user-id-input"), testID("preset-small"))
 	whole.lacks(t, "Total:")
 	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, request.ErrBusy.Message)
 	w.send(t, "GET", "/?tab=users&page=x", "", fragment("user-list")...).shows(t, 422, "page must be a whole number")
@@ -293,7 +293,7 @@ func TestOperatorsFormsRedirectSoThatReloadingRepeatsNothing(t *testing.T) {
 			continue
 		}
 		shown := w.browse(t, r.Header.Get("Location"))
-		shown.shows(t, 200, hooked("reset-message"), c.says)
+		shown.shows(t, 200, testID("reset-message"), c.says)
 	}
 }
 
@@ -301,21 +301,21 @@ func TestOperatorsActByHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
-	r.shows(t, 200, hooked("reset-message"), "Preset small is set", hooked("current-stock"), `<hx-partial hx-target="#purchase-outcome">`)
+	r.shows(t, 200, testID("reset-message"), "Preset small is set", testID("current-stock"), `<hx-partial hx-target="#purchase-outcome">`)
 	r.lacks(t, "<html")
 	if got := r.Header.Get("Hx-Trigger"); got != "users-changed" {
 		t.Errorf("the list is not told: %q", got)
 	}
 	w.ops.err = sale.ErrBusy
 	r = w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
-	r.shows(t, 409, hooked("reset-message"), request.ErrBusy.Message, `data-tone="bad"`)
+	r.shows(t, 409, testID("reset-message"), request.ErrBusy.Message, `data-tone="bad"`)
 }
 
 func TestNoticesAreFixedTexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, made := range []string{"You+have+won", "preset-free", "small", "%3Cb%3E"} {
-		w.browse(t, "/?tab=users&notice="+made).lacks(t, hooked("reset-message"))
+		w.browse(t, "/?tab=users&notice="+made).lacks(t, testID("reset-message"))
 	}
 }
 
@@ -328,7 +328,7 @@ func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
 		"purchase-outcome": "purchase-result", "check-outcome": "user-purchase-status", "operator-outcome": "reset-message", "": "purchase-result",
 	} {
 		r := w.submit(t, "/api/flash-sale/purchase", url.Values{}, fragment(id)...)
-		r.shows(t, 422, hooked(hook), "username is required", `data-tone="bad"`)
+		r.shows(t, 422, testID(hook), "username is required", `data-tone="bad"`)
 		r.lacks(t, "<html")
 	}
 	w.submit(t, "/api/flash-sale/purchase", url.Values{}).shows(t, 422, "<title>", "username is required")

@@ -34,8 +34,8 @@ type Config struct {
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
-	// Demo makes the shopper whoever the body names, opens the admin routes and lifts the limit per network.
-	// It answers only to local host names and DemoHosts.
+	// Demo makes the shopper the one that the body names, opens the admin routes to everybody and lifts the limit per
+	// network. The server then answers only to local host names and DemoHosts.
 	Demo bool
 	// DemoHosts are further host names that demo mode answers to; a port is ignored.
 	DemoHosts []string

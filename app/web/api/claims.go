@@ -64,7 +64,7 @@ type claimDocument struct {
 	Detail     string           `json:"detail,omitzero"`
 }
 
-// Claim says what became of a claim. The Location of a 202 points here. Nobody can guess an id, so whoever has it may ask.
+// Claim says what became of a claim. The Location of a 202 points here. Nobody can guess an id, so every client that has one may ask.
 func (hs *Handlers) Claim(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {

@@ -40,7 +40,7 @@ var (
 	ErrOverloaded = &Kind{"overloaded", 503, "Too busy", "Too busy right now: not bought, safe to retry",
 		"More purchases are under way than this process takes at once. Nothing was bought; press again after Retry-After seconds."}
 	ErrTooMany = &Kind{"too-many-requests", 429, "Too many requests", "Too many requests from your network, please wait",
-		"Your network has sent more purchases than it may. Retry-After says when the next one is taken. Receipts are found all the same."}
+		"Your network has sent more purchases than it may. Retry-After says when the next one is taken. Receipts can still be looked up."}
 	ErrTooManyStreams = &Kind{"too-many-streams", 503, "Too many live streams", "This process has no room for another live stream",
 		"The limit of open streams is reached. Ask for the status instead, or connect again after Retry-After seconds."}
 	ErrUnavailable = &Kind{"unavailable", 503, "Not available", "Not available right now, please try again",
@@ -73,7 +73,7 @@ var (
 		"The browser said that another site's page sent this request. Set CORS_ORIGINS to allow that site."}
 
 	ErrBusy = &Kind{"busy", 409, "Busy", "Another operation on this sale is under way, please try again",
-		"Two operators acted on the sale at the same time. One of them won; look at the status and try again."}
+		"Two operators acted on the sale at the same time. One act was carried out; look at the status and try again."}
 	ErrBelowSold = &Kind{"below-sold", 409, "Below what is sold", "The stock cannot be lowered below what is already sold",
 		"Purchases are kept when the stock changes, so it cannot be less than the number of units sold."}
 	ErrWrongState = &Kind{"wrong-state", 409, "Not possible now", "The sale is not in a state that allows this",

@@ -81,7 +81,7 @@ func Param(c echo.Context, name string) string {
 }
 
 // QueryValue is a value of the query, "" when it is not given. A query with any part that cannot be
-// read is refused: the standard library drops such a part, and a default would be used instead of what the client sent.
+// read is refused: the standard library drops such a part, and a default is then used instead of what the client sent.
 func QueryValue(c echo.Context, name string) (value string, given bool, err error) {
 	q, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {
