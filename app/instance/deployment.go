@@ -36,7 +36,7 @@ func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
 // connections stay open.
 func (d *Deployment) Close(ctx context.Context) {
 	if untold := d.wiring.bus.Flush(ctx); untold != nil {
-		d.log.Debug("running instances are not told; they find out with their next read", "error", untold)
+		d.log.Debug("running instances were not told; they find out with their next read", "error", untold)
 	}
 	d.wiring.close()
 }

@@ -112,8 +112,8 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	observe(c.combiners, reg)
 }
 
-// leased reads the sales over the connections that only the renewal of snapshots uses. Work that may take longer than such a
-// read does not belong there, for example a change to a sale that another transaction has locked, or a digest.
+// leased reads the sales over the connections of the lease, which no client's request uses. Work that may take longer than the
+// renewal of a snapshot does not belong there, for example a change to a sale that another transaction has locked, or a digest.
 func (c *wiring) leased() *ledger.Store {
 	return ledger.New(c.servers.lease, stockOf{inventory.NewStore(c.servers.lease)}, c.outbox)
 }

@@ -56,7 +56,7 @@ func (o *Acts) beginGeneration(
 	if !first {
 		return done, err
 	}
-	o.warn("the accounts are created; their names are known after the next refresh", o.refreshNames(ctx))
+	o.warn("the new generation has begun; names of new accounts are known after the next refresh", o.refreshNames(ctx))
 	o.refresh(ctx, &done)
 	return done, nil
 }

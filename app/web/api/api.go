@@ -1,8 +1,8 @@
 // Package api answers shoppers in JSON: the purchase and what became of it, the status, the product, and the streams of
 // live updates.
 //
-// Two routes carry nearly all of the traffic of a sale: the purchase and the status. They read their request and write their
-// answer without the JSON library, which everything else uses.
+// Two routes carry nearly all of the traffic of a sale: the purchase and the status. Their code reads the usual request and
+// writes the answer without the JSON library, which everything else uses.
 //
 // The package decides nothing about a sale: it asks the catalog and the checkout, and writes what they say. Browsers get
 // the same answers as pages, by the functions in Pages.
