@@ -1,5 +1,5 @@
-// Compose checks compose.yaml without an engine: the specification's own loader must accept it with every
-// profile, and the services must keep the promises the README makes about them.
+// Compose checks compose.yaml without an engine: the specification's own loader must accept it with every profile, and the
+// services must be as the README promises.
 package main
 
 import (
@@ -59,7 +59,7 @@ func load(ctx context.Context, file string, profiles ...string) (*types.Project,
 	return options.LoadProject(ctx)
 }
 
-// ports: one mapping, and only this machine can reach it.
+// ports checks that there is one mapping, and that only this machine can reach it.
 func ports(s types.ServiceConfig, want string) error {
 	if len(s.Ports) != 1 {
 		return fmt.Errorf("%s publishes %d ports", s.Name, len(s.Ports))
@@ -88,7 +88,7 @@ func credentials(p *types.Project) error {
 	return nil
 }
 
-// durable: no server acknowledges what a power cut would take back, and none loses its volume.
+// durable checks that no server acknowledges a write before it is on disk, and that each has a volume.
 func durable(p *types.Project) error {
 	for _, name := range []string{"postgres", "redis", "kafka"} {
 		if len(p.Services[name].Volumes) != 1 || p.Services[name].Volumes[0].Type != types.VolumeTypeVolume {
@@ -103,7 +103,7 @@ func durable(p *types.Project) error {
 		return errors.New("kafka may acknowledge from its write cache")
 	}
 	if strings.Contains(strings.Join(p.Services["postgres"].Command, " "), "fsync") {
-		return errors.New("postgres: fsync is not to be touched")
+		return errors.New("postgres: its command must not set fsync")
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func hardened(s types.ServiceConfig) error {
 	return nil
 }
 
-// built: the last stage is the small image, runs the binary, and the build is static.
+// built checks that the last stage is the small image and runs the binary, and that the build is static.
 func built(s types.ServiceConfig) error {
 	if s.Build == nil || s.Build.DockerfileInline == "" {
 		return errors.New("app is not built by dockerfile_inline")

@@ -1,5 +1,5 @@
-# Benchmarks keep working and keep within what they may allocate. Times are printed and never compared: they belong to
-# the machine.
+# Benchmarks work, and allocate no more than their budget. Times are printed and never compared, because they depend on the
+# machine.
 
 BUDGET=$ROOT/.ci/allocations.txt # benchmark, most objects and most bytes for each operation
 
@@ -11,7 +11,7 @@ benchmarks() {
     tee "$RUN/log/bench.log"
 }
 
-# Every benchmark has a line, and every line a benchmark.
+# Compares the benchmarks with their budgets. Every benchmark must have a line, and every line a benchmark.
 within_budget() { # budget log
   awk '
     FNR == NR { if (NF && $1 !~ /^#/) { objects[$1] = $2; bytes[$1] = $3 } next }

@@ -6,7 +6,7 @@ sources() {
   done
 }
 
-# Every variable that the configuration reads stands in .env.example.
+# Every variable that the configuration reads is in .env.example.
 undocumented_variables() {
   local name
   grep -ohE '\br\.[a-z]+\("[A-Z_]+"' app/config/*.go | sed 's/.*("\(.*\)"/\1/' | sort -u | while read -r name; do
@@ -39,7 +39,7 @@ part_lint() {
   "$LINT" run ./...
 }
 
-# What generators write must be what is committed. Compares the tree with itself, so it also works on a dirty one.
+# The generators must write exactly what is committed. Compares the tree with itself, so it also works on a dirty one.
 part_generate() {
   sources | xargs -0 sha256sum >"$RUN/before"
   go generate ./... >"$RUN/log/generate.log" 2>&1 || { tail -20 "$RUN/log/generate.log"; return 1; }
@@ -53,7 +53,7 @@ part_generate() {
   echo "go generate ./... leaves no diff"
 }
 
-# Nobody here can run these; they must at least compile. Two of them compile their tests, too (vet does that).
+# These platforms are not available here, so they are only compiled; for two of them the tests are compiled, too (by vet).
 part_cross() {
   local target
   for target in darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 linux/arm64; do
@@ -66,7 +66,7 @@ part_cross() {
   done
 }
 
-# Without an engine: the compose specification's own loader, then what we promise about each service.
+# Without an engine: the compose specification's own loader, then what the README promises about each service.
 part_compose() {
   (cd .ci/compose && go run . "$ROOT/compose.yaml")
   if docker compose version >/dev/null 2>&1; then

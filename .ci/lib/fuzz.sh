@@ -1,7 +1,7 @@
 # The fuzz targets of the decoders, one after the other: 10 s each, FUZZTIME=10m for a long run, FUZZ='Body|Config' for those
-# whose name matches. What a target finds is printed and stays where `go test` runs it again, below testdata/fuzz of
-# its package. A short run begins with the committed inputs, so that it asks the same of every machine; a long one begins
-# with what earlier long ones found new, and keeps that outside of the checkout.
+# whose name matches. An input that fails is printed and stays below testdata/fuzz of its package, where `go test` runs it
+# again. A short run begins with the committed inputs, so that it is the same on every machine; a long one begins with the
+# new inputs of earlier long ones, which are kept outside of the checkout.
 
 part_fuzz() {
   local time=${FUZZTIME:-10s} package binary target rc=0 count=0 known=$RUN/fuzz/known
@@ -27,8 +27,8 @@ fuzz_packages() {
   grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u | sed 's#^\./##'
 }
 
-# Go before 1.27 now and then reports the end of the time itself as a failure (golang/go#75804): the target ran as long as it was asked to,
-# no input failed, and nothing else is said. An input that hangs is said in other words.
+# Go before 1.27 sometimes reports the end of the time as a failure (golang/go#75804): the target ran for its whole time, no
+# input failed, and the log says nothing else. An input that hangs gives another message.
 fuzz_target() { # package binary target time known
   local log=$RUN/log/fuzz.$3.log rc=0
   fuzz_once "$@" || rc=$?
@@ -44,8 +44,8 @@ only_the_deadline() { # log
   grep -aqE '^ +context deadline exceeded$' "$1" && ! grep -aqvE '^(fuzz: elapsed: .*|--- FAIL: Fuzz[A-Za-z]+ \(.*\)| +context deadline exceeded|FAIL|exit status 1|)$' "$1"
 }
 
-# A target runs where its seeds lie. Making an input small is bounded by tries: it is done for every new one, also for those that fail
-# nothing, and a bound in time would eat the ten seconds.
+# A target runs in the directory of its seeds. Making an input smaller is bounded by tries and not by time: Go does it for
+# every new input, also for those that pass, and a bound in time uses up the ten seconds.
 fuzz_once() { # package binary target time known
   (cd "$1" && no_settings timeout --foreground -k 10 12h \
     "$2" -test.run='^$' -test.fuzz="^$3\$" -test.fuzztime="$4" -test.fuzzminimizetime=200x \

@@ -1,5 +1,5 @@
-# What a new machine lacks, and nothing else: Debian's packages, the linter, the jars of one Kafka broker. The last
-# two are kept in $CACHE for the next run.
+# Installs what a new machine lacks: Debian's packages, the linter, the jars of one Kafka broker. The last two are kept in
+# $CACHE for the next run.
 
 LINT_VERSION=v2.15.0
 KAFKA_VERSION=4.1.0
@@ -47,13 +47,13 @@ install_packages() {
     echo "missing: $missing (on Debian: apt-get install $missing)"
     return 1
   fi
-  # Debian starts what it installs. Nothing here uses those servers, so they are told not to start.
+  # Debian starts the servers that it installs. Nothing here uses them, so a policy file prevents it.
   if [[ ! -e /usr/sbin/policy-rc.d ]]; then
     touch "$RUN/policy-made"
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
     chmod +x /usr/sbin/policy-rc.d
   fi
-  # A foreign source that does not answer must not stop the run: what counts is whether the programs are there.
+  # A package source that does not answer must not stop the run: what counts is whether the programs are there afterwards.
   retry 3 apt-get update -qq >>"$log" 2>&1 || echo "apt-get update complained: $(tail -1 "$log")"
   # shellcheck disable=SC2086 # a list of words
   DEBIAN_FRONTEND=noninteractive retry 2 apt-get install -y -qq --no-install-recommends \

@@ -1,4 +1,4 @@
-# What is said at the end, and what must not be left.
+# The report at the end of a run, and the checks for what a run must not leave behind.
 
 # Processes that name our directory in their command line: every test binary, instance and embedded server lies below
 # $RUN, so one that is still there after its part is a leak.
@@ -29,7 +29,7 @@ ours_running() {
   return 0
 }
 
-# A run on a fresh clone must leave it as it was. Elsewhere somebody may be typing.
+# A run on a fresh clone (CI=true) must leave it as it was. In other checkouts files may be edited during the run.
 checkout_state() {
   git status --porcelain --ignored
 }
@@ -56,12 +56,12 @@ report() {
   done
   printf '%-12s %7d\n' all "$total"
   if [[ -s $RUN/unsteady ]]; then
-    printf '\nunsteady, to be mended:\n'
+    printf '\nunsteady tests, to be fixed:\n'
     sed 's/^/  /' "$RUN/unsteady"
   fi
   ((${#FAILED[@]} > 0)) || return 0
   printf '\nFAILED: %s\n' "${FAILED[*]}"
-  for part in test test-real; do # once more, for who reads from the end
+  for part in test test-real; do # once more, for a reader who begins at the end
     [[ -s $RUN/log/$part.log ]] || continue
     grep -E '^ *--- FAIL|^panic:|^FAIL[[:space:]]+[a-z]|DATA RACE' "$RUN/log/$part.log" | sort -u | head -30 | sed "s/^/  $part: /" || true
   done

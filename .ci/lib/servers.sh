@@ -29,7 +29,7 @@ wait_until() { # seconds what pid command...
   done
 }
 
-# Ends one process: its own way first, by force after the grace period (seconds).
+# Ends one process: first by its own signal, then by force after the grace period (seconds).
 stop_process() { # pid signal grace
   local limit=$((SECONDS + $3))
   kill "-$2" "$1" 2>/dev/null || return 0
@@ -37,7 +37,7 @@ stop_process() { # pid signal grace
   kill -KILL "$1" 2>/dev/null || true
 }
 
-# Remembers a server for servers_stop. It is no longer a job of the shell, which would announce its end.
+# Remembers a server for servers_stop. It is no longer a job of the shell, because the shell prints the end of its jobs.
 server_started() { # name pid signal
   SERVERS+=("$1 $2 $3")
   disown "$2"
@@ -84,7 +84,7 @@ postgres_start() {
   fi
   (cd "$data" && "${as[@]}" "$bin/initdb" -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8) >"$RUN/log/postgres.log" 2>&1 ||
     { tail -5 "$RUN/log/postgres.log"; return 1; }
-  # fsync and synchronous_commit stay on: what a commit costs is part of what is tested.
+  # fsync and synchronous_commit stay on: the cost of a commit is part of the test.
   (cd "$data" && exec "${as[@]}" "$bin/postgres" -D "$data" -p "$port" -c listen_addresses=127.0.0.1 \
     -c unix_socket_directories= -c max_connections=400 -c shared_buffers=256MB -c max_wal_size=2GB \
     -c max_locks_per_transaction=256) >"$RUN/log/postgres.log" 2>&1 </dev/null &
@@ -133,7 +133,7 @@ kafka_start() {
 servers_start() {
   ((${#SERVERS[@]} == 0)) || return 0
   local rc=0
-  set -m # process groups of their own: Ctrl-C is for this shell, which ends them in their own way
+  set -m # process groups of their own: Ctrl-C then reaches only this shell, which ends each server by its own signal
   { redis_start && postgres_start && kafka_start; } || rc=1
   set +m
   ((rc == 0)) || { servers_logs; return 1; }

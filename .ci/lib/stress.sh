@@ -1,4 +1,4 @@
-# The main job on real input: the product's own load generator against the product.
+# The product's own load generator against the product.
 
 build_binary() {
   [[ -x $RUN/flashsale ]] || go build -o "$RUN/flashsale" .

@@ -1,6 +1,6 @@
 # The tests, twice: on the embedded stack with the race detector, then against real servers.
 
-# Settings of the machine must not leak into a run that claims to have none.
+# Runs a command without the product's settings of this machine.
 no_settings() {
   env -u PORT -u HOST -u OPS_ADDR -u DATA_DIR -u NAMESPACE -u DEMO -u DEMO_HOSTS -u CORS_ORIGINS \
     -u DATABASE_URL -u DB_HOST -u DB_PORT -u DB_USERNAME -u DB_PASSWORD -u DB_NAME -u DB_SSLMODE \
@@ -12,25 +12,25 @@ no_settings() {
 part_test() {
   no_settings timeout --foreground -k 30 25m \
     go test -count=1 -shuffle=on -timeout 15m -race -covermode=atomic -coverpkg=./... -coverprofile="$RUN/cover.out" ./... 2>&1 |
-    tee "$RUN/log/test.log" || asked_again test no_settings go test -race
+    tee "$RUN/log/test.log" || run_again test no_settings go test -race
 }
 
 part_test_real() {
   export CI=true FLASHSALE_TEST_REAL=1
   timeout --foreground -k 30 25m go test -count=1 -timeout 15m ./... 2>&1 |
-    tee "$RUN/log/test-real.log" || asked_again test-real go test
+    tee "$RUN/log/test-real.log" || run_again test-real go test
 }
 
-# What is a defect however seldom it is seen, in the words of the tests and of Go.
+# Messages of the tests and of Go that show a defect, however rarely they appear.
 DEFECT='DATA RACE|^panic:|test timed out|unexpected goroutines|build failed|setup failed|\bI[1-7] (is )?broken|[Oo]versold|promises broken|sold twice|two receipts'
 
-# A machine that stood still for seconds turns a test red that waits for something. Up to two such tests run once more, alone: green then
-# means unsteady, which the report says with the test's name. Nothing that hints at a defect is asked again.
-asked_again() { # part, then the command of go test
+# A test that waits for something may fail on a machine that stops for seconds. Up to two failed tests run once more, alone. One that passes
+# then is unsteady, and the report names it. A failure with a message of DEFECT is not run again.
+run_again() { # part, then the command of go test
   local log=$RUN/log/$1.log part=$1 package test rc=0
   shift
   if grep -aE "$DEFECT" "$log" >"$RUN/defects"; then
-    printf '\nnot asked again:\n'
+    printf '\na defect, so not run again:\n'
     head -5 "$RUN/defects"
     return 1
   fi

@@ -23,7 +23,7 @@ func (a *Instance) holders(t *testing.T) int64 {
 	return h.Count
 }
 
-func TestACancelledOrderMakesRoomForSomebodyElse(t *testing.T) {
+func TestTheUnitOfACancelledOrderIsForSaleAgain(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
@@ -43,9 +43,9 @@ func TestACancelledOrderMakesRoomForSomebodyElse(t *testing.T) {
 		r.Figure("before", "sold") != 2 || r.Figure("after", "sold") != 1 || r.Figure("after", "revision") != r.Figure("before", "revision")+1 {
 		t.Errorf("answered %s", r.Raw)
 	}
-	// At once, before any reconciling: that takes two looks at least two seconds apart.
+	// At once, before any reconciling: that takes two comparisons at least two seconds apart.
 	if n := a.holders(t); n != 1 {
-		t.Errorf("%d hold a place", n)
+		t.Errorf("%d have a place", n)
 	}
 	if now := c.Status(); now.Text("status") != "active" || now.Number("sold") != 1 || now.Body["revision"] != r.Body["revision"] {
 		t.Errorf("the status says %s", now.Raw)
@@ -86,7 +86,7 @@ func (a *Instance) saysOnce(t *testing.T, action, subject, words string) {
 	}
 }
 
-// Orders are cancelled and the sale is amended while shoppers press. Whatever comes first, the books are right afterwards.
+// Orders are cancelled and the sale is amended while shoppers buy. In every order of these acts the invariants hold afterwards.
 func TestActsUnderLoadKeepTheInvariants(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
@@ -143,7 +143,7 @@ func TestActsUnderLoadKeepTheInvariants(t *testing.T) {
 	operators.Wait()
 	t.Logf("%d cancelled, %d amended, %d refused", cancelled, amended, refused)
 	if cancelled < 10 || amended < 3 {
-		t.Errorf("only %d orders were cancelled and %d changes made: that is no load", cancelled, amended)
+		t.Errorf("only %d orders were cancelled and %d changes made: that is too little load", cancelled, amended)
 	}
 	c.Verifies()
 }

@@ -31,7 +31,7 @@ func anotherSale(t *testing.T, pool *pgxpool.Pool, slug string) {
 	}
 }
 
-// Closing a sale makes another one the current sale. An operator was then told how that one stands.
+// Closing a sale makes another one the current sale. The answer then showed that other sale, which was a fault.
 func TestAnActOnTheCurrentSaleSpeaksOfThatSale(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
@@ -53,8 +53,8 @@ func TestAnActOnTheCurrentSaleSpeaksOfThatSale(t *testing.T) {
 	}
 }
 
-// The database went away after the commit, before this process had looked at the result. The operator was told that it was
-// not available and to try again, although all was done.
+// The database went away after the commit, before this process had read the result. The operator was told that it was not
+// available and to try again, although the act was done.
 func TestAnActThatIsCommittedIsAnsweredThoughItCannotBeShown(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
@@ -64,7 +64,7 @@ func TestAnActThatIsCommittedIsAnsweredThoughItCannotBeShown(t *testing.T) {
 	proxy.at("sale.stock", thenAway)
 	r := c.Call(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 42})
 	if !proxy.back() {
-		t.Fatal("the proxy has met no commit")
+		t.Fatal("the proxy has seen no commit")
 	}
 	if r.Status != http.StatusOK || r.Number("stockAmount") != 42 {
 		t.Errorf("a committed act is answered %d %s", r.Status, r.Raw)
@@ -80,11 +80,11 @@ func TestAnActWhoseCommitGetsNoAnswer(t *testing.T) {
 		proxy.at("sale.stock", how)
 		r := c.Act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": n}, fields...)
 		if !proxy.back() {
-			t.Fatal("the proxy has met no commit")
+			t.Fatal("the proxy has seen no commit")
 		}
 		return r
 	}
-	// The server says what became of it.
+	// The server says whether the act was done.
 	stock(41, beforeSent).Is(t, http.StatusServiceUnavailable, "unavailable")
 	if r := c.Act(http.MethodPost, "/api/admin/pause", nil); r.Figure("before", "total") != 5 {
 		t.Errorf("an act that was not done has changed the sale: %s", r.Raw)
@@ -93,7 +93,7 @@ func TestAnActWhoseCommitGetsNoAnswer(t *testing.T) {
 	if r.Is(t, http.StatusOK, ""); r.Figure("after", "total") != 42 {
 		t.Errorf("the act was done, and is answered %s", r.Raw)
 	}
-	// Nobody says what became of it, until the same request is repeated.
+	// It is not known whether the act was done, until the same request is repeated.
 	const key = "Idempotency-Key: monday"
 	r = stock(43, lostAndAway, key)
 	if r.Is(t, http.StatusGatewayTimeout, "outcome-unknown"); !strings.Contains(r.Text("message"), "Idempotency-Key") {
@@ -150,8 +150,8 @@ func (a *Instance) audited(t *testing.T) int {
 	return len(all)
 }
 
-// holding keeps rows locked in a transaction until the function is called.
-func (a *Instance) holding(t *testing.T, sql string) (release func()) {
+// lockRows keeps rows locked in a transaction until the function is called.
+func (a *Instance) lockRows(t *testing.T, sql string) (release func()) {
 	t.Helper()
 	tx, err := a.wiring.servers.pool.Begin(t.Context())
 	if err == nil {
@@ -167,11 +167,11 @@ func TestAKeyWhoseActIsUnderWay(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
-	release := a.holding(t, `SELECT FROM products FOR UPDATE`)
+	release := a.lockRows(t, `SELECT FROM products FOR UPDATE`)
 	defer release()
 	first := make(chan reply, 1)
 	go func() { first <- c.Act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k") }()
-	// It waits for the gate and holds the key.
+	// It waits for the row lock and has the key.
 	locked := `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database
 		WHERE datname = current_database()) AND pid IN (SELECT pid FROM pg_locks WHERE NOT granted)`
 	for n := 0; n == 0; time.Sleep(time.Millisecond) {
@@ -185,17 +185,17 @@ func TestAKeyWhoseActIsUnderWay(t *testing.T) {
 	c.Act(http.MethodPost, "/api/admin/pause", nil, "Idempotency-Key: k").Is(t, http.StatusOK, "")
 }
 
-// A lock that an act waits for too long was a fault of the server, 500, when it was not the gate's.
+// When an act waited too long for a lock other than the sale's, the answer was 500. It is "busy" for every lock.
 func TestAnActThatWaitsForALockTooLongIsBusy(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
-	for _, held := range []string{`SELECT FROM products FOR UPDATE`, `SELECT FROM stock FOR UPDATE`, `SELECT FROM sales FOR UPDATE`} {
-		release := a.holding(t, held)
+	for _, locked := range []string{`SELECT FROM products FOR UPDATE`, `SELECT FROM stock FOR UPDATE`, `SELECT FROM sales FOR UPDATE`} {
+		release := a.lockRows(t, locked)
 		r := c.Act(http.MethodPost, "/api/admin/pause", nil)
 		release()
 		if r.Is(t, http.StatusConflict, "busy"); r.Status != http.StatusConflict {
-			t.Errorf("while somebody holds %s", held)
+			t.Errorf("while another transaction has locked with %s", locked)
 		}
 	}
 	c.Act(http.MethodPost, "/api/admin/pause", nil).Is(t, http.StatusOK, "")

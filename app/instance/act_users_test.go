@@ -90,7 +90,7 @@ func TestAnActOnAccountsIsNotDoneWithoutItsRecord(t *testing.T) {
 	}
 }
 
-// The names were learnt after the commit, and a failure of that was the answer.
+// Names are read after the commit. A failure of that read was answered as a failure of the act.
 func TestASeedingThatIsCommittedIsAnsweredThoughItsNamesCannotBeLearnt(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
@@ -109,7 +109,7 @@ func TestASeedingThatIsCommittedIsAnsweredThoughItsNamesCannotBeLearnt(t *testin
 		t.Error("a committed act is not answered")
 	}
 	if !proxy.back() {
-		t.Error("the proxy has met no commit")
+		t.Error("the proxy has seen no commit")
 	}
 }
 
@@ -119,7 +119,7 @@ func TestALongSeedingKeepsItsTransaction(t *testing.T) {
 	d := newDeployment(t)
 	a := d.start(t)
 	c := newClient(t, a.URL())
-	// A connection without limits holds the roster, so that the first chunk takes longer than the limit of the act's.
+	// A connection without limits has locked the roster, so that the first chunk takes longer than the act's own limit.
 	conn, err := pgx.Connect(t.Context(), d.Servers.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +153,7 @@ func TestALongSeedingKeepsItsTransaction(t *testing.T) {
 	}
 }
 
-// Two presets at once: one waits for the other or is refused, and nobody waits for each other.
+// Two presets at once: one waits for the other or is refused, and there is no deadlock.
 func TestPresetsAndSeedingsAtOnce(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)

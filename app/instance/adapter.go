@@ -21,8 +21,8 @@ import (
 	"flashsale/users/directory"
 )
 
-// The adapters in this file translate between siblings that do not know each other, and put the combiners between
-// the many calls of requests and the batch operations of the domains.
+// The adapters in this file translate between domains that do not import each other, and combine the many single calls of
+// requests into the batch operations of the domains.
 
 // stockOf lets sale use inventory's stock inside sale's transactions.
 type stockOf struct{ store *inventory.Store }
@@ -89,7 +89,7 @@ func (s stockOf) SetTotalTx(ctx context.Context, tx pgx.Tx, k sale.Key, total in
 // answers in time are better than all answers late. Claims are never refused like that, because each of them has a place.
 const maxWait = 500 * time.Millisecond
 
-// placesOf lets sale reserve single places; everybody who waits shares one script call.
+// placesOf lets sale reserve single places; all requests that wait share one script call.
 type placesOf struct {
 	places     *inventory.Places
 	reconciler *inventory.Reconciler
@@ -110,7 +110,7 @@ func (p *placesOf) Reserve(ctx context.Context, k sale.Key, user int64) (checkou
 	case errors.Is(err, inventory.ErrMissing):
 		return 0, sale.ErrMissing
 	case errors.Is(err, combine.ErrFull):
-		return 0, crowded(err)
+		return 0, saleError(err)
 	default:
 		return 0, errors.Join(sale.ErrUnavailable, err)
 	}
@@ -136,7 +136,7 @@ func (p *placesOf) Reconcile(ctx context.Context, k sale.Key) error {
 	return p.reconciler.Now(ctx, inventory.Key(k))
 }
 
-// logOf writes single claims; everybody whose claim waits for the same partition shares one produce request.
+// logOf writes single claims; all claims that wait for the same partition share one produce request.
 type logOf struct {
 	append *combine.Group[int, events.Claim, events.Position]
 }
@@ -149,7 +149,7 @@ func (l *logOf) Append(ctx context.Context, partition int, c events.Claim) (even
 	return l.append.Do(ctx, partition, c)
 }
 
-// directTo decides single claims without the log, batched. Its ledger is set once, before the first press.
+// directTo decides single claims without the log, batched. Its ledger is set once, before the first purchase request.
 type directTo struct {
 	decide *combine.Combiner[events.Claim, events.Verdict]
 }
@@ -162,7 +162,7 @@ func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, 
 	return d.decide.Do(ctx, c)
 }
 
-// cursorOf tells how far the ledger has read the log. Its ledger is set once, before the first press.
+// cursorOf tells how far the ledger has read the log. Its ledger is set once, before the first purchase request.
 type cursorOf struct {
 	ledger  *consumer.Ledger
 	log     *claimlog.Log
@@ -217,7 +217,7 @@ func (s *shoppersOf) Known(name string) (checkout.Shopper, bool) {
 
 func (s *shoppersOf) Find(ctx context.Context, name string) (checkout.Shopper, bool, error) {
 	a, err := s.find.Do(ctx, name)
-	return shopper(a), a.ID != 0, crowded(err)
+	return shopper(a), a.ID != 0, saleError(err)
 }
 
 func (s *shoppersOf) Warm(ctx context.Context, ids []int64) error { return s.directory.Warm(ctx, ids) }
@@ -226,7 +226,7 @@ func shopper(a users.Account) checkout.Shopper {
 	return checkout.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
 }
 
-// ledgerOf tells the reconciler who owns a unit and how many there are, as one moment of the ledger.
+// ledgerOf tells the reconciler who owns a unit and how many there are, read at one moment of the ledger.
 type ledgerOf struct {
 	sales *ledger.Store
 	stock *inventory.Store

@@ -15,7 +15,7 @@ import (
 	"flashsale/sale/ledger"
 )
 
-// verdictsOf finds the verdicts of single claims; everybody who asks shares one query.
+// verdictsOf finds the verdicts of single claims; all requests that wait share one query.
 type verdictsOf struct {
 	ask *combine.Combiner[uuid.UUID, decision]
 }
@@ -29,7 +29,7 @@ type decision struct {
 func newVerdicts(store *ledger.Store, reg prometheus.Registerer) verdictsOf {
 	lookups := promauto.With(reg).NewCounter(prometheus.CounterOpts{
 		Name: "flashsale_verdict_lookups_total",
-		Help: "Questions to Postgres about the verdicts of claims that somebody asks for, each for all who wait.",
+		Help: "Queries to Postgres for verdicts of claims; one query serves all requests that wait.",
 	})
 	return verdictsOf{combine.New(func(ctx context.Context, ids []uuid.UUID) ([]decision, error) {
 		found, err := store.Verdicts(ctx, distinct(ids))
@@ -45,7 +45,7 @@ func newVerdicts(store *ledger.Store, reg prometheus.Registerer) verdictsOf {
 
 func (v verdictsOf) find(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error) {
 	d, err := v.ask.Do(ctx, id)
-	return d.verdict, d.made, crowded(err)
+	return d.verdict, d.made, saleError(err)
 }
 
 // distinct lists each id once: the same claim may be asked for by many.
@@ -76,8 +76,8 @@ func inOrder(ids []uuid.UUID, found []events.Verdict) []decision {
 	return all
 }
 
-// crowded says of a call that a combiner refused what sale calls that.
-func crowded(err error) error {
+// saleError adds the sale's own error to that of a call which a combiner refused.
+func saleError(err error) error {
 	if errors.Is(err, combine.ErrFull) {
 		return errors.Join(sale.ErrCrowded, err)
 	}

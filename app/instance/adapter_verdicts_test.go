@@ -29,22 +29,22 @@ func TestEachClaimGetsItsOwnVerdict(t *testing.T) {
 	}
 }
 
-// A combiner's refusal is an answer with a time to come back, and never a fault of ours.
-func TestACombinersRefusalIsCrowding(t *testing.T) {
+// A combiner's refusal becomes an answer with a time to ask again, and never a fault of ours.
+func TestACombinersRefusalBecomesASaleError(t *testing.T) {
 	t.Parallel()
-	if err := crowded(combine.ErrFull); !errors.Is(err, sale.ErrCrowded) || !errors.Is(err, combine.ErrFull) {
+	if err := saleError(combine.ErrFull); !errors.Is(err, sale.ErrCrowded) || !errors.Is(err, combine.ErrFull) {
 		t.Errorf("refused: %v", err)
 	}
-	if err := crowded(combine.ErrClosed); errors.Is(err, sale.ErrCrowded) || !errors.Is(err, combine.ErrClosed) {
+	if err := saleError(combine.ErrClosed); errors.Is(err, sale.ErrCrowded) || !errors.Is(err, combine.ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}
-	if crowded(nil) != nil {
+	if saleError(nil) != nil {
 		t.Error("no error became one")
 	}
 }
 
-// TestPollersOfManyClaimsShareQuestions: the product's own wiring combines them, whatever a single one would cost.
-func TestPollersOfManyClaimsShareQuestions(t *testing.T) {
+// TestPollersOfManyClaimsShareQueries: the product's own wiring combines the questions of many clients into few queries.
+func TestPollersOfManyClaimsShareQueries(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	const n = 2_000

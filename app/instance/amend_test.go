@@ -8,7 +8,7 @@ import (
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// A sale goes through new hours on one instance, and the other follows.
+// The times of a sale are changed on one instance, and the other follows.
 func TestASaleFollowsItsNewTimes(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
@@ -54,7 +54,7 @@ func field(r reply) any {
 	return errors[0].(map[string]any)["field"]
 }
 
-// A sale that its time has ended goes on in the same generation: who bought has bought, and nobody buys twice.
+// An ended sale goes on in the same generation when its end is moved: orders stay, and no shopper buys twice.
 func TestASaleThatIsOverGoesOn(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newDeployment(t).start(t).URL())

@@ -7,14 +7,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// The original's four test scripts, walked through the same hooks in a real browser against a whole product: the core
-// flow, a hundred shoppers for five units, the presets, and switching between presets.
-func TestBrowserWalksTheOriginalsScripts(t *testing.T) {
+// The original's four test scripts, carried out through the same data-testid attributes in a real browser against a whole
+// product: the core flow, a hundred shoppers for five units, the presets, and switching between presets.
+func TestBrowserRunsTheOriginalsScripts(t *testing.T) {
 	browser := startBrowser(t)
 	base := startProduct(t)
 	for _, script := range []struct {
 		name string
-		walk func(*testing.T, *tab, *crowd)
+		walk func(*testing.T, *tab, *apiShoppers)
 	}{
 		{"core flow", walkCoreFlow},
 		{"a hundred shoppers for five units", walkHundredForFive},
@@ -23,12 +23,12 @@ func TestBrowserWalksTheOriginalsScripts(t *testing.T) {
 		{"resets and users", walkResets},
 	} {
 		t.Run(script.name, func(t *testing.T) {
-			script.walk(t, openTab(t, browser, base), newCrowd(t, base))
+			script.walk(t, openTab(t, browser, base), newAPIShoppers(t, base))
 		})
 	}
 }
 
-func walkCoreFlow(t *testing.T, p *tab, c *crowd) {
+func walkCoreFlow(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/")
 	if title := value[string](p, `document.title`); title != "Flash Sale System" {
 		t.Errorf("title %q", title)
@@ -37,7 +37,7 @@ func walkCoreFlow(t *testing.T, p *tab, c *crowd) {
 	p.figures(5, 0, 5)
 	p.shows("status-text", "Flash Sale Live!")
 	names := c.shoppers(7)
-	// What a navigation would wipe out.
+	// A navigation deletes this variable.
 	p.do(chromedp.Evaluate[chromedp.Void](`window.stayed = true`))
 
 	if !p.disabled("buy-now-button") {
@@ -50,7 +50,7 @@ func walkCoreFlow(t *testing.T, p *tab, c *crowd) {
 	p.shows("purchase-result", "Success")
 	p.figures(4, 1, 5)
 	if got := value[string](p, element("user-id-input")+`.value`); got != names[0] {
-		t.Errorf("after the purchase the form holds %q, want %q", got, names[0])
+		t.Errorf("after the purchase the form has %q, want %q", got, names[0])
 	}
 
 	p.buy(names[0])
@@ -77,7 +77,7 @@ func walkCoreFlow(t *testing.T, p *tab, c *crowd) {
 	}
 }
 
-func walkHundredForFive(t *testing.T, p *tab, c *crowd) {
+func walkHundredForFive(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/")
 	p.preset("small")
 	p.figures(5, 0, 5)
@@ -92,7 +92,7 @@ func walkHundredForFive(t *testing.T, p *tab, c *crowd) {
 	p.shows("status-text", "Sold Out")
 }
 
-func walkPresets(t *testing.T, p *tab, c *crowd) {
+func walkPresets(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/")
 	for _, run := range []struct {
 		preset              string
@@ -110,7 +110,7 @@ func walkPresets(t *testing.T, p *tab, c *crowd) {
 	p.figures(10_000, 0, 10_000)
 }
 
-func walkSwitching(t *testing.T, p *tab, c *crowd) {
+func walkSwitching(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/")
 	var buyer string
 	for _, step := range []struct {
@@ -130,7 +130,7 @@ func walkSwitching(t *testing.T, p *tab, c *crowd) {
 	}
 }
 
-func walkResets(t *testing.T, p *tab, c *crowd) {
+func walkResets(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/")
 	p.preset("medium")
 	p.buy(c.shoppers(1)[0])

@@ -10,16 +10,15 @@ import (
 	"testing"
 )
 
-// door stands before the product and can be shut, for everything or for streams only: what is shut gets no answer, and
-// what was open breaks.
-type door struct {
+// outageProxy is a proxy before the product that can block every request, or only streams: a blocked request gets no answer.
+type outageProxy struct {
 	*httptest.Server
-	shut, shutToStreams atomic.Bool
-	// turned counts the streams that found it shut.
-	turned atomic.Int64
+	blocked, streamsBlocked atomic.Bool
+	// refused counts the streams that were blocked.
+	refused atomic.Int64
 }
 
-func newDoor(t *testing.T, base string) *door {
+func newOutageProxy(t *testing.T, base string) *outageProxy {
 	t.Helper()
 	product, err := url.Parse(base)
 	if err != nil {
@@ -32,15 +31,15 @@ func newDoor(t *testing.T, base string) *door {
 		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(product) },
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
-	d := &door{}
+	d := &outageProxy{}
 	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream := r.URL.Path == "/live"
-		if !d.shut.Load() && !(stream && d.shutToStreams.Load()) {
+		if !d.blocked.Load() && !(stream && d.streamsBlocked.Load()) {
 			proxy.ServeHTTP(w, r)
 			return
 		}
 		if stream {
-			d.turned.Add(1)
+			d.refused.Add(1)
 		}
 		panic(http.ErrAbortHandler)
 	}))
@@ -51,26 +50,27 @@ func newDoor(t *testing.T, base string) *door {
 	return d
 }
 
-func (d *door) close() {
-	d.shut.Store(true)
+// block refuses new requests and breaks the open connections.
+func (d *outageProxy) block() {
+	d.blocked.Store(true)
 	d.CloseClientConnections()
 }
 
-func keepThroughOutage(t *testing.T, p *tab, c *crowd) {
-	d := newDoor(t, p.base)
-	p.base, p.rough = strings.Replace(d.URL, "127.0.0.1", "localhost", 1), true
+func checkThroughOutage(t *testing.T, p *tab, c *apiShoppers) {
+	d := newOutageProxy(t, p.base)
+	p.base, p.mayFail = strings.Replace(d.URL, "127.0.0.1", "localhost", 1), true
 	p.open("/")
 	p.preset("medium")
 	p.figures(100, 0, 100)
 	names := c.shoppers(3)
 
-	// A stream that breaks comes back with the whole picture.
-	d.close()
+	// A stream that breaks comes back with the whole snapshot.
+	d.block()
 	p.until("that it is reconnecting", `document.getElementById("live").hasAttribute("data-offline")`)
 	p.buy(names[0])
 	p.shows("purchase-result", "did not answer")
 	c.press(names[1:2])
-	d.shut.Store(false)
+	d.blocked.Store(false)
 	p.figures(99, 1, 100)
 	p.until("that it is connected", `!document.getElementById("live").hasAttribute("data-offline")`)
 	p.buy(names[0])
@@ -78,14 +78,14 @@ func keepThroughOutage(t *testing.T, p *tab, c *crowd) {
 	p.figures(98, 2, 100)
 
 	// So does one whose very first connection failed.
-	turned := d.turned.Load()
-	d.shutToStreams.Store(true)
+	refused := d.refused.Load()
+	d.streamsBlocked.Store(true)
 	p.open("/")
 	p.until("that it is reconnecting", `document.getElementById("live").hasAttribute("data-offline")`)
-	if d.turned.Load() == turned {
-		t.Error("the stream was not turned away")
+	if d.refused.Load() == refused {
+		t.Error("the stream was not blocked")
 	}
 	c.press(names[2:])
-	d.shutToStreams.Store(false)
+	d.streamsBlocked.Store(false)
 	p.figures(97, 3, 100)
 }

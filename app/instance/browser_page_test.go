@@ -12,30 +12,30 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// What the page promises to everybody: without scripts, with the keyboard only, in every palette, on a phone, and
-// while the figures change under one's fingers.
+// The page works for everybody: without scripts, with the keyboard only, in every palette, on a phone, and while the figures
+// change during typing.
 func TestBrowserPageIsForEverybody(t *testing.T) {
 	browser := startBrowser(t)
 	base := startProduct(t)
-	for _, promise := range []struct {
-		name string
-		keep func(*testing.T, *tab, *crowd)
+	for _, one := range []struct {
+		name  string
+		check func(*testing.T, *tab, *apiShoppers)
 	}{
-		{"without scripts", keepWithoutScripts},
-		{"keyboard only", keepKeyboard},
-		{"typing while frames arrive", keepTyping},
-		{"palettes and motion", keepPalettes},
-		{"accessibility", keepAccessibility},
-		{"phone", keepPhone},
-		{"away and back", keepThroughOutage},
+		{"without scripts", checkWithoutScripts},
+		{"keyboard only", checkKeyboard},
+		{"typing while frames arrive", checkTyping},
+		{"palettes and motion", checkPalettes},
+		{"accessibility", checkAccessibility},
+		{"phone", checkPhone},
+		{"away and back", checkThroughOutage},
 	} {
-		t.Run(promise.name, func(t *testing.T) {
-			promise.keep(t, openTab(t, browser, base), newCrowd(t, base))
+		t.Run(one.name, func(t *testing.T) {
+			one.check(t, openTab(t, browser, base), newAPIShoppers(t, base))
 		})
 	}
 }
 
-func keepWithoutScripts(t *testing.T, p *tab, c *crowd) {
+func checkWithoutScripts(t *testing.T, p *tab, c *apiShoppers) {
 	p.do(scripts(false))
 	p.open("/")
 	p.click("users-tab")
@@ -69,7 +69,7 @@ func scripts(on bool) chromedp.Action[chromedp.Void] {
 	})
 }
 
-func keepKeyboard(t *testing.T, p *tab, c *crowd) {
+func checkKeyboard(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/?tab=users")
 	p.preset("small")
 	name := c.shoppers(1)[0]
@@ -109,7 +109,7 @@ func (p *tab) tabTo(name string) {
 	p.t.Fatalf("the Tab key does not reach %s", name)
 }
 
-func keepTyping(t *testing.T, p *tab, c *crowd) {
+func checkTyping(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/")
 	p.preset("medium")
 	p.name("john_doe")
@@ -149,7 +149,7 @@ func media(features ...string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-func keepPalettes(t *testing.T, p *tab, _ *crowd) {
+func checkPalettes(t *testing.T, p *tab, _ *apiShoppers) {
 	p.open("/?tab=users")
 	p.preset("small")
 	brightness := `getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number).reduce((a, b) => a + b) / 3`
@@ -168,11 +168,11 @@ func keepPalettes(t *testing.T, p *tab, _ *crowd) {
 	}
 	p.do(media("prefers-reduced-motion", "reduce"))
 	if got := value[string](p, animation); got != "none" {
-		t.Errorf("the dot pulses (%s) for those who asked for rest", got)
+		t.Errorf("the dot pulses (%s) although reduced motion is asked for", got)
 	}
 }
 
-func keepAccessibility(t *testing.T, p *tab, c *crowd) {
+func checkAccessibility(t *testing.T, p *tab, c *apiShoppers) {
 	p.open("/?tab=users")
 	p.preset("small")
 	names := c.shoppers(5)
@@ -224,7 +224,7 @@ func (p *tab) examine(t *testing.T, where string) {
 	}
 }
 
-func keepPhone(t *testing.T, p *tab, c *crowd) {
+func checkPhone(t *testing.T, p *tab, c *apiShoppers) {
 	p.do(chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile))
 	p.open("/")
 	p.preset("small")

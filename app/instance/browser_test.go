@@ -65,13 +65,13 @@ func startBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
-// tab is a page of the running product, seen through the hooks of the contract.
+// tab is a page of the running product. Tests find its elements by their data-testid, here called hooks.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
-	// rough: requests of this tab may fail, and the console may say so.
-	rough bool
+	// mayFail: requests of this tab may fail, and the console may say so.
+	mayFail bool
 }
 
 // openTab opens a tab of its own without going anywhere. Errors of the page's scripts and breaches of its policy fail
@@ -98,7 +98,7 @@ func openTab(t *testing.T, browser context.Context, base string) *tab {
 		}
 		cancel()
 		for _, m := range <-done {
-			if m.IsException() || strings.Contains(m.Text, "Content Security Policy") || !p.rough && strings.Contains(m.Text, "htmx:") {
+			if m.IsException() || strings.Contains(m.Text, "Content Security Policy") || !p.mayFail && strings.Contains(m.Text, "htmx:") {
 				t.Errorf("the page complains: %s", m)
 			}
 		}
@@ -106,7 +106,7 @@ func openTab(t *testing.T, browser context.Context, base string) *tab {
 	return p
 }
 
-// picture keeps what the page looked like in SCREENSHOTS, when that is set.
+// picture saves a screenshot of the page in the directory SCREENSHOTS, when that is set.
 func (p *tab) picture() {
 	dir := os.Getenv("SCREENSHOTS")
 	if dir == "" {
@@ -201,7 +201,7 @@ func (p *tab) until(what, condition string) {
 	}
 }
 
-// clickUntil clicks, and again while something else takes the effect away, as a shopper would.
+// clickUntil clicks, and clicks again while something else undoes the effect, as a shopper does.
 func (p *tab) clickUntil(selector, what, condition string) {
 	p.t.Helper()
 	for range 4 {
@@ -219,7 +219,7 @@ func (p *tab) within(long time.Duration, condition string) bool {
 	ctx, cancel := context.WithTimeout(p.ctx, long)
 	defer cancel()
 	for {
-		// An error is a page between two documents; the next look is at the new one.
+		// An error means that the page is between two documents; the next try asks the new one.
 		if ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](condition)); err == nil && ok {
 			return true
 		}

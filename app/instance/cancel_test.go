@@ -16,7 +16,7 @@ import (
 	"flashsale/sale"
 )
 
-// operator is an act of an operator without a key.
+// demo is an act of the operator of demo mode, without a key.
 func demo() operator.Act { return operator.Act{ActKey: audit.ActKey{Principal: "demo"}} }
 
 // cancelOrder takes an order back as an operator does: one act, shown on this process, and the place given back.
@@ -35,7 +35,8 @@ func idOf(t *testing.T, r reply) uuid.UUID {
 	return id
 }
 
-// The reconciler alone frees such a place after two looks two seconds apart; meanwhile the sale says "all claimed".
+// The place is free at once. The reconciler alone needs two comparisons two seconds apart for it, and meanwhile the sale says
+// "all claimed".
 func TestACancelledUnitIsForSaleWhenTheCancelReturns(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
@@ -70,8 +71,8 @@ func TestACancelledUnitIsForSaleWhenTheCancelReturns(t *testing.T) {
 	c.Verifies()
 }
 
-// bazaar is a crowd that presses on all instances while an operator cancels orders on the first.
-type bazaar struct {
+// cancelLoad is shoppers who buy on all instances while an operator cancels orders on the first.
+type cancelLoad struct {
 	clients []*client
 
 	mu       sync.Mutex
@@ -89,7 +90,7 @@ type showing struct {
 	begun time.Time
 }
 
-func (b *bazaar) press(shopper, at int) error {
+func (b *cancelLoad) press(shopper, at int) error {
 	begun := time.Now()
 	r, err := b.clients[at].Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(shopper)})
 	if err != nil {
@@ -110,7 +111,7 @@ func (b *bazaar) press(shopper, at int) error {
 }
 
 // pick takes a random order that can be cancelled.
-func (b *bazaar) pick() (id uuid.UUID, ok bool) {
+func (b *cancelLoad) pick() (id uuid.UUID, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.seen) == 0 {
@@ -128,7 +129,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	const stock, cancels, shoppers = 20, 60, 200
 	d := newDeployment(t)
 	a, other := d.start(t), d.start(t)
-	b := &bazaar{clients: []*client{newClient(t, a.URL()), newClient(t, other.URL())},
+	b := &cancelLoad{clients: []*client{newClient(t, a.URL()), newClient(t, other.URL())},
 		known: map[uuid.UUID]bool{}, gone: map[uuid.UUID]time.Time{}, shoppers: map[uuid.UUID]int{}}
 	c := b.clients[0]
 	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": shoppers}); r.Status != http.StatusOK {
@@ -139,9 +140,9 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	}
 
 	var over atomic.Bool
-	var crowd sync.WaitGroup
+	var buying sync.WaitGroup
 	for range 6 {
-		crowd.Go(func() {
+		buying.Go(func() {
 			for !over.Load() {
 				if err := b.press(rand.N(shoppers), rand.N(2)); err != nil {
 					t.Errorf("press: %v", err)
@@ -178,7 +179,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	}
 	cancel(cancels / 2)
 	over.Store(true)
-	crowd.Wait()
+	buying.Wait()
 	if cancelled != cancels {
 		t.Fatalf("%d of %d orders were cancelled", cancelled, cancels)
 	}
@@ -186,13 +187,13 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	// Every unit that came back is sold again, also to those who lost theirs.
 	for shopper := 0; c.Status().Number("currentStock") > 0; shopper++ {
 		if shopper == shoppers {
-			t.Fatalf("after everybody has pressed: %s", c.Status().Raw)
+			t.Fatalf("after every shopper has asked: %s", c.Status().Raw)
 		}
 		c.BuySettled(shopperName(shopper))
 	}
 	for _, s := range b.shown {
 		if gone, ok := b.gone[s.order]; ok && s.at == 0 && s.begun.After(gone) {
-			t.Errorf("a press %v after the cancel was shown the cancelled order", s.begun.Sub(gone))
+			t.Errorf("a request %v after the cancel was answered with the cancelled order", s.begun.Sub(gone))
 		}
 	}
 	for id := range b.gone {

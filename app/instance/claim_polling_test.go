@@ -16,9 +16,10 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// pollers is who asks while Postgres is slow, and how. FLASHSALE_RESILIENCE=full makes it 20,000 who ask once a second.
+// pollers is how many clients ask while Postgres is slow, and how. FLASHSALE_RESILIENCE=full makes it 20,000 who ask once a
+// second.
 type pollers struct {
-	n       int           // each has something of its own to ask for
+	n       int           // each asks for another claim
 	clients int           // connections that they share
 	lasting time.Duration // how long they ask
 }
@@ -30,25 +31,25 @@ func manyPollers() pollers {
 	return pollers{n: 2_000, clients: 64, lasting: 4 * time.Second}
 }
 
-// TestWhoAsksWhileTheLedgerIsSlowStopsNobodyFromBuying: the questions of clients have their connections and the lease of
-// the snapshot has its own. A table that a statement of theirs needs is locked, so that each of them hangs; the sale is
-// shown and sold all the while.
-func TestWhoAsksWhileTheLedgerIsSlowStopsNobodyFromBuying(t *testing.T) {
+// TestPollingWhileTheLedgerIsSlowStopsNobodyFromBuying: the queries of clients have their connections and the lease of the
+// snapshot has its own. A table that the clients' queries need is locked, so that all of them hang; the sale is still shown and
+// sold.
+func TestPollingWhileTheLedgerIsSlowStopsNobodyFromBuying(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		locked string
-		path   func(w *slowMoment, i int) string
+		path   func(w *lockedLedger, i int) string
 		// answered is what a question may come to meanwhile.
 		answered []int
 	}{
-		"for pending claims": {"declines", func(w *slowMoment, i int) string { return w.claims[i%len(w.claims)] },
+		"for pending claims": {"declines", func(w *lockedLedger, i int) string { return w.claims[i%len(w.claims)] },
 			[]int{http.StatusAccepted, http.StatusServiceUnavailable}},
-		"for the list of shoppers": {"users", func(_ *slowMoment, i int) string { return fmt.Sprintf("/api/users?page=%d", 1+i%5) },
+		"for the list of shoppers": {"users", func(_ *lockedLedger, i int) string { return fmt.Sprintf("/api/users?page=%d", 1+i%5) },
 			[]int{http.StatusServiceUnavailable}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newSlowMoment(t)
+			w := newLockedLedger(t)
 			unlock := w.lock(c.locked)
 			w.during(func(i int) string { return c.path(w, i) })
 			unlock()
@@ -57,27 +58,27 @@ func TestWhoAsksWhileTheLedgerIsSlowStopsNobodyFromBuying(t *testing.T) {
 	}
 }
 
-// slowMoment is an instance under questions that Postgres does not answer.
-type slowMoment struct {
+// lockedLedger is an instance whose clients ask for what Postgres cannot answer, because a table is locked.
+type lockedLedger struct {
 	*client
 	app     *Instance
 	d       deployment
 	pollers pollers
-	claims  []string // addresses of claims, of which the first are of presses
+	claims  []string // addresses of claims, of which the first are of purchase requests
 
-	mu                    sync.Mutex
-	polls, presses, looks map[int]int // answers by status; those of the status by whether it was stale
-	lookups               float64
+	mu                     sync.Mutex
+	polls, requests, reads map[int]int // answers by status code; reads by whether the status was stale (1) or not (0)
+	lookups                float64
 }
 
-// pressing is how many press while others ask, one press after the other.
+// pressing is how many shoppers buy meanwhile, each one request after the other.
 const pressing = 8
 
-func newSlowMoment(t *testing.T) *slowMoment {
+func newLockedLedger(t *testing.T) *lockedLedger {
 	t.Helper()
 	d := newDeployment(t)
 	d.Config.MaxStock = 10_000
-	w := &slowMoment{d: d, app: d.start(t), pollers: manyPollers(), polls: map[int]int{}, presses: map[int]int{}, looks: map[int]int{}}
+	w := &lockedLedger{d: d, app: d.start(t), pollers: manyPollers(), polls: map[int]int{}, requests: map[int]int{}, reads: map[int]int{}}
 	w.client = newClient(t, w.app.URL())
 	w.client.HTTP.Transport.(*http.Transport).MaxConnsPerHost = w.pollers.clients + 2*pressing
 	w.client.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = w.pollers.clients + 2*pressing
@@ -88,7 +89,7 @@ func newSlowMoment(t *testing.T) *slowMoment {
 }
 
 // lock keeps everybody else from a table until the function is called.
-func (w *slowMoment) lock(table string) (unlock func()) {
+func (w *lockedLedger) lock(table string) (unlock func()) {
 	w.T.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	conn, err := pgx.Connect(ctx, embeddedtest.DatabaseURL(w.T))
@@ -106,8 +107,8 @@ func (w *slowMoment) lock(table string) (unlock func()) {
 	return unlock
 }
 
-// during asks, presses and looks for as long as it is to last.
-func (w *slowMoment) during(path func(i int) string) {
+// during polls, buys and reads the status for the time of the plan.
+func (w *lockedLedger) during(path func(i int) string) {
 	w.gather()
 	before := w.asked()
 	ctx, cancel := context.WithTimeout(context.Background(), w.pollers.lasting)
@@ -127,7 +128,7 @@ func (w *slowMoment) during(path func(i int) string) {
 			for ctx.Err() == nil {
 				r, err := w.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shopperName(int(100 + shopper.Add(1)%4_800))})
 				if err == nil {
-					w.count(w.presses, r.Status)
+					w.count(w.requests, r.Status)
 				}
 			}
 		})
@@ -135,9 +136,9 @@ func (w *slowMoment) during(path func(i int) string) {
 	all.Go(func() {
 		for ctx.Err() == nil {
 			if r, err := w.Try(http.MethodGet, "/api/flash-sale/status", nil); err == nil && r.Body["stale"] == true {
-				w.count(w.looks, 1)
+				w.count(w.reads, 1)
 			} else {
-				w.count(w.looks, 0)
+				w.count(w.reads, 0)
 			}
 			pause(ctx, 50*time.Millisecond)
 		}
@@ -147,9 +148,9 @@ func (w *slowMoment) during(path func(i int) string) {
 	all.Wait()
 }
 
-// gather finds the claims to ask for: those of presses that have no verdict, and others that the process knows nothing of.
-func (w *slowMoment) gather() {
-	for _, r := range crowd(w.T, 50, func(i int) reply { return w.Buy(shopperName(i)) }) {
+// gather finds the claims to ask for: those of purchase requests without a verdict, and others that the process does not know.
+func (w *lockedLedger) gather() {
+	for _, r := range allAtOnce(w.T, 50, func(i int) reply { return w.Buy(shopperName(i)) }) {
 		if r.Status == http.StatusAccepted {
 			w.claims = append(w.claims, r.Header.Get("Location"))
 		}
@@ -160,8 +161,8 @@ func (w *slowMoment) gather() {
 	}
 }
 
-// poll asks until the moment ends; 0: no answer by then.
-func (w *slowMoment) poll(ctx context.Context, path string) int {
+// poll asks once; 0: no answer until ctx ended.
+func (w *lockedLedger) poll(ctx context.Context, path string) int {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.Base+path, nil)
 	if err != nil {
 		w.T.Error(err)
@@ -173,21 +174,21 @@ func (w *slowMoment) poll(ctx context.Context, path string) int {
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.Header.Get("Retry-After") == "" {
-		w.T.Errorf("%s: %d without a time to come back", path, res.StatusCode)
+		w.T.Errorf("%s: %d without a time to ask again", path, res.StatusCode)
 	}
 	return res.StatusCode
 }
 
-func (w *slowMoment) count(in map[int]int, status int) {
+func (w *lockedLedger) count(in map[int]int, status int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	in[status]++
 }
 
 // asked is how often Postgres was asked for verdicts.
-func (w *slowMoment) asked() float64 { return metric(w.T, w.app, "flashsale_verdict_lookups_total") }
+func (w *lockedLedger) asked() float64 { return metric(w.T, w.app, "flashsale_verdict_lookups_total") }
 
-func (w *slowMoment) partition() int {
+func (w *lockedLedger) partition() int {
 	s, err := w.app.wiring.catalog.Snapshot("")
 	if err != nil {
 		w.T.Fatal(err)
@@ -195,33 +196,33 @@ func (w *slowMoment) partition() int {
 	return s.Partition
 }
 
-func (w *slowMoment) judge(answered ...int) {
-	w.T.Logf("polls %v, presses %v, looks (1 is stale) %v, %v questions to Postgres", w.polls, w.presses, w.looks, w.lookups)
-	polls, presses := 0, 0
+func (w *lockedLedger) judge(answered ...int) {
+	w.T.Logf("polls %v, purchase requests %v, reads of the status (1 is stale) %v, %v queries to Postgres", w.polls, w.requests, w.reads, w.lookups)
+	polls, requests := 0, 0
 	for status, n := range w.polls {
 		polls += n
 		if status != 0 && !slices.Contains(answered, status) {
-			w.T.Errorf("%d questions were answered %d", n, status)
+			w.T.Errorf("%d polls were answered %d", n, status)
 		}
 	}
-	for status, n := range w.presses {
-		presses += n
+	for status, n := range w.requests {
+		requests += n
 		if !slices.Contains([]int{http.StatusCreated, http.StatusOK, http.StatusAccepted, http.StatusServiceUnavailable}, status) {
-			w.T.Errorf("%d presses were answered %d", n, status)
+			w.T.Errorf("%d purchase requests were answered %d", n, status)
 		}
 	}
-	// A machine that stops for a second is no fault of those who ask: the log misses its time, the look its lease.
-	if refused := w.presses[http.StatusServiceUnavailable]; refused*10 > presses {
-		w.T.Errorf("%d of %d presses were refused", refused, presses)
+	// A busy machine may stop for a second, which has nothing to do with the polls: an append is then late, or a lease ends.
+	if refused := w.requests[http.StatusServiceUnavailable]; refused*10 > requests {
+		w.T.Errorf("%d of %d purchase requests were refused", refused, requests)
 	}
-	if polls < w.pollers.clients || presses < pressing || w.looks[0] == 0 {
-		w.T.Errorf("%d questions, %d presses: this proves nothing", polls, presses)
+	if polls < w.pollers.clients || requests < pressing || w.reads[0] == 0 {
+		w.T.Errorf("%d polls, %d purchase requests: this proves nothing", polls, requests)
 	}
-	if stale := w.looks[1]; stale*10 > stale+w.looks[0] {
-		w.T.Errorf("the snapshot was stale at %d of %d looks", stale, stale+w.looks[0])
+	if stale := w.reads[1]; stale*10 > stale+w.reads[0] {
+		w.T.Errorf("the snapshot was stale at %d of %d reads", stale, stale+w.reads[0])
 	}
 	if w.lookups*20 > float64(polls) {
-		w.T.Errorf("%v questions to Postgres for %d of clients", w.lookups, polls)
+		w.T.Errorf("%v queries to Postgres for %d polls", w.lookups, polls)
 	}
 }
 

@@ -19,7 +19,8 @@ const (
 	lostAndAway          // the answer is lost, and then nobody can reach the server
 )
 
-// commitProxy passes on what the product and Postgres say to each other, until a transaction commits that holds a mark.
+// commitProxy is a proxy between the product and Postgres. It breaks the commit of a transaction whose statements contain a
+// given text, the mark.
 type commitProxy struct {
 	listener net.Listener
 	target   string
@@ -111,7 +112,7 @@ func (p *commitProxy) close(all ...net.Conn) {
 	}
 }
 
-// cut ends every connection. The caller holds mu.
+// cut ends every connection. The caller has locked mu.
 func (p *commitProxy) cut() {
 	for c := range p.open {
 		_ = c.Close()
@@ -132,7 +133,7 @@ func (s *proxied) ask() {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := s.client.Read(buf)
-		if err != nil || !s.heard(buf[:n]) {
+		if err != nil || !s.mayPass(buf[:n]) {
 			return
 		}
 		if _, err := s.server.Write(buf[:n]); err != nil {
@@ -141,8 +142,8 @@ func (s *proxied) ask() {
 	}
 }
 
-// heard is false when what was said must not go on.
-func (s *proxied) heard(said []byte) bool {
+// mayPass is false when bytes of the server must not be passed on.
+func (s *proxied) mayPass(said []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.how == unbroken {

@@ -8,15 +8,15 @@ import (
 	"flashsale/app/operator"
 )
 
-// Deployment is the domains of a deployment, wired, in which nothing runs by itself: what a command works with, beside
-// the instances or without any.
+// Deployment is the connected domains of a deployment, in which nothing runs by itself. Commands work with it, beside running
+// instances or without any.
 type Deployment struct {
 	wiring *wiring
 	log    *slog.Logger
 }
 
-// Open connects to the servers of a deployment and brings it to the point where an instance could start. The servers stay
-// the caller's, also when it fails.
+// Open connects to the servers of a deployment and prepares it as the start of an instance does. The caller closes the servers,
+// also when Open fails.
 func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) (*Deployment, error) {
 	if err := s.connect(ctx, cfg, log, nil); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
 // connections stay open.
 func (d *Deployment) Close(ctx context.Context) {
 	if untold := d.wiring.bus.Flush(ctx); untold != nil {
-		d.log.Debug("running instances find out by looking", "error", untold)
+		d.log.Debug("running instances were not told; they find out with their next read", "error", untold)
 	}
 	d.wiring.close()
 }

@@ -15,7 +15,7 @@ import (
 // startupPatience is how long a start waits for a configured service before it says that it is missing.
 const startupPatience = 8 * time.Second
 
-// openRedis dials until somebody answers; embedded says that the server is the one in this process, which speaks the older protocol.
+// openRedis dials until a server answers; embedded says that it is the one in this process, which speaks the older protocol.
 func openRedis(address string, embedded bool) (rueidis.Client, error) {
 	client, err := patiently(func() (rueidis.Client, error) { return DialRedis(address, embedded) })
 	if err != nil {
@@ -34,7 +34,7 @@ func DialRedis(address string, embedded bool) (rueidis.Client, error) {
 	return rueidis.NewClient(opt)
 }
 
-// openPool connects and proves that somebody answers.
+// openPool connects and checks that the server answers.
 func openPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

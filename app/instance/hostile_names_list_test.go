@@ -6,7 +6,7 @@ import (
 	"flashsale/users"
 )
 
-// refusedNames can be nobody's: every one is refused by its field before anybody is asked.
+// refusedNames are not valid: each is refused with its field before anything else is checked.
 func refusedNames() []string {
 	names := []string{
 		"", " ", "\u00a0\u3000", strings.Repeat("a", 101), strings.Repeat("ß", 51), strings.Repeat("a", 243) + "@example.com", strings.Repeat("𝐚", 900),
@@ -24,7 +24,7 @@ func refusedNames() []string {
 	return names
 }
 
-// acceptedNames are unusual people, each another one.
+// acceptedNames are unusual valid names, each of another shopper.
 func acceptedNames() []string {
 	names := strings.Fields(`
 		<script>alert(1)</script> "><script>alert(1)</script> '><img/src=x/onerror=alert(1)> </title><svg/onload=alert(1)> <b> &lt;b&gt; &#60;b&#62; &amp; <!-- --> ]]>
@@ -47,7 +47,7 @@ func acceptedNames() []string {
 	return append(names, "john doe", "jo hn doe", "sign in", "set-cookie: x=1", "level=error msg=forged", `{"level":"error"}`, strings.Repeat("w", 100), strings.Repeat("𝐚", 100))
 }
 
-// variantsOf are other ways to write names that are among the accepted ones: the same people.
+// variantsOf are other ways to write some of the accepted names: the same shoppers.
 func variantsOf() map[string]string {
 	return map[string]string{
 		"JOSE\u0301": "josé", "\tjose\n": "jose", "STRASSE": "strasse", "straße": "strasse", "\u212aELVIN": "kelvin", "\u212bngstro\u0308m": "ångström",
@@ -55,7 +55,7 @@ func variantsOf() map[string]string {
 	}
 }
 
-// rawBodies name nobody in a way that no string of a program can hold.
+// rawBodies are bodies with bytes that are not valid in a string, so they cannot be among refusedNames.
 func rawBodies() []string {
 	return []string{
 		`{"username":"\ud800"}`, `{"username":"\udfff\ud800"}`, `{"username":"a\udc00b"}`, "{\"username\":\"\xff\xfe\"}", "{\"username\":\"\xc0\xae\"}", "{\"username\":\"\xed\xa0\x80\"}",

@@ -147,7 +147,7 @@ func (h *hostility) send(method, path, body, contentType, accept string) reply {
 func (h *hostility) sells(names []string) {
 	h.T.Helper()
 	owners := map[string]string{}
-	for i, r := range crowd(h.T, len(names), func(i int) reply { return h.BuySettled(names[i]) }) {
+	for i, r := range allAtOnce(h.T, len(names), func(i int) reply { return h.BuySettled(names[i]) }) {
 		name, id := names[i], r.Text("purchaseId")
 		if r.Status != http.StatusCreated && r.Status != http.StatusOK || r.Text("userId") != name || id == "" {
 			h.T.Errorf("%+q: %d %s", name, r.Status, r.Raw)

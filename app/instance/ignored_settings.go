@@ -9,8 +9,8 @@ import (
 	"flashsale/sale"
 )
 
-// ignoredSettings says in one sentence which variables describe another sale than there is: they only count for the sale
-// that is created when there is none. Empty when there is nothing to say.
+// ignoredSettings says in one sentence which variables differ from the existing sale: they count only when the first sale is
+// created. Empty when none differs.
 func ignoredSettings(cfg config.Config, s sale.Snapshot) string {
 	var differ, flags []string
 	differs := func(variable, given, stored, flag string) {

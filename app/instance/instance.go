@@ -1,9 +1,10 @@
-// Package instance is the composition root: it starts what is not configured, wires the domains, and owns the list of
-// parts that run in a process and the order in which everything starts and stops.
+// Package instance starts and stops the whole product in one process. It is the composition root: it starts the servers that
+// are not configured, connects the domains with each other, and has the list of the parts that run in a process and the order
+// in which everything starts and stops.
 //
-// Nothing in here knows SQL, Redis keys or HTTP handlers. The domains do not know each other; the adapters in
-// adapter.go translate between them and put the combiners between the many calls of requests and the batch
-// operations of the domains. A command that needs the domains without an instance opens a Deployment.
+// Nothing in here knows SQL, Redis keys or HTTP handlers. The domains do not import each other; the adapters in adapter.go
+// translate between them, and combine the many single calls of requests into the batch operations of the domains. A command
+// that needs the domains without an instance opens a Deployment.
 package instance
 
 import (
@@ -54,7 +55,7 @@ type start struct {
 	ready func(context.Context, *Instance) error
 }
 
-// On starts an instance on servers that somebody else has started.
+// On starts an instance on servers that the caller has started.
 func On(at embedded.Settings) Option {
 	return func(s *start) { s.servers = func() (*Servers, error) { return &Servers{Settings: at}, nil } }
 }
@@ -113,7 +114,7 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	return a.leaveRunFile()
 }
 
-// wire makes what an instance is made of. Nothing runs yet.
+// wire makes the domains and the web server of an instance. Nothing runs yet.
 func (a *Instance) wire(registry *prometheus.Registry) {
 	a.wiring = newWiring(a.cfg, a.servers, a.log, registry)
 	a.web = web.New(web.Config{
@@ -127,8 +128,8 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 // namesPatience is how long a start waits for the names of all shoppers.
 const namesPatience = 10 * time.Second
 
-// startParts starts the list of parts. The directory comes first, because its reading begins with an empty memory, and the
-// other parts pin names in it that must stay. Most shops know every name before the first press. A shop with millions of
+// startParts starts the list of parts. The directory comes first, because it begins with an empty memory, and the other parts
+// then add names that must stay. Most deployments know every name before the first purchase request. One with millions of
 // names does not wait for all of them: names that are not read yet are looked up one by one.
 func (a *Instance) startParts(ctx context.Context) {
 	a.wiring.acts.InInstance()
@@ -204,5 +205,5 @@ func (a *Instance) OpsAddr() string { return a.cfg.OpsAddr }
 // Embedded are the servers that this instance has started.
 func (a *Instance) Embedded() []embedded.Service { return a.servers.Services }
 
-// Failed delivers an error when a listener ends by itself; the instance should then be stopped.
+// Failed delivers an error when a listener ends by itself; the caller then stops the instance.
 func (a *Instance) Failed() <-chan error { return a.failed }

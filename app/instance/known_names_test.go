@@ -7,7 +7,7 @@ import (
 	"flashsale/users"
 )
 
-// An instance knows everybody when it has started; a command that seeds reads nobody into its own memory.
+// An instance knows every name when it has started; a command that seeds does not read the names into its memory.
 func TestAnInstanceKnowsNamesAndACommandNeedsNone(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)

@@ -25,9 +25,9 @@ import (
 	"flashsale/sale"
 )
 
-// What one partition can do, alone: claims that stand in the log already are fetched, decided and committed by one
-// ledger, with and without somebody who publishes what happened. An iteration is one claim. The CPU time is that of this process and
-// of its Postgres connections.
+// The throughput of one partition alone: one ledger fetches, decides and commits claims that are already in the log, with and
+// without a relay that publishes the events. An iteration is one claim. The CPU time is that of this process and of its Postgres
+// connections.
 func BenchmarkLogToVerdict(b *testing.B) {
 	for _, publish := range []bool{false, true} {
 		b.Run(fmt.Sprintf("publishing=%v", publish), func(b *testing.B) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestClientOfTheOriginalWorksWithItsFields walks the sequence that clients of the system this one replaces send.
+// TestClientOfTheOriginalWorksWithItsFields sends the requests of a client of the replaced system, in their usual order.
 func TestClientOfTheOriginalWorksWithItsFields(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
@@ -53,14 +53,14 @@ func TestClientOfTheOriginalWorksWithItsFields(t *testing.T) {
 	c.Verifies()
 }
 
-// TestResetUnderLoadDeclinesWhatCameTooLate begins new generations while shoppers press: nobody gets a unit of a
-// generation that has ended, and each generation sells exactly what it has.
+// TestResetUnderLoadDeclinesWhatCameTooLate begins new generations while shoppers buy: nobody gets a unit of a generation that
+// has ended, and each generation sells exactly what it has.
 func TestResetUnderLoadDeclinesWhatCameTooLate(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
 	c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 300})
 	done := make(chan []reply, 1)
-	go func() { done <- crowd(t, 300, func(i int) reply { return c.BuySettled(shopperName(i)) }) }()
+	go func() { done <- allAtOnce(t, 300, func(i int) reply { return c.BuySettled(shopperName(i)) }) }()
 	for range 4 {
 		if r := c.Call(http.MethodPost, "/api/flash-sale/reset", nil); r.Status != http.StatusOK && r.Status != http.StatusConflict {
 			t.Errorf("reset: %d %s", r.Status, r.Raw)

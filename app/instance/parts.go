@@ -45,7 +45,7 @@ type parts struct {
 	running []*running // in the order of their start
 }
 
-// restartPause is how long a part that ended by itself rests before it is started again.
+// restartPause is the time between the end of a part that ended by itself and its next start.
 const restartPause = time.Second
 
 // add puts a part on the list.

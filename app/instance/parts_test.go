@@ -18,12 +18,13 @@ import (
 	"time"
 )
 
-// Whatever in the program has a Run is on the list: what is made and not run would give no wrong answer, only a late one.
+// Whatever in the program has a Run is on the list. A part that is made and not started gives no wrong answer, only a late
+// one, so no other test finds it.
 func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	a := d.start(t)
-	d.stop(t, a) // nobody changes what is looked at
+	d.stop(t, a) // nothing changes while the values are inspected
 	list := a.wiring.parts.list
 	onList := map[string]bool{}
 	for _, one := range list {
@@ -47,7 +48,7 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 		delete(made, reflect.ValueOf(one.runner).Pointer())
 	}
 	for _, name := range made {
-		t.Errorf("an instance holds a %s that is on no list of parts", name)
+		t.Errorf("an instance has a %s that is on no list of parts", name)
 	}
 }
 
@@ -94,7 +95,7 @@ func receiver(f *ast.FuncDecl) string {
 	return of.(*ast.Ident).Name
 }
 
-// leadsTo collects what has a Run among all that a value of ours leads to.
+// leadsTo collects the types with a Run among all values of the module that can be reached from a value.
 func leadsTo(v reflect.Value, seen map[uintptr]bool, made map[uintptr]string) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -136,7 +137,7 @@ func embeds(t reflect.Type) bool {
 	return false
 }
 
-// An instance starts its list and nothing twice; the hall does without what would move the places.
+// An instance starts its list, and nothing twice. A saturated one leaves out the parts that change places.
 func TestAnInstanceStartsItsList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
@@ -144,8 +145,8 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 		options []Option
 		left    []string
 	}{
-		"an instance": {nil, nil},
-		"a hall":      {[]Option{Saturated(100)}, []string{"ledger", "outbox", "probes", "reconciler"}},
+		"an instance":          {nil, nil},
+		"a saturated instance": {[]Option{Saturated(100)}, []string{"ledger", "outbox", "probes", "reconciler"}},
 	} {
 		a := d.start(t, c.options...)
 		var want, got []string
@@ -173,8 +174,8 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 
 var firstColumn = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 
-// The README's page has a row for each part, in the order of their start, and no row for what does not run.
-func TestThePageOfWhatRunsIsTheList(t *testing.T) {
+// The README's page "What runs in a process" has a row for each part, in the order of their start, and no other row.
+func TestTheReadmeListsTheParts(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
@@ -197,7 +198,7 @@ func TestThePageOfWhatRunsIsTheList(t *testing.T) {
 	}
 }
 
-// trace is a part that writes down when it begins and ends.
+// trace is a part that sends a message when it begins and one when it ends.
 type trace struct {
 	name string
 	said chan string
@@ -214,20 +215,20 @@ func TestPartsEndInTheReverseOrderOfTheirStart(t *testing.T) {
 	t.Parallel()
 	said := make(chan string, 100)
 	var p parts
-	p.add("judge", deciding, trace{name: "judge", said: said})
-	p.add("clerk", serving, trace{name: "clerk", said: said})
-	p.add("reader", knowing, trace{name: "reader", said: said})
-	p.add("absent", serving, trace{name: "absent", said: said})
-	p.add("usher", serving, trace{name: "usher", said: said})
-	if err := p.leaveOut("nobody"); err == nil {
+	p.add("decider", deciding, trace{name: "decider", said: said})
+	p.add("server 1", serving, trace{name: "server 1", said: said})
+	p.add("knower", knowing, trace{name: "knower", said: said})
+	p.add("left out", serving, trace{name: "left out", said: said})
+	p.add("server 2", serving, trace{name: "server 2", said: said})
+	if err := p.leaveOut("unknown"); err == nil {
 		t.Error("a part that is not there was left out")
 	}
-	if err := p.leaveOut("absent"); err != nil {
+	if err := p.leaveOut("left out"); err != nil {
 		t.Error(err)
 	}
 	log := slog.New(slog.DiscardHandler)
 	p.start(knowing, log)
-	if got := <-said; got != "+reader" || len(p.running) != 1 {
+	if got := <-said; got != "+knower" || len(p.running) != 1 {
 		t.Errorf("%s begins, %d run", got, len(p.running))
 	}
 	p.start(deciding, log)
@@ -245,20 +246,20 @@ func TestPartsEndInTheReverseOrderOfTheirStart(t *testing.T) {
 	for range 4 {
 		got = append(got, <-said)
 	}
-	if want := []string{"-judge", "-usher", "-clerk", "-reader"}; !slices.Equal(got, want) {
+	if want := []string{"-decider", "-server 2", "-server 1", "-knower"}; !slices.Equal(got, want) {
 		t.Errorf("they ended as %v, want %v", got, want)
 	}
 	if len(said) != 0 {
-		t.Errorf("%d more words", len(said))
+		t.Errorf("%d more messages", len(said))
 	}
 }
 
-// A part that does not end is named, and keeps nobody else from ending.
+// A part that does not end is named in the error, and the others end all the same.
 func TestAPartThatDoesNotEndIsNamed(t *testing.T) {
 	t.Parallel()
 	said, free := make(chan string, 10), make(chan struct{})
 	var p parts
-	p.add("clerk", serving, trace{name: "clerk", said: said})
+	p.add("server 1", serving, trace{name: "server 1", said: said})
 	p.add("sleeper", serving, sleeper(free))
 	p.start(deciding, slog.New(slog.DiscardHandler))
 	<-said
@@ -268,13 +269,13 @@ func TestAPartThatDoesNotEndIsNamed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "sleeper") {
 		t.Errorf("stop: %v", err)
 	}
-	if got := <-said; got != "-clerk" {
+	if got := <-said; got != "-server 1" {
 		t.Errorf("%q", got)
 	}
 	close(free)
 }
 
-// sleeper does not listen to its context.
+// sleeper ignores its context.
 type sleeper chan struct{}
 
 func (s sleeper) Run(context.Context) error { <-s; return nil }
@@ -285,7 +286,7 @@ type flaky struct{ runs chan struct{} }
 func (f flaky) Run(ctx context.Context) error {
 	f.runs <- struct{}{}
 	if len(f.runs) < 2 {
-		return errors.New("a fault of the moment")
+		return errors.New("a passing fault")
 	}
 	<-ctx.Done()
 	return nil

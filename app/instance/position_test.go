@@ -30,14 +30,14 @@ func metric(t *testing.T, a *Instance, name string) float64 {
 	return 0
 }
 
-// TestNoRequestOfAClientReconnects: whatever a client asks about a claim, and whether or not it waits for the answer,
-// the process keeps its connections to the log and what it knows of its layout.
+// TestNoRequestOfAClientReconnects: no question about a claim, with or without a client that waits for the answer, makes the
+// process connect to the log again or read its metadata again.
 func TestNoRequestOfAClientReconnects(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
 	const refreshes = "flashsale_log_refreshes_total"
-	// The claim's own partition is looked at first: a cluster that is new to the process may move its leaders.
+	// The claim's own partition is asked first: a cluster that is new to the process may still move its leaders.
 	if r := c.Call(http.MethodGet, claimPath("0.0"), nil); r.Status != http.StatusAccepted {
 		t.Fatalf("a claim that nobody knows: %d %s", r.Status, r.Raw)
 	}

@@ -27,8 +27,8 @@ import (
 	"flashsale/events"
 )
 
-// publishedFile is what a reader of the events topic gets of one sale, from its beginning to its end. Other programs
-// depend on it: a line may be added, none may change. REWRITE=1 writes the file anew.
+// publishedFile has the events of one sale, from its beginning to its end, as a reader of the events topic gets them. Other
+// programs depend on them: a line may be added, none may change. REWRITE=1 writes the file anew.
 const publishedFile = "testdata/published.json"
 
 // payloads is the payload of each type of event.
@@ -54,7 +54,7 @@ func TestWhatIsPublishedIsWhatIsDocumented(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	a := d.start(t)
-	liveThrough(t, a)
+	everyEvent(t, a)
 	records := readPublished(t, d, a)
 	seen := map[string]bool{}
 	for _, r := range records {
@@ -80,9 +80,9 @@ func TestWhatIsPublishedIsWhatIsDocumented(t *testing.T) {
 	}
 }
 
-// liveThrough takes the first sale through everything that is told of: sold, paused, declined, resumed, enlarged, an order
-// cancelled, begun anew, closed.
-func liveThrough(t *testing.T, a *Instance) {
+// everyEvent causes every event on the first sale: sold, paused, declined, resumed, enlarged, an order cancelled, a new
+// generation, closed.
+func everyEvent(t *testing.T, a *Instance) {
 	t.Helper()
 	c, ctx := newClient(t, a.URL()), t.Context()
 	c.HTTP.Transport = traced{c.HTTP.Transport}

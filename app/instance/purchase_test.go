@@ -9,8 +9,8 @@ import (
 	"flashsale/users"
 )
 
-// crowd sends one request per shopper at the same moment and returns the answers in the shoppers' order.
-func crowd(t *testing.T, n int, press func(i int) reply) []reply {
+// allAtOnce sends one request per shopper at the same moment and returns the answers in the shoppers' order.
+func allAtOnce(t *testing.T, n int, ask func(i int) reply) []reply {
 	t.Helper()
 	answers := make([]reply, n)
 	var ready, done sync.WaitGroup
@@ -20,7 +20,7 @@ func crowd(t *testing.T, n int, press func(i int) reply) []reply {
 		done.Go(func() {
 			ready.Done()
 			<-start
-			answers[i] = press(i)
+			answers[i] = ask(i)
 		})
 	}
 	ready.Wait()
@@ -45,7 +45,7 @@ func TestOnePurchaseFromPressToReceipt(t *testing.T) {
 	c := newClient(t, startProduct(t))
 	bought := c.BuySettled("john_doe_1")
 	if bought.Status != http.StatusCreated || bought.Text("message") != "Purchase successful!" || bought.Text("purchaseId") == "" {
-		t.Fatalf("the first press: %d %s", bought.Status, bought.Raw)
+		t.Fatalf("the first request: %d %s", bought.Status, bought.Raw)
 	}
 	again := c.Buy("  JOHN_DOE_1 ")
 	if again.Status != http.StatusOK || again.Text("purchaseId") != bought.Text("purchaseId") || again.Body["success"] != false {
@@ -67,7 +67,7 @@ func TestAThousandShoppersForFiveUnits(t *testing.T) {
 	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1000}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
-	answers := crowd(t, 1000, func(i int) reply { return c.BuySettled(shopperName(i)) })
+	answers := allAtOnce(t, 1000, func(i int) reply { return c.BuySettled(shopperName(i)) })
 	codes := statuses(answers)
 	if codes[http.StatusCreated] != 5 || codes[http.StatusConflict] != 995 {
 		t.Errorf("answers by code: %v, want 5 x 201 and 995 x 409", codes)
@@ -90,9 +90,9 @@ func TestAThousandShoppersForFiveUnits(t *testing.T) {
 func TestOneShopperPressing400TimesOwnsOneUnit(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	answers := crowd(t, 400, func(int) reply { return c.Buy("jane_smith_1") })
+	answers := allAtOnce(t, 400, func(int) reply { return c.Buy("jane_smith_1") })
 	codes := statuses(answers)
-	// On a machine that is short of breath some presses are told "pending" or "safe to retry"; nothing else may come.
+	// On a busy machine some requests are answered "pending" or "safe to retry"; no other answer is right.
 	if codes[http.StatusCreated] > 1 || codes[http.StatusCreated]+codes[http.StatusOK]+codes[http.StatusAccepted]+codes[http.StatusServiceUnavailable] != 400 {
 		t.Errorf("answers by code: %v, want at most one 201 and else 200", codes)
 	}
@@ -172,7 +172,7 @@ func TestInstancesShareOneStock(t *testing.T) {
 	for _, c := range clients {
 		eventually(t, "the preset on every instance", func() bool { return c.Status().Number("maxStock") == 100 })
 	}
-	answers := crowd(t, 150, func(i int) reply {
+	answers := allAtOnce(t, 150, func(i int) reply {
 		return clients[i%3].BuySettled(shopperName(i))
 	})
 	sold := slices.DeleteFunc(slices.Clone(answers), func(a reply) bool { return a.Status != http.StatusCreated })
@@ -192,7 +192,8 @@ func TestInstancesShareOneStock(t *testing.T) {
 	}
 }
 
-// While nothing fails, the log carries the claims: a ledger that does not read it would hide behind the direct path.
+// While nothing fails, claims are decided through the log. Without this test the direct path hides a ledger that does not read
+// the log.
 func TestClaimsAreDecidedThroughTheLog(t *testing.T) {
 	t.Parallel()
 	a := newDeployment(t).start(t)

@@ -17,7 +17,7 @@ func (m *machine) amend(t *rapid.T) {
 	n := rapid.IntRange(0, 5).Draw(t, "total")
 	seen, err := m.client.Try(http.MethodGet, machineSale, nil)
 	if err != nil {
-		t.Fatalf("look at the sale: %v", err)
+		t.Fatalf("read the sale: %v", err)
 	}
 	revision := int64(seen.Number("revision"))
 	late := rapid.Bool().Draw(t, "late")
@@ -49,7 +49,7 @@ func (m *machine) amend(t *rapid.T) {
 	}
 }
 
-// cancel takes somebody's order back, twice. The shopper may press again.
+// cancel cancels an order, twice. The shopper may buy again.
 func (m *machine) cancel(t *rapid.T) {
 	if len(m.owners) == 0 {
 		t.Skip("nobody owns anything")

@@ -36,8 +36,8 @@ func awaitAway(t *testing.T, operators *client, server string) reply {
 	}
 }
 
-// A load balancer must not take every instance off because one server that all of them share is restarted: each of
-// them goes on selling without it.
+// A load balancer must not remove every instance because one server that all of them share is restarted: each of them goes on
+// selling without it.
 func TestAnInstanceStaysReadyWhileRedisIsAway(t *testing.T) {
 	t.Parallel()
 	redis := miniredis.RunT(t)
@@ -58,7 +58,7 @@ func TestAnInstanceStaysReadyWhileRedisIsAway(t *testing.T) {
 		t.Errorf("without Redis: %d %s", r.Status, r.Raw)
 	}
 	if r := shoppers.BuySettled("jane_smith"); r.Status != http.StatusCreated {
-		t.Errorf("a press without Redis: %d %s", r.Status, r.Raw)
+		t.Errorf("a purchase request without Redis: %d %s", r.Status, r.Raw)
 	}
 	if r := operators.Call(http.MethodGet, "/metrics", nil); !strings.Contains(r.Raw, `flashsale_degraded{part="redis"} 1`) {
 		t.Error("the metrics do not say that Redis is away")
@@ -81,7 +81,7 @@ func TestAnInstanceThatDrainsIsNotReady(t *testing.T) {
 	}
 }
 
-// What strangers can ask tells them nothing about the machine, its servers or its program.
+// Public answers tell nothing about the machine, its servers or its program.
 func TestPublicAnswersNameNoServerAndNoMachine(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)

@@ -18,7 +18,7 @@ type follower struct {
 	shown chan status
 }
 
-// status is what the test looks at in a frame.
+// status is the part of a frame that the test reads.
 type status struct{ Sold, Version int64 }
 
 func follow(t *testing.T, base string) *follower {

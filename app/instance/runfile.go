@@ -13,7 +13,7 @@ import (
 )
 
 // runFile is what a running instance leaves in DATA_DIR/run.json, so that verify, doctor and seed can work beside
-// it on the servers it has embedded. It holds passwords and is readable by its owner only.
+// it on the servers it has embedded. It contains passwords and is readable by its owner only.
 type runFile struct {
 	PID           int       `json:"pid"`
 	Since         time.Time `json:"since"`

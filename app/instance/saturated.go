@@ -7,10 +7,9 @@ import (
 )
 
 // Saturated starts an instance in a state that a real one is in for milliseconds only: every place in Redis is taken, and
-// the ledger has sold nothing. Each press goes the whole way of a purchase up to the places, the real Redis answers through
-// the real combiner that no place is free, and the press ends there. So the way up to the claim can be measured alone, over
-// HTTP, for as long as the measurement takes. The parts that would change this state do not run. Afterwards the first
-// shoppers of the series exist, so many as given.
+// the ledger has sold nothing. Each purchase request passes every step up to the places; there the real Redis answers, through
+// the real combiner, that no place is free, and the request ends. So these steps can be measured alone, over HTTP, for as long
+// as the measurement takes. The parts that change this state do not run. That many shoppers of the series exist afterwards.
 func Saturated(shoppers int) Option {
 	return func(s *start) {
 		s.ready = func(ctx context.Context, a *Instance) error {
@@ -22,7 +21,7 @@ func Saturated(shoppers int) Option {
 	}
 }
 
-// saturate makes the shoppers who will press, and takes every place.
+// saturate makes the shoppers who will buy, and takes every place.
 func (a *Instance) saturate(ctx context.Context, shoppers int) error {
 	if _, err := a.wiring.users.EnsureSeries(ctx, shoppers, nil); err != nil {
 		return err

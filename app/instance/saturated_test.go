@@ -8,8 +8,8 @@ import (
 	"flashsale/app/operator"
 )
 
-// Every press goes as far as the places and no further: told that all are held, never sold out, for as long as it lasts.
-func TestTheHallIsFullAndSellsNothing(t *testing.T) {
+// Every purchase request gets as far as the places and no further: the answer is "all claimed" and never "sold out".
+func TestASaturatedInstanceSellsNothing(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newDeployment(t).start(t, Saturated(1000)).URL())
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {

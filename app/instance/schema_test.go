@@ -15,7 +15,7 @@ import (
 	"flashsale/migrations"
 )
 
-// A program that is started while a newer version is rolled out, or after it was taken back, works and says so.
+// A program that is started while a newer version is rolled out, or after that was rolled back, works and says so.
 func TestAStartOnASchemaOfANewerVersionIsSaid(t *testing.T) {
 	t.Parallel()
 	pool, schema := embeddedtest.Postgres(t)

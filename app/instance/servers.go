@@ -30,7 +30,7 @@ type Servers struct {
 	embedded.Settings
 	pool   *pgxpool.Pool // requests and operators
 	lease  *pgxpool.Pool // renewals of the snapshot, and the heartbeat: short queries, and nothing that a client asks for
-	ledger *pgxpool.Pool // the claim transactions, with a planner that cannot change its mind
+	ledger *pgxpool.Pool // the claim transactions, with query plans that do not change
 	redis  rueidis.Client
 	log    *claimlog.Log
 	stack  *embedded.Stack   // nil when nothing was started by this process
@@ -146,7 +146,7 @@ func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logg
 	return s.OpenLog(ctx, cfg, log, reg)
 }
 
-// compareVersions says that a newer version has been here, as while it is rolled out or after it was taken back.
+// compareVersions warns when a newer version has changed the schema: it is being rolled out, or it was rolled back.
 func (s *Servers) compareVersions(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	applied, known, err := migrations.Versions(ctx, s.pool, cfg.Namespace)
 	if err == nil && applied > known {
@@ -183,7 +183,7 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	return nil
 }
 
-// LogConfig is where the log of a deployment is and how to get in. Logger and registry may be nil.
+// LogConfig is the addresses of a deployment's log and its credentials. Logger and registry may be nil.
 func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (claimlog.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
@@ -217,7 +217,7 @@ func (s *Servers) OpenDatabase(ctx context.Context, cfg config.Config) error {
 	return err
 }
 
-// openLease opens the lease's connections and keeps them: a server that has none left has these.
+// openLease opens the lease's connections and keeps them open, so that they exist also when the server accepts no more.
 func (s *Servers) openLease(ctx context.Context, cfg config.Config) error {
 	lease, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, leaseConnections)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"flashsale/sale"
 )
 
-// budget is what one operation may allocate. Times are not in here: they belong to the machine.
+// budget is what one operation may allocate. It has no times, because those depend on the machine.
 type budget struct {
 	allocs, bytes int64
 	stage         func(b *testing.B)

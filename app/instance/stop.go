@@ -15,7 +15,7 @@ const requestPatience = 6 * time.Second
 
 // drainGrace is how long the instance still takes requests after it has announced, in /readyz and in every answer, that it
 // stops. In this time clients and load balancers leave by themselves, so no request on its way is cut off. Afterwards
-// connections without a request are closed. A second is enough for a client that presses about once a second.
+// connections without a request are closed. A second is enough for a client that asks about once a second.
 const drainGrace = time.Second
 
 // partsPatience is the part that belongs to the list of parts: leaving the consumer group takes up to four seconds.

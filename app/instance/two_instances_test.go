@@ -14,50 +14,50 @@ import (
 	"time"
 )
 
-// neighbours are two instances of one deployment: near follows the partition of the sale, far does not.
-type neighbours struct {
-	near, far *neighbour
-	shoppers  atomic.Int64
+// instancePair is two instances of one deployment: reader follows the partition of the sale, other does not.
+type instancePair struct {
+	reader, other *pairMember
+	shoppers      atomic.Int64
 }
 
-// neighbour is one of them, and who presses there.
-type neighbour struct {
+// pairMember is one of them, with a client of its own.
+type pairMember struct {
 	*client
 	app *Instance
 }
 
-// newNeighbours starts two instances with a sale of 1,000 units, and presses until it is clear which one is which.
-func newNeighbours(t *testing.T) *neighbours {
+// newInstancePair starts two instances with a sale of 1,000 units, and buys until it is clear which one follows the partition.
+func newInstancePair(t *testing.T) *instancePair {
 	t.Helper()
 	d := newDeployment(t)
-	pair := &neighbours{}
-	for _, n := range []**neighbour{&pair.near, &pair.far} {
+	pair := &instancePair{}
+	for _, n := range []**pairMember{&pair.reader, &pair.other} {
 		a := d.start(t)
-		*n = &neighbour{newClient(t, a.URL()), a}
+		*n = &pairMember{newClient(t, a.URL()), a}
 	}
-	if r := pair.near.Call(http.MethodPost, "/api/flash-sale/stock-preset/large", nil); r.Status != http.StatusOK {
+	if r := pair.reader.Call(http.MethodPost, "/api/flash-sale/stock-preset/large", nil); r.Status != http.StatusOK {
 		t.Fatal(r.Raw)
 	}
 	eventually(t, "both know that they are two", func() bool {
-		return pair.near.app.wiring.heartbeat.Live() == 2 && pair.far.app.wiring.heartbeat.Live() == 2
+		return pair.reader.app.wiring.heartbeat.Live() == 2 && pair.other.app.wiring.heartbeat.Live() == 2
 	})
 	eventually(t, "one decides what is asked at both", func() bool {
-		if pair.decides(pair.far) {
-			pair.near, pair.far = pair.far, pair.near
+		if pair.decides(pair.other) {
+			pair.reader, pair.other = pair.other, pair.reader
 		}
-		return pair.decides(pair.near) && !pair.decides(pair.far)
+		return pair.decides(pair.reader) && !pair.decides(pair.other)
 	})
 	return pair
 }
 
-// decides is true when a press there is decided there.
-func (p *neighbours) decides(n *neighbour) bool {
+// decides is true when a purchase request to the instance is decided by itself.
+func (p *instancePair) decides(n *pairMember) bool {
 	before := n.metric(`flashsale_claims_woken_total{by="decided"}`)
 	return p.press(n).Status == http.StatusCreated && n.metric(`flashsale_claims_woken_total{by="decided"}`) > before
 }
 
-// press sends the press of a shopper who may buy and has not pressed yet.
-func (p *neighbours) press(n *neighbour) reply {
+// press sends the purchase request of a shopper who may buy and has not asked yet.
+func (p *instancePair) press(n *pairMember) reply {
 	for {
 		r := n.Buy(shopperName(int(p.shoppers.Add(1))))
 		if r.Status != http.StatusForbidden {
@@ -66,8 +66,8 @@ func (p *neighbours) press(n *neighbour) reply {
 	}
 }
 
-// metric sums the values of a metric whose name, with labels or without, begins like that.
-func (n *neighbour) metric(name string) (sum float64) {
+// metric sums the values of the metrics whose name, with its labels, begins with name.
+func (n *pairMember) metric(name string) (sum float64) {
 	n.T.Helper()
 	w := httptest.NewRecorder()
 	n.app.web.OpsHandler().ServeHTTP(w, httptest.NewRequestWithContext(n.T.Context(), http.MethodGet, "/metrics", nil))
@@ -89,32 +89,33 @@ func median(all []time.Duration) time.Duration {
 	return all[len(all)/2]
 }
 
-// The instance that does not follow the log hears of its verdicts from the one that does, and answers as fast. What another
-// load on the machine does to one round it does not do to three; a press that waits for a look takes ten times as long in each.
-func TestAPressIsAnsweredAsFastOnEveryInstance(t *testing.T) {
-	pair := newNeighbours(t)
+// The instance that does not follow the log gets its verdicts by message from the one that does, and answers as fast. Another
+// load on the machine may disturb one round, but not three; a request that waits for a query instead of a message takes ten
+// times as long in each.
+func TestAPurchaseIsAnsweredAsFastOnEveryInstance(t *testing.T) {
+	pair := newInstancePair(t)
 	var ratios []float64
 	for len(ratios) < 3 && (len(ratios) == 0 || slices.Min(ratios) > 1.5) {
 		ratios = append(ratios, pair.interleaved(t))
 	}
 	if slices.Min(ratios) > 1.5 {
-		t.Errorf("a press takes %.2f times as long on the instance that does not follow the log", ratios)
+		t.Errorf("a purchase takes %.2f times as long on the instance that does not follow the log", ratios)
 	}
 	pair.nothingDropped(t)
-	if own := pair.near.metric(`flashsale_bus_received_total{channel="verdicts"}`); own != 0 {
-		t.Errorf("the instance that decides hears %.0f of its own verdicts", own)
+	if own := pair.reader.metric(`flashsale_bus_received_total{channel="verdicts"}`); own != 0 {
+		t.Errorf("the instance that decides receives %.0f of its own verdicts", own)
 	}
 }
 
-// interleaved presses at one instance and the other in turn, and returns how much longer the median is at the one that does
-// not follow the log. Verdicts have to come there by message.
-func (p *neighbours) interleaved(t *testing.T) float64 {
+// interleaved sends purchase requests to one instance and the other in turn, and returns the ratio of the medians: other to
+// reader. Verdicts have to reach other by message.
+func (p *instancePair) interleaved(t *testing.T) float64 {
 	t.Helper()
-	const presses = 120
-	var near, far []time.Duration
+	const requests = 120
+	var atReader, atOther []time.Duration
 	before := p.counts()
-	for range presses {
-		for n, took := range map[*neighbour]*[]time.Duration{p.near: &near, p.far: &far} {
+	for range requests {
+		for n, took := range map[*pairMember]*[]time.Duration{p.reader: &atReader, p.other: &atOther} {
 			began := time.Now()
 			if r := p.press(n); r.Status != http.StatusCreated {
 				t.Fatalf("%d %s", r.Status, r.Raw)
@@ -123,61 +124,61 @@ func (p *neighbours) interleaved(t *testing.T) float64 {
 		}
 	}
 	n := p.counts().since(before)
-	ratio := float64(median(far)) / float64(median(near))
+	ratio := float64(median(atOther)) / float64(median(atReader))
 	t.Logf("median %v where the log is read, %v on the other, ratio %.2f; %.0f verdicts were told there, %.0f looked up; %.2f messages a purchase",
-		median(near), median(far), ratio, n.told, n.looked, n.published/(2*presses))
-	if n.told < 0.9*presses || n.looked > 0.1*presses {
-		t.Errorf("of %d presses on the other instance %.0f heard of their verdict and %.0f looked it up", presses, n.told, n.looked)
+		median(atReader), median(atOther), ratio, n.told, n.lookedUp, n.published/(2*requests))
+	if n.told < 0.9*requests || n.lookedUp > 0.1*requests {
+		t.Errorf("of %d requests on the other instance %.0f got their verdict by message and %.0f looked it up", requests, n.told, n.lookedUp)
 	}
-	if n.published < presses || n.received < 0.9*n.published {
+	if n.published < requests || n.received < 0.9*n.published {
 		t.Errorf("%.0f messages of verdicts were published and %.0f received", n.published, n.received)
 	}
 	return ratio
 }
 
 // counts are how verdicts came to the instance that does not follow the log.
-type counts struct{ told, looked, published, received float64 }
+type counts struct{ told, lookedUp, published, received float64 }
 
-func (p *neighbours) counts() counts {
+func (p *instancePair) counts() counts {
 	return counts{
-		told:      p.far.metric(`flashsale_claims_woken_total{by="told"}`),
-		looked:    p.far.metric(`flashsale_claims_woken_total{by="looked-up"}`),
-		published: p.near.metric(`flashsale_bus_published_total{channel="verdicts"}`),
-		received:  p.far.metric(`flashsale_bus_received_total{channel="verdicts"}`),
+		told:      p.other.metric(`flashsale_claims_woken_total{by="told"}`),
+		lookedUp:  p.other.metric(`flashsale_claims_woken_total{by="looked-up"}`),
+		published: p.reader.metric(`flashsale_bus_published_total{channel="verdicts"}`),
+		received:  p.other.metric(`flashsale_bus_received_total{channel="verdicts"}`),
 	}
 }
 
 func (c counts) since(before counts) counts {
-	return counts{c.told - before.told, c.looked - before.looked, c.published - before.published, c.received - before.received}
+	return counts{c.told - before.told, c.lookedUp - before.lookedUp, c.published - before.published, c.received - before.received}
 }
 
-func (p *neighbours) nothingDropped(t *testing.T) {
+func (p *instancePair) nothingDropped(t *testing.T) {
 	t.Helper()
-	for _, n := range []*neighbour{p.near, p.far} {
+	for _, n := range []*pairMember{p.reader, p.other} {
 		if dropped, unread := n.metric("flashsale_bus_dropped_total"), n.metric("flashsale_bus_unread_total"); dropped+unread != 0 {
 			t.Errorf("%.0f messages were dropped, %.0f not understood", dropped, unread)
 		}
 	}
 }
 
-// An operator's act on one instance is shown by the other when it hears of it, not when it happens to look.
+// An operator's act on one instance is shown by the other because of a message, and not because of its next regular read.
 func TestAnActIsShownByEveryInstance(t *testing.T) {
-	pair := newNeighbours(t)
+	pair := newInstancePair(t)
 	const acts, bound = 40, 250 * time.Millisecond
-	heard := pair.near.metric(`flashsale_bus_received_total{channel="sales"}`) + pair.far.metric(`flashsale_bus_received_total{channel="sales"}`)
+	received := pair.reader.metric(`flashsale_bus_received_total{channel="sales"}`) + pair.other.metric(`flashsale_bus_received_total{channel="sales"}`)
 	var took []time.Duration
 	for i := range acts {
-		at, other := pair.near, pair.far
+		at, other := pair.reader, pair.other
 		if i%2 == 1 {
 			at, other = other, at
 		}
 		took = append(took, actShown(t, at, other, 2000+i))
 	}
-	heard = pair.near.metric(`flashsale_bus_received_total{channel="sales"}`) + pair.far.metric(`flashsale_bus_received_total{channel="sales"}`) - heard
+	received = pair.reader.metric(`flashsale_bus_received_total{channel="sales"}`) + pair.other.metric(`flashsale_bus_received_total{channel="sales"}`) - received
 	shown := median(took)
 	t.Logf("an act is shown by the other instance after %v (median; bound %v), at most %v", shown, bound, took[len(took)-1])
-	if heard < acts {
-		t.Errorf("of %d acts %.0f were heard of", acts, heard)
+	if received < acts {
+		t.Errorf("of %d acts %.0f were received as messages", acts, received)
 	}
 	if shown > 10*bound {
 		t.Errorf("an act is shown by the other instance after %v", shown)
@@ -186,7 +187,7 @@ func TestAnActIsShownByEveryInstance(t *testing.T) {
 }
 
 // actShown sets the stock on one instance and returns how long after the answer the other shows it.
-func actShown(t *testing.T, at, other *neighbour, stock int) time.Duration {
+func actShown(t *testing.T, at, other *pairMember, stock int) time.Duration {
 	t.Helper()
 	changed, done := other.app.wiring.catalog.Changed()
 	defer done()
@@ -205,16 +206,16 @@ func actShown(t *testing.T, at, other *neighbour, stock int) time.Duration {
 	}
 }
 
-// However many press at once, every message goes out, and both instances sell the same units once.
+// Under load no message is dropped, and both instances together sell each unit once.
 func TestNoMessageIsDroppedUnderLoad(t *testing.T) {
-	pair := newNeighbours(t)
-	told := pair.far.metric(`flashsale_claims_woken_total{by="told"}`)
+	pair := newInstancePair(t)
+	told := pair.other.metric(`flashsale_claims_woken_total{by="told"}`)
 	var bought atomic.Int64
 	var all sync.WaitGroup
 	for i := range 64 {
-		n := pair.near
+		n := pair.reader
 		if i%2 == 1 {
-			n = pair.far
+			n = pair.other
 		}
 		all.Go(func() {
 			for pair.shoppers.Load() < 1400 {
@@ -226,23 +227,23 @@ func TestNoMessageIsDroppedUnderLoad(t *testing.T) {
 		})
 	}
 	all.Wait()
-	told = pair.far.metric(`flashsale_claims_woken_total{by="told"}`) - told
-	published := pair.near.metric("flashsale_bus_published_total")
+	told = pair.other.metric(`flashsale_claims_woken_total{by="told"}`) - told
+	published := pair.reader.metric("flashsale_bus_published_total")
 	t.Logf("%d bought; %.0f verdicts were told on the other instance in %.0f messages", bought.Load(), told, published)
 	if told == 0 || bought.Load() < 500 {
 		t.Errorf("%d bought, %.0f verdicts were told", bought.Load(), told)
 	}
 	pair.nothingDropped(t)
-	pair.near.Verifies()
-	pair.far.Verifies()
+	pair.reader.Verifies()
+	pair.other.Verifies()
 }
 
-// A command beside an instance tells it of what it has done.
+// A command beside an instance tells the instance what it has changed.
 func TestACommandTellsTheInstances(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	a := d.start(t)
-	n := &neighbour{newClient(t, a.URL()), a}
+	n := &pairMember{newClient(t, a.URL()), a}
 	const hints = `flashsale_bus_received_total{channel="sales"}`
 	before := n.metric(hints)
 	s := &Servers{Settings: d.Servers}
@@ -256,7 +257,7 @@ func TestACommandTellsTheInstances(t *testing.T) {
 	}
 	command.Close(t.Context())
 	eventually(t, "the instance shows the stock", func() bool { return n.Status().Number("maxStock") == 77 })
-	if heard := n.metric(hints) - before; heard == 0 {
-		t.Error("the instance was not told; it happened to look")
+	if received := n.metric(hints) - before; received == 0 {
+		t.Error("the instance was not told; it found out by its own read")
 	}
 }

@@ -24,8 +24,8 @@ import (
 	"flashsale/users/directory"
 )
 
-// wiring is the domains, wired. Nothing in it runs by itself: an instance starts its list of parts, a command only uses the
-// stores and the acts. What has a Run is put on the list of parts where it is made.
+// wiring is the domains, connected with each other. Nothing in it runs by itself: an instance starts its list of parts, a
+// command only uses the stores and the acts. Whatever has a Run is put on the list of parts where it is made.
 type wiring struct {
 	id         string
 	cfg        config.Config
@@ -79,8 +79,8 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.parts.add("directory", knowing, c.directory)
 }
 
-// purchasePath wires a press to its verdict. Checkout and ledger need each other: the checkout asks the ledger for
-// direct decisions, the ledger asks the checkout to decide.
+// purchasePath makes everything between a purchase request and its verdict. Checkout and ledger need each other: the checkout
+// asks the ledger for direct decisions, the ledger asks the checkout to decide.
 func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.servers
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
@@ -112,13 +112,13 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	observe(c.combiners, reg)
 }
 
-// leased is the sales by the connections that are the snapshot's alone. What may take longer than a look, such as the move of
-// a sale that somebody holds, or a digest, does not belong there.
+// leased reads the sales over the connections of the lease, which no client's request uses. Work that may take longer than the
+// renewal of a snapshot does not belong there, for example a change to a sale that another transaction has locked, or a digest.
 func (c *wiring) leased() *ledger.Store {
 	return ledger.New(c.servers.lease, stockOf{inventory.NewStore(c.servers.lease)}, c.outbox)
 }
 
-// combining is a combiner of whatever kind.
+// combining is a combiner of any kind.
 type combining interface {
 	Close()
 	Waiting() (calls int, oldest time.Duration)
@@ -138,7 +138,7 @@ func observe(stages map[string]combining, reg prometheus.Registerer) {
 	}
 }
 
-// prepare brings a new deployment to the point where the first shopper can buy. It changes nothing in an old one.
+// prepare creates what the first shopper of a new deployment needs. It changes nothing in an existing one.
 func (c *wiring) prepare(ctx context.Context) error {
 	defaults := ledger.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
 	err := c.ensureFirst(ctx, defaults)
@@ -152,8 +152,8 @@ func (c *wiring) prepare(ctx context.Context) error {
 	return c.catalog.Refresh(ctx)
 }
 
-// ensureFirst makes the accounts and the sale of a first start. The accounts come first: where there is a sale, nobody
-// looks for them again, also not after a start that was broken off.
+// ensureFirst makes the accounts and the sale of a first start. The accounts come first: once there is a sale they are not
+// checked again, so an interrupted first start must not leave a sale without accounts.
 func (c *wiring) ensureFirst(ctx context.Context, defaults ledger.Defaults) error {
 	exists, err := c.sales.Any(ctx)
 	if err != nil || exists {
@@ -176,7 +176,7 @@ func (c *wiring) close() {
 	}
 }
 
-// receiptsOf finds single live receipts; everybody who asks about the same sale shares one query.
+// receiptsOf finds single live receipts; all requests about the same sale that wait share one query.
 type receiptsOf struct {
 	group *combine.Group[sale.Key, int64, sale.Receipt]
 }
@@ -189,5 +189,5 @@ func newReceipts(store *ledger.Store) receiptsOf {
 
 func (r receiptsOf) find(ctx context.Context, k sale.Key, user int64) (sale.Receipt, error) {
 	found, err := r.group.Do(ctx, k, user)
-	return found, crowded(err)
+	return found, saleError(err)
 }

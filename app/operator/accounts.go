@@ -29,9 +29,9 @@ func (o *Acts) SeedUsers(ctx context.Context, a Act, n int) (int, error) {
 	return o.Seed(ctx, a, n, nil)
 }
 
-// Seed is SeedUsers, and tells progress of what is done when it is not nil. It is one transaction for up to users.Chunk accounts. More are created chunk by chunk: the record of the start is
-// committed before the first, that of the end with the last. After an error the chunks before it stand, and calling
-// again completes them.
+// Seed is SeedUsers, and reports to progress, if that is not nil. It is one transaction for up to users.Chunk accounts. More
+// are created chunk by chunk: the record of the start is committed before the first, that of the end with the last. After an
+// error the chunks before it remain, and calling again completes them.
 func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total int)) (int, error) {
 	if lastChunk(n) > 0 {
 		leave, err := o.enterBulk()
@@ -55,15 +55,15 @@ func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total
 	if progress != nil {
 		progress(n, n)
 	}
-	o.warn("the names are made, and will be known with the next refresh", o.refreshNames(ctx))
+	o.warn("the accounts are created; their names are known after the next refresh", o.refreshNames(ctx))
 	return created, nil
 }
 
 // chunkTime is more than the longest that a chunk may take.
 const chunkTime = 5 * time.Minute
 
-// seedChunks creates all chunks but the last, each in a transaction of its own beside that of the act, which holds
-// nothing yet but the act's key, and is idle for no longer than a chunk takes.
+// seedChunks creates all chunks but the last, each in a transaction of its own. The act's own transaction has locked nothing
+// yet but the act's key, and is idle meanwhile for no longer than a chunk takes.
 func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress func(done, total int)) (created int, err error) {
 	if lastChunk(n) == 0 {
 		return 0, nil
@@ -84,7 +84,7 @@ func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress
 	return created, errors.Join(err, lost)
 }
 
-// lastChunk is behind how many of n accounts the last chunk begins.
+// lastChunk is the number of accounts before the last chunk of n accounts.
 func lastChunk(n int) int { return max(0, n-1) / users.Chunk * users.Chunk }
 
 // ArchiveUsers hides every account at one moment; their orders stay sold, and seeding brings a name back as the same
@@ -107,13 +107,13 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 		return n, usersEntry("users.archive", archiving{n}), err
 	})
 	if first {
-		o.warn("the accounts are archived, and will be forgotten with the next refresh", o.refreshNames(ctx))
+		o.warn("the accounts are archived; their names are known until the next refresh", o.refreshNames(ctx))
 	}
 	return archived, err
 }
 
-// enterBulk lets an act begin that may change more accounts than one transaction should. Such an act keeps one connection and
-// needs a second one. So only maxBulk of them run at once, which cannot use up the pool; the others get sale.ErrBusy.
+// enterBulk admits an act that may change more accounts than fit well into one transaction. Such an act keeps one connection
+// and needs a second one. So only maxBulk of them run at once, which cannot use up the pool; the others get sale.ErrBusy.
 func (o *Acts) enterBulk() (leave func(), err error) {
 	select {
 	case o.bulk <- struct{}{}:

@@ -9,7 +9,7 @@ import (
 
 // Act is who acts, and what the request says about when it may be carried out. The zero value is an act without conditions.
 type Act struct {
-	// ActKey holds the principal and, when the client gave one, the Idempotency-Key with the digest of the request.
+	// ActKey has the principal and, when the client gave one, the Idempotency-Key with the digest of the request.
 	audit.ActKey
 	// Match is the revisions of the sale that the act may meet.
 	Match Match

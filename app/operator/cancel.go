@@ -11,15 +11,15 @@ import (
 	"flashsale/sale"
 )
 
-// Cancellation is an order that was taken back, and what that changed. Of an order that had been cancelled before nothing has
-// changed.
+// Cancellation is an order that was cancelled, and what that changed. Nothing has changed when the order had been cancelled
+// before.
 type Cancellation struct {
 	sale.Change
 	Order sale.Order
 }
 
-// CancelOrder takes an order back, for a reason that the audit log keeps. Its unit can be sold again, and its shopper may
-// press again. An order that was cancelled before is answered the same way, and nothing is recorded.
+// CancelOrder cancels an order, for a reason that the audit log keeps. Its unit can be sold again, and its shopper may buy
+// again. An order that was cancelled before is answered the same way, and nothing is recorded.
 func (o *Acts) CancelOrder(ctx context.Context, a Act, id uuid.UUID, reason string) (Cancellation, error) {
 	ctx, cancel := context.WithTimeout(ctx, actTime)
 	defer cancel()
@@ -64,8 +64,8 @@ func cancellationRecord(c Cancellation, reason string) audit.Entry {
 	}}
 }
 
-// releasePlace lets the order's shopper press again and somebody else have the place, once this process shows the cancel.
-// The reconciler repairs what this leaves.
+// releasePlace gives back the place of the order's shopper, after this process shows the cancellation: the shopper may buy
+// again, and the place is free. If it fails, the reconciler does it later.
 func (o *Acts) releasePlace(ctx context.Context, c Cancellation) {
 	if c.Before.Revision == c.After.Revision {
 		return // it had been cancelled before: its shopper may have bought again, and need the place for that

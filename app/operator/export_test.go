@@ -43,7 +43,7 @@ func (o *Acts) Present(t *testing.T) inventory.Key {
 	return inventory.Key(keys[0])
 }
 
-// BeginUnseen begins a generation of which nobody is told.
+// BeginUnseen begins a generation and tells no process.
 func (o *Acts) BeginUnseen(ctx context.Context, slug string) error {
 	return pgx.BeginFunc(ctx, o.pool, func(tx pgx.Tx) error {
 		_, err := o.sales.BeginGenerationTx(ctx, tx, slug, ledger.KeepTotal)

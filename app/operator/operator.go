@@ -1,12 +1,12 @@
-// Package operator holds the acts of operators, which span several owners: resets, presets, stock, pause and resume, the
-// end of a sale, cancelled orders, the accounts of the series, and the check of the invariants.
+// Package operator carries out the acts of operators, which change the data of several domains: resets, presets, stock, pause
+// and resume, the end of a sale, cancelled orders, and the accounts of the series. It also checks the invariants.
 //
-// Each act is one transaction. The act opens it, hands it to the ...Tx methods of the owners, and writes in it the record
-// for the audit log and, when the request has an idempotency key, its answer; see perform. So what an act answers is what
-// it wrote, and an act without a record cannot exist. After the commit this process shows the new state before the answer
-// leaves; other processes follow within the lease.
+// Each act is one transaction. The act opens it, passes it to the ...Tx methods of the domains, and writes in it the record
+// for the audit log and, when the request has an idempotency key, its answer; see perform. So the answer to an act is what it
+// wrote, and there is no act without a record. After the commit this process shows the new state before the answer is sent;
+// other processes follow within the lease.
 //
-// The package knows the domains and no HTTP: a handler, a command and a test call the same acts.
+// The package imports the domains and no HTTP: a handler, a command and a test call the same acts.
 package operator
 
 import (
@@ -26,7 +26,7 @@ import (
 	"flashsale/users/directory"
 )
 
-// Config are the owners whose tables and keys the acts change. All are required, but those that say otherwise.
+// Config has the stores of the domains that the acts change. All fields are required, except Alone.
 type Config struct {
 	Pool       *pgxpool.Pool
 	Stock      *inventory.Store
@@ -46,7 +46,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Owners tells who owns a unit and how many units there are, as one moment of the ledger.
+// Owners tells who owns a unit and how many units there are, read at one moment of the ledger.
 type Owners interface {
 	// Current are the generations that are on sale.
 	Current(ctx context.Context) ([]inventory.Key, error)
@@ -78,7 +78,7 @@ type Acts struct {
 // maxBulk is how many acts of this process may change many accounts at once.
 const maxBulk = 2
 
-// New makes the acts on these owners.
+// New makes the acts.
 func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,

@@ -28,8 +28,8 @@ const (
 // what the audit log says of it; without an action nothing was done, and nothing is recorded.
 type work[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record audit.Entry, err error)
 
-// perform carries an act out once: its changes, its audit record and its answer are one transaction. A repeat under the
-// same key is given that answer, and changes nothing: then first is false.
+// perform carries an act out once: its changes, its audit record and its answer are written in one transaction. A repeat under
+// the same key returns that answer and changes nothing: then first is false.
 func perform[A any](ctx context.Context, o *Acts, a Act, do work[A]) (answer A, first bool, err error) {
 	err = o.audit.Act(ctx, func(tx pgx.Tx) error {
 		kept, found, err := o.audit.AnswerTx(ctx, tx, a.ActKey)
@@ -98,7 +98,7 @@ func busy(err error) error {
 func (o *Acts) refresh(ctx context.Context, ch *sale.Change) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
 	defer cancel()
-	o.warn("the change is made, and will be shown with the next refresh", o.catalog.Refresh(ctx))
+	o.warn("the change is committed; it is shown after the next refresh", o.catalog.Refresh(ctx))
 	o.warn("the holders follow with the next reconciling", o.reconciler.Now(ctx, inventory.Key(ch.After.Key())))
 	if ch.Before.Generation == ch.After.Generation {
 		return

@@ -38,7 +38,7 @@ func (o *Acts) BeginGeneration(ctx context.Context, a Act, slug string, total in
 	return o.beginGeneration(ctx, a, slug, total, audit.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
 }
 
-// beginGeneration makes the shoppers exist before it takes the sale, so that no purchase waits for them.
+// beginGeneration makes the shoppers exist before it locks the sale, so that no purchase waits for them.
 func (o *Acts) beginGeneration(
 	ctx context.Context, a Act, slug string, total int64, record audit.Entry, shoppers func(pgx.Tx) error,
 ) (sale.Change, error) {
@@ -56,7 +56,7 @@ func (o *Acts) beginGeneration(
 	if !first {
 		return done, err
 	}
-	o.warn("the names are made, and will be known with the next refresh", o.refreshNames(ctx))
+	o.warn("the new generation has begun; names of new accounts are known after the next refresh", o.refreshNames(ctx))
 	o.refresh(ctx, &done)
 	return done, nil
 }
@@ -108,7 +108,7 @@ func (o *Acts) change(
 	return done, err
 }
 
-// changeTx says which sale the act is about, once and for all of it, and how that stands before and after.
+// changeTx finds the sale of the act once, for the whole act, and reads its state before and after.
 func (o *Acts) changeTx(
 	ctx context.Context, tx pgx.Tx, a Act, slug string, record audit.Entry, do func(slug string) error,
 ) (ch sale.Change, _ audit.Entry, err error) {

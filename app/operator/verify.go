@@ -34,8 +34,8 @@ const (
 )
 
 // Verify checks the invariants that make a sale exact, against Postgres, Redis and the log. It says of each whether it holds,
-// is broken, or cannot be checked from here. Broken is only what it read at one moment, or what stayed in every comparison; ok
-// is only what it read completely. It may run while the sale does.
+// is broken, or cannot be checked from here. It says broken only of data that it read at one moment, or of a difference that
+// every comparison found; ok only of data that it read completely. It may run while the sale does.
 func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
 	units, shoppers, err := o.ordersChecks(ctx)
 	if err != nil {

@@ -25,7 +25,8 @@ import (
 
 func TestMain(m *testing.M) { embeddedtest.Main(m) }
 
-// underLoad presses, cancels and begins the sale anew at that instance until the test ends or stop is called; it says how many bought.
+// underLoad buys, cancels and resets the sale at that instance until the test ends or stop is called, which returns how many
+// bought.
 func underLoad(t *testing.T, address string, o *operator.Acts) (stop func() int64) {
 	t.Helper()
 	c := instancetest.NewClient(t, address)
@@ -156,7 +157,7 @@ func beside(t *testing.T, d instancetest.Deployment) *operator.Acts {
 	return command.Acts()
 }
 
-// idle is a deployment in which somebody has bought and nothing runs any more.
+// idle is a deployment in which a shopper has bought and no instance runs any more.
 func idle(t *testing.T) (instancetest.Deployment, *operator.Acts) {
 	t.Helper()
 	d := instancetest.New(t)
@@ -165,7 +166,7 @@ func idle(t *testing.T) (instancetest.Deployment, *operator.Acts) {
 		t.Fatalf("buy: %d %s", r.Status, r.Raw)
 	}
 	o := beside(t, d)
-	// A machine that is short of breath sells by the ledger alone; the owner's place comes with the next reconciling.
+	// On a busy machine Redis may be too late, and the ledger sells without a place; the place comes with the next reconciling.
 	wants(t, o.HoldersCheck(t.Context()), operator.OK, "")
 	stop(t, a)
 	o.WaitFor(time.Second)

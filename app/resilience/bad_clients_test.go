@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// badClient is a client that takes a connection and gives nothing for it.
+// badClient is a client that keeps a connection and sends no complete request.
 type badClient struct {
 	name string
-	// greet is what it sends at once, drip what it sends every second after that; "" for nothing.
-	greet, drip string
-	// deaf bad clients never read. The others notice when their connection is closed.
-	deaf bool
-	// staysOn bad clients may keep their connection as long as there is room.
-	staysOn bool
+	// first is what it sends at once, everySecond what it sends each second after that; "" for nothing.
+	first, everySecond string
+	// neverReads: such a client does not notice when its connection is closed. The others do.
+	neverReads bool
+	// mayStay: such a client may keep its connection until the product needs the room.
+	mayStay bool
 }
 
 const onLocalhost = " HTTP/1.1\r\nHost: localhost\r\n"
@@ -32,11 +32,11 @@ const onLocalhost = " HTTP/1.1\r\nHost: localhost\r\n"
 func badClientKinds() []badClient {
 	return []badClient{
 		{name: "silent"},
-		{name: "header without an end", greet: "GET /" + onLocalhost, drip: "X-More: and more\r\n"},
-		{name: "body a byte a second", drip: " ", greet: "POST /api/flash-sale/purchase" + onLocalhost +
+		{name: "header without an end", first: "GET /" + onLocalhost, everySecond: "X-More: and more\r\n"},
+		{name: "body a byte a second", everySecond: " ", first: "POST /api/flash-sale/purchase" + onLocalhost +
 			"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"},
-		{name: "stream that never reads", deaf: true, staysOn: true, greet: "GET /api/flash-sale/stream" + onLocalhost + "\r\n"},
-		{name: "idle keep-alive", staysOn: true, greet: "GET /livez" + onLocalhost + "\r\n"},
+		{name: "stream that never reads", neverReads: true, mayStay: true, first: "GET /api/flash-sale/stream" + onLocalhost + "\r\n"},
+		{name: "idle keep-alive", mayStay: true, first: "GET /livez" + onLocalhost + "\r\n"},
 	}
 }
 
@@ -78,7 +78,7 @@ func (g *badClients) close() {
 	g.running.Wait()
 }
 
-// connect is the life of one bad client.
+// connect runs one bad client until its connection is closed.
 func (g *badClients) connect(ctx context.Context, kind badClient, address string, turns chan struct{}) {
 	turns <- struct{}{}
 	conn, err := (&net.Dialer{Timeout: 30 * time.Second}).DialContext(ctx, "tcp", address)
@@ -88,22 +88,22 @@ func (g *badClients) connect(ctx context.Context, kind badClient, address string
 		return
 	}
 	began := time.Now()
-	// A reset leaves no port behind in waiting.
+	// A reset leaves no port in the state TIME_WAIT.
 	_ = conn.(*net.TCPConn).SetLinger(0)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer func() { stop(); _ = conn.Close() }()
-	if kind.deaf {
+	if kind.neverReads {
 		_ = conn.(*net.TCPConn).SetReadBuffer(2048)
 	}
-	if _, err := io.WriteString(conn, kind.greet); err != nil {
+	if _, err := io.WriteString(conn, kind.first); err != nil {
 		return
 	}
-	if kind.deaf {
+	if kind.neverReads {
 		<-ctx.Done()
 		return
 	}
-	if kind.drip != "" {
-		g.running.Go(func() { drip(ctx, conn, kind.drip) })
+	if kind.everySecond != "" {
+		g.running.Go(func() { repeat(ctx, conn, kind.everySecond) })
 	}
 	_, _ = io.Copy(io.Discard, conn) // until it is closed
 	if ctx.Err() == nil {
@@ -113,7 +113,7 @@ func (g *badClients) connect(ctx context.Context, kind badClient, address string
 	}
 }
 
-func drip(ctx context.Context, to io.Writer, what string) {
+func repeat(ctx context.Context, to io.Writer, what string) {
 	ticks := time.NewTicker(time.Second)
 	defer ticks.Stop()
 	for {

@@ -17,7 +17,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// brokers are three Apache Kafkas that keep everything three times, and take a record when two have it.
+// brokers is a cluster of three Apache Kafka brokers: three replicas of each partition, two of them in sync for an
+// acknowledgement.
 type brokers struct {
 	servers []*server
 	hosts   []string
@@ -37,7 +38,7 @@ func newBrokers(t *testing.T) *brokers {
 	}
 	b.servers = make([]*server, 3)
 	failed := make([]error, 3)
-	var starting sync.WaitGroup // one alone is no quorum and does not get ready
+	var starting sync.WaitGroup // a broker alone has no quorum and does not get ready
 	for i := range 3 {
 		dir, err := shared.folder("broker")
 		if err != nil {
@@ -83,17 +84,17 @@ func leadersShuffled(t *testing.T, r *report) {
 	b := newBrokers(t)
 	s := plain(t)
 	s.kafka, s.log = strings.Join(b.hosts, ","), b.hosts[0]
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	var moves, rebalances int64
 	healed := w.during(rate, func() func() {
 		return func() {}
 	}, func(time.Time) int64 {
 		ctx, cancel := context.WithCancel(context.Background())
-		var guests sync.WaitGroup
-		guests.Go(func() { rebalances = w.rebalance(ctx, b) })
+		var group sync.WaitGroup
+		group.Go(func() { rebalances = w.rebalance(ctx, b) })
 		moves = b.shuffle(w, lasting(20*time.Second, 8*time.Second))
 		cancel()
-		guests.Wait()
+		group.Wait()
 		return min(moves, rebalances)
 	})
 	r.note("%d changes of leader, %d rebalances, slowest answer %v", moves, rebalances, w.shoppers.slowestSoFar().Round(time.Millisecond))
@@ -102,10 +103,11 @@ func leadersShuffled(t *testing.T, r *report) {
 	w.assertOutcomes()
 }
 
-// shuffle moves the leader about for that long, kills one broker in the middle of it, and counts the changes that happened.
+// shuffle changes the leader again and again for that long, kills one broker in the middle of it, and counts the changes that
+// happened.
 func (b *brokers) shuffle(w *world, long time.Duration) (moves int64) {
 	w.t.Helper()
-	// Metadata that the client remembers would hide most changes.
+	// The client must not keep metadata for long, because cached metadata hides most changes.
 	transport := &kafka.Transport{MetadataTTL: 100 * time.Millisecond}
 	defer transport.CloseIdleConnections()
 	client := &kafka.Client{Addr: kafka.TCP(b.hosts...), Transport: transport, Timeout: 5 * time.Second}

@@ -22,16 +22,16 @@ import (
 type fault int32
 
 const (
-	spared  fault = iota
-	cutOff        // their connections are ended, and so is each new one
-	late          // everything comes later by lateBy
-	garbled       // the messages are something else, of the same length
+	noFault fault = iota
+	cutOff        // their connections are closed, and so is each new one
+	late          // every message is delayed by lateBy
+	garbled       // the bytes of the messages are replaced, their length stays
 )
 
 const lateBy = 300 * time.Millisecond
 
-// busProxy stands between the product and Redis and spoils the channel between processes alone. It knows its connections by
-// what is asked on them: nobody else subscribes or publishes.
+// busProxy is a proxy between the product and Redis that disturbs only the messages between processes. It recognizes their
+// connections by the commands: only these connections subscribe or publish.
 type busProxy struct {
 	listener net.Listener
 	server   string
@@ -49,7 +49,7 @@ type busConn struct {
 	channel        atomic.Bool // it carries messages between processes
 }
 
-func (l *busConn) hangUp() { _, _ = l.client.Close(), l.server.Close() }
+func (l *busConn) closeAll() { _, _ = l.client.Close(), l.server.Close() }
 
 func newBusProxy(t *testing.T, server string) *busProxy {
 	t.Helper()
@@ -61,7 +61,7 @@ func newBusProxy(t *testing.T, server string) *busProxy {
 	g.serving.Go(g.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
-		g.each(func(l *busConn) { l.hangUp() })
+		g.each(func(l *busConn) { l.closeAll() })
 		g.serving.Wait()
 	})
 	return g
@@ -104,17 +104,17 @@ func (g *busProxy) begin(what fault) func() {
 		g.each(func(l *busConn) {
 			if l.channel.Load() {
 				g.hits.Add(1)
-				l.hangUp()
+				l.closeAll()
 			}
 		})
 	}
-	return func() { g.does.Store(int32(spared)) }
+	return func() { g.does.Store(int32(noFault)) }
 }
 
 func (g *busProxy) doing() fault { return fault(g.does.Load()) }
 
 func (g *busProxy) forget(l *busConn) {
-	l.hangUp()
+	l.closeAll()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, l)
@@ -158,7 +158,8 @@ func (g *busProxy) backward(l *busConn) {
 	}
 }
 
-// spoil does to what comes from Redis what the fault says. Quotes stand in the messages only, not in what frames them.
+// spoil applies the fault to bytes from Redis. It replaces quotes only: they occur in the messages and never in the protocol
+// around them.
 func (g *busProxy) spoil(chunk []byte) {
 	switch g.doing() {
 	case late:
@@ -171,22 +172,22 @@ func (g *busProxy) spoil(chunk []byte) {
 				g.hits.Add(1)
 			}
 		}
-	case spared, cutOff:
+	case noFault, cutOff:
 	}
 }
 
-// busSpoilt: what processes tell each other is lost, late or nonsense. Everybody is answered by the slower way.
+// busSpoilt: the messages between processes are lost, late or unreadable. Every request is still answered, by the slower way.
 func busSpoilt(t *testing.T, r *report) {
 	s := plain(t)
 	g := newBusProxy(t, hostOf(t, s.realRedis))
 	s.redis = through(t, s.realRedis, g.address())
-	w := newWorld(t, r, s, stock, crowd)
-	last := w.crowd
+	w := newWorld(t, r, s, stock, shopperCount)
+	last := w.shopperCount
 	w.eventually(patience, "verdicts are told", func() bool {
-		w.paces(&last, 1)
+		w.medianTimes(&last, 1)
 		return w.metrics(`flashsale_claims_woken_total{by="told"}`) > 0
 	})
-	before := w.paces(&last, 20)
+	before := w.medianTimes(&last, 20)
 	var healed time.Time
 	for _, one := range []struct {
 		name  string
@@ -196,20 +197,20 @@ func busSpoilt(t *testing.T, r *report) {
 		told := w.metrics(`flashsale_claims_woken_total{by="told"}`)
 		dropped, unread := w.metrics("flashsale_bus_dropped_total"), w.metrics("flashsale_bus_unread_total")
 		healed = w.during(rate/2, func() func() { return g.begin(one.fault) }, func(time.Time) int64 {
-			w.slower(one.name, before, w.paces(&last, 20))
+			w.slower(one.name, before, w.medianTimes(&last, 20))
 			w.actShown(one.name)
 			return g.hits.Load() - hits
 		})
 		dropped, unread = w.metrics("flashsale_bus_dropped_total")-dropped, w.metrics("flashsale_bus_unread_total")-unread
 		r.note("%s: %.0f messages dropped, %.0f not understood", one.name, dropped, unread)
 		if one.fault == cutOff && dropped == 0 {
-			t.Error("the channel was cut under load, and no message counts as dropped")
+			t.Error("the channel was cut under load, and no message is counted as dropped")
 		}
 		if one.fault == garbled && unread == 0 {
-			t.Error("every message was garbage, and none counts as not understood")
+			t.Error("every message was unreadable, and none is counted so")
 		}
 		w.eventually(patience, "verdicts are told again", func() bool {
-			w.paces(&last, 1)
+			w.medianTimes(&last, 1)
 			return w.metrics(`flashsale_claims_woken_total{by="told"}`) > told
 		})
 	}
@@ -218,18 +219,18 @@ func busSpoilt(t *testing.T, r *report) {
 	w.assertOutcomes()
 }
 
-// paces is the median time of that many presses, one after the other, on each instance: of shoppers from the end of the
-// crowd, whom the load does not meet.
-func (w *world) paces(last *int, presses int) []time.Duration {
+// medianTimes sends that many purchase requests to each instance, one after the other, and returns the median time of each.
+// They are of the last shoppers of the series, whom the load does not reach.
+func (w *world) medianTimes(last *int, requests int) []time.Duration {
 	w.t.Helper()
 	medians := make([]time.Duration, len(w.instances))
 	var all sync.WaitGroup
 	for i, p := range w.instances {
 		first := *last
-		*last -= presses
+		*last -= requests
 		all.Go(func() {
 			var took []time.Duration
-			for n := range presses {
+			for n := range requests {
 				began := time.Now()
 				w.shoppers.press(context.Background(), p.url, users.SeriesName(first-n))
 				took = append(took, time.Since(began))
@@ -242,11 +243,11 @@ func (w *world) paces(last *int, presses int) []time.Duration {
 	return medians
 }
 
-// slower notes by how much presses take longer on each instance.
+// slower notes by how much longer a purchase request takes on each instance.
 func (w *world) slower(name string, before, under []time.Duration) {
 	w.t.Helper()
 	for i := range under {
-		w.report.within(w.t, fmt.Sprintf("%s: a press on instance %d slower by", name, i+1), under[i]-before[i], 100*time.Millisecond)
+		w.report.within(w.t, fmt.Sprintf("%s: a purchase request on instance %d slower by", name, i+1), under[i]-before[i], 100*time.Millisecond)
 	}
 }
 

@@ -25,8 +25,8 @@ import (
 const sinceYearOne = 2_682_288_000
 
 // wrongClock copies the product and changes that number in the code of its time.Now, so that its clock is off and
-// nothing else is. A system clock for one process alone needs privileges, a program that asks the system without
-// a library cannot be told lies by one, and with another package time everything would have to be compiled anew.
+// nothing else is. The other ways do not work here: a system clock for one process alone needs privileges, a preloaded library
+// has no effect on a program that asks the system directly, and another package time means compiling everything anew.
 func wrongClock(t *testing.T, off time.Duration) string {
 	t.Helper()
 	if runtime.GOARCH != "amd64" {
@@ -82,7 +82,7 @@ func clockWrong(t *testing.T, r *report) {
 			p.await(t)
 			return p
 		}
-		w := newWorld(t, r, s, stock, crowd)
+		w := newWorld(t, r, s, stock, shopperCount)
 		w.assertClockOff(off)
 		w.throughTheSale(off)
 		w.settled(time.Now(), 30*time.Second)
@@ -93,13 +93,13 @@ func clockWrong(t *testing.T, r *report) {
 			seen[outcome] += n
 		}
 		for _, p := range w.instances {
-			p.kill() // the next world is not to share the processors with this one
+			p.kill() // so that the next world has the processors for itself
 		}
 	}
 	r.statuses = seen
 }
 
-// assertClockOff sees in an answer's Date that the clock is really wrong, and only that of the first instance.
+// assertClockOff checks by the Date of an answer that the first instance's clock is wrong, and no other one's.
 func (w *world) assertClockOff(off time.Duration) {
 	w.t.Helper()
 	for i, p := range w.instances {
@@ -123,12 +123,12 @@ func (w *world) assertClockOff(off time.Duration) {
 	w.report.hits++
 }
 
-// throughTheSale presses everywhere before, during and after a sale of some seconds. By Postgres' clock nobody may be
-// let in early or late, and nobody sent away between.
+// throughTheSale sends purchase requests to every instance before, during and after a sale of some seconds. By Postgres' clock
+// nobody may buy before the start or after the end, and nobody may be refused because of the times in between.
 func (w *world) throughTheSale(off time.Duration) {
 	w.t.Helper()
 	ctx := context.Background()
-	// Before the instances can know of the new times, which each looks up once a second, nothing is pressed.
+	// Each instance reads the new times within a second. Until then no request is sent.
 	const lead, lasts = 10 * time.Second, 8 * time.Second
 	var starts, ends, now time.Time
 	err := w.pool.QueryRow(ctx, `UPDATE sales SET state = 'scheduled', version = version + 1,
@@ -150,7 +150,7 @@ func (w *world) throughTheSale(off time.Duration) {
 		pressing.Go(func() {
 			for n := i; time.Now().Before(until); n += len(w.instances) {
 				pressed := time.Now()
-				a := w.shoppers.press(ctx, p.url, users.SeriesName(1+n%w.crowd))
+				a := w.shoppers.press(ctx, p.url, users.SeriesName(1+n%w.shopperCount))
 				each[i].note(a, pressed, time.Now())
 				time.Sleep(20 * time.Millisecond)
 			}
@@ -178,8 +178,8 @@ func (w *world) throughTheSale(off time.Duration) {
 	w.report.within(w.t, fmt.Sprintf("clock %+.0f h: last order after the end", off.Hours()), time.Duration(max(0, late))*time.Millisecond, time.Second)
 }
 
-// boundary is what the shoppers of one instance saw of the sale's times. A press is only held against what was true
-// all the time between it and its answer.
+// boundary is what the shoppers of one instance saw of the sale's times. An answer is wrong only if it was true at no moment
+// between the request and the answer.
 type boundary struct {
 	starts, ends  time.Time
 	upcoming      int

@@ -41,7 +41,7 @@ func newCluster(t *testing.T) *cluster {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Slots that nobody serves are to be missed only by who wants them.
+		// When a slot is not served, only requests for its keys may fail.
 		node, address, err := newRedis(dir, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", strconv.Itoa(bus),
 			"--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")
 		installed(t, err)
@@ -108,8 +108,8 @@ func (c *cluster) node(t *testing.T, sale, generation int64) int {
 	return len(c.nodes) - 1
 }
 
-// another makes a second sale whose keys lie on another node than the first's. No command makes one yet, so its rows
-// are written as the first's are.
+// another makes a second sale whose keys are on another node than the first's. No command makes a second sale yet, so its rows
+// are copied from the first's.
 func (w *world) another(c *cluster, units int64) *world {
 	w.t.Helper()
 	first := w.sale()
@@ -132,7 +132,7 @@ func (w *world) another(c *cluster, units int64) *world {
 		w.t.Fatal(err)
 	}
 	other := &world{t: w.t, namespace: w.namespace, settings: w.settings, instances: w.instances, pool: w.pool, redis: w.redis,
-		report: w.report, stock: int(units), crowd: w.crowd, shoppers: newShoppers(w.t)}
+		report: w.report, stock: int(units), shopperCount: w.shopperCount, shoppers: newShoppers(w.t)}
 	other.shoppers.sale = "/api/sales/second"
 	w.eventually(30*time.Second, "every instance knows the second sale", func() bool {
 		return w.everywhere(func(p *process) bool {
@@ -142,12 +142,12 @@ func (w *world) another(c *cluster, units int64) *world {
 	return other
 }
 
-// nodeKilled: the sale whose keys were there goes on as without Redis, the other one notices nothing.
+// nodeKilled: the sale whose keys were on the node goes on as without Redis, the other sale is not affected.
 func nodeKilled(t *testing.T, r *report) {
 	c := newCluster(t)
 	s := plain(t)
 	s.redis, s.realRedis = "redis://"+strings.Join(c.hosts, ","), "redis://"+c.hosts[0]
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	w.redis.Close()
 	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: c.hosts, DisableCache: true})
 	if err != nil {
@@ -168,7 +168,7 @@ func nodeKilled(t *testing.T, r *report) {
 	}, func(began time.Time) int64 {
 		w.eventually(10*time.Second, "the breaker opens", func() bool { return w.everywhere(w.redisAway) })
 		r.within(t, "breaker", time.Since(began), 250*time.Millisecond)
-		hits := w.hold(lasting(6*time.Second, 4*time.Second), w.redisAway)
+		hits := w.keepFault(lasting(6*time.Second, 4*time.Second), w.redisAway)
 		untouched = int64(other.shoppers.tally()["201"]) - untouched
 		r.within(t, "slowest answer of the other sale", other.shoppers.slowestSoFar(), time.Second)
 		owners := w.owners(key)
@@ -176,7 +176,7 @@ func nodeKilled(t *testing.T, r *report) {
 			t.Fatal(err)
 		}
 		c.whole(t) // a node that has just started serves nothing until the others know of it
-		took := w.eventually(30*time.Second, "owners have their places back", func() bool { return w.homeless(key, owners) == 0 })
+		took := w.eventually(30*time.Second, "owners have their places back", func() bool { return w.ownersWithoutPlace(key, owners) == 0 })
 		r.within(t, "owners have places", took, 2*time.Second)
 		return hits
 	})
@@ -196,7 +196,7 @@ func nodeKilled(t *testing.T, r *report) {
 	for _, one := range []*world{w, other} {
 		one.assertInPostgres()
 		assertPromisesKept(t, one.shoppers, one.anywhere())
-		sellOut(t, one.shoppers, one.anywhere(), one.stock, one.crowd)
+		sellOut(t, one.shoppers, one.anywhere(), one.stock, one.shopperCount)
 		one.assertInPostgres()
 	}
 	if sold := w.number("SELECT count(*) FROM orders WHERE released_at IS NULL"); sold != 2*stock {

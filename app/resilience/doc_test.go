@@ -1,22 +1,22 @@
 //go:build unix
 
-// Package resilience is tests only: the product as separate processes, faults injected from outside, and shoppers who
-// remember every answer they got.
+// Package resilience has only tests. They start the product as separate processes, inject faults from outside, and check with
+// shoppers who remember every answer that no promise is broken.
 //
 // The rows of faults need real servers and run when FLASHSALE_TEST_REAL=1 says so: redis-server, PostgreSQL and Apache
 // Kafka, from REDIS_URL, DATABASE_URL, KAFKA_BROKERS and KAFKA_LIBS (the directory of Kafka's jars), or started here.
 // FLASHSALE_RESILIENCE=full runs every row with one instance and with three; otherwise one row for each server runs,
 // with one instance. The table of figures is printed at the end. RESILIENCE_RESULTS names a directory in which every
-// row leaves a record and the table is table.md; what was kept on the same commit is not run again, so that the whole
-// matrix can be done in pieces, and a mix by its number:
+// row leaves a record and the table is table.md; a row that has passed on the same commit is not run again, so that the whole
+// matrix can be done in pieces, and a mix can be run by its number:
 //
 //	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_RESILIENCE=full RESILIENCE_RESULTS=/tmp/results \
 //		go test -count=1 -timeout 2h -run 'TestFaults|TestMixes' ./app/resilience
 //
-// The thousand kills at named points, which may be stopped and go on where they were, and the zombies:
+// The thousand kills at named points, which may be interrupted and go on where they were, and the stopped processes:
 //
 //	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_RESILIENCE=full RESILIENCE_RESULTS=/tmp/results \
-//		go test -count=1 -timeout 3h -run 'TestKilledAtEveryPoint|TestZombies' ./app/resilience
+//		go test -count=1 -timeout 3h -run 'TestKilledAtEveryPoint|TestStoppedProcesses' ./app/resilience
 //
 // An hour of a thousand shoppers with rolling restarts, which needs the same servers:
 //
@@ -46,9 +46,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "end of the run:", err)
 		code = max(code, 1)
 	}
-	// A failed test may well have left something running; its own message matters more.
+	// A failed test may have left something running; its own message matters more.
 	if code == 0 {
-		// toxiproxy forgets a connection that ends in the moment in which a fault is put on it.
+		// toxiproxy loses a connection that ends at the moment at which a fault begins.
 		forgotten := goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run")
 		if err := goleak.Find(forgotten); err != nil {
 			fmt.Fprintln(os.Stderr, err)

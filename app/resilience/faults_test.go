@@ -13,11 +13,11 @@ import (
 type faultCase struct {
 	id, fault string
 	short     bool // runs every time, with one instance; the others in the full run
-	alone     bool // makes no sense with one instance
+	alone     bool // needs more than one instance
 	run       func(t *testing.T, r *report)
 }
 
-// TestFaults runs the matrix. One row at a time: what is measured is not to be another row's load.
+// TestFaults runs the matrix, one row at a time, so that one row's load does not change another row's figures.
 func TestFaults(t *testing.T) {
 	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
 		t.Skip("rows of faults need real servers: FLASHSALE_TEST_REAL=1")

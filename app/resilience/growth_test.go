@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// growth is what a long run was seen to hold, look by look.
+// growth is the use of memory, descriptors and tables during a long run, as a list of samples.
 type growth struct {
-	looks []map[string]float64
+	samples []map[string]float64
 }
 
-// look notes what the instances and the tables hold now.
-func (g *growth) look(w *world) {
+// sample measures the instances and the tables now.
+func (g *growth) sample(w *world) {
 	now := map[string]float64{}
 	for name, metric := range map[string]string{"goroutines": "go_goroutines", "descriptors": "process_open_fds", "resident bytes": "process_resident_memory_bytes"} {
 		now[name] = w.metrics(metric)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	// Tables that hold no orders: their size may not follow the number of those. Generations are few, and each leaves a
-	// row or two.
+	// Tables without orders: their size must not grow with the number of orders. Generations are few, and each leaves a row or
+	// two.
 	rows, err := w.pool.Query(ctx, `SELECT relname, pg_total_relation_size(oid)::float8 FROM pg_class
 		WHERE relkind = 'r' AND relnamespace = $1::regnamespace AND relname NOT IN ('orders', 'declines', 'outbox')`, w.namespace)
 	if err != nil {
@@ -50,10 +50,10 @@ func (g *growth) look(w *world) {
 	now["events waiting"] = float64(w.number("SELECT count(*) FROM outbox WHERE published_at IS NULL"))
 	now["events for an order"] = float64(w.number("SELECT count(*) FROM outbox")) /
 		float64(max(1, w.number("SELECT (SELECT count(*) FROM orders) + (SELECT count(*) FROM declines)")))
-	g.looks = append(g.looks, now)
+	g.samples = append(g.samples, now)
 }
 
-// slack is what may come on top of twice as much: what a run of half a minute shows by chance.
+// slack is what is allowed beyond twice as much: the change that a run of half a minute shows by chance.
 func slack(name string) float64 {
 	switch name {
 	case "resident bytes":
@@ -69,16 +69,16 @@ func slack(name string) float64 {
 	}
 }
 
-// compare holds the median of the last third against that of the first.
+// compare compares the median of the last third with that of the first.
 func (g *growth) compare(t *testing.T, r *report) {
 	t.Helper()
-	third := len(g.looks) / 3
+	third := len(g.samples) / 3
 	if third == 0 {
-		t.Errorf("%d looks at what grows are too few", len(g.looks))
+		t.Errorf("%d samples are too few", len(g.samples))
 		return
 	}
-	for _, name := range slices.Sorted(maps.Keys(g.looks[0])) {
-		first, last := middle(g.looks[:third], name), middle(g.looks[len(g.looks)-third:], name)
+	for _, name := range slices.Sorted(maps.Keys(g.samples[0])) {
+		first, last := middle(g.samples[:third], name), middle(g.samples[len(g.samples)-third:], name)
 		if name == "resident bytes" || name == "goroutines" || name == "descriptors" {
 			r.note("%s", fmt.Sprintf("%s %.0f, at the end %.0f", name, first, last))
 		}
@@ -88,10 +88,10 @@ func (g *growth) compare(t *testing.T, r *report) {
 	}
 }
 
-// middle is the median of what the looks saw of that name.
-func middle(looks []map[string]float64, name string) float64 {
+// middle is the median of the samples of that name.
+func middle(samples []map[string]float64, name string) float64 {
 	var values []float64
-	for _, one := range looks {
+	for _, one := range samples {
 		values = append(values, one[name])
 	}
 	slices.Sort(values)

@@ -23,16 +23,16 @@ type ledgerMoment struct {
 
 func (g ledgerMoment) soldOut() bool { return g.taken >= g.total }
 
-// history is what the ledger said from moment to moment, past every fault on the way to it. Refusals are held
-// against it: they must have been true while their press was on its way, or at most the lease before.
+// history is the state of the ledger from moment to moment, read past every fault. Refusals are compared with it: each must
+// have been true at some moment between its request and its answer, or at most the lease before.
 type history struct {
 	mu      sync.Mutex
-	glances []ledgerMoment
+	moments []ledgerMoment
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
 
-// lease is how old the state may be that an answer tells: I6 gives it two seconds.
+// lease is how old the state that an answer tells may be: I6 allows two seconds.
 const lease = 2 * time.Second
 
 // watched begins a history of the world's sale. It ends with the test, or with close.
@@ -43,7 +43,7 @@ func (w *world) watched(t *testing.T) *history {
 	go func() {
 		defer close(h.done)
 		for ctx.Err() == nil {
-			if g, err := w.glance(ctx); err == nil {
+			if g, err := w.readMoment(ctx); err == nil {
 				h.add(g)
 			}
 			select {
@@ -53,11 +53,11 @@ func (w *world) watched(t *testing.T) *history {
 		}
 	}()
 	t.Cleanup(h.close)
-	h.awaitGlance(t)
+	h.awaitMoment(t)
 	return h
 }
 
-func (w *world) glance(ctx context.Context) (ledgerMoment, error) {
+func (w *world) readMoment(ctx context.Context) (ledgerMoment, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	g := ledgerMoment{before: time.Now()}
@@ -71,18 +71,18 @@ func (w *world) glance(ctx context.Context) (ledgerMoment, error) {
 func (h *history) add(g ledgerMoment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.glances = append(h.glances, g)
+	h.moments = append(h.moments, g)
 }
 
-// forget drops what lies before a time, but for the last glance before it.
+// forget drops the moments before a time, except the last of them.
 func (h *history) forget(before time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	drop := 0
-	for drop+1 < len(h.glances) && h.glances[drop+1].after.Before(before) {
+	for drop+1 < len(h.moments) && h.moments[drop+1].after.Before(before) {
 		drop++
 	}
-	h.glances = slices.Delete(h.glances, 0, drop)
+	h.moments = slices.Delete(h.moments, 0, drop)
 }
 
 func (h *history) close() {
@@ -90,30 +90,30 @@ func (h *history) close() {
 	<-h.done
 }
 
-// awaitGlance waits for one that was begun after the call, so that what has been answered by then can be judged.
-func (h *history) awaitGlance(t *testing.T) {
+// awaitMoment waits for a moment that was read after the call, so that the answers given until then can be judged.
+func (h *history) awaitMoment(t *testing.T) {
 	t.Helper()
 	called, deadline := time.Now(), time.Now().Add(30*time.Second)
 	for {
 		h.mu.Lock()
-		seen := len(h.glances) > 0 && h.glances[len(h.glances)-1].before.After(called)
+		seen := len(h.moments) > 0 && h.moments[len(h.moments)-1].before.After(called)
 		h.mu.Unlock()
 		if seen {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the ledger cannot be looked at")
+			t.Fatal("the ledger cannot be read")
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// around is what was seen from the last glance before a time to the first one after another.
+// around is the moments from the last one before a time to the first one after another time.
 func (h *history) around(from, to time.Time) []ledgerMoment {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	first, last := 0, len(h.glances)
-	for i, g := range h.glances {
+	first, last := 0, len(h.moments)
+	for i, g := range h.moments {
 		if g.after.Before(from) {
 			first = i
 		}
@@ -122,14 +122,14 @@ func (h *history) around(from, to time.Time) []ledgerMoment {
 			break
 		}
 	}
-	return slices.Clone(h.glances[first:last])
+	return slices.Clone(h.moments[first:last])
 }
 
 // untrue says what is wrong with an answer; empty when nothing is.
 func (h *history) untrue(a timedAnswer) string {
 	seen := h.around(a.began.Add(-lease), a.ended)
 	if len(seen) == 0 {
-		return "nobody looked"
+		return "the ledger was not read"
 	}
 	is := func(what func(ledgerMoment) bool) bool { return slices.ContainsFunc(seen, what) }
 	var fits bool
@@ -155,19 +155,19 @@ func (h *history) untrue(a timedAnswer) string {
 		last.state, last.taken, last.total, last.generation)
 }
 
-// impossible says what the ledger did that it never may; empty when nothing: more sold than there is, something sold in
-// a pause, or a version that goes back.
+// impossible says what the ledger did that it may never do; empty when nothing: it sold more than there is, it sold during a
+// pause, or a version went back.
 func (h *history) impossible() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for i, g := range h.glances {
+	for i, g := range h.moments {
 		if g.taken > g.total {
 			return fmt.Sprintf("%d of %d units were taken in generation %d", g.taken, g.total, g.generation)
 		}
 		if i == 0 {
 			continue
 		}
-		before := h.glances[i-1]
+		before := h.moments[i-1]
 		switch {
 		case g.generation < before.generation || g.saleVersion < before.saleVersion || g.stockVersion < before.stockVersion:
 			return fmt.Sprintf("from generation %d, versions %d and %d, the ledger went to generation %d, versions %d and %d", before.generation,
@@ -179,7 +179,7 @@ func (h *history) impossible() string {
 	return ""
 }
 
-// unseen is true when something may have come and gone between two glances: more than one change, of that kind.
+// unseen is true when a state between two moments may have been missed: there was more than one change of that kind.
 func unseen(seen []ledgerMoment, version func(ledgerMoment) int64, change func(a, b ledgerMoment) bool) bool {
 	for i := 1; i < len(seen); i++ {
 		if version(seen[i])-version(seen[i-1]) > 1 && change(seen[i-1], seen[i]) {
@@ -189,8 +189,8 @@ func unseen(seen []ledgerMoment, version func(ledgerMoment) int64, change func(a
 	return false
 }
 
-// Refusals that do not fit what the ledger had are found, those that do are not.
-func TestRefusalsAreHeldAgainstTheLedger(t *testing.T) {
+// A refusal that was true at no moment of the history is found, and no other one.
+func TestRefusalsAreComparedWithTheLedger(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
@@ -224,7 +224,7 @@ func TestRefusalsAreHeldAgainstTheLedger(t *testing.T) {
 	}
 }
 
-// What the ledger may never do is found in what was seen of it.
+// A history with a step that the ledger may never take is found.
 func TestImpossibleHistoriesAreFound(t *testing.T) {
 	t.Parallel()
 	paused := ledgerMoment{generation: 2, state: "paused", total: 9, taken: 5, stockVersion: 10, saleVersion: 4}
@@ -237,7 +237,7 @@ func TestImpossibleHistoriesAreFound(t *testing.T) {
 	} {
 		after := paused
 		change(&after)
-		h := &history{glances: []ledgerMoment{paused, after}}
+		h := &history{moments: []ledgerMoment{paused, after}}
 		if got := h.impossible(); (got != "") != (name != "") {
 			t.Errorf("%q: %q", name, got)
 		}

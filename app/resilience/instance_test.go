@@ -17,9 +17,9 @@ import (
 	"flashsale/users"
 )
 
-// killedBeforeOffsets: the cursor in Postgres is ahead of the group's offset, so the log is read again from nowhere.
+// killedBeforeOffsets: the cursor in Postgres is ahead of the group's offset, so no claim is decided again.
 func killedBeforeOffsets(t *testing.T, r *report) {
-	w := newWorld(t, r, plain(t), stock, crowd)
+	w := newWorld(t, r, plain(t), stock, shopperCount)
 	for range 3 {
 		l := w.pressing(rate)
 		before := w.shoppers.answered.Load()
@@ -42,7 +42,7 @@ func killedBeforeOffsets(t *testing.T, r *report) {
 	if r.hits == 0 {
 		t.Error("offsets were never behind the cursor; the row proves nothing")
 	}
-	w.verified() // also before the group has a consumer again: nothing is broken by then
+	w.verified() // the invariants hold before the group has a consumer again, too
 	w.settled(time.Now(), 60*time.Second)
 	orders := w.number("SELECT count(*) FROM orders")
 	time.Sleep(time.Second)
@@ -71,25 +71,25 @@ func (w *world) cursorAhead() int64 {
 	return w.number("SELECT coalesce(max(next_offset), 0) FROM log_cursors WHERE partition = $1", partition) - committed
 }
 
-// stoppedAndContinued: a consumer and reconciler that wake up late find that the world went on.
+// stoppedAndContinued: a consumer and a reconciler continue after the others have gone on without them.
 func stoppedAndContinued(t *testing.T, r *report) {
-	w := newWorld(t, r, plain(t), stock, crowd)
-	w.shoppers.http.Timeout = time.Minute // they wait for the stopped one to wake up
-	zombie := w.instances[0]
+	w := newWorld(t, r, plain(t), stock, shopperCount)
+	w.shoppers.http.Timeout = time.Minute // they wait until the stopped one continues
+	frozen := w.instances[0]
 	caught := w.pressing(rate)
 	time.Sleep(warm)
-	_ = zombie.cmd.Process.Signal(syscall.SIGSTOP)
+	_ = frozen.cmd.Process.Signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	caught.cancel()
 	w.next = int(caught.next.Load())
 	l := w.pressing(rate/2, w.instances[1:]...)
 	var patient sync.WaitGroup
-	for n := range 20 { // who get no answer there, press elsewhere, and are answered there in the end
-		patient.Go(func() { w.shoppers.press(context.Background(), zombie.url, users.SeriesName(w.crowd-n)) })
+	for n := range 20 { // they get no answer there, ask elsewhere meanwhile, and are answered there in the end
+		patient.Go(func() { w.shoppers.press(context.Background(), frozen.url, users.SeriesName(w.shopperCount-n)) })
 	}
 	time.Sleep(2 * time.Second)
 	for n := range 20 {
-		w.shoppers.press(context.Background(), w.instances[1].url, users.SeriesName(w.crowd-n))
+		w.shoppers.press(context.Background(), w.instances[1].url, users.SeriesName(w.shopperCount-n))
 	}
 	r.hits = w.shoppers.inFlight.Load()
 	before := w.shoppers.answered.Load()
@@ -97,7 +97,7 @@ func stoppedAndContinued(t *testing.T, r *report) {
 	time.Sleep(10 * time.Second)
 	slowest := w.shoppers.slowestSoFar() // before the stopped instance answers
 	time.Sleep(30*time.Second - time.Since(stopped))
-	_ = zombie.cmd.Process.Signal(syscall.SIGCONT)
+	_ = frozen.cmd.Process.Signal(syscall.SIGCONT)
 	continued := time.Now()
 	r.pressed = w.shoppers.answered.Load() - before
 	time.Sleep(warm)
@@ -105,7 +105,7 @@ func stoppedAndContinued(t *testing.T, r *report) {
 	caught.wg.Wait()
 	patient.Wait()
 	if r.hits < 20 {
-		t.Error("the stopped instance had no presses; the row proves nothing")
+		t.Error("the stopped instance had no requests; the row proves nothing")
 	}
 	r.within(t, "slowest answer elsewhere", slowest, 2*time.Second)
 	w.settled(continued, 60*time.Second)
@@ -113,9 +113,9 @@ func stoppedAndContinued(t *testing.T, r *report) {
 	w.assertOutcomes("503 not-bought-retry")
 }
 
-// stoppedInOrder: whoever was let in gets an answer.
+// stoppedInOrder: every request that was accepted gets an answer.
 func stoppedInOrder(t *testing.T, r *report) {
-	w := newWorld(t, r, plain(t), stock, crowd)
+	w := newWorld(t, r, plain(t), stock, shopperCount)
 	for range 3 {
 		l := w.pressing(rate)
 		before := w.shoppers.answered.Load()
@@ -139,10 +139,10 @@ func stoppedInOrder(t *testing.T, r *report) {
 
 // resetUnderLoad: claims of the old generation are declined, its orders stay as they were.
 func resetUnderLoad(t *testing.T, r *report) {
-	w := newWorld(t, r, plain(t), stock, crowd)
+	w := newWorld(t, r, plain(t), stock, shopperCount)
 	l := w.pressing(rate)
 	time.Sleep(warm)
-	l.once.Store(true) // a second press would meet the new generation
+	l.once.Store(true) // a second request may be for the new generation
 	for range 3 {
 		time.Sleep(warm)
 		before := w.shoppers.answered.Load()
@@ -160,9 +160,9 @@ func resetUnderLoad(t *testing.T, r *report) {
 	}
 	w.assertOutcomes("409 generation-changed")
 	seen := w.report.statuses
-	w.shoppers = newShoppers(t) // in the last generation everybody begins anew
+	w.shoppers = newShoppers(t) // in the last generation nobody has bought yet
 	w.verified()
-	sellOut(t, w.shoppers, w.anywhere(), w.stock, w.crowd)
+	sellOut(t, w.shoppers, w.anywhere(), w.stock, w.shopperCount)
 	if sold := w.number("SELECT count(*) FROM orders WHERE released_at IS NULL AND generation = (SELECT max(generation) FROM sales)"); sold != int64(w.stock) {
 		t.Errorf("%d live orders for %d units", sold, w.stock)
 	}
@@ -170,7 +170,7 @@ func resetUnderLoad(t *testing.T, r *report) {
 	w.report.statuses = seen
 }
 
-// operate does an operator's action on one instance.
+// operate does an operator's act on one instance.
 func (w *world) operate(path, body string, want int) answer {
 	w.t.Helper()
 	a := w.shoppers.send(context.Background(), http.MethodPost, w.anywhere()+path, body)
@@ -180,10 +180,10 @@ func (w *world) operate(path, body string, want int) answer {
 	return a
 }
 
-// stockChanged: below what is sold is refused; more than that reopens the sale.
+// stockChanged: a stock below what is sold is refused; more stock opens the sold-out sale again.
 func stockChanged(t *testing.T, r *report) {
-	w := newWorld(t, r, plain(t), 200, crowd)
-	sellOut(t, w.shoppers, w.anywhere(), 200, crowd)
+	w := newWorld(t, r, plain(t), 200, shopperCount)
+	sellOut(t, w.shoppers, w.anywhere(), 200, shopperCount)
 	a := w.operate("/api/flash-sale/update-stock", `{"stockAmount":100}`, http.StatusConflict)
 	if !strings.Contains(a.Raw, "/problems/") {
 		t.Errorf("refused without a problem: %s", a.Raw)
@@ -200,7 +200,7 @@ func stockChanged(t *testing.T, r *report) {
 		r.within(t, "reopened", time.Since(began), 2*time.Second)
 		for _, p := range w.instances {
 			w.eventually(20*time.Second, "every instance sells again or has sold out again", func() bool {
-				return w.shoppers.press(context.Background(), p.url, users.SeriesName(w.crowd)).Status < 300 || sold() == int64(raised)
+				return w.shoppers.press(context.Background(), p.url, users.SeriesName(w.shopperCount)).Status < 300 || sold() == int64(raised)
 			})
 		}
 		r.hits++

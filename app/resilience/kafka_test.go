@@ -24,7 +24,7 @@ func (w *world) kafkaAway(p *process) bool { return !w.ready(p, "Kafka") }
 // kafkaRefuses: claims go to the ledger directly, and events wait.
 func kafkaRefuses(t *testing.T, r *report) {
 	s, wire := wiredKafka(t)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	var bought int
 	healed := w.during(rate, func() func() {
 		bought = w.shoppers.tally()["201"]
@@ -34,7 +34,7 @@ func kafkaRefuses(t *testing.T, r *report) {
 		w.eventually(20*time.Second, "/readyz shows it", func() bool { return w.everywhere(w.kafkaAway) })
 		r.within(t, "/readyz shows it", time.Since(began), 3*time.Second)
 		w.offered()
-		return w.hold(lasting(8*time.Second, 4*time.Second), w.kafkaAway)
+		return w.keepFault(lasting(8*time.Second, 4*time.Second), w.kafkaAway)
 	})
 	if direct := w.shoppers.tally()["201"] - bought; direct == 0 {
 		t.Error("nobody bought anything while the broker refused")
@@ -51,13 +51,13 @@ func kafkaRefuses(t *testing.T, r *report) {
 // kafkaStalls: the broker takes requests and answers none, so nobody consumes either.
 func kafkaStalls(t *testing.T, r *report) {
 	s, wire := wiredKafka(t)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	var bought int
 	healed := w.during(rate, func() func() {
 		bought = w.shoppers.tally()["201"]
-		wire.swallow(t)
-		return wire.cure
-	}, func(time.Time) int64 { return w.hold(10*time.Second, w.kafkaAway) })
+		wire.silence(t)
+		return wire.restore
+	}, func(time.Time) int64 { return w.keepFault(10*time.Second, w.kafkaAway) })
 	if direct := w.shoppers.tally()["201"] - bought; direct == 0 {
 		t.Error("nobody bought anything while the log stalled")
 	}
@@ -67,14 +67,14 @@ func kafkaStalls(t *testing.T, r *report) {
 	w.assertOutcomes()
 }
 
-// appendsDoubted: the log has the claim, whoever wrote it is told nothing and writes it again.
+// appendsDoubted: the log has the claim, the producer gets no reply and writes it again.
 func appendsDoubted(t *testing.T, r *report) {
 	s, wire := wiredKafka(t)
-	// The broker sends its clients to the shared proxy, so the cut comes behind that.
+	// The broker directs its clients to the shared proxy, so the replies are cut behind that.
 	cut := newReplyCutter(t, wire.proxy.Upstream, producing)
 	wire.reroute(t, cut.address())
 	t.Cleanup(func() { wire.reroute(t, cut.server) })
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	healed := w.during(rate, func() func() {
 		cut.every.Store(5)
 		return func() { cut.every.Store(0) }
@@ -128,12 +128,12 @@ func (w *world) claimsEnd(ctx context.Context, client *kafka.Client) (partition 
 	return partition, res.Topics[topic][0].LastOffset
 }
 
-// recordSpoilt: one record that is no claim does not hold up the others.
+// recordSpoilt: one record that is no claim does not delay the others.
 func recordSpoilt(t *testing.T, r *report) {
 	_, direct := shared.wiredKafka(t)
 	s := plain(t)
 	s.kafka, s.log = direct, direct
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	client, done := w.kafka()
 	defer done()
 	healed := w.during(rate, func() func() {
@@ -157,12 +157,12 @@ func recordSpoilt(t *testing.T, r *report) {
 	w.assertOutcomes()
 }
 
-// logReplaced: the topic is gone and another one has its name, so the cursor is ahead of what there is.
+// logReplaced: the topic was replaced by a new one of the same name, so the cursor is ahead of the log.
 func logReplaced(t *testing.T, r *report) {
 	_, direct := shared.wiredKafka(t)
 	s := plain(t)
 	s.kafka, s.log = direct, direct
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	client, done := w.kafka()
 	defer done()
 	topic := w.namespace + ".claims"

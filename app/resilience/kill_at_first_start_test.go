@@ -10,8 +10,8 @@ import (
 )
 
 // killAtFirstStart kills an instance in the middle of the first start of a deployment of its own, on the same servers,
-// while shoppers press in the kill test. Another instance that starts beside it, or the same one again, must bring the first
-// start to its end.
+// while shoppers buy in the kill test. Another instance that starts beside it, or the same one again, must complete the first
+// start.
 func (a *killTest) killAtFirstStart(p point, d *drawnKill) {
 	a.t.Helper()
 	namespace := fmt.Sprintf("%s_%d", a.namespace, d.Kill)
@@ -20,11 +20,11 @@ func (a *killTest) killAtFirstStart(p point, d *drawnKill) {
 		defer cancel()
 		a.remove(ctx, namespace)
 	}()
-	for stood := false; !stood; {
-		stood = a.killStarting(p, d, namespace)
-		if !stood {
+	for caught := false; !caught; {
+		caught = a.killStarting(p, d, namespace)
+		if !caught {
 			if d.Misses++; d.Misses > 5 {
-				a.t.Fatalf("%v: it never stood there when it was killed", d)
+				a.t.Fatalf("%v: it was never at the point when it was killed", d)
 			}
 			namespace += "x"
 		}
@@ -39,16 +39,16 @@ func (a *killTest) killStarting(p point, d *drawnKill, namespace string) bool {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	board, port := newPointControl(a.t), freePort(a.t)
+	control, port := newPointControl(a.t), freePort(a.t)
 	start := func(set ...string) *process {
-		return spawn(a.t, program, port, append(board.environment(set...), a.environment(namespace)...)...)
+		return spawn(a.t, program, port, append(control.environment(set...), a.environment(namespace)...)...)
 	}
 	began := time.Now()
-	victim := start(p.name, standing(d.Passes))
-	away := began // when it was last known not to stand there
+	victim := start(p.name, stopAfter(d.Passes))
+	away := began // when it was last known not to be at the point
 	for {
 		before := time.Now()
-		n, err := board.passed(ctx, p.name)
+		n, err := control.passed(ctx, p.name)
 		if err == nil && n > d.Passes {
 			break
 		}
@@ -59,7 +59,7 @@ func (a *killTest) killStarting(p point, d *drawnKill, namespace string) bool {
 			a.t.Fatalf("%v: it was not reached in %v\n%s", d, patience, victim.log)
 		}
 		if victim.ended() {
-			victim = start(p.name, standing(d.Passes))
+			victim = start(p.name, stopAfter(d.Passes))
 		}
 		time.Sleep(pollEvery)
 	}
@@ -71,11 +71,11 @@ func (a *killTest) killStarting(p point, d *drawnKill, namespace string) bool {
 	}
 	d.InFlight = a.burst()
 	victim.kill()
-	stood := time.Since(away) < stand
+	caught := time.Since(away) < pointTime
 	back := time.Now()
-	together := []*process{risen(a.t, func() *process { return start() })}
+	together := []*process{startUntilReady(a.t, func() *process { return start() })}
 	if beside != nil {
-		together = append(together, risen(a.t, func() *process {
+		together = append(together, startUntilReady(a.t, func() *process {
 			if beside.ended() {
 				beside = spawn(a.t, program, other, a.environment(namespace)...)
 			}
@@ -88,10 +88,10 @@ func (a *killTest) killStarting(p point, d *drawnKill, namespace string) bool {
 		one.kill()
 	}
 	a.checkSince()
-	return stood
+	return caught
 }
 
-// complete checks that a deployment is as every other after its first start: somebody can buy, somebody may not.
+// complete checks that a deployment is like every other one after its first start: one shopper can buy, one is not authorized.
 func (a *killTest) complete(instances []*process) {
 	a.t.Helper()
 	for _, one := range instances {
@@ -106,7 +106,7 @@ func (a *killTest) complete(instances []*process) {
 				}
 			}
 			if last.Status != want {
-				a.t.Errorf("after a first start that was broken off %s is answered %d %s", name, last.Status, last.Raw)
+				a.t.Errorf("after a first start that was interrupted %s is answered %d %s", name, last.Status, last.Raw)
 			}
 		}
 	}

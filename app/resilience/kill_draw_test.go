@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// drawnKill is one kill as it was drawn, and what became of it. Seed and Kill repeat it.
+// drawnKill is one kill as it was drawn at random, and its result. Seed and Kill repeat it.
 type drawnKill struct {
 	Commit   string `json:"commit"`
 	Seed     uint64 `json:"seed"`
@@ -43,13 +43,13 @@ func draw(seed uint64, n int) (point, *drawnKill) {
 	if only := slices.IndexFunc(all, func(p point) bool { return p.name == os.Getenv("RESILIENCE_POINT") }); only >= 0 {
 		p = all[only]
 	}
-	dice := rand.New(rand.NewPCG(seed, uint64(n)))
-	return p, &drawnKill{Seed: seed, Kill: n, Point: p.name, Instance: dice.IntN(arenaSize), Passes: dice.IntN(p.most + 1),
-		Linger: dice.IntN(40), Calm: dice.IntN(5) == 0}
+	random := rand.New(rand.NewPCG(seed, uint64(n)))
+	return p, &drawnKill{Seed: seed, Kill: n, Point: p.name, Instance: random.IntN(killTestInstances), Passes: random.IntN(p.most + 1),
+		Linger: random.IntN(40), Calm: random.IntN(5) == 0}
 }
 
-// kill lets a process come to its point and kills it while it stands there, with purchases in flight. The instance comes
-// back before it returns.
+// kill waits until a process is at its point and kills it there, with purchases in flight. It returns when the instance has
+// started again.
 func (a *killTest) kill(p point, d *drawnKill) {
 	a.t.Helper()
 	began := time.Now()
@@ -69,12 +69,12 @@ func (a *killTest) kill(p point, d *drawnKill) {
 	}
 	for !a.killStanding(p, d) {
 		if d.Misses++; d.Misses > 5 {
-			a.t.Fatalf("%v: it never stood there when it was killed", d)
+			a.t.Fatalf("%v: it was never at the point when it was killed", d)
 		}
-		a.rise(d.Instance)
+		a.startInstance(d.Instance)
 	}
 	back := time.Now()
-	a.rise(d.Instance)
+	a.startInstance(d.Instance)
 	d.Back = time.Since(back).Milliseconds()
 	a.reopen(generation)
 	a.checkSince()
@@ -90,13 +90,13 @@ func (a *killTest) killStanding(p point, d *drawnKill) bool {
 	switch {
 	case p.rejoins:
 		a.instances[d.Instance].kill()
-		a.spawn(d.Instance, p.name, standing(d.Passes))
+		a.spawn(d.Instance, p.name, stopAfter(d.Passes))
 	case p.anyone:
 		candidates = []int{0, 1, 2}
 		fallthrough
 	default:
 		for _, i := range candidates {
-			if err := a.switches[i].set(ctx, p.name, standing(d.Passes)); err != nil {
+			if err := a.switches[i].set(ctx, p.name, stopAfter(d.Passes)); err != nil {
 				a.t.Fatal(err)
 			}
 		}
@@ -111,17 +111,16 @@ func (a *killTest) killStanding(p point, d *drawnKill) bool {
 	time.Sleep(time.Duration(d.Linger) * time.Millisecond)
 	d.InFlight = a.burst()
 	_ = a.instances[d.Instance].cmd.Process.Signal(syscall.SIGKILL)
-	stood := time.Since(seen) < stand
+	caught := time.Since(seen) < pointTime
 	a.instances[d.Instance].kill()
-	return stood
+	return caught
 }
 
-// await waits until one of the candidates stands at the point, notes which, and returns a moment at which it did not
-// stand there yet.
+// await waits until one of the candidates is at the point, notes which, and returns a time at which it was not there yet.
 func (a *killTest) await(ctx context.Context, p point, d *drawnKill, candidates []int) time.Time {
 	a.t.Helper()
 	victim, provoked, began := d.Instance, time.Time{}, time.Now()
-	away := map[int]time.Time{} // when each was last known not to stand there
+	away := map[int]time.Time{} // when each was last known not to be at the point
 	for {
 		if p.provoke != nil && time.Since(provoked) > provokeEvery && !(p.once && !provoked.IsZero()) {
 			provoked = time.Now()
@@ -155,11 +154,11 @@ func (a *killTest) await(ctx context.Context, p point, d *drawnKill, candidates 
 
 const (
 	pollEvery = 5 * time.Millisecond
-	// patience is for everything that happens in a second or ten, but for a machine that is too busy.
+	// patience is for everything that takes at most ten seconds, except on a very busy machine.
 	patience = 3 * time.Minute
 )
 
-// burst has many press at once, and returns when enough of the purchases are in flight, and how many those are.
+// burst has many shoppers buy at once, and returns the number of purchases in flight as soon as there are enough.
 func (a *killTest) burst() int64 {
 	a.t.Helper()
 	for began := time.Now(); ; {
@@ -177,15 +176,15 @@ func (a *killTest) burst() int64 {
 	}
 }
 
-// reopen brings the sale back to where everybody can buy: a new generation after it was closed or when most have
-// bought, and resumed when the one that paused it was killed.
+// reopen makes the sale open again: it begins a new generation when the sale was closed or most shoppers have bought, and
+// resumes it when the instance that paused it was killed.
 func (a *killTest) reopen(generation int64) {
 	a.t.Helper()
 	closed := a.number("SELECT count(*) FROM sales WHERE state IN ('closing', 'closed')") > 0
 	if closed {
 		a.eventually(patience, "the sale is closed", func() bool { return a.number("SELECT count(*) FROM sales WHERE state = 'closed'") > 0 })
 	}
-	if closed || a.pressing.next.Load() > killTestCrowd*3/4 {
+	if closed || a.pressing.next.Load() > killTestShoppers*3/4 {
 		a.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)
 	}
 	if a.number("SELECT count(*) FROM sales WHERE state = 'paused'") > 0 {

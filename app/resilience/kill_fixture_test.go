@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// arenaSize is how many instances serve the sale in which one is killed after the other.
-	arenaSize = 3
-	// killTestCrowd is how many shoppers there are, and units: so many that points of a purchase are always met.
-	killTestCrowd = 4000
+	// killTestInstances is how many instances serve the sale in which one is killed after the other.
+	killTestInstances = 3
+	// killTestShoppers is how many shoppers there are, and units: so many that the points of a purchase are always reached.
+	killTestShoppers = 4000
 	// least is how many purchases are in flight at least when an instance is killed.
 	least = 50
 )
 
-// killTest is a sale served by three instances with points, under load, in which they are killed and come back.
+// killTest is a sale served by three instances with points, under load, in which they are killed and started again.
 type killTest struct {
 	*world
 	pressing *pressingShoppers
@@ -35,15 +35,15 @@ type killTest struct {
 
 func newKillTest(t *testing.T) *killTest {
 	t.Helper()
-	w := &world{t: t, report: &report{id: "A1", instances: arenaSize}, settings: plain(t), stock: killTestCrowd, crowd: killTestCrowd,
+	w := &world{t: t, report: &report{id: "A1", instances: killTestInstances}, settings: plain(t), stock: killTestShoppers, shopperCount: killTestShoppers,
 		shoppers: newShoppers(t), namespace: fmt.Sprintf("ra1_%x", rand.Uint64())}
 	a := &killTest{world: w}
 	w.connect()
 	t.Cleanup(w.removeTraces)
-	for i := range arenaSize {
+	for i := range killTestInstances {
 		a.ports, a.switches = append(a.ports, freePort(t)), append(a.switches, newPointControl(t))
 		w.instances = append(w.instances, nil)
-		a.rise(i)
+		a.startInstance(i)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -52,7 +52,7 @@ func newKillTest(t *testing.T) *killTest {
 			}
 		}
 	})
-	prepare(t, w.shoppers, w.instances[0].url, w.stock, w.crowd)
+	prepare(t, w.shoppers, w.instances[0].url, w.stock, w.shopperCount)
 	w.awaitTotal(w.stock)
 	a.pressing = newPressingShoppers(w, a.everywhereURLs()...)
 	t.Cleanup(func() {
@@ -62,15 +62,15 @@ func newKillTest(t *testing.T) *killTest {
 	return a
 }
 
-// rise starts an instance at its address, and returns when it is ready.
-func (a *killTest) rise(i int) {
+// startInstance starts an instance at its address, and returns when it is ready.
+func (a *killTest) startInstance(i int) {
 	a.t.Helper()
-	risen(a.t, func() *process { return a.spawn(i) })
+	startUntilReady(a.t, func() *process { return a.spawn(i) })
 }
 
-// risen starts an instance until it is ready, as whoever supervises it would: on a busy machine a server may not answer
-// in the time that a start gives it.
-func risen(t *testing.T, start func() *process) *process {
+// startUntilReady starts an instance again until it is ready, as a supervisor does: on a busy machine a server may not answer
+// within the time that a start allows.
+func startUntilReady(t *testing.T, start func() *process) *process {
 	t.Helper()
 	for began := time.Now(); ; {
 		p := start()
@@ -103,10 +103,10 @@ func (a *killTest) environment(namespace string) []string {
 		"KAFKA_BROKERS=" + a.settings.kafka, "NAMESPACE=" + namespace, "LOG_LEVEL=warn"}
 }
 
-// beside runs something beside the kills, which ends by itself.
+// beside runs a function that ends by itself in the background.
 func (a *killTest) beside(do func()) { a.pending.Go(do) }
 
-// act does an operator's action on an instance; whatever comes of it, for it may be killed meanwhile.
+// act does an operator's act on an instance and ignores the answer, because the instance may be killed meanwhile.
 func (a *killTest) act(ctx context.Context, instance int, path, body string) {
 	a.shoppers.send(ctx, http.MethodPost, "http://"+loopback(a.ports[instance])+path, body)
 }
@@ -122,19 +122,19 @@ func (a *killTest) calm() {
 	a.eventually(patience, "the log is consumed", func() bool { return a.consumed() > from })
 }
 
-// checkSince looks at what can be seen under load: the books of the present generation, and that every receipt given
-// since the last look is in Postgres.
+// checkSince checks what can be checked under load: the counts of each generation, and that every receipt given since the last
+// check is in Postgres.
 func (a *killTest) checkSince() {
 	a.t.Helper()
 	a.inPostgres(a.pressing.fresh())
 	if n := a.number(`SELECT count(*) FROM stock s, LATERAL (SELECT count(*) live, count(DISTINCT user_id) shoppers, count(DISTINCT unit) units
 		FROM orders o WHERE o.sale_id = s.sale_id AND o.generation = s.generation AND o.released_at IS NULL) o
 		WHERE NOT (s.taken = o.live AND o.live = o.shoppers AND o.live = o.units AND s.taken <= s.total)`); n != 0 {
-		a.t.Errorf("the books of %d generations are wrong", n)
+		a.t.Errorf("the counts of %d generations do not match their orders", n)
 	}
 }
 
-// inPostgres looks receipts up, past the product: each is an order, of the shopper who was given it.
+// inPostgres reads receipts in Postgres, past the product: each is an order, of the shopper who was given it.
 func (a *killTest) inPostgres(given map[string]string) {
 	a.t.Helper()
 	ids := make([]string, 0, len(given))
@@ -166,8 +166,8 @@ func (a *killTest) inPostgres(given map[string]string) {
 	}
 }
 
-// audit checks everything, with nobody pressing: all verdicts are there, all invariants hold on every instance, every
-// receipt ever given is in Postgres, and whoever has one gets it again.
+// audit checks everything while no purchase is under way: all verdicts are there, all invariants hold on every instance, every
+// receipt ever given is in Postgres, and its owner gets it again.
 func (a *killTest) audit() {
 	a.t.Helper()
 	a.pressing.stop()
@@ -211,7 +211,7 @@ func (a *killTest) finish() {
 	a.pressing.stop()
 	a.operate("/api/flash-sale/reset", `{"resetToSmallStock":false}`, http.StatusOK)
 	a.operate("/api/flash-sale/update-stock", `{"stockAmount":150}`, http.StatusOK)
-	a.stock, a.crowd = 150, 250
+	a.stock, a.shopperCount = 150, 250
 	a.awaitGeneration()
 	seen := a.shoppers
 	a.shoppers = newShoppers(a.t)
@@ -243,7 +243,7 @@ func (a *killTest) awaitGeneration() {
 func (a *killTest) kept() {
 	a.t.Helper()
 	a.verified()
-	sellOut(a.t, a.shoppers, a.anywhere(), a.stock, a.crowd)
+	sellOut(a.t, a.shoppers, a.anywhere(), a.stock, a.shopperCount)
 	if sold := a.number("SELECT count(*) FROM orders WHERE released_at IS NULL AND generation = (SELECT max(generation) FROM sales)"); sold != int64(a.stock) {
 		a.t.Errorf("%d live orders for %d units", sold, a.stock)
 	}

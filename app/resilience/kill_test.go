@@ -18,34 +18,33 @@ import (
 	"flashsale/users"
 )
 
-// TestKilledTenTimesUnderLoad kills the whole embedded product without warning while shoppers press, starts it again on
-// the same data, and goes on. Whatever a shopper was promised must be there, all units must sell in the end, and no
-// server may be left over.
+// TestKilledTenTimesUnderLoad kills the whole embedded product without warning while shoppers buy, starts it again on the same
+// data, and goes on. Every receipt must still be there, all units must sell in the end, and no server may be left running.
 func TestKilledTenTimesUnderLoad(t *testing.T) {
 	t.Parallel()
-	kills, stock, crowd := 10, 400, 500
+	kills, stock, shopperCount := 10, 400, 500
 	if testing.Short() {
 		kills = 3
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	dice := rand.New(rand.NewPCG(seed, 0))
+	random := rand.New(rand.NewPCG(seed, 0))
 	dir, port := t.TempDir()+"/data", freePort(t)
 	s := newShoppers(t)
 	start := func() *process { return launch(t, port, "DATA_DIR="+dir) }
 
 	p := start()
-	prepare(t, s, p.url, stock, crowd)
+	prepare(t, s, p.url, stock, shopperCount)
 	for n := range kills {
-		hit := killUnderLoad(t, s, p, dice, crowd)
+		hit := killUnderLoad(t, s, p, random, shopperCount)
 		assertNoPostgresLeft(t, dir)
 		p = start()
 		if hit == 0 {
-			t.Errorf("kill %d met no press in flight", n+1)
+			t.Errorf("no request was in flight at kill %d", n+1)
 		}
 		assertPromisesKept(t, s, p.url)
 	}
-	sellOut(t, s, p.url, stock, crowd)
+	sellOut(t, s, p.url, stock, shopperCount)
 	assertPromisesKept(t, s, p.url)
 	if promised := len(s.promised()); promised != stock {
 		t.Errorf("%d receipts were given for %d units", promised, stock)
@@ -60,10 +59,10 @@ func TestKilledTenTimesUnderLoad(t *testing.T) {
 	assertNoPostgresLeft(t, dir)
 }
 
-func prepare(t *testing.T, s *shoppers, base string, stock, crowd int) {
+func prepare(t *testing.T, s *shoppers, base string, stock, shopperCount int) {
 	t.Helper()
 	for path, body := range map[string]any{
-		"/api/users/seed":              map[string]int{"userCount": crowd},
+		"/api/users/seed":              map[string]int{"userCount": shopperCount},
 		"/api/flash-sale/update-stock": map[string]int{"stockAmount": stock},
 	} {
 		raw, err := json.Marshal(body)
@@ -76,22 +75,22 @@ func prepare(t *testing.T, s *shoppers, base string, stock, crowd int) {
 	}
 }
 
-// killUnderLoad lets shoppers press for a moment, kills the process among them, and returns how many presses were
-// in flight at that instant.
-func killUnderLoad(t *testing.T, s *shoppers, p *process, dice *rand.Rand, crowd int) int64 {
+// killUnderLoad lets shoppers buy for a moment, kills the process meanwhile, and returns how many requests were in flight at
+// that instant.
+func killUnderLoad(t *testing.T, s *shoppers, p *process, random *rand.Rand, shopperCount int) int64 {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var wg sync.WaitGroup
 	for range 24 {
-		names := rand.New(rand.NewPCG(dice.Uint64(), 1))
+		names := rand.New(rand.NewPCG(random.Uint64(), 1))
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				s.press(ctx, p.url, users.SeriesName(1+names.IntN(crowd)))
+				s.press(ctx, p.url, users.SeriesName(1+names.IntN(shopperCount)))
 			}
 		})
 	}
-	time.Sleep(time.Duration(20+dice.IntN(120)) * time.Millisecond)
+	time.Sleep(time.Duration(20+random.IntN(120)) * time.Millisecond)
 	hit := s.inFlight.Load()
 	p.kill()
 	cancel()
@@ -99,7 +98,7 @@ func killUnderLoad(t *testing.T, s *shoppers, p *process, dice *rand.Rand, crowd
 	return hit
 }
 
-// assertNoPostgresLeft waits until no server of this data directory runs: it would still write to the files.
+// assertNoPostgresLeft waits until no server of this data directory runs: such a server still writes to the files.
 func assertNoPostgresLeft(t *testing.T, dir string) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -129,7 +128,7 @@ func processesNaming(dir string) string {
 	return strings.Join(left, "\n")
 }
 
-// assertPromisesKept presses again for everybody who was promised a unit: the same receipt, and no second purchase.
+// assertPromisesKept asks again for every shopper who has a receipt: the answer is the same receipt, and no second purchase.
 func assertPromisesKept(t *testing.T, s *shoppers, base string) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -150,14 +149,14 @@ func assertPromisesKept(t *testing.T, s *shoppers, base string) {
 	}
 }
 
-// sellOut lets everybody press until the ledger says that nothing is left.
-func sellOut(t *testing.T, s *shoppers, base string, stock, crowd int) {
+// sellOut has every shopper ask until the ledger says that nothing is left.
+func sellOut(t *testing.T, s *shoppers, base string, stock, shopperCount int) {
 	t.Helper()
 	deadline := time.Now().Add(90 * time.Second)
 	for round := 0; ; round++ {
 		var wg sync.WaitGroup
-		names := make(chan string, crowd)
-		for n := range crowd {
+		names := make(chan string, shopperCount)
+		for n := range shopperCount {
 			names <- users.SeriesName(n + 1)
 		}
 		close(names)
@@ -185,7 +184,7 @@ func assertVerified(t *testing.T, s *shoppers, base string) {
 	}
 }
 
-// TestStopUnderLoadLosesNoAnswer asks an instance to end while shoppers press: whoever was let in gets an answer.
+// TestStopUnderLoadLosesNoAnswer stops an instance while shoppers buy: every request that was accepted gets an answer.
 func TestStopUnderLoadLosesNoAnswer(t *testing.T) {
 	t.Parallel()
 	s, port := newShoppers(t), freePort(t)
@@ -206,7 +205,7 @@ func TestStopUnderLoadLosesNoAnswer(t *testing.T) {
 				}
 				if a.Unserved || a.Closing {
 					told.Add(1)
-					return // as a load balancer does when an instance says that it goes
+					return // as a load balancer does when an instance says that it stops
 				}
 			}
 		})
@@ -220,10 +219,10 @@ func TestStopUnderLoadLosesNoAnswer(t *testing.T) {
 	cancel()
 	wg.Wait()
 	if n := lost.Load(); n > 0 {
-		t.Errorf("%d requests that were let in got no answer", n)
+		t.Errorf("%d accepted requests got no answer", n)
 	}
 	if len(s.promised()) == 0 || told.Load() != 16 {
-		t.Errorf("%d purchases, %d of 16 shoppers heard of the stop; it proves nothing", len(s.promised()), told.Load())
+		t.Errorf("%d purchases, %d of 16 shoppers were told of the stop; it proves nothing", len(s.promised()), told.Load())
 	}
 	if _, err := os.Stat(runFile); err == nil {
 		t.Error("the run file is left over")

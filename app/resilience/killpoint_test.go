@@ -13,65 +13,64 @@ import (
 )
 
 const (
-	// arenas are served at once: while the group of one waits for its dead member, another goes on.
-	arenas = 3
-	// roundKills are done in one kill test, before it is sold out and ends.
+	// parallelKillTests is how many kill tests run at once: while the consumer group of one waits for its killed member, another goes on.
+	parallelKillTests = 3
+	// roundKills is how many kills one kill test does before it is sold out and ends.
 	roundKills = 40
-	// auditEvery is after how many kills everything is checked, with nobody pressing.
+	// auditEvery is after how many kills everything is checked while no purchase is under way.
 	auditEvery = 20
 )
 
-// TestKilledAtEveryPoint kills one of three instances while it stands at a named point of its code, with at least fifty
-// purchases in flight, and has it come back; again and again. A kill counts only when its point was reached. 60 kills;
-// 1,000 with FLASHSALE_RESILIENCE=full; RESILIENCE_KILLS says another number. RESILIENCE_SEED repeats a run, with
-// RESILIENCE_KILL one kill of it, RESILIENCE_POINT has all kills at one point, and RESILIENCE_RESULTS names a directory that
-// keeps what was done.
+// TestKilledAtEveryPoint kills one of three instances while it is stopped at a named point of its code, with at least fifty
+// purchases in flight, and starts it again; many times. A kill counts only when its point was reached. 60 kills; 1,000 with
+// FLASHSALE_RESILIENCE=full; RESILIENCE_KILLS sets another number. RESILIENCE_SEED repeats a run, with RESILIENCE_KILL one
+// kill of it, RESILIENCE_POINT has all kills at one point, and RESILIENCE_RESULTS names a directory for the records.
 func TestKilledAtEveryPoint(t *testing.T) {
 	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
 		t.Skip("kills need real servers: FLASHSALE_TEST_REAL=1")
 	}
 	kills := int(numbered(t, "RESILIENCE_KILLS", map[bool]uint64{true: 1000, false: 60}[full()]))
-	r := &report{id: "A1", number: kills, fault: "killed at each of the named points", instances: arenaSize}
+	r := &report{id: "A1", number: kills, fault: "killed at each of the named points", instances: killTestInstances}
 	recorded(t, strconv.Itoa(kills), r, func(t *testing.T, r *report) { killAll(t, r, kills) })
 }
 
-// killAll does the kills that are missing, and prints a table of all that were ever done on this commit.
+// killAll does the kills that are missing, and prints a table of all kills done on this commit.
 func killAll(t *testing.T, r *report, kills int) {
 	plain(t)
-	book := openRegister(t)
-	left := book.missing(kills)
+	reg := openRegister(t)
+	left := reg.missing(kills)
 	if os.Getenv("RESILIENCE_KILL") != "" {
 		left = []int{int(numbered(t, "RESILIENCE_KILL", 0))}
 	}
-	t.Logf("seed %d, commit %s: %d of %d kills to do", book.seed, book.commit, len(left), kills)
+	t.Logf("seed %d, commit %s: %d of %d kills to do", reg.seed, reg.commit, len(left), kills)
 	began := time.Now()
 	var working sync.WaitGroup
-	rounds := dealt(left)
-	for n := range arenas {
+	rounds := roundsOf(left)
+	for n := range parallelKillTests {
 		working.Go(func() {
 			for round := range rounds {
-				t.Run(fmt.Sprintf("round %d from %d", n, round[0]), func(t *testing.T) { playRound(t, book, round) })
+				t.Run(fmt.Sprintf("round %d from %d", n, round[0]), func(t *testing.T) { doRound(t, reg, round) })
 			}
 		})
 	}
 	working.Wait()
-	text := book.table()
+	text := reg.table()
 	_, _ = fmt.Fprintf(os.Stdout, "%s\n%d kills in %v\n", text, len(left), time.Since(began).Round(time.Second))
-	r.hits = int64(len(book.done))
-	r.note("seed %d: %d kills at %d points", book.seed, len(book.done), len(points()))
-	if book.file != "" {
-		if err := os.WriteFile(filepath.Join(filepath.Dir(book.file), "kills.md"), []byte(text), 0o600); err != nil {
+	r.hits = int64(len(reg.done))
+	r.note("seed %d: %d kills at %d points", reg.seed, len(reg.done), len(points()))
+	if reg.file != "" {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(reg.file), "kills.md"), []byte(text), 0o600); err != nil {
 			t.Error(err)
 		}
 	}
-	if few := len(book.missing(kills)); few > 0 && os.Getenv("RESILIENCE_KILL") == "" {
+	if few := len(reg.missing(kills)); few > 0 && os.Getenv("RESILIENCE_KILL") == "" {
 		t.Errorf("%d kills are missing", few)
 	}
 }
 
-// dealt cuts the kills into rounds, of which the arenas take one after the other.
-func dealt(left []int) <-chan []int {
-	size := max(1, min(roundKills, (len(left)+arenas-1)/arenas))
+// roundsOf divides the kills into rounds; each kill test that runs takes one after the other.
+func roundsOf(left []int) <-chan []int {
+	size := max(1, min(roundKills, (len(left)+parallelKillTests-1)/parallelKillTests))
 	rounds := make(chan []int, len(left)/size+1)
 	for len(left) > 0 {
 		n := min(size, len(left))
@@ -82,14 +81,14 @@ func dealt(left []int) <-chan []int {
 	return rounds
 }
 
-// playRound does some kills in a test of their own.
-func playRound(t *testing.T, r *register, kills []int) {
+// doRound does the kills of a round in a kill test of its own.
+func doRound(t *testing.T, r *register, kills []int) {
 	a := newKillTest(t)
-	var deaths []*drawnKill
+	var done []*drawnKill
 	for i, n := range kills {
 		p, d := draw(r.seed, n)
 		a.kill(p, d)
-		deaths = append(deaths, d)
+		done = append(done, d)
 		if t.Failed() {
 			return
 		}
@@ -99,10 +98,10 @@ func playRound(t *testing.T, r *register, kills []int) {
 			if t.Failed() {
 				return
 			}
-			if err := r.add(deaths); err != nil {
+			if err := r.add(done); err != nil {
 				t.Fatal(err)
 			}
-			deaths = nil
+			done = nil
 		}
 	}
 	a.finish()

@@ -13,19 +13,18 @@ import (
 	"flashsale/users"
 )
 
-// load is shoppers who press one after the other, at a bounded rate, until they are told to stop: most for the first
-// time, some again.
+// load is shoppers who buy one after the other, at a bounded rate, until they are stopped: most for the first time, some again.
 type load struct {
 	w      *world
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	next   atomic.Int64
-	once   atomic.Bool // from now on nobody presses twice
+	once   atomic.Bool // from now on no shopper asks twice
 }
 
 const workers = 48
 
-// pressing starts the load. Targets are instances that take presses; none given means all.
+// pressing starts the load. Targets are the instances that it asks; none given means all.
 func (w *world) pressing(perSecond int, targets ...*process) *load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{w: w, cancel: cancel}
@@ -51,25 +50,25 @@ func (w *world) pressing(perSecond int, targets ...*process) *load {
 
 func (l *load) name() string {
 	n := l.next.Load()
-	if !l.once.Load() && n > 10 && rand.IntN(8) == 0 || n >= int64(l.w.crowd) {
+	if !l.once.Load() && n > 10 && rand.IntN(8) == 0 || n >= int64(l.w.shopperCount) {
 		return users.SeriesName(1 + rand.IntN(int(n)))
 	}
-	return users.SeriesName(int(min(l.next.Add(1), int64(l.w.crowd))))
+	return users.SeriesName(int(min(l.next.Add(1), int64(l.w.shopperCount))))
 }
 
-// stop ends the load when every press is answered.
+// stop ends the load and returns when every request is answered.
 func (l *load) stop() {
 	l.cancel()
 	l.wg.Wait()
-	l.w.next = int(min(l.next.Load(), int64(l.w.crowd)))
+	l.w.next = int(min(l.next.Load(), int64(l.w.shopperCount)))
 }
 
-// warm is how long shoppers press before and after a fault.
+// warm is how long the load runs before and after a fault.
 const warm = 1500 * time.Millisecond
 
-// during presses before, under and after a fault. The fault is put in by the function, which returns what heals it;
-// watch is called under the fault, with the moment it began, and says how often it was hit. The moment of healing is
-// returned; the load goes on for a while after it.
+// during runs the load before, under and after a fault. inject begins the fault and returns the function that ends it; watch
+// is called under the fault, with the time of its beginning, and says how often the fault had an effect. The time of its end
+// is returned; the load goes on for a while after it.
 func (w *world) during(perSecond int, inject func() (heal func()), watch func(began time.Time) (hits int64)) time.Time {
 	w.t.Helper()
 	l := w.pressing(perSecond)
@@ -85,15 +84,14 @@ func (w *world) during(perSecond int, inject func() (heal func()), watch func(be
 	w.report.pressed += w.shoppers.answered.Load() - before
 	w.report.hits += hits
 	if hits == 0 {
-		w.t.Error("the fault was never met; the row proves nothing")
+		w.t.Error("the fault had no effect; the row proves nothing")
 	}
 	time.Sleep(warm)
 	return healed
 }
 
-// hold keeps a fault on for that long, at least until every instance says what it notices, and counts the answers given
-// meanwhile.
-func (w *world) hold(long time.Duration, noticed func(*process) bool) int64 {
+// keepFault waits for that long, at least until every instance notices the fault, and counts the answers given meanwhile.
+func (w *world) keepFault(long time.Duration, noticed func(*process) bool) int64 {
 	w.t.Helper()
 	began, before := time.Now(), w.shoppers.answered.Load()
 	w.eventually(20*time.Second, "every instance notices the fault", func() bool { return w.everywhere(noticed) })

@@ -17,9 +17,8 @@ import (
 	"flashsale/events"
 )
 
-// signsOfMisunderstanding are what a process writes in its log when it meets a record, message, row or schema that it
-// cannot make sense of. The classes of SQLSTATE are: data that does not fit, a constraint, a name or form that the schema
-// does not have.
+// signsOfMisunderstanding are what a process writes in its log when it finds a record, message, row or schema that it cannot
+// read. The classes of SQLSTATE are: data that does not fit, a constraint, a name or form that the schema does not have.
 var signsOfMisunderstanding = []string{"undecodable", "unreadable", "cannot be read", "cannot be applied", "what no ledger does", "ALARM",
 	"SQLSTATE 22", "SQLSTATE 23", "SQLSTATE 42", "cached plan must not change", "number of field descriptions"}
 
@@ -46,8 +45,8 @@ func (l *tail) notUnderstood() []string {
 	return slices.Clone(l.misunderstood)
 }
 
-// eventsReadable reads the whole events topic as somebody who knows nothing of us but the contract: CloudEvents of a
-// version and type that is known, a JSON object each, and every event of the outbox there.
+// eventsReadable reads the whole events topic as a consumer that knows only the public contract: every record is a CloudEvent of
+// a known version and type with a JSON object, and every event of the outbox is there.
 func (v *versions) eventsReadable() {
 	v.t.Helper()
 	v.allPublished()
@@ -66,7 +65,7 @@ func (v *versions) eventsReadable() {
 	v.report.note("%d events published", len(ids))
 }
 
-// published is everything that a partition of the events topic holds.
+// published is every record in a partition of the events topic.
 func (v *versions) published(partition int) (all []kafka.Message) {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

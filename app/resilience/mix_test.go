@@ -45,8 +45,8 @@ func TestMixes(t *testing.T) {
 	}
 }
 
-// seedOf is another one for every commit in the full run, so that more than the same schedules are tried in time. The
-// part of every run is the same for all.
+// seedOf depends on the commit in the full run, so that each commit tries other schedules. In the short run it is always the
+// same.
 func seedOf(now state) uint64 {
 	if seed, err := strconv.ParseUint(now.commit[:min(15, len(now.commit))], 16, 64); err == nil && full() {
 		return seed
@@ -77,7 +77,7 @@ func playAll(t *testing.T, seed uint64, many, instances int) {
 	}
 }
 
-// explain writes down how to see a failure again: its seed, its schedule, and the smallest part of it that failed.
+// explain logs how to repeat a failure: its seed, its schedule, and the smallest part of it that failed.
 func explain(t *testing.T, r *report, seed uint64, s schedule) {
 	t.Helper()
 	t.Logf("seed %d, schedule %d: %v", seed, r.number, s)
@@ -138,7 +138,7 @@ type mix struct {
 	gone        []int   // instances that were killed
 }
 
-const mixCrowd, mixStock = 200, 80
+const mixShoppers, mixStock = 200, 80
 
 func newMix(t *testing.T, r *report) *mix {
 	t.Helper()
@@ -155,19 +155,18 @@ func newMix(t *testing.T, r *report) *mix {
 		m.wires[part] = one
 	}
 	s.redis, s.database = through(t, s.realRedis, m.wires[onRedis].address()), through(t, s.realDatabase, m.wires[onPostgres].address())
-	m.world = newWorld(t, r, s, mixStock, mixCrowd)
+	m.world = newWorld(t, r, s, mixStock, mixShoppers)
 	return m
 }
 
-// play lets everything in the schedule happen to a new generation while shoppers press, and then holds everything
-// that was said against what Postgres has.
+// play does everything in the schedule to a new generation while shoppers buy, and then compares every answer with Postgres.
 func (m *mix) play(t *testing.T, r *report, s schedule) {
 	outer := m.t
 	m.t, m.report = t, r
 	defer func() { m.t = outer }()
 	history := m.watched(t) // from before, as an answer may tell of a moment ago
 	m.fresh(t)
-	b := newBook(m.shoppers, history)
+	b := newReceiptHistory(m.shoppers, history)
 	l := m.random()
 	m.run(t, s)
 	before := m.shoppers.answered.Load()
@@ -187,7 +186,7 @@ func (m *mix) play(t *testing.T, r *report, s schedule) {
 	m.sellRest(t)
 	m.verified()
 	m.judge(t, b)
-	m.tellOutcomes(t, s)
+	m.assertScheduleOutcomes(t, s)
 }
 
 // fresh begins a generation that nobody has bought from.
@@ -200,9 +199,9 @@ func (m *mix) fresh(t *testing.T) {
 	m.awaitTotal(mixStock)
 }
 
-// random presses for shoppers of the whole crowd.
+// random is a load of randomly drawn shoppers.
 func (m *mix) random() *load {
-	m.next = m.crowd
+	m.next = m.shopperCount
 	return m.pressing(rate)
 }
 
@@ -231,14 +230,14 @@ func (m *mix) run(t *testing.T, s schedule) {
 	m.actions.Wait()
 }
 
-// begin lets a stroke begin, and returns what ends it.
+// begin begins a step, and returns the function that ends it.
 func (m *mix) begin(t *testing.T, s scheduleStep) (end func()) {
 	t.Helper()
 	switch {
 	case s.On == onOperator:
 		return m.act(t, s)
 	case s.On == onInstance:
-		return m.strike(s)
+		return m.killOrFreeze(s)
 	case s.What == isFlushed:
 		if err := m.redis.Do(context.Background(), m.redis.B().Flushall().Build()).Error(); err != nil {
 			t.Errorf("flush: %v", err)
@@ -260,14 +259,14 @@ func (m *mix) begin(t *testing.T, s scheduleStep) (end func()) {
 	case isLate:
 		wire.delay(t, 300)
 	default:
-		wire.swallow(t)
+		wire.silence(t)
 	}
-	return wire.cure
+	return wire.restore
 }
 
-// strike kills or freezes an instance. A killed one is started again when everything else is well, as it needs its
-// servers to begin.
-func (m *mix) strike(s scheduleStep) (end func()) {
+// killOrFreeze kills or freezes an instance. A killed one is started again after all other faults have ended, because it needs
+// its servers to start.
+func (m *mix) killOrFreeze(s scheduleStep) (end func()) {
 	victim := m.instances[s.N%len(m.instances)]
 	if s.What == isKilled {
 		victim.kill()
@@ -278,13 +277,13 @@ func (m *mix) strike(s scheduleStep) (end func()) {
 	return func() { _ = victim.cmd.Process.Signal(syscall.SIGCONT) }
 }
 
-// sellRest lets everybody press until nothing is left, and nothing may be left over or be sold twice.
+// sellRest has every shopper ask until all units are sold, each once.
 func (m *mix) sellRest(t *testing.T) {
 	t.Helper()
 	total := m.total()
 	m.eventually(60*time.Second, fmt.Sprintf("all %d units are sold", total), func() bool {
-		names := make(chan string, m.crowd)
-		for _, n := range rand.Perm(m.crowd) {
+		names := make(chan string, m.shopperCount)
+		for _, n := range rand.Perm(m.shopperCount) {
 			names <- users.SeriesName(n + 1)
 		}
 		close(names)
@@ -301,8 +300,8 @@ func (m *mix) sellRest(t *testing.T) {
 	})
 }
 
-// tellOutcomes allows what the strokes explain, and nothing else.
-func (m *mix) tellOutcomes(t *testing.T, s schedule) {
+// assertScheduleOutcomes allows the outcomes that the steps of the schedule explain, and no others.
+func (m *mix) assertScheduleOutcomes(t *testing.T, s schedule) {
 	t.Helper()
 	allowed := append(ordinary(), "503 overloaded", "503 not-bought-retry", "409 paused", "409 generation-changed")
 	if s.hits(onInstance, isKilled) {

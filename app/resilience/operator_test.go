@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// act is an operator's action. Under faults it may be refused, in words that say so.
+// act does an operator's act. Under faults it may be refused, with a problem that says why.
 func (m *mix) act(t *testing.T, s scheduleStep) (end func()) {
 	send := func(path, body string) {
 		base := m.anywhere()

@@ -24,20 +24,20 @@ import (
 	"time"
 )
 
-// point is a place in the product's code, marked by a comment, where a process can be made to stand and be killed.
-// The comments are nothing until gofail turns them into code, in copies of the files.
+// point is a place in the product's code, marked by a comment, where a process can be stopped and killed. The comments have no
+// effect until gofail turns them into code, in copies of the files.
 type point struct {
 	name string
-	// anyone: one instance at a time does this work, so whoever comes there first is killed, not one that was drawn.
+	// anyone: one instance at a time does this work, so the first one at the point is killed, not the one that was drawn.
 	anyone bool
-	// most is how many passes are let by at most.
+	// most is how many passes are let through at most before a process is stopped.
 	most int
-	// provoke brings about what presses alone do not, or rarely; once says that it may be done only once.
+	// provoke brings a process to the point when purchases alone do not, or rarely; once says that it may be done only once.
 	provoke func(ctx context.Context, a *killTest, victim int)
 	once    bool
-	// fresh: the point is on the way of a first start, in a namespace of its own.
+	// fresh: the point is part of a first start, in a namespace of its own.
 	fresh bool
-	// rejoins: the point is met by an instance that comes back.
+	// rejoins: the point is reached by an instance that starts again.
 	rejoins bool
 }
 
@@ -62,9 +62,9 @@ func points() []point {
 		{name: "answerDue", most: 10},
 		{name: "offsetsDue", anyone: true, most: 2},
 		{name: "offsetsCommitted", anyone: true, most: 2},
-		{name: "directDue", anyone: true, most: 2, provoke: holdConsumers},
-		{name: "directDecided", anyone: true, most: 2, provoke: holdConsumers},
-		{name: "directCommitted", anyone: true, most: 2, provoke: holdConsumers},
+		{name: "directDue", anyone: true, most: 2, provoke: delayConsumers},
+		{name: "directDecided", anyone: true, most: 2, provoke: delayConsumers},
+		{name: "directCommitted", anyone: true, most: 2, provoke: delayConsumers},
 		{name: "relayTaken", anyone: true, provoke: endLease},
 		{name: "eventsDue", anyone: true, most: 5},
 		{name: "eventsPublished", anyone: true, most: 5},
@@ -136,7 +136,8 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// TestPointsAreThoseOfTheSource: a point that is in one list only would never be tested, or never be met.
+// TestPointsAreThoseOfTheSource: the list here and the comments in the source name the same points. A point that is in one of
+// them only is not tested, or never reached.
 func TestPointsAreThoseOfTheSource(t *testing.T) {
 	files, err := marked(root(t))
 	if err != nil {
@@ -218,12 +219,12 @@ func run(dir, program string, arguments ...string) error {
 	return nil
 }
 
-// stand is how long a process stands at a point unless it is killed there.
-const stand = 5 * time.Second
+// pointTime is how long a process stops at a point unless it is killed there.
+const pointTime = 5 * time.Second
 
-// standing is the term that lets so many pass and then has one stand.
-func standing(passes int) string {
-	term := fmt.Sprintf("1*sleep(%d)", stand.Milliseconds())
+// stopAfter is the gofail term that lets so many passes through and stops the next one.
+func stopAfter(passes int) string {
+	term := fmt.Sprintf("1*sleep(%d)", pointTime.Milliseconds())
 	if passes > 0 {
 		term = fmt.Sprintf("%d*off->%s", passes, term)
 	}
@@ -243,7 +244,7 @@ func newPointControl(t *testing.T) *pointControl {
 	return &pointControl{address: loopback(freePort(t)), http: &http.Client{Transport: transport, Timeout: 5 * time.Second}}
 }
 
-// environment has the product serve its switchboard; set, if given, is the term of a point from the start.
+// environment makes the product serve the control of its points; set, if given, is a point and its term from the start.
 func (s *pointControl) environment(set ...string) []string {
 	return []string{"GOFAIL_HTTP=" + s.address, "GOFAIL_FAILPOINTS=" + strings.Join(set, "=")}
 }
@@ -253,7 +254,7 @@ func (s *pointControl) set(ctx context.Context, point, term string) error {
 	return err
 }
 
-// passed is how many came to the point since it was set.
+// passed is how often the point was reached since it was set.
 func (s *pointControl) passed(ctx context.Context, point string) (int, error) {
 	text, err := s.ask(ctx, http.MethodGet, point+"/count", "")
 	if err != nil {

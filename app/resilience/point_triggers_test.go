@@ -12,17 +12,17 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// What brings a process to a point where presses alone do not, or rarely. Nothing here waits for the outcome: whoever
-// is asked may stand at the point, and be killed there.
+// Acts and faults that bring a process to a point which purchases alone reach rarely or never. Nothing here waits for the
+// outcome: the instance that is asked may stop at the point and be killed there.
 
-// holdConsumers keeps the claims that are in the log waiting, so that they are decided directly.
-func holdConsumers(ctx context.Context, a *killTest, _ int) {
+// delayConsumers delays the claims that are in the log, so that they are decided directly.
+func delayConsumers(ctx context.Context, a *killTest, _ int) {
 	for _, s := range a.switches {
 		_ = s.set(ctx, "claimsFetched", "1*sleep(1200)")
 	}
 }
 
-// endLease does what another relay would that takes the lease.
+// endLease takes the lease away, as another relay does.
 func endLease(ctx context.Context, a *killTest, _ int) {
 	_, _ = a.pool.Exec(ctx, "UPDATE outbox_relay SET epoch = epoch + 1, holder = '', lease_until = '-infinity'")
 }
@@ -36,9 +36,9 @@ func spoilRecord(ctx context.Context, a *killTest, _ int) {
 		Records:   kafka.NewRecordReader(kafka.Record{Key: kafka.NewBytes([]byte("nobody")), Value: kafka.NewBytes([]byte("no claim"))})})
 }
 
-// pauseAndResume has claims declined that are under way, whose places are then given back.
+// pauseAndResume makes claims that are under way be declined, so that their places are given back.
 func pauseAndResume(ctx context.Context, a *killTest, victim int) {
-	other := (victim + 1) % arenaSize
+	other := (victim + 1) % killTestInstances
 	a.act(ctx, other, "/api/admin/pause", "")
 	a.act(ctx, other, "/api/admin/resume", "")
 }
@@ -47,7 +47,9 @@ func (a *killTest) moreStock(ctx context.Context, instance int) {
 	a.act(ctx, instance, "/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, a.total()+1))
 }
 
-func raiseStock(ctx context.Context, a *killTest, victim int) { a.moreStock(ctx, (victim+1)%arenaSize) }
+func raiseStock(ctx context.Context, a *killTest, victim int) {
+	a.moreStock(ctx, (victim+1)%killTestInstances)
+}
 
 func raiseStockThere(ctx context.Context, a *killTest, victim int) { a.moreStock(ctx, victim) }
 
@@ -56,9 +58,9 @@ func resetThere(ctx context.Context, a *killTest, victim int) {
 	a.act(ctx, victim, "/api/flash-sale/reset", `{"resetToSmallStock":false}`)
 }
 
-// closeSale ends the sale, which is seen through by whoever notices first.
+// closeSale closes the sale; the instance that notices first completes the close.
 func closeSale(ctx context.Context, a *killTest, victim int) {
-	a.act(ctx, (victim+1)%arenaSize, "/api/admin/close", "")
+	a.act(ctx, (victim+1)%killTestInstances, "/api/admin/close", "")
 }
 
 // askToStop asks for an orderly stop, in which the victim is then killed.
@@ -66,20 +68,20 @@ func askToStop(_ context.Context, a *killTest, victim int) {
 	_ = a.instances[victim].cmd.Process.Signal(syscall.SIGTERM)
 }
 
-// shelf is the prefix of the keys of the present generation.
-func (a *killTest) shelf() string {
+// keyPrefix is the prefix of the keys of the present generation.
+func (a *killTest) keyPrefix() string {
 	k := a.sale()
 	return fmt.Sprintf("%s:{%d:%d}:", a.namespace, k.Sale, k.Generation)
 }
 
-// losePlaces empties Redis as far as the sale goes.
+// losePlaces deletes the sale's keys in Redis.
 func losePlaces(ctx context.Context, a *killTest, _ int) {
-	_ = a.redis.Do(ctx, a.redis.B().Unlink().Key(a.shelf()+"holders", a.shelf()+"limit").Build()).Error()
+	_ = a.redis.Do(ctx, a.redis.B().Unlink().Key(a.keyPrefix()+"holders", a.keyPrefix()+"limit").Build()).Error()
 }
 
 // spoilPlaces puts something of another type in their place.
 func spoilPlaces(ctx context.Context, a *killTest, _ int) {
-	_ = a.redis.Do(ctx, a.redis.B().Set().Key(a.shelf()+"holders").Value("no places").Build()).Error()
+	_ = a.redis.Do(ctx, a.redis.B().Set().Key(a.keyPrefix()+"holders").Value("no places").Build()).Error()
 }
 
 // dropOwners takes a few owners' places away.
@@ -89,9 +91,9 @@ func dropOwners(ctx context.Context, a *killTest, _ int) {
 		users = append(users, strconv.FormatInt(id, 10))
 	}
 	if len(users) > 0 {
-		_ = a.redis.Do(ctx, a.redis.B().Hdel().Key(a.shelf()+"holders").Field(users...).Build()).Error()
+		_ = a.redis.Do(ctx, a.redis.B().Hdel().Key(a.keyPrefix()+"holders").Field(users...).Build()).Error()
 	}
 }
 
-// provokeEvery is how long a provocation is given before it is tried again.
+// provokeEvery is the time after which a trigger is tried again.
 const provokeEvery = 2500 * time.Millisecond

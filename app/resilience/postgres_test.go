@@ -29,20 +29,20 @@ func (w *world) postgresAway(p *process) bool { return !w.ready(p, "PostgreSQL")
 // postgresRefuses: acknowledged claims wait in the log, and are decided once Postgres is back.
 func postgresRefuses(t *testing.T, r *report) {
 	s, wire := wiredPostgres(t)
-	w := newWorld(t, r, s, 300, 600) // so few that every place is held before Postgres is back
+	w := newWorld(t, r, s, 300, 600) // so few that every place is taken before Postgres is back
 	healed := w.during(rate, func() func() {
 		wire.refuse()
 		return func() { wire.accept(t) }
 	}, func(time.Time) int64 {
 		w.eventually(20*time.Second, "every probe misses Postgres", func() bool { return w.everywhere(w.postgresAway) })
 		w.offered()
-		return w.hold(lasting(30*time.Second, 6*time.Second), w.postgresAway)
+		return w.keepFault(lasting(30*time.Second, 6*time.Second), w.postgresAway)
 	})
 	if waited := len(w.shoppers.waiting()); waited == 0 {
 		t.Error("no claim had to wait while Postgres refused")
 	}
 	if refused := w.shoppers.tally()["503 not-bought-retry"]; refused == 0 {
-		t.Error("the places were never all held; nobody was refused")
+		t.Error("the places were never all taken; nobody was refused")
 	}
 	r.note("%d claims waited", len(w.shoppers.waiting()))
 	r.within(t, "drained", w.settled(healed, 60*time.Second), 5*time.Second)
@@ -57,12 +57,12 @@ func committing(chunk []byte) bool {
 		bytes.Contains(chunk, []byte("\x00stmtcache_"+hex.EncodeToString(name[:24])+"\x00"))
 }
 
-// commitsDoubted: Postgres has committed, the ledger is told nothing.
+// commitsDoubted: Postgres has committed, and the ledger gets no reply.
 func commitsDoubted(t *testing.T, r *report) {
 	s := plain(t)
 	cut := newReplyCutter(t, hostOf(t, s.realDatabase), committing)
 	s.database = through(t, s.realDatabase, cut.address())
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	healed := w.during(rate, func() func() {
 		cut.every.Store(10)
 		return func() { cut.every.Store(0) }
@@ -75,7 +75,7 @@ func commitsDoubted(t *testing.T, r *report) {
 	w.assertOutcomes("503 not-bought-retry", "503 overloaded")
 }
 
-// postgresKilled: the server stops without a word to anybody, and recovers from its log.
+// postgresKilled: the server stops at once, without ending its connections, and recovers from its log.
 func postgresKilled(t *testing.T, r *report) {
 	dir, err := shared.folder("postgres")
 	if err != nil {
@@ -97,7 +97,7 @@ func postgresKilled(t *testing.T, r *report) {
 				t.Fatal(err)
 			}
 		}
-	}, func(time.Time) int64 { return w.hold(lasting(10*time.Second, 4*time.Second), w.postgresAway) })
+	}, func(time.Time) int64 { return w.keepFault(lasting(10*time.Second, 4*time.Second), w.postgresAway) })
 	r.note("%d claims waited", len(w.shoppers.waiting()))
 	r.within(t, "drained", w.settled(healed, 60*time.Second), 5*time.Second)
 	w.kept()

@@ -14,8 +14,8 @@ import (
 	"flashsale/users"
 )
 
-// pressingShoppers is shoppers who press throughout, while instances are killed and come back: who gets no answer presses again,
-// elsewhere. They keep every receipt they were ever given, over all generations of the sale.
+// pressingShoppers is shoppers who buy all the time, while instances are killed and started again: a shopper without an answer
+// asks another instance. They keep every receipt they were ever given, over all generations of the sale.
 type pressingShoppers struct {
 	w       *world
 	targets atomic.Pointer[[]string]
@@ -25,10 +25,10 @@ type pressingShoppers struct {
 
 	mu    sync.Mutex
 	all   map[string]string // name by receipt
-	since map[string]string // those that were not looked up yet
+	since map[string]string // those that were not checked yet
 }
 
-// steady is how many shoppers press one after the other, with pauses; bursts come on top.
+// steady is how many shoppers ask one after the other, with pauses; bursts are in addition.
 const steady = 8
 
 func newPressingShoppers(w *world, targets ...string) *pressingShoppers {
@@ -38,7 +38,7 @@ func newPressingShoppers(w *world, targets ...string) *pressingShoppers {
 	return g
 }
 
-// aim says where they press from now on.
+// aim sets the instances that they ask from now on.
 func (g *pressingShoppers) aim(targets ...string) { g.targets.Store(&targets) }
 
 func (g *pressingShoppers) start() {
@@ -57,22 +57,22 @@ func (g *pressingShoppers) start() {
 	}
 }
 
-// stop returns when every press is answered.
+// stop returns when every request is answered.
 func (g *pressingShoppers) stop() {
 	g.cancel()
 	g.wg.Wait()
 }
 
-// name is mostly somebody who has not pressed yet in this generation.
+// name is mostly a shopper who has not asked yet in this generation.
 func (g *pressingShoppers) name() string {
 	n := g.next.Add(1)
-	if n > killTestCrowd || rand.IntN(10) == 0 {
-		n = 1 + rand.Int64N(min(n, killTestCrowd))
+	if n > killTestShoppers || rand.IntN(10) == 0 {
+		n = 1 + rand.Int64N(min(n, killTestShoppers))
 	}
 	return users.SeriesName(int(n))
 }
 
-// press goes on until there is an answer.
+// press asks again until there is an answer.
 func (g *pressingShoppers) press(name string) {
 	for began := time.Now(); time.Since(began) < patience; {
 		targets := *g.targets.Load()

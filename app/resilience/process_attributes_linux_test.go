@@ -2,7 +2,7 @@ package resilience
 
 import "syscall"
 
-// belongings starts a server away from the terminal, and has the kernel end it should the tests be killed.
-func belongings() *syscall.SysProcAttr {
+// processAttributes starts a server in a process group of its own, and has the kernel end it when the tests are killed.
+func processAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

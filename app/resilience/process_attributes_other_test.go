@@ -4,5 +4,5 @@ package resilience
 
 import "syscall"
 
-// belongings starts a server away from the terminal.
-func belongings() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+// processAttributes starts a server in a process group of its own.
+func processAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

@@ -52,7 +52,7 @@ type process struct {
 	exit chan error
 	log  *tail
 
-	ready chan struct{} // closed when it says so
+	ready chan struct{} // closed when the process says that it is ready
 }
 
 // tail keeps the last of what a process wrote, and every line that shows a misunderstanding.

@@ -12,19 +12,19 @@ import (
 	"time"
 )
 
-// receiptHistory is every answer of a schedule in which generations come and go: a shopper may have a receipt of each.
+// receiptHistory is every answer of a schedule with several generations: a shopper may have a receipt of each.
 type receiptHistory struct {
 	history  *history
 	judged   int
-	heard    []timedAnswer
+	answers  []timedAnswer
 	shoppers *shoppers
 }
 
-func newBook(s *shoppers, h *history) *receiptHistory {
+func newReceiptHistory(s *shoppers, h *history) *receiptHistory {
 	b := &receiptHistory{history: h, shoppers: s}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.heard = func(one timedAnswer) { b.heard = append(b.heard, one) }
+	s.observe = func(one timedAnswer) { b.answers = append(b.answers, one) }
 	return b
 }
 
@@ -34,14 +34,14 @@ type ordered struct {
 	generation int64
 }
 
-// judge holds every answer that was not judged before against Postgres: each receipt is there, its shopper's, and of
-// a generation that was the present one while it was asked for; and each refusal was true.
+// judge compares every answer that was not judged before with Postgres: each receipt is there, belongs to its shopper, and is
+// of a generation that was on sale between the request and the answer; and each refusal was true.
 func (m *mix) judge(t *testing.T, b *receiptHistory) {
 	t.Helper()
-	b.history.awaitGlance(t)
+	b.history.awaitMoment(t)
 	b.shoppers.mu.Lock()
-	answers, verdicts := slices.Clone(b.heard[b.judged:]), maps.Clone(b.shoppers.verdicts)
-	b.judged = len(b.heard)
+	answers, verdicts := slices.Clone(b.answers[b.judged:]), maps.Clone(b.shoppers.verdicts)
+	b.judged = len(b.answers)
 	b.shoppers.mu.Unlock()
 	asked := slices.Clone(answers)
 	for claim := range verdicts {

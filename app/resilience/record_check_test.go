@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// What was kept on this commit is not run again. What failed, what another commit kept and what a tree with changes
-// kept is.
+// A test that has passed on this commit is not run again. One that failed, that passed on another commit, or that passed on a
+// tree with changes, is.
 func TestRecordsOutliveTheRun(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "results")
@@ -60,7 +60,7 @@ func mustOpen(t *testing.T, dir string, now state) *records {
 	return r
 }
 
-// unfinished is what a run leaves that is killed while it writes.
+// unfinished writes what a run leaves that is killed while it writes.
 func unfinished(t *testing.T, file string) {
 	t.Helper()
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)

@@ -17,9 +17,9 @@ import (
 	"time"
 )
 
-// record is what one test found, on which state of the code. It is one line of records.jsonl in the directory that
-// RESILIENCE_RESULTS names. What was kept on the commit at hand is not run again, so that a long run can be done in
-// pieces; what failed, or was found on a tree with changes in it, is.
+// record is the result of one test, and the state of the code it was run on. It is one line of records.jsonl in the directory
+// that RESILIENCE_RESULTS names. A test that has passed on the present commit is not run again, so that a long run can be done
+// in pieces; one that failed, or was run on a tree with changes in it, is.
 type record struct {
 	// Row names the row of the matrix; Number tells the runs of one that has many, from 1 on.
 	Row       string         `json:"row"`
@@ -70,7 +70,7 @@ type records struct {
 	all []record
 }
 
-// openRecords reads what the directory holds about this state of the code.
+// openRecords reads the records in the directory that belong to this state of the code.
 func openRecords(dir string, now state) (*records, error) {
 	r := &records{dir: dir}
 	if dir == "" {
@@ -109,7 +109,7 @@ func (r *records) replace(one record) {
 	r.all = append(r.all, one)
 }
 
-// kept says whether this was run before, on this commit, and held.
+// kept says whether this was run before, on this commit, and passed.
 func (r *records) kept(row string, number, instances int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

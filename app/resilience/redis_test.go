@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	stock = 1500
-	crowd = 1800
-	rate  = 100 // presses a second
+	stock        = 1500
+	shopperCount = 1800
+	rate         = 100 // requests a second
 )
 
 // wiredRedis is servers with a proxy before Redis.
@@ -34,7 +34,7 @@ func wiredRedis(t *testing.T) (settings, *serverProxy) {
 	return s, w
 }
 
-// plain is servers that nothing stands before.
+// plain is servers without proxies.
 func plain(t *testing.T) settings {
 	t.Helper()
 	s := settings{realDatabase: shared.databaseURL(t), realRedis: shared.redisURL(t), log: shared.brokers(t)}
@@ -46,10 +46,10 @@ func (w *world) redisAway(p *process) bool {
 	return w.metric(p, `flashsale_degraded{part="redis"}`) == 1
 }
 
-// redisRefuses: the ledger decides without places, and what is sold out stays sold out from memory.
+// redisRefuses: the ledger decides without places, and "sold out" is still answered from memory.
 func redisRefuses(t *testing.T, r *report) {
 	s, wire := wiredRedis(t)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	refuse := func() func() {
 		wire.refuse()
 		return func() { wire.accept(t) }
@@ -57,7 +57,7 @@ func redisRefuses(t *testing.T, r *report) {
 	healed := w.during(rate, refuse, func(began time.Time) int64 {
 		w.eventually(10*time.Second, "the breaker opens", func() bool { return w.everywhere(w.redisAway) })
 		r.within(t, "breaker", time.Since(began), 250*time.Millisecond)
-		return w.hold(lasting(5*time.Second, 3*time.Second), w.redisAway)
+		return w.keepFault(lasting(5*time.Second, 3*time.Second), w.redisAway)
 	})
 	w.settled(healed, 30*time.Second)
 	w.kept()
@@ -74,7 +74,7 @@ func (w *world) soldOutFromMemory(wire *serverProxy) {
 	})
 	w.offered()
 	owners := w.shoppers.promised()
-	for n := range w.crowd {
+	for n := range w.shopperCount {
 		name := users.SeriesName(n + 1)
 		want := "409 sold-out"
 		if owners[name] != "" {
@@ -109,13 +109,13 @@ func ownRedis(t *testing.T, arguments ...string) (settings, *server, string) {
 // redisKilled: the places come back from the ledger.
 func redisKilled(t *testing.T, r *report) {
 	s, redis, _ := ownRedis(t)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	key := w.sale()
 	healed := w.during(rate, func() func() {
 		_ = redis.stop(syscall.SIGKILL)
 		return func() {}
 	}, func(time.Time) int64 {
-		hits := w.hold(lasting(3*time.Second, 2*time.Second), w.redisAway)
+		hits := w.keepFault(lasting(3*time.Second, 2*time.Second), w.redisAway)
 		w.returned(redis, key)
 		return hits
 	})
@@ -124,7 +124,7 @@ func redisKilled(t *testing.T, r *report) {
 	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }
 
-// returned starts Redis again, while shoppers press, and waits until whoever owned a unit by then has a place.
+// returned starts Redis again, while shoppers buy, and waits until every owner of that moment has a place.
 func (w *world) returned(redis *server, key inventory.Key) {
 	w.t.Helper()
 	owners := w.owners(key)
@@ -134,14 +134,14 @@ func (w *world) returned(redis *server, key inventory.Key) {
 	if err := redis.start(); err != nil {
 		w.t.Fatal(err)
 	}
-	took := w.eventually(30*time.Second, "owners have their places back", func() bool { return w.homeless(key, owners) == 0 })
+	took := w.eventually(30*time.Second, "owners have their places back", func() bool { return w.ownersWithoutPlace(key, owners) == 0 })
 	w.report.within(w.t, "owners have places", took, 2*time.Second)
 }
 
-// redisSlow: late answers are as good as none, whether they come after 200 ms, after 2 s, or never.
+// redisSlow: late answers count as none, whether they come after 200 ms, after 2 s, or never.
 func redisSlow(t *testing.T, r *report) {
 	s, wire := wiredRedis(t)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	goroutines := w.metrics("go_goroutines")
 	var most float64
 	var healed time.Time
@@ -151,15 +151,15 @@ func redisSlow(t *testing.T, r *report) {
 	}{
 		{"200 ms", func() { wire.delay(t, 250) }},
 		{"2 s", func() { wire.delay(t, 2000) }},
-		{"black hole", func() { wire.swallow(t) }},
+		{"black hole", func() { wire.silence(t) }},
 	} {
-		healed = w.during(rate/2, func() func() { // so slowly that there are new shoppers to the end
+		healed = w.during(rate/2, func() func() { // at a low rate, so that there are new shoppers to the end
 			fault.inject()
-			return wire.cure
+			return wire.restore
 		}, func(began time.Time) int64 {
 			w.eventually(10*time.Second, "the breaker opens", func() bool { return w.everywhere(w.redisAway) })
 			r.within(t, fault.name+": breaker", time.Since(began), 450*time.Millisecond) // a reply may be late by 200 ms first
-			hits := w.hold(3*time.Second, w.redisAway)
+			hits := w.keepFault(3*time.Second, w.redisAway)
 			most = max(most, w.metrics("go_goroutines"))
 			return hits
 		})
@@ -176,12 +176,12 @@ func redisSlow(t *testing.T, r *report) {
 	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }
 
-// redisRepliesLost: the script ran, the answer is lost, and the shopper who presses again gets one receipt.
+// redisRepliesLost: the script ran, the answer is lost, and the shopper who asks again gets one receipt.
 func redisRepliesLost(t *testing.T, r *report) {
 	s := plain(t)
-	cut := newReplyCutter(t, hostOf(t, s.realRedis), holding("EVALSHA"))
+	cut := newReplyCutter(t, hostOf(t, s.realRedis), containing("EVALSHA"))
 	s.redis = through(t, s.realRedis, cut.address())
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	healed := w.during(rate, func() func() {
 		cut.every.Store(4)
 		return func() { cut.every.Store(0) }
@@ -194,10 +194,10 @@ func redisRepliesLost(t *testing.T, r *report) {
 	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }
 
-// redisRestored: yesterday's holders let in more than there is; the ledger declines them.
+// redisRestored: with an older set of holders Redis gives more places than units are left; the ledger declines the surplus.
 func redisRestored(t *testing.T, r *report) {
 	s, redis, dir := ownRedis(t)
-	w := newWorld(t, r, s, 500, crowd)
+	w := newWorld(t, r, s, 500, shopperCount)
 	key := w.sale()
 	sold := func() int64 {
 		return w.number("SELECT taken FROM stock WHERE sale_id = $1 AND generation = $2", key.Sale, key.Generation)
@@ -212,7 +212,7 @@ func redisRestored(t *testing.T, r *report) {
 		}
 		return func() { missing = sold() - dumped }
 	}, func(time.Time) int64 {
-		hits := w.hold(time.Second, w.redisAway)
+		hits := w.keepFault(time.Second, w.redisAway)
 		w.returned(redis, key)
 		return hits
 	})
@@ -229,7 +229,7 @@ func redisRestored(t *testing.T, r *report) {
 	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }
 
-// dump is what Redis would restore after a restart, as of now.
+// dump is a copy of the keys as they are now, for a later restore.
 func (w *world) dump(dir string) []byte {
 	w.t.Helper()
 	if err := w.redis.Do(context.Background(), w.redis.B().Save().Build()).Error(); err != nil {
@@ -245,7 +245,7 @@ func (w *world) dump(dir string) []byte {
 // redisMisused: no memory left, a key of another type, and everything flushed. Each repairs itself and is seen.
 func redisMisused(t *testing.T, r *report) {
 	s, _, _ := ownRedis(t, "--maxmemory-policy", "noeviction")
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	key, ctx := w.sale(), context.Background()
 	do := func(words ...string) {
 		t.Helper()
@@ -255,12 +255,12 @@ func redisMisused(t *testing.T, r *report) {
 	}
 	whole := func() bool {
 		owners := w.owners(key)
-		return w.homeless(key, owners) == 0
+		return w.ownersWithoutPlace(key, owners) == 0
 	}
 	w.during(rate, func() func() {
 		do("CONFIG", "SET", "maxmemory", "1")
 		return func() { do("CONFIG", "SET", "maxmemory", "0") }
-	}, func(time.Time) int64 { return w.hold(2*time.Second, w.redisAway) })
+	}, func(time.Time) int64 { return w.keepFault(2*time.Second, w.redisAway) })
 
 	holders := fmt.Sprintf("%s:{%d:%d}:holders", w.namespace, key.Sale, key.Generation)
 	w.during(rate, func() func() {
@@ -290,7 +290,7 @@ func redisMisused(t *testing.T, r *report) {
 func reconciledAtOnce(t *testing.T, r *report) {
 	s, _, _ := ownRedis(t)
 	r.instances = 5
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	key := w.sale()
 	healed := w.during(rate, func() func() {
 		if err := w.redis.Do(context.Background(), w.redis.B().Flushall().Build()).Error(); err != nil {
@@ -298,9 +298,9 @@ func reconciledAtOnce(t *testing.T, r *report) {
 		}
 		return func() {}
 	}, func(began time.Time) int64 {
-		w.eventually(20*time.Second, "the holders are back", func() bool { return w.homeless(key, w.owners(key)) == 0 })
+		w.eventually(20*time.Second, "the holders are back", func() bool { return w.ownersWithoutPlace(key, w.owners(key)) == 0 })
 		r.within(t, "holders back", time.Since(began), 2*time.Second)
-		time.Sleep(2 * time.Second) // every reconciler has had its turn
+		time.Sleep(2 * time.Second) // every reconciler has run by now
 		return int64(w.metrics(`flashsale_reconciled_total{change="loaded"}`))
 	})
 	r.note("%.0f loads, %.0f owners added", w.metrics(`flashsale_reconciled_total{change="loaded"}`), w.metrics(`flashsale_reconciled_total{change="added"}`))

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestEveryPointHasItsTurn: no point is met a second time before each was met once, and what was drawn is drawn again.
+// TestEveryPointHasItsTurn: no point is drawn a second time before each was drawn once, and the same seed draws the same kills.
 func TestEveryPointHasItsTurn(t *testing.T) {
 	t.Setenv("RESILIENCE_POINT", "")
 	all := len(points())

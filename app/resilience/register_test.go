@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// register is where the kills of a run are written down. When RESILIENCE_RESULTS names a directory it is kept there, one
-// line a kill, and a run of the same commit and seed goes on where the last one stopped.
+// register is the list of the kills of a run. When RESILIENCE_RESULTS names a directory it is kept there, one line for each
+// kill, and a run of the same commit and seed goes on where the last one stopped.
 type register struct {
 	file   string
 	commit string
@@ -43,7 +43,7 @@ func openRegister(t *testing.T) *register {
 	return r
 }
 
-// read takes in what was done on this commit with this seed. What was done on a tree with changes in it is done again.
+// read reads the kills done on this commit with this seed. Kills done on a tree with changes in it are done again.
 func (r *register) read() error {
 	text, err := os.ReadFile(r.file)
 	if errors.Is(err, os.ErrNotExist) {
@@ -73,12 +73,12 @@ func (r *register) missing(kills int) []int {
 	return left
 }
 
-// add writes down kills after which everything was found in order.
-func (r *register) add(deaths []*drawnKill) error {
+// add writes down kills after which every check passed.
+func (r *register) add(kills []*drawnKill) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var text bytes.Buffer
-	for _, d := range deaths {
+	for _, d := range kills {
 		d.Commit = r.commit
 		r.done[d.Kill] = d
 		if err := json.NewEncoder(&text).Encode(d); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// replicaPromoted: a replica that has not heard of the last places becomes a primary, and for a while some instances
-// ask the old one, others the new one. Then all ask the new one.
+// replicaPromoted: a replica that lacks the last places becomes a primary, and for a while some instances ask the old one,
+// others the new one. Then all ask the new one.
 func replicaPromoted(t *testing.T, r *report) {
 	s, primary, _ := ownRedis(t)
 	dir, err := shared.folder("replica")
@@ -37,7 +37,7 @@ func replicaPromoted(t *testing.T, r *report) {
 	}
 	t.Cleanup(moved.refuse)
 	s.redis = through(t, s.realRedis, old.address())
-	w := newWorld(t, r, s, 600, crowd)
+	w := newWorld(t, r, s, 600, shopperCount)
 	w.settings.redis = through(t, s.realRedis, moved.address())
 	w.instances = append(w.instances, w.instance(), w.instance(), w.instance())
 	r.instances = len(w.instances)
@@ -54,9 +54,9 @@ func replicaPromoted(t *testing.T, r *report) {
 	}
 	key := w.sale()
 	healed := w.during(rate, func() func() {
-		w.eventually(60*time.Second, "the replica follows", func() bool { return w.homelessIn(second, key, w.owners(key)) == 0 })
-		do("REPLICAOF", "NO", "ONE") // from here on it hears nothing of new places
-		w.eventually(30*time.Second, "the old primary is ahead", func() bool { return w.homelessIn(second, key, w.owners(key)) > 50 })
+		w.eventually(60*time.Second, "the replica follows", func() bool { return w.ownersWithoutPlaceIn(second, key, w.owners(key)) == 0 })
+		do("REPLICAOF", "NO", "ONE") // from here on it gets no new places
+		w.eventually(30*time.Second, "the old primary is ahead", func() bool { return w.ownersWithoutPlaceIn(second, key, w.owners(key)) > 50 })
 		moved.reroute(t, hostOf(t, address))
 		return func() {
 			_ = primary.stop(syscall.SIGKILL)
@@ -70,8 +70,8 @@ func replicaPromoted(t *testing.T, r *report) {
 	first := w.redis
 	w.redis = second
 	t.Cleanup(first.Close)
-	w.eventually(30*time.Second, "owners have their places in the new primary", func() bool { return w.homeless(key, w.owners(key)) == 0 })
-	r.within(t, "owners have places (looked at after the load)", max(0, time.Since(healed)-warm), 2*time.Second)
+	w.eventually(30*time.Second, "owners have their places in the new primary", func() bool { return w.ownersWithoutPlace(key, w.owners(key)) == 0 })
+	r.within(t, "owners have places (checked after the load)", max(0, time.Since(healed)-warm), 2*time.Second)
 	r.note("%d declines", w.number("SELECT count(*) FROM declines"))
 	w.settled(healed, 30*time.Second)
 	w.kept()

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// replyCutter stands between the product and a server and loses replies: the server has done what it was asked, the product
-// sees a broken connection. It knows the request by its bytes.
+// replyCutter is a proxy between the product and a server that loses replies: the server has carried out the request, and the
+// product sees a broken connection. It recognizes the requests by their bytes.
 type replyCutter struct {
 	listener net.Listener
 	server   string
@@ -61,13 +61,13 @@ func (c *replyCutter) accept() {
 		c.mu.Lock()
 		c.conns[client], c.conns[server] = true, true
 		c.mu.Unlock()
-		var muted atomic.Bool
-		c.serving.Go(func() { c.forward(client, server, &muted) })
-		c.serving.Go(func() { c.backward(client, server, &muted) })
+		var cut atomic.Bool
+		c.serving.Go(func() { c.forward(client, server, &cut) })
+		c.serving.Go(func() { c.backward(client, server, &cut) })
 	}
 }
 
-func (c *replyCutter) hangUp(conns ...net.Conn) {
+func (c *replyCutter) closeAll(conns ...net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, conn := range conns {
@@ -76,8 +76,8 @@ func (c *replyCutter) hangUp(conns ...net.Conn) {
 	}
 }
 
-func (c *replyCutter) forward(client, server net.Conn, muted *atomic.Bool) {
-	defer c.hangUp(client, server)
+func (c *replyCutter) forward(client, server net.Conn, cut *atomic.Bool) {
+	defer c.closeAll(client, server)
 	buffer := make([]byte, 256<<10)
 	for {
 		n, err := client.Read(buffer)
@@ -85,7 +85,7 @@ func (c *replyCutter) forward(client, server net.Conn, muted *atomic.Bool) {
 			return
 		}
 		if every := c.every.Load(); every > 0 && c.match(buffer[:n]) && c.seen.Add(1)%every == 0 {
-			muted.Store(true)
+			cut.Store(true)
 		}
 		if _, err := server.Write(buffer[:n]); err != nil {
 			return
@@ -93,16 +93,17 @@ func (c *replyCutter) forward(client, server net.Conn, muted *atomic.Bool) {
 	}
 }
 
-// backward swallows the first answer after it was muted, which is the request's or what came just before, and hangs up.
-func (c *replyCutter) backward(client, server net.Conn, muted *atomic.Bool) {
-	defer c.hangUp(client, server)
+// backward passes answers on. Once cut is set it drops the next one, which is the request's or one just before it, and closes
+// both connections.
+func (c *replyCutter) backward(client, server net.Conn, cut *atomic.Bool) {
+	defer c.closeAll(client, server)
 	buffer := make([]byte, 256<<10)
 	for {
 		n, err := server.Read(buffer)
 		if err != nil {
 			return
 		}
-		if muted.Load() {
+		if cut.Load() {
 			c.lost.Add(1)
 			return
 		}
@@ -112,8 +113,8 @@ func (c *replyCutter) backward(client, server net.Conn, muted *atomic.Bool) {
 	}
 }
 
-// holding matches requests by a piece of their bytes.
-func holding(piece string) func([]byte) bool {
+// containing matches requests by a piece of their bytes.
+func containing(piece string) func([]byte) bool {
 	return func(chunk []byte) bool { return bytes.Contains(chunk, []byte(piece)) }
 }
 

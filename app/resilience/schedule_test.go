@@ -67,48 +67,48 @@ func faultsOn(part string) []string {
 	}
 }
 
-// drawn is schedule number n of a seed: up to three faults, no two on one part, of which those that last share a
-// moment; and one to three actions of an operator while they are on.
+// drawn is schedule number n of a seed: up to three faults, no two of them on one part, and all that last overlap; and one to
+// three acts of an operator meanwhile.
 func drawn(seed uint64, n, instances int) schedule {
-	dice := rand.New(rand.NewPCG(seed, uint64(n)))
+	random := rand.New(rand.NewPCG(seed, uint64(n)))
 	parts := []string{onRedis, onKafka, onPostgres}
 	if instances > 1 {
 		parts = append(parts, onInstance)
 	}
-	dice.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+	random.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
 	var s schedule
-	for _, part := range parts[:1+dice.IntN(3)] {
+	for _, part := range parts[:1+random.IntN(3)] {
 		faults := faultsOn(part)
-		from := 300 + dice.IntN(700)
-		one := scheduleStep{On: part, What: faults[dice.IntN(len(faults))], From: from, To: 1000 + dice.IntN(1200)}
+		from := 300 + random.IntN(700)
+		one := scheduleStep{On: part, What: faults[random.IntN(len(faults))], From: from, To: 1000 + random.IntN(1200)}
 		if one.What == isFlushed {
 			one.To = 0
 		}
 		if part == onInstance {
-			one.N = dice.IntN(instances)
+			one.N = random.IntN(instances)
 		}
 		s = append(s, one)
 	}
-	for range 1 + dice.IntN(3) {
-		s = append(s, action(dice))
+	for range 1 + random.IntN(3) {
+		s = append(s, action(random))
 	}
 	return s
 }
 
-func action(dice *rand.Rand) scheduleStep {
-	one := scheduleStep{On: onOperator, What: []string{resets, presets, resizes, pauses}[dice.IntN(4)], From: 300 + dice.IntN(1700)}
+func action(random *rand.Rand) scheduleStep {
+	one := scheduleStep{On: onOperator, What: []string{resets, presets, resizes, pauses}[random.IntN(4)], From: 300 + random.IntN(1700)}
 	switch one.What {
 	case resizes:
-		one.N = 30 + dice.IntN(100)
+		one.N = 30 + random.IntN(100)
 	case pauses:
-		one.To = one.From + 100 + dice.IntN(500)
+		one.To = one.From + 100 + random.IntN(500)
 	}
 	return one
 }
 
-// shrink looks for a smaller schedule that fails as well: without some of its strokes, or with shorter ones. It asks
-// at most that often, and returns the smallest that failed, or nothing when the whole one did not fail again in three
-// attempts, as what fails depends on more than the schedule.
+// shrink looks for a smaller schedule that fails as well: without some of its steps, or with shorter ones. It plays at most
+// budget schedules, and returns the smallest that failed, or nothing when the whole one did not fail again in three attempts:
+// a failure depends on more than the schedule.
 func shrink(whole schedule, budget int, fails func(schedule) bool) schedule {
 	again := false
 	for attempt := 0; attempt < 3 && budget > 0 && !again; attempt++ {
@@ -138,7 +138,7 @@ func shrink(whole schedule, budget int, fails func(schedule) bool) schedule {
 
 func without(s schedule, i int) schedule { return slices.Delete(slices.Clone(s), i, i+1) }
 
-// shorter halves a stroke that lasts.
+// shorter halves the time of a step that lasts.
 func shorter(s schedule, i int) schedule {
 	if s[i].To-s[i].From < 100 {
 		return nil
@@ -148,7 +148,8 @@ func shorter(s schedule, i int) schedule {
 	return s
 }
 
-// A schedule depends on its seed and number only, has what it should have, and survives being written down.
+// A schedule depends on its seed and number only, has faults and acts of every kind, and is the same after it was written down
+// and read back.
 func TestSchedulesAreDrawn(t *testing.T) {
 	t.Parallel()
 	seen := map[string]int{}
@@ -192,7 +193,7 @@ func TestSchedulesAreDrawn(t *testing.T) {
 	}
 }
 
-// Of a schedule that fails because of two of its strokes, the two are left, and short.
+// A schedule that fails because of two of its steps is reduced to these two, and they are short.
 func TestSchedulesShrink(t *testing.T) {
 	t.Parallel()
 	whole := schedule{

@@ -49,29 +49,29 @@ func (w *serverProxy) accept(t *testing.T) {
 	}
 }
 
-// delay holds every answer back for that many milliseconds.
+// delay delays every answer by that many milliseconds.
 func (w *serverProxy) delay(t *testing.T, ms int) {
 	t.Helper()
-	w.poison(t, fmt.Sprintf(`{"name":"delay","type":"latency","stream":"downstream","attributes":{"latency":%d}}`, ms))
+	w.addToxic(t, fmt.Sprintf(`{"name":"delay","type":"latency","stream":"downstream","attributes":{"latency":%d}}`, ms))
 }
 
-// swallow makes a black hole: connections stay, nothing passes either way.
-func (w *serverProxy) swallow(t *testing.T) {
+// silence keeps the connections open and lets nothing pass either way.
+func (w *serverProxy) silence(t *testing.T) {
 	t.Helper()
 	for _, direction := range []string{"upstream", "downstream"} {
-		w.poison(t, fmt.Sprintf(`{"name":"hole-%s","type":"timeout","stream":%q,"attributes":{"timeout":0}}`, direction, direction))
+		w.addToxic(t, fmt.Sprintf(`{"name":"hole-%s","type":"timeout","stream":%q,"attributes":{"timeout":0}}`, direction, direction))
 	}
 }
 
-func (w *serverProxy) poison(t *testing.T, toxic string) {
+func (w *serverProxy) addToxic(t *testing.T, toxic string) {
 	t.Helper()
 	if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// cure takes every delay and hole away. Connections that lost bytes are closed by that.
-func (w *serverProxy) cure() { w.proxy.Toxics.ResetToxics(context.Background()) }
+// restore ends every delay and silence. It closes the connections that lost bytes.
+func (w *serverProxy) restore() { w.proxy.Toxics.ResetToxics(context.Background()) }
 
 // reroute sends new connections elsewhere; there are no old ones any more.
 func (w *serverProxy) reroute(t *testing.T, upstream string) {

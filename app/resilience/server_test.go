@@ -41,7 +41,7 @@ type server struct {
 func (s *server) start() error {
 	s.cmd = exec.Command(s.program, s.args...)
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, &s.log, &s.log
-	s.cmd.SysProcAttr = belongings()
+	s.cmd.SysProcAttr = processAttributes()
 	s.cmd.SysProcAttr.Credential = s.as
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
@@ -152,7 +152,7 @@ func newPostgres(dir string) (*server, string, error) {
 		return nil, "", err
 	}
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
-	initdb.Dir, initdb.SysProcAttr = data, belongings()
+	initdb.Dir, initdb.SysProcAttr = data, processAttributes()
 	initdb.SysProcAttr.Credential = as
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, "", fmt.Errorf("initdb: %w\n%s", err, out)
@@ -186,7 +186,7 @@ func postgresPrograms() (string, error) {
 	return "", fmt.Errorf("%w: PostgreSQL", errNotInstalled)
 }
 
-// ordinaryUser is who runs PostgreSQL, which refuses to run as root: nil for whoever runs the tests.
+// ordinaryUser is the user that runs PostgreSQL, which refuses to run as root: nil for the user that runs the tests.
 func ordinaryUser(data string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

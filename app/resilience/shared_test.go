@@ -111,7 +111,7 @@ func started(name string, prepare func(dir string) (*server, string, error)) (st
 	return address, shared.keep(one)
 }
 
-// brokers is a Kafka that nothing is to happen to.
+// brokers is a Kafka without a proxy, on which no fault is injected.
 func (s *sharing) brokers(t *testing.T) string {
 	t.Helper()
 	if given := os.Getenv("KAFKA_BROKERS"); given != "" {

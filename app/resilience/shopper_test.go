@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// answer is what one press came to; Status is 0 when no answer arrived.
+// answer is the answer to one purchase request; Status is 0 when no answer arrived.
 type answer struct {
 	Status   int
 	Receipt  string `json:"purchaseId"`
@@ -51,7 +51,7 @@ func (a answer) outcome() string {
 	}
 }
 
-// shoppers press and write down every receipt they were promised.
+// shoppers buy and keep every receipt they were promised.
 type shoppers struct {
 	http *http.Client
 	sale string // the path of the sale they want
@@ -60,19 +60,19 @@ type shoppers struct {
 	receipts map[string]string // by name
 	changed  []string          // promises that were broken
 	statuses map[int]int
-	outcomes map[string]int    // by status and, of a problem, its kind
+	outcomes map[string]int    // by status and, for a problem, its kind
 	bought   map[string]int    // how often a receipt came as a 201
 	pending  map[string]string // where a 202 said that the verdict will be, by claim
-	verdicts map[string]answer // what came of them
-	soldOut  []answerSpan      // when those pressed who were told so
+	verdicts map[string]answer // their verdicts
+	soldOut  []answerSpan      // when the requests so answered were sent
 	nameless int               // answers that did not say which version of the sale they were about
 	slowest  time.Duration
-	heard    func(timedAnswer) // is told of every answer, one at a time, unless nil
+	observe  func(timedAnswer) // is told of every answer, one at a time, unless nil
 	answered atomic.Int64
 	inFlight atomic.Int64
 }
 
-// timedAnswer is an answer, and between which moments its press was on its way.
+// timedAnswer is an answer, and the times of its request and of its arrival.
 type timedAnswer struct {
 	answer
 	name         string
@@ -101,8 +101,8 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	s.outcomes[a.outcome()]++
 	s.slowest = max(s.slowest, time.Since(began))
 	s.note(a, began)
-	if s.heard != nil {
-		s.heard(timedAnswer{answer: a, name: name, began: began, ended: time.Now()})
+	if s.observe != nil {
+		s.observe(timedAnswer{answer: a, name: name, began: began, ended: time.Now()})
 	}
 	if a.Status == http.StatusAccepted {
 		s.pending[a.Claim] = a.Location
@@ -120,7 +120,7 @@ func (s *shoppers) press(ctx context.Context, base, name string) answer {
 	return a
 }
 
-// note keeps what is to be held against the ledger later.
+// note keeps what is compared with the ledger later.
 func (s *shoppers) note(a answer, began time.Time) {
 	if a.outcome() == "409 sold-out" {
 		s.soldOut = append(s.soldOut, answerSpan{began, time.Now()})
@@ -150,7 +150,7 @@ func (s *shoppers) send(ctx context.Context, method, url, body string) answer {
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
-		return a // half an answer promises nothing
+		return a // an incomplete answer promises nothing
 	}
 	_ = json.Unmarshal(raw, &a)
 	a.Status, a.Raw, a.Location, a.Closing = res.StatusCode, string(raw), res.Header.Get("Location"), res.Close
@@ -167,7 +167,7 @@ func (s *shoppers) promised() map[string]string {
 	return promised
 }
 
-// told are when those pressed who were told that it is sold out, and how many answers named no version of the sale.
+// told are the times of the requests that were answered with "sold out", and how many answers named no version of the sale.
 func (s *shoppers) told() (soldOut []answerSpan, unversioned int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -181,7 +181,7 @@ func (s *shoppers) broken() []string {
 	return append([]string(nil), s.changed...)
 }
 
-// waiting lists where 202s said that a verdict will be.
+// waiting lists the Locations of the 202s whose verdict is not known yet.
 func (s *shoppers) waiting() map[string]string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,21 +195,21 @@ func (s *shoppers) tally() map[string]int {
 	return maps.Clone(s.outcomes)
 }
 
-// forgetSlowest begins to look for the slowest answer anew.
+// forgetSlowest starts the search for the slowest answer again.
 func (s *shoppers) forgetSlowest() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.slowest = 0
 }
 
-// decided notes what came of a 202.
+// decided notes the verdict of a 202.
 func (s *shoppers) decided(claim string, verdict answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.verdicts[claim] = verdict
 }
 
-// settled forgets the 202s that came to their verdicts.
+// settled forgets the 202s that have their verdicts.
 func (s *shoppers) settled() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -223,7 +223,7 @@ func (s *shoppers) slowestSoFar() time.Duration {
 	return s.slowest
 }
 
-// twice is how many receipts came as a 201 more than once: of the presses for one unit, one has bought it.
+// twice is how many receipts came as a 201 more than once: of all requests for one unit, one has bought it.
 func (s *shoppers) twice() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

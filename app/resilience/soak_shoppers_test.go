@@ -22,22 +22,22 @@ import (
 	"flashsale/users"
 )
 
-// visitors are the shoppers of a soak, who come by as through a load balancer: where a connection is refused they are
-// sent to another instance; a connection that breaks is a bad answer.
-type visitors struct {
+// soakShoppers are the shoppers of a soak, who ask as through a load balancer: where a connection is refused the request goes
+// to another instance; a connection that breaks is a bad answer.
+type soakShoppers struct {
 	http  *http.Client
 	urls  []string
 	names int
 }
 
-func newVisitors(t *testing.T, w *world, plan soakPlan) *visitors {
+func newSoakShoppers(t *testing.T, w *world, plan soakPlan) *soakShoppers {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: plan.visitors, MaxConnsPerHost: 2 * plan.visitors, IdleConnTimeout: 30 * time.Second}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &visitors{http: &http.Client{Transport: transport}, urls: w.addresses(), names: map[string]int{"medium": 150, "large": 1500}[plan.preset]}
+	return &soakShoppers{http: &http.Client{Transport: transport}, urls: w.addresses(), names: map[string]int{"medium": 150, "large": 1500}[plan.preset]}
 }
 
-// tally is what the visitors were answered.
+// tally counts the answers of a soak.
 type tally struct {
 	mu       sync.Mutex
 	outcomes map[string]int
@@ -82,8 +82,8 @@ func (y *tally) untrue(what string) {
 	y.wrong(what)
 }
 
-// heardOf notes an answer to a press, which is judged later.
-func (y *tally) heardOf(a timedAnswer) {
+// note notes an answer to a purchase request, which is judged later.
+func (y *tally) note(a timedAnswer) {
 	good := false
 	switch a.outcome() {
 	case "200", "201", "202", "409 sold-out", "409 all-claimed", "409 generation-changed", "503 not-bought-retry", "503 overloaded":
@@ -111,7 +111,7 @@ func (y *tally) take(before time.Time) []timedAnswer {
 	return taken
 }
 
-// visit is one shopper, again and again: most press or look, some open the page or follow the sale for a while.
+// visit is one shopper, again and again: most buy or read the status, some open the page or follow the stream for a while.
 func (s *soak) visit(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -119,13 +119,13 @@ func (s *soak) visit(ctx context.Context) {
 			return
 		case <-time.After(rand.N(2 * s.think)):
 		}
-		switch dice := rand.IntN(20); {
-		case dice < 10:
+		switch n := rand.IntN(20); {
+		case n < 10:
 			s.buy()
-		case dice < 17:
-			s.look("status", "/api/flash-sale/status", "application/json")
-		case dice < 19:
-			s.look("page", "/", "text/html")
+		case n < 17:
+			s.fetch("status", "/api/flash-sale/status", "application/json")
+		case n < 19:
+			s.fetch("page", "/", "text/html")
 		default:
 			s.follow(ctx)
 		}
@@ -137,7 +137,7 @@ const visitPatience = 20 * time.Second
 // request sends one request to an instance that takes connections. The caller closes the body.
 func (s *soak) request(ctx context.Context, method, path, accept, body string) (*http.Response, error) {
 	var failure error
-	for _, base := range starting(s.crowd.urls) {
+	for _, base := range starting(s.clients.urls) {
 		req, err := http.NewRequestWithContext(ctx, method, base+path, strings.NewReader(body))
 		if err != nil {
 			return nil, fmt.Errorf("request: %w", err)
@@ -146,7 +146,7 @@ func (s *soak) request(ctx context.Context, method, path, accept, body string) (
 		if body != "" {
 			req.Header.Set("Content-Type", "application/json")
 		}
-		res, err := s.crowd.http.Do(req)
+		res, err := s.clients.http.Do(req)
 		if err == nil {
 			return res, nil
 		}
@@ -185,16 +185,16 @@ func (s *soak) read(method, path, accept, body string) (a answer, failure error)
 }
 
 func (s *soak) buy() {
-	name, began := users.SeriesName(1+rand.IntN(s.crowd.names)), time.Now()
+	name, began := users.SeriesName(1+rand.IntN(s.clients.names)), time.Now()
 	a, err := s.read(http.MethodPost, "/api/flash-sale/purchase", "application/json", fmt.Sprintf(`{"username":%q}`, name))
 	if err != nil {
 		s.count("reset", false, err.Error())
 		return
 	}
-	s.heardOf(timedAnswer{answer: a, name: name, began: began, ended: time.Now()})
+	s.note(timedAnswer{answer: a, name: name, began: began, ended: time.Now()})
 }
 
-func (s *soak) look(what, path, accept string) {
+func (s *soak) fetch(what, path, accept string) {
 	a, err := s.read(http.MethodGet, path, accept, "")
 	switch {
 	case err != nil:

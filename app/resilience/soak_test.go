@@ -26,14 +26,14 @@ type soakPlan struct {
 	good     float64 // percent of the answers, at least
 }
 
-// endured is the short form of every run, or as long as FLASHSALE_SOAK says.
-func endured(t *testing.T) soakPlan {
+// newSoakPlan is the short form, or the long one when FLASHSALE_SOAK gives a time.
+func newSoakPlan(t *testing.T) soakPlan {
 	t.Helper()
 	text := os.Getenv("FLASHSALE_SOAK")
 	if text == "" {
 		return soakPlan{long: 30 * time.Second, visitors: 100, think: 400 * time.Millisecond, restart: 10 * time.Second,
 			preset: "medium", renewal: 4 * time.Second, sampling: 500 * time.Millisecond,
-			good: 95} // as nearly all of its time something ends, with connections open that hear of it too late
+			good: 95} // an instance is stopping nearly all of the time, while clients still have connections to it
 	}
 	long, err := time.ParseDuration(text)
 	if err != nil {
@@ -43,22 +43,22 @@ func endured(t *testing.T) soakPlan {
 		preset: "large", renewal: 20 * time.Second, sampling: 5 * time.Second, good: 99.9}
 }
 
-// TestSoak has many shoppers visit three instances for a long time: they press, look at the status, follow it, and
-// open the page, while the sale is renewed again and again and the instances are restarted one after the other.
-// FLASHSALE_SOAK says how long, with a thousand shoppers; without it, half a minute with a hundred.
+// TestSoak has many shoppers use three instances for a long time: they buy, read the status, follow its stream, and open the
+// page, while the sale is reset again and again and the instances are restarted one after the other. FLASHSALE_SOAK says how
+// long, with a thousand shoppers; without it, half a minute with a hundred.
 func TestSoak(t *testing.T) {
 	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
 		t.Skip("the soak needs real servers: FLASHSALE_TEST_REAL=1")
 	}
-	plan := endured(t)
+	plan := newSoakPlan(t)
 	r := &report{id: "soak" + plan.long.String(), fault: fmt.Sprintf("none: %d shoppers, rolling restarts", plan.visitors), instances: 3}
 	recorded(t, "3", r, func(t *testing.T, r *report) { soaked(t, r, plan) })
 }
 
 func soaked(t *testing.T, r *report, plan soakPlan) {
 	w := newWorld(t, r, plain(t), 100, 150)
-	s := &soak{world: w, soakPlan: plan, tally: newTally(), crowd: newVisitors(t, w, plan)}
-	s.history = w.watched(t) // from before, as an answer may tell of a moment ago
+	s := &soak{world: w, soakPlan: plan, tally: newTally(), clients: newSoakShoppers(t, w, plan)}
+	s.history = w.watched(t) // begun before, because an answer may be about a moment ago
 	w.operate("/api/flash-sale/stock-preset/"+plan.preset, "", http.StatusOK)
 	ctx, cancel := context.WithCancel(context.Background())
 	var background sync.WaitGroup
@@ -69,10 +69,10 @@ func soaked(t *testing.T, r *report, plan soakPlan) {
 	}
 	background.Go(func() { s.renew(ctx) })
 	background.Go(func() { s.judgeAll(ctx) })
-	s.endure()
+	s.runFor()
 	cancel()
 	background.Wait()
-	s.history.awaitGlance(t)
+	s.history.awaitMoment(t)
 	s.judge(time.Now())
 	w.settled(time.Now(), 60*time.Second)
 	w.verified()
@@ -84,27 +84,27 @@ type soak struct {
 	*world
 	soakPlan
 	*tally
-	crowd   *visitors
+	clients *soakShoppers
 	history *history
 	grown   growth
 }
 
-// endure lets the time pass, with a look at what grows every so often, and restarts.
-func (s *soak) endure() {
+// runFor runs for the time of the plan, with restarts, and measures regularly what may grow.
+func (s *soak) runFor() {
 	s.t.Helper()
 	end, next := time.Now().Add(s.long), time.Now().Add(s.restart/2)
 	for time.Now().Before(end) || s.report.hits < 2 {
 		time.Sleep(s.sampling)
 		if time.Now().After(next) {
-			s.roll()
+			s.restartAll()
 			next = next.Add(s.restart)
 		}
-		s.grown.look(s.world)
+		s.grown.sample(s.world)
 	}
 }
 
-// roll restarts every instance in its turn, each after the one before is ready again.
-func (s *soak) roll() {
+// restartAll restarts the instances one after the other, each when the one before is ready again.
+func (s *soak) restartAll() {
 	s.t.Helper()
 	for i, p := range s.instances {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -120,7 +120,7 @@ func (s *soak) roll() {
 	s.report.hits++
 }
 
-// renew begins a new generation every so often, on an instance that takes it.
+// renew begins a new generation regularly, on the first instance that accepts it.
 func (s *soak) renew(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -128,8 +128,8 @@ func (s *soak) renew(ctx context.Context) {
 			return
 		case <-time.After(s.renewal):
 		}
-		for attempt := range 2 * len(s.crowd.urls) {
-			a := s.shoppers.send(ctx, http.MethodPost, s.crowd.urls[attempt%len(s.crowd.urls)]+"/api/flash-sale/stock-preset/"+s.preset, "")
+		for attempt := range 2 * len(s.clients.urls) {
+			a := s.shoppers.send(ctx, http.MethodPost, s.clients.urls[attempt%len(s.clients.urls)]+"/api/flash-sale/stock-preset/"+s.preset, "")
 			if a.Status == http.StatusOK || ctx.Err() != nil {
 				break
 			}
@@ -137,7 +137,7 @@ func (s *soak) renew(ctx context.Context) {
 	}
 }
 
-// judgeAll holds the answers against the ledger while the run goes on, so that nothing piles up.
+// judgeAll compares the answers with the ledger during the run, so that memory does not grow.
 func (s *soak) judgeAll(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -149,7 +149,7 @@ func (s *soak) judgeAll(ctx context.Context) {
 	}
 }
 
-// judge holds the answers that came before a time against the ledger.
+// judge compares the answers that came before a time with the ledger.
 func (s *soak) judge(before time.Time) {
 	answers := s.take(before)
 	orders, err := s.ordersByID(answers)
@@ -165,7 +165,7 @@ func (s *soak) judge(before time.Time) {
 	}
 }
 
-// conclude tells the figures, and fails the run for what is not as it must be.
+// conclude notes the figures, and fails the test when they are outside their bounds.
 func (s *soak) conclude() {
 	s.t.Helper()
 	s.mu.Lock()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Only a press that began while there was room, and was told "sold out", counts.
+// Only a request counts that began while units were left and was answered with "sold out".
 func TestLatenessOfSoldOut(t *testing.T) {
 	t.Parallel()
 	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }

@@ -8,34 +8,34 @@ import (
 	"time"
 )
 
-// stockObserver looks at the stock in Postgres all the time, so that it is known afterwards when there was room: an answer
-// "sold out" is a lie if the press began long after there was.
+// stockObserver reads the stock in Postgres all the time, so that it is known afterwards when units were left: an answer "sold
+// out" is wrong if its request began long after there were some.
 type stockObserver struct {
 	mu    sync.Mutex
 	spans []span
 }
 
-// span is a time in which units were left. Units that are taken do not come back in these rows, so there was room at
-// every moment between two looks at the same stock that found some.
+// span is a time in which units were left. Units that are taken do not come back in these rows, so units were left at every
+// moment between two reads of the same stock that found some.
 type span struct {
 	generation, total int64
 	from, to          time.Time
 }
 
-const witnessEvery = 50 * time.Millisecond
+const observeEvery = 50 * time.Millisecond
 
-// attend looks until the row ends.
-func (w *world) attend() {
-	w.witness = &stockObserver{}
+// observeStock reads the stock until the row ends.
+func (w *world) observeStock() {
+	w.observer = &stockObserver{}
 	ctx, cancel := context.WithCancel(context.Background())
 	var looking sync.WaitGroup
 	looking.Go(func() {
 		open := false
 		for ctx.Err() == nil {
-			open = w.seekRoom(ctx, open)
+			open = w.readStock(ctx, open)
 			select {
 			case <-ctx.Done():
-			case <-time.After(witnessEvery):
+			case <-time.After(observeEvery):
 			}
 		}
 	})
@@ -45,8 +45,9 @@ func (w *world) attend() {
 	})
 }
 
-// seekRoom looks once; open says whether the last span goes on. A server that is away says nothing about the stock.
-func (w *world) seekRoom(ctx context.Context, open bool) bool {
+// readStock reads the stock once and reports whether units are left; open says whether the last span goes on. When the server
+// does not answer, nothing is known of the stock and open stays as it is.
+func (w *world) readStock(ctx context.Context, open bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	asked := time.Now()
@@ -60,7 +61,7 @@ func (w *world) seekRoom(ctx context.Context, open bool) bool {
 	if !room {
 		return false
 	}
-	see := w.witness
+	see := w.observer
 	see.mu.Lock()
 	defer see.mu.Unlock()
 	if n := len(see.spans); open && see.spans[n-1].generation == now.generation && see.spans[n-1].total == now.total {
@@ -75,7 +76,7 @@ func (w *world) seekRoom(ctx context.Context, open bool) bool {
 // answerSpan is an answer, which may have become true at any moment between the two.
 type answerSpan struct{ pressed, answered time.Time }
 
-// lateness is the longest time for which there had been room when somebody pressed and was told "sold out".
+// lateness is the longest time for which units had been left when a request began that was answered with "sold out".
 func (see *stockObserver) lateness(soldOut []answerSpan) (most time.Duration) {
 	see.mu.Lock()
 	defer see.mu.Unlock()
@@ -89,18 +90,18 @@ func (see *stockObserver) lateness(soldOut []answerSpan) (most time.Duration) {
 	return most
 }
 
-// assertHonest is the invariant that only shoppers can check: no "sold out" more than two seconds after there is room,
-// and every answer about the sale says for which version of it that holds.
+// assertHonest is the invariant that only shoppers can check: no "sold out" more than two seconds after units are left again,
+// and every answer about the sale names the version of the sale.
 func (w *world) assertHonest() {
 	w.t.Helper()
 	soldOut, unversioned := w.shoppers.told()
 	if unversioned > 0 {
 		w.t.Errorf("%d answers did not say which version of the sale they were about", unversioned)
 	}
-	if w.witness == nil {
+	if w.observer == nil {
 		return
 	}
-	if late := w.witness.lateness(soldOut); late > 0 {
-		w.report.within(w.t, `"sold out" although there was room`, late, 2*time.Second)
+	if late := w.observer.lateness(soldOut); late > 0 {
+		w.report.within(w.t, `"sold out" although units were left`, late, 2*time.Second)
 	}
 }

@@ -19,11 +19,11 @@ import (
 	"flashsale/app/embedded/embeddedtest"
 )
 
-// pair is a PostgreSQL and its standby, with a wire between them, one before them for the product, and one for the
-// tests, which is moved together with the product's.
+// pair is a PostgreSQL and its standby, with a proxy between the two, one for the product, and one for the tests, which is
+// rerouted together with the product's.
 type pair struct {
 	primary, standby       *server
-	atPrimary, atStandby   string // past every wire
+	atPrimary, atStandby   string // past every proxy
 	between, before, tests *serverProxy
 }
 
@@ -71,7 +71,7 @@ func wireTo(t *testing.T, upstream string) *serverProxy {
 	return w
 }
 
-// copyPrimary takes the standby's files from the primary, through the wire that it will listen to.
+// copyPrimary copies the standby's files from the primary, through the proxy that it will replicate through.
 func (p *pair) copyPrimary(t *testing.T) {
 	t.Helper()
 	dir, err := shared.folder("standby")
@@ -97,7 +97,7 @@ func (p *pair) copyPrimary(t *testing.T) {
 	}
 	backup := exec.Command(filepath.Join(filepath.Dir(p.primary.program), "pg_basebackup"), "-h", host, "-p", from, "-U", "postgres",
 		"-D", data, "-R", "-X", "stream", "--checkpoint=fast")
-	backup.Dir, backup.SysProcAttr = data, belongings()
+	backup.Dir, backup.SysProcAttr = data, processAttributes()
 	backup.SysProcAttr.Credential = p.primary.as
 	if out, err := backup.CombinedOutput(); err != nil {
 		t.Fatalf("pg_basebackup: %v\n%s", err, out)
@@ -114,7 +114,7 @@ func (p *pair) copyPrimary(t *testing.T) {
 	}
 }
 
-// asking is a connection past every wire, for one question.
+// asking opens a connection past every proxy, for one query.
 func asking(t *testing.T, address string, ask func(ctx context.Context, conn *pgx.Conn) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -136,7 +136,7 @@ func executed(t *testing.T, address, statement string) {
 	})
 }
 
-// streams waits until the standby hears of everything, in the way that the primary says.
+// streams waits until the standby replicates, in that mode as the primary shows it.
 func (p *pair) streams(t *testing.T, how string) {
 	t.Helper()
 	for deadline := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
@@ -153,7 +153,7 @@ func (p *pair) streams(t *testing.T, how string) {
 	}
 }
 
-// bought are the units of all live orders in that server, by order.
+// bought are the units of all live orders on that server, by order.
 func (w *world) bought(address string) map[string]int64 {
 	w.t.Helper()
 	units := map[string]int64{}
@@ -173,7 +173,7 @@ func (w *world) bought(address string) map[string]int64 {
 	return units
 }
 
-// promote makes the standby the one server there is, for the product and for the tests.
+// promote makes the standby the server of the product and of the tests.
 func (p *pair) promote(w *world) {
 	w.t.Helper()
 	executed(w.t, p.atStandby, "SELECT pg_promote()")
@@ -183,8 +183,8 @@ func (p *pair) promote(w *world) {
 	w.pool.Reset()
 }
 
-// unheld are the receipts that a server does not know.
-func (w *world) unheld(units map[string]int64) (missing []string) {
+// unknownReceipts are the receipts that a server has no order of.
+func (w *world) unknownReceipts(units map[string]int64) (missing []string) {
 	for _, receipt := range w.shoppers.promised() {
 		if _, ok := units[receipt]; !ok {
 			missing = append(missing, receipt)
@@ -193,18 +193,18 @@ func (w *world) unheld(units map[string]int64) (missing []string) {
 	return missing
 }
 
-// standbyPromoted: a standby that lacks the last orders takes over. Their claims are in the log and the cursor went back
-// with the orders, so they are decided again, as before. The row keeps to what has to be so for that, see DESIGN: claims
-// came by the log, and until it is read again nobody decides anything else, not even a new press.
+// standbyPromoted: a standby that lacks the last orders takes over. Their claims are in the log and the cursor went back with
+// the orders, so they are decided again, with the same result. This needs two conditions, which the row provides: all claims
+// came by the log, and nothing else is decided until the log is read again.
 func standbyPromoted(t *testing.T, r *report) {
 	p, s := newPair(t, false)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	l := w.pressing(rate)
 	w.eventually(60*time.Second, "the standby has orders", func() bool { return len(w.bought(p.atStandby)) > 50 })
 	before := w.shoppers.answered.Load()
 	direct := w.metrics(`flashsale_verdicts_total{outcome="ordered",source="direct"}`)
 	p.between.refuse()
-	w.eventually(60*time.Second, "the primary is ahead", func() bool { return len(w.unheld(w.bought(p.atStandby))) > 50 })
+	w.eventually(60*time.Second, "the primary is ahead", func() bool { return len(w.unknownReceipts(w.bought(p.atStandby))) > 50 })
 	were := w.bought(p.atPrimary)
 	_ = p.primary.stop(syscall.SIGQUIT)
 	time.Sleep(warm)
@@ -213,13 +213,13 @@ func standbyPromoted(t *testing.T, r *report) {
 	if direct = w.metrics(`flashsale_verdicts_total{outcome="ordered",source="direct"}`) - direct; direct > 0 {
 		t.Skipf("%.0f orders of the lost tail did not come by the log, which is too slow here", direct)
 	}
-	lost := w.unheld(w.bought(p.atStandby))
+	lost := w.unknownReceipts(w.bought(p.atStandby))
 	if r.hits = int64(len(lost)); len(lost) < 50 {
 		t.Errorf("only %d receipts were lost; the row proves nothing", len(lost))
 	}
 	p.promote(w)
 	promoted := time.Now()
-	w.eventually(90*time.Second, "every receipt is there again", func() bool { return len(w.unheld(w.bought(p.atStandby))) == 0 })
+	w.eventually(90*time.Second, "every receipt is there again", func() bool { return len(w.unknownReceipts(w.bought(p.atStandby))) == 0 })
 	r.within(t, "receipts back", time.Since(promoted), 5*time.Second)
 	r.note("%d receipts were in the lost tail", len(lost))
 	again := w.bought(p.atStandby)
@@ -237,29 +237,29 @@ func standbyPromoted(t *testing.T, r *report) {
 	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }
 
-// standbyLost: the standby goes away while commits wait for it, and an operator's impatience ends the waits. Such a commit
-// is seen by everybody and may yet be lost, so nobody may be told of it; then the primary is lost too.
+// standbyLost: the standby goes away while commits wait for it, and an operator cancels the waits. Such a commit is visible to
+// everybody and can still be lost, so no shopper may be told of it; then the primary is lost too.
 func standbyLost(t *testing.T, r *report) {
 	p, s := newPair(t, true)
-	w := newWorld(t, r, s, stock, crowd)
+	w := newWorld(t, r, s, stock, shopperCount)
 	healed := w.during(rate, func() func() {
 		p.between.refuse()
 		return func() {
 			_ = p.primary.stop(syscall.SIGQUIT)
-			time.Sleep(2 * time.Second) // who was told something by now has written it down
-			if broken := w.unheld(w.bought(p.atStandby)); len(broken) > 0 {
+			time.Sleep(2 * time.Second) // by now every answer is noted
+			if broken := w.unknownReceipts(w.bought(p.atStandby)); len(broken) > 0 {
 				t.Errorf("%d receipts were given for commits that the standby never had, such as %s", len(broken), broken[0])
 			}
 			p.promote(w)
 		}
-	}, func(time.Time) int64 { return p.impatient(t, lasting(10*time.Second, 5*time.Second)) })
+	}, func(time.Time) int64 { return p.cancelWaits(t, lasting(10*time.Second, 5*time.Second)) })
 	w.settled(healed, 60*time.Second)
 	w.kept()
 	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }
 
-// impatient cancels every wait for the standby, again and again, and counts those of the ledger.
-func (p *pair) impatient(t *testing.T, long time.Duration) (hits int64) {
+// cancelWaits cancels every wait for the standby, again and again, and counts those of the ledger.
+func (p *pair) cancelWaits(t *testing.T, long time.Duration) (hits int64) {
 	t.Helper()
 	for until := time.Now().Add(long); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
 		asking(t, p.atPrimary, func(ctx context.Context, conn *pgx.Conn) error {

@@ -12,22 +12,22 @@ import (
 	"time"
 )
 
-// TestZombiesAreRefused stops processes exactly between reading and writing, has the world go on without them, and lets
-// them write what they had in hand: a consumer its claims, which the cursor refuses, and a reconciler the places as they
-// were, which their version refuses. An operator's process that stops in its transaction keeps nobody waiting for long.
-func TestZombiesAreRefused(t *testing.T) {
+// TestStoppedProcessesAreRefused stops processes between reading and writing, lets the others go on, and then lets the stopped
+// ones write: a consumer its claims, which the cursor refuses, and a reconciler the places as they were, which their version
+// refuses. An operator's process that stops in its transaction blocks the others for a short time only.
+func TestStoppedProcessesAreRefused(t *testing.T) {
 	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
-		t.Skip("zombies need real servers: FLASHSALE_TEST_REAL=1")
+		t.Skip("stopped processes need real servers: FLASHSALE_TEST_REAL=1")
 	}
-	r := &report{id: "A2z", fault: "zombies: stopped between reading and writing, then continued", instances: arenaSize}
-	recorded(t, "A2z/3", r, zombiesRefused)
+	r := &report{id: "A2z", fault: "processes stopped between reading and writing, then continued", instances: killTestInstances}
+	recorded(t, "A2z/3", r, stoppedProcessesRefused)
 }
 
-func zombiesRefused(t *testing.T, r *report) {
+func stoppedProcessesRefused(t *testing.T, r *report) {
 	a := newKillTest(t)
 	a.calm()
 	consumer := a.stopAt(point{name: "claimsFetched"}, 0, 1, 2)
-	held := a.logEnd() // whatever it has in hand lies before
+	readTo := a.logEnd() // the claims it has read are before this offset
 	reconciler := a.stopAt(point{name: "ownersRead", provoke: losePlaces}, others(consumer)...)
 	living := others(consumer, reconciler)[0]
 	r.hits = 2
@@ -35,12 +35,12 @@ func zombiesRefused(t *testing.T, r *report) {
 	total := a.total() + 7
 	a.act(context.Background(), living, "/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, total))
 	a.pressing.aim(a.instances[living].url)
-	a.eventually(patience, "another one reads on, past all that the consumer has in hand", func() bool {
+	a.eventually(patience, "another one reads on, past the claims that the stopped consumer has read", func() bool {
 		a.pressing.press(a.pressing.name())
-		return a.consumed() > held
+		return a.consumed() > readTo
 	})
 	a.eventually(patience, "another one loads the places as they are now", func() bool { return a.limit() == total })
-	// A load that a press has asked for has 30 s; one that wakes up later sends nothing at all.
+	// A load of places for a purchase request has 30 s; a process that continues later than that sends nothing.
 	time.Sleep(lasting(20*time.Second, 8*time.Second) - time.Since(stopped))
 	r.note("reconciler stopped for %v", time.Since(stopped).Round(time.Second))
 	a.continued(reconciler)
@@ -56,7 +56,7 @@ func zombiesRefused(t *testing.T, r *report) {
 		return a.metric(a.instances[consumer], "flashsale_ledger_fenced_total") > 0
 	})
 	if limit := a.limit(); limit != total {
-		t.Errorf("the limit is %d and was %d before the reconciler woke up", limit, total)
+		t.Errorf("the limit is %d and was %d before the reconciler continued", limit, total)
 	}
 	r.note("%g batches refused by the cursor, %g sets of places by their version",
 		a.metric(a.instances[consumer], "flashsale_ledger_fenced_total"), a.metric(a.instances[reconciler], "flashsale_places_outdated_total"))
@@ -67,8 +67,8 @@ func zombiesRefused(t *testing.T, r *report) {
 	r.statuses = a.report.statuses
 }
 
-// stoppedOperator stops an instance in the middle of an operator's transaction, which holds the sale's stock row: the
-// others sell on before it continues.
+// stoppedOperator stops an instance in the middle of an operator's transaction, which has locked the sale's stock row: the
+// others sell again before it continues.
 func (a *killTest) stoppedOperator(r *report) {
 	a.t.Helper()
 	operator := a.stopAt(point{name: "changeWritten", provoke: raiseStockThere}, 0)
@@ -83,14 +83,14 @@ func (a *killTest) stoppedOperator(r *report) {
 	a.pressing.aim(a.everywhereURLs()...)
 }
 
-// stopAt stops one of the instances while it stands at a point, and returns which.
+// stopAt stops one of the instances while it is at a point, and returns which.
 func (a *killTest) stopAt(p point, candidates ...int) int {
 	a.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	for range 5 {
 		for _, i := range candidates {
-			if err := a.switches[i].set(ctx, p.name, standing(0)); err != nil {
+			if err := a.switches[i].set(ctx, p.name, stopAfter(0)); err != nil {
 				a.t.Fatal(err)
 			}
 		}
@@ -106,12 +106,12 @@ func (a *killTest) stopAt(p point, candidates ...int) int {
 				_ = a.switches[i].set(ctx, p.name, "off")
 			}
 		}
-		if time.Since(seen) < stand {
+		if time.Since(seen) < pointTime {
 			return d.Instance
 		}
 		_ = process.Signal(syscall.SIGCONT) // it may have gone on before it was stopped
 	}
-	a.t.Fatalf("nobody stood at %s when it was stopped", p.name)
+	a.t.Fatalf("no instance was at %s when it was stopped", p.name)
 	return 0
 }
 
@@ -135,9 +135,9 @@ func (a *killTest) everywhereURLs() []string {
 	return urls
 }
 
-// limit is how many may hold a place, by Redis.
+// limit is the number of places, as Redis has it.
 func (a *killTest) limit() int64 {
-	limit, err := a.redis.Do(context.Background(), a.redis.B().Hget().Key(a.shelf()+"limit").Field("limit").Build()).AsInt64()
+	limit, err := a.redis.Do(context.Background(), a.redis.B().Hget().Key(a.keyPrefix()+"limit").Field("limit").Build()).AsInt64()
 	if err != nil {
 		return -1
 	}

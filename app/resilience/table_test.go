@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// results is what the tests of this run found, and those before it on the same commit.
+// results are the records of this run, and of those before it on the same commit.
 var results = sync.OnceValues(func() (*records, error) {
 	return openRecords(os.Getenv("RESILIENCE_RESULTS"), present())
 })
@@ -33,8 +33,8 @@ type report struct {
 	figures   []string
 }
 
-// recorded runs a row, unless it was kept before on this commit, and writes down what was found. The title names it
-// among the tests.
+// recorded runs a row, unless it has passed before on this commit, and writes down the result. The title is the name of the
+// test.
 func recorded(t *testing.T, title string, r *report, run func(t *testing.T, r *report)) {
 	t.Helper()
 	past, err := results()
@@ -146,7 +146,7 @@ func (l *line) verdict() string {
 	}
 }
 
-// markdown is the table, for a page that says on which code it was measured.
+// markdown is the table, with the commit on which it was measured.
 func markdown(all []record, now state) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Commit %s%s.\n\n", now.commit, map[bool]string{true: ", with changes that are not committed"}[now.dirty])

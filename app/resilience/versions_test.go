@@ -17,17 +17,17 @@ import (
 )
 
 const (
-	versionsStock = 400
-	versionsCrowd = 900
-	versionsRate  = 120 // presses a second
+	versionsStock    = 400
+	versionsShoppers = 900
+	versionsRate     = 120 // requests a second
 	// versionsPatience is ten times what a group needs to notice that a member was killed.
 	versionsPatience = time.Minute
 )
 
-// TestTwoVersions runs the version before and the present one beside each other on one schema, one log and one Redis,
-// while both sell: FLASHSALE_PREVIOUS names the program of the version before, VERSIONS_TIME says for how long.
-// It goes on until each has read what the other wrote: claims from the log, bundles of the outbox, rows of operators'
-// acts. It fails when one of them meets what it cannot read.
+// TestTwoVersions runs the version before and the present one side by side on one schema, one log and one Redis, while both
+// sell: FLASHSALE_PREVIOUS names the program of the version before, VERSIONS_TIME says for how long. It goes on until each has
+// read what the other wrote: claims from the log, bundles of the outbox, rows of operators' acts. It fails when one of them
+// finds a record, message or row that it cannot read.
 func TestTwoVersions(t *testing.T) {
 	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
 		t.Skip("two versions need real servers: FLASHSALE_TEST_REAL=1")
@@ -80,8 +80,8 @@ func soldByBoth(t *testing.T, r *report, long time.Duration, programs ...string)
 	})
 	s := plain(t)
 	s.first = func(t *testing.T, env ...string) *process { return v.start(t, before, freePort(t), env...) }
-	v.mix = &mix{world: newWorld(t, r, s, versionsStock, versionsCrowd)}
-	v.book = newBook(v.shoppers, v.watched(t))
+	v.mix = &mix{world: newWorld(t, r, s, versionsStock, versionsShoppers)}
+	v.book = newReceiptHistory(v.shoppers, v.watched(t))
 	began := time.Now()
 	v.join()
 	for n := 0; time.Since(began) < long || v.missing() != ""; n++ {
@@ -120,19 +120,19 @@ func (v *versions) environment() []string {
 	return []string{"DATABASE_URL=" + v.settings.database, "REDIS_URL=" + v.settings.redis, "KAFKA_BROKERS=" + v.settings.kafka, "NAMESPACE=" + v.namespace}
 }
 
-// everybody presses, of the whole crowd, on these instances.
+// everybody is a load of all shoppers on these instances.
 func (v *versions) everybody(targets ...*process) *load {
-	v.next = v.crowd
+	v.next = v.shopperCount
 	return v.pressing(versionsRate, slices.Clone(targets)...) // a restart replaces one
 }
 
-// round lets one version's operator act while both sell, then has the claims of each decided by whoever reads the log,
+// round lets one version's operator act while both sell, then has the claims of each decided by the version that reads the log,
 // then restarts one of them.
 func (v *versions) round(n int) {
 	v.t.Helper()
 	acting := n % 2
-	v.crowd += 20 // shoppers whom the other version has not made, and who press there, too
-	v.perform(acting, "seed", "/api/users/seed", fmt.Sprintf(`{"userCount":%d}`, v.crowd))
+	v.shopperCount += 20 // shoppers whom the other version has not made, and who buy there, too
+	v.perform(acting, "seed", "/api/users/seed", fmt.Sprintf(`{"userCount":%d}`, v.shopperCount))
 	l := v.everybody(v.instances...)
 	v.operateAll(acting)
 	l.stop()
@@ -149,7 +149,7 @@ func (v *versions) operateAll(acting int) {
 	v.act(acting, "preset", "/api/flash-sale/stock-preset/medium", "")
 	v.act(acting, "reset", "/api/flash-sale/reset", `{"resetToSmallStock":false}`)
 	v.act(acting, "stock", "/api/flash-sale/update-stock", fmt.Sprintf(`{"stockAmount":%d}`, versionsStock))
-	time.Sleep(500 * time.Millisecond) // for presses to be answered in the new generation
+	time.Sleep(500 * time.Millisecond) // so that requests are answered in the new generation
 	v.act(acting, "pause", "/api/admin/pause", "")
 	v.act(acting, "resume", "/api/admin/resume", "")
 	v.act(acting, "close", "/api/admin/close", "")
@@ -203,8 +203,8 @@ func (v *versions) act(acting int, name, path, body string) {
 
 const fromLog, appended, published = `flashsale_verdicts_total{outcome="ordered",source="log"`, "flashsale_claim_append_seconds_count", "flashsale_outbox_published_total"
 
-// cross presses on one instance only. What the other then decides from the log, and it has appended nothing, the first
-// has appended. Which of them reads the sale's partition is for the group to say; it changes with the restarts.
+// cross sends purchase requests to one instance only. The other one appends nothing meanwhile, so each claim that it decides
+// from the log was appended by the first. Which of them reads the sale's partition changes with the restarts.
 func (v *versions) cross(appending int) {
 	v.t.Helper()
 	v.calm()
@@ -219,15 +219,15 @@ func (v *versions) cross(appending int) {
 }
 
 // restart ends one version's instance under load and starts it anew: on the present schema, which the version before
-// does not know. Meanwhile the other takes over the log and the outbox; what the new process then writes there is the
-// other's to publish.
+// does not know. Meanwhile the other takes over the log and the outbox, so it publishes what the new process then writes
+// there.
 func (v *versions) restart(victim int, killed bool) {
 	v.t.Helper()
 	other := v.instances[1-victim]
 	l := v.everybody(v.instances...)
 	v.end(victim, killed)
 	already := v.metric(other, published)
-	v.perform(1-victim, "reset", "/api/flash-sale/reset", `{"resetToSmallStock":false}`) // there is something to sell and to tell of
+	v.perform(1-victim, "reset", "/api/flash-sale/reset", `{"resetToSmallStock":false}`) // there is something to sell, and events to publish
 	v.eventually(versionsPatience, versionName(1-victim)+" publishes what happened", func() bool { return v.metric(other, published) > already })
 	v.instances[victim] = v.start(v.t, victim, v.instances[victim].port, v.environment()...)
 	l.stop()
@@ -290,7 +290,7 @@ func (v *versions) missing() string {
 	return strings.Join(missing, ", ")
 }
 
-// conclude sells what is left and holds everything that was said and written against what it must be.
+// conclude sells what is left and checks every answer, record and event.
 func (v *versions) conclude() {
 	v.t.Helper()
 	v.calm()
@@ -326,7 +326,7 @@ func (v *versions) verifyCommand(version int) (said string, err error) {
 	return string(out), err
 }
 
-// outdated sees that this version refuses a schema for which it is too old, in a sentence that says what to do.
+// outdated checks that this version refuses a schema for which it is too old, in a sentence that says what to do.
 func (v *versions) outdated() {
 	v.t.Helper()
 	newer := v.number("UPDATE oldest_program SET knows = (SELECT max(version_id) + 1 FROM goose_db_version) RETURNING knows")
@@ -336,7 +336,7 @@ func (v *versions) outdated() {
 	}
 }
 
-// understood ends the test when a version met what it cannot read.
+// understood ends the test when a version has found something that it cannot read.
 func (v *versions) understood() {
 	v.t.Helper()
 	if n := v.number("SELECT count(*) FROM quarantine"); n != 0 {
@@ -353,25 +353,25 @@ func (v *versions) understood() {
 	}
 }
 
-// tellMisunderstood tells what each version said about what it cannot read.
+// tellMisunderstood logs what each version said about what it cannot read.
 func (v *versions) tellMisunderstood(tell func(format string, args ...any)) {
 	for i, processes := range v.started {
 		for _, p := range processes {
 			if lines := p.log.notUnderstood(); len(lines) > 0 {
-				tell("%s met what it cannot read; it said so in %d lines, the first:\n%s", versionName(i), len(lines), lines[0])
+				tell("%s found what it cannot read; it said so in %d lines, the first:\n%s", versionName(i), len(lines), lines[0])
 			}
 		}
 	}
 }
 
-// calm waits until everything is decided. Nothing is away, so what takes long will not come.
+// calm waits until everything is decided. Every server answers in this test, so that does not take long.
 func (v *versions) calm() {
 	v.t.Helper()
 	v.understood()
 	v.settled(time.Now(), versionsPatience)
 }
 
-// outcomes allows what restarts and operators explain, and nothing else.
+// outcomes allows the outcomes that restarts and operators explain, and no others.
 func (v *versions) outcomes() {
 	v.t.Helper()
 	allowed := append(ordinary(), "409 paused", "409 ended", "409 generation-changed", "503 not-bought-retry", "503 overloaded", "reset", "refused")

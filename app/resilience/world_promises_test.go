@@ -14,7 +14,7 @@ import (
 // ordinary are the outcomes that every row may see.
 func ordinary() []string { return []string{"200", "201", "202", "409 all-claimed", "409 sold-out"} }
 
-// assertOutcomes holds what shoppers saw against what the row allows, and against what was true.
+// assertOutcomes compares the outcomes that shoppers saw with those that the row allows, and with what was true.
 func (w *world) assertOutcomes(more ...string) {
 	w.t.Helper()
 	w.assertHonest()
@@ -30,13 +30,13 @@ func (w *world) assertOutcomes(more ...string) {
 	}
 }
 
-// settled waits until every 202 has come to its verdict, and returns how long after healing that was. It also waits
-// until every server is found again and the log is read to its end, which I4 supposes.
+// settled waits until every 202 has its verdict, and returns how long after the end of the fault that was. It also waits until
+// every server is found again and the log is read to its end, which I4 needs.
 func (w *world) settled(healed time.Time, patience time.Duration) time.Duration {
 	w.t.Helper()
 	ctx := context.Background()
 	waiting := w.shoppers.waiting()
-	w.eventually(patience, "every 202 comes to its verdict", func() bool {
+	w.eventually(patience, "every 202 has its verdict", func() bool {
 		for claim, location := range waiting {
 			a := w.shoppers.send(ctx, http.MethodGet, w.anywhere()+location, "")
 			if a.Status != http.StatusOK && a.Status != http.StatusGone {
@@ -62,14 +62,14 @@ func (w *world) settled(healed time.Time, patience time.Duration) time.Duration 
 	return took
 }
 
-// kept checks, after the fault, all that was ever promised: the invariants, the same receipt for everybody who has one,
-// on every instance and in Postgres, and that the rest of the units still sells, each once.
+// kept checks everything after the fault: the invariants, that every receipt is the same on every instance and in Postgres, and
+// that the rest of the units still sells, each once.
 func (w *world) kept() {
 	w.t.Helper()
 	w.verified()
 	w.assertInPostgres()
 	assertPromisesKept(w.t, w.shoppers, w.anywhere())
-	sellOut(w.t, w.shoppers, w.anywhere(), w.stock, w.crowd)
+	sellOut(w.t, w.shoppers, w.anywhere(), w.stock, w.shopperCount)
 	w.assertInPostgres()
 	if sold := w.number("SELECT count(*) FROM orders WHERE released_at IS NULL"); sold != int64(w.stock) {
 		w.t.Errorf("%d live orders for %d units", sold, w.stock)
@@ -114,7 +114,7 @@ func (w *world) verified() {
 	})
 }
 
-// assertInPostgres looks every receipt up, past the product.
+// assertInPostgres reads every receipt in Postgres, past the product.
 func (w *world) assertInPostgres() {
 	w.t.Helper()
 	rows, err := w.pool.Query(context.Background(), "SELECT id::text, username FROM orders WHERE released_at IS NULL")

@@ -25,34 +25,34 @@ import (
 // full says that every row runs, with one instance and with three.
 func full() bool { return os.Getenv("FLASHSALE_RESILIENCE") == "full" }
 
-// settings are where a row's servers are: as the product is told, and, past every proxy, as the tests reach them.
+// settings are where a row's servers are: the addresses for the product, and those past every proxy for the tests.
 type settings struct {
 	database, redis, kafka       string
 	realDatabase, realRedis, log string
-	// first starts the first instance, if it is another than the others.
+	// first starts the first instance, if it differs from the others.
 	first func(t *testing.T, env ...string) *process
 }
 
 // world is one row under way: instances of the product, their servers, and the shoppers.
 type world struct {
-	t         *testing.T
-	namespace string
-	settings  settings
-	instances []*process
-	shoppers  *shoppers
-	pool      *pgxpool.Pool
-	redis     rueidis.Client
-	report    *report
-	witness   *stockObserver // nil: nobody looks
-	stock     int
-	crowd     int
-	next      int // the first shopper who has not pressed
+	t            *testing.T
+	namespace    string
+	settings     settings
+	instances    []*process
+	shoppers     *shoppers
+	pool         *pgxpool.Pool
+	redis        rueidis.Client
+	report       *report
+	observer     *stockObserver // nil: the stock is not observed
+	stock        int
+	shopperCount int
+	next         int // the first shopper who has not asked
 }
 
 // newWorld starts the product on these servers, with a sale of that many units.
-func newWorld(t *testing.T, r *report, s settings, stock, crowd int) *world {
+func newWorld(t *testing.T, r *report, s settings, stock, shopperCount int) *world {
 	t.Helper()
-	w := &world{t: t, report: r, settings: s, stock: stock, crowd: crowd, shoppers: newShoppers(t),
+	w := &world{t: t, report: r, settings: s, stock: stock, shopperCount: shopperCount, shoppers: newShoppers(t),
 		namespace: fmt.Sprintf("r%s_%s", strings.ToLower(r.id), strconv.FormatUint(rand.Uint64(), 36))}
 	w.connect()
 	t.Cleanup(w.removeTraces)
@@ -66,9 +66,9 @@ func newWorld(t *testing.T, r *report, s settings, stock, crowd int) *world {
 			}
 		}
 	})
-	prepare(t, w.shoppers, w.instances[0].url, stock, crowd)
+	prepare(t, w.shoppers, w.instances[0].url, stock, shopperCount)
 	w.awaitTotal(stock)
-	w.attend()
+	w.observeStock()
 	return w
 }
 
@@ -104,7 +104,7 @@ func (w *world) connect() {
 	w.t.Cleanup(w.redis.Close)
 }
 
-// removeTraces leaves nothing of the row on servers that outlive it.
+// removeTraces removes everything of the row from servers that other rows use too.
 func (w *world) removeTraces() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
@@ -114,7 +114,7 @@ func (w *world) removeTraces() {
 	w.remove(ctx, w.namespace)
 }
 
-// remove takes a namespace away that no instance uses any more.
+// remove deletes a namespace that no instance uses any more.
 func (w *world) remove(ctx context.Context, namespace string) {
 	_, _ = w.pool.Exec(ctx, "DROP SCHEMA IF EXISTS "+namespace+" CASCADE")
 	if keys, err := w.redis.Do(ctx, w.redis.B().Keys().Pattern(namespace+":*").Build()).AsStrSlice(); err == nil && len(keys) > 0 {
@@ -192,8 +192,8 @@ func (w *world) probed(p *process) map[string]bool {
 	return found
 }
 
-// offered fails the test when an instance asks to be taken off its load balancer because a server is away: all of them
-// share that server.
+// offered fails the test when an instance is not ready because a server is away: all instances share that server, so a load
+// balancer must not remove them.
 func (w *world) offered() {
 	w.t.Helper()
 	for i, p := range w.instances {
@@ -270,12 +270,12 @@ func (w *world) owners(k inventory.Key) []int64 {
 	return owners
 }
 
-// homeless is how many owners hold no place in Redis; -1 when Redis cannot say.
-func (w *world) homeless(k inventory.Key, owners []int64) int {
-	return w.homelessIn(w.redis, k, owners)
+// ownersWithoutPlace is how many owners have no place in Redis; -1 when Redis does not answer.
+func (w *world) ownersWithoutPlace(k inventory.Key, owners []int64) int {
+	return w.ownersWithoutPlaceIn(w.redis, k, owners)
 }
 
-func (w *world) homelessIn(client rueidis.Client, k inventory.Key, owners []int64) int {
+func (w *world) ownersWithoutPlaceIn(client rueidis.Client, k inventory.Key, owners []int64) int {
 	places := inventory.NewPlaces(client, inventory.PlacesConfig{Namespace: w.namespace})
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

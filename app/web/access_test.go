@@ -151,8 +151,8 @@ func TestOutsideDemoMode(t *testing.T) {
 			} else if res.StatusCode != c.status {
 				t.Errorf("%d, want %d: %s", res.StatusCode, c.status, res.raw)
 			}
-			if len(w.checkout.presses) > 0 && w.checkout.presses[0].Name != "alice" {
-				t.Errorf("bought for %+v", w.checkout.presses[0])
+			if len(w.checkout.requests) > 0 && w.checkout.requests[0].Name != "alice" {
+				t.Errorf("bought for %+v", w.checkout.requests[0])
 			}
 		})
 	}
@@ -162,9 +162,9 @@ func TestOutsideDemoMode(t *testing.T) {
 	res.has(t, map[string]any{"message": "Sign in, or start with DEMO=true", "timestamp": at12, "userId": "bob"})
 }
 
-func TestAPressOverTheLimitIsAProblem(t *testing.T) {
+func TestAPurchaseOverTheLimitIsAProblem(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, accountsMode, func(c *Config) { c.PurchaseRate = 0.25 }) // one press at once, the next in four seconds
+	w := newWorld(t, accountsMode, func(c *Config) { c.PurchaseRate = 0.25 }) // one request at once, the next in four seconds
 	alice := "Test-Session: alice"
 	if res := w.send(t, "POST", buy, "", alice); res.StatusCode != http.StatusCreated {
 		t.Fatalf("within the limit: %d %s", res.StatusCode, res.raw)

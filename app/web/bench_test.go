@@ -26,15 +26,15 @@ func (d *discard) WriteHeader(int)             {}
 
 func (d *discard) SetWriteDeadline(time.Time) error { return nil }
 
-// stillCatalog answers without the fakes' lock, as the real catalog does.
-type stillCatalog struct {
+// lockFreeCatalog answers without the fakes' lock, as the real catalog does.
+type lockFreeCatalog struct {
 	*fakeCatalog
 	snap sale.Snapshot
 }
 
-func (b *stillCatalog) Snapshot(string) (sale.Snapshot, error) { return b.snap, nil }
+func (b *lockFreeCatalog) Snapshot(string) (sale.Snapshot, error) { return b.snap, nil }
 
-// soldOutCheckout says so, and remembers nothing.
+// soldOutCheckout answers every purchase request with sold out, and remembers nothing.
 type soldOutCheckout struct {
 	*fakeCheckout
 	snap sale.Snapshot
@@ -50,7 +50,7 @@ func benchServer(b *testing.B) *Server {
 	snap := activeSale()
 	snap.Taken = snap.Total
 	return New(Config{
-		Catalog: &stillCatalog{w.catalog, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Users: w.users, Operations: w.ops,
+		Catalog: &lockFreeCatalog{w.catalog, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Users: w.users, Operations: w.ops,
 		Hub: live.New(1), Demo: true, CORSOrigins: []string{"http://localhost:3000"}, Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	})

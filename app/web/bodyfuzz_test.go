@@ -20,7 +20,7 @@ import (
 
 const formType = "application/x-www-form-urlencoded"
 
-// asking is a request with bytes that no client library would send, past the parser of requests.
+// asking is a request with bytes that no client library sends, past the parser of requests.
 type asking struct {
 	host, from, method, path, query string
 	body                            []byte
@@ -60,7 +60,7 @@ func quietWorld(t testing.TB, change ...func(*Config)) *world {
 }
 
 func (w *world) forget() {
-	w.checkout.presses, w.checkout.asked, w.checkout.at, w.ops.calls = nil, nil, nil, nil
+	w.checkout.requests, w.checkout.asked, w.checkout.at, w.ops.calls = nil, nil, nil, nil
 	w.users.asked, w.users.listedTimes = [2]int{}, 0
 }
 
@@ -78,8 +78,8 @@ func (r reply) refusedClearly(t *testing.T, input any) {
 	}
 }
 
-// FuzzPurchaseBody holds the purchase to one reading of its body: with the scanner in front it says what the strict
-// decoder alone says, whoever is named is named in normal form, and anything else is a 4xx that names the field.
+// FuzzPurchaseBody: a body is read in one way only. With the scanner in front the answer is what the strict decoder alone
+// says, a name reaches the checkout in normal form, and anything else is a 4xx that names the field.
 func FuzzPurchaseBody(f *testing.F) {
 	for _, seed := range []string{
 		`{"username":"alice"}`, `{"userId":"a@b.c","username":"a@b.c"}`, `{"username":"\u0061"}`, `{"username":"a","a":{"b":1,"b":2}}`,
@@ -103,13 +103,13 @@ func FuzzPurchaseBody(f *testing.F) {
 		name, err := strictly(body, h)
 		if res.StatusCode != http.StatusCreated {
 			res.refusedClearly(t, body)
-			if err == nil || len(w.checkout.presses) != 0 {
-				t.Fatalf("%q: refused, but the strict decoder reads %q (pressed %v)", body, name, w.checkout.presses)
+			if err == nil || len(w.checkout.requests) != 0 {
+				t.Fatalf("%q: refused, but the strict decoder reads %q (the checkout was asked %v)", body, name, w.checkout.requests)
 			}
 			return
 		}
-		if err != nil || len(w.checkout.presses) != 2 || w.checkout.presses[0].Name != name {
-			t.Fatalf("%q: pressed %+v, the strict decoder reads %q, %v", body, w.checkout.presses, name, err)
+		if err != nil || len(w.checkout.requests) != 2 || w.checkout.requests[0].Name != name {
+			t.Fatalf("%q: the checkout was asked %+v, the strict decoder reads %q, %v", body, w.checkout.requests, name, err)
 		}
 	})
 }
@@ -137,8 +137,8 @@ func strictly(body []byte, h http.Header) (string, error) {
 	return users.NormalName("")
 }
 
-// FuzzOperatorBodies: an operator's order is carried out once and as it was given, by the reading of another
-// decoder, or it is refused and nothing is done.
+// FuzzOperatorBodies: an operator's act is carried out once, with the values that another decoder reads in the body, or it is
+// refused and nothing is done.
 func FuzzOperatorBodies(f *testing.F) {
 	for _, seed := range []string{
 		``, `{}`, `{"resetToSmallStock":false}`, `{"stockAmount":7}`, `{"userCount":1000000}`, `{"userCount":-0}`, `{"stockAmount":1e2}`,
@@ -285,7 +285,7 @@ func FuzzPageOfUsers(f *testing.F) {
 }
 
 // FuzzClaimAddress: the Location of a pending claim leads back to the same claim and the same place in the log.
-// Nothing else that looks like one is taken.
+// No similar address is accepted.
 func FuzzClaimAddress(f *testing.F) {
 	const id = "8f14e45f-ceea-867a-9a36-dedd4bea2543"
 	for _, seed := range [][2]string{

@@ -60,7 +60,7 @@ func TestBrowsersGetPages(t *testing.T) {
 	}
 }
 
-// A page shows a claim as the answer to the press that made it.
+// A page shows a claim as the answer to the purchase request that made it.
 func TestAPageShowsWhatBecameOfAClaim(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -6,8 +6,8 @@ package web
 
 import "testing"
 
-// TestHotRoutesStayWithinTheirBudgets holds the routes that carry a sale's traffic to what they may allocate, header,
-// metrics and log included. Times are not in here: they belong to the machine.
+// TestHotRoutesStayWithinTheirBudgets bounds what the routes that carry a sale's traffic allocate, header, metrics and log
+// included. It bounds no times, because those depend on the machine.
 func TestHotRoutesStayWithinTheirBudgets(t *testing.T) {
 	for name, want := range map[string]struct {
 		allocs, bytes int64

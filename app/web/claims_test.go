@@ -74,7 +74,7 @@ func TestClaims(t *testing.T) {
 				t.Errorf("asked at %v", w.checkout.at)
 			}
 			if c.status == 202 && (res.Header.Get("Retry-After") != "1" || res.Header.Get("Location") != path+"?at=3.99") {
-				t.Errorf("pending without a way back: %v", res.Header)
+				t.Errorf("pending without a Location: %v", res.Header)
 			}
 		})
 	}
@@ -105,8 +105,8 @@ func TestClaimIDsAreParsedStrictly(t *testing.T) {
 	}
 }
 
-// Too many who ask are told when to come back; it is no fault of ours.
-func TestWhoAsksInACrowdIsToldWhenToComeBack(t *testing.T) {
+// Overload and a server that is away are answered with 503 and a time to ask again, and not with 500.
+func TestAnAnswerThatCannotBeGivenNowSaysWhenToAskAgain(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{sale.ErrCrowded, sale.ErrUnavailable} {
 		w := newWorld(t)

@@ -14,7 +14,7 @@ import (
 	"flashsale/sale"
 )
 
-// TestAnswersAreNeverMixedUp presses with many names at once through real connections: the hot routes share
+// TestAnswersAreNeverMixedUp sends purchase requests of many names at once through real connections: the hot routes share
 // their buffers, and nobody may ever read another's answer.
 func TestAnswersAreNeverMixedUp(t *testing.T) {
 	t.Parallel()
@@ -33,7 +33,7 @@ func TestAnswersAreNeverMixedUp(t *testing.T) {
 		wg.Go(func() {
 			for i := range 25 {
 				name := fmt.Sprintf("shopper_%d_%d", worker, i)
-				if err := pressOnce(t.Context(), client, url, name); err != nil {
+				if err := purchaseOnce(t.Context(), client, url, name); err != nil {
 					t.Error(err)
 				}
 			}
@@ -42,7 +42,7 @@ func TestAnswersAreNeverMixedUp(t *testing.T) {
 	wg.Wait()
 }
 
-func pressOnce(ctx context.Context, client *http.Client, url, name string) error {
+func purchaseOnce(ctx context.Context, client *http.Client, url, name string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url+buy, strings.NewReader(`{"username":"`+name+`"}`))
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ import (
 	"flashsale/users"
 )
 
-// fakeCatalog holds the snapshots a test wants shown. The first one is the current sale.
+// fakeCatalog has the snapshots that a test wants shown. The first one is the current sale.
 type fakeCatalog struct {
 	mu      sync.Mutex
 	snaps   []sale.Snapshot
@@ -70,10 +70,10 @@ func (b *fakeCatalog) change(f func(*sale.Snapshot)) {
 
 // fakeCheckout answers what a test says and remembers what it was asked.
 type fakeCheckout struct {
-	mu      sync.Mutex
-	presses []sale.PurchaseRequest
-	asked   []string
-	at      *events.Position
+	mu       sync.Mutex
+	requests []sale.PurchaseRequest
+	asked    []string
+	at       *events.Position
 
 	buy      func(sale.PurchaseRequest) sale.Answer
 	receipts map[string]sale.Receipt
@@ -83,7 +83,7 @@ type fakeCheckout struct {
 
 func (f *fakeCheckout) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answer {
 	f.mu.Lock()
-	f.presses = append(f.presses, p)
+	f.requests = append(f.requests, p)
 	f.mu.Unlock()
 	return f.buy(p)
 }
@@ -117,7 +117,7 @@ func (f *fakeCheckout) Claim(_ context.Context, _ uuid.UUID, at *events.Position
 func (f *fakeCheckout) asks() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.presses) + len(f.asked)
+	return len(f.requests) + len(f.asked)
 }
 
 type fakeUsers struct {
@@ -131,7 +131,7 @@ func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error)
 	return f.page, nil
 }
 
-// fakeOperations remembers the calls as words and answers with the catalog's snapshot, as if every act moved the sale from the
+// fakeOperations remembers the calls as words and answers with the catalog's snapshot: every act moves the sale from the
 // revision before to the catalog's.
 type fakeOperations struct {
 	catalog   *fakeCatalog
@@ -285,7 +285,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	return w
 }
 
-// accounts makes the server one that knows its shoppers by a field of the request: "alice" or "root!" for an
+// accountsMode makes the server one that knows its shoppers by a field of the request: "alice" or "root!" for an
 // operator.
 func accountsMode(c *Config) {
 	c.Demo = false

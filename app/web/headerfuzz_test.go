@@ -13,8 +13,8 @@ import (
 	"flashsale/app/web/request"
 )
 
-// FuzzWhereARequestComesFrom: another site's page never reaches a button, a foreign Host never reaches demo mode, no
-// origin is allowed that is not configured, and nothing that a client writes about a proxy changes any of that.
+// FuzzWhereARequestComesFrom: another site's page never causes an act, a foreign Host never reaches demo mode, no origin is
+// allowed that is not configured, and nothing that a client writes about a proxy changes any of that.
 func FuzzWhereARequestComesFrom(f *testing.F) {
 	for _, seed := range [][4]string{
 		{"localhost:3001", "", "", ""}, {"localhost", "http://localhost", "", "x"}, {"[::1]:80", "http://[::1]:80", "same-origin", "evil.example"},
@@ -25,7 +25,7 @@ func FuzzWhereARequestComesFrom(f *testing.F) {
 	} {
 		f.Add(seed[0], seed[1], seed[2], seed[3])
 	}
-	// Written down once more, as what an operator would say these names are.
+	// A second, independent list of the local names.
 	ours := regexp.MustCompile(`(?i)^(localhost|127\.0\.0\.1|\[::1\]|shop\.example)(:.*)?$`)
 	w := quietWorld(f)
 	f.Fuzz(func(t *testing.T, host, origin, site, forwarded string) {
@@ -35,7 +35,7 @@ func FuzzWhereARequestComesFrom(f *testing.F) {
 				h[name] = []string{value}
 			}
 		}
-		plain := w.press(t, host, h)
+		plain := w.purchase(t, host, h)
 		if plain.StatusCode == http.StatusCreated {
 			if !ours.MatchString(host) {
 				t.Fatalf("demo mode answers to %q", host)
@@ -43,7 +43,7 @@ func FuzzWhereARequestComesFrom(f *testing.F) {
 			from, err := url.Parse(origin)
 			foreign := origin != "" && (err != nil || !strings.EqualFold(from.Host, host)) && !strings.EqualFold(origin, "http://localhost:3000")
 			if foreign && site != "same-origin" && site != "none" || site == "cross-site" && foreign {
-				t.Fatalf("a page of %q (%q) pressed a button of %q", origin, site, host)
+				t.Fatalf("a page of %q (%q) sent a purchase to %q", origin, site, host)
 			}
 		} else {
 			plain.refusedClearly(t, h)
@@ -54,14 +54,14 @@ func FuzzWhereARequestComesFrom(f *testing.F) {
 		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "X-Original-Url"} {
 			h[name] = []string{forwarded}
 		}
-		if told := w.press(t, host, h); told.raw != plain.raw || told.StatusCode != plain.StatusCode {
+		if told := w.purchase(t, host, h); told.raw != plain.raw || told.StatusCode != plain.StatusCode {
 			t.Fatalf("%q said by a proxy that nobody knows: %d %s instead of %d", forwarded, told.StatusCode, told.raw, plain.StatusCode)
 		}
 	})
 }
 
-// press is a purchase with just these fields.
-func (w *world) press(t testing.TB, host string, h http.Header) reply {
+// purchase sends a purchase request with just these fields.
+func (w *world) purchase(t testing.TB, host string, h http.Header) reply {
 	t.Helper()
 	w.forget()
 	r := http.Header{"Content-Type": {"application/json"}}
@@ -71,8 +71,8 @@ func (w *world) press(t testing.TB, host string, h http.Header) reply {
 	return w.asks(t, asking{host, "192.0.2.7:40000", http.MethodPost, "/api/flash-sale/purchase", "", []byte(`{"username":"alice"}`), r})
 }
 
-// FuzzNetworkOfAClient: a client pays into the bucket of the address it connects from. Its port, the rest of its IPv6
-// network, and what it writes into fields of the request buy no further bucket.
+// FuzzNetworkOfAClient: a client uses the bucket of the address it connects from. Its port, the rest of its IPv6 network, and
+// what it writes into fields of the request give it no second bucket.
 func FuzzNetworkOfAClient(f *testing.F) {
 	f.Add("192.0.2.7", uint16(1), uint16(2), "10.0.0.1", byte(0))
 	f.Add("2001:db8:1:2::1", uint16(1), uint16(65535), "for=192.0.2.1", byte(255))
@@ -83,7 +83,7 @@ func FuzzNetworkOfAClient(f *testing.F) {
 		if err != nil {
 			return // a connection has an address
 		}
-		w := quietWorld(t, accountsMode, func(c *Config) { c.PurchaseRate = 0.25 }) // one press at once, the next in four seconds
+		w := quietWorld(t, accountsMode, func(c *Config) { c.PurchaseRate = 0.25 }) // one request at once, the next in four seconds
 		at := func(address string, port uint16, fields ...string) int {
 			h := http.Header{"Test-Session": {"alice"}}
 			for _, name := range fields {
@@ -93,7 +93,7 @@ func FuzzNetworkOfAClient(f *testing.F) {
 			return w.asks(t, ask).StatusCode
 		}
 		if status := at(address, port); status != http.StatusCreated {
-			t.Fatalf("%q: the first press is answered %d", address, status)
+			t.Fatalf("%q: the first request is answered %d", address, status)
 		}
 		again := at(address, other, "X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip")
 		if ip.Is6() && !ip.Is4In6() && ip.Zone() == "" {
@@ -107,8 +107,8 @@ func FuzzNetworkOfAClient(f *testing.F) {
 	})
 }
 
-// FuzzFieldsOfAPress: what the checkout is told about a press is what its fields say, whole or not at all.
-func FuzzFieldsOfAPress(f *testing.F) {
+// FuzzFieldsOfAPurchase: what the checkout is told about a purchase request is what its fields say, whole or not at all.
+func FuzzFieldsOfAPurchase(f *testing.F) {
 	const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for _, seed := range [][4]string{
 		{"key-1", "respond-async", trace, "id-1"}, {"", "", "", ""}, {strings.Repeat("k", 256), "wait=5, respond-async;x=1", strings.ToUpper(trace), "a b"},
@@ -119,34 +119,34 @@ func FuzzFieldsOfAPress(f *testing.F) {
 	}
 	wellFormed := regexp.MustCompile(`^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
 	zeros := regexp.MustCompile(`-0+-`)
-	saneID := regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
-	saneKey := regexp.MustCompile(`^[\x20-\x7e]{1,255}$`)
+	validID := regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+	validKey := regexp.MustCompile(`^[\x20-\x7e]{1,255}$`)
 	w := quietWorld(f)
 	f.Fuzz(func(t *testing.T, key, prefer, trace, id string) {
-		res := w.press(t, "localhost", http.Header{
+		res := w.purchase(t, "localhost", http.Header{
 			"Idempotency-Key": {key}, "Prefer": {prefer}, "Traceparent": {trace}, "X-Request-Id": {id},
 		})
-		if given := res.Header.Get("X-Request-Id"); !saneID.MatchString(given) || saneID.MatchString(id) && given != id {
+		if given := res.Header.Get("X-Request-Id"); !validID.MatchString(given) || validID.MatchString(id) && given != id {
 			t.Fatalf("the request %q is called %q", id, given)
 		}
-		if !saneKey.MatchString(key) {
+		if !validKey.MatchString(key) {
 			if res.refusedClearly(t, key); firstField(res) != "Idempotency-Key" {
 				t.Fatalf("%q: %s", key, res.raw)
 			}
 			return
 		}
-		if len(w.checkout.presses) != 1 {
+		if len(w.checkout.requests) != 1 {
 			t.Fatalf("%q %q %q: %d %s", key, prefer, trace, res.StatusCode, res.raw)
 		}
-		press := w.checkout.presses[0]
+		asked := w.checkout.requests[0]
 		want := trace
 		if !wellFormed.MatchString(trace) || zeros.MatchString(trace) {
 			want = ""
 		}
-		if press.IdempotencyKey != key || press.Traceparent != want {
-			t.Fatalf("%q %q: pressed %+v", key, trace, press)
+		if asked.IdempotencyKey != key || asked.Traceparent != want {
+			t.Fatalf("%q %q: the checkout was asked %+v", key, trace, asked)
 		}
-		if press.Async && !strings.Contains(strings.ToLower(prefer), "respond-async") {
+		if asked.Async && !strings.Contains(strings.ToLower(prefer), "respond-async") {
 			t.Fatalf("%q asks for no early answer", prefer)
 		}
 		quoted := `other="` + strings.NewReplacer(`"`, "", `\`, "").Replace(prefer) + `"`

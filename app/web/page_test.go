@@ -16,8 +16,8 @@ import (
 
 const browserAccept = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
-// look asks as a browser does for a page.
-func (w *world) look(t *testing.T, path string, fields ...string) reply {
+// browse asks for a page as a browser does.
+func (w *world) browse(t *testing.T, path string, fields ...string) reply {
 	t.Helper()
 	return w.send(t, "GET", path, "", append([]string{browserAccept}, fields...)...)
 }
@@ -34,7 +34,7 @@ func fragment(id string) []string {
 	return []string{"Accept: text/html", "HX-Request: true", "HX-Target: div#" + id}
 }
 
-func hooked(name string) string { return `data-testid="` + name + `"` }
+func testID(name string) string { return `data-testid="` + name + `"` }
 
 // shows checks that an answer is HTML of that status with all these parts.
 func (r reply) shows(t *testing.T, status int, parts ...string) {
@@ -61,10 +61,10 @@ func (r reply) lacks(t *testing.T, parts ...string) {
 func TestHome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := w.look(t, "/")
+	r := w.browse(t, "/")
 	r.shows(t, 200, "<title>Flash Sale System</title>", "Lamp", "$298.95", "$499.00", "Save $200.05",
-		hooked("users-section"), hooked("preset-extreme"), "Extreme (10K)", "Small (5)", "Large (1000)")
-	r.lacks(t, hooked("purchase-result"), hooked("user-purchase-status"), hooked("reset-message"))
+		testID("users-section"), testID("preset-extreme"), "Extreme (10K)", "Small (5)", "Large (1000)")
+	r.lacks(t, testID("purchase-result"), testID("user-purchase-status"), testID("reset-message"))
 	if w.checkout.asks() != 0 || w.users.listedTimes != 0 {
 		t.Error("the first page asks the servers")
 	}
@@ -88,7 +88,7 @@ func TestHomeOpensTheTabOfTheQuery(t *testing.T) {
 		"": "main", "?tab=main": "main", "?tab=specifications": "specifications", "?tab=important": "important",
 		"?tab=users": "users", "?tab=nonsense": "main",
 	} {
-		r := w.look(t, "/"+query)
+		r := w.browse(t, "/"+query)
 		for _, each := range []string{"main", "specifications", "important", "users"} {
 			opening := regexp.MustCompile(`<div[^>]*id="panel-` + each + `"[^>]*>`).FindString(r.raw)
 			if shown := !strings.Contains(opening, " hidden"); opening == "" || shown != (each == panel) {
@@ -102,18 +102,18 @@ func TestHomeWithoutASale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.catalog.snaps = nil
-	w.look(t, "/").shows(t, 200, "No Sale", hooked("user-id-input"), "disabled")
+	w.browse(t, "/").shows(t, 200, "No Sale", testID("user-id-input"), "disabled")
 }
 
 func TestHomeOutsideDemoModeIsTheShoppers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, accountsMode)
 	for _, session := range []string{"Test-Session: ", "Test-Session: alice"} {
-		r := w.look(t, "/?tab=users", session)
-		r.shows(t, 200, hooked("purchase-section"))
-		r.lacks(t, hooked("users-tab"), hooked("users-section"), hooked("reset-system-button-small"))
+		r := w.browse(t, "/?tab=users", session)
+		r.shows(t, 200, testID("purchase-section"))
+		r.lacks(t, testID("users-tab"), testID("users-section"), testID("reset-system-button-small"))
 	}
-	w.look(t, "/?tab=users", "Test-Session: root!").shows(t, 200, hooked("users-section"))
+	w.browse(t, "/?tab=users", "Test-Session: root!").shows(t, 200, testID("users-section"))
 	if w.users.listedTimes != 1 {
 		t.Errorf("the list was read %d times", w.users.listedTimes)
 	}
@@ -125,8 +125,8 @@ func TestPurchaseByForm(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {" Alice "}})
-	r.shows(t, 201, hooked("purchase-result"), "Success", receipt("").OrderID.String(), `value="alice"`, "<title>")
-	if got := w.checkout.presses[0].Name; got != "alice" {
+	r.shows(t, 201, testID("purchase-result"), "Success", receipt("").OrderID.String(), `value="alice"`, "<title>")
+	if got := w.checkout.requests[0].Name; got != "alice" {
 		t.Errorf("bought for %q", got)
 	}
 }
@@ -135,8 +135,8 @@ func TestPurchaseByHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"alice"}}, fragment("purchase-outcome")...)
-	r.shows(t, 201, hooked("purchase-result"), "Success", `<hx-partial hx-target="#live"`, hooked("current-stock"))
-	r.lacks(t, "<html", hooked("user-id-input"))
+	r.shows(t, 201, testID("purchase-result"), "Success", `<hx-partial hx-target="#live"`, testID("current-stock"))
+	r.lacks(t, "<html", testID("user-id-input"))
 }
 
 func TestPurchaseOutcomes(t *testing.T) {
@@ -165,7 +165,7 @@ func TestPurchaseOutcomes(t *testing.T) {
 		w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return c.answer }
 		for _, fields := range [][]string{nil, fragment("purchase-outcome")} {
 			r := w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"ann"}}, fields...)
-			r.shows(t, c.status, hooked("purchase-result"), c.says, `data-tone="`+c.tone+`"`)
+			r.shows(t, c.status, testID("purchase-result"), c.says, `data-tone="`+c.tone+`"`)
 			if location := r.Header.Get("Location"); (location != "") != (c.status == 202) {
 				t.Errorf("%v: Location %q", c.answer.Kind, location)
 			} else if location != "" && !strings.Contains(r.raw, `hx-get="`+location) {
@@ -184,7 +184,7 @@ func TestClaimAnswersPages(t *testing.T) {
 	w.checkout.claim = sale.ClaimState{State: sale.ClaimOrdered, Receipt: receipt("ann"), Username: "ann"}
 	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 201, "Success", "Unit 3")
 	w.checkout.claim = sale.ClaimState{State: sale.ClaimGone}
-	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 410, hooked("purchase-result"), "press again")
+	w.send(t, "GET", address, "", fragment("purchase-outcome")...).shows(t, 410, testID("purchase-result"), "press again")
 }
 
 func TestCheckShowsAPageOrAPiece(t *testing.T) {
@@ -203,30 +203,30 @@ func TestCheckShowsAPageOrAPiece(t *testing.T) {
 	} {
 		query := "/?" + url.Values{"check": {"1"}, "username": {c.name}}.Encode()
 		piece := w.send(t, "GET", query, "", fragment("check-outcome")...)
-		piece.shows(t, c.status, append(c.says, hooked("user-purchase-status"))...)
-		piece.lacks(t, "<html", hooked("purchase-result"))
-		whole := w.look(t, query)
-		whole.shows(t, c.status, append(c.says, hooked("user-purchase-status"), hooked("user-id-input"), "<title>")...)
+		piece.shows(t, c.status, append(c.says, testID("user-purchase-status"))...)
+		piece.lacks(t, "<html", testID("purchase-result"))
+		whole := w.browse(t, query)
+		whole.shows(t, c.status, append(c.says, testID("user-purchase-status"), testID("user-id-input"), "<title>")...)
 	}
-	w.look(t, "/api/flash-sale/purchase/ann").shows(t, 200, "You have already purchased this item!", `value="ann"`)
+	w.browse(t, "/api/flash-sale/purchase/ann").shows(t, 200, "You have already purchased this item!", `value="ann"`)
 }
 
 func TestCheckOfAnotherIsRefusedOutsideDemoMode(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, accountsMode)
 	w.checkout.receipts["ann"] = receipt("ann")
-	r := w.look(t, "/?check=1&username=ann", "Test-Session: bob")
+	r := w.browse(t, "/?check=1&username=ann", "Test-Session: bob")
 	r.shows(t, 403, request.ErrNotYou.Message)
 	r.lacks(t, receipt("").OrderID.String())
-	w.look(t, "/?check=1&username=ann", "Test-Session: ann").shows(t, 200, receipt("").OrderID.String())
+	w.browse(t, "/?check=1&username=ann", "Test-Session: ann").shows(t, 200, receipt("").OrderID.String())
 }
 
 func TestCheckThatFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.checkout.err = errors.New("secret address refused")
-	r := w.look(t, "/?check=1&username=ann")
-	r.shows(t, 500, request.ErrInternal.Message, hooked("user-id-input"))
+	r := w.browse(t, "/?check=1&username=ann")
+	r.shows(t, 500, request.ErrInternal.Message, testID("user-id-input"))
 	r.lacks(t, "secret")
 	if !strings.Contains(w.logged.String(), "secret") {
 		t.Error("the fault is not in the log")
@@ -244,34 +244,34 @@ func TestUserList(t *testing.T) {
 	w := newWorld(t)
 	twoUsers(w)
 	parts := []string{"Total: 45 users (Page 2 of 3)", "ann@example.com", receipt("").OrderID.String(), `data-try="bob"`, ">Next<", ">Previous<"}
-	whole := w.look(t, "/?tab=users&page=2")
+	whole := w.browse(t, "/?tab=users&page=2")
 	whole.shows(t, 200, append(parts, "<title>")...)
 	if w.users.asked != [2]int{2, 20} {
 		t.Errorf("page and limit %v", w.users.asked)
 	}
 	piece := w.send(t, "GET", "/?tab=users&page=2", "", fragment("user-list")...)
 	piece.shows(t, 200, parts...)
-	piece.lacks(t, "<html", hooked("preset-small"))
-	w.look(t, "/api/users?page=2").shows(t, 200, append(parts, "<title>")...)
+	piece.lacks(t, "<html", testID("preset-small"))
+	w.browse(t, "/api/users?page=2").shows(t, 200, append(parts, "<title>")...)
 }
 
 func TestEmptyUserListHasOnePage(t *testing.T) {
 	t.Parallel()
-	newWorld(t).look(t, "/?tab=users").shows(t, 200, "Total: 0 users (Page 1 of 1)")
+	newWorld(t).browse(t, "/?tab=users").shows(t, 200, "Total: 0 users (Page 1 of 1)")
 }
 
 func TestUserListThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.checkout.err = sale.ErrBusy
-	whole := w.look(t, "/?tab=users")
-	whole.shows(t, 200, request.ErrBusy.Message, hooked("user-id-input"), hooked("preset-small"))
+	whole := w.browse(t, "/?tab=users")
+	whole.shows(t, 200, request.ErrBusy.Message, testID("user-id-input"), testID("preset-small"))
 	whole.lacks(t, "Total:")
 	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, request.ErrBusy.Message)
 	w.send(t, "GET", "/?tab=users&page=x", "", fragment("user-list")...).shows(t, 422, "page must be a whole number")
 }
 
-func TestOperatorsFormsRedirectSoThatReloadingPressesNothing(t *testing.T) {
+func TestOperatorsFormsRedirectSoThatReloadingRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct {
@@ -292,43 +292,43 @@ func TestOperatorsFormsRedirectSoThatReloadingPressesNothing(t *testing.T) {
 			t.Errorf("%s: %d, calls %q", c.path, r.StatusCode, w.ops.calls)
 			continue
 		}
-		shown := w.look(t, r.Header.Get("Location"))
-		shown.shows(t, 200, hooked("reset-message"), c.says)
+		shown := w.browse(t, r.Header.Get("Location"))
+		shown.shows(t, 200, testID("reset-message"), c.says)
 	}
 }
 
-func TestOperatorsPressByHTMX(t *testing.T) {
+func TestOperatorsActByHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	r := w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
-	r.shows(t, 200, hooked("reset-message"), "Preset small is set", hooked("current-stock"), `<hx-partial hx-target="#purchase-outcome">`)
+	r.shows(t, 200, testID("reset-message"), "Preset small is set", testID("current-stock"), `<hx-partial hx-target="#purchase-outcome">`)
 	r.lacks(t, "<html")
 	if got := r.Header.Get("Hx-Trigger"); got != "users-changed" {
 		t.Errorf("the list is not told: %q", got)
 	}
 	w.ops.err = sale.ErrBusy
 	r = w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
-	r.shows(t, 409, hooked("reset-message"), request.ErrBusy.Message, `data-tone="bad"`)
+	r.shows(t, 409, testID("reset-message"), request.ErrBusy.Message, `data-tone="bad"`)
 }
 
-func TestNoticesAreOurWords(t *testing.T) {
+func TestNoticesAreFixedTexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, made := range []string{"You+have+won", "preset-free", "small", "%3Cb%3E"} {
-		w.look(t, "/?tab=users&notice="+made).lacks(t, hooked("reset-message"))
+		w.browse(t, "/?tab=users&notice="+made).lacks(t, testID("reset-message"))
 	}
 }
 
 func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	whole := w.look(t, "/no/such/page")
+	whole := w.browse(t, "/no/such/page")
 	whole.shows(t, 404, "<title>", "Not found", request.ErrNotFound.Message, `href="/"`)
 	for id, hook := range map[string]string{
 		"purchase-outcome": "purchase-result", "check-outcome": "user-purchase-status", "operator-outcome": "reset-message", "": "purchase-result",
 	} {
 		r := w.submit(t, "/api/flash-sale/purchase", url.Values{}, fragment(id)...)
-		r.shows(t, 422, hooked(hook), "username is required", `data-tone="bad"`)
+		r.shows(t, 422, testID(hook), "username is required", `data-tone="bad"`)
 		r.lacks(t, "<html")
 	}
 	w.submit(t, "/api/flash-sale/purchase", url.Values{}).shows(t, 422, "<title>", "username is required")
@@ -337,14 +337,14 @@ func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
 func TestWhatOthersWriteIsEscapedAndClipped(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	r := w.look(t, "/?username="+url.QueryEscape(`"><script>x</script>`+strings.Repeat("é", 400)))
+	r := w.browse(t, "/?username="+url.QueryEscape(`"><script>x</script>`+strings.Repeat("é", 400)))
 	r.shows(t, 200, "&lt;script&gt;")
 	r.lacks(t, "<script>", strings.Repeat("é", 255))
 }
 
-func TestPagesNeedNoServerToBeDrawn(t *testing.T) {
+func TestPagesAreRenderedWithoutAServer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.catalog.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
-	w.look(t, "/").shows(t, 200, "may be out of date")
+	w.browse(t, "/").shows(t, 200, "may be out of date")
 }

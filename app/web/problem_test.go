@@ -34,7 +34,7 @@ func TestErrorsOfTheDomains(t *testing.T) {
 		res := w.send(t, "POST", "/api/flash-sale/update-stock", `{"stockAmount":1}`)
 		res.problem(t, c.status, c.problem)
 		if strings.Contains(res.raw, "operate") || strings.Contains(res.raw, "10.0.0.7") {
-			t.Errorf("the answer shows the inside: %s", res.raw)
+			t.Errorf("the answer shows internal details: %s", res.raw)
 		}
 		if logged := strings.Contains(w.logged.String(), `"level":"ERROR"`); logged != (c.status == 500) {
 			t.Errorf("%v: logged as an error is %v", c.err, logged)

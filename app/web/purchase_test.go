@@ -110,26 +110,26 @@ func TestPurchaseOfANamedSale(t *testing.T) {
 	if got, want := res.Header.Get("Location"), "/api/sales/first/claims/"+id.String()+"?at=1.2"; got != want {
 		t.Errorf("Location %q, want %q", got, want)
 	}
-	if w.checkout.presses[0].Slug != "first" {
-		t.Errorf("pressed %+v", w.checkout.presses[0])
+	if w.checkout.requests[0].Slug != "first" {
+		t.Errorf("the checkout was asked %+v", w.checkout.requests[0])
 	}
 	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return sale.Answer{Kind: sale.Unavailable} }
 	w.send(t, "POST", "/api/sales/other/purchase", `{"username":"alice"}`).problem(t, 404, "no-sale")
 	w.send(t, "POST", "/api/sales/first/purchase", `{"username":"alice"}`).problem(t, 503, "not-bought-retry")
 }
 
-func TestWhatAPressCarries(t *testing.T) {
+func TestWhatAPurchaseRequestCarries(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	trace := "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 	w.send(t, "POST", buy, `{"username":"alice"}`, "Idempotency-Key: k 1", "Prefer: handling=lenient, respond-async", "Traceparent: "+trace)
 	want := sale.PurchaseRequest{Name: "alice", IdempotencyKey: "k 1", Async: true, Traceparent: trace}
-	if got := w.checkout.presses[0]; got != want {
-		t.Errorf("pressed %+v, want %+v", got, want)
+	if got := w.checkout.requests[0]; got != want {
+		t.Errorf("the checkout was asked %+v, want %+v", got, want)
 	}
 	w.send(t, "POST", buy, `{"username":"alice"}`, "Traceparent: 00-XX")
-	if got := w.checkout.presses[1]; got != (sale.PurchaseRequest{Name: "alice"}) {
-		t.Errorf("pressed %+v", got)
+	if got := w.checkout.requests[1]; got != (sale.PurchaseRequest{Name: "alice"}) {
+		t.Errorf("the checkout was asked %+v", got)
 	}
 }
 
@@ -167,32 +167,32 @@ func TestHostileNamesStayText(t *testing.T) {
 	}
 }
 
-func TestGateRefusesWhatIsTooMuch(t *testing.T) {
+func TestPurchasesOverTheLimitAreRefused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, func(c *Config) { c.MaxPurchases = 1 })
-	inside, release := make(chan struct{}), make(chan struct{})
+	waiting, release := make(chan struct{}), make(chan struct{})
 	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer {
 		if p.Name == "first" {
-			close(inside)
+			close(waiting)
 			<-release
 		}
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Sale: activeSale()}
 	}
 	done := make(chan reply)
 	go func() { done <- w.send(t, "POST", buy, `{"username":"first"}`) }()
-	<-inside
+	<-waiting
 	res := w.send(t, "POST", buy, `{"username":"second"}`)
 	res.problem(t, 503, "overloaded")
 	res.has(t, map[string]any{"userId": "second", "message": request.ErrOverloaded.Message})
 	if res.Header.Get("Retry-After") != "1" || !strings.Contains(res.raw, "not bought") {
-		t.Errorf("the request.ReasonKind does not say that nothing was bought, or when to come back: %s", res.raw)
+		t.Errorf("the problem does not say that nothing was bought, or when to try again: %s", res.raw)
 	}
 	close(release)
 	if r := <-done; r.StatusCode != http.StatusCreated {
-		t.Errorf("the one inside got %d", r.StatusCode)
+		t.Errorf("the request under way got %d", r.StatusCode)
 	}
 	if r := w.send(t, "POST", buy, `{"username":"third"}`); r.StatusCode != http.StatusCreated {
-		t.Errorf("after that one left: %d", r.StatusCode)
+		t.Errorf("after its end: %d", r.StatusCode)
 	}
 }
 
@@ -218,7 +218,7 @@ func TestAPanicIsAFaultOfOurs(t *testing.T) {
 	res := w.send(t, "POST", buy, `{"username":"alice"}`, "X-Request-Id: abc-1")
 	res.problem(t, 500, "internal")
 	if strings.Contains(res.raw, "boom") {
-		t.Error("the answer shows the inside")
+		t.Error("the answer shows internal details")
 	}
 	if log := w.logged.String(); strings.Count(log, `"level":"ERROR"`) != 1 || !strings.Contains(log, "boom") || !strings.Contains(log, "abc-1") {
 		t.Errorf("log: %s", log)
@@ -227,6 +227,6 @@ func TestAPanicIsAFaultOfOurs(t *testing.T) {
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt("bob"), Sale: activeSale()}
 	}
 	if res := w.send(t, "POST", buy, `{"username":"bob"}`); res.StatusCode != http.StatusCreated {
-		t.Errorf("the next press got %d: the one that panicked still counts as inside", res.StatusCode)
+		t.Errorf("the next request got %d: the one that panicked still counts as under way", res.StatusCode)
 	}
 }

@@ -68,7 +68,7 @@ func TestPurchaseBodies(t *testing.T) {
 		"a multipart form":             {body: `x`, contentType: "multipart/form-data; boundary=x", status: 415},
 		"another charset":              {body: `{"username":"alice"}`, contentType: "application/json; charset=utf-16", status: 415},
 		"a content type that is none":  {body: `{"username":"alice"}`, contentType: "json;;", status: 415},
-		"depth beyond any sense":       {body: strings.Repeat("[", 4000), status: 422, field: "body"},
+		"nested too deeply":            {body: strings.Repeat("[", 4000), status: 422, field: "body"},
 		"a hostile key does no damage": {body: `{"username":1,"<script>":1}`, status: 422, field: "username"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -80,8 +80,8 @@ func TestPurchaseBodies(t *testing.T) {
 			}
 			res := w.send(t, "POST", "/api/flash-sale/purchase", c.body, fields...)
 			if c.status == 0 {
-				if res.StatusCode != http.StatusCreated || len(w.checkout.presses) != 1 || w.checkout.presses[0].Name != c.want {
-					t.Fatalf("%d %s, pressed %+v, want %q", res.StatusCode, res.raw, w.checkout.presses, c.want)
+				if res.StatusCode != http.StatusCreated || len(w.checkout.requests) != 1 || w.checkout.requests[0].Name != c.want {
+					t.Fatalf("%d %s, the checkout was asked %+v, want %q", res.StatusCode, res.raw, w.checkout.requests, c.want)
 				}
 				return
 			}

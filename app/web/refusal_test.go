@@ -20,7 +20,7 @@ func TestEveryReasonOfARefusalIsToldInItsOwnWords(t *testing.T) {
 	general := []events.Reason{events.ReasonAlreadyOwns, events.ReasonOther}
 	reg := prometheus.NewPedanticRegistry()
 	w := newWorld(t, func(c *Config) { c.Registerer = reg })
-	// Each outcome is counted before the first press, so that a dashboard can tell "none" from "not asked".
+	// Each outcome has a counter before the first request, so that a dashboard can tell "none" from "not asked".
 	counted, told := outcomes(t, reg), map[string]bool{}
 	for _, reason := range events.Reasons() {
 		k := request.ReasonKind(reason)
@@ -52,7 +52,7 @@ func TestEveryReasonOfARefusalIsToldInItsOwnWords(t *testing.T) {
 	}
 }
 
-// outcomes is how many outcomes of a press are counted.
+// outcomes is how many outcomes of a purchase request are counted.
 func outcomes(t *testing.T, reg prometheus.Gatherer) int {
 	t.Helper()
 	families, err := reg.Gather()

@@ -10,8 +10,8 @@ import (
 	"flashsale/app/web/shop"
 )
 
-// table is every route of the public listener but the pages'. The routes of a sale appear twice: for the current sale
-// under /api/flash-sale, and for any sale under /api/sales/:slug.
+// table has every route of the public listener except those of pageTable. The routes of a sale appear twice: for the
+// current sale under /api/flash-sale, and for any sale under /api/sales/:slug.
 func (s *Server) table() []request.Route {
 	long := request.OperationTime
 	t := []request.Route{
@@ -58,7 +58,7 @@ func (s *Server) table() []request.Route {
 	return t
 }
 
-// pageTable is what browsers ask for besides.
+// pageTable has the routes that only browsers use.
 func pageTable(a *api.Handlers, pages *shop.Handlers, static http.Handler) []request.Route {
 	t := []request.Route{
 		{Method: "GET", Path: "/", Handler: pages.Home},
@@ -73,8 +73,8 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static http.Handler) []req
 // anyMethod is the method of a route that takes them all.
 const anyMethod = "*"
 
-// router hands the table to echo. Each handler is wrapped in its middleware once, here, so that a request passes no
-// chain. What matches no route passes the middleware too and gets its problem there.
+// router hands the table to echo. Each handler is wrapped in its middleware once, here, so that no request has to pass a
+// chain of middlewares. A request that matches no route passes the middleware too and gets its problem there.
 func router(m *request.Middleware, table []request.Route) *echo.Echo {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true

@@ -205,7 +205,7 @@ func TestEveryAnswerWhileDrainingEndsItsConnection(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer {
-		w.Drain() // the press waits for its verdict meanwhile
+		w.Drain() // the request waits for its verdict meanwhile
 		return sale.Answer{Kind: sale.Refused, Reason: sale.ReasonSoldOut, Sale: activeSale()}
 	}
 	if res := w.send(t, "GET", "/api/flash-sale/status", ""); res.Header.Get("Connection") != "" {
@@ -244,7 +244,7 @@ func TestStreamsAreLimitedAndGivenBack(t *testing.T) {
 	listen(t.Context(), t, url+"/live")
 }
 
-// waitFor looks until something that happens on its own has happened.
+// waitFor returns when a condition has come true, and fails the test when it does not.
 func waitFor(t *testing.T, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {

@@ -1,8 +1,8 @@
-// Package web is the HTTP face of the platform: the route table, and the assembly of the rooms that answer its routes.
+// Package web answers HTTP. It has the table of all routes, and puts together the packages whose handlers answer them.
 //
-// What every handler needs is in app/web/request, the JSON of shoppers in app/web/api, their pages in app/web/shop, the
-// operators' desk in app/web/admin. None of the last three knows another: where a route answers both JSON and HTML, the
-// handler in api or admin calls a function that this package takes from shop.
+// What every handler needs is in app/web/request, the JSON for shoppers in app/web/api, their pages in app/web/shop, the
+// routes of operators in app/web/admin. None of the last three imports another: where a route answers both JSON and HTML,
+// the handler in api or admin calls a function of shop that this package has passed to it.
 package web
 
 import (
@@ -29,13 +29,13 @@ type Config struct {
 	Checkout checkout
 	// Users lists the accounts. Required.
 	Users accounts
-	// Operations are the operator's actions and the probes' knowledge. Required.
+	// Operations carry out the operators' acts and know which servers answer. Required.
 	Operations admin.Operations
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
-	// Demo makes the shopper whoever the body names, opens the admin routes and lifts the limit per network.
-	// It answers only to local host names and DemoHosts.
+	// Demo makes the shopper the one that the body names, opens the admin routes to everybody and lifts the limit per
+	// network. The server then answers only to local host names and DemoHosts.
 	Demo bool
 	// DemoHosts are further host names that demo mode answers to; a port is ignored.
 	DemoHosts []string

@@ -94,13 +94,13 @@ func (c *Client) TryWith(method, path string, body any, header http.Header) (Rep
 	return r, nil
 }
 
-// Buy presses once.
+// Buy sends one purchase request.
 func (c *Client) Buy(name string) Reply {
 	c.T.Helper()
 	return c.Call(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
 }
 
-// BuySettled presses until there is a verdict: a pending claim is followed, and "not bought, safe to retry" is retried.
+// BuySettled buys until there is a verdict: a pending claim is followed, and "not bought, safe to retry" is retried.
 func (c *Client) BuySettled(name string) Reply {
 	c.T.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -157,7 +157,7 @@ func (r Reply) Figure(when, name string) float64 {
 	return n
 }
 
-// Is fails the test when the answer is another one; problem is the end of its type, or "".
+// Is fails the test when the answer has another status or problem; problem is the end of its type, or "".
 func (r Reply) Is(t testing.TB, status int, problem string) {
 	t.Helper()
 	kind := ""

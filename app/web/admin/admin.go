@@ -1,9 +1,9 @@
-// Package admin is the desk of operators: their acts on sales, orders and shoppers, what they may look at, and the probes,
-// metrics and profiles of the process.
+// Package admin answers operators: their acts on sales, orders and shoppers, the lists that only they may read, and the
+// probes, metrics and profiles of the process.
 //
-// An act is answered with what its transaction wrote, before and after. It may name the revision of the sale that it was
-// meant for (If-Match), and a key under which it is done at most once (Idempotency-Key). The package itself carries out
-// nothing: it reads the request, calls the Operations and writes the document.
+// The answer to an act shows what its transaction wrote: the sale before and after. An act may name the revision of the
+// sale that it is meant for (If-Match), and a key under which it is done at most once (Idempotency-Key). The package itself
+// carries out nothing: it reads the request, calls the Operations and writes the document.
 package admin
 
 import (
@@ -39,9 +39,9 @@ type accounts interface {
 	List(ctx context.Context, page, limit int) (users.Page, error)
 }
 
-// Operations are the operators' acts, which span several owners. They return what their transaction wrote. An act
-// that is repeated under its key returns what it returned the first time. Errors beside the domains' own: *sale.RevisionError,
-// audit.ErrKeyRunning, audit.ErrKeyReused, audit.ErrOutcomeUnknown.
+// Operations are the operators' acts, which change the data of several domains. They return what their transaction wrote. An
+// act that is repeated under its key returns what it returned the first time. Errors beside the domains' own:
+// *sale.RevisionError, audit.ErrKeyRunning, audit.ErrKeyReused, audit.ErrOutcomeUnknown.
 type Operations interface {
 	Reset(ctx context.Context, a operator.Act, slug string, toSmall bool) (sale.Change, error)
 	Preset(ctx context.Context, a operator.Act, slug string, p sale.Preset) (sale.Change, error)

@@ -21,7 +21,7 @@ func (hs *Handlers) Health(c echo.Context) error { return c.String(http.StatusOK
 func (hs *Handlers) Livez(c echo.Context) error { return c.String(http.StatusOK, "OK") }
 
 // Readyz says whether a load balancer may send requests here. It stays ready when a server behind this process does not
-// answer: all instances share that server, so all of them would be taken out, though each can answer without it.
+// answer: all instances share that server and each can answer without it, so a load balancer must not remove them all.
 func (hs *Handlers) Readyz(c echo.Context) error {
 	state := hs.readiness()
 	return request.WriteJSON(c, state.code(), readyDocument{Status: state})

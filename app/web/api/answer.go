@@ -107,7 +107,7 @@ func appendVersion(b []byte, a *sale.Answer) []byte {
 	return append(b, '}', '\n')
 }
 
-// refusalHeads are the beginnings of the problems a press may come to, up to and with the message.
+// refusalHeads are the beginnings of the problems that a purchase request may end with, up to and with the message.
 func refusalHeads() map[*request.Kind][]byte {
 	heads := map[*request.Kind][]byte{}
 	for _, k := range request.Kinds() {
@@ -125,7 +125,7 @@ func refusalHeads() map[*request.Kind][]byte {
 	return heads
 }
 
-// retryAfter is the whole seconds after which another press can have another answer; 0: no such time is known.
+// retryAfter is the whole seconds after which another request can have another answer; 0: no such time is known.
 func retryAfter(a *sale.Answer) int {
 	if a.RetryAfter > 0 {
 		return ceilSeconds(a.RetryAfter)
@@ -150,7 +150,7 @@ func claimAddress(slug string, a *sale.Answer) string {
 	return at
 }
 
-// count counts a press by its outcome.
+// count counts a purchase request by its outcome.
 func (hs *Handlers) count(a *sale.Answer) {
 	if a.Kind != sale.Refused {
 		hs.metrics.purchases.WithLabelValues(a.Kind.String()).Inc()

@@ -1,8 +1,8 @@
-// Package api is the JSON of shoppers: the purchase and what became of it, the status, the product, and the streams of
+// Package api answers shoppers in JSON: the purchase and what became of it, the status, the product, and the streams of
 // live updates.
 //
-// Two routes carry nearly all of the traffic of a sale: the purchase and the status. They read their request by hand and
-// answer with bytes put together by hand. Everything else uses the JSON library.
+// Two routes carry nearly all of the traffic of a sale: the purchase and the status. Their code reads the usual request and
+// writes the answer without the JSON library, which everything else uses.
 //
 // The package decides nothing about a sale: it asks the catalog and the checkout, and writes what they say. Browsers get
 // the same answers as pages, by the functions in Pages.
@@ -41,7 +41,7 @@ type checkout interface {
 // Pages show a browser (Accept: text/html, or a request by htmx) what a handler found. The handlers do all the work; a
 // function here only renders, with the status code that is right for a page.
 type Pages struct {
-	// Purchase shows the outcome of a press. name is the shopper's, in its normal form.
+	// Purchase shows the outcome of a purchase request. name is the shopper's, in its normal form.
 	Purchase func(c echo.Context, a sale.Answer, name string) error
 	// Checked shows whether name owns a unit: found is false when not, and r is then empty.
 	Checked func(c echo.Context, name string, r sale.Receipt, found bool) error
@@ -55,7 +55,7 @@ type Config struct {
 	Catalog catalog
 	// Checkout takes purchases and finds receipts.
 	Checkout checkout
-	// Hub carries live updates from Handlers.Run to the open streams.
+	// Hub carries live updates from Handlers.PublishChanges to the open streams.
 	Hub *live.Hub
 	// Pages answer browsers.
 	Pages Pages

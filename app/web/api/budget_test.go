@@ -6,7 +6,7 @@ package api
 
 import "testing"
 
-// The ordinary body of a press is read without allocating.
+// The ordinary body of a purchase request is read without allocating.
 func TestTheScannerAllocatesNothing(t *testing.T) {
 	body := []byte(`{"username":"john_doe_1"}`)
 	if n := testing.AllocsPerRun(1000, func() {

@@ -64,7 +64,7 @@ type claimDocument struct {
 	Detail     string           `json:"detail,omitzero"`
 }
 
-// Claim says what became of a claim. The Location of a 202 points here. Nobody can guess an id, so whoever has it may ask.
+// Claim says what became of a claim. The Location of a 202 points here. Nobody can guess an id, so every client that has one may ask.
 func (hs *Handlers) Claim(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -143,7 +143,7 @@ func claimOf(id uuid.UUID, st sale.ClaimState) claimDocument {
 	return d
 }
 
-// claimAnswer is a claim's state as the answer to the press that made it. The pages show it.
+// claimAnswer is a claim's state as the answer to the purchase request that made it. The pages show it.
 func claimAnswer(id uuid.UUID, at *events.Position, st sale.ClaimState) sale.Answer {
 	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
 	switch st.State {

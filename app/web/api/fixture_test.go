@@ -46,12 +46,12 @@ func (b *oneSale) Changed() (<-chan struct{}, func()) { return nil, func() {} }
 
 // oneShopper is a checkout that sells to everybody, and remembers what the shopper of a receipt owns.
 type oneShopper struct {
-	presses int
-	owns    *sale.Receipt
+	requests int
+	owns     *sale.Receipt
 }
 
 func (c *oneShopper) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answer {
-	c.presses++
+	c.requests++
 	return sale.Answer{Kind: sale.Bought, Receipt: sale.Receipt{Username: p.Name}, Username: p.Name, Sale: activeSale()}
 }
 

@@ -12,7 +12,7 @@ import (
 // instruments are the metrics of purchases and streams. Labels are fixed words, never a client's text.
 type instruments struct {
 	purchases *prometheus.CounterVec
-	// refused are those of purchases for the problems that the reasons of a refusal come to.
+	// refused are the counters of purchases for the problems that reasons of a refusal are answered with.
 	refused map[*request.Kind]prometheus.Counter
 	soldOut prometheus.Counter
 }
@@ -24,10 +24,10 @@ func newInstruments(reg prometheus.Registerer, hub *live.Hub) *instruments {
 	}, func() float64 { return float64(hub.Count()) })
 	m := &instruments{
 		purchases: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "flashsale_purchases_total", Help: "Answered presses of the buy button by what came of them.",
+			Name: "flashsale_purchases_total", Help: "Answered purchase requests by outcome.",
 		}, []string{"outcome"}),
 		soldOut: f.NewCounter(prometheus.CounterOpts{
-			Name: "flashsale_sold_out_answers_total", Help: "Presses answered with sold out.",
+			Name: "flashsale_sold_out_answers_total", Help: "Purchase requests answered with sold out.",
 		}),
 		refused: map[*request.Kind]prometheus.Counter{},
 	}
@@ -38,7 +38,7 @@ func newInstruments(reg prometheus.Registerer, hub *live.Hub) *instruments {
 	return m
 }
 
-// refuse counts a press that came to a problem.
+// refuse counts a purchase request that was answered with a problem.
 func (m *instruments) refuse(k *request.Kind) {
 	if c, ok := m.refused[k]; ok {
 		c.Inc()

@@ -10,7 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// ProblemType explains a kind of problem to whoever follows its type.
+// ProblemType is the page at the type of a problem, which explains it.
 func (hs *Handlers) ProblemType(c echo.Context) error {
 	name := request.Param(c, "name")
 	for _, k := range request.Kinds() {

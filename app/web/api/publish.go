@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// frameSpacing is the least time between two frames of a sale. A reader gets at most ten a second, and each is
-	// rendered once for all readers.
+	// frameSpacing is the least time between two frames of a sale. A client gets at most ten a second, and each is
+	// rendered once for all clients.
 	frameSpacing = 100 * time.Millisecond
 	// refreshInterval is how often snapshots are read without a signal. A sale opens and ends by the clock, which gives
 	// no signal.

@@ -27,8 +27,8 @@ func (b *bodies) take() *[request.MaxBody + 1]byte {
 
 func (b *bodies) give(buf *[request.MaxBody + 1]byte) { b.pool.Put(buf) }
 
-// Purchase answers a press of the buy button. This route carries most of a sale's traffic. The first of these that
-// refuses decides the answer: the body, the principal, the limit of the network, the checkout.
+// Purchase answers a purchase request. This route carries most of a sale's traffic. The first of these that refuses decides
+// the answer: the body, the principal, the limit of the network, the checkout.
 func (hs *Handlers) Purchase(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -36,18 +36,18 @@ func (hs *Handlers) Purchase(c echo.Context) error {
 	}
 	named, err := hs.named(c.Request())
 	if err != nil {
-		return hs.refusePress(c, slug, "", err)
+		return hs.refusePurchase(c, slug, "", err)
 	}
-	press, err := hs.press(c.Request(), slug, named)
+	p, err := hs.purchaseRequest(c.Request(), slug, named)
 	if err != nil {
-		return hs.refusePress(c, slug, named, err)
+		return hs.refusePurchase(c, slug, named, err)
 	}
 	if !hs.cfg.Principals.Demo {
-		if done, err := hs.overLimit(c, press); done {
+		if done, err := hs.overLimit(c, p); done {
 			return err
 		}
 	}
-	return hs.buy(c, press)
+	return hs.buy(c, p)
 }
 
 // buy asks the checkout, unless MaxPurchases are under way already.
@@ -61,7 +61,7 @@ func (hs *Handlers) buy(c echo.Context, p sale.PurchaseRequest) error {
 	}
 	defer hs.purchases.Release()
 	a := hs.cfg.Checkout.Buy(c.Request().Context(), p)
-	hs.cfg.Drain.Announce(c.Response().Header()) // the drain may have begun while the press waited
+	hs.cfg.Drain.Announce(c.Response().Header()) // the drain may have begun while the request waited
 	// gofail: var answerDue struct{}
 	if a.Kind == sale.Unavailable && a.Sale.ID == 0 {
 		// The checkout knows no such sale; the catalog says whether there is one.
@@ -93,8 +93,8 @@ func (hs *Handlers) named(r *http.Request) (string, error) {
 	return strictName(v)
 }
 
-// press is what the checkout is asked.
-func (hs *Handlers) press(r *http.Request, slug, named string) (sale.PurchaseRequest, error) {
+// purchaseRequest is what the checkout is asked.
+func (hs *Handlers) purchaseRequest(r *http.Request, slug, named string) (sale.PurchaseRequest, error) {
 	key, err := request.IdempotencyKey(r)
 	if err != nil {
 		return sale.PurchaseRequest{}, err
@@ -127,11 +127,11 @@ func hexadecimal(s string) bool {
 	return true
 }
 
-// receiptTime bounds the search for a receipt when a press is over its network's limit.
+// receiptTime bounds the search for a receipt when a request is over its network's limit.
 const receiptTime = time.Second
 
 // overLimit applies the limit per network. A shopper over the limit who owns a unit gets the receipt; every other shopper
-// over it is refused. done is false when the press may go on.
+// over it is refused. done is false when the request may go on.
 func (hs *Handlers) overLimit(c echo.Context, p sale.PurchaseRequest) (done bool, err error) {
 	wait, ok := hs.limits.Take(request.Network(c.Request().RemoteAddr))
 	if ok {
@@ -152,16 +152,16 @@ func (hs *Handlers) overLimit(c echo.Context, p sale.PurchaseRequest) (done bool
 	h.Set("RateLimit", `"purchase";r=0;t=`+strconv.Itoa(seconds))
 	over := request.ErrTooMany.Problem("")
 	over.RetryAfter = seconds
-	return true, hs.refusePress(c, p.Slug, p.Name, &request.ProblemError{Kind: request.ErrTooMany, Problem: over})
+	return true, hs.refusePurchase(c, p.Slug, p.Name, &request.ProblemError{Kind: request.ErrTooMany, Problem: over})
 }
 
 func ceilSeconds(d time.Duration) int {
 	return max(1, int((d+time.Second-1)/time.Second))
 }
 
-// refusePress is the problem of a press that did not reach the checkout. It has the same fields as the checkout's
-// refusals, as far as they are known.
-func (hs *Handlers) refusePress(c echo.Context, slug, name string, err error) error {
+// refusePurchase is the problem of a purchase request that did not reach the checkout. It has the same fields as the
+// checkout's refusals, as far as they are known.
+func (hs *Handlers) refusePurchase(c echo.Context, slug, name string, err error) error {
 	p := request.ProblemOf(err)
 	var k *request.Kind
 	if p.Status >= http.StatusInternalServerError || !errors.As(err, &k) {

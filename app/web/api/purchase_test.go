@@ -40,8 +40,8 @@ func TestLimitPerNetwork(t *testing.T) {
 			t.Errorf("%s: %s, want %s", field, got, want)
 		}
 	}
-	if shopper.presses != 2 {
-		t.Errorf("%d presses reached the checkout", shopper.presses)
+	if shopper.requests != 2 {
+		t.Errorf("%d requests reached the checkout", shopper.requests)
 	}
 	shopper.owns = &sale.Receipt{Username: "alice", Unit: 3}
 	if rec, err := press(); err != nil || rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `"unit":3`) {

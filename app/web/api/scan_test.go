@@ -7,7 +7,7 @@ import (
 	"flashsale/app/web/request"
 )
 
-// FuzzScanner holds the scanner to its promise: what it accepts, the strict decoder reads the same way.
+// FuzzScanner: what the scanner accepts, the strict decoder reads the same way.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
 		`{"username":"alice"}`, ` {"userId" : "a@b.c" } `, `{"userIdentifier":""}`, `{"username":"a\"b"}`,

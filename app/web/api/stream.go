@@ -70,7 +70,7 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error) {
 	h := res.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("X-Accel-Buffering", "no") // asks proxies not to hold the stream back
+	h.Set("X-Accel-Buffering", "no") // asks proxies not to buffer the stream
 	h.Set("Connection", "close")
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	if conn, _, err = res.Hijack(); err != nil {

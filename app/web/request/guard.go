@@ -139,7 +139,7 @@ func allowed(e *echo.Echo, path string) string {
 // Network is the part of a client's address that one customer of an access network usually has alone: an IPv4 address, or
 // the first 56 bits of an IPv6 address.
 func Network(remote string) string {
-	// Not SplitHostPort: an address that it refuses would keep its port, which is another one for each connection.
+	// Not SplitHostPort, because it refuses some addresses: such an address then keeps its port, which differs by connection.
 	host := remote
 	if at := strings.LastIndexByte(remote, ':'); at >= 0 {
 		host = remote[:at]

@@ -18,11 +18,11 @@ var (
 	ErrAllClaimed = &Kind{"all-claimed", 409, "Every unit is claimed", "All items are claimed at the moment, some may come back",
 		"Every unit is being bought by somebody right now, but not all of these purchases are decided. Press again after Retry-After seconds."}
 	ErrGenerationChanged = &Kind{"generation-changed", 409, "The sale was started anew", "The sale was reset while you were buying, please try again",
-		"The seller started the sale anew between the press and its verdict. Nothing was bought; press again to buy in the new run."}
+		"The seller started the sale anew between your request and its verdict. Nothing was bought; press again to buy in the new run."}
 	ErrUndecidable = &Kind{"undecidable", 409, "The purchase could not be decided", "The purchase could not be decided and was declined",
 		"The ledger could not apply this claim and declined it for good. Nothing was bought; press again to make a new one."}
 	ErrNotBoughtYet = &Kind{"not-bought", 410, "Not bought", "Not bought, press again",
-		"All that the log holds is decided and this claim has no verdict, so it never will have one. Nothing was bought; press again."}
+		"Everything in the log is decided and this claim has no verdict, so it will never get one. Nothing was bought; press again."}
 
 	ErrSignIn = &Kind{"sign-in", 401, "Not signed in", "Sign in, or start with DEMO=true",
 		"This server is not in demo mode, so it must know who is asking. Sign in, or start it with DEMO=true."}
@@ -40,7 +40,7 @@ var (
 	ErrOverloaded = &Kind{"overloaded", 503, "Too busy", "Too busy right now: not bought, safe to retry",
 		"More purchases are under way than this process takes at once. Nothing was bought; press again after Retry-After seconds."}
 	ErrTooMany = &Kind{"too-many-requests", 429, "Too many requests", "Too many requests from your network, please wait",
-		"Your network has sent more purchases than it may. Retry-After says when the next one is taken. Receipts are found all the same."}
+		"Your network has sent more purchases than it may. Retry-After says when the next one is taken. Receipts can still be looked up."}
 	ErrTooManyStreams = &Kind{"too-many-streams", 503, "Too many live streams", "This process has no room for another live stream",
 		"The limit of open streams is reached. Ask for the status instead, or connect again after Retry-After seconds."}
 	ErrUnavailable = &Kind{"unavailable", 503, "Not available", "Not available right now, please try again",
@@ -73,7 +73,7 @@ var (
 		"The browser said that another site's page sent this request. Set CORS_ORIGINS to allow that site."}
 
 	ErrBusy = &Kind{"busy", 409, "Busy", "Another operation on this sale is under way, please try again",
-		"Two operators acted on the sale at the same time. One of them won; look at the status and try again."}
+		"Two operators acted on the sale at the same time. One act was carried out; look at the status and try again."}
 	ErrBelowSold = &Kind{"below-sold", 409, "Below what is sold", "The stock cannot be lowered below what is already sold",
 		"Purchases are kept when the stock changes, so it cannot be less than the number of units sold."}
 	ErrWrongState = &Kind{"wrong-state", 409, "Not possible now", "The sale is not in a state that allows this",
@@ -83,7 +83,7 @@ var (
 
 	// Of operators' acts.
 	ErrRevisionChanged = &Kind{"revision-changed", 412, "Somebody else changed the sale", "The sale was changed since you looked at it",
-		"If-Match names a revision at which the sale no longer stands. Look at the sale again, and repeat the act with its present ETag if it is still wanted."}
+		"The sale is no longer at a revision that If-Match names. Look at the sale again, and repeat the act with its present ETag if it is still wanted."}
 	ErrRevisionRequired = &Kind{"revision-required", 428, "Which revision?", "Say in If-Match which revision of the sale you have seen",
 		"This change is only made to the sale as you saw it. Send the ETag of GET /api/admin/sales/:slug as If-Match, or * for whichever."}
 	ErrKeyRunning = &Kind{"key-running", 409, "Under way", "An act with this Idempotency-Key is under way",
@@ -113,7 +113,7 @@ func Kinds() []*Kind {
 	}
 }
 
-// ReasonKind is the problem that a reason comes to: its status, title and texts, its page and its metric.
+// ReasonKind is the problem that a reason is answered with: its status, title and texts, its page and its metric.
 func ReasonKind(reason sale.Reason) *Kind {
 	switch reason {
 	case events.ReasonNotStarted:

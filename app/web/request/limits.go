@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// Concurrency bounds how many requests are under way at once. The zero value lets none in.
+// Concurrency bounds how many requests are under way at once. The zero value admits none.
 type Concurrency struct {
-	inside atomic.Int64
-	limit  int64
+	underWay atomic.Int64
+	limit    int64
 }
 
-// NewConcurrency lets at most limit requests in at once.
+// NewConcurrency admits at most limit requests at once.
 func NewConcurrency(limit int64) *Concurrency { return &Concurrency{limit: limit} }
 
-// Acquire lets a request in, or reports false when there is no room. Who is let in calls Release.
+// Acquire admits a request, or reports false when the limit is reached. An admitted request calls Release at its end.
 func (c *Concurrency) Acquire() bool {
-	if c.inside.Add(1) > c.limit {
-		c.inside.Add(-1)
+	if c.underWay.Add(1) > c.limit {
+		c.underWay.Add(-1)
 		return false
 	}
 	return true
 }
 
-// Release makes room for the next.
-func (c *Concurrency) Release() { c.inside.Add(-1) }
+// Release ends an admitted request.
+func (c *Concurrency) Release() { c.underWay.Add(-1) }
 
 // maxNetworks bounds the memory of a RateLimiter: at most so many networks are remembered.
 const maxNetworks = 1 << 16

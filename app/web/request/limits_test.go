@@ -70,7 +70,7 @@ func TestNetworks(t *testing.T) {
 	}
 }
 
-func TestGateCountsExactly(t *testing.T) {
+func TestConcurrencyCountsExactly(t *testing.T) {
 	t.Parallel()
 	g := NewConcurrency(10)
 	var wg sync.WaitGroup
@@ -78,8 +78,8 @@ func TestGateCountsExactly(t *testing.T) {
 		wg.Go(func() {
 			for range 200 {
 				if g.Acquire() {
-					if n := g.inside.Load(); n < 1 {
-						t.Errorf("%d inside", n)
+					if n := g.underWay.Load(); n < 1 {
+						t.Errorf("%d under way", n)
 					}
 					g.Release()
 				}
@@ -93,6 +93,6 @@ func TestGateCountsExactly(t *testing.T) {
 		}
 	}
 	if g.Acquire() {
-		t.Error("an eleventh came in")
+		t.Error("an eleventh was admitted")
 	}
 }

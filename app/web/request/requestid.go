@@ -68,8 +68,8 @@ func (g *requestIDs) make() *block {
 	return b
 }
 
-// saneID reports whether an id may stand in a field and a log line as it is.
-func saneID(id string) bool {
+// validID reports whether a client's id may be put into a header field and a log line unchanged.
+func validID(id string) bool {
 	if id == "" || len(id) > 64 {
 		return false
 	}
@@ -83,9 +83,9 @@ func saneID(id string) bool {
 	return true
 }
 
-// identify takes a sane request id from the client, or makes one, and sends it back.
+// identify takes a valid request id from the client, or makes one, and sends it back.
 func (g *requestIDs) identify(r *http.Request, h http.Header) {
-	if v := r.Header[headerRequestID]; len(v) == 1 && saneID(v[0]) {
+	if v := r.Header[headerRequestID]; len(v) == 1 && validID(v[0]) {
 		h[headerRequestID] = v[:1:1]
 		return
 	}

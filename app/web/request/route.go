@@ -1,11 +1,11 @@
-// Package request is what every handler of app/web needs, whichever room it is in: who a request is from, which answer
-// it wants, the reading of its path, query, fields and body, the problems it may come to, and the writing of JSON.
+// Package request is what every handler of app/web needs: who a request is from, whether it wants JSON or a page, the
+// reading of its path, query, fields and body, the problems that it can be answered with, and the writing of JSON.
 //
 // The middleware is one closure per route, made at the start, instead of a chain. A chain with Bind and c.JSON costs a
 // third of the throughput of the two routes that carry nearly all of a sale's traffic.
 //
 // A handler returns an error and writes no problem itself. ProblemOf is the one table from errors to problems, kinds.go
-// lists the problems there are. The package decides nothing about a sale and knows none of the rooms.
+// lists the problems there are. The package decides nothing about a sale and imports no other package of app/web.
 package request
 
 import (
@@ -81,7 +81,7 @@ func Param(c echo.Context, name string) string {
 }
 
 // QueryValue is a value of the query, "" when it is not given. A query with any part that cannot be
-// read is refused: the standard library drops such a part, and a default would be used instead of what the client sent.
+// read is refused: the standard library drops such a part, and a default is then used instead of what the client sent.
 func QueryValue(c echo.Context, name string) (value string, given bool, err error) {
 	q, err := url.ParseQuery(c.Request().URL.RawQuery)
 	if err != nil {

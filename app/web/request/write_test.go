@@ -32,7 +32,7 @@ func TestRequestIDsAreNeverTheSame(t *testing.T) {
 	g, seen := newRequestIDs(), map[string]bool{}
 	for range 5 * idBlock {
 		id := g.next()
-		if len(id) != 1 || cap(id) != 1 || !saneID(id[0]) || seen[id[0]] {
+		if len(id) != 1 || cap(id) != 1 || !validID(id[0]) || seen[id[0]] {
 			t.Fatalf("%q after %d others", id, len(seen))
 		}
 		seen[id[0]] = true

@@ -1,7 +1,7 @@
-// Package shop is the pages of shoppers. A request by htmx gets the piece it asked for, any other the whole page with that
-// piece in its place, so that every form works without scripts.
+// Package shop answers shoppers with HTML pages. A request by htmx gets the piece of the page that it asked for, any other
+// request the whole page with that piece in its place, so that every form works without scripts.
 //
-// The pages show what the handlers of app/web/api and app/web/admin found: those hand it to Purchase, Checked, Users and
+// The pages show what the handlers of app/web/api and app/web/admin found: they pass it to Purchase, Checked, Users and
 // Done. Only the first page (Home) reads the catalog and receipts itself. Problem shows every refusal.
 package shop
 

@@ -11,21 +11,21 @@ import (
 	"time"
 )
 
-// crowd presses for many shoppers by HTTP while a page looks on.
-type crowd struct {
+// apiShoppers buy by HTTP while a page is open.
+type apiShoppers struct {
 	t      *testing.T
 	base   string
 	client *http.Client
 }
 
-func newCrowd(t *testing.T, base string) *crowd {
+func newAPIShoppers(t *testing.T, base string) *apiShoppers {
 	client := &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	t.Cleanup(client.CloseIdleConnections)
-	return &crowd{t: t, base: base, client: client}
+	return &apiShoppers{t: t, base: base, client: client}
 }
 
 // shoppers are names that may purchase, n of them, from the list of users.
-func (c *crowd) shoppers(n int) []string {
+func (c *apiShoppers) shoppers(n int) []string {
 	c.t.Helper()
 	var names []string
 	for page := 1; len(names) < n; page++ {
@@ -48,7 +48,7 @@ func (c *crowd) shoppers(n int) []string {
 	return names[:n]
 }
 
-func (c *crowd) get(path string, into any) {
+func (c *apiShoppers) get(path string, into any) {
 	c.t.Helper()
 	r, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.base+path, nil)
 	if err != nil {
@@ -68,7 +68,7 @@ func (c *crowd) get(path string, into any) {
 }
 
 // post sends JSON and gives the status code and the document.
-func (c *crowd) post(path, body string) (int, map[string]any, error) {
+func (c *apiShoppers) post(path, body string) (int, map[string]any, error) {
 	r, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.base+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
@@ -90,9 +90,9 @@ func (c *crowd) post(path, body string) (int, map[string]any, error) {
 	return res.StatusCode, document, nil
 }
 
-// press has everybody press at once and gives the distinct receipts. A purchase that has no verdict within the time of
-// an answer is pressed again, as a shopper would: that is safe, and finds the verdict.
-func (c *crowd) press(names []string) map[string]string {
+// press has all of them buy at once and returns the distinct receipts. A purchase request without a verdict within the time of
+// an answer is sent again, as a shopper does: that is safe, and finds the verdict.
+func (c *apiShoppers) press(names []string) map[string]string {
 	c.t.Helper()
 	var (
 		mu       sync.Mutex
@@ -119,7 +119,7 @@ func (c *crowd) press(names []string) map[string]string {
 	return receipts
 }
 
-func (c *crowd) pressOnce(name string) (purchaseID string, err error) {
+func (c *apiShoppers) pressOnce(name string) (purchaseID string, err error) {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		code, answer, err := c.post("/api/flash-sale/purchase", fmt.Sprintf(`{"username":%q}`, name))
 		if err != nil {
@@ -134,7 +134,7 @@ func (c *crowd) pressOnce(name string) (purchaseID string, err error) {
 		case code == http.StatusConflict, code == http.StatusAccepted, code == http.StatusServiceUnavailable:
 			time.Sleep(50 * time.Millisecond)
 		default:
-			return "", fmt.Errorf("%s pressed and got %d %v", name, code, answer)
+			return "", fmt.Errorf("%s was answered %d %v", name, code, answer)
 		}
 	}
 	return "", fmt.Errorf("%s never got a verdict", name)
