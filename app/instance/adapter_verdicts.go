@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"flashsale/app/combine"
 	"flashsale/events"
@@ -27,10 +26,7 @@ type decision struct {
 }
 
 func newVerdicts(store *ledger.Store, reg prometheus.Registerer) verdictsOf {
-	lookups := promauto.With(reg).NewCounter(prometheus.CounterOpts{
-		Name: "flashsale_verdict_lookups_total",
-		Help: "Queries to Postgres for verdicts of claims; one query serves all requests that wait.",
-	})
+	lookups := verdictLookups(reg)
 	return verdictsOf{combine.New(func(ctx context.Context, ids []uuid.UUID) ([]decision, error) {
 		found, err := store.Verdicts(ctx, distinct(ids))
 		if err != nil {

@@ -2,7 +2,6 @@ package instance
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -13,7 +12,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/operator"
-	"flashsale/app/web"
+	"flashsale/app/web/admin"
 )
 
 const (
@@ -25,9 +24,9 @@ const (
 type probes struct {
 	list []probe
 	mu   sync.Mutex
-	last []web.Dependency
+	last []admin.Dependency
 
-	degraded *prometheus.GaugeVec // nil: not shown
+	degraded *prometheus.GaugeVec
 }
 
 // probe asks one server for its version.
@@ -37,9 +36,9 @@ type probe struct {
 	ask           func(context.Context) (version string, err error)
 }
 
-func newProbes(c *wiring) *probes {
+func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 	s := c.servers
-	p := &probes{list: []probe{
+	p := &probes{degraded: degraded(reg), list: []probe{
 		{"PostgreSQL", BareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
 			var v string
 			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
@@ -54,7 +53,7 @@ func newProbes(c *wiring) *probes {
 	}}
 	now := time.Now().UTC()
 	for _, one := range p.list {
-		p.last = append(p.last, web.Dependency{Name: one.name, Address: one.address, Embedded: one.embedded,
+		p.last = append(p.last, admin.Dependency{Name: one.name, Address: one.address, Embedded: one.embedded,
 			OK: true, Since: now, Detail: "answered at the start"})
 	}
 	return p
@@ -90,24 +89,10 @@ func (p *probes) round(ctx context.Context) {
 	wg.Wait()
 }
 
-// register shows the servers that no domain watches by itself; inventory has the same metric for Redis.
-func (p *probes) register(reg prometheus.Registerer) {
-	if reg == nil {
-		return
-	}
-	p.degraded = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "flashsale_degraded", Help: "1 while a part works without something it depends on.",
-	}, []string{"part"})
-	var already prometheus.AlreadyRegisteredError
-	if err := reg.Register(p.degraded); errors.As(err, &already) {
-		p.degraded, _ = already.ExistingCollector.(*prometheus.GaugeVec)
-	}
-}
-
 // show keeps the metric of one server.
 func (p *probes) show(name string, ok bool) {
 	part := map[string]string{"PostgreSQL": "postgres", "Kafka": "kafka"}[name]
-	if part == "" || p.degraded == nil {
+	if part == "" {
 		return
 	}
 	away := 1.0
@@ -134,10 +119,10 @@ func (p *probes) note(i int, version string, err error) {
 	}
 }
 
-func (p *probes) dependencies() []web.Dependency {
+func (p *probes) dependencies() []admin.Dependency {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return append([]web.Dependency(nil), p.last...)
+	return append([]admin.Dependency(nil), p.last...)
 }
 
 // acting is what app/web needs for operators: the acts, and the last answers of the probes.
@@ -147,7 +132,7 @@ type acting struct {
 }
 
 // Dependencies says of each server whether it answered the last probe, and since when that is so.
-func (a acting) Dependencies(context.Context) []web.Dependency { return a.probing.dependencies() }
+func (a acting) Dependencies(context.Context) []admin.Dependency { return a.probing.dependencies() }
 
 // BareURL is the host and port of an address, without user and password.
 func BareURL(address string) string {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/rueidis"
 
 	"flashsale/app/combine"
@@ -58,8 +57,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
 		Alone: s.stack != nil, Logger: log,
 	})
-	c.probing = newProbes(c)
-	c.probing.register(reg)
+	c.probing = newProbes(c, reg)
 	c.parts.add("probes", serving, c.probing)
 	return c
 }
@@ -109,7 +107,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 		"reserve": places.reserve, "names": names.find, "produce": produce.append, "direct": direct.decide, "receipts": receipts.group,
 		"verdicts": verdicts.ask,
 	}
-	observe(c.combiners, reg)
+	observeCombiners(c.combiners, reg)
 }
 
 // leased reads the sales over the connections of the lease, which no client's request uses. Work that may take longer than the
@@ -122,20 +120,6 @@ func (c *wiring) leased() *ledger.Store {
 type combining interface {
 	Close()
 	Waiting() (calls int, oldest time.Duration)
-}
-
-// observe shows at each stage how many wait for a batch and how long the oldest has.
-func observe(stages map[string]combining, reg prometheus.Registerer) {
-	f := promauto.With(reg)
-	for stage, one := range stages {
-		labels := prometheus.Labels{"stage": stage}
-		f.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "flashsale_combine_waiting", Help: "Calls that wait for a batch.", ConstLabels: labels,
-		}, func() float64 { calls, _ := one.Waiting(); return float64(calls) })
-		f.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "flashsale_combine_wait_seconds", Help: "How long the oldest call has waited for its batch.", ConstLabels: labels,
-		}, func() float64 { _, oldest := one.Waiting(); return oldest.Seconds() })
-	}
 }
 
 // prepare creates what the first shopper of a new deployment needs. It changes nothing in an existing one.

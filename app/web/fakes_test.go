@@ -18,6 +18,7 @@ import (
 
 	"flashsale/app/live"
 	"flashsale/app/operator"
+	"flashsale/app/web/admin"
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
@@ -140,7 +141,7 @@ type fakeOperations struct {
 	amendment sale.Amendment
 	err       error
 	checks    []operator.Check
-	ready     []Dependency
+	ready     []admin.Dependency
 }
 
 func (f *fakeOperations) called(a operator.Act, words ...string) (sale.Change, error) {
@@ -206,7 +207,7 @@ func (f *fakeOperations) ArchiveUsers(_ context.Context, a operator.Act) (int64,
 }
 
 func (f *fakeOperations) Verify(context.Context) ([]operator.Check, error) { return f.checks, f.err }
-func (f *fakeOperations) Dependencies(context.Context) []Dependency        { return f.ready }
+func (f *fakeOperations) Dependencies(context.Context) []admin.Dependency  { return f.ready }
 
 // world is a server with its fakes.
 type world struct {

@@ -4,13 +4,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"flashsale/app/web/admin"
 )
 
 // probed is a server with two dependencies whose details only operators may see.
 func probed(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, func(c *Config) { c.Version = "v1.2"; c.ProcessID = "p1" })
-	w.ops.ready = []Dependency{
+	w.ops.ready = []admin.Dependency{
 		{Name: "PostgreSQL", Address: "192.0.2.1:5432", Version: "17.2", OK: true, Since: noon, Embedded: true},
 		{Name: "Redis", Address: "192.0.2.2:6379", OK: true, Since: noon, Detail: "dial tcp 192.0.2.2:6379"},
 	}

@@ -48,9 +48,9 @@ const (
 	AdminSale = "/api/admin/sales/:slug"
 )
 
-// Slug is the sale that a request is about: empty for the current one.
+// Slug is the sale that a request is about, by the parameter :slug of its route: empty for the current one.
 func Slug(c echo.Context) (string, error) {
-	if !strings.HasPrefix(c.Path(), "/api/sales/") && c.Path() != AdminSale {
+	if !strings.Contains(c.Path(), "/:slug") {
 		return "", nil
 	}
 	name := Param(c, "slug")

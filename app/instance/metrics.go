@@ -1,0 +1,35 @@
+package instance
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"flashsale/events"
+)
+
+// observeCombiners shows at each stage how many calls wait for a batch, and how long the oldest has.
+func observeCombiners(stages map[string]combining, reg prometheus.Registerer) {
+	for stage, one := range stages {
+		labels := prometheus.Labels{"stage": stage}
+		events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flashsale_combine_waiting", Help: "Calls that wait for a batch.", ConstLabels: labels,
+		}, func() float64 { calls, _ := one.Waiting(); return float64(calls) }))
+		events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "flashsale_combine_wait_seconds", Help: "How long the oldest call has waited for its batch.", ConstLabels: labels,
+		}, func() float64 { _, oldest := one.Waiting(); return oldest.Seconds() }))
+	}
+}
+
+// verdictLookups counts the queries for verdicts.
+func verdictLookups(reg prometheus.Registerer) prometheus.Counter {
+	return events.Register(reg, prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "flashsale_verdict_lookups_total",
+		Help: "Queries to Postgres for verdicts of claims; one query serves all requests that wait.",
+	}))
+}
+
+// degraded shows the servers that no domain watches by itself. Package inventory has the same metric for Redis.
+func degraded(reg prometheus.Registerer) *prometheus.GaugeVec {
+	return events.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "flashsale_degraded", Help: "1 while a part works without something it depends on.",
+	}, []string{"part"}))
+}
