@@ -8,8 +8,8 @@
 //     the log and waits for the verdict.
 //   - sale/ledger decides claims in batches under the lock of the sale's stock row, and stores sales and orders.
 //
-// A claim id gets one verdict for ever, from the path that decides it first. Therefore each half may be repeated, and whoever
-// meets an error tries again. The halves do not import each other: app/instance gives the ledger to the checkout.
+// A claim id gets one verdict for ever, from the path that decides it first. Therefore each half may be repeated, and after an
+// error the caller tries again. The halves do not import each other: app/instance gives the ledger to the checkout.
 package sale
 
 import "errors"
@@ -62,6 +62,7 @@ var (
 	ErrMissing = errors.New("holders are not loaded")
 	// ErrUnavailable: Redis cannot be asked for a place now.
 	ErrUnavailable = errors.New("places are unavailable")
-	// ErrCrowded: too many requests wait for a place or for an answer already, so this one is refused at once. Redis was not asked.
+	// ErrCrowded: too many requests wait for a place or for an answer already. This one is refused at once; neither Redis nor the
+	// ledger was asked.
 	ErrCrowded = errors.New("too many requests wait")
 )

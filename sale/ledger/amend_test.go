@@ -20,22 +20,23 @@ func after(from time.Time, d *time.Duration) *time.Time {
 	return &t
 }
 
-func TestTheStateFollowsTheTimes(t *testing.T) {
-	t.Parallel()
+type amendCase struct {
+	before      func(*ledgerFixture)
+	state       sale.State     // of the sale; "": as before leaves it
+	start, end  time.Duration  // of the sale, from now
+	from, to    *time.Duration // of the amendment, from now; nil: none
+	want        sale.State
+	err         error
+	field       sale.Field
+	closedEarly bool // by an operator, before its end
+}
+
+func amendCases() map[string]amendCase {
 	const hour = time.Hour
 	orders := func(d *ledgerFixture) { d.decideOne(d.claim(1, 1)) }
 	cancelled := func(d *ledgerFixture) { d.cancel(d.decideOne(d.claim(1, 1)).ClaimID) }
 	closing := func(d *ledgerFixture) { d.act(d.CloseTx) }
-	for name, c := range map[string]struct {
-		before      func(*ledgerFixture)
-		state       sale.State
-		start, end  time.Duration  // of the sale, from now
-		from, to    *time.Duration // of the amendment, from now; nil: none
-		want        sale.State
-		err         error
-		field       sale.Field
-		closedEarly bool // by an operator, before its end
-	}{
+	return map[string]amendCase{
 		"a scheduled sale opens":                 {state: sale.Scheduled, start: hour, end: 2 * hour, from: in(-hour), want: sale.Open},
 		"a scheduled sale starts later":          {state: sale.Scheduled, start: hour, end: 3 * hour, from: in(2 * hour), want: sale.Scheduled},
 		"an open sale, start in future":          {state: sale.Open, start: -hour, end: 2 * hour, from: in(hour), want: sale.Scheduled},
@@ -57,7 +58,12 @@ func TestTheStateFollowsTheTimes(t *testing.T) {
 		"closed by an operator, end in future":   {state: sale.Closed, start: -hour, end: hour, to: in(2 * hour), err: sale.ErrState, field: sale.FieldEnd},
 		"closed by an operator, end in the past": {state: sale.Closed, start: -3 * hour, end: -hour, closedEarly: true, to: in(hour), err: sale.ErrState, field: sale.FieldEnd},
 		"the same times":                         {before: orders, state: sale.Closed, start: -hour, end: hour, from: in(-hour), to: in(hour), want: sale.Closed},
-	} {
+	}
+}
+
+func TestTheStateFollowsTheTimes(t *testing.T) {
+	t.Parallel()
+	for name, c := range amendCases() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := openLedger(t, 5)

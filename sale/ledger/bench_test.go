@@ -21,7 +21,7 @@ func BenchmarkDecideAThousand(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if made := standingWith(sale.Open, 500).Decide(claims); len(made.Ordered) != 500 {
+		if made := stateWith(sale.Open, 500).Decide(claims); len(made.Ordered) != 500 {
 			b.Fatal(len(made.Ordered))
 		}
 	}
@@ -69,7 +69,7 @@ func BenchmarkDecide(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		standingWith(sale.Open, 1000).Decide(claims)
+		stateWith(sale.Open, 1000).Decide(claims)
 	}
 }
 

@@ -111,11 +111,9 @@ func TestCancelsAndDecisionsDoNotDeadlock(t *testing.T) {
 	old := d.claims(1, orders)
 	d.decide(old...)
 	d.begin(2 * orders)
-
 	var deadlocks, batches atomic.Int64
 	count := func(err error) {
-		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code == "40P01" {
+		if isDeadlock(err) {
 			deadlocks.Add(1)
 		}
 	}
@@ -155,4 +153,9 @@ func TestCancelsAndDecisionsDoNotDeadlock(t *testing.T) {
 	}
 	d.digestAll()
 	d.verify()
+}
+
+func isDeadlock(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "40P01"
 }

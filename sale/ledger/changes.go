@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"flashsale/sale"
-
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/sale"
 )
 
 // ReadChanges reads the versions of all sales, then only the rows of the sales whose version is not the given one, then the

@@ -189,7 +189,7 @@ func TestBothPathsGetTheSameVerdicts(t *testing.T) {
 	const shoppers, units, paths = 60, 25, 6
 	d := openLedger(t, units)
 	var mu sync.Mutex
-	heard := map[uuid.UUID][]events.Verdict{}
+	given := map[uuid.UUID][]events.Verdict{}
 	var all sync.WaitGroup
 	for path := range paths {
 		all.Go(func() {
@@ -202,7 +202,7 @@ func TestBothPathsGetTheSameVerdicts(t *testing.T) {
 				made := d.decideFrom(events.Source(path%2), claims...)
 				mu.Lock()
 				for _, v := range made.Verdicts {
-					heard[v.ClaimID] = append(heard[v.ClaimID], v)
+					given[v.ClaimID] = append(given[v.ClaimID], v)
 				}
 				mu.Unlock()
 			}
@@ -210,14 +210,14 @@ func TestBothPathsGetTheSameVerdicts(t *testing.T) {
 	}
 	all.Wait()
 	orders := 0
-	for id, verdicts := range heard {
+	for id, verdicts := range given {
 		fresh := 0
 		for _, v := range verdicts {
 			if v.Fresh {
 				fresh++
 			}
 			if v.Outcome != verdicts[0].Outcome || v.Unit != verdicts[0].Unit {
-				t.Fatalf("claim %s heard both %+v and %+v", id, verdicts[0], v)
+				t.Fatalf("claim %s was given %+v and %+v", id, verdicts[0], v)
 			}
 		}
 		if len(verdicts) != paths || fresh != 1 {

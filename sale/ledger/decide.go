@@ -72,8 +72,8 @@ func (o *BatchResult) Decision(stocks []events.Stock) events.Decision {
 }
 
 // Decide gives the claims their verdicts one after the other, in the order of the log. It is a pure function: the same state and
-// the same claims give the same verdicts, without a clock and without I/O. It changes the state, so that each claim meets the
-// verdicts before it.
+// the same claims give the same verdicts, without a clock and without I/O. It changes the state, so that each claim is decided
+// with the verdicts before it.
 func (s *BatchState) Decide(claims []events.Claim) BatchResult {
 	o := BatchResult{Verdicts: make([]*events.Verdict, len(claims))}
 	for i := range claims {
@@ -128,7 +128,7 @@ func (s *BatchState) step(c *events.Claim) (v *events.Verdict, made bool) {
 		v.Reason = events.ReasonGenerationChanged
 		return v, true
 	}
-	// An owner is told of the order whatever the state of the sale is.
+	// In every state of the sale, the owner of an order gets its id.
 	if order, ok := s.Owners[who]; ok {
 		v.Reason, v.OrderID = events.ReasonAlreadyOwns, order
 		return v, true

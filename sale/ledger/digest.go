@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 
-	"flashsale/sale"
-
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/sale"
 )
 
 // DigestNext computes the digest of one ended generation that has none. It locks the generation's row, so that cancels of its
-// orders wait meanwhile; nothing else waits. done is true when every ended generation has its digest.
+// orders wait meanwhile; nothing else waits. done is true when there is none left to compute.
 func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var k sale.Key
@@ -35,13 +35,9 @@ func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 	return done, err
 }
 
-type rower interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-func digest(ctx context.Context, db rower, k sale.Key) (string, error) {
+func digest(ctx context.Context, tx pgx.Tx, k sale.Key) (string, error) {
 	var digest string
-	if err := db.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
+	if err := tx.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
 		return "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
 	}
 	return digest, nil

@@ -12,9 +12,9 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// Postgres makes the plans of decisions and look-ups once, maybe while the tables are empty, and keeps them. So each statement has
-// to get the one index that finds only its rows, whatever statistics the planner has.
-func TestKeptPlansUseTheRightIndexWhateverTheStatistics(t *testing.T) {
+// Postgres makes the plans of decisions and look-ups once, perhaps while the tables are empty, and keeps them. So each plan has to
+// use the one index that finds only the rows it needs, with any statistics.
+func TestKeptPlansUseTheRightIndexWithAnyStatistics(t *testing.T) {
 	t.Parallel()
 	wants := []struct{ sql, index, conditions string }{
 		{sqlLedgerSales, "sales_pkey", `\(id = ANY \(\$1\)\)`},

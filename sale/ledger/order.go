@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"flashsale/sale"
-
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/sale"
 )
 
 // OrderTx reads an order, live or cancelled, as the transaction sees it. ErrNoOrder when there is none. It sets the planner for

@@ -53,7 +53,7 @@ func (d *ledgerFixture) connection() func(body func(tx pgx.Tx) error) {
 }
 
 // reads is what this transaction has read of orders and declines: sequential scans, and rows fetched by an index.
-func reads(t *testing.T, tx pgx.Tx) (scans, rows int64) {
+func reads(t testing.TB, tx pgx.Tx) (scans, rows int64) {
 	t.Helper()
 	err := tx.QueryRow(t.Context(), `SELECT coalesce(sum(seq_scan), 0)::bigint, coalesce(sum(idx_tup_fetch), 0)::bigint
 FROM pg_stat_xact_user_tables WHERE schemaname = current_schema() AND relname IN ('orders', 'declines')`).Scan(&scans, &rows)
@@ -63,82 +63,99 @@ FROM pg_stat_xact_user_tables WHERE schemaname = current_schema() AND relname IN
 	return scans, rows
 }
 
+// planned is a ledger, and connections that keep their plans: each does only one kind of transaction.
+type planned struct {
+	*ledgerFixture
+	deciding, declining, cancelling func(body func(tx pgx.Tx) error)
+}
+
+func (p *planned) decision(claims ...events.Claim) func(tx pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		_, err := p.DecideTx(p.t.Context(), tx, events.FromLog, claims)
+		return err
+	}
+}
+
+func (p *planned) undecidable(c events.Claim) func(tx pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		_, err := p.DeclineTx(p.t.Context(), tx, c, events.ReasonUndecidable)
+		return err
+	}
+}
+
+func (p *planned) cancellation(c events.Claim) func(tx pgx.Tx) error {
+	return func(tx pgx.Tx) error {
+		_, err := p.CancelTx(p.t.Context(), tx, c.ID)
+		return err
+	}
+}
+
+// plan makes the connections keep plans for small tables.
+func (p *planned) plan() {
+	p.t.Helper()
+	p.deciding(p.decision(p.claims(1, 3)...))
+	p.deciding(p.decision(p.claim(1, 2), p.claim(999, 1), p.claim(2999, 1)))
+	p.deciding(p.decision(p.claims(700, 707)...))
+	p.Exec(`VACUUM ANALYZE orders, declines`) // now a scan is the cheapest for the planner
+	for user := range int64(10) {             // more often than the five times after which Postgres may keep a plan
+		p.deciding(p.decision(p.claim(user, 1), p.claim(user, 2)))
+		p.deciding(p.decision(p.claim(user, 1), p.claim(user, 2)))
+		p.declining(p.undecidable(p.claim(user, 3)))
+		p.declining(p.undecidable(p.claim(user, 1)))
+		p.cancelling(p.cancellation(p.claim(user, 1)))
+	}
+}
+
+// measure counts what transactions read. The shoppers from first on have no claims; the one before first has the order that is
+// cancelled.
+func (p *planned) measure(when string, first int64) {
+	p.t.Helper()
+	type part struct {
+		on   func(body func(tx pgx.Tx) error)
+		body func(tx pgx.Tx) error
+		rows int64 // the most that it may read
+	}
+	for what, c := range map[string]part{
+		"new claims":           {p.deciding, p.decision(p.claims(first, first+300)...), 0},
+		"one claim":            {p.deciding, p.decision(p.claim(first+500, 1)), 0},
+		"orders again":         {p.deciding, p.decision(p.claims(700, 707)...), 8 * 2},
+		"cancelled ones again": {p.deciding, p.decision(p.claims(2, 9)...), 8 * 4},
+		"declines again":       {p.deciding, p.decision(p.claim(2, 2), p.claim(3, 2)), 2 * 4},
+		"an undecidable claim": {p.declining, p.undecidable(p.claim(first+600, 1)), 0},
+		"one that was decided": {p.declining, p.undecidable(p.claim(2, 1)), 1},
+		"a cancel":             {p.cancelling, p.cancellation(p.claim(first-1, 1)), 4},
+	} {
+		c.on(func(tx pgx.Tx) error {
+			scansBefore, rowsBefore := reads(p.t, tx)
+			if err := c.body(tx); err != nil {
+				return err
+			}
+			scans, rows := reads(p.t, tx)
+			if scans, rows = scans-scansBefore, rows-rowsBefore; scans > 0 || rows > c.rows {
+				p.t.Errorf("%s, %s: %d sequential scans, %d rows read by an index, want %d at most", what, when, scans, rows, c.rows)
+			}
+			return nil
+		})
+	}
+}
+
 // The connections have made their plans over small tables. Then the tables grow, first without new statistics.
 func TestDecisionsAndCancelsReadOnlyTheirRows(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 5_000)
 	small := d.secondSale(10)
 	small.decide(small.claims(1, 20)...)
-	decide := func(claims ...events.Claim) func(tx pgx.Tx) error {
-		return func(tx pgx.Tx) error {
-			_, err := d.DecideTx(t.Context(), tx, events.FromLog, claims)
-			return err
-		}
-	}
-	decline := func(c events.Claim) func(tx pgx.Tx) error {
-		return func(tx pgx.Tx) error {
-			_, err := d.DeclineTx(t.Context(), tx, c, events.ReasonUndecidable)
-			return err
-		}
-	}
-	cancel := func(c events.Claim) func(tx pgx.Tx) error {
-		return func(tx pgx.Tx) error {
-			_, err := d.CancelTx(t.Context(), tx, c.ID)
-			return err
-		}
-	}
-	// Each connection keeps its own plans.
-	deciding, declining, cancelling := d.connection(), d.connection(), d.connection()
-	deciding(decide(d.claims(1, 3)...))
-	deciding(decide(d.claim(1, 2), d.claim(999, 1), d.claim(2999, 1)))
-	deciding(decide(d.claims(700, 707)...))
-	d.Exec(`VACUUM ANALYZE orders, declines`) // now a scan is the cheapest for the planner
-	for user := range int64(10) {             // more often than the five times after which Postgres may keep a plan
-		deciding(decide(d.claim(user, 1), d.claim(user, 2)))
-		deciding(decide(d.claim(user, 1), d.claim(user, 2)))
-		declining(decline(d.claim(user, 3)))
-		declining(decline(d.claim(user, 1)))
-		cancelling(cancel(d.claim(user, 1)))
-	}
+	p := &planned{d, d.connection(), d.connection(), d.connection()}
+	p.plan()
 	d.grow(longSale())
-	type part struct {
-		on   func(body func(tx pgx.Tx) error)
-		body func(tx pgx.Tx) error
-		rows int64 // the most that it may read
-	}
-	measure := func(when string, first int64) {
-		t.Helper()
-		for what, p := range map[string]part{
-			"new claims":           {deciding, decide(d.claims(first, first+300)...), 0},
-			"one claim":            {deciding, decide(d.claim(first+500, 1)), 0},
-			"orders again":         {deciding, decide(d.claims(700, 707)...), 8 * 2},
-			"cancelled ones again": {deciding, decide(d.claims(2, 9)...), 8 * 4},
-			"declines again":       {deciding, decide(d.claim(2, 2), d.claim(3, 2)), 2 * 4},
-			"an undecidable claim": {declining, decline(d.claim(first+600, 1)), 0},
-			"one that was decided": {declining, decline(d.claim(2, 1)), 1},
-			"a cancellation":       {cancelling, cancel(d.claim(first-1, 1)), 4},
-		} {
-			p.on(func(tx pgx.Tx) error {
-				scansBefore, rowsBefore := reads(t, tx)
-				if err := p.body(tx); err != nil {
-					return err
-				}
-				scans, rows := reads(t, tx)
-				if scans, rows = scans-scansBefore, rows-rowsBefore; scans > 0 || rows > p.rows {
-					t.Errorf("%s, %s: %d sequential scans, %d rows read by an index, want %d at most", what, when, scans, rows, p.rows)
-				}
-				return nil
-			})
-		}
-	}
-	measure("nothing analyzed since", 1000)
+	p.measure("nothing analyzed since", 1000)
 	explainProbes(t, d, "nothing analyzed since")
 	d.Exec(`ANALYZE orders, declines`)
-	measure("analyzed", 3000)
+	p.measure("analyzed", 3000)
 	explainProbes(t, d, "analyzed")
 	explainOthers(t, d, small)
 	// The counting works: a statement without an index is counted.
-	deciding(func(tx pgx.Tx) error {
+	p.deciding(func(tx pgx.Tx) error {
 		before, _ := reads(t, tx)
 		if _, err := tx.Exec(t.Context(), `SELECT count(*) FROM orders WHERE username = 'nobody'`); err != nil {
 			return err

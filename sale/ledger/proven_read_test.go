@@ -53,20 +53,14 @@ func TestALookUpIsConfirmedByTheStandby(t *testing.T) {
 	t.Parallel()
 	d := openOwnLedger(t, 5)
 	d.set("autovacuum", "off") // its transactions are counted as well
-	bought := d.decideOne(d.claim(1, 1))
+	ids := []uuid.UUID{d.decideOne(d.claim(1, 1)).ClaimID}
 	lookups := map[string]func(ctx context.Context) (found int, err error){
-		"verdicts": func(ctx context.Context) (int, error) {
-			v, err := d.Verdicts(ctx, []uuid.UUID{bought.ClaimID})
-			return len(v), err
-		},
+		"verdicts": func(ctx context.Context) (int, error) { v, err := d.Verdicts(ctx, ids); return len(v), err },
 		"receipts": func(ctx context.Context) (int, error) {
 			r, err := d.LiveReceipts(ctx, d.key, []int64{1})
 			return len(r), err
 		},
-		"orders of a generation": func(ctx context.Context) (int, error) {
-			o, err := d.OrdersSince(ctx, d.key, 0)
-			return len(o), err
-		},
+		"orders": func(ctx context.Context) (int, error) { o, err := d.OrdersSince(ctx, d.key, 0); return len(o), err },
 	}
 	all := func() {
 		t.Helper()

@@ -31,7 +31,7 @@ func newLedgerReads(src events.Source, claims int) *ledgerReads {
 	}
 }
 
-// queue asks for everything that the claims can meet, besides the stock.
+// queue asks for everything that the decision on these claims depends on, besides the stock.
 func (r *ledgerReads) queue(b *pgx.Batch, claims []events.Claim) {
 	ids, sales, users := rowsOf(claims)
 	b.Queue(sqlLedgerSales, sales).Query(r.sales)

@@ -34,7 +34,7 @@ func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
 	})
 }
 
-// move changes the state under the locks of the gate and the stock row; decisions wait for the latter. to gives the new state,
+// move changes the state under the locks of the gate and the stock row; decisions wait for the stock row. to gives the new state,
 // and whether it is allowed.
 func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(lockedSale) (sale.State, bool)) error {
 	h, err := s.lockSale(ctx, tx, slug)

@@ -13,10 +13,10 @@ import (
 	"context"
 	"fmt"
 
-	"flashsale/sale"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/sale"
 )
 
 // Store is the ledger in Postgres. Its methods are safe for concurrent use. Those whose names end in Tx join the caller's

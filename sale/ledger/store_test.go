@@ -97,7 +97,7 @@ func TestCountsAreThoseOfLiveOrders(t *testing.T) {
 	}
 }
 
-// Who takes a failed read for an empty answer removes the owners from Redis, or finds that nothing is wrong.
+// A caller that gets an empty list instead of the error removes every owner from Redis, or reports that nothing is wrong.
 func TestAReadThatFailsIsAnError(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 3)

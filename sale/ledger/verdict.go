@@ -34,8 +34,8 @@ func scanDecline(row pgx.CollectableRow) (events.Verdict, error) {
 	return v, err
 }
 
-// Verdicts looks up the verdicts on these claims, in no particular order. Claims without a verdict are left out. It is one
-// query whatever their number. None of the verdicts is Fresh, and all are durable.
+// Verdicts looks up the verdicts on these claims, in no particular order. Claims without a verdict are left out. One
+// call reads them all in two round trips at most. None of the verdicts is Fresh, and all are durable.
 func (s *Store) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
 	found := make(map[uuid.UUID]*events.Verdict, len(ids))
 	raw := make([][16]byte, len(ids))
@@ -63,8 +63,8 @@ type batcher interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// nextAttempts completes the declines and the cancelled orders. A shopper who has a live order by now is told of it (owners;
-// nil: not known). Others are told the number of their next attempt: one more than the highest that has a verdict.
+// nextAttempts completes the declines and the cancelled orders. With a live order of the shopper (owners; nil:
+// not known) the verdict gets that order's id, otherwise the number of the next attempt: one more than the highest with a verdict.
 func nextAttempts(ctx context.Context, db batcher, verdicts map[uuid.UUID]*events.Verdict, owners map[sale.ShopperKey]uuid.UUID) error {
 	again := make(map[sale.ShopperKey][]*events.Verdict)
 	users := make(map[sale.Key][]int64)
