@@ -102,7 +102,7 @@ FROM sales WHERE id = `
 	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
 	sqlCurrentSale = sqlSaleColumns + sqlCurrentID
 
-	// closing_at is when an operator closed the sale, also where it does not have to wait for a close record.
+	// closing_at is when the closing began. A sale that an operator closes at once, without a close record, has it too.
 	sqlSetState = `UPDATE sales SET state = $2, version = version + 1, revision = revision + $3, updated_at = clock_timestamp(),
 	closing_at = CASE WHEN $2 = 'closed' AND $3 > 0 THEN clock_timestamp() ELSE closing_at END WHERE id = $1`
 
@@ -114,7 +114,7 @@ FROM sales WHERE id = `
 
 	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
 
-	// With another state the sale is no longer one that was closed.
+	// A change of state means that the sale is not closed any more, so nothing of the closing is kept.
 	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4, version = version + 1, revision = revision + 1,
 	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
