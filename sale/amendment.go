@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Amendment is what an operator changes of a sale. What is nil stays as it is.
+// Amendment is what an operator changes of a sale. A field that is nil is not changed.
 type Amendment struct {
 	StartsAt *time.Time `json:"startTime,omitempty"`
 	EndsAt   *time.Time `json:"endTime,omitempty"`
@@ -23,17 +23,17 @@ const (
 )
 
 var (
-	// ErrTimes means that the start would not lie before the end.
-	ErrTimes = errors.New("the start must lie before the end")
-	// ErrFixed means that what has happened already forbids this change of the times.
-	ErrFixed = errors.New("the times cannot be changed so any more")
+	// ErrTimes means that with this change the start is not before the end.
+	ErrTimes = errors.New("the start must be before the end")
+	// ErrFixed means that these times can no longer be changed, because the generation has orders or the new end is not in the future.
+	ErrFixed = errors.New("the times can no longer be changed in this way")
 )
 
 // AmendError is an Amendment that is refused because of one of its fields. It wraps ErrTimes, ErrFixed,
 // ErrState or ErrBelowSold.
 type AmendError struct {
 	Field Field
-	// Reason is a sentence without its subject, which is the field.
+	// Reason is a sentence without its subject; the subject is the field.
 	Reason string
 	// Kind is the error that it wraps.
 	Kind error

@@ -13,21 +13,21 @@ type Kind byte
 
 // The outcomes of a purchase request.
 const (
-	// Unavailable: not bought as far as anybody knows, and safe to repeat.
+	// Unavailable: nothing is known to be bought, and it is safe to repeat the request.
 	Unavailable Kind = iota
 	// Bought: this request bought the unit in Receipt.
 	Bought
 	// AlreadyBought: the shopper owns the unit in Receipt, from another request.
 	AlreadyBought
-	// Pending: the log has the claim (ClaimID, Position), its verdict is still to come.
+	// Pending: the log has the claim (ClaimID, Position). There is no verdict yet.
 	Pending
 	// Refused: not bought; Reason says why.
 	Refused
-	// NotAuthorized: this shopper may not purchase.
+	// NotAuthorized: this shopper is not allowed to purchase.
 	NotAuthorized
 	// UnknownShopper: nobody has that name.
 	UnknownShopper
-	// Overloaded: as Unavailable; the process has as many claims under way as it may.
+	// Overloaded: as Unavailable, because the process has reached its limit of undecided claims.
 	Overloaded
 )
 
@@ -81,7 +81,7 @@ type PurchaseRequest struct {
 	Traceparent string
 }
 
-// Answer is what a purchase request came to.
+// Answer is the outcome of a purchase request, with what belongs to it.
 type Answer struct {
 	Kind Kind
 	// Reason is set with Refused.
@@ -90,22 +90,22 @@ type Answer struct {
 	Receipt Receipt
 	// SameKey is true when the receipt was bought with this request's Idempotency-Key.
 	SameKey bool
-	// ClaimID is set once a claim was made. Position is where the log has it; nil: no acknowledgement.
+	// ClaimID is set once a claim was made. Position is where the log has it; nil: the log has not acknowledged it.
 	ClaimID  uuid.UUID
 	Position *events.Position
 	// Username is the shopper's, once known; else the name in the request.
 	Username string
 	// Sale is the snapshot from which the request was answered.
 	Sale Snapshot
-	// RetryAfter says when to repeat the request; 0: it is no use.
+	// RetryAfter is how long to wait before the request is repeated; 0: a repeat gets the same answer.
 	RetryAfter time.Duration
 }
 
-// ClaimStatus is how far a claim has got.
+// ClaimStatus says whether a claim is decided.
 type ClaimStatus string
 
-// The statuses of a claim. ClaimGone: there is no verdict, and the log contains no claim that is
-// still to be decided, or nobody knows where the claim is.
+// The statuses of a claim. ClaimGone: there is no verdict, and none is to be expected: the log has no such claim still to
+// be decided, or its position is not known.
 const (
 	ClaimOrdered  ClaimStatus = "ordered"
 	ClaimDeclined ClaimStatus = "declined"
@@ -113,14 +113,14 @@ const (
 	ClaimGone     ClaimStatus = "gone"
 )
 
-// ClaimState is what became of a claim.
+// ClaimState is the status of a claim, with its verdict.
 type ClaimState struct {
 	State ClaimStatus
 	// Receipt is set with ClaimOrdered.
 	Receipt Receipt
 	// Reason is set with ClaimDeclined.
 	Reason Reason
-	// Username is the shopper's, with a verdict.
+	// Username is the shopper's; it is set when there is a verdict.
 	Username string
 	// At is when it was decided, by Postgres' clock.
 	At time.Time

@@ -8,19 +8,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// ClaimID is the id of a shopper's claim, and of the order that may come of it. The same attempt makes the same
-// id wherever and however often it is made, and nobody without the sale's secret can guess one.
+// ClaimID is the id of a shopper's claim, and of the order if there is one. The same attempt gives the same id in every
+// process and every time. Nobody can guess an id without the sale's secret.
 func ClaimID(secret []byte, generation, user int64, attempt int) uuid.UUID {
 	return derive(secret, "claim", generation, user, int64(attempt), "")
 }
 
-// CloseID is the id of the record that closes the sale. It carries the version that ordered the closing, so
-// that a late repeat of an older close record cannot end a sale that was opened again.
+// CloseID is the id of the record that closes the sale. The version is the one that the closing gave the sale: a late repeat
+// of an older close record has another id, and cannot end a sale that was opened again.
 func CloseID(secret []byte, generation, version int64) uuid.UUID {
 	return derive(secret, "close", generation, version, 0, "")
 }
 
-// IdempotencyKeyID keeps an Idempotency-Key as an id of fixed size. No key: uuid.Nil.
+// IdempotencyKeyID turns an Idempotency-Key into an id of fixed size. Without a key it is uuid.Nil.
 func IdempotencyKeyID(secret []byte, user int64, key string) uuid.UUID {
 	if key == "" {
 		return uuid.Nil

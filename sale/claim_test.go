@@ -9,14 +9,14 @@ import (
 
 var secret = []byte("0123456789abcdef0123456789abcdef")
 
-func TestTheSamePressIsTheSameClaim(t *testing.T) {
+func TestTheSameAttemptHasTheSameClaimID(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		generation, user := rapid.Int64Min(1).Draw(t, "generation"), rapid.Int64Min(1).Draw(t, "user")
 		attempt := rapid.IntRange(1, 9).Draw(t, "attempt")
 		id := ClaimID(secret, generation, user, attempt)
 		if id != ClaimID(secret, generation, user, attempt) {
-			t.Fatal("two ids for one press")
+			t.Fatal("two ids for one attempt")
 		}
 		if id.Version() != 8 || id.Variant() != uuid.RFC4122 {
 			t.Fatalf("%s is not a UUIDv8", id)
@@ -37,18 +37,18 @@ func TestTheSamePressIsTheSameClaim(t *testing.T) {
 	})
 }
 
-func TestAPressWithoutAKeyHasNone(t *testing.T) {
+func TestARequestWithoutAnIdempotencyKeyHasNoKeyID(t *testing.T) {
 	t.Parallel()
 	if IdempotencyKeyID(secret, 1, "") != uuid.Nil {
-		t.Error("no Idempotency-Key became a key")
+		t.Error("an id without an Idempotency-Key")
 	}
 	if IdempotencyKeyID(secret, 1, "a") == IdempotencyKeyID(secret, 2, "a") {
-		t.Error("two shoppers share a key")
+		t.Error("two shoppers have the same id for the same key")
 	}
 }
 
-// An id that changed between releases would sell a second unit to whoever presses across the upgrade.
-func TestClaimIDsOutliveReleases(t *testing.T) {
+// With another id after an upgrade, a shopper who presses before and after it gets two units.
+func TestClaimIDsStayTheSameAcrossReleases(t *testing.T) {
 	t.Parallel()
 	const want = "b23e6062-bacf-82c0-8965-4a62aa98d8ef"
 	if got := ClaimID(secret, 3, 42, 1).String(); got != want {

@@ -11,7 +11,7 @@ type Order struct {
 	Receipt
 	// Slug is the sale's.
 	Slug string
-	// CancelledAt is when an operator took it back, by Postgres' clock; zero while it is live.
+	// CancelledAt is when an operator cancelled it, by Postgres' clock; zero while it is live.
 	CancelledAt time.Time
 }
 
@@ -22,6 +22,6 @@ type OrderRow struct {
 	Revision int64
 	// Live is false once the order was cancelled.
 	Live bool
-	// RequestID is the purchase request that bought it; uuid.Nil: not known.
+	// RequestID is that of the purchase request that bought it; uuid.Nil: not known.
 	RequestID uuid.UUID
 }

@@ -1,6 +1,6 @@
 package sale
 
-// Preset is a sale in a well-known size: its stock, and how many shoppers may purchase at least.
+// Preset is a size of a sale: its stock, and how many shoppers there are at least.
 type Preset struct {
 	Name  string
 	Stock int64

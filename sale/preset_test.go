@@ -2,7 +2,7 @@ package sale
 
 import "testing"
 
-func TestPresetsAreNamed(t *testing.T) {
+func TestPresetsAreFoundByTheirExactName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]Preset{
 		"small": {"small", 5, 15}, "medium": {"medium", 100, 150}, "large": {"large", 1000, 1500}, "extreme": {"extreme", 10000, 10000},
@@ -12,6 +12,6 @@ func TestPresetsAreNamed(t *testing.T) {
 		}
 	}
 	if _, ok := PresetNamed("Small"); ok {
-		t.Error("a name is not exact")
+		t.Error("found by a name in another case")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"flashsale/events"
 )
 
-// Receipt is a live order, as its owner is shown it. OrderID is uuid.Nil when there is none.
+// Receipt is what the owner of a live order sees of it. OrderID is uuid.Nil when there is no order.
 type Receipt struct {
 	OrderID    uuid.UUID
 	SaleID     int64
@@ -20,13 +20,13 @@ type Receipt struct {
 	At      time.Time
 	Attempt int
 
-	// IdempotencyKey is the id of the Idempotency-Key it was bought with; uuid.Nil: it had none. It is known (KeyKnown) from
-	// the row of the order, not from a verdict.
+	// IdempotencyKey is the id of the Idempotency-Key of the request that bought the unit; uuid.Nil: it had none.
+	// KeyKnown is true in a receipt that was read from the order's row; a verdict does not contain the key.
 	IdempotencyKey uuid.UUID
 	KeyKnown       bool
 }
 
-// ReceiptOf is the receipt of an order as its verdict tells it: without the idempotency key, which only the row knows.
+// ReceiptOf is the receipt that a verdict gives. It lacks the idempotency key, which only the order's row contains.
 func ReceiptOf(v *events.Verdict) Receipt {
 	return Receipt{
 		OrderID: v.ClaimID, SaleID: v.SaleID, Generation: v.Generation, UserID: v.UserID, Username: v.Username,

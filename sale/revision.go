@@ -2,13 +2,14 @@ package sale
 
 import "fmt"
 
-// RevisionError means that an act names another revision of the sale than the present one: somebody acted in between.
+// RevisionError means that an act names an older revision of the sale than the present one: another operator has changed the
+// sale meanwhile.
 type RevisionError struct {
-	// Seen is what the act names, as it was written.
+	// Seen is the revision that the act names, as the client wrote it.
 	Seen    string
 	Present int64
 }
 
 func (e *RevisionError) Error() string {
-	return fmt.Sprintf("the sale stands at revision %d, not at %s", e.Present, e.Seen)
+	return fmt.Sprintf("the sale is at revision %d, not at %s", e.Present, e.Seen)
 }

@@ -8,29 +8,29 @@ type Row struct {
 	Slug             string
 	State            State
 	StartsAt, EndsAt time.Time
-	// Partition is the one of the claims log that all claims of the sale go to.
+	// Partition is the partition of the claims log that has all claims of the sale.
 	Partition int
-	// Secret is what claim ids are derived with.
+	// Secret is the key from which claim ids are derived.
 	Secret []byte
-	// Version grows with every change of the row, Revision with the acts of operators only.
+	// Version grows with every change of the row. Revision grows with the acts of operators only.
 	Version, Revision int64
-	// ClosingVersion is the Version that the present closing made, as the close record names it.
+	// ClosingVersion is the Version that the present closing gave the row. CloseID needs it.
 	ClosingVersion int64
 	Product        Product
 	Level          Level
 }
 
-// ClientVersion is the version that clients see. Both parts only grow, across generations too.
+// ClientVersion is the version that clients see. It never falls, because its two parts never fall, across generations too.
 func (s *Row) ClientVersion() int64 { return s.Version + s.Level.Version }
 
-// StatusAt says what a shopper is told at that time.
+// StatusAt is what shoppers are told at that time.
 func (s *Row) StatusAt(now time.Time) Status {
 	return status(s.State, s.EndsAt, now, s.Level.Total, s.Level.Taken)
 }
 
 // Changes is what a read of the ledger found.
 type Changes struct {
-	// Rows are those that changed, without their levels. Levels are those of all sales.
+	// Rows are the sales that changed, without their levels. Levels are those of all sales.
 	Rows   []Row
 	Levels []Level
 	// Now is the time by Postgres' clock. It lies between Asked and AnsweredAt, which are times of this process.

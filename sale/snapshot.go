@@ -2,7 +2,7 @@ package sale
 
 import "time"
 
-// Lease is how long a snapshot may be answered from without being read again.
+// Lease is how long requests may be answered from a snapshot before it is read again.
 const Lease = time.Second
 
 // Status is what shoppers are told about a sale.
@@ -17,7 +17,7 @@ const (
 	Stopped  Status = "paused"
 )
 
-// Snapshot is a sale as this process knows it. Its figures are the ledger's; Now is Postgres' clock.
+// Snapshot is a sale as this process last saw it. Its figures are the ledger's. Now is the time by Postgres' clock.
 type Snapshot struct {
 	ID               int64
 	Slug             string
@@ -26,23 +26,23 @@ type Snapshot struct {
 	Partition        int
 	StartsAt, EndsAt time.Time
 	Total, Taken     int64
-	// Version grows with every change of the sale, as long as Epoch stays the same. Epoch is this process's own count of
-	// how often it found that the ledger had gone back, as after a restore from a backup; other processes count otherwise.
+	// Version grows with every change of the sale while Epoch stays the same. Epoch counts how often this process has found
+	// the ledger at an older version than before, as after a restore from a backup. Other processes have their own count.
 	Epoch, Version int64
-	// Revision grows by one with each act of an operator, and with nothing else.
+	// Revision grows by one with each act of an operator, and for no other reason.
 	Revision   int64
 	AllClaimed bool
 	Stale      bool
 	Age        time.Duration
 	Now        time.Time
-	// Product is shared with other snapshots and not to be changed; nil in the zero Snapshot only.
+	// Product is shared with other snapshots: do not change it. It is nil in the zero Snapshot only.
 	Product *Product
 }
 
 // Key is the sale and its current generation.
 func (s *Snapshot) Key() Key { return Key{s.ID, s.Generation} }
 
-// Status says what a shopper is told, at the snapshot's Now.
+// Status is what shoppers are told at the snapshot's Now.
 func (s *Snapshot) Status() Status { return status(s.State, s.EndsAt, s.Now, s.Total, s.Taken) }
 
 func status(state State, ends, now time.Time, total, taken int64) Status {
@@ -73,5 +73,5 @@ func (s Snapshot) TimeUntilStart() time.Duration { return max(0, s.StartsAt.Sub(
 // TimeUntilEnd is how long until the sale ends; 0 once that time has passed.
 func (s Snapshot) TimeUntilEnd() time.Duration { return max(0, s.EndsAt.Sub(s.Now)) }
 
-// Change is what an act did: the sale as the ledger had it before, and as it has it after.
+// Change is what an act did: the sale before it and after it, as the ledger has it.
 type Change struct{ Before, After Snapshot }

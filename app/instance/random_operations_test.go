@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"flashsale/app/operator"
 	"flashsale/events"
 	"flashsale/inventory"
 	"flashsale/sale"
+	"flashsale/sale/ledger"
 )
 
 // TestAnyOrderOfOperationsKeepsTheInvariants drives one deployment through random operations of shoppers, operators
@@ -256,7 +258,12 @@ func (m *machine) repeatClaims(t *rapid.T) {
 
 // check compares the ledger with the model.
 func (m *machine) check(t *rapid.T) {
-	counts, err := m.app.wiring.sales.Counts(context.Background())
+	ctx := context.Background()
+	var counts []ledger.Count
+	err := pgx.BeginFunc(ctx, m.app.wiring.servers.pool, func(tx pgx.Tx) (err error) {
+		counts, err = m.app.wiring.sales.CountsTx(ctx, tx)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,12 +11,13 @@ import (
 	"flashsale/sale"
 )
 
-// AmendTx changes a sale's times and stock together. The times belong to the generation: once it had an order its start
-// stays, and an end that is changed lies ahead by more than a snapshot's lease, because by then every process judges
-// requests by it. The state follows the new times: a scheduled sale whose start has passed opens, an open one whose start
-// is moved ahead is scheduled again, and one that its time has closed opens when its end is moved ahead. A paused one stays
-// paused. One that is closing, or that an operator closed, keeps its times: a reset begins anew. Errors:
-// *AmendError, ErrNoSale, ErrBusy.
+// AmendTx changes a sale's times and stock together. Errors: *AmendError, ErrNoSale, ErrBusy.
+//
+// The times belong to the generation. Once it had an order, its start cannot change. A new end must be later than now by more
+// than sale.Lease: by then every process has the new end in its snapshot. The state follows the new times: a scheduled sale opens
+// if its start is past now, an open sale becomes scheduled if its start is in the future now, and a sale that closed at its end
+// opens again if its end is in the future now. A paused sale stays paused. The times of a sale that is closing, or that an
+// operator closed, cannot change; a reset starts a new generation instead.
 func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amendment) error {
 	h, err := s.lockSale(ctx, tx, slug)
 	if err != nil {
@@ -29,21 +30,21 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amen
 	if _, err := tx.Exec(ctx, sqlAmend, h.Sale, next.startsAt, next.endsAt, next.state); err != nil {
 		return fmt.Errorf("amend sale: %w", err)
 	}
-	var told []events.Message
+	var messages []events.Message
 	if a.Total != nil && *a.Total != h.level.Total {
 		level, err := s.stock.SetTotalTx(ctx, tx, h.Key, *a.Total)
 		if err != nil {
 			return fmt.Errorf("set stock: %w", err)
 		}
-		told = append(told, stockChanged(h.slug, level))
+		messages = append(messages, stockChanged(h.slug, level))
 	}
 	if next.state != h.state {
-		told = append(told, stateChanged(h.Key, h.slug, next.state))
+		messages = append(messages, stateChanged(h.Key, h.slug, next.state))
 	}
-	return s.outbox.AppendTx(ctx, tx, told)
+	return s.outbox.AppendTx(ctx, tx, messages)
 }
 
-// amended is the sale with the amendment, or why that may not be.
+// amended is the sale as the amendment makes it, or the error why it is refused.
 func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
 	if a.Total != nil && *a.Total < h.level.Taken {
 		return h, &sale.AmendError{Field: sale.FieldStock, Reason: fmt.Sprintf("cannot be less than the %d units that are sold", h.level.Taken), Kind: sale.ErrBelowSold}
@@ -58,7 +59,7 @@ func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
 	if !start.Before(end) {
 		return h, notBefore(startMoves, start, end)
 	}
-	// Every order of this generation was pressed within its times, also one that was cancelled since.
+	// NextUnit counts cancelled orders too. Every order of a generation was pressed within its times.
 	if startMoves && h.level.NextUnit > 1 {
 		return h, &sale.AmendError{Field: sale.FieldStart, Reason: "cannot move any more: this generation has orders", Kind: sale.ErrFixed}
 	}
@@ -67,14 +68,14 @@ func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
 	}
 	state, ok := h.follow(next)
 	if !ok {
-		return h, h.over(startMoves)
+		return h, h.timesFixed(startMoves)
 	}
 	next.state = state
 	return next, nil
 }
 
-// over says why a sale keeps its times.
-func (h lockedSale) over(startMoves bool) error {
+// timesFixed says why the times of a sale in this state cannot change.
+func (h lockedSale) timesFixed(startMoves bool) error {
 	field, what := sale.FieldEnd, "an operator closed the sale"
 	if startMoves {
 		field = sale.FieldStart
@@ -82,7 +83,7 @@ func (h lockedSale) over(startMoves bool) error {
 	if h.state == sale.Closing {
 		what = "the sale is closing"
 	}
-	return &sale.AmendError{Field: field, Reason: "cannot change, because " + what + "; a reset begins it anew", Kind: sale.ErrState}
+	return &sale.AmendError{Field: field, Reason: "cannot change, because " + what + "; a reset starts it again", Kind: sale.ErrState}
 }
 
 func notBefore(startMoves bool, start, end time.Time) error {
@@ -92,8 +93,8 @@ func notBefore(startMoves bool, start, end time.Time) error {
 	return &sale.AmendError{Field: sale.FieldEnd, Reason: "must lie after the start, " + start.UTC().Format(time.RFC3339), Kind: sale.ErrTimes}
 }
 
-// moved is the time that is wanted, and whether that is another one. Clients are shown milliseconds: a time that was
-// read and sent back has not changed.
+// moved is the new time, and whether it differs. Clients get times in milliseconds, so a time that a client read and sent back
+// counts as the same.
 func moved(from time.Time, to *time.Time) (time.Time, bool) {
 	if to == nil || to.Truncate(time.Millisecond).Equal(from.Truncate(time.Millisecond)) {
 		return from, false
@@ -101,13 +102,13 @@ func moved(from time.Time, to *time.Time) (time.Time, bool) {
 	return *to, true
 }
 
-// follow is the state after a change of the times; not ok when the sale keeps its times in the state it is in.
+// follow is the state after a change of the times. It is not ok when the times cannot change in the state that the sale is in.
 func (h lockedSale) follow(next lockedSale) (sale.State, bool) {
 	switch h.state {
 	case sale.Draft, sale.Paused:
 		return h.state, true
 	case sale.Scheduled, sale.Open:
-		// An end that has come is left to the timetable, which closes an open sale by way of the log.
+		// A sale whose end is past stays open here: Advance closes it, with a close record in the log.
 		switch {
 		case next.now.Before(next.startsAt):
 			return sale.Scheduled, true
@@ -123,7 +124,26 @@ func (h lockedSale) follow(next lockedSale) (sale.State, bool) {
 	return h.state, false
 }
 
-// closedByOperator is true for a closed sale that ended before its time.
+// closedByOperator is true for a closed sale that an operator closed before its end.
 func (h lockedSale) closedByOperator() bool {
 	return h.now.Before(h.endsAt) || h.closingAt != nil && h.closingAt.Before(h.endsAt)
+}
+
+// SetTotalTx changes the total of the present generation's stock. Errors: ErrBelowSold, ErrNoSale, ErrBusy.
+func (s *Store) SetTotalTx(ctx context.Context, tx pgx.Tx, slug string, total int64) (sale.Level, error) {
+	h, err := s.lockSale(ctx, tx, slug)
+	if err != nil {
+		return sale.Level{}, err
+	}
+	if total < h.level.Taken {
+		return sale.Level{}, fmt.Errorf("%d units are sold: %w", h.level.Taken, sale.ErrBelowSold)
+	}
+	level, err := s.stock.SetTotalTx(ctx, tx, h.Key, total)
+	if err != nil {
+		return sale.Level{}, fmt.Errorf("set stock: %w", err)
+	}
+	if _, err := tx.Exec(ctx, sqlTouch, h.Sale); err != nil {
+		return sale.Level{}, fmt.Errorf("set stock: %w", err)
+	}
+	return level, s.outbox.AppendTx(ctx, tx, []events.Message{stockChanged(h.slug, level)})
 }

@@ -12,16 +12,16 @@ import (
 	"flashsale/sale"
 )
 
-// CancelTx takes an order back: its unit returns to the stock and the shopper may press again, which Checkout.Cancelled
-// makes so at once after the commit. The order stays readable. Of an older generation too, so the digest of that is made
-// anew; record it in the audit log. Errors: ErrNoOrder; ErrBusy; ErrAlreadyCancelled, which comes with the receipt, as
-// the first cancel did.
+// CancelTx cancels an order: its unit returns to the stock, and the shopper may press again. Call Checkout.Cancelled after the
+// commit, so that this process lets the shopper press at once. The order can still be read. An order of an older generation can
+// be cancelled too: the digest of that generation is removed and computed again. The caller records the cancel in the audit
+// log. Errors: ErrNoOrder; ErrBusy; ErrAlreadyCancelled, which comes with the receipt that the first cancel returned.
 //
-// The order of the locks is gate, generation, stock row. Waiting for the generation may take as long as its digest; the
-// ledger goes on meanwhile. Of the stock rows it is only the order's own: an order of an older generation does not stop
-// the present one.
+// It locks the gate, the generation and the order's stock row, in this order. The lock of the generation may have to wait for
+// a digest, and claims are decided meanwhile. The stock row is that of the order's generation, so the cancel of an older order
+// does not stop purchases.
 func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.Receipt, error) {
-	slug, generation, err := placeOf(ctx, tx, id)
+	slug, generation, err := saleOf(ctx, tx, id)
 	if err != nil {
 		return sale.Receipt{}, err
 	}
@@ -43,15 +43,7 @@ func (s *Store) CancelTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.Rec
 	return o.Receipt, s.release(ctx, tx, slug, o)
 }
 
-// lockGeneration keeps a digest from being computed, and waits for one that is.
-func lockGeneration(ctx context.Context, tx pgx.Tx, k sale.Key) error {
-	if _, err := tx.Exec(ctx, sqlLockGeneration, k.Sale, k.Generation); err != nil {
-		return fmt.Errorf("lock generation: %w", busy(err))
-	}
-	return nil
-}
-
-// release takes a live order back. The caller has locked its stock row.
+// release cancels a live order. The caller has locked its stock row.
 func (s *Store) release(ctx context.Context, tx pgx.Tx, slug string, o sale.OrderRow) error {
 	level, err := s.stock.ReturnTx(ctx, tx, sale.Key{Sale: o.SaleID, Generation: o.Generation}, o.Unit)
 	if err != nil {
@@ -73,8 +65,8 @@ func (s *Store) release(ctx context.Context, tx pgx.Tx, slug string, o sale.Orde
 	})
 }
 
-// placeOf finds the sale and the generation of an order. From then on the transaction probes orders by key.
-func placeOf(ctx context.Context, tx pgx.Tx, id uuid.UUID) (slug string, generation int64, err error) {
+// saleOf finds the sale and the generation of an order. It sets the planner for the rest of the transaction: see sqlProbes.
+func saleOf(ctx context.Context, tx pgx.Tx, id uuid.UUID) (slug string, generation int64, err error) {
 	b := &pgx.Batch{}
 	b.Queue(sqlProbes)
 	b.Queue(sqlOrderSale, id).QueryRow(func(row pgx.Row) error { return row.Scan(&slug, &generation) })
@@ -88,7 +80,7 @@ func placeOf(ctx context.Context, tx pgx.Tx, id uuid.UUID) (slug string, generat
 	return slug, generation, nil
 }
 
-// liveOrder reads the order as it is behind the lock. ErrAlreadyCancelled comes with it.
+// liveOrder reads an order under the lock of its stock row. A cancelled one comes with ErrAlreadyCancelled.
 func liveOrder(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.OrderRow, error) {
 	rows, err := tx.Query(ctx, sqlOrdersByID, [][16]byte{id})
 	if err != nil {

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"time"
 
-	"flashsale/sale"
-
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/sale"
 )
 
-// ReadChanges reads the versions of all sales, then only the rows that changed since the versions given.
+// ReadChanges reads the versions of all sales, then only the rows of the sales whose version is not the given one, then the
+// levels of all sales. known is the generation of each sale that the caller knows.
 func (s *Store) ReadChanges(ctx context.Context, known map[int64]sale.Key, versions map[int64]int64) (sale.Changes, error) {
 	var n sale.Changes
 	keys := make(map[int64]sale.Key, len(known))
@@ -46,7 +47,7 @@ func (s *Store) ReadChanges(ctx context.Context, known map[int64]sale.Key, versi
 	return n, nil
 }
 
-// changedSales asks for the clock and lists the sales whose version is another one than is known.
+// changedSales reads Postgres' clock, and lists the sales whose version is not the given one.
 func (s *Store) changedSales(ctx context.Context, n *sale.Changes, versions map[int64]int64) (ids []int64, err error) {
 	b := &pgx.Batch{}
 	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&n.Now) })

@@ -3,10 +3,12 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
-	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/events"
@@ -14,70 +16,7 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// blockedPair are two transactions that want the same sale. The second one waits for the first, which has done its part
-// and has not ended.
-type blockedPair struct {
-	holder pgx.Tx
-	waiter chan error
-}
-
-// openBlockedPair runs both parts and returns once the second one waits for a lock.
-func openBlockedPair(t *testing.T, d *ledgerFixture, first, second func(tx pgx.Tx) error) *blockedPair {
-	t.Helper()
-	holder, err := d.pool.Begin(saletest.Context(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = holder.Rollback(context.Background()) }) // the test's own context has ended
-	if err := first(holder); err != nil {
-		t.Fatal(err)
-	}
-	r := &blockedPair{holder: holder, waiter: make(chan error, 1)}
-	process := make(chan uint32, 1)
-	ctx := saletest.Context(t)
-	go func() {
-		r.waiter <- pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
-			process <- tx.Conn().PgConn().PID()
-			return second(tx)
-		})
-	}()
-	r.untilItWaits(t, d, <-process)
-	return r
-}
-
-func (r *blockedPair) untilItWaits(t *testing.T, d *ledgerFixture, pid uint32) {
-	t.Helper()
-	for deadline := time.Now().Add(saletest.Patience); ; time.Sleep(time.Millisecond) {
-		waits := d.number(t, `SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'`, pid)
-		switch {
-		case waits > 0:
-			return
-		case len(r.waiter) > 0 || time.Now().After(deadline):
-			t.Fatal("the second transaction does not wait for the first")
-		}
-	}
-}
-
-func (r *blockedPair) commit(t *testing.T) {
-	t.Helper()
-	if err := r.holder.Commit(saletest.Context(t)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// second is how the waiting transaction ended.
-func (r *blockedPair) second(t *testing.T) error {
-	t.Helper()
-	select {
-	case err := <-r.waiter:
-		return err
-	case <-time.After(saletest.Patience):
-		t.Fatal("the second transaction still waits")
-		return nil
-	}
-}
-
-func TestTheLastUnitGoesToWhoeverCommits(t *testing.T) {
+func TestADecisionOnTheLastUnitWaitsForTheOneBefore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		commits bool
@@ -86,58 +25,53 @@ func TestTheLastUnitGoesToWhoeverCommits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := openLedger(t, 1)
-			var late events.Decision
-			r := openBlockedPair(t, d, func(tx pgx.Tx) error {
+			var second events.Decision
+			p := openBlockedPair(d, func(tx pgx.Tx) error {
 				_, err := d.DecideTx(t.Context(), tx, events.FromLog, []events.Claim{d.claim(1, 1)})
 				return err
 			}, func(tx pgx.Tx) (err error) {
-				late, err = d.DecideTx(t.Context(), tx, events.Direct, []events.Claim{d.claim(2, 1), d.claim(1, 1)})
+				second, err = d.DecideTx(t.Context(), tx, events.Direct, []events.Claim{d.claim(2, 1), d.claim(1, 1)})
 				return err
 			})
 			if c.commits {
-				r.commit(t)
-			} else if err := r.holder.Rollback(saletest.Context(t)); err != nil {
-				t.Fatal(err)
+				p.commit()
+			} else {
+				d.Must(p.first.Rollback(saletest.Context(t)))
 			}
-			if err := r.second(t); err != nil {
-				t.Fatal(err)
-			}
-			if v := late.Verdicts[0]; v.Outcome != c.want || !v.Fresh {
+			d.Must(p.second())
+			if v := second.Verdicts[0]; v.Outcome != c.want || !v.Fresh {
 				t.Errorf("the other shopper: %+v", v)
 			}
-			// The first shopper's claim was decided by the first transaction exactly if that committed.
-			if v := late.Verdicts[1]; v.Fresh == c.commits || (v.Outcome == events.Ordered) != c.commits {
+			// The first shopper's claim has a verdict already if the first transaction committed.
+			if v := second.Verdicts[1]; v.Fresh == c.commits || (v.Outcome == events.Ordered) != c.commits {
 				t.Errorf("the same claim by the other path: %+v", v)
 			}
-			d.audit(t)
+			d.verify()
 		})
 	}
 }
 
-// Pause is a stop button: what is under way counts, nothing that is decided after its commit does.
-func TestAPauseWaitsForTheDecisionUnderWay(t *testing.T) {
+func TestAPauseWaitsForADecision(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 5)
-	r := openBlockedPair(t, d, func(tx pgx.Tx) error {
+	p := openBlockedPair(d, func(tx pgx.Tx) error {
 		made, err := d.DecideTx(t.Context(), tx, events.FromLog, []events.Claim{d.claim(1, 1)})
 		if err == nil && made.Verdicts[0].Outcome != events.Ordered {
 			err = fmt.Errorf("verdict %+v", made.Verdicts[0])
 		}
 		return err
 	}, func(tx pgx.Tx) error { return d.PauseTx(t.Context(), tx, firstSlug) })
-	r.commit(t)
-	if err := r.second(t); err != nil {
-		t.Fatal(err)
-	}
-	if v := d.one(t, d.claim(2, 1)); v.Reason != events.ReasonPaused {
+	p.commit()
+	d.Must(p.second())
+	if v := d.decideOne(d.claim(2, 1)); v.Reason != events.ReasonPaused {
 		t.Errorf("after the pause: %+v", v)
 	}
 }
 
-func TestADecisionWaitsForTheMoveUnderWay(t *testing.T) {
+func TestADecisionWaitsForAnAct(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		move   func(d *ledgerFixture, ctx context.Context, tx pgx.Tx) error
+		act    func(d *ledgerFixture, ctx context.Context, tx pgx.Tx) error
 		reason sale.Reason
 	}{
 		"pause": {func(d *ledgerFixture, ctx context.Context, tx pgx.Tx) error { return d.PauseTx(ctx, tx, firstSlug) }, events.ReasonPaused},
@@ -154,76 +88,71 @@ func TestADecisionWaitsForTheMoveUnderWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d := openLedger(t, 5)
-			r := openBlockedPair(t, d, func(tx pgx.Tx) error { return c.move(d, t.Context(), tx) }, func(tx pgx.Tx) error {
+			p := openBlockedPair(d, func(tx pgx.Tx) error { return c.act(d, t.Context(), tx) }, func(tx pgx.Tx) error {
 				made, err := d.DecideTx(t.Context(), tx, events.Direct, []events.Claim{d.claim(1, 1)})
 				if err == nil && made.Verdicts[0].Reason != c.reason {
 					t.Errorf("decided after it: %+v, want %s", made.Verdicts[0], c.reason)
 				}
 				return err
 			})
-			r.commit(t)
-			if err := r.second(t); err != nil {
-				t.Fatal(err)
-			}
-			d.audit(t)
+			p.commit()
+			d.Must(p.second())
+			d.verify()
 		})
 	}
 }
 
-// A second operator waits for a moment. The first one may be done by then; else the second is told, and not kept.
-func TestASecondOperatorWaitsForTheFirst(t *testing.T) {
+func TestASecondResetWaitsForTheFirst(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 5)
 	var second sale.Level
-	r := openBlockedPair(t, d, func(tx pgx.Tx) error {
+	p := openBlockedPair(d, func(tx pgx.Tx) error {
 		_, err := d.BeginGenerationTx(t.Context(), tx, firstSlug, 7)
 		return err
 	}, func(tx pgx.Tx) (err error) {
 		second, err = d.BeginGenerationTx(t.Context(), tx, firstSlug, KeepTotal)
 		return err
 	})
-	r.commit(t)
-	if err := r.second(t); err != nil {
-		t.Fatal(err)
-	}
+	p.commit()
+	d.Must(p.second())
 	if second.Generation != 3 || second.Total != 7 {
-		t.Errorf("the second generation begun: %+v; it did not see the first", second)
+		t.Errorf("the second reset began %+v; it did not see the first", second)
 	}
-	d.read(t)
-	if v := d.one(t, d.claim(1, 1)); v.Outcome != events.Ordered {
-		t.Errorf("a claim of generation %d: %+v", d.Generation, v)
+	d.read()
+	if v := d.decideOne(d.claim(1, 1)); v.Outcome != events.Ordered {
+		t.Errorf("a claim of generation %d: %+v", d.key.Generation, v)
 	}
 }
 
-// No stock row can be locked for a sale that does not exist, so both transactions come to a verdict of their own. The
-// second one fails, and its retry finds the first one's.
-func TestAClaimForNoSaleHasOneVerdictAllTheSame(t *testing.T) {
+// An unknown sale has no stock row to lock, so both transactions make a verdict. The second one fails, and its retry finds the
+// verdict of the first.
+func TestAClaimForAnUnknownSaleGetsOneVerdict(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 5)
-	nowhere := saletest.Claim(sale.Key{Sale: d.Sale + 50, Generation: 1}, 1, 1)
+	unknown := saletest.Claim(sale.Key{Sale: d.key.Sale + 50, Generation: 1}, 1, 1)
 	decide := func(tx pgx.Tx) error {
-		_, err := d.DecideTx(t.Context(), tx, events.FromLog, []events.Claim{nowhere, d.claim(1, 1)})
+		_, err := d.DecideTx(t.Context(), tx, events.FromLog, []events.Claim{unknown, d.claim(1, 1)})
 		return err
 	}
-	// The real sale's row would make the second wait before it reads; so it only brings the other claim.
-	r := openBlockedPair(t, d, decide, func(tx pgx.Tx) error {
-		_, err := d.DecideTx(t.Context(), tx, events.Direct, []events.Claim{nowhere})
+	// Only the first one has a claim of the known sale. With such a claim the second one waits for the stock row before it reads.
+	p := openBlockedPair(d, decide, func(tx pgx.Tx) error {
+		_, err := d.DecideTx(t.Context(), tx, events.Direct, []events.Claim{unknown})
 		return err
 	})
-	r.commit(t)
-	if err := r.second(t); err == nil {
+	p.commit()
+	if err := p.second(); err == nil {
 		t.Error("two transactions gave the same claim its first verdict")
 	}
-	if v := d.one(t, nowhere); v.Fresh || v.Reason != events.ReasonUndecidable {
+	if v := d.decideOne(unknown); v.Fresh || v.Reason != events.ReasonUndecidable {
 		t.Errorf("the retry found %+v", v)
 	}
 }
 
-func TestTransactionsOverSeveralSalesDoNotBlockEachOtherForEver(t *testing.T) {
+func TestBatchesOfSeveralSalesDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	const rounds = 25
 	a := openLedger(t, 10*rounds)
-	b := a.secondSale(t, 10*rounds)
+	b := a.secondSale(10 * rounds)
 	var both sync.WaitGroup
 	for path := range 4 {
 		both.Go(func() {
@@ -232,7 +161,7 @@ func TestTransactionsOverSeveralSalesDoNotBlockEachOtherForEver(t *testing.T) {
 				if path%2 == 1 {
 					claims[0], claims[1] = claims[1], claims[0]
 				}
-				err := a.try(t, func(tx pgx.Tx) error {
+				err := a.Try(func(tx pgx.Tx) error {
 					made, err := a.DecideTx(t.Context(), tx, events.FromLog, claims)
 					if err == nil && len(made.Stocks) != 2 {
 						err = fmt.Errorf("stocks of both sales: %+v", made.Stocks)
@@ -247,9 +176,59 @@ func TestTransactionsOverSeveralSalesDoNotBlockEachOtherForEver(t *testing.T) {
 	}
 	both.Wait()
 	for _, d := range []*ledgerFixture{a, b} {
-		if l := d.level(t); l.Taken != 4*rounds {
+		if l := d.level(); l.Taken != 4*rounds {
 			t.Errorf("%+v, want %d taken", l, 4*rounds)
 		}
 	}
-	a.audit(t)
+	a.verify()
+}
+
+// The log and the direct path bring the same claims in random batches at the same time.
+func TestBothPathsGetTheSameVerdicts(t *testing.T) {
+	t.Parallel()
+	const shoppers, units, paths = 60, 25, 6
+	d := openLedger(t, units)
+	var mu sync.Mutex
+	given := map[uuid.UUID][]events.Verdict{}
+	var all sync.WaitGroup
+	for path := range paths {
+		all.Go(func() {
+			order := rand.Perm(shoppers)
+			for batch := range slices.Chunk(order, 1+path*3) {
+				claims := make([]events.Claim, len(batch))
+				for i, user := range batch {
+					claims[i] = d.claim(int64(user+1), 1)
+				}
+				made := d.decideFrom(events.Source(path%2), claims...)
+				mu.Lock()
+				for _, v := range made.Verdicts {
+					given[v.ClaimID] = append(given[v.ClaimID], v)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	orders := 0
+	for id, verdicts := range given {
+		fresh := 0
+		for _, v := range verdicts {
+			if v.Fresh {
+				fresh++
+			}
+			if v.Outcome != verdicts[0].Outcome || v.Unit != verdicts[0].Unit {
+				t.Fatalf("claim %s was given %+v and %+v", id, verdicts[0], v)
+			}
+		}
+		if len(verdicts) != paths || fresh != 1 {
+			t.Fatalf("claim %s: %d verdicts, %d of them fresh", id, len(verdicts), fresh)
+		}
+		if verdicts[0].Outcome == events.Ordered {
+			orders++
+		}
+	}
+	if orders != units {
+		t.Errorf("%d orders for %d units", orders, units)
+	}
+	d.verify()
 }

@@ -9,63 +9,78 @@ import (
 	"flashsale/sale"
 )
 
-// BatchState is everything that a batch of claims can meet in the ledger, as it is under the lock of the stock rows.
+// BatchState is what a decision on a batch of claims depends on, read under the lock of the stock rows.
 type BatchState struct {
 	Source events.Source
-	// Now is the time of the verdicts.
+	// Now is the time of the verdicts, by Postgres' clock.
 	Now time.Time
 	// Sales are the present generation and state of each sale.
 	Sales map[int64]SaleState
-	// Levels are the stocks of the present generations. A decision adds to Taken.
+	// Levels are the stocks of the generations that the claims are for. A decision adds to Taken.
 	Levels map[sale.Key]sale.Level
-	// Verdicts are those that exist already, and those that this batch has made.
+	// Verdicts are those that the claims had before, and those that this batch gives.
 	Verdicts map[uuid.UUID]*events.Verdict
-	// Owners are the live orders of the shoppers in the batch.
+	// Owners are the live orders of the shoppers in the batch, also those that this batch makes.
 	Owners map[sale.ShopperKey]uuid.UUID
 }
 
-// SaleState is what decides whether a sale takes claims.
+// SaleState is a sale's present generation and state, on which it depends whether a claim can be ordered.
 type SaleState struct {
 	Generation int64
 	State      sale.State
-	// CloseID is the record at which a closing sale is closed.
+	// CloseID is the id of the close record that closes a closing sale.
 	CloseID uuid.UUID
 }
 
-// BatchResult is what a batch of claims comes to. Units are given out afterwards, in the order of Ordered.
+// BatchResult is the decision on a batch of claims. Its orders have no units yet: giveUnits gives them, in the order of Ordered.
 type BatchResult struct {
-	// Verdicts has one for each claim, shared by repeats; nil for records that are not claims.
+	// Verdicts has one for each record of the batch. Repeats of a claim share one; it is nil for a close record.
 	Verdicts []*events.Verdict
 	Ordered  []NewVerdict
 	Declined []NewVerdict
-	// Closed are the sales whose close record was reached.
+	// Closed are the sales that a close record of the batch closes.
 	Closed []sale.Key
 }
 
-// NewVerdict is a verdict that was made now, and the claim that it is for.
+// NewVerdict is a verdict that this batch gives, and its claim.
 type NewVerdict struct {
 	Claim   *events.Claim
 	Verdict *events.Verdict
 }
 
-// Needs is how many units each sale needs.
+// Needs is how many units the orders take of each sale.
 func (o *BatchResult) Needs() map[sale.Key]int64 {
 	n := make(map[sale.Key]int64, 1)
 	for _, r := range o.Ordered {
-		n[sale.Key{Sale: r.Claim.SaleID, Generation: r.Claim.Generation}]++
+		n[keyOf(r.Claim)]++
 	}
 	return n
 }
 
-// Decide gives the claims their verdicts one after the other, in the order of the log. It is pure: the same state and the same
-// claims give the same verdicts, without a clock and without I/O. It changes the state as it goes.
+// Decision is the result in the form that package events defines. stocks are those that it changes.
+func (o *BatchResult) Decision(stocks []events.Stock) events.Decision {
+	d := events.Decision{Verdicts: make([]events.Verdict, len(o.Verdicts)), Stocks: stocks}
+	for _, k := range o.Closed {
+		d.Closed = append(d.Closed, k.Sale)
+	}
+	for i, v := range o.Verdicts {
+		if v != nil {
+			d.Verdicts[i] = *v
+		}
+	}
+	return d
+}
+
+// Decide gives the claims their verdicts one after the other, in the order of the log. It is a pure function: the same state and
+// the same claims give the same verdicts, without a clock and without I/O. It changes the state, so that each claim is decided
+// with the verdicts before it.
 func (s *BatchState) Decide(claims []events.Claim) BatchResult {
 	o := BatchResult{Verdicts: make([]*events.Verdict, len(claims))}
 	for i := range claims {
 		c := &claims[i]
 		if c.Kind == events.KindClose {
 			if s.reachClose(c) {
-				o.Closed = append(o.Closed, sale.Key{Sale: c.SaleID, Generation: c.Generation})
+				o.Closed = append(o.Closed, keyOf(c))
 			}
 			continue
 		}
@@ -82,7 +97,7 @@ func (s *BatchState) Decide(claims []events.Claim) BatchResult {
 	return o
 }
 
-// reachClose closes the sale if this is the record that was written for its present closing.
+// reachClose closes the sale if the close record is the one of its present closing.
 func (s *BatchState) reachClose(c *events.Claim) bool {
 	of, ok := s.Sales[c.SaleID]
 	if !ok || of.State != sale.Closing || of.Generation != c.Generation || of.CloseID != c.ID {
@@ -93,9 +108,9 @@ func (s *BatchState) reachClose(c *events.Claim) bool {
 	return true
 }
 
-// step gives the claim its verdict: the one it has, else a new one.
+// step gives the claim its verdict: the one that it has, or else a new one.
 func (s *BatchState) step(c *events.Claim) (v *events.Verdict, made bool) {
-	who := sale.ShopperKey{Key: sale.Key{Sale: c.SaleID, Generation: c.Generation}, User: c.UserID}
+	who := sale.ShopperKey{Key: keyOf(c), User: c.UserID}
 	if old, ok := s.Verdicts[c.ID]; ok {
 		return old, false
 	}
@@ -113,7 +128,7 @@ func (s *BatchState) step(c *events.Claim) (v *events.Verdict, made bool) {
 		v.Reason = events.ReasonGenerationChanged
 		return v, true
 	}
-	// One's own order comes before the state of the sale, as in the precedence of answers.
+	// In every state of the sale, the owner of an order gets its id.
 	if order, ok := s.Owners[who]; ok {
 		v.Reason, v.OrderID = events.ReasonAlreadyOwns, order
 		return v, true
@@ -133,13 +148,14 @@ func (s *BatchState) step(c *events.Claim) (v *events.Verdict, made bool) {
 	return v, true
 }
 
-// refusal is why the sale takes no claim at all in its state, or "".
+// refusal is the reason why a sale in this state declines every claim, or "" if it does not.
 func (s SaleState) refusal(source events.Source) events.Reason {
 	switch s.State {
 	case sale.Open:
 		return ""
 	case sale.Closing:
-		// What stands in the log before the close record counts; the direct path has no place in that order.
+		// Claims before the close record in the log can still be ordered. Claims of the direct path are not in the log, so
+		// they are neither before nor after it.
 		if source == events.FromLog {
 			return ""
 		}

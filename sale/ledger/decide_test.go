@@ -12,8 +12,8 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// standingWith is a ledger with one sale in that state and so many units left.
-func standingWith(state sale.State, left int64) *BatchState {
+// stateWith is the state of a ledger that has one sale, in that state and with so many units left.
+func stateWith(state sale.State, left int64) *BatchState {
 	return &BatchState{
 		Source:   events.FromLog,
 		Now:      saletest.Noon(),
@@ -28,25 +28,25 @@ func closeOf(k sale.Key, version int64) events.Claim {
 	return events.Claim{Kind: events.KindClose, ID: sale.CloseID(saletest.Secret(), k.Generation, version), SaleID: k.Sale, Generation: k.Generation}
 }
 
-func TestTheStateOfTheSaleDecides(t *testing.T) {
+func TestTheStateOfTheSaleGivesTheReason(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		state  sale.State
 		source events.Source
 		want   events.Reason // reason of the decline; "" means ordered
 	}{
-		"open":                   {sale.Open, events.FromLog, ""},
-		"open, direct":           {sale.Open, events.Direct, ""},
-		"draft":                  {sale.Draft, events.FromLog, events.ReasonNotStarted},
-		"scheduled":              {sale.Scheduled, events.FromLog, events.ReasonNotStarted},
-		"paused":                 {sale.Paused, events.FromLog, events.ReasonPaused},
-		"closed":                 {sale.Closed, events.FromLog, events.ReasonEnded},
-		"closing, before CLOSE":  {sale.Closing, events.FromLog, ""},
-		"closing, not in a line": {sale.Closing, events.Direct, events.ReasonEnded},
+		"open":                  {sale.Open, events.FromLog, ""},
+		"open, direct":          {sale.Open, events.Direct, ""},
+		"draft":                 {sale.Draft, events.FromLog, events.ReasonNotStarted},
+		"scheduled":             {sale.Scheduled, events.FromLog, events.ReasonNotStarted},
+		"paused":                {sale.Paused, events.FromLog, events.ReasonPaused},
+		"closed":                {sale.Closed, events.FromLog, events.ReasonEnded},
+		"closing, from the log": {sale.Closing, events.FromLog, ""},
+		"closing, direct":       {sale.Closing, events.Direct, events.ReasonEnded},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := standingWith(c.state, 5)
+			s := stateWith(c.state, 5)
 			s.Source = c.source
 			v := s.Decide([]events.Claim{saletest.Claim(saletest.Key(), 1, 1)}).Verdicts[0]
 			if c.want == "" && (v.Outcome != events.Ordered || !v.Fresh) || c.want != "" && (v.Outcome != events.Declined || v.Reason != c.want) {
@@ -56,9 +56,9 @@ func TestTheStateOfTheSaleDecides(t *testing.T) {
 	}
 }
 
-func TestTheCloseRecordEndsTheSaleWhereItStands(t *testing.T) {
+func TestClaimsBeforeTheCloseRecordAreOrderedAndLaterOnesDeclined(t *testing.T) {
 	t.Parallel()
-	made := standingWith(sale.Closing, 5).Decide([]events.Claim{saletest.Claim(saletest.Key(), 1, 1), closeOf(saletest.Key(), 5), saletest.Claim(saletest.Key(), 2, 1)})
+	made := stateWith(sale.Closing, 5).Decide([]events.Claim{saletest.Claim(saletest.Key(), 1, 1), closeOf(saletest.Key(), 5), saletest.Claim(saletest.Key(), 2, 1)})
 	if made.Verdicts[0].Outcome != events.Ordered {
 		t.Error("a claim before the close record was declined")
 	}
@@ -70,7 +70,7 @@ func TestTheCloseRecordEndsTheSaleWhereItStands(t *testing.T) {
 	}
 }
 
-func TestACloseRecordOfAnotherClosingIsNothing(t *testing.T) {
+func TestACloseRecordOfAnotherClosingIsIgnored(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		state  sale.State
@@ -83,7 +83,7 @@ func TestACloseRecordOfAnotherClosingIsNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			made := standingWith(c.state, 5).Decide([]events.Claim{c.record, saletest.Claim(saletest.Key(), 1, 1)})
+			made := stateWith(c.state, 5).Decide([]events.Claim{c.record, saletest.Claim(saletest.Key(), 1, 1)})
 			if len(made.Closed) != 0 || made.Verdicts[1].Outcome != events.Ordered {
 				t.Errorf("closed %v, next claim %+v", made.Closed, made.Verdicts[1])
 			}
@@ -94,17 +94,16 @@ func TestACloseRecordOfAnotherClosingIsNothing(t *testing.T) {
 func TestARepeatInTheBatchSharesItsVerdict(t *testing.T) {
 	t.Parallel()
 	c := saletest.Claim(saletest.Key(), 1, 1)
-	made := standingWith(sale.Open, 5).Decide([]events.Claim{c, c, c})
+	made := stateWith(sale.Open, 5).Decide([]events.Claim{c, c, c})
 	if made.Verdicts[0] != made.Verdicts[1] || made.Verdicts[1] != made.Verdicts[2] || len(made.Ordered) != 1 {
 		t.Errorf("%d orders for one claim", len(made.Ordered))
 	}
 }
 
-func TestAnOwnersOtherClaimNamesTheOrder(t *testing.T) {
+func TestTheOtherClaimOfAnOwnerIsDeclinedWithTheOrder(t *testing.T) {
 	t.Parallel()
-	// In a paused sale too: one's own order comes before the state.
 	for _, state := range []sale.State{sale.Open, sale.Paused, sale.Closed} {
-		s := standingWith(state, 5)
+		s := stateWith(state, 5)
 		order := sale.ClaimID(saletest.Secret(), 2, 1, 1)
 		s.Owners[sale.ShopperKey{Key: saletest.Key(), User: 1}] = order
 		v := s.Decide([]events.Claim{saletest.Claim(saletest.Key(), 1, 2)}).Verdicts[0]
@@ -117,7 +116,7 @@ func TestAnOwnersOtherClaimNamesTheOrder(t *testing.T) {
 func TestClaimsOfAnotherGenerationAreDeclined(t *testing.T) {
 	t.Parallel()
 	old := sale.Key{Sale: saletest.Key().Sale, Generation: 1}
-	s := standingWith(sale.Open, 5)
+	s := stateWith(sale.Open, 5)
 	s.Levels[old] = sale.Level{Sale: 7, Generation: 1, Total: 100}
 	s.Owners[sale.ShopperKey{Key: old, User: 1}] = uuid.New()
 	made := s.Decide([]events.Claim{saletest.Claim(old, 1, 2), saletest.Claim(old, 2, 1), saletest.Claim(sale.Key{Sale: 99, Generation: 1}, 1, 1)})
@@ -128,9 +127,9 @@ func TestClaimsOfAnotherGenerationAreDeclined(t *testing.T) {
 	}
 }
 
-func TestAnOldVerdictStands(t *testing.T) {
+func TestAnOldVerdictIsNotChanged(t *testing.T) {
 	t.Parallel()
-	s := standingWith(sale.Open, 5)
+	s := stateWith(sale.Open, 5)
 	c := saletest.Claim(saletest.Key(), 1, 1)
 	old := &events.Verdict{ClaimID: c.ID, Outcome: events.Declined, Reason: events.ReasonPaused, NextAttempt: 2}
 	s.Verdicts[c.ID] = old
@@ -143,30 +142,29 @@ func TestAnOldVerdictStands(t *testing.T) {
 	}
 }
 
-// TestDecideAgreesWithAnObviousLedger throws random batches at the core and at a ledger that is written for the
-// reader, not for speed: one claim at a time, looking through everything that was decided.
-func TestDecideAgreesWithAnObviousLedger(t *testing.T) {
+// Random batches are decided by Decide and by a ledger that is simple and slow: for each claim it reads all verdicts before it.
+func TestRandomBatchesGetTheVerdictsOfASlowLedger(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		states := []sale.State{sale.Draft, sale.Scheduled, sale.Open, sale.Open, sale.Open, sale.Paused, sale.Closing, sale.Closing, sale.Closed}
-		s := standingWith(rapid.SampledFrom(states).Draw(t, "state"), rapid.Int64Range(0, 4).Draw(t, "left"))
-		obvious := obviousLedger{state: s.Sales[saletest.Key().Sale].State, left: s.Levels[saletest.Key()].Total - s.Levels[saletest.Key()].Taken}
+		s := stateWith(rapid.SampledFrom(states).Draw(t, "state"), rapid.Int64Range(0, 4).Draw(t, "left"))
+		slow := slowLedger{state: s.Sales[saletest.Key().Sale].State, left: s.Levels[saletest.Key()].Total - s.Levels[saletest.Key()].Taken}
 		for range rapid.IntRange(1, 4).Draw(t, "batches") {
 			s.Source = rapid.SampledFrom([]events.Source{events.FromLog, events.Direct}).Draw(t, "source")
 			batch := rapid.SliceOfN(rapid.Custom(anyRecord), 0, 8).Draw(t, "batch")
-			before := len(obvious.decided)
-			want := obvious.decide(s.Source, batch)
+			before := len(slow.decided)
+			want := slow.decide(s.Source, batch)
 			made := s.Decide(batch)
 			for i, v := range made.Verdicts {
 				if got := textOf(v); got != want[i] {
 					t.Fatalf("record %d: %s, want %s", i, got, want[i])
 				}
 			}
-			if fresh := len(made.Ordered) + len(made.Declined); fresh != len(obvious.decided)-before {
-				t.Fatalf("%d new verdicts, want %d", fresh, len(obvious.decided)-before)
+			if fresh := len(made.Ordered) + len(made.Declined); fresh != len(slow.decided)-before {
+				t.Fatalf("%d new verdicts, want %d", fresh, len(slow.decided)-before)
 			}
-			if got := s.Levels[saletest.Key()]; got.Total-got.Taken != obvious.left {
-				t.Fatalf("%d units left, want %d", got.Total-got.Taken, obvious.left)
+			if got := s.Levels[saletest.Key()]; got.Total-got.Taken != slow.left {
+				t.Fatalf("%d units left, want %d", got.Total-got.Taken, slow.left)
 			}
 		}
 	})
@@ -180,18 +178,18 @@ func anyRecord(t *rapid.T) events.Claim {
 	return saletest.Claim(k, rapid.Int64Range(1, 5).Draw(t, "user"), rapid.IntRange(1, 2).Draw(t, "attempt"))
 }
 
-type obviousLedger struct {
+type slowLedger struct {
 	state   sale.State
 	left    int64
-	decided []obviousVerdict
+	decided []slowVerdict
 }
 
-type obviousVerdict struct {
+type slowVerdict struct {
 	claim events.Claim
 	text  string
 }
 
-func (o *obviousLedger) decide(src events.Source, batch []events.Claim) []string {
+func (o *slowLedger) decide(src events.Source, batch []events.Claim) []string {
 	texts := make([]string, len(batch))
 	for i, c := range batch {
 		if c.Kind == events.KindClose {
@@ -205,7 +203,7 @@ func (o *obviousLedger) decide(src events.Source, batch []events.Claim) []string
 	return texts
 }
 
-func (o *obviousLedger) verdict(src events.Source, c events.Claim) string {
+func (o *slowLedger) verdict(src events.Source, c events.Claim) string {
 	owns := false
 	for _, d := range o.decided {
 		if d.claim.ID == c.ID {
@@ -230,7 +228,7 @@ func (o *obviousLedger) verdict(src events.Source, c events.Claim) string {
 	default:
 		o.left--
 	}
-	o.decided = append(o.decided, obviousVerdict{c, text})
+	o.decided = append(o.decided, slowVerdict{c, text})
 	return text
 }
 
@@ -245,14 +243,14 @@ func textOf(v *events.Verdict) string {
 	}
 }
 
-func TestTakeCountsByGeneration(t *testing.T) {
+func TestNeedsCountsTheOrdersOfEachSale(t *testing.T) {
 	t.Parallel()
-	s := standingWith(sale.Open, 5)
+	s := stateWith(sale.Open, 5)
 	other := sale.Key{Sale: 8, Generation: 1}
 	s.Sales[8] = SaleState{Generation: 1, State: sale.Open}
 	s.Levels[other] = sale.Level{Sale: 8, Generation: 1, Total: 1}
 	made := s.Decide([]events.Claim{saletest.Claim(saletest.Key(), 1, 1), saletest.Claim(other, 1, 1), saletest.Claim(saletest.Key(), 2, 1), saletest.Claim(other, 2, 1)})
 	if got, want := made.Needs(), map[sale.Key]int64{saletest.Key(): 2, other: 1}; !maps.Equal(got, want) {
-		t.Errorf("take %v, want %v", got, want)
+		t.Errorf("needs %v, want %v", got, want)
 	}
 }

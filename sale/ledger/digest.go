@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 
-	"flashsale/sale"
-
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/sale"
 )
 
-// DigestNext computes the digest of one ended generation that has none; the lock on its row keeps cancellations
-// out meanwhile, and nobody else. done is true when there was none left.
+// DigestNext computes the digest of one ended generation that has none. It locks the generation's row, so that cancels of its
+// orders wait meanwhile; nothing else waits. done is true when there is none left to compute.
 func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var k sale.Key
@@ -35,29 +35,26 @@ func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 	return done, err
 }
 
-type rower interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
-func digest(ctx context.Context, db rower, k sale.Key) (string, error) {
+func digest(ctx context.Context, tx pgx.Tx, k sale.Key) (string, error) {
 	var digest string
-	if err := db.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
+	if err := tx.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
 		return "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
 	}
 	return digest, nil
 }
 
-// DigestMismatch is an ended generation whose orders are not what they were when it ended.
+// DigestMismatch is an ended generation whose orders have another digest now than the stored one.
 type DigestMismatch struct {
 	sale.Key
 	Stored, Found string
 }
 
-// DigestCheck computes the digests of all ended generations again, as they are at one moment, and lists those that differ.
-// pending are the ended generations without a digest, which nothing can be said of yet. It reads all their orders: for verify.
+// DigestCheck computes the digests of all ended generations again, in one snapshot of the database, and lists those that differ.
+// pending are the ended generations that have no digest yet, so that they cannot be checked. It reads all their orders: for
+// verify.
 func (s *Store) DigestCheck(ctx context.Context) (differ []DigestMismatch, pending []sale.Key, err error) {
-	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, s.pool, moment, func(tx pgx.Tx) error {
+	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
 		ended, err := endedGenerations(ctx, tx)
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ type Defaults struct {
 
 const firstSlug = "flash-sale"
 
-// Any tells whether there is a sale at all.
+// Any is true when there is a sale.
 func (s *Store) Any(ctx context.Context) (exists bool, err error) {
 	if err := s.pool.QueryRow(ctx, sqlAnySale).Scan(&exists); err != nil {
 		return false, fmt.Errorf("look for a sale: %w", err)
@@ -30,8 +30,8 @@ func (s *Store) Any(ctx context.Context) (exists bool, err error) {
 	return exists, nil
 }
 
-// EnsureSale creates the first sale, with a complete product, when there is no sale at all. Several processes may
-// call it at once: one creates, the others wait for it.
+// EnsureSale creates the first sale, with its product, when there is no sale. Several processes may call it at the same time:
+// one creates the sale, the others wait until it is committed.
 func (s *Store) EnsureSale(ctx context.Context, d Defaults) (created bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		var exists bool
@@ -72,9 +72,9 @@ func (s *Store) createFirst(ctx context.Context, tx pgx.Tx, d Defaults) (bool, e
 	if _, err := s.stock.BeginTx(ctx, tx, k, d.Stock, 1); err != nil {
 		return false, err
 	}
-	begun := events.ChangedSale{Sale: k.Sale, Slug: firstSlug, Generation: k.Generation, State: string(state), Total: d.Stock}
+	created := events.ChangedSale{Sale: k.Sale, Slug: firstSlug, Generation: k.Generation, State: string(state), Total: d.Stock}
 	return true, s.outbox.AppendTx(ctx, tx, []events.Message{
-		{SaleID: k.Sale, Type: events.TypeGenerationBegun, Subject: firstSlug, Data: begun},
+		{SaleID: k.Sale, Type: events.TypeGenerationBegun, Subject: firstSlug, Data: created},
 	})
 }
 
@@ -85,7 +85,7 @@ func orNil(t time.Time) *time.Time {
 	return &t
 }
 
-// firstProduct is sold by the sale that is created when there is none.
+// firstProduct is the product of the sale that EnsureSale creates.
 func firstProduct() sale.Product {
 	front := sale.Image{URL: "/static/product/front.svg", Alt: "The headphones from the front"}
 	side := sale.Image{URL: "/static/product/side.svg", Alt: "The headphones from the side, cushions visible"}

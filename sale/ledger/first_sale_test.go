@@ -11,37 +11,29 @@ import (
 
 	"github.com/google/uuid"
 
-	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/sale/saletest"
 )
 
-// emptyDesk is a ledger without a sale.
-func emptyDesk(t *testing.T) *ledgerFixture {
-	t.Helper()
-	pool, _ := embeddedtest.Postgres(t)
-	return &ledgerFixture{Store: New(pool, saletest.NewStock(pool), saletest.OpenOutbox(t, pool)), pool: pool}
-}
-
-// rowsOf counts what makes up a sale.
-func (d *ledgerFixture) rowsOf(t *testing.T) [5]int64 {
-	t.Helper()
+// rowsOf counts the rows of the tables that a new sale is in.
+func (d *ledgerFixture) rowsOf() [5]int64 {
+	d.t.Helper()
 	var n [5]int64
 	for i, table := range []string{"sales", "products", "generations", "stock", "outbox"} {
-		n[i] = d.number(t, `SELECT count(*) FROM `+table)
+		n[i] = d.Number(`SELECT count(*) FROM ` + table)
 	}
 	return n
 }
 
-// Every process calls it when it starts, and they all start at once.
-func TestProcessesThatStartTogetherCreateOneWholeSale(t *testing.T) {
+// Every process calls EnsureSale when it starts.
+func TestProcessesThatStartAtTheSameTimeCreateOneSale(t *testing.T) {
 	t.Parallel()
-	d := emptyDesk(t)
+	d := openEmptyLedger(t)
 	var all sync.WaitGroup
 	var created atomic.Int64
 	if exists, err := d.Any(saletest.Context(t)); err != nil || exists {
-		t.Errorf("a ledger without a sale has one: %v, %v", exists, err)
+		t.Errorf("without a sale: %v, %v", exists, err)
 	}
 	start := make(chan struct{})
 	for i := range int64(10) {
@@ -54,8 +46,8 @@ func TestProcessesThatStartTogetherCreateOneWholeSale(t *testing.T) {
 			if made {
 				created.Add(1)
 			}
-			// Whoever did not create it finds it whole: the creator's transaction was over first.
-			if got := d.rowsOf(t); got != [5]int64{1, 1, 1, 1, 1} {
+			// The others return after the commit, so they see all rows.
+			if got := d.rowsOf(); got != [5]int64{1, 1, 1, 1, 1} {
 				t.Errorf("sales, products, generations, stock, outbox: %v", got)
 			}
 		})
@@ -63,56 +55,56 @@ func TestProcessesThatStartTogetherCreateOneWholeSale(t *testing.T) {
 	close(start)
 	all.Wait()
 	if exists, err := d.Any(saletest.Context(t)); err != nil || !exists {
-		t.Errorf("the sale is not seen: %v, %v", exists, err)
+		t.Errorf("with a sale: %v, %v", exists, err)
 	}
 	if created.Load() != 1 {
 		t.Errorf("%d processes created it", created.Load())
 	}
-	d.read(t)
-	l := d.level(t)
-	if begun := d.number(t, `SELECT total FROM generations`); l.Total < 100 || l.Total != begun || l.Taken != 0 || l.NextUnit != 1 {
+	d.read()
+	l := d.level()
+	if begun := d.Number(`SELECT total FROM generations`); l.Total < 100 || l.Total != begun || l.Taken != 0 || l.NextUnit != 1 {
 		t.Errorf("stock %+v, generation of %d", l, begun)
 	}
-	if told := d.posted(t, 0)[0]; told.Type != events.TypeGenerationBegun || told.Data["total"] != float64(l.Total) || told.Sale != d.Sale {
-		t.Errorf("published %+v", told)
+	if m := d.Posted(0)[0]; m.Type != events.TypeGenerationBegun || m.Data["total"] != float64(l.Total) || m.Sale != d.key.Sale {
+		t.Errorf("message %+v", m)
 	}
-	if v := d.one(t, d.claim(1, 1)); v.Outcome != events.Ordered {
+	if v := d.decideOne(d.claim(1, 1)); v.Outcome != events.Ordered {
 		t.Errorf("the first claim: %+v", v)
 	}
 }
 
-func TestALaterStartChangesNothing(t *testing.T) {
+func TestEnsureSaleChangesNothingWhenThereIsASale(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 5)
-	d.one(t, d.claim(1, 1))
-	rows, level := d.rowsOf(t), d.level(t)
+	d.decideOne(d.claim(1, 1))
+	rows, level := d.rowsOf(), d.level()
 	created, err := d.EnsureSale(saletest.Context(t), Defaults{Stock: 9000, StartsAt: time.Now().Add(time.Hour)})
 	if err != nil || created {
 		t.Errorf("created %v, %v", created, err)
 	}
-	if d.rowsOf(t) != rows || d.level(t) != level || d.state(t) != sale.Open {
-		t.Errorf("rows %v, stock %+v, state %s", d.rowsOf(t), d.level(t), d.state(t))
+	if d.rowsOf() != rows || d.level() != level || d.state() != sale.Open {
+		t.Errorf("rows %v, stock %+v, state %s", d.rowsOf(), d.level(), d.state())
 	}
 }
 
-func TestTheFirstSaleFitsItsTimes(t *testing.T) {
+func TestTheTimesGiveTheFirstSaleItsState(t *testing.T) {
 	t.Parallel()
 	hour := time.Hour
 	for name, c := range map[string]struct {
 		start, end time.Duration // from now on; 0: not given
 		state      sale.State
 	}{
-		"no times":       {0, 0, sale.Open},
-		"in a while":     {hour, 2 * hour, sale.Scheduled},
-		"under way":      {-hour, hour, sale.Open},
-		"over":           {-2 * hour, -hour, sale.Closed},
-		"only an end":    {0, hour, sale.Open},
-		"only a start":   {hour, 0, sale.Scheduled},
-		"long under way": {-24 * 300 * hour, 0, sale.Open},
+		"no times":                 {0, 0, sale.Open},
+		"before the start":         {hour, 2 * hour, sale.Scheduled},
+		"between start and end":    {-hour, hour, sale.Open},
+		"after the end":            {-2 * hour, -hour, sale.Closed},
+		"only an end":              {0, hour, sale.Open},
+		"only a start":             {hour, 0, sale.Scheduled},
+		"started long ago, no end": {-24 * 300 * hour, 0, sale.Open},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := emptyDesk(t)
+			d := openEmptyLedger(t)
 			now, given := time.Now(), Defaults{Stock: 5}
 			if c.start != 0 {
 				given.StartsAt = now.Add(c.start)
@@ -123,14 +115,12 @@ func TestTheFirstSaleFitsItsTimes(t *testing.T) {
 			if created, err := d.EnsureSale(saletest.Context(t), given); err != nil || !created {
 				t.Fatal(created, err)
 			}
-			d.read(t)
-			if got := d.state(t); got != c.state {
+			d.read()
+			if got := d.state(); got != c.state {
 				t.Errorf("state %s, want %s", got, c.state)
 			}
 			var starts, ends time.Time
-			if err := d.pool.QueryRow(saletest.Context(t), `SELECT starts_at, ends_at FROM sales`).Scan(&starts, &ends); err != nil {
-				t.Fatal(err)
-			}
+			d.Scan([]any{&starts, &ends}, `SELECT starts_at, ends_at FROM sales`)
 			if off := starts.Sub(now.Add(c.start)).Abs(); off > saletest.Patience {
 				t.Errorf("starts at %s, off by %s", starts, off)
 			}
@@ -145,7 +135,7 @@ func TestTheFirstSaleFitsItsTimes(t *testing.T) {
 	}
 }
 
-func TestAFirstSaleThatCannotBeIsNotHalfMade(t *testing.T) {
+func TestAFirstSaleThatIsRefusedLeavesNoRows(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for name, given := range map[string]Defaults{
@@ -154,23 +144,22 @@ func TestAFirstSaleThatCannotBeIsNotHalfMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := emptyDesk(t)
+			d := openEmptyLedger(t)
 			created, err := d.EnsureSale(saletest.Context(t), given)
 			if err == nil || created || !strings.Contains(err.Error(), "create the first sale") {
 				t.Errorf("created %v, %v", created, err)
 			}
-			if rows := d.rowsOf(t); rows != [5]int64{} {
-				t.Errorf("left behind: %v", rows)
+			if rows := d.rowsOf(); rows != [5]int64{} {
+				t.Errorf("rows %v", rows)
 			}
 			if created, err := d.EnsureSale(saletest.Context(t), Defaults{Stock: 5}); err != nil || !created {
-				t.Errorf("then with sense: %v, %v", created, err)
+				t.Errorf("then a correct one: %v, %v", created, err)
 			}
 		})
 	}
 }
 
-// The first sale is complete, and no two sales share their secret.
-func TestTheFirstSaleHasAProductAndASecret(t *testing.T) {
+func TestTheFirstSaleHasItsProductAndASecretOfItsOwn(t *testing.T) {
 	t.Parallel()
 	d, other := openLedger(t, 5), openLedger(t, 5)
 	n, err := d.ReadChanges(saletest.Context(t), nil, nil)
@@ -181,9 +170,6 @@ func TestTheFirstSaleHasAProductAndASecret(t *testing.T) {
 	if !reflect.DeepEqual(s.Product, firstProduct()) {
 		t.Errorf("product %+v", s.Product)
 	}
-	if p := s.Product; p.CurrencyCode != "USD" || p.PriceAfterDiscountMinor() != 29_900 {
-		t.Errorf("price %s %d", p.CurrencyCode, p.PriceAfterDiscountMinor())
-	}
 	if s.Slug != firstSlug || s.Partition != int(s.Sale%events.Partitions) || s.StartsAt.Location() != time.UTC || s.State != sale.Open || n.Levels[0].Total != 5 {
 		t.Errorf("row %+v, level %+v", s, n.Levels[0])
 	}
@@ -192,5 +178,17 @@ func TestTheFirstSaleHasAProductAndASecret(t *testing.T) {
 	}
 	if d.claim(1, 1).ID == other.claim(1, 1).ID || d.claim(1, 1).ID == uuid.Nil {
 		t.Error("a shopper has the same claim in two sales")
+	}
+}
+
+func TestTheFirstProductIsComplete(t *testing.T) {
+	t.Parallel()
+	p := firstProduct()
+	if p.Name == "" || p.Description == "" || len(p.Details) == 0 || len(p.Specification) == 0 || len(p.ImportantInfo) == 0 ||
+		p.Images.Main.URL == "" || p.Images.Main.Alt == "" || len(p.Images.Gallery) == 0 || len(p.Images.Thumbnails) == 0 {
+		t.Errorf("product %+v", p)
+	}
+	if p.PriceMinor != 49_900 || p.PriceAfterDiscountMinor() != 29_900 || p.CurrencyCode != "USD" {
+		t.Errorf("price %d, after discount %d %s", p.PriceMinor, p.PriceAfterDiscountMinor(), p.CurrencyCode)
 	}
 }

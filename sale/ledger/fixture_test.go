@@ -2,99 +2,88 @@ package ledger
 
 import (
 	"context"
-	"encoding/json"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
-	"flashsale/app/embedded/embeddedtest"
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/sale/saletest"
 )
 
-// ledgerFixture is a ledger in a schema of its own, with the first sale in it, and its present generation.
+// ledgerFixture is a ledger on a database of the test's own, and the generation of one of its sales.
 type ledgerFixture struct {
 	*Store
-	sale.Key
-	pool   *pgxpool.Pool
+	*saletest.Database
+	t      testing.TB
+	slug   string
+	key    sale.Key // of the generation that was the present one at the last call of read or begin
 	secret []byte
 }
 
-// openLedger makes a ledger whose sale is open and has so many units.
-func openLedger(t testing.TB, total int64) *ledgerFixture {
+// openEmptyLedger is a ledger without a sale.
+func openEmptyLedger(t testing.TB) *ledgerFixture {
 	t.Helper()
-	pool, _ := embeddedtest.Postgres(t)
-	d := &ledgerFixture{Store: New(pool, saletest.NewStock(pool), saletest.OpenOutbox(t, pool)), pool: pool}
-	if created, err := d.EnsureSale(saletest.Context(t), Defaults{Stock: total}); err != nil || !created {
-		t.Fatalf("EnsureSale: %v, %v", created, err)
-	}
-	d.read(t)
+	return newFixture(t, saletest.Open(t))
+}
+
+// openLedger is a ledger whose sale is open and has so many units.
+func openLedger(t testing.TB, units int64) *ledgerFixture {
+	t.Helper()
+	d := openEmptyLedger(t)
+	d.createSale(units)
 	return d
 }
 
-func (d *ledgerFixture) read(t testing.TB) {
-	t.Helper()
-	err := d.pool.QueryRow(t.Context(), `SELECT id, generation, secret FROM sales WHERE slug = $1`, firstSlug).
-		Scan(&d.Sale, &d.Generation, &d.secret)
-	if err != nil {
-		t.Fatal(err)
-	}
+func newFixture(t testing.TB, d *saletest.Database) *ledgerFixture {
+	return &ledgerFixture{Store: New(d.Pool, d.Stock, d.Outbox), Database: d, t: t, slug: firstSlug}
 }
 
-// exec changes the tables behind the ledger's back.
-func (d *ledgerFixture) exec(t testing.TB, sql string, args ...any) {
-	t.Helper()
-	if _, err := d.pool.Exec(saletest.Context(t), sql, args...); err != nil {
-		t.Fatalf("%s: %v", sql, err)
+func (d *ledgerFixture) createSale(units int64) {
+	d.t.Helper()
+	if created, err := d.EnsureSale(saletest.Context(d.t), Defaults{Stock: units}); err != nil || !created {
+		d.t.Fatalf("EnsureSale: %v, %v", created, err)
 	}
+	d.read()
 }
 
-// number reads one number.
-func (d *ledgerFixture) number(t testing.TB, sql string, args ...any) int64 {
-	t.Helper()
-	var n int64
-	if err := d.pool.QueryRow(saletest.Context(t), sql, args...).Scan(&n); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return n
+// read makes the sale's present generation that of the fixture.
+func (d *ledgerFixture) read() {
+	d.t.Helper()
+	d.key, d.secret = d.Sale(d.slug)
 }
 
-func (d *ledgerFixture) state(t testing.TB) sale.State {
-	t.Helper()
-	var s sale.State
-	if err := d.pool.QueryRow(saletest.Context(t), `SELECT state FROM sales WHERE id = $1`, d.Sale).Scan(&s); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-// secondSale puts another open sale beside the first.
-func (d *ledgerFixture) secondSale(t testing.TB, total int64) *ledgerFixture {
-	t.Helper()
+// secondSale adds a copy of the sale with so many units, and is a fixture of it on the same ledger.
+func (d *ledgerFixture) secondSale(units int64) *ledgerFixture {
+	d.t.Helper()
 	other := *d
-	d.exec(t, `INSERT INTO sales (slug, state, starts_at, ends_at, partition, secret)
-SELECT 'other', 'open', starts_at, ends_at, 3, sha256(secret) FROM sales WHERE id = $1`, d.Sale)
-	err := d.pool.QueryRow(saletest.Context(t), `SELECT id, generation, secret FROM sales WHERE slug = 'other'`).
-		Scan(&other.Sale, &other.Generation, &other.secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.exec(t, `INSERT INTO products SELECT $1, name, description, details, specification, important_info, images,
-price_minor, discount_minor, currency_code, currency_symbol FROM products WHERE sale_id = $2`, other.Sale, d.Sale)
-	d.exec(t, sqlInsertGeneration, other.Sale, other.Generation, total)
-	d.do(t, func(tx pgx.Tx) error {
-		_, err := d.stock.BeginTx(t.Context(), tx, other.Key, total, 1)
-		return err
-	})
+	other.slug = "other"
+	d.CopySale(other.slug, d.slug)
+	other.read()
+	d.Exec(`UPDATE generations SET total = $1 WHERE sale_id = $2`, units, other.key.Sale)
+	d.Exec(`UPDATE stock SET total = $1 WHERE sale_id = $2`, units, other.key.Sale)
 	return &other
 }
 
-// claim is that of a shopper in the present generation.
+func (d *ledgerFixture) state() sale.State {
+	d.t.Helper()
+	return d.State(d.slug)
+}
+
+func (d *ledgerFixture) level() sale.Level {
+	d.t.Helper()
+	return d.Level(d.key)
+}
+
+// claim is the claim of a shopper in the fixture's generation.
 func (d *ledgerFixture) claim(user int64, attempt int) events.Claim {
-	c := saletest.Claim(d.Key, user, attempt)
-	c.ID = sale.ClaimID(d.secret, d.Generation, user, attempt)
+	return d.claimIn(d.key.Generation, user, attempt)
+}
+
+func (d *ledgerFixture) claimIn(generation, user int64, attempt int) events.Claim {
+	c := saletest.Claim(sale.Key{Sale: d.key.Sale, Generation: generation}, user, attempt)
+	c.ID = sale.ClaimID(d.secret, generation, user, attempt)
 	return c
 }
 
@@ -107,124 +96,138 @@ func (d *ledgerFixture) claims(from, to int64) []events.Claim {
 	return claims
 }
 
-// try runs body in a transaction and commits it if there was no error.
-func (d *ledgerFixture) try(t testing.TB, body func(tx pgx.Tx) error) error {
-	return pgx.BeginFunc(saletest.Context(t), d.pool, body)
+// decide commits the decision on claims of the log.
+func (d *ledgerFixture) decide(claims ...events.Claim) events.Decision {
+	d.t.Helper()
+	return d.decideFrom(events.FromLog, claims...)
 }
 
-func (d *ledgerFixture) do(t testing.TB, body func(tx pgx.Tx) error) {
-	t.Helper()
-	if err := d.try(t, body); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// decide commits a decision on the claims.
-func (d *ledgerFixture) decide(t testing.TB, claims ...events.Claim) events.Decision {
-	t.Helper()
-	return d.decideFrom(t, events.FromLog, claims...)
-}
-
-func (d *ledgerFixture) decideFrom(t testing.TB, src events.Source, claims ...events.Claim) (made events.Decision) {
-	t.Helper()
-	d.do(t, func(tx pgx.Tx) (err error) {
-		made, err = d.DecideTx(t.Context(), tx, src, claims)
+func (d *ledgerFixture) decideFrom(src events.Source, claims ...events.Claim) (made events.Decision) {
+	d.t.Helper()
+	d.Do(func(tx pgx.Tx) (err error) {
+		made, err = d.DecideTx(saletest.Context(d.t), tx, src, claims)
 		return err
 	})
 	return made
 }
 
-// one is the verdict on one claim.
-func (d *ledgerFixture) one(t testing.TB, c events.Claim) events.Verdict {
-	t.Helper()
-	return d.decide(t, c).Verdicts[0]
+// decideOne commits the decision on one claim, and is its verdict.
+func (d *ledgerFixture) decideOne(c events.Claim) events.Verdict {
+	d.t.Helper()
+	return d.decide(c).Verdicts[0]
 }
 
-func (d *ledgerFixture) cancel(t testing.TB, v events.Verdict) {
-	t.Helper()
-	d.do(t, func(tx pgx.Tx) error {
-		_, err := d.CancelTx(t.Context(), tx, v.ClaimID)
+// tryDecide is the error of a decision, which is rolled back then.
+func (d *ledgerFixture) tryDecide(claims ...events.Claim) error {
+	return d.Try(func(tx pgx.Tx) error {
+		_, err := d.DecideTx(saletest.Context(d.t), tx, events.FromLog, claims)
 		return err
 	})
 }
 
-// begin begins another generation, to which the fixture moves.
-func (d *ledgerFixture) begin(t testing.TB, total int64) sale.Level {
-	t.Helper()
-	var level sale.Level
-	d.do(t, func(tx pgx.Tx) (err error) {
-		level, err = d.BeginGenerationTx(t.Context(), tx, firstSlug, total)
+// decline commits DeclineTx.
+func (d *ledgerFixture) decline(c events.Claim) (v events.Verdict) {
+	d.t.Helper()
+	d.Do(func(tx pgx.Tx) (err error) {
+		v, err = d.DeclineTx(saletest.Context(d.t), tx, c, events.ReasonUndecidable)
 		return err
 	})
-	d.read(t)
+	return v
+}
+
+// act commits what an operator does with the sale.
+func (d *ledgerFixture) act(do func(ctx context.Context, tx pgx.Tx, slug string) error) {
+	d.t.Helper()
+	d.Must(d.tryAct(do))
+}
+
+func (d *ledgerFixture) tryAct(do func(ctx context.Context, tx pgx.Tx, slug string) error) error {
+	return d.Try(func(tx pgx.Tx) error { return do(saletest.Context(d.t), tx, d.slug) })
+}
+
+func (d *ledgerFixture) tryAmend(a sale.Amendment) error {
+	return d.tryAct(func(ctx context.Context, tx pgx.Tx, slug string) error { return d.AmendTx(ctx, tx, slug, a) })
+}
+
+func (d *ledgerFixture) trySetTotal(total int64) error {
+	return d.tryAct(func(ctx context.Context, tx pgx.Tx, slug string) error {
+		_, err := d.SetTotalTx(ctx, tx, slug, total)
+		return err
+	})
+}
+
+// begin commits a new generation, which becomes that of the fixture.
+func (d *ledgerFixture) begin(total int64) sale.Level {
+	d.t.Helper()
+	level, err := d.tryBegin(total)
+	d.Must(err)
+	d.read()
 	return level
 }
 
-func (d *ledgerFixture) level(t testing.TB) sale.Level {
-	t.Helper()
-	levels, err := d.stock.Levels(saletest.Context(t), []sale.Key{d.Key})
-	if err != nil || len(levels) != 1 {
-		t.Fatalf("levels %v, %v", levels, err)
-	}
-	return levels[0]
-}
-
-// posted is a message to the outbox.
-type posted struct {
-	Type, Subject, Traceparent string
-	Sale                       int64
-	Data                       map[string]any
-}
-
-// posted lists what was told to the outbox after that many messages.
-func (d *ledgerFixture) posted(t testing.TB, after int64) []posted {
-	t.Helper()
-	rows, err := d.pool.Query(saletest.Context(t), `SELECT type, subject, traceparent, sale_id, data::text FROM copies ORDER BY id OFFSET $1`, after)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p posted, err error) {
-		var data string
-		if err = row.Scan(&p.Type, &p.Subject, &p.Traceparent, &p.Sale, &data); err != nil {
-			return p, err
-		}
-		return p, json.Unmarshal([]byte(data), &p.Data)
+func (d *ledgerFixture) tryBegin(total int64) (level sale.Level, err error) {
+	err = d.tryAct(func(ctx context.Context, tx pgx.Tx, slug string) (err error) {
+		level, err = d.BeginGenerationTx(ctx, tx, slug, total)
+		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return level, err
 }
 
-func (d *ledgerFixture) outboxRows(t testing.TB) int64 {
-	t.Helper()
-	return d.number(t, `SELECT count(*) FROM copies`)
+func (d *ledgerFixture) cancel(order uuid.UUID) sale.Receipt {
+	d.t.Helper()
+	r, err := d.tryCancel(order)
+	d.Must(err)
+	return r
 }
 
-// audit checks I1 and I2 over all generations.
-func (d *ledgerFixture) audit(t testing.TB) {
-	t.Helper()
-	counts, err := d.Counts(saletest.Context(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	levels, err := d.stock.Levels(saletest.Context(t), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	byKey := make(map[sale.Key]Count)
-	for _, c := range counts {
-		byKey[c.Key] = c
-	}
-	for _, l := range levels {
-		c := byKey[l.Key()]
-		if c.Live != l.Taken || c.Shoppers != c.Live || c.Units != c.Live || l.Taken > l.Total || c.MaxUnit >= l.NextUnit {
-			t.Fatalf("stock %+v, orders %+v", l, c)
+func (d *ledgerFixture) tryCancel(order uuid.UUID) (r sale.Receipt, err error) {
+	err = d.Try(func(tx pgx.Tx) error {
+		r, err = d.CancelTx(saletest.Context(d.t), tx, order)
+		return err
+	})
+	return r, err
+}
+
+// locked is what LockSaleTx reads. "" means the current sale.
+func (d *ledgerFixture) locked(slug string) (s sale.Snapshot) {
+	d.t.Helper()
+	d.Do(func(tx pgx.Tx) (err error) {
+		s, err = d.LockSaleTx(saletest.Context(d.t), tx, slug)
+		return err
+	})
+	return s
+}
+
+// digestAll computes the digests that are missing, and says how many there were.
+func (d *ledgerFixture) digestAll() (n int) {
+	d.t.Helper()
+	for {
+		done, err := d.DigestNext(saletest.Context(d.t))
+		d.Must(err)
+		if done {
+			return n
 		}
+		n++
 	}
 }
 
-// DecideTx is a whole decision within a transaction of the test's own.
+func (d *ledgerFixture) mismatches() []DigestMismatch {
+	d.t.Helper()
+	differ, _, err := d.DigestCheck(saletest.Context(d.t))
+	d.Must(err)
+	return differ
+}
+
+// verify checks the tables, and that no ended generation has changed since its digest.
+func (d *ledgerFixture) verify() {
+	d.t.Helper()
+	d.Verify()
+	if differ := d.mismatches(); len(differ) > 0 {
+		d.t.Errorf("generations that differ from their digests: %+v", differ)
+	}
+}
+
+// DecideTx is a whole decision within the caller's transaction.
 func (s *Store) DecideTx(ctx context.Context, tx pgx.Tx, src events.Source, claims []events.Claim) (events.Decision, error) {
 	return saletest.Decide(ctx, tx, s.Prepare, src, claims)
 }

@@ -14,12 +14,12 @@ import (
 	"flashsale/events"
 )
 
-// BenchmarkGrownLedger is the ledger's transaction, with its messages in the outbox, over an empty sale and over one that has
-// as many orders and declines as FLASHSALE_BENCH_ORDERS says, and an outbox through which as many events have gone: half of
-// them are still there, half are pruned. Without the variable only the empty sale is measured, as the rest takes a minute.
-// Compare interleaved:
+// BenchmarkGrownLedger measures a decision's transaction, with its messages in the outbox, in an empty sale and in a grown one.
+// FLASHSALE_BENCH_ORDERS is the number of orders and of declines in the grown sale, and of events that its outbox has published;
+// half of the events are still there, half are deleted. Without the variable only the empty sale is measured, because the other
+// takes a minute. Compare interleaved:
 //
-//	for i in 1 2 3 4 5; do FLASHSALE_BENCH_ORDERS=1000000 go test -run '^$' -bench GrownLedger ./sale; done | tee grown.txt
+//	for i in 1 2 3 4 5; do FLASHSALE_BENCH_ORDERS=1000000 go test -run '^$' -bench GrownLedger ./sale/ledger; done | tee grown.txt
 //	benchstat -col /orders grown.txt
 func BenchmarkGrownLedger(b *testing.B) {
 	for _, orders := range grownOrders(b) {
@@ -35,7 +35,7 @@ func BenchmarkGrownLedger(b *testing.B) {
 						claims := d.claims(next+1, next+size)
 						b.StartTimer()
 						next += size
-						err := pgx.BeginFunc(b.Context(), d.pool, func(tx pgx.Tx) error {
+						err := pgx.BeginFunc(b.Context(), d.Pool, func(tx pgx.Tx) error {
 							_, err := d.DecideTx(b.Context(), tx, events.FromLog, claims)
 							return err
 						})
@@ -63,13 +63,13 @@ func grownOrders(b *testing.B) []int64 {
 	return []int64{0, n}
 }
 
-// growAll makes the ledger that of a long sale, with all of its tables, and lets Postgres come to rest.
+// growAll fills all tables as a long sale does, and waits until Postgres has written them.
 func (d *ledgerFixture) growAll(b *testing.B, orders int64) {
 	b.Helper()
 	if orders == 0 {
 		return
 	}
-	d.grow(b, orders)
+	d.grow(orders)
 	ctx, cancel := context.WithTimeout(b.Context(), 5*time.Minute)
 	defer cancel()
 	for _, sql := range []string{
@@ -81,7 +81,7 @@ func (d *ledgerFixture) growAll(b *testing.B, orders int64) {
 		`ANALYZE orders, declines, outbox`,
 		`CHECKPOINT`,
 	} {
-		if _, err := d.pool.Exec(ctx, strings.ReplaceAll(sql, "ORDERS", strconv.FormatInt(orders, 10))); err != nil {
+		if _, err := d.Pool.Exec(ctx, strings.ReplaceAll(sql, "ORDERS", strconv.FormatInt(orders, 10))); err != nil {
 			b.Fatalf("%s: %v", sql, err)
 		}
 	}

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"flashsale/sale"
-
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/sale"
 )
 
-// OrderTx reads an order, live or cancelled, as the transaction sees it. ErrNoOrder when there is none. From then on the
-// transaction probes orders by key.
+// OrderTx reads an order, live or cancelled, as the transaction sees it. ErrNoOrder when there is none. It sets the planner for
+// the rest of the transaction: see sqlProbes.
 func (s *Store) OrderTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.Order, error) {
 	var o sale.Order
 	b := &pgx.Batch{}
@@ -55,8 +55,8 @@ func scanOrder(row pgx.CollectableRow) (sale.OrderRow, error) {
 	return o, err
 }
 
-// LiveReceipts finds the live orders of these shoppers, in their order; OrderID is uuid.Nil for those without
-// one. It is a batch operation: one query, whatever their number.
+// LiveReceipts finds the live orders of these shoppers: one receipt for each, in the same order. OrderID is uuid.Nil for a shopper
+// without a live order. It is one query whatever their number.
 func (s *Store) LiveReceipts(ctx context.Context, k sale.Key, users []int64) ([]sale.Receipt, error) {
 	found, err := s.probe(ctx, sqlLiveOrdersOf, k.Sale, k.Generation, users)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Store) LiveReceipts(ctx context.Context, k sale.Key, users []int64) ([]
 	return receipts, nil
 }
 
-// OrdersSince reads what changed after a revision of the stock row. 0: all orders, those that were taken back too.
+// OrdersSince reads the orders that changed after a revision of the stock row. 0: all orders, also the cancelled ones.
 func (s *Store) OrdersSince(ctx context.Context, k sale.Key, revision int64) ([]sale.OrderRow, error) {
 	var changed []sale.OrderRow
 	b := &pgx.Batch{}
@@ -88,8 +88,8 @@ func (s *Store) OrdersSince(ctx context.Context, k sale.Key, revision int64) ([]
 	return changed, nil
 }
 
-// probe runs a look-up of orders by key. A batch is one round trip and one transaction, so the planner's
-// setting of its first statement is valid for the second.
+// probe looks up orders by key. A batch is one round trip and one transaction, so the planner settings of its first statement
+// are valid for the second.
 func (s *Store) probe(ctx context.Context, sql string, args ...any) ([]sale.OrderRow, error) {
 	var found []sale.OrderRow
 	b := &pgx.Batch{}

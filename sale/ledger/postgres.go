@@ -1,9 +1,12 @@
 package ledger
 
-// SQL of the package. A plan that is made and kept while orders and declines are nearly empty would scan them, or the wrong
-// index, when they have grown. Nothing that probes them by key may therefore scan, and is planned anew each time:
-// sqlProbes sets both for the transaction. Planning anew is too dear for what runs with each purchase. Those statements
-// are such that only one index can serve them, and their plans are kept: sqlKeptProbes, and sqlLedgerSales.
+// SQL of the package.
+//
+// Postgres keeps plans. A plan from the time when orders and declines were nearly empty may be a scan of the table, or of the
+// wrong index, and stays in use when they have grown. Therefore a transaction that looks up rows by key first sends sqlProbes: it
+// forbids sequential scans and makes Postgres plan each statement again. To plan again costs too much for what runs with each
+// purchase. Those statements are written so that only one index fits, and their plans are kept: sqlKeptProbes and sqlLedgerSales
+// set that.
 
 const (
 	sqlProbes     = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
@@ -17,16 +20,16 @@ const (
 
 	sqlOrdersByID = `SELECT ` + orderColumns + ` FROM orders WHERE id = ANY($1)`
 
-	// LIMIT keeps the inner query a probe of its own, whereas with user_id = ANY the planner is free to filter every order of
-	// the sale. Only the unique index gives the rows in the order that is asked for: while there are no orders all indexes
-	// look the same to the planner, and it could as well take that of the units.
+	// Because of LIMIT the inner query is an index search for each shopper; with user_id = ANY the planner may read every order
+	// of the sale and filter. Because of ORDER BY only the unique index of the shoppers fits: while there are no orders, all
+	// indexes cost the same to the planner, and without ORDER BY it may choose that of the units.
 	sqlLiveOrdersOf = `SELECT mine.* FROM unnest($3::bigint[]) AS asked (shopper), LATERAL (
 	SELECT ` + orderColumns + ` FROM orders
 	WHERE sale_id = $1 AND generation = $2 AND user_id BETWEEN asked.shopper AND asked.shopper AND released_at IS NULL
 	ORDER BY user_id LIMIT 1) mine`
 
-	// Everything that changed after a revision, released orders too: they have to leave the receipt caches. Also from the
-	// beginning, because an order may have been announced to a process before its first question. Each half has an index of its own.
+	// Everything that changed after a revision, cancelled orders too: the receipt caches have to remove them. After revision 0 as
+	// well, because a process may have heard of an order before it reads for the first time. Each half has its own index.
 	sqlOrdersSince = `SELECT ` + orderColumns + ` FROM orders
 WHERE sale_id = $1 AND generation = $2 AND revision > $3 AND released_at IS NULL
 UNION ALL SELECT ` + orderColumns + ` FROM orders
@@ -43,8 +46,8 @@ FROM declines WHERE claim_id = ANY($1)`
 	) AS highest) tries`
 )
 
-// What the ledger writes. Orders have no ON CONFLICT: a repeat among them would be a unit sold twice, and must
-// fail. Declines can meet themselves, as a claim for a sale that does not exist has no row to lock.
+// What a decision writes. Orders have no ON CONFLICT: a repeat among them means a unit sold twice, and must fail. A decline can
+// exist already, because a claim for a sale that does not exist has no stock row to lock.
 const (
 	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press)
 SELECT c.id, c.sale_id, c.generation, c.user_id, c.username, c.unit, c.attempt,
@@ -57,8 +60,8 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6
 SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
 ON CONFLICT (claim_id) DO NOTHING`
 
-	// The first statement behind the locks: its clock is the time of the verdicts, and its settings are valid for all that follow.
-	// It has a row when there is no such sale, too.
+	// The first statement after the locks: its clock is the time of the verdicts, and its settings are valid for the statements
+	// after it. It returns a row also when there is no such sale.
 	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
 	coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), secret, coalesce(closing_version, 0)
 FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
@@ -78,15 +81,15 @@ const (
 FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
 )
 
-// What operators and the timetable change. The gate is taken first, then (to cancel) the generation, then the stock row,
-// then the sale. An operator's act makes the sale's revision grow by one, a move at its time does not.
+// What operators and the timetable change, and the locks for it, whose order is in the package comment. An operator's act makes
+// the sale's revision grow by one; a change of state at the start or the end does not.
 const (
 	sqlLockTimeout = `SELECT set_config('lock_timeout', '2s', true)`
 
 	sqlBySlug = `(SELECT id FROM sales WHERE slug = $1)`
 
-	// The open sale with the lowest id, else the next to open, else the last that ended; ties by id. It is the rule of
-	// catalogEntry.comesBefore, on the rows as they are now.
+	// The open or paused sale with the lowest id, or else the scheduled one that starts first, or else the one that ended last;
+	// among equal ones the lowest id. catalogEntry.comesBefore has the same rule.
 	sqlCurrentID = `(SELECT id FROM sales WHERE state <> 'draft' ORDER BY
 	CASE WHEN state IN ('open', 'paused') THEN 0 WHEN state = 'scheduled' THEN 1 ELSE 2 END,
 	CASE WHEN state = 'scheduled' THEN starts_at END, CASE WHEN state IN ('closing', 'closed') THEN ends_at END DESC, id LIMIT 1)`
@@ -99,7 +102,7 @@ FROM sales WHERE id = `
 	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
 	sqlCurrentSale = sqlSaleColumns + sqlCurrentID
 
-	// A sale that an operator closes at once keeps that time, as one that is closing does.
+	// closing_at is when the closing began. A sale that an operator closes at once, without a close record, has it too.
 	sqlSetState = `UPDATE sales SET state = $2, version = version + 1, revision = revision + $3, updated_at = clock_timestamp(),
 	closing_at = CASE WHEN $2 = 'closed' AND $3 > 0 THEN clock_timestamp() ELSE closing_at END WHERE id = $1`
 
@@ -111,7 +114,7 @@ FROM sales WHERE id = `
 
 	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
 
-	// A sale whose state follows its new times has not been closed.
+	// A change of state means that the sale is not closed any more, so nothing of the closing is kept.
 	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4, version = version + 1, revision = revision + 1,
 	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
@@ -125,7 +128,7 @@ FROM sales WHERE id = `
 	sqlCancel = `UPDATE orders SET state = 'cancelled', released_at = clock_timestamp(), revision = $2
 WHERE id = $1 AND released_at IS NULL`
 
-	// What keeps a digest from being computed meanwhile.
+	// No digest of the generation is computed until the transaction with this lock ends.
 	sqlLockGeneration = `SELECT 1 FROM generations WHERE sale_id = $1 AND generation = $2 FOR NO KEY UPDATE`
 
 	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales WHERE id = sale_id)
@@ -163,8 +166,8 @@ FROM orders WHERE released_at IS NULL GROUP BY sale_id, generation ORDER BY sale
 	sqlUndigested = `SELECT sale_id, generation FROM generations
 WHERE ended_at IS NOT NULL AND digest IS NULL ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
 
-	// The sum does not depend on the order in which rows are read. The halves are those of sqlOrdersSince: without them every
-	// order of every sale would be read.
+	// The sum is the same in whatever order the rows are read. The two halves are those of sqlOrdersSince, so that each has an
+	// index; a single condition reads every order of every sale.
 	sqlDigest = `SELECT count(*) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, user_id, username, unit, attempt, state,
 	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0)
 FROM (SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL

@@ -8,20 +8,20 @@ import (
 	"flashsale/events"
 )
 
-// What is only read may be a commit that no other server has: one whose wait for the synchronous standby was
-// cancelled, or that this server recovered when it came up alone. Whoever answers with it promises what a failover
-// takes back. Where there is such a standby, a look-up is therefore a transaction that writes: its own commit waits for
-// the standby, and with it everything that it has seen. Elsewhere it writes nothing.
+// A read can see a commit that the synchronous standby does not have: its wait for the standby was cancelled, or this server
+// recovered it after a restart without the standby. An answer from such a read is a promise that a failover breaks. Where there is
+// a synchronous standby, a look-up is therefore a transaction that writes: when the standby has confirmed its commit, it has
+// everything that the look-up has seen. Without a standby it writes nothing.
 const (
 	sqlProof = `CASE WHEN current_setting('synchronous_standby_names') <> ''
 	THEN pg_logical_emit_message(true, 'flashsale look-up', '') END`
 
-	// Both look-ups are among the ledger's statements, whose plans may be kept.
+	// The look-ups by key use statements of the ledger whose plans may be kept.
 	sqlProvenProbes = sqlKeptProbes + `, ` + sqlProof
 )
 
-// prove runs look-ups that a receipt or a refusal may be answered from, in one transaction. Its first statement must
-// contain sqlProof. Without an error all that was found is durable.
+// prove runs the look-ups of a batch in one transaction. Without an error everything that they found is durable, so that a
+// receipt or a refusal may be answered with it. The first statement of the batch must contain sqlProof.
 func (s *Store) prove(ctx context.Context, b *pgx.Batch) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"flashsale/sale"
 )
 
-// stock is inventory's part of a transaction. LockTx leaves unknown keys out; TakeTx takes exactly n units
-// or fails; BeginTx makes the row of a new generation. QueueLock and QueueTake are sent with other statements of the
-// transaction; QueueTake refuses what needs another read of the tables.
+// stock is inventory's part of a transaction. BeginTx makes the row of a new generation. LockTx leaves out keys without a row.
+// TakeTx takes exactly n units or fails. QueueLock and QueueTake queue statements that the caller sends with others. QueueTake
+// answers false, and queues nothing, when it needs another read of the tables first: then use TakeTx.
 type stock interface {
 	BeginTx(ctx context.Context, tx pgx.Tx, k sale.Key, total, version int64) (sale.Level, error)
 	LockTx(ctx context.Context, tx pgx.Tx, keys []sale.Key) ([]sale.Level, error)
@@ -23,7 +23,7 @@ type stock interface {
 	Levels(ctx context.Context, keys []sale.Key) ([]sale.Level, error)
 }
 
-// outbox keeps messages for publication with the caller's transaction.
+// outbox stores messages in the caller's transaction, for publication after its commit.
 type outbox interface {
 	AppendTx(ctx context.Context, tx pgx.Tx, m []events.Message) error
 	Queue(b *pgx.Batch, m []events.Message) error

@@ -12,33 +12,19 @@ import (
 	"flashsale/sale"
 )
 
-// OpenTx opens a scheduled, paused or closed sale now, if now lies before its end. A draft is announced by it:
-// it becomes scheduled when its start is still to come. Errors: ErrState, ErrNoSale, ErrBusy.
-func (s *Store) OpenTx(ctx context.Context, tx pgx.Tx, slug string) error {
-	return s.move(ctx, tx, slug, func(h lockedSale) (sale.State, bool) {
-		if h.state == sale.Open || h.state == sale.Closing || !h.now.Before(h.endsAt) {
-			return h.state, false
-		}
-		if h.state == sale.Draft && h.now.Before(h.startsAt) {
-			return sale.Scheduled, true
-		}
-		return sale.Open, true
-	})
-}
-
-// PauseTx stops an open sale: every claim decided after its commit is declined. Errors: ErrState, ErrNoSale, ErrBusy.
+// PauseTx pauses an open sale: every claim that is decided after its commit is declined. Errors: ErrState, ErrNoSale, ErrBusy.
 func (s *Store) PauseTx(ctx context.Context, tx pgx.Tx, slug string) error {
 	return s.move(ctx, tx, slug, func(h lockedSale) (sale.State, bool) { return sale.Paused, h.state == sale.Open })
 }
 
-// ResumeTx lets a paused sale go on. Errors: ErrState, ErrNoSale, ErrBusy.
+// ResumeTx ends the pause of a sale: it gets the state that its times give it now. Errors: ErrState, ErrNoSale, ErrBusy.
 func (s *Store) ResumeTx(ctx context.Context, tx pgx.Tx, slug string) error {
 	return s.move(ctx, tx, slug, func(h lockedSale) (sale.State, bool) { return stateWithin(h), h.state == sale.Paused })
 }
 
-// CloseTx ends a sale before its time. An open one is closing until the ledger reaches the close record, which
-// Catalog writes to the log; others are closed at once, as no claim of theirs can count. Errors: ErrState (draft,
-// closing or closed already), ErrNoSale, ErrBusy.
+// CloseTx ends a sale before its end time. An open sale is closing until the ledger reaches the close record, which the catalog
+// writes to the log. A scheduled or paused sale is closed at once, because no claim of it can be ordered. Errors: ErrState
+// (draft, or closing or closed already), ErrNoSale, ErrBusy.
 func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
 	return s.move(ctx, tx, slug, func(h lockedSale) (sale.State, bool) {
 		if h.state == sale.Open {
@@ -48,8 +34,8 @@ func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
 	})
 }
 
-// move changes the state under the gate and the stock row, which every decision waits for. to says where the
-// sale goes from where it stands, and whether it may.
+// move changes the state under the locks of the gate and the stock row; decisions wait for the stock row. to gives the new state,
+// and whether it is allowed.
 func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(lockedSale) (sale.State, bool)) error {
 	h, err := s.lockSale(ctx, tx, slug)
 	if err != nil {
@@ -65,7 +51,7 @@ func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(locked
 	return s.outbox.AppendTx(ctx, tx, []events.Message{stateChanged(h.Key, h.slug, state)})
 }
 
-// cause is what moves a sale: by how much its revision grows.
+// cause is who changes a sale's state. Its number is by how much the sale's revision grows.
 type cause int
 
 const (
@@ -82,8 +68,8 @@ func setState(ctx context.Context, tx pgx.Tx, h lockedSale, state sale.State, by
 	return err
 }
 
-// Advance makes the move that the sale's times ask for, by Postgres' clock: open at the start, closing (or, from
-// pause, closed) at the end. Any process may call it at any time; moved is false when there was nothing to do.
+// Advance changes the state if it is time, by Postgres' clock: to open at the start; at the end to closing, or to closed if the
+// sale is paused. Any process may call it at any time. moved is false when the state has not changed.
 func (s *Store) Advance(ctx context.Context, slug string) (moved bool, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		moved = false
@@ -104,7 +90,7 @@ func (s *Store) Advance(ctx context.Context, slug string) (moved bool, err error
 	return moved && err == nil, err
 }
 
-// Due is the state that a sale should be in at that time.
+// Due is the state that a sale has to have at that time.
 func Due(state sale.State, startsAt, endsAt, now time.Time) sale.State {
 	begun, over := !now.Before(startsAt), !now.Before(endsAt)
 	switch state {
@@ -126,4 +112,20 @@ func Due(state sale.State, startsAt, endsAt, now time.Time) sale.State {
 	case sale.Draft, sale.Closing, sale.Closed:
 	}
 	return state
+}
+
+// stateWithin is the state that the sale's times give it now. A draft stays a draft.
+func stateWithin(h lockedSale) sale.State {
+	switch h.state {
+	case sale.Draft:
+		return sale.Draft
+	case sale.Scheduled, sale.Open, sale.Paused, sale.Closing, sale.Closed:
+	}
+	switch {
+	case h.now.Before(h.startsAt):
+		return sale.Scheduled
+	case h.now.Before(h.endsAt):
+		return sale.Open
+	}
+	return sale.Closed
 }

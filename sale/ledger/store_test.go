@@ -1,12 +1,15 @@
 package ledger
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
-	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/sale/saletest"
 )
@@ -14,11 +17,11 @@ import (
 func TestCurrentKeysAreThoseOfThePresentGenerations(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 5)
-	other := d.secondSale(t, 5)
-	d.begin(t, 5)
-	d.begin(t, 5)
+	other := d.secondSale(5)
+	d.begin(5)
+	d.begin(5)
 	keys, err := d.CurrentKeys(saletest.Context(t))
-	if want := []sale.Key{{Sale: d.Sale, Generation: 3}, {Sale: other.Sale, Generation: 1}}; err != nil || !slices.Equal(keys, want) {
+	if want := []sale.Key{{Sale: d.key.Sale, Generation: 3}, {Sale: other.key.Sale, Generation: 1}}; err != nil || !slices.Equal(keys, want) {
 		t.Errorf("%v, %v; want %v", keys, err, want)
 	}
 }
@@ -26,14 +29,14 @@ func TestCurrentKeysAreThoseOfThePresentGenerations(t *testing.T) {
 func TestOwnersAreShoppersWithALiveOrderOfThatGeneration(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 3)
-	old := d.Key
-	made := d.decide(t, d.claims(1, 4)...) // the fourth is declined
-	d.cancel(t, made.Verdicts[1])
-	d.begin(t, 5)
-	d.decide(t, d.claims(7, 8)...)
-	for k, want := range map[sale.Key][]int64{old: {1, 3}, d.Key: {7, 8}, {Sale: d.Sale, Generation: 9}: nil} {
+	old := d.key
+	made := d.decide(d.claims(1, 4)...) // the fourth is declined
+	d.cancel(made.Verdicts[1].ClaimID)
+	d.begin(5)
+	d.decide(d.claims(7, 8)...)
+	for k, want := range map[sale.Key][]int64{old: {1, 3}, d.key: {7, 8}, {Sale: d.key.Sale, Generation: 9}: nil} {
 		var owners []int64
-		d.do(t, func(tx pgx.Tx) (err error) {
+		d.Do(func(tx pgx.Tx) (err error) {
 			owners, err = d.OwnersTx(t.Context(), tx, k)
 			return err
 		})
@@ -44,22 +47,18 @@ func TestOwnersAreShoppersWithALiveOrderOfThatGeneration(t *testing.T) {
 	}
 }
 
-// The reconciler compares owners with the stock; both must be of one moment, whatever is committed meanwhile.
-func TestOwnersAndStockAreReadAsOfOneMoment(t *testing.T) {
+// The reconciler and verify compare them, whatever is committed meanwhile.
+func TestOwnersAndCountsAgreeWithTheStockInOneSnapshot(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 10)
-	d.decide(t, d.claims(1, 2)...)
-	tx, err := d.pool.BeginTx(saletest.Context(t), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		t.Fatal(err)
-	}
+	d.decide(d.claims(1, 2)...)
+	tx, err := d.Pool.BeginTx(saletest.Context(t), pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	d.Must(err)
 	defer func() { _ = tx.Rollback(t.Context()) }()
 	var taken int64
-	if err := tx.QueryRow(t.Context(), `SELECT taken FROM stock`).Scan(&taken); err != nil {
-		t.Fatal(err)
-	}
-	d.decide(t, d.claims(3, 5)...)
-	owners, err := d.OwnersTx(t.Context(), tx, d.Key)
+	d.Must(tx.QueryRow(t.Context(), `SELECT taken FROM stock`).Scan(&taken))
+	d.decide(d.claims(3, 5)...)
+	owners, err := d.OwnersTx(t.Context(), tx, d.key)
 	if err != nil || int64(len(owners)) != taken {
 		t.Errorf("%d owners of %d units, %v", len(owners), taken, err)
 	}
@@ -69,88 +68,82 @@ func TestOwnersAndStockAreReadAsOfOneMoment(t *testing.T) {
 	}
 }
 
-func TestCountsAddUpLiveOrders(t *testing.T) {
+func (d *ledgerFixture) counts() (counts []Count) {
+	d.t.Helper()
+	d.Do(func(tx pgx.Tx) (err error) {
+		counts, err = d.CountsTx(saletest.Context(d.t), tx)
+		return err
+	})
+	return counts
+}
+
+func TestCountsAreThoseOfLiveOrders(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 10)
-	made := d.decide(t, d.claims(1, 4)...)
-	d.cancel(t, made.Verdicts[3])
-	d.cancel(t, made.Verdicts[0])
-	old := d.Key
-	d.begin(t, 10)
-	d.decide(t, d.claims(1, 1)...)
-	counts, err := d.Counts(saletest.Context(t))
-	want := []Count{{old, 2, 2, 2, 3}, {d.Key, 1, 1, 1, 1}}
-	if err != nil || !slices.Equal(counts, want) {
-		t.Errorf("%+v, %v; want %+v", counts, err, want)
+	made := d.decide(d.claims(1, 4)...)
+	d.cancel(made.Verdicts[3].ClaimID)
+	d.cancel(made.Verdicts[0].ClaimID)
+	old := d.key
+	d.begin(10)
+	d.decide(d.claims(1, 1)...)
+	if got, want := d.counts(), []Count{{old, 2, 2, 2, 3}, {d.key, 1, 1, 1, 1}}; !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
-	// They are not taken from the indexes that make doubles impossible: with those gone, doubles are seen.
-	d.exec(t, `DROP INDEX orders_one_per_shopper, orders_one_per_unit`)
-	d.exec(t, `UPDATE orders SET user_id = 2 WHERE user_id = 3`)
-	counts, err = d.Counts(saletest.Context(t))
-	if err != nil || counts[0] != (Count{old, 2, 1, 2, 3}) {
-		t.Errorf("two orders of one shopper: %+v, %v", counts, err)
+	// The counts do not rely on the unique indexes: without those they show the second order of a shopper.
+	d.Exec(`DROP INDEX orders_one_per_shopper, orders_one_per_unit`)
+	d.Exec(`UPDATE orders SET user_id = 2 WHERE user_id = 3`)
+	if got := d.counts()[0]; got != (Count{old, 2, 1, 2, 3}) {
+		t.Errorf("two orders of one shopper: %+v", got)
 	}
 }
 
-// A process keeps receipts by reading what changed since; a released order is a change as well.
-func TestWhatChangedSinceARevision(t *testing.T) {
-	t.Parallel()
-	d := openLedger(t, 10)
-	first := d.decide(t, d.claims(1, 2)...)
-	since := func(revision int64) (live, gone []int64) {
-		t.Helper()
-		changed, err := d.OrdersSince(saletest.Context(t), d.Key, revision)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, o := range changed {
-			if o.Live {
-				live = append(live, o.UserID)
-			} else {
-				gone = append(gone, o.UserID)
-			}
-		}
-		slices.Sort(live)
-		return live, gone
-	}
-	revision := first.Stocks[0].Version
-	d.decide(t, d.claims(3, 3)...)
-	if live, gone := since(revision); !slices.Equal(live, []int64{3}) || gone != nil {
-		t.Errorf("one more order: %v, %v", live, gone)
-	}
-	d.cancel(t, first.Verdicts[0])
-	if live, gone := since(revision); !slices.Equal(live, []int64{3}) || !slices.Equal(gone, []int64{1}) {
-		t.Errorf("and a cancellation: %v, %v", live, gone)
-	}
-	// A process may have heard of the order before it asked for the first time.
-	if live, gone := since(0); !slices.Equal(live, []int64{2, 3}) || !slices.Equal(gone, []int64{1}) {
-		t.Errorf("from the beginning: %v, %v", live, gone)
-	}
-	if live, gone := since(d.level(t).Version); live != nil || gone != nil {
-		t.Errorf("since now: %v, %v", live, gone)
-	}
-}
-
-func TestReceiptsOfLiveOrdersOnly(t *testing.T) {
+// A caller that gets an empty list instead of the error removes every owner from Redis, or reports that nothing is wrong.
+func TestAReadThatFailsIsAnError(t *testing.T) {
 	t.Parallel()
 	d := openLedger(t, 3)
-	made := d.decide(t, d.claims(1, 4)...)
-	d.cancel(t, made.Verdicts[0])
-	receipts, err := d.LiveReceipts(saletest.Context(t), d.Key, []int64{4, 3, 1, 2, 3})
-	if err != nil {
-		t.Fatal(err)
+	d.decideOne(d.claim(1, 1))
+	ids := []uuid.UUID{d.claim(1, 1).ID}
+	reads := map[string]func(ctx context.Context) error{
+		"keys":     func(ctx context.Context) error { _, err := d.CurrentKeys(ctx); return err },
+		"any":      func(ctx context.Context) error { _, err := d.Any(ctx); return err },
+		"changes":  func(ctx context.Context) error { _, err := d.ReadChanges(ctx, nil, nil); return err },
+		"digests":  func(ctx context.Context) error { _, _, err := d.DigestCheck(ctx); return err },
+		"verdicts": func(ctx context.Context) error { _, err := d.Verdicts(ctx, ids); return err },
+		"receipts": func(ctx context.Context) error { _, err := d.LiveReceipts(ctx, d.key, []int64{1}); return err },
+		"orders":   func(ctx context.Context) error { _, err := d.OrdersSince(ctx, d.key, 0); return err },
 	}
-	var units []int64
-	for _, r := range receipts {
-		units = append(units, r.Unit)
+	inTx := map[string]func(ctx context.Context, tx pgx.Tx) error{
+		"owners": func(ctx context.Context, tx pgx.Tx) error { _, err := d.OwnersTx(ctx, tx, d.key); return err },
+		"counts": func(ctx context.Context, tx pgx.Tx) error { _, err := d.CountsTx(ctx, tx); return err },
+		"order":  func(ctx context.Context, tx pgx.Tx) error { _, err := d.OrderTx(ctx, tx, ids[0]); return err },
+		"digest": func(ctx context.Context, tx pgx.Tx) error { _, err := digest(ctx, tx, d.key); return err },
 	}
-	if !slices.Equal(units, []int64{0, 3, 0, 2, 3}) {
-		t.Errorf("units %v", units)
+	for what, read := range inTx {
+		reads[what] = func(ctx context.Context) error {
+			tx, err := d.Pool.Begin(saletest.Context(t))
+			d.Must(err)
+			defer func() { _ = tx.Rollback(saletest.Context(t)) }()
+			return read(ctx, tx)
+		}
 	}
-	if r := receipts[1]; r.OrderID != made.Verdicts[2].ClaimID || r.UserID != 3 || !r.At.Equal(made.Verdicts[2].At) || r.Attempt != 1 {
-		t.Errorf("receipt %+v of %+v", r, made.Verdicts[2])
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for what, read := range reads {
+		if err := read(t.Context()); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if err := read(ended); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s without an answer: %v", what, err)
+		}
 	}
-	if made.Verdicts[3].Outcome != events.Declined {
-		t.Error("the fourth shopper was to lose")
+	// The tables are away, as in a database without the migrations.
+	d.Exec(`ALTER TABLE orders RENAME TO orders_away`)
+	d.Exec(`ALTER TABLE sales RENAME TO sales_away`)
+	d.Exec(`ALTER TABLE generations RENAME TO generations_away`)
+	for what, read := range reads {
+		var refused *pgconn.PgError
+		if err := read(t.Context()); !errors.As(err, &refused) {
+			t.Errorf("%s without tables: %v", what, err)
+		}
 	}
 }

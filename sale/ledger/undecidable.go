@@ -12,18 +12,17 @@ import (
 	"flashsale/sale"
 )
 
-// DeclineTx declines a claim that the ledger cannot decide because its very content makes the statements fail. A
-// claim that has its verdict keeps it. Its texts are stored without what Postgres cannot store.
+// DeclineTx declines a claim that the ledger cannot decide, because the content of the claim makes the statements fail. A
+// claim that has a verdict already keeps it. The claim's texts are stored without the bytes that Postgres cannot store.
 func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason events.Reason) (events.Verdict, error) {
-	if _, err := s.stock.LockTx(ctx, tx, []sale.Key{{Sale: c.SaleID, Generation: c.Generation}}); err != nil {
+	if _, err := s.stock.LockTx(ctx, tx, []sale.Key{keyOf(&c)}); err != nil {
 		return events.Verdict{}, fmt.Errorf("lock stock: %w", err)
 	}
 	found := make(map[uuid.UUID]*events.Verdict, 1)
 	r := ledgerReads{state: BatchState{Verdicts: found}}
 	b := &pgx.Batch{}
 	b.Queue(sqlProbes).QueryRow(r.clock)
-	b.Queue(sqlOrdersByID, [][16]byte{c.ID}).Query(r.orders)
-	b.Queue(sqlDeclinesByID, [][16]byte{c.ID}).Query(r.declines)
+	r.queueVerdicts(b, [][16]byte{c.ID})
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return events.Verdict{}, fmt.Errorf("read the ledger: %w", err)
 	}
@@ -38,7 +37,7 @@ func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason
 	}
 	made := BatchResult{Declined: []NewVerdict{{&c, &v}}}
 	writes := &pgx.Batch{}
-	write(writes, now, made, nil)
+	write(writes, now, made)
 	if err := s.outbox.Queue(writes, announcements(made, nil, nil)); err != nil {
 		return v, fmt.Errorf("announce the decline: %w", err)
 	}
@@ -48,7 +47,7 @@ func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason
 	return v, nil
 }
 
-// storable is the text without what a text column refuses.
+// storable is the text without the bytes that a text column refuses: NUL, and what is not UTF-8.
 func storable(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 }

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// verdictOf is an order as the verdict on its claim.
+// verdictOf is the verdict that an order is.
 func verdictOf(o *sale.OrderRow) events.Verdict {
 	v := events.Verdict{
 		ClaimID: o.OrderID, SaleID: o.SaleID, Generation: o.Generation, UserID: o.UserID, Username: o.Username,
@@ -19,7 +19,7 @@ func verdictOf(o *sale.OrderRow) events.Verdict {
 		RequestID: o.RequestID, Revision: o.Revision,
 	}
 	if !o.Live {
-		// Not zero, so that nextAttempts looks up the number the shopper may press with.
+		// Not zero: nextAttempts looks up the right number for verdicts that have one.
 		v.NextAttempt = o.Attempt + 1
 	}
 	return v
@@ -34,8 +34,8 @@ func scanDecline(row pgx.CollectableRow) (events.Verdict, error) {
 	return v, err
 }
 
-// Verdicts looks up what was decided about these claims, in no particular order. Claims without a verdict are
-// left out. It is a batch operation, none of its verdicts is Fresh, and all are durable.
+// Verdicts looks up the verdicts on these claims, in no particular order. Claims without a verdict are left out. One
+// call reads them all in two round trips at most. None of the verdicts is Fresh, and all are durable.
 func (s *Store) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
 	found := make(map[uuid.UUID]*events.Verdict, len(ids))
 	raw := make([][16]byte, len(ids))
@@ -45,8 +45,7 @@ func (s *Store) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict
 	r := ledgerReads{state: BatchState{Verdicts: found}}
 	b := &pgx.Batch{}
 	b.Queue(sqlProvenProbes)
-	b.Queue(sqlOrdersByID, raw).Query(r.orders)
-	b.Queue(sqlDeclinesByID, raw).Query(r.declines)
+	r.queueVerdicts(b, raw)
 	if err := s.prove(ctx, b); err != nil {
 		return nil, fmt.Errorf("look up verdicts: %w", err)
 	}
@@ -64,8 +63,8 @@ type batcher interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-// nextAttempts completes the verdicts that let their shopper press again: with the shopper's live order if there
-// is one by now (owners; nil: not known), else with the first attempt that has no verdict yet.
+// nextAttempts completes the declines and the cancelled orders. With a live order of the shopper (owners; nil:
+// not known) the verdict gets that order's id, otherwise the number of the next attempt: one more than the highest with a verdict.
 func nextAttempts(ctx context.Context, db batcher, verdicts map[uuid.UUID]*events.Verdict, owners map[sale.ShopperKey]uuid.UUID) error {
 	again := make(map[sale.ShopperKey][]*events.Verdict)
 	users := make(map[sale.Key][]int64)

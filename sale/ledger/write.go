@@ -11,12 +11,12 @@ import (
 	"flashsale/sale"
 )
 
-// write queues what was decided now. Each statement changes all the rows it should or fails: orders by having no
-// ON CONFLICT, the others because they count. Fewer declines than claims mean that somebody else decided the same
-// claims without the lock, and the next try will meet their verdicts.
-func write(b *pgx.Batch, now time.Time, made BatchResult, revisions map[sale.Key]int64) {
+// write queues the statements that store the new verdicts. A statement that changes fewer rows than it has to fails, and with it
+// the transaction: orders have no ON CONFLICT, the others count their rows. Then another transaction has decided the same claims
+// without the lock, and the next try finds its verdicts.
+func write(b *pgx.Batch, now time.Time, made BatchResult) {
 	if len(made.Ordered) > 0 {
-		b.Queue(sqlInsertOrders, orderArrays(made.Ordered, revisions, now)...)
+		b.Queue(sqlInsertOrders, orderArrays(made.Ordered, now)...)
 	}
 	if n := len(made.Declined); n > 0 {
 		b.Queue(`WITH done AS (`+sqlInsertDeclines+` RETURNING 1) SELECT must_change(count(*), $9) FROM done`,
@@ -27,20 +27,19 @@ func write(b *pgx.Batch, now time.Time, made BatchResult, revisions map[sale.Key
 	}
 }
 
-func orderArrays(made []NewVerdict, revisions map[sale.Key]int64, now time.Time) []any {
+func orderArrays(made []NewVerdict, now time.Time) []any {
 	n := len(made)
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
 	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
-	units, attempts, revision := make([]int64, n), make([]int32, n), make([]int64, n)
+	units, attempts, revisions := make([]int64, n), make([]int32, n), make([]int64, n)
 	requests := make([][16]byte, n)
 	for i, r := range made {
 		c := r.Claim
 		ids[i], keys[i], names[i], requests[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
-		units[i], attempts[i] = r.Verdict.Unit, int32(c.Attempt)
-		revision[i] = revisions[sale.Key{Sale: c.SaleID, Generation: c.Generation}]
+		units[i], attempts[i], revisions[i] = r.Verdict.Unit, int32(c.Attempt), r.Verdict.Revision
 	}
-	return []any{ids, sales, generations, users, names, units, attempts, keys, revision, now, requests}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, now, requests}
 }
 
 func declineArrays(made []NewVerdict, now time.Time) []any {
@@ -57,7 +56,7 @@ func declineArrays(made []NewVerdict, now time.Time) []any {
 	return []any{ids, sales, generations, users, names, attempts, reasons, now}
 }
 
-// announcements are what the outbox is told.
+// announcements are the messages about a decision, for the outbox.
 func announcements(made BatchResult, stocks []events.Stock, slugs map[int64]string) []events.Message {
 	messages := make([]events.Message, 0, len(made.Ordered)+len(made.Declined)+len(stocks)+len(made.Closed))
 	for _, r := range made.Ordered {
@@ -93,6 +92,14 @@ func declined(r NewVerdict) events.Message {
 	}
 }
 
+func stockChanged(slug string, l sale.Level) events.Message {
+	return events.Message{SaleID: l.Sale, Type: events.TypeStockChanged, Subject: slug, Data: stockOf(l)}
+}
+
+func stockOf(l sale.Level) events.Stock {
+	return events.Stock{SaleID: l.Sale, Generation: l.Generation, Total: l.Total, Taken: l.Taken, Version: l.Version}
+}
+
 func stateChanged(k sale.Key, slug string, to sale.State) events.Message {
 	return events.Message{
 		SaleID: k.Sale, Type: events.TypeSaleStateChanged, Subject: slug,
@@ -100,8 +107,8 @@ func stateChanged(k sale.Key, slug string, to sale.State) events.Message {
 	}
 }
 
-// exactly fails the transaction when a statement changed another number of rows: then somebody else decided
-// the same claims without the lock, and the next try will meet their verdicts.
+// exactly makes the transaction fail when a statement has changed another number of rows than n: then another transaction has
+// changed them without the lock.
 func exactly(n int, what string) func(pgconn.CommandTag) error {
 	return func(tag pgconn.CommandTag) error {
 		if got := tag.RowsAffected(); got != int64(n) {

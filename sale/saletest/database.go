@@ -15,7 +15,8 @@ import (
 // Slug is the slug of the sale that a ledger creates when it has none.
 const Slug = "flash-sale"
 
-// Database is a schema of the test's own on a real server, with the stock and the outbox that a ledger needs.
+// Database is a schema of the test's own on a real server, with the stock and the outbox that a ledger needs. Its methods end
+// the test when a statement fails, except where they return an error.
 type Database struct {
 	Pool   *pgxpool.Pool
 	Schema string
@@ -28,6 +29,12 @@ type Database struct {
 func Open(t testing.TB) *Database {
 	t.Helper()
 	pool, schema := embeddedtest.Postgres(t)
+	return OpenOn(t, pool, schema)
+}
+
+// OpenOn is the database on a pool whose schema has all tables.
+func OpenOn(t testing.TB, pool *pgxpool.Pool, schema string) *Database {
+	t.Helper()
 	return &Database{Pool: pool, Schema: schema, Stock: NewStock(pool), Outbox: OpenOutbox(t, pool), t: t}
 }
 
@@ -47,12 +54,18 @@ func (d *Database) Exec(sql string, args ...any) {
 	}
 }
 
+// Scan reads the one row that the statement finds.
+func (d *Database) Scan(into []any, sql string, args ...any) {
+	d.t.Helper()
+	if err := d.Pool.QueryRow(Context(d.t), sql, args...).Scan(into...); err != nil {
+		d.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
 // Number reads one number.
 func (d *Database) Number(sql string, args ...any) (n int64) {
 	d.t.Helper()
-	if err := d.Pool.QueryRow(Context(d.t), sql, args...).Scan(&n); err != nil {
-		d.t.Fatalf("%s: %v", sql, err)
-	}
+	d.Scan([]any{&n}, sql, args...)
 	return n
 }
 
@@ -67,10 +80,17 @@ func (d *Database) Do(do func(tx pgx.Tx) error) {
 	d.Must(d.Try(do))
 }
 
+// State reads the state of a sale.
+func (d *Database) State(slug string) (s sale.State) {
+	d.t.Helper()
+	d.Scan([]any{&s}, `SELECT state FROM sales WHERE slug = $1`, slug)
+	return s
+}
+
 // Sale reads the key and the secret of a sale.
 func (d *Database) Sale(slug string) (k sale.Key, secret []byte) {
 	d.t.Helper()
-	d.Must(d.Pool.QueryRow(Context(d.t), `SELECT id, generation, secret FROM sales WHERE slug = $1`, slug).Scan(&k.Sale, &k.Generation, &secret))
+	d.Scan([]any{&k.Sale, &k.Generation, &secret}, `SELECT id, generation, secret FROM sales WHERE slug = $1`, slug)
 	return k, secret
 }
 
@@ -89,6 +109,24 @@ WHERE generation = 1 AND sale_id = `+original, slug, of)
 WHERE generation = 1 AND sale_id = `+original, slug, of)
 }
 
+// CloseRecord is the record that closes a closing sale.
+func (d *Database) CloseRecord(slug string) events.Claim {
+	d.t.Helper()
+	k, secret := d.Sale(slug)
+	version := d.Number(`SELECT closing_version FROM sales WHERE slug = $1`, slug)
+	return events.Claim{Kind: events.KindClose, ID: sale.CloseID(secret, k.Generation, version), SaleID: k.Sale, Generation: k.Generation}
+}
+
+// Level reads the stock of a generation.
+func (d *Database) Level(k sale.Key) sale.Level {
+	d.t.Helper()
+	levels, err := d.Stock.Levels(Context(d.t), []sale.Key{k})
+	if err != nil || len(levels) != 1 {
+		d.t.Fatalf("levels of %v: %v, %v", k, levels, err)
+	}
+	return levels[0]
+}
+
 // Posted is a message that the outbox was given.
 type Posted struct {
 	Type, Subject, Traceparent string
@@ -96,7 +134,23 @@ type Posted struct {
 	Data                       map[string]any
 }
 
-// Posted lists what the outbox was given and committed, without the first so many messages.
+// PostedCount is how many messages the outbox was given in transactions that committed.
+func (d *Database) PostedCount() int64 {
+	d.t.Helper()
+	return d.Number(`SELECT count(*) FROM copies`)
+}
+
+// PostedTypes counts the types of the messages that Posted lists.
+func (d *Database) PostedTypes(after int64) map[string]int {
+	d.t.Helper()
+	types := make(map[string]int)
+	for _, p := range d.Posted(after) {
+		types[p.Type]++
+	}
+	return types
+}
+
+// Posted lists the messages that the outbox was given in transactions that committed, without the first so many.
 func (d *Database) Posted(after int64) []Posted {
 	d.t.Helper()
 	rows, err := d.Pool.Query(Context(d.t), `SELECT type, subject, traceparent, sale_id, data::text FROM copies ORDER BY id OFFSET $1`, after)
@@ -112,20 +166,24 @@ func (d *Database) Posted(after int64) []Posted {
 	return all
 }
 
-// Verify checks what must be true whatever happened: in each generation as many units are taken as there are live orders,
-// shoppers and unit numbers, and no more than there are.
+// Verify checks the invariants of the stock and the orders: in each generation the number of units taken is that of the live
+// orders, of their shoppers and of their units, and it is not more than the total.
 func (d *Database) Verify() {
 	d.t.Helper()
-	if n := d.Number(`SELECT count(*) FROM stock s LEFT JOIN (
+	var wrong string
+	d.Scan([]any{&wrong}, `SELECT coalesce(string_agg(format('generation %s of sale %s: %s of %s taken, next unit %s; %s live orders, %s shoppers, %s units up to %s',
+	generation, sale_id, taken, total, next_unit, coalesce(live, 0), coalesce(shoppers, 0), coalesce(units, 0), coalesce(highest, 0)), E'\n'), '')
+FROM stock s LEFT JOIN (
 	SELECT sale_id, generation, count(*) AS live, count(DISTINCT user_id) AS shoppers, count(DISTINCT unit) AS units, max(unit) AS highest
 	FROM orders WHERE released_at IS NULL GROUP BY sale_id, generation) o USING (sale_id, generation)
 WHERE coalesce(live, 0) <> taken OR coalesce(shoppers, 0) <> taken OR coalesce(units, 0) <> taken OR taken > total
-	OR coalesce(highest, 0) >= next_unit`); n > 0 {
-		d.t.Errorf("in %d generations the stock and the orders do not agree", n)
+	OR coalesce(highest, 0) >= next_unit`)
+	if wrong != "" {
+		d.t.Errorf("the stock and the orders do not agree:\n%s", wrong)
 	}
 }
 
-// Claim is that of a shopper in the present generation of a sale.
+// Claim is the claim of a shopper in the present generation of a sale.
 func (d *Database) Claim(slug string, user int64, attempt int) events.Claim {
 	d.t.Helper()
 	k, secret := d.Sale(slug)

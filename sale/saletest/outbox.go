@@ -13,14 +13,14 @@ import (
 	eventsoutbox "flashsale/events/outbox"
 )
 
-// Outbox is the outbox of package events, which packs what it is given. It also writes a copy of each message to a table, in
-// the same transaction, for tests to read.
+// Outbox is the outbox of package events, which packs messages. It also writes a copy of each message to a table in the same
+// transaction, so that tests can read them.
 type Outbox struct {
 	*eventsoutbox.Outbox
 	copies bool
 }
 
-// OpenOutbox is the outbox of that database. In a benchmark it leaves no copies.
+// OpenOutbox is the outbox of that database. In a benchmark it writes no copies.
 func OpenOutbox(t testing.TB, pool *pgxpool.Pool) Outbox {
 	t.Helper()
 	if _, measured := t.(*testing.B); measured {
@@ -58,7 +58,7 @@ func (c Outbox) Queue(b *pgx.Batch, messages []events.Message) error {
 	return c.Outbox.Queue(b, messages)
 }
 
-// Decide takes claims to their verdicts within a transaction, as events/consumer does.
+// Decide decides claims within a transaction, as events/consumer does.
 func Decide(ctx context.Context, tx pgx.Tx, prepare func(*pgx.Batch, events.Source, []events.Claim) events.Decide,
 	src events.Source, claims []events.Claim,
 ) (events.Decision, error) {

@@ -1,4 +1,5 @@
-// Package saletest has what the tests of sale's rooms share: a database with the siblings that a ledger needs, and claims.
+// Package saletest has what the tests of sale/ledger and sale/checkout share: a database with the siblings that a ledger needs,
+// and claims.
 package saletest
 
 import (
@@ -10,16 +11,16 @@ import (
 	"flashsale/sale"
 )
 
-// Secret is that of a sale without a database.
+// Secret is the secret of a sale in tests without a database.
 func Secret() []byte { return []byte("0123456789abcdef0123456789abcdef") }
 
-// Key is that of a sale without a database.
+// Key is the key of a sale in tests without a database.
 func Key() sale.Key { return sale.Key{Sale: 7, Generation: 2} }
 
-// Noon is a time.
+// Noon is the present time in tests without a clock.
 func Noon() time.Time { return time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC) }
 
-// Patience is how long a test waits for what must come. It says nothing about how long that may take.
+// Patience is how long a test waits before it fails. It is no limit on how long the code may take.
 const Patience = 30 * time.Second
 
 // Context lasts as long as the test, and no longer than Patience.
@@ -37,7 +38,7 @@ func Claim(k sale.Key, user int64, attempt int) events.Claim {
 	}
 }
 
-// InTime waits for what happens in another goroutine, and ends the test when that takes longer than Patience.
+// InTime waits until done is true, and ends the test when that takes longer than Patience.
 func InTime(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(2 * time.Millisecond) {

@@ -3,11 +3,11 @@ package saletest
 import (
 	"context"
 
-	"flashsale/inventory"
-	"flashsale/sale"
-
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/inventory"
+	"flashsale/sale"
 )
 
 // Stock is inventory's store, adapted as app/instance does.
