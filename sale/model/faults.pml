@@ -50,10 +50,10 @@ end_idle:
 #endif
 			skip }
 #endif
-	/* reconciliation.admit */
+	/* reconciliation.addOwners */
 	:: loaded && OWNER(0) && !(holders & BIT(0)) -> holders = holders | BIT(0)
 	:: loaded && OWNER(1) && !(holders & BIT(1)) -> holders = holders | BIT(1)
-	/* reconciliation.dismiss: only when everything in the log is decided */
+	/* reconciliation.removeHolders: only when everything in the log is decided */
 	:: loaded && !OWNER(0) && (holders & BIT(0)) && CURSOR >= logEnd -> holders = holders & ~BIT(0)
 	:: loaded && !OWNER(1) && (holders & BIT(1)) && CURSOR >= logEnd -> holders = holders & ~BIT(1)
 	od
@@ -113,7 +113,7 @@ end_idle:
 #endif
 #endif
 #ifndef REDIS_ANY
-	/* Checkout.Cancelled; or the process was killed, and reconciliation.dismiss does it */
+	/* Checkout.Cancelled; or the process was killed, and reconciliation.removeHolders does it */
 	:: d_step { placeToRelease > 0 -> holders = holders & ~BIT(placeToRelease - 1); placeToRelease = 0 }
 	:: d_step { placeToRelease > 0 -> placeToRelease = 0 }
 #endif
