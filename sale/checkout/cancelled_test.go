@@ -9,7 +9,7 @@ import (
 
 // Nothing but the refresh tells the process, as in the moment after an operator's commit.
 func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		first := p.press("anna")
 		if first.Kind != sale.Bought {
 			t.Fatalf("%+v", first)
@@ -40,7 +40,7 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 }
 
 func TestACancelOfAnOlderGenerationLeavesThePresentOneAlone(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		old := p.press("anna").Receipt
 		s.ledger.change(func(sh *sale.Row) { sh.Generation++ })
 		p.readChanges(t)
@@ -58,12 +58,12 @@ func TestACancelOfAnOlderGenerationLeavesThePresentOneAlone(t *testing.T) {
 }
 
 func TestACancelWithoutRedisSaysThatThePlaceIsStillTaken(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		r := p.press("anna").Receipt
 		s.ledger.cancel(r.OrderID)
 		p.readChanges(t)
-		s.places.releasing.fails(errRefusedHere)
-		if err := p.Cancelled(t.Context(), r); !errors.Is(err, errRefusedHere) {
+		s.places.releaseFault.fails(errAway)
+		if err := p.Cancelled(t.Context(), r); !errors.Is(err, errAway) {
 			t.Errorf("%v", err)
 		}
 		if _, ok := p.catalog.find("").receipts.receipt(sale.Key{Sale: r.SaleID, Generation: r.Generation}, Shopper{ID: r.UserID}); ok {

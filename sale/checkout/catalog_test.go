@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"flashsale/events"
@@ -13,18 +14,18 @@ import (
 
 func TestACatalogThatNeverReadTheLedgerKnowsNoSale(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	if _, err := c.Snapshot(""); !errors.Is(err, sale.ErrNoSale) {
 		t.Errorf("the current sale: %v", err)
 	}
 	if !c.stale(time.Now()) || len(c.All()) != 0 || c.Ready() {
 		t.Error("a catalog that never read is not stale, or ready")
 	}
-	p.fail(errLedgerAway)
+	p.reading.fails(errAway)
 	if err := c.Refresh(t.Context()); err == nil || c.Ready() {
 		t.Errorf("ready after a read that failed: %v", err)
 	}
-	p.fail(nil)
+	p.reading.fails(nil)
 	refreshCatalog(t, c)
 	if !c.Ready() {
 		t.Error("not ready after a read")
@@ -37,24 +38,17 @@ func TestACatalogThatNeverReadTheLedgerKnowsNoSale(t *testing.T) {
 	}
 }
 
-func refreshCatalog(t *testing.T, c *Catalog) {
-	t.Helper()
-	if err := c.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestASnapshotIsALeaseFromTheQuestionOn(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
+	p, c := newManualSource(sale.Open)
+	read, leave := p.stopReads()
 	asked := time.Now()
-	looked := make(chan error, 1)
-	go func() { looked <- c.Refresh(t.Context()) }()
-	<-p.read
+	refreshed := make(chan error, 1)
+	go func() { refreshed <- c.Refresh(t.Context()) }()
+	<-read
 	answered := time.Now()
-	p.before <- struct{}{}
-	if err := <-looked; err != nil {
+	leave <- struct{}{}
+	if err := <-refreshed; err != nil {
 		t.Fatal(err)
 	}
 	e := c.find("")
@@ -72,12 +66,12 @@ func TestASnapshotIsALeaseFromTheQuestionOn(t *testing.T) {
 
 func TestAReadThatFailsLeavesTheLastFigures(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	renewed := c.renewed.Load()
 	p.sell(5)
-	p.fail(errLedgerAway)
-	if err := c.Refresh(t.Context()); !errors.Is(err, errLedgerAway) {
+	p.reading.fails(errAway)
+	if err := c.Refresh(t.Context()); !errors.Is(err, errAway) {
 		t.Errorf("Refresh: %v", err)
 	}
 	if s, err := c.Snapshot(""); err != nil || s.Taken != 0 || c.renewed.Load() != renewed {
@@ -90,7 +84,7 @@ func TestAReadThatFailsLeavesTheLastFigures(t *testing.T) {
 
 func TestACommitIsInTheCatalogAtOnce(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	before, _ := c.Snapshot("")
 	c.applyStocks([]events.Stock{p.sell(7)})
@@ -118,7 +112,7 @@ func TestCommitsOnlyMoveTheCatalogForward(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, catalog := newManualLedger(sale.Open)
+			p, catalog := newManualSource(sale.Open)
 			p.edit(func(s *sale.Row) { s.Generation, s.Level = 2, now })
 			refreshCatalog(t, catalog)
 			catalog.applyStocks([]events.Stock{c.stock})
@@ -139,16 +133,16 @@ func TestCommitsOnlyMoveTheCatalogForward(t *testing.T) {
 // An answer that was on its way while a commit was heard of is older than the commit.
 func TestAnAnswerThatWasOvertakenDoesNotTakeACommitBack(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	p.sell(1) // elsewhere: makes the coming answer differ from what is shown
-	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
-	looked := make(chan error, 1)
-	go func() { looked <- c.Refresh(t.Context()) }()
-	<-p.read
+	read, leave := p.stopReads()
+	refreshed := make(chan error, 1)
+	go func() { refreshed <- c.Refresh(t.Context()) }()
+	<-read
 	c.applyStocks([]events.Stock{p.sell(1)})
-	p.before <- struct{}{}
-	if err := <-looked; err != nil {
+	leave <- struct{}{}
+	if err := <-refreshed; err != nil {
 		t.Fatal(err)
 	}
 	if s, _ := c.Snapshot(""); s.Taken != 2 {
@@ -158,7 +152,7 @@ func TestAnAnswerThatWasOvertakenDoesNotTakeACommitBack(t *testing.T) {
 
 func TestALedgerRestoredFromABackupIsBelieved(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	c.applyStocks([]events.Stock{p.sell(50)})
 	p.edit(func(s *sale.Row) { s.Level.Taken, s.Level.Version = 3, 1 })
@@ -170,7 +164,7 @@ func TestALedgerRestoredFromABackupIsBelieved(t *testing.T) {
 
 func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	c.applyStocks([]events.Stock{p.sell(2)})
 	first := c.find("")
@@ -200,7 +194,7 @@ func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 // One writer commits and is heard, another's commits are only looked up; every reader sees figures that only grow.
 func TestReadersSeeVersionsThatOnlyGrow(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	const commits = 300
 	var writers, watchers sync.WaitGroup
@@ -262,7 +256,7 @@ func TestTheCurrentSaleIsTheOneToLookAt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, catalog := newManualLedger(c.states...)
+			p, catalog := newManualSource(c.states...)
 			for id, s := range p.rows {
 				s.StartsAt, s.EndsAt = s.StartsAt.Add(time.Duration(id)*c.shift), s.EndsAt.Add(time.Duration(id)*c.shift)
 			}
@@ -277,7 +271,7 @@ func TestTheCurrentSaleIsTheOneToLookAt(t *testing.T) {
 			}
 		})
 	}
-	p, c := newManualLedger(sale.Draft)
+	p, c := newManualSource(sale.Draft)
 	refreshCatalog(t, c)
 	if _, err := c.Snapshot(""); !errors.Is(err, sale.ErrNoSale) {
 		t.Errorf("a draft is the current sale: %v", err)
@@ -323,7 +317,7 @@ func TestTheStatusIsWhatAShopperNeedsToKnow(t *testing.T) {
 
 func TestASignalOfChangeIsKeptButNotTwice(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	changed, done := c.Changed()
 	other, otherDone := c.Changed()
 	defer otherDone()
@@ -348,7 +342,7 @@ func TestASignalOfChangeIsKeptButNotTwice(t *testing.T) {
 
 func TestThatAllPlacesAreTakenIsShownForASecond(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	claimed := func(at time.Time) bool { return c.snapshot(c.find(""), at).AllClaimed }
 	changed, done := c.Changed()
@@ -379,8 +373,8 @@ func TestThatAllPlacesAreTakenIsShownForASecond(t *testing.T) {
 
 func TestARunningCatalogShowsWhatNobodyToldIt(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	c.log = newRecordedLog()
+	p, c := newManualSource(sale.Open)
+	c.log = newCloseLog()
 	refreshCatalog(t, c)
 	runCatalog(t, c)
 	p.sell(9)
@@ -397,41 +391,37 @@ func TestARunningCatalogShowsWhatNobodyToldIt(t *testing.T) {
 
 func TestACatalogWhoseLedgerIsAwaySaysSo(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	c.log = newRecordedLog()
+	p, c := newManualSource(sale.Open)
+	c.log = newCloseLog()
 	refreshCatalog(t, c)
 	runCatalog(t, c)
 	awaitSnapshot(t, c, "the first read", func(s sale.Snapshot) bool { return !s.Stale })
-	p.fail(errLedgerAway)
+	p.reading.fails(errAway)
 	if s := awaitSnapshot(t, c, "the ledger went away", func(s sale.Snapshot) bool { return s.Stale }); s.Total != 100 || s.Age <= sale.Lease {
 		t.Errorf("the last figures, marked stale: %+v", s)
 	}
-	p.fail(nil)
+	p.reading.fails(nil)
 	p.sell(1)
 	awaitSnapshot(t, c, "the ledger came back", func(s sale.Snapshot) bool { return !s.Stale && s.Taken == 1 })
 }
 
 func TestACatalogRefreshesAtOnceWhenAsked(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	c.log = newRecordedLog()
-	p.read, p.before = make(chan struct{}), make(chan struct{})
-	stop := runCatalog(t, c)
-	<-p.read // the first read
-	p.sell(3)
-	c.refreshSoon()
-	c.refreshSoon() // a second one has no effect and does not block
-	p.before <- struct{}{}
-	close(p.before)
-	<-p.read // it read again
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for range p.read { // lets further reads pass
+	synctest.Test(t, func(t *testing.T) {
+		p, c := newManualSource(sale.Open)
+		c.log = newCloseLog()
+		read, leave := p.stopReads()
+		runCatalog(t, c)
+		<-read // the first read
+		p.sell(3)
+		c.refreshSoon()
+		c.refreshSoon() // a second one has no effect and does not block
+		p.reading.fails(nil)
+		began := time.Now()
+		leave <- struct{}{}
+		awaitSnapshot(t, c, "after it was asked for", func(s sale.Snapshot) bool { return s.Taken == 3 })
+		if took := time.Since(began); took != 0 {
+			t.Errorf("after %s", took)
 		}
-	}()
-	awaitSnapshot(t, c, "after the request", func(s sale.Snapshot) bool { return s.Taken == 3 })
-	stop()
-	close(p.read)
-	<-ended
+	})
 }

@@ -98,10 +98,11 @@ func TestTheLongestWaysEndInTime(t *testing.T) {
 // play has one press meet the delays, in a bubble of its own, and says which promise it broke.
 func (s delays) play(t *testing.T) (broken error) {
 	synctest.Test(t, func(t *testing.T) {
-		world := newMemoryServers(t, 2)
+		world := newSimulatedServers(t, 2)
 		p := world.process(t)
 		s.prepare(t, world, p)
-		wasHolder := world.isHolder(s.press.Name)
+		who := world.accounts.shopper(s.press.Name).ID
+		wasHolder := world.places.isHolder(who)
 		began := time.Now()
 		placed := world.delay(s, began)
 		ctx, leave := context.WithTimeout(t.Context(), cmp.Or(s.leaves, never))
@@ -110,7 +111,7 @@ func (s delays) play(t *testing.T) (broken error) {
 			opening, stop := context.WithTimeout(t.Context(), never)
 			defer stop()
 			go func() {
-				if rest(opening, s.opens) == nil {
+				if wait(opening, s.opens) == nil {
 					world.ledger.change(func(row *sale.Row) { row.State = sale.Open })
 					_ = p.catalog.refresh(opening)
 				}
@@ -123,7 +124,7 @@ func (s delays) play(t *testing.T) (broken error) {
 			broken = fmt.Errorf("answered %s after %v", a.Kind, took)
 		case *placed > buyTime-claimTime:
 			broken = fmt.Errorf("a place was given after %v, which leaves the claim too little", *placed)
-		case !wasHolder && world.isHolder(s.press.Name) && world.calls.of("append")+world.calls.of("direct") == 0:
+		case !wasHolder && world.places.isHolder(who) && world.calls.of("append")+world.calls.of("direct") == 0:
 			broken = fmt.Errorf("a place was taken, and no claim was made of it: %s after %v", a.Kind, took)
 		}
 	})
@@ -131,18 +132,18 @@ func (s delays) play(t *testing.T) (broken error) {
 }
 
 // prepare brings the world to where the press finds it.
-func (s delays) prepare(t *testing.T, world *memoryServers, p *process) {
-	who := world.names.shopper(s.press.Name)
+func (s delays) prepare(t *testing.T, world *simulatedServers, p *process) {
+	who := world.accounts.shopper(s.press.Name)
 	k := world.ledger.row.Key
 	if s.declined {
 		world.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
-		world.ledger.rule(events.Direct, p.claimOf(world, s.press.Name, 1))
+		world.ledger.decide(events.Direct, p.claimOf(world, s.press.Name, 1))
 		world.ledger.change(func(row *sale.Row) { row.State = sale.Open })
 	} else if s.owns {
 		world.ledger.sell(who, s.press)
 	}
 	if s.holder {
-		world.places.give(k, who.ID)
+		world.places.addHolder(k, who.ID)
 	}
 	switch {
 	case s.paused:
@@ -152,7 +153,7 @@ func (s delays) prepare(t *testing.T, world *memoryServers, p *process) {
 	default:
 	}
 	if s.unread {
-		world.log.pause()
+		world.log.pauseConsumer()
 	}
 	time.Sleep(time.Second) // what was decided is old
 	world.places.missing = s.missing
@@ -160,12 +161,12 @@ func (s delays) prepare(t *testing.T, world *memoryServers, p *process) {
 }
 
 // delay has each question take its time, and says when the last place was asked for and answered.
-func (s *memoryServers) delay(as delays, began time.Time) (placed *time.Duration) {
+func (s *simulatedServers) delay(as delays, began time.Time) (placed *time.Duration) {
 	placed = new(time.Duration)
 	var asked atomic.Int64
 	acts := func(ctx context.Context) error {
 		n := int(asked.Add(1)) - 1
-		if err := rest(ctx, as.takes[n%len(as.takes)]); err != nil {
+		if err := wait(ctx, as.takes[n%len(as.takes)]); err != nil {
 			return err
 		}
 		if len(as.fails) > 0 && as.fails[n%len(as.fails)] {
@@ -173,8 +174,8 @@ func (s *memoryServers) delay(as delays, began time.Time) (placed *time.Duration
 		}
 		return nil
 	}
-	for _, m := range []*mood{&s.names.mood, &s.places.mood, &s.places.rebuilding, &s.log.mood, &s.ledger.mood, &s.ledger.reading} {
-		m.acts(acts)
+	for _, f := range append(s.postgresFaults(), &s.log.fault, &s.places.fault) {
+		f.acts(acts)
 	}
 	s.places.acts(func(ctx context.Context) error {
 		err := acts(ctx)
@@ -184,12 +185,4 @@ func (s *memoryServers) delay(as delays, began time.Time) (placed *time.Duration
 		return err
 	})
 	return placed
-}
-
-// isHolder is true when the shopper has a place.
-func (s *memoryServers) isHolder(name string) bool {
-	id := s.names.shopper(name).ID
-	s.places.mu.Lock()
-	defer s.places.mu.Unlock()
-	return s.places.holders[sale.Key{Sale: flashSale, Generation: 1}][id]
 }

@@ -13,10 +13,10 @@ import (
 func TestAReadThatHangsDoesNotKeepTheLeaseFromBeingRenewed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, c := newManualLedger(sale.Open)
-		c.log = newRecordedLog()
+		p, c := newManualSource(sale.Open)
+		c.log = newCloseLog()
 		refreshCatalog(t, c)
-		p.lost = 2
+		p.reading.acts(onlyOnce(hangs))
 		asked := time.Now()
 		looked := make(chan error, 1)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // as an operator's act has

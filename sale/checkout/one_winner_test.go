@@ -3,7 +3,6 @@ package checkout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -15,8 +14,8 @@ import (
 	"flashsale/sale"
 )
 
-// alone expects that one of these answers says "bought" and the others give the same receipt.
-func alone(t *testing.T, answers ...sale.Answer) (winner int) {
+// expectOneBought expects that one of these answers says "bought" and the others give the same receipt.
+func expectOneBought(t *testing.T, answers ...sale.Answer) (winner int) {
 	t.Helper()
 	winner = -1
 	for i, a := range answers {
@@ -41,46 +40,46 @@ func alone(t *testing.T, answers ...sale.Answer) (winner int) {
 func TestOnePressOfManyProcessesBuys(t *testing.T) {
 	t.Parallel()
 	const processes = 3
-	for name, set := range map[string]func(s *memoryServers, all []*process){
-		"all hear of it":           func(*memoryServers, []*process) {},
-		"it is looked up":          func(s *memoryServers, _ []*process) { s.ledger.deaf() },
-		"the log is away":          func(s *memoryServers, _ []*process) { s.log.fails(errAway) },
-		"the log is away, unheard": func(s *memoryServers, _ []*process) { s.log.fails(errAway); s.ledger.deaf() },
-		"the log stores and does not say so": func(s *memoryServers, all []*process) {
+	for name, set := range map[string]func(s *simulatedServers, all []*process){
+		"all hear of it":           func(*simulatedServers, []*process) {},
+		"it is looked up":          func(s *simulatedServers, _ []*process) { s.ledger.losesDecisions(true) },
+		"the log is away":          func(s *simulatedServers, _ []*process) { s.log.fails(errAway) },
+		"the log is away, unheard": func(s *simulatedServers, _ []*process) { s.log.fails(errAway); s.ledger.losesDecisions(true) },
+		"the log stores and does not say so": func(s *simulatedServers, all []*process) {
 			for _, p := range all {
-				p.log = silently{s.log}
+				p.log = unacknowledged{s.log}
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 5, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
 				s.places.fails(sale.ErrUnavailable)
 				all := []*process{p}
 				for len(all) < processes {
 					all = append(all, s.process(t))
 				}
-				s.ledger.tell = everybody(t, all)
+				s.ledger.decided = announcesTo(t, all)
 				set(s, all)
-				s.log.pause()
+				s.log.pauseConsumer()
 				open := make(chan struct{})
 				s.ledger.acts(until(open)) // nobody is answered before all have written
 				var pressed []<-chan sale.Answer
 				for _, p := range all {
 					p.live = func() int { return processes }
-					p.start(t)
-					pressed = append(pressed, p.later(sale.PurchaseRequest{Name: "anna"}))
+					p.run(t)
+					pressed = append(pressed, p.buyInBackground(sale.PurchaseRequest{Name: "anna"}))
 				}
 				synctest.Wait()
 				if n := s.calls.of("append"); n != processes {
 					t.Errorf("%d presses wrote the claim", n)
 				}
 				close(open)
-				s.log.resume()
+				s.log.resumeConsumer()
 				var answers []sale.Answer
 				for _, answer := range pressed {
 					answers = append(answers, <-answer)
 				}
-				alone(t, answers...)
+				expectOneBought(t, answers...)
 				for _, p := range all {
 					expect(t, p.press("anna"), sale.AlreadyBought, "")
 				}
@@ -89,8 +88,8 @@ func TestOnePressOfManyProcessesBuys(t *testing.T) {
 	}
 }
 
-// everybody has a decision told to all processes, as the one that made it and over the bus.
-func everybody(t *testing.T, all []*process) func(events.Decision) {
+// announcesTo gives a decision to all processes: to the first as its own, to the others over the bus.
+func announcesTo(t *testing.T, all []*process) func(events.Decision) {
 	return func(d events.Decision) {
 		payload, err := json.Marshal(d)
 		if err != nil {
@@ -98,32 +97,22 @@ func everybody(t *testing.T, all []*process) func(events.Decision) {
 		}
 		all[0].Decided(d)
 		for _, other := range all[1:] {
-			other.hear(payload)
+			other.receiveText(payload)
 		}
 	}
-}
-
-// silently is a log whose acknowledgements are lost.
-type silently struct{ appender }
-
-func (s silently) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {
-	if _, err := s.appender.Append(ctx, partition, c); err != nil {
-		return events.Position{}, err
-	}
-	return events.Position{}, errors.New("the acknowledgement was lost")
 }
 
 // Of two presses at once the one whose record the ledger met first has bought, whoever got the place: the other one
 // found the place taken, and was quicker.
 func TestAPressThatWasOvertaken(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		e := p.catalog.find("")
-		own := &purchase{Checkout: p.Checkout, entry: e, shopper: s.names.shopper("anna")}
+		own := &purchase{Checkout: p.Checkout, entry: e, shopper: s.accounts.shopper("anna")}
 		own.refreshSnapshot()
 		own.pressedAt = own.sale.Now
-		s.places.give(saleKey, 1)
+		s.places.addHolder(saleKey, 1)
 		other := p.press("anna")
-		if alone(t, other, own.claimReserved(context.Background())) != 0 {
+		if expectOneBought(t, other, own.claimReserved(context.Background())) != 0 {
 			t.Error("the press that was late says that it bought")
 		}
 		if n := len(s.log.written()); n != 1 {
@@ -134,19 +123,19 @@ func TestAPressThatWasOvertaken(t *testing.T) {
 
 // The same with both records in the log: who came first in it bought, although the other one wrote too.
 func TestTheFirstRecordInTheLogBuys(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		q := s.process(t)
-		s.ledger.tell = everybody(t, []*process{p, q})
-		s.log.pause()
-		first := p.later(sale.PurchaseRequest{Name: "anna"})
+		s.ledger.decided = announcesTo(t, []*process{p, q})
+		s.log.pauseConsumer()
+		first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
-		second := q.later(sale.PurchaseRequest{Name: "anna"}) // another press has the place; this process has not written yet
+		second := q.buyInBackground(sale.PurchaseRequest{Name: "anna"}) // another press has the place; this process has not written yet
 		synctest.Wait()
 		if n := len(s.log.written()); n != 2 {
 			t.Fatalf("written %d times", n)
 		}
-		s.log.resume()
-		if alone(t, <-first, <-second) != 0 {
+		s.log.resumeConsumer()
+		if expectOneBought(t, <-first, <-second) != 0 {
 			t.Error("the second record bought")
 		}
 	})
@@ -154,14 +143,14 @@ func TestTheFirstRecordInTheLogBuys(t *testing.T) {
 
 // Who bought and was told "pending", or is gone, was not told; and nobody is told in its stead.
 func TestNobodyInheritsAPurchase(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		q := s.process(t)
-		s.ledger.tell = everybody(t, []*process{p, q})
-		s.log.pause()
+		s.ledger.decided = announcesTo(t, []*process{p, q})
+		s.log.pauseConsumer()
 		expect(t, p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true}), sale.Pending, "")
-		joined := q.later(sale.PurchaseRequest{Name: "anna"})
+		joined := q.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
-		s.log.resume()
+		s.log.resumeConsumer()
 		expect(t, <-joined, sale.AlreadyBought, "")
 		expect(t, p.press("anna"), sale.AlreadyBought, "")
 	})
@@ -177,9 +166,9 @@ func TestAPressKnowsItsOwnRecord(t *testing.T) {
 			"not stored": func(events.Claim) uuid.UUID { return uuid.Nil },
 		} {
 			t.Run(fmt.Sprint(name, ", decided ", ago, " before"), func(t *testing.T) {
-				bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+				inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 					s.log.fails(errAway)
-					p.direct = always(func(c events.Claim) events.Verdict {
+					p.direct = fixedVerdict(func(c events.Claim) events.Verdict {
 						return events.Verdict{ClaimID: c.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-ago), RequestID: press(c)}
 					})
 					want := sale.AlreadyBought
@@ -195,7 +184,7 @@ func TestAPressKnowsItsOwnRecord(t *testing.T) {
 
 // The clock runs ahead by a minute, so the verdict seems to be from before the press.
 func TestTheClockDoesNotMakeAnOwnVerdictOld(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		p.catalog.clock.sample(time.Now(), time.Now(), time.Now().Add(time.Minute))
 		expect(t, p.press("anna"), sale.Bought, "")
 		if n := s.calls.of("verdicts"); n != 0 {
@@ -219,12 +208,12 @@ func TestAVerdictOfTheVersionBefore(t *testing.T) {
 		"of a holder":            {true, false, 0, sale.AlreadyBought},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 				s.log.fails(errAway)
 				if !c.own {
-					s.places.give(saleKey, 1)
+					s.places.addHolder(saleKey, 1)
 				}
-				p.direct = always(func(claim events.Claim) events.Verdict {
+				p.direct = fixedVerdict(func(claim events.Claim) events.Verdict {
 					return events.Verdict{ClaimID: claim.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-c.ago), Fresh: c.fresh}
 				})
 				expect(t, p.press("anna"), c.kind, "")
@@ -235,8 +224,8 @@ func TestAVerdictOfTheVersionBefore(t *testing.T) {
 
 // A receipt from before the press is nobody's purchase of now, whatever Redis has forgotten.
 func TestAnOldReceiptIsNotBoughtAgain(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		v := s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		v := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 		s.places.acts(func(context.Context) error { // she is heard of while Redis is asked
 			p.cacheReceipts([]events.Verdict{v})
 			return nil
@@ -249,33 +238,33 @@ func TestAnOldReceiptIsNotBoughtAgain(t *testing.T) {
 func TestAVerdictThatIsHeardLate(t *testing.T) {
 	t.Parallel()
 	// heardLate has anna wait while the verdict on a first claim of hers is on its way, and since does what came between.
-	heardLate := func(name string, since func(s *memoryServers, v events.Verdict), want func(t *testing.T, s *memoryServers, a sale.Answer, late events.Verdict)) {
+	heardLate := func(name string, since func(s *simulatedServers, v events.Verdict), want func(t *testing.T, s *simulatedServers, a sale.Answer, late events.Verdict)) {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-				d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+				d := s.ledger.decide(events.FromLog, p.claimOf(s, "anna", 1))
 				time.Sleep(time.Second)
 				since(s, d.Verdicts[0])
 				time.Sleep(time.Second)
 				p.readChanges(t)
-				s.log.pause()
-				answer := p.later(sale.PurchaseRequest{Name: "anna"})
+				s.log.pauseConsumer()
+				answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 				synctest.Wait()
 				d.Stocks = nil
 				p.apply(d, p.metrics.told)
 				synctest.Wait()
-				s.log.resume()
+				s.log.resumeConsumer()
 				want(t, s, <-answer, d.Verdicts[0])
 			})
 		})
 	}
-	heardLate("of an order that was cancelled since", func(s *memoryServers, v events.Verdict) { s.ledger.cancel(v.ClaimID) },
-		func(t *testing.T, _ *memoryServers, a sale.Answer, late events.Verdict) {
+	heardLate("of an order that was cancelled since", func(s *simulatedServers, v events.Verdict) { s.ledger.cancel(v.ClaimID) },
+		func(t *testing.T, _ *simulatedServers, a sale.Answer, late events.Verdict) {
 			if expect(t, a, sale.Bought, ""); a.Receipt.OrderID == late.ClaimID || a.Receipt.Attempt != 2 {
 				t.Errorf("got the cancelled receipt: %+v", a.Receipt)
 			}
 		})
-	heardLate("of an order that still stands", func(*memoryServers, events.Verdict) {},
-		func(t *testing.T, _ *memoryServers, a sale.Answer, late events.Verdict) {
+	heardLate("of an order that still stands", func(*simulatedServers, events.Verdict) {},
+		func(t *testing.T, _ *simulatedServers, a sale.Answer, late events.Verdict) {
 			if expect(t, a, sale.AlreadyBought, ""); a.Receipt.OrderID != late.ClaimID {
 				t.Errorf("got %+v", a.Receipt)
 			}
@@ -284,18 +273,18 @@ func TestAVerdictThatIsHeardLate(t *testing.T) {
 
 // The same for a refusal: who was told that the sale is paused, and presses when it is not, is not told so again.
 func TestARefusalThatIsHeardLate(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Paused })
-		d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
+		d := s.ledger.decide(events.FromLog, p.claimOf(s, "anna", 1))
 		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Open })
 		time.Sleep(time.Second)
 		p.readChanges(t)
-		s.log.pause()
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+		s.log.pauseConsumer()
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		p.apply(d, p.metrics.told)
 		synctest.Wait()
-		s.log.resume()
+		s.log.resumeConsumer()
 		if a := <-answer; a.Kind != sale.Bought || a.Receipt.Attempt != 2 {
 			t.Errorf("got %s %q, attempt %d", a.Kind, a.Reason, a.Receipt.Attempt)
 		}
@@ -304,11 +293,11 @@ func TestARefusalThatIsHeardLate(t *testing.T) {
 
 // What was heard is looked up once more; when that fails, the claim is where the log has it, or nobody knows.
 func TestAnOldVerdictThatCannotBeLookedUp(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		d := s.ledger.decide(events.FromLog, p.claimOf(s, "anna", 1))
 		time.Sleep(time.Second)
-		s.log.pause()
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+		s.log.pauseConsumer()
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		s.ledger.fails(errAway)
 		p.pending.deliver(&d.Verdicts[0])

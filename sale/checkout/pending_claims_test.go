@@ -136,8 +136,8 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 
 // The clock on the wall may be set at any time; what is measured is how long something has lasted.
 func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		w := p.pending.join(p.claimOf(s, "anna", 1).ID, s.ledger.row.Key)
 		time.Sleep(time.Minute)
 		p.readChanges(t)
@@ -150,7 +150,7 @@ func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
 		if at := w.keptUntil(); at != w.since.Add(time.Minute+resendEvery) {
 			t.Errorf("kept until %v", at)
 		}
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
 	})
 }

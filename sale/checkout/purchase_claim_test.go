@@ -14,37 +14,6 @@ import (
 	"flashsale/sale"
 )
 
-var saleKey = sale.Key{Sale: flashSale, Generation: 1}
-
-// pressAll presses that often at the same time, and counts the answers by kind.
-func (p *process) pressAll(n int, press func(i int) sale.PurchaseRequest) (map[sale.Kind]int, []sale.Answer) {
-	answers := make([]sale.Answer, n)
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() { answers[i] = p.Buy(context.Background(), press(i)) })
-	}
-	all.Wait()
-	kinds := make(map[sale.Kind]int)
-	for i := range answers {
-		kinds[answers[i].Kind]++
-	}
-	return kinds, answers
-}
-
-// later presses and gives the answer when it is there.
-func (p *process) later(press sale.PurchaseRequest) <-chan sale.Answer {
-	answer := make(chan sale.Answer, 1)
-	go func() { answer <- p.Buy(context.Background(), press) }()
-	return answer
-}
-
-// enroll makes so many shoppers known: s1, s2 and so on.
-func (s *memoryServers) enroll(n int) {
-	for i := range n {
-		s.names.enroll(Shopper{ID: int64(100 + i), Username: fmt.Sprintf("s%d", i), MayPurchase: true}, true)
-	}
-}
-
 func TestALogThatDoesNotAcknowledge(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -57,7 +26,7 @@ func TestALogThatDoesNotAcknowledge(t *testing.T) {
 		"answers just late": {func(ctx context.Context) error { time.Sleep(appendTime + time.Millisecond); return ctx.Err() }, appendTime + time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 				s.log.acts(c.log)
 				began := time.Now()
 				a := p.press("anna")
@@ -77,18 +46,18 @@ func TestALogThatDoesNotAcknowledge(t *testing.T) {
 }
 
 func TestNobodyReadsTheLog(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		time.Sleep(time.Minute)
 		p.readChanges(t)
-		s.log.pause()
+		s.log.pauseConsumer()
 		began := time.Now()
 		a := p.press("anna")
 		if a.Kind != sale.Bought || time.Since(began) != idleTime || s.calls.of("direct") != 1 {
 			t.Errorf("got %s after %v with %v", a.Kind, time.Since(began), s.calls.all())
 		}
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
-		if at, _ := s.log.at(); at != 1 {
+		if at, _ := s.log.position(); at != 1 {
 			t.Fatal("the log's copy was not read")
 		}
 		if again := p.press("anna"); again.Kind != sale.AlreadyBought || again.Receipt != a.Receipt {
@@ -99,9 +68,9 @@ func TestNobodyReadsTheLog(t *testing.T) {
 
 // A ledger that gets on, but slowly, is not helped by more work.
 func TestALogThatIsReadSlowly(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.ledger.moved = func() (int64, time.Time) { return 0, time.Now().Add(-100 * time.Millisecond) }
-		s.log.pause()
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.ledger.cursor = func() (int64, time.Time) { return 0, time.Now().Add(-100 * time.Millisecond) }
+		s.log.pauseConsumer()
 		began := time.Now()
 		a := p.press("anna")
 		if a.Kind != sale.Pending || time.Since(began) != verdictTime || s.calls.of("direct") != 0 {
@@ -118,17 +87,17 @@ func TestWithoutTheLedger(t *testing.T) {
 	t.Run("an acknowledged claim is pending", func(t *testing.T) {
 		for name, away := range map[string]func(context.Context) error{"refuses": func(context.Context) error { return errAway }, "hangs": hangs} {
 			t.Run(name, func(t *testing.T) {
-				bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-					s.log.pause()
+				inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+					s.log.pauseConsumer()
 					s.ledger.acts(away)
-					s.ledger.reading.acts(away)
+					s.ledger.cursorFault.acts(away)
 					began := time.Now()
 					a := p.press("anna")
 					if took := time.Since(began); a.Kind != sale.Pending || took < verdictTime || took > verdictTime+appendTime {
 						t.Errorf("got %s after %v", a.Kind, took)
 					}
 					s.ledger.acts(nil)
-					s.log.resume()
+					s.log.resumeConsumer()
 					synctest.Wait()
 					if a := p.press("anna"); a.Kind != sale.AlreadyBought {
 						t.Errorf("when the ledger is back: %s", a.Kind)
@@ -138,7 +107,7 @@ func TestWithoutTheLedger(t *testing.T) {
 		}
 	})
 	t.Run("any other is not bought as far as anybody knows", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 			s.log.acts(hangs)
 			s.ledger.acts(hangs)
 			began := time.Now()
@@ -154,10 +123,10 @@ func TestWithoutTheLedger(t *testing.T) {
 }
 
 func TestAVerdictThatComesWhileTheLedgerIsAskedDirectly(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.log.acts(func(context.Context) error { return errAway })
 		s.ledger.acts(func(context.Context) error {
-			p.Decided(s.ledger.rule(events.Direct, p.claimOf(s, "anna", 1))) // by somebody else
+			p.Decided(s.ledger.decide(events.Direct, p.claimOf(s, "anna", 1))) // by somebody else
 			return errAway
 		})
 		if a := p.press("anna"); a.Kind != sale.AlreadyBought || a.Receipt.Unit != 1 {
@@ -166,21 +135,15 @@ func TestAVerdictThatComesWhileTheLedgerIsAskedDirectly(t *testing.T) {
 	})
 }
 
-// claimOf is the claim that the shopper's press makes.
-func (p *process) claimOf(s *memoryServers, name string, attempt int) events.Claim {
-	b := purchase{Checkout: p.Checkout, entry: p.catalog.find("flash"), shopper: s.names.shopper(name)}
-	return b.newClaim(attempt)
-}
-
 func TestAnAsynchronousPress(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		began := time.Now()
 		a := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true})
 		if a.Kind != sale.Pending || a.Position == nil || time.Since(began) != 0 {
 			t.Errorf("got %s after %v", a.Kind, time.Since(began))
 		}
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
 		if a := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true}); a.Kind != sale.AlreadyBought {
 			t.Errorf("after the verdict: %s", a.Kind)
@@ -194,9 +157,9 @@ func TestAnAsynchronousPress(t *testing.T) {
 
 // Who is told "pending" at once presses again soon; the log need not have the claim each time.
 func TestAsynchronousPressesDoNotFillTheLog(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
-		p.start(t)
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
+		p.run(t)
 		first := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true})
 		for range 9 {
 			time.Sleep(resendEvery / 10)
@@ -222,8 +185,8 @@ func TestAsynchronousPressesDoNotFillTheLog(t *testing.T) {
 
 // A press that waits, made soon after one that did not, is the only one to see that nobody consumes.
 func TestAPressAfterAnAsynchronousOneIsDecidedThoughNobodyConsumes(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		expect(t, p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true}), sale.Pending, "")
 		a := p.press("anna")
 		if a.Kind != sale.AlreadyBought && a.Kind != sale.Bought {
@@ -238,9 +201,9 @@ func TestAPressAfterAnAsynchronousOneIsDecidedThoughNobodyConsumes(t *testing.T)
 func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 	t.Parallel()
 	t.Run("by an owner", func(t *testing.T) {
-		bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-			s.places.give(saleKey, 1)
-			v := s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+		inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+			s.places.addHolder(saleKey, 1)
+			v := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 			if a := p.press("anna"); a.Kind != sale.AlreadyBought || a.Receipt.OrderID != v.ClaimID || s.calls.of("append") != 0 {
 				t.Errorf("got %s with %v", a.Kind, s.calls.all())
 			}
@@ -250,16 +213,16 @@ func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 		})
 	})
 	t.Run("by another press that waits", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-			s.log.pause()
-			first := p.later(sale.PurchaseRequest{Name: "anna"})
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+			s.log.pauseConsumer()
+			first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 			synctest.Wait()
-			second, third := p.later(sale.PurchaseRequest{Name: "anna"}), p.later(sale.PurchaseRequest{Name: "anna", Async: true})
+			second, third := p.buyInBackground(sale.PurchaseRequest{Name: "anna"}), p.buyInBackground(sale.PurchaseRequest{Name: "anna", Async: true})
 			synctest.Wait()
 			if a := <-third; a.Kind != sale.Pending || a.Position == nil {
 				t.Errorf("an asynchronous press that joins got %s", a.Kind)
 			}
-			s.log.resume()
+			s.log.resumeConsumer()
 			a, b := <-first, <-second
 			if a.Kind != sale.Bought || b.Kind != sale.AlreadyBought || a.Receipt != b.Receipt {
 				t.Errorf("got %s and %s", a.Kind, b.Kind)
@@ -270,8 +233,8 @@ func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 		})
 	})
 	t.Run("by a press that is over", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-			s.places.give(saleKey, 1)
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+			s.places.addHolder(saleKey, 1)
 			a := p.press("anna")
 			if a.Kind != sale.Bought || a.Receipt.Unit != 1 || len(s.log.written()) != 1 {
 				t.Errorf("got %s with %v: the claim has to be written again, and nobody else bought", a.Kind, s.calls.all())
@@ -279,11 +242,11 @@ func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 		})
 	})
 	t.Run("by another press whose claim is being written", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 			s.log.acts(hangs)
-			first := p.later(sale.PurchaseRequest{Name: "anna"})
+			first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 			synctest.Wait()
-			second := p.later(sale.PurchaseRequest{Name: "anna"})
+			second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 			if a, b := <-first, <-second; a.Kind != sale.Bought || b.Kind != sale.AlreadyBought {
 				t.Errorf("got %s and %s", a.Kind, b.Kind)
 			}
@@ -293,10 +256,10 @@ func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 		})
 	})
 	t.Run("by another press whose claim nobody takes", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 			s.log.acts(hangs)
 			s.ledger.acts(hangs)
-			first := p.later(sale.PurchaseRequest{Name: "anna"})
+			first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 			synctest.Wait()
 			began := time.Now()
 			if a := p.press("anna"); a.Kind != sale.Unavailable || time.Since(began) > lookupTime+verdictTime {
@@ -306,10 +269,10 @@ func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 		})
 	})
 	t.Run("while the ledger cannot say whose", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-			s.places.give(saleKey, 1)
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+			s.places.addHolder(saleKey, 1)
 			s.ledger.fails(errAway)
-			s.log.pause()
+			s.log.pauseConsumer()
 			if a := p.press("anna"); a.Kind != sale.Pending {
 				t.Errorf("got %s", a.Kind)
 			}
@@ -319,10 +282,10 @@ func TestAShopperWhoHasThePlaceAlready(t *testing.T) {
 
 // However many presses find the claim pending, the log gets it once a second.
 func TestAPendingClaimIsWrittenOnceASecond(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.places.give(saleKey, 1)
-		s.ledger.moved = func() (int64, time.Time) { return 0, time.Now() } // it is getting on
-		s.log.pause()
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.places.addHolder(saleKey, 1)
+		s.ledger.cursor = func() (int64, time.Time) { return 0, time.Now() } // it is getting on
+		s.log.pauseConsumer()
 		var all sync.WaitGroup
 		for range 26 {
 			for range 5 {
@@ -340,8 +303,8 @@ func TestAPendingClaimIsWrittenOnceASecond(t *testing.T) {
 func TestOneShopperPressesFourHundredTimes(t *testing.T) {
 	t.Parallel()
 	press := func(int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: "anna"} }
-	check := func(t *testing.T, s *memoryServers, p *process) {
-		kinds, answers := p.pressAll(400, press)
+	check := func(t *testing.T, s *simulatedServers, p *process) {
+		kinds, answers := p.buyAll(400, press)
 		if kinds[sale.Bought] != 1 || kinds[sale.AlreadyBought] != 399 {
 			t.Fatalf("answers %v", kinds)
 		}
@@ -353,25 +316,39 @@ func TestOneShopperPressesFourHundredTimes(t *testing.T) {
 		if p.pending.count.Load() != 0 || len(p.pending.shares) != 0 {
 			t.Errorf("%d pending claims are left over, shares %v", p.pending.count.Load(), p.pending.shares)
 		}
-		if s.ledger.step.Levels[saleKey].Taken != 1 {
+		if s.ledger.state.Levels[saleKey].Taken != 1 {
 			t.Error("more than one unit is gone")
 		}
 	}
-	t.Run("all parts are well", func(t *testing.T) { bubble(t, 10, check) })
+	t.Run("all parts work", func(t *testing.T) { inFakeTime(t, 10, check) })
+	t.Run("the servers take their time", func(t *testing.T) {
+		inFakeTime(t, 10, func(t *testing.T, s *simulatedServers, p *process) {
+			s.takes(4 * time.Millisecond)
+			s.ledger.cursorFault.fails(nil)
+			check(t, s, p)
+		})
+	})
+	t.Run("another process decides, and its messages are lost", func(t *testing.T) {
+		inFakeTime(t, 10, func(t *testing.T, s *simulatedServers, p *process) {
+			s.ledger.losesDecisions(true)
+			p.run(t)
+			check(t, s, p)
+		})
+	})
 	t.Run("Redis is away", func(t *testing.T) {
-		bubble(t, 10, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 10, func(t *testing.T, s *simulatedServers, p *process) {
 			s.places.fails(sale.ErrUnavailable)
 			check(t, s, p)
 		})
 	})
 	t.Run("the log is away", func(t *testing.T) {
-		bubble(t, 10, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 10, func(t *testing.T, s *simulatedServers, p *process) {
 			s.log.fails(errAway)
 			check(t, s, p)
 		})
 	})
 	t.Run("everything but the ledger is away, and Redis says so late", func(t *testing.T) {
-		bubble(t, 10, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 10, func(t *testing.T, s *simulatedServers, p *process) {
 			n, mu := 0, sync.Mutex{}
 			s.log.fails(errAway)
 			s.places.acts(func(context.Context) error {
@@ -388,10 +365,11 @@ func TestOneShopperPressesFourHundredTimes(t *testing.T) {
 }
 
 func TestMoreShoppersThanUnits(t *testing.T) {
-	bubble(t, 20, func(t *testing.T, s *memoryServers, p *process) {
-		s.enroll(300)
+	inFakeTime(t, 20, func(t *testing.T, s *simulatedServers, p *process) {
+		p.run(t)
+		s.addShoppers(300)
 		s.places.limit = 40 // more places than units, as with a Redis that is out of date
-		kinds, answers := p.pressAll(300, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: fmt.Sprintf("s%d", i)} })
+		kinds, answers := p.buyAll(300, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: fmt.Sprintf("s%d", i)} })
 		units := make(map[int64]bool)
 		for _, a := range answers {
 			switch {
@@ -406,19 +384,23 @@ func TestMoreShoppersThanUnits(t *testing.T) {
 		if kinds[sale.Bought] != 20 || kinds[sale.Refused] != 280 || len(units) != 20 {
 			t.Errorf("answers %v, %d units", kinds, len(units))
 		}
+		synctest.Wait()
+		if n := len(s.places.holders[saleKey]); n != 20 {
+			t.Errorf("%d holders, want the 20 owners: declined claims give their places back", n)
+		}
 	})
 }
 
 func TestAnOldDecline(t *testing.T) {
 	t.Parallel()
-	decline := func(s *memoryServers, p *process, attempt int) {
+	decline := func(s *simulatedServers, p *process, attempt int) {
 		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Paused })
-		s.ledger.rule(events.FromLog, p.claimOf(s, "anna", attempt))
+		s.ledger.decide(events.FromLog, p.claimOf(s, "anna", attempt))
 		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Open })
 		time.Sleep(time.Second)
 	}
 	t.Run("is answered with the next attempt, once", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 			decline(s, p, 1)
 			p.readChanges(t)
 			a := p.press("anna")
@@ -428,17 +410,17 @@ func TestAnOldDecline(t *testing.T) {
 		})
 	})
 	t.Run("of a shopper who has the place", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 			decline(s, p, 1)
 			p.readChanges(t)
-			s.places.give(saleKey, 1)
+			s.places.addHolder(saleKey, 1)
 			if a := p.press("anna"); a.Kind != sale.Bought || a.Receipt.Attempt != 2 {
 				t.Errorf("got %s, attempt %d", a.Kind, a.Receipt.Attempt)
 			}
 		})
 	})
 	t.Run("is remembered", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 			p.Decided(events.Decision{Verdicts: []events.Verdict{{SaleID: 1, Generation: 1, UserID: 1, Outcome: events.Declined, NextAttempt: 4}}})
 			if a := p.press("anna"); a.Kind != sale.Bought || a.Receipt.Attempt != 4 || len(s.log.written()) != 1 {
 				t.Errorf("got %s, attempt %d", a.Kind, a.Receipt.Attempt)
@@ -446,10 +428,10 @@ func TestAnOldDecline(t *testing.T) {
 		})
 	})
 	t.Run("after an old decline ends the press", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-			s.ledger.deaf()
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+			s.ledger.losesDecisions(true)
 			s.log.fails(errAway)
-			p.direct = always(func(c events.Claim) events.Verdict {
+			p.direct = fixedVerdict(func(c events.Claim) events.Verdict {
 				return events.Verdict{ClaimID: c.ID, Attempt: c.Attempt, Outcome: events.Declined, Reason: sale.ReasonPaused, NextAttempt: c.Attempt + 1}
 			})
 			if a := p.press("anna"); a.Kind != sale.Refused || a.Reason != sale.ReasonPaused || s.calls.of("append") != 2 {
@@ -463,20 +445,46 @@ func TestAnOldDecline(t *testing.T) {
 			}
 		})
 	})
+	t.Run("of a request to this process is remembered", func(t *testing.T) {
+		inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+			s.ledger.change(func(row *sale.Row) { row.State = sale.Paused }) // the catalog does not show it yet
+			expect(t, p.press("anna"), sale.Refused, sale.ReasonPaused)
+			s.ledger.change(func(row *sale.Row) { row.State = sale.Open })
+			p.readChanges(t)
+			a := p.press("anna")
+			expect(t, a, sale.Bought, "")
+			if n := len(s.log.written()); n != 2 || a.Receipt.Attempt != 2 {
+				t.Errorf("attempt %d after %d claims, want the second after 2", a.Receipt.Attempt, n)
+			}
+		})
+	})
 	t.Run("with a live order from another attempt", func(t *testing.T) {
-		bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 			decline(s, p, 1)
 			second := p.claimOf(s, "anna", 2)
-			s.ledger.rule(events.FromLog, second)
+			s.ledger.decide(events.FromLog, second)
 			p.readChanges(t)
 			if a := p.press("anna"); a.Kind != sale.AlreadyBought || a.Receipt.OrderID != second.ID {
 				t.Errorf("got %s %+v", a.Kind, a.Receipt)
 			}
 		})
 	})
+	t.Run("that is an order, cancelled and bought again", func(t *testing.T) {
+		inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+			first := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
+			s.ledger.cancel(first.ClaimID)
+			second := p.claimOf(s, "anna", 2)
+			s.ledger.decide(events.FromLog, second)
+			time.Sleep(time.Second)
+			p.readChanges(t)
+			if a := p.press("anna"); a.Kind != sale.AlreadyBought || a.Receipt.OrderID != second.ID {
+				t.Errorf("got %s %+v, want the live order", a.Kind, a.Receipt)
+			}
+		})
+	})
 	t.Run("a cancelled order is one, too", func(t *testing.T) {
-		bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-			first := s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+			first := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 			s.ledger.cancel(first.ClaimID)
 			time.Sleep(time.Second)
 			p.readChanges(t)
@@ -487,10 +495,12 @@ func TestAnOldDecline(t *testing.T) {
 	})
 }
 
-// always is a ledger that says one thing.
-type always func(events.Claim) events.Verdict
+// fixedVerdict is a ledger that decides each claim in the same way.
+type fixedVerdict func(events.Claim) events.Verdict
 
-func (a always) Decide(_ context.Context, c events.Claim) (events.Verdict, error) { return a(c), nil }
+func (f fixedVerdict) Decide(_ context.Context, c events.Claim) (events.Verdict, error) {
+	return f(c), nil
+}
 
 func TestVerdictsBecomeAnswers(t *testing.T) {
 	t.Parallel()
@@ -511,9 +521,9 @@ func TestVerdictsBecomeAnswers(t *testing.T) {
 		"ordered long ago":    {events.Verdict{Outcome: events.Ordered, Unit: 7}, sale.AlreadyBought, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 				s.log.fails(errAway)
-				p.direct = always(func(claim events.Claim) events.Verdict {
+				p.direct = fixedVerdict(func(claim events.Claim) events.Verdict {
 					c.verdict.ClaimID = claim.ID
 					return c.verdict
 				})
@@ -534,9 +544,9 @@ func TestADeclineFromElsewhereIsNewOrOldByItsTime(t *testing.T) {
 	t.Parallel()
 	for ago, tries := range map[time.Duration]int{0: 1, clockDrift: 1, clockDrift + time.Millisecond: 2} {
 		t.Run(fmt.Sprint(ago), func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 				s.log.fails(errAway)
-				p.direct = always(func(c events.Claim) events.Verdict {
+				p.direct = fixedVerdict(func(c events.Claim) events.Verdict {
 					return events.Verdict{ClaimID: c.ID, Outcome: events.Declined, Reason: sale.ReasonPaused, NextAttempt: c.Attempt + 1, At: time.Now().Add(-ago)}
 				})
 				expect(t, p.press("anna"), sale.Refused, sale.ReasonPaused)
@@ -554,12 +564,12 @@ func TestSomebodyWhoOwnsAlreadyGetsTheReceipt(t *testing.T) {
 	owns := func(c events.Claim) events.Verdict {
 		return events.Verdict{ClaimID: c.ID, Outcome: events.Declined, Reason: events.ReasonAlreadyOwns, Fresh: true}
 	}
-	bubbleOf := func(name string, away bool, kind sale.Kind) {
+	check := func(name string, away bool, kind sale.Kind) {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-				v := s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+			inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+				v := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 				s.log.fails(errAway)
-				p.direct = always(owns)
+				p.direct = fixedVerdict(owns)
 				if away {
 					s.ledger.fails(errAway)
 				}
@@ -569,18 +579,18 @@ func TestSomebodyWhoOwnsAlreadyGetsTheReceipt(t *testing.T) {
 			})
 		})
 	}
-	bubbleOf("it is found", false, sale.AlreadyBought)
-	bubbleOf("it cannot be looked up", true, sale.Unavailable)
+	check("it is found", false, sale.AlreadyBought)
+	check("it cannot be looked up", true, sale.Unavailable)
 }
 
 func TestTheGenerationChangesWhileAPressWaits(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		s.ledger.change(func(sh *sale.Row) { sh.Generation = 2 })
 		p.readChanges(t)
-		s.log.resume()
+		s.log.resumeConsumer()
 		a := <-answer
 		if a.Kind != sale.Refused || a.Reason != sale.ReasonGenerationChanged || a.Sale.Generation != 2 || a.ClaimID == uuid.Nil {
 			t.Errorf("got %s %q, generation %d", a.Kind, a.Reason, a.Sale.Generation)
@@ -597,14 +607,14 @@ func TestWithoutRedisEachProcessHasItsShare(t *testing.T) {
 		t.Run(fmt.Sprintf("%d left, %d processes", c.left, c.processes), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := newMemoryServers(t, int64(c.left)+1)
-				s.ledger.sell(s.names.shopper("cleo"), sale.PurchaseRequest{})
+				s := newSimulatedServers(t, int64(c.left)+1)
+				s.ledger.sell(s.accounts.shopper("cleo"), sale.PurchaseRequest{})
 				p := s.process(t, func(d *Deps) { d.Live = func() int { return c.processes } })
-				s.enroll(30)
+				s.addShoppers(30)
 				s.places.fails(fmt.Errorf("%w: breaker open", sale.ErrUnavailable))
-				s.ledger.moved = func() (int64, time.Time) { return 0, time.Now() }
-				s.log.pause()
-				kinds, answers := p.pressAll(30, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: fmt.Sprintf("s%d", i)} })
+				s.ledger.cursor = func() (int64, time.Time) { return 0, time.Now() }
+				s.log.pauseConsumer()
+				kinds, answers := p.buyAll(30, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: fmt.Sprintf("s%d", i)} })
 				if kinds[sale.Pending] != c.share || kinds[sale.Overloaded] != 30-c.share {
 					t.Fatalf("answers %v, want %d admitted", kinds, c.share)
 				}
@@ -620,7 +630,7 @@ func TestWithoutRedisEachProcessHasItsShare(t *testing.T) {
 				if a := p.press("anna"); a.Kind != sale.Overloaded {
 					t.Errorf("another shopper got %s while all of the share is undecided", a.Kind)
 				}
-				s.log.resume()
+				s.log.resumeConsumer()
 				synctest.Wait()
 				if len(p.pending.shares) != 0 || p.pending.count.Load() != 0 {
 					t.Errorf("shares %v after the verdicts", p.pending.shares)
@@ -632,7 +642,7 @@ func TestWithoutRedisEachProcessHasItsShare(t *testing.T) {
 
 // What the log did not take leaves the share with its press.
 func TestAShareIsNotLostToClaimsThatNobodyHas(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.places.fails(sale.ErrUnavailable)
 		s.log.fails(errAway)
 		s.ledger.fails(errAway)
@@ -652,10 +662,10 @@ func TestAShareIsNotLostToClaimsThatNobodyHas(t *testing.T) {
 func TestOnlyOnePressSaysThatItBought(t *testing.T) {
 	t.Parallel()
 	t.Run("without Redis", func(t *testing.T) {
-		bubble(t, 3, func(t *testing.T, s *memoryServers, p *process) {
+		inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
 			late := make(chan struct{})
 			s.places.acts(func(context.Context) error { <-late; return sale.ErrUnavailable })
-			second := p.later(sale.PurchaseRequest{Name: "anna"})
+			second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 			synctest.Wait()
 			s.places.fails(sale.ErrUnavailable)
 			if a := p.press("anna"); a.Kind != sale.Bought {
@@ -670,11 +680,25 @@ func TestOnlyOnePressSaysThatItBought(t *testing.T) {
 			}
 		})
 	})
-	t.Run("with a Redis that has forgotten", func(t *testing.T) {
-		bubble(t, 3, func(t *testing.T, s *memoryServers, p *process) {
+	t.Run("with a Redis that lost the place while the claim was pending", func(t *testing.T) {
+		inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
+			s.log.pauseConsumer()
+			first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+			synctest.Wait()
+			_ = s.places.Release(t.Context(), saleKey, []int64{1})
+			second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+			synctest.Wait()
+			s.log.resumeConsumer()
+			if expectOneBought(t, <-first, <-second) != 0 {
+				t.Error("the second request bought")
+			}
+		})
+	})
+	t.Run("with a Redis that has lost the place", func(t *testing.T) {
+		inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
 			late := make(chan struct{})
 			s.places.acts(until(late))
-			second := p.later(sale.PurchaseRequest{Name: "anna"})
+			second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 			synctest.Wait()
 			s.places.acts(nil)
 			if a := p.press("anna"); a.Kind != sale.Bought {
@@ -690,17 +714,17 @@ func TestOnlyOnePressSaysThatItBought(t *testing.T) {
 }
 
 func TestOneShopperWhoLeavesHarmsNoOther(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		ctx, leave := context.WithCancel(t.Context())
 		gone := make(chan sale.Answer, 1)
 		go func() { gone <- p.Buy(ctx, sale.PurchaseRequest{Name: "anna"}) }()
 		synctest.Wait()
-		joined, other := p.later(sale.PurchaseRequest{Name: "anna"}), p.later(sale.PurchaseRequest{Name: "ben"})
+		joined, other := p.buyInBackground(sale.PurchaseRequest{Name: "anna"}), p.buyInBackground(sale.PurchaseRequest{Name: "ben"})
 		synctest.Wait()
 		leave()
 		synctest.Wait()
-		s.log.resume()
+		s.log.resumeConsumer()
 		if a, b := <-joined, <-other; a.Kind != sale.AlreadyBought || b.Kind != sale.Bought {
 			t.Errorf("those who stayed got %s and %s", a.Kind, b.Kind)
 		}

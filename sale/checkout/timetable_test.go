@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -23,12 +24,12 @@ func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
 		t.Run(fmt.Sprintf("ahead by %s", ahead), func(t *testing.T) {
 			t.Parallel()
-			p, c := newManualLedger(sale.Scheduled)
-			log := newRecordedLog()
+			p, c := newManualSource(sale.Scheduled)
+			log := newCloseLog()
 			c.log, p.ahead = log, ahead
 			starts := p.clock().Add(400 * time.Millisecond)
 			p.edit(func(s *sale.Row) { s.StartsAt, s.EndsAt = starts, starts.Add(400*time.Millisecond) })
-			log.onto = func(events.Claim) { // the ledger reaches the record at once
+			log.onWrite = func(events.Claim) { // the ledger reaches the record at once
 				p.edit(func(s *sale.Row) { s.State, s.Version = sale.Closed, s.Version+1 })
 			}
 			refreshCatalog(t, c)
@@ -44,7 +45,7 @@ func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 			if record.Kind != events.KindClose || record.ID != want || record.SaleID != 1 || record.Generation != 1 || record.PressedAt.Before(starts) {
 				t.Errorf("close record %+v, want id %s", record, want)
 			}
-			for _, at := range p.questions {
+			for _, at := range p.asked {
 				if at.Before(starts) {
 					t.Errorf("asked %s before the start", starts.Sub(at))
 				}
@@ -67,10 +68,10 @@ func TestEachStateMovesAtATimeOfItsOwn(t *testing.T) {
 }
 
 // timed puts the first sale in the catalog in that state, with those times from the ledger's now on.
-func timed(t *testing.T, state sale.State, starts, ends time.Duration) (*manualLedger, *Catalog, *catalogEntry, *recordedLog) {
+func timed(t *testing.T, state sale.State, starts, ends time.Duration) (*manualSource, *Catalog, *catalogEntry, *closeLog) {
 	t.Helper()
-	p, c := newManualLedger(state)
-	log := newRecordedLog()
+	p, c := newManualSource(state)
+	log := newCloseLog()
 	c.log = log
 	p.edit(func(s *sale.Row) {
 		s.StartsAt, s.EndsAt, s.ClosingVersion = p.clock().Add(starts), p.clock().Add(ends), 7
@@ -113,25 +114,25 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		refuse error
-		told   int
+		logged int
 	}{
 		"somebody else changes the sale": {fmt.Errorf("lock: %w", sale.ErrBusy), 0},
-		"the ledger is away":             {errLedgerAway, 1}, // and again once it was back
+		"the ledger is away":             {errAway, 1}, // and again once it was back
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p, c, e, _ := timed(t, sale.Scheduled, -time.Second, time.Hour)
 			var said bytes.Buffer
 			c.logger = slog.New(slog.NewTextHandler(&said, nil))
-			p.refuse = tc.refuse
+			p.moving = func(context.Context, string) error { return tc.refuse }
 			if wait := c.move(t.Context(), e); wait != moveRetry {
 				t.Errorf("again in %s, want %s", wait, moveRetry)
 			}
 			c.move(t.Context(), e)
-			if told := strings.Count(said.String(), "cannot be moved"); told != tc.told {
-				t.Errorf("logged %d times, want %d: %q", told, tc.told, said.String())
+			if n := strings.Count(said.String(), "cannot be moved"); n != tc.logged {
+				t.Errorf("logged %d times, want %d: %q", n, tc.logged, said.String())
 			}
-			p.refuse = nil
+			p.moving = nil
 			c.move(t.Context(), e)
 			if s, _ := c.Snapshot("sale-a"); s.State != sale.Open {
 				t.Errorf("state %s after the third try", s.State)
@@ -147,8 +148,8 @@ func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
 	if wait := c.move(t.Context(), e); wait != moveSoon {
 		t.Errorf("again in %s", wait)
 	}
-	if s, _ := c.Snapshot("sale-a"); s.State != sale.Open || len(p.questions) != 1 {
-		t.Errorf("state %s after %d questions", s.State, len(p.questions))
+	if s, _ := c.Snapshot("sale-a"); s.State != sale.Open || len(p.asked) != 1 {
+		t.Errorf("state %s after %d questions", s.State, len(p.asked))
 	}
 }
 
@@ -156,7 +157,7 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p, c, e, log := timed(t, sale.Closing, -time.Hour, time.Hour)
-		log.away = errLedgerAway
+		log.away = errAway
 		runCatalog(t, c)
 		for n := range 3 { // the third one is reached
 			synctest.Wait()
@@ -166,7 +167,7 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 			if n == 1 {
 				log.mu.Lock()
 				log.away = nil
-				log.onto = func(events.Claim) { p.edit(func(s *sale.Row) { s.State, s.Version = sale.Closed, s.Version+1 }) }
+				log.onWrite = func(events.Claim) { p.edit(func(s *sale.Row) { s.State, s.Version = sale.Closed, s.Version+1 }) }
 				log.mu.Unlock()
 			}
 			time.Sleep(closeAgain)
@@ -187,7 +188,7 @@ func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
 	_, c, e, log := timed(t, sale.Closing, -time.Hour, time.Hour)
 	var said bytes.Buffer
 	c.logger = slog.New(slog.NewTextHandler(&said, nil))
-	for _, away := range []error{nil, errLedgerAway, errLedgerAway, errLedgerAway, nil, nil} {
+	for _, away := range []error{nil, errAway, errAway, errAway, nil, nil} {
 		log.away = away
 		c.writeCloseRecord(t.Context(), e)
 	}
@@ -199,7 +200,7 @@ func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
 
 func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	var said bytes.Buffer
 	c.logger = slog.New(slog.NewTextHandler(&said, nil))
 	p.undone = 3
@@ -207,14 +208,14 @@ func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 		t.Errorf("%d digests are missing, the next read is in %s", p.undone, rest)
 	}
 	p.undone = 3
-	p.fail(errLedgerAway)
+	p.digesting.fails(errAway)
 	for range 2 {
 		if rest := c.digest(t.Context()); p.undone != 3 || rest != digestRetry {
 			t.Errorf("%d digests are missing, want 3; the next read is in %s", p.undone, rest)
 		}
 	}
-	if told := strings.Count(said.String(), "cannot be digested"); told != 1 {
-		t.Errorf("logged %d times: %s", told, said.String())
+	if n := strings.Count(said.String(), "cannot be digested"); n != 1 {
+		t.Errorf("logged %d times: %s", n, said.String())
 	}
 }
 
@@ -225,8 +226,8 @@ func TestASaleLivesByItsTimetable(t *testing.T) {
 	d.Exec(`UPDATE sales SET state = 'scheduled', starts_at = clock_timestamp() + interval '300 milliseconds',
 ends_at = clock_timestamp() + interval '900 milliseconds'`)
 	var reached sync.Mutex
-	log := newRecordedLog()
-	log.onto = func(c events.Claim) {
+	log := newCloseLog()
+	log.onWrite = func(c events.Claim) {
 		reached.Lock()
 		defer reached.Unlock()
 		d.decide(c)
@@ -265,8 +266,8 @@ func TestAClosingThatWasLeftByACrashIsSeenThrough(t *testing.T) {
 	t.Parallel()
 	d := openRealLedger(t, 5)
 	d.Do(func(tx pgx.Tx) error { return d.CloseTx(t.Context(), tx, saletest.Slug) })
-	log := newRecordedLog()
-	log.onto = func(c events.Claim) { d.decide(c) }
+	log := newCloseLog()
+	log.onWrite = func(c events.Claim) { d.decide(c) }
 	c := NewCatalog(CatalogConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
 	refreshCatalog(t, c)
 	runCatalog(t, c)

@@ -16,7 +16,7 @@ import (
 // FuzzMessageOfAnotherProcess: whatever comes over the bus, a process shows figures that a sale can have, wakes a press
 // only with a verdict, presses on with an attempt that the ledger can count, and is right again after its next read.
 func FuzzMessageOfAnotherProcess(f *testing.F) {
-	s := newMemoryServers(f, 3)
+	s := newSimulatedServers(f, 3)
 	p := s.process(f)
 	before, err := p.catalog.Snapshot("flash")
 	if err != nil {
@@ -52,7 +52,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 	f.Add([]byte(`{"stocks":[{"sale":1,"generation":99,"total":1}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		w := p.pending.join(claim, k)
-		p.hear(payload)
+		p.receiveText(payload)
 		select {
 		case <-w.done:
 			if v := w.verdict; v.Outcome != events.Ordered && v.Outcome != events.Declined || v.Outcome == events.Ordered && v.Unit < 1 || v.Outcome == events.Declined && v.Reason == "" {
