@@ -7,7 +7,7 @@ import (
 	"flashsale/sale"
 )
 
-// Nothing but the refresh tells the process, as in the moment after an operator's commit.
+// The process knows of the cancellation only by its refresh, as in the moment after an operator's commit.
 func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		first := p.press("anna")
@@ -26,7 +26,7 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 		if again.Kind != sale.Bought || again.Receipt.Attempt != 2 || again.Receipt.OrderID == first.Receipt.OrderID {
 			t.Errorf("the shopper, at once: %s, %+v", again.Kind, again.Receipt)
 		}
-		// The cancel is told once more, by mistake or late: what the shopper has now stays, and so does his place.
+		// Cancelled is called once more, by mistake or late: the order that the shopper has now stays, and so does the place.
 		if err := p.Cancelled(t.Context(), first.Receipt); err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 func TestACancelOfAnOlderGenerationLeavesThePresentOneAlone(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		old := p.press("anna").Receipt
-		s.ledger.change(func(sh *sale.Row) { sh.Generation++ })
+		s.ledger.change(func(row *sale.Row) { row.Generation++ })
 		p.readChanges(t)
 		now := p.press("anna")
 		if now.Kind != sale.Bought {

@@ -15,7 +15,7 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// metric is the value of a metric that stands alone.
+// metric is the value of a metric without labels.
 func metric(t *testing.T, from prometheus.Gatherer, name string) float64 {
 	t.Helper()
 	families, err := from.Gather()

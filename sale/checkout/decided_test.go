@@ -23,7 +23,7 @@ func declinedNow(user int64, reason events.Reason) events.Verdict {
 	}
 }
 
-func TestADecisionReachesThePressThatWaits(t *testing.T) {
+func TestADecisionReachesTheRequestThatWaits(t *testing.T) {
 	inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
 		s.log.pauseConsumer()
 		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
@@ -38,8 +38,8 @@ func TestADecisionReachesThePressThatWaits(t *testing.T) {
 	})
 }
 
-// The push of a verdict was lost, or another process consumed the log while Redis was away.
-func TestALostPushIsMadeUpForByALook(t *testing.T) {
+// The message with a verdict was lost, or another process consumed the log while Redis was away.
+func TestVerdictsThatWereNotAnnouncedAreLookedUp(t *testing.T) {
 	inFakeTime(t, 400, func(t *testing.T, s *simulatedServers, p *process) {
 		s.addShoppers(200)
 		s.ledger.losesDecisions(true)
@@ -56,8 +56,8 @@ func TestALostPushIsMadeUpForByALook(t *testing.T) {
 	})
 }
 
-// Whoever was told "bought" sees it in the figures of this process at once, by whichever way the verdict came.
-func TestAnAnswerByALookShowsItsOwnOrder(t *testing.T) {
+// A shopper who is answered "bought" sees it in the figures of this process at once, however the verdict came.
+func TestAnAnswerByALookUpShowsItsOwnOrder(t *testing.T) {
 	inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
 		s.ledger.losesDecisions(true)
 		p.run(t)
@@ -71,7 +71,7 @@ func TestAnAnswerByALookShowsItsOwnOrder(t *testing.T) {
 	})
 }
 
-func TestNobodyLooksWhileNobodyWaits(t *testing.T) {
+func TestNoLookUpsWhileNoRequestWaits(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		p.run(t)
 		time.Sleep(time.Minute)
@@ -81,7 +81,7 @@ func TestNobodyLooksWhileNobodyWaits(t *testing.T) {
 	})
 }
 
-func TestALookThatFailsIsMadeAgain(t *testing.T) {
+func TestALookUpThatFailsIsMadeAgain(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.ledger.losesDecisions(true)
 		p.run(t)
@@ -98,7 +98,7 @@ func TestALookThatFailsIsMadeAgain(t *testing.T) {
 	})
 }
 
-// A claim of the share that was let go as pending frees it as soon as its verdict is found.
+// The request of a claim in the share was answered "pending". The share is free as soon as the verdict is found.
 func TestAPendingClaimLeavesTheShareWhenItsVerdictIsFound(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		s.places.fails(sale.ErrUnavailable)
@@ -138,19 +138,19 @@ func TestPlacesOfDeclinedClaimsComeBack(t *testing.T) {
 	})
 }
 
-func TestAPlaceThatComesBackIsForTheNext(t *testing.T) {
+func TestAPlaceThatWasGivenBackIsGivenAgain(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		p.run(t)
-		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Paused })
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
 		expect(t, p.press("anna"), sale.Refused, sale.ReasonPaused)
 		synctest.Wait()
-		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Open })
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Open })
 		p.readChanges(t)
 		expect(t, p.press("ben"), sale.Bought, "")
 	})
 }
 
-// Redis is slow or away: what does not fit is the reconciler's, and nobody waits for it.
+// Redis is slow or away: places that do not fit into the queue are left to the reconciler, and nobody waits.
 func TestReleasesNeverBlockADecision(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, _ *process) {
 		registry := prometheus.NewRegistry()
@@ -228,14 +228,14 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 	}
 }
 
-// An order was made, then cancelled, and only then it was announced: over the bus, or from a read that was slow.
-func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
+// An order was made, then cancelled, and announced only then: over the bus, or by a slow read.
+func TestAnOrderAnnouncedTooLateAddsNoReceipt(t *testing.T) {
 	t.Parallel()
 	for name, since := range map[string]func(t *testing.T, s *simulatedServers, p *process){
 		"the process has seen the change":   func(t *testing.T, _ *simulatedServers, p *process) { p.readChanges(t) },
 		"and has emptied the receipt cache": func(t *testing.T, _ *simulatedServers, p *process) { p.readChanges(t); p.loadReceiptCache(t) },
 		"and has loaded the receipt cache": func(t *testing.T, s *simulatedServers, p *process) {
-			s.ledger.change(func(sh *sale.Row) { sh.State = sale.Paused })
+			s.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
 			p.readChanges(t)
 			p.loadReceiptCache(t)
 			if !p.catalog.find("").receipts.complete(12) {
@@ -243,7 +243,7 @@ func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 			}
 		},
 		"of another generation": func(t *testing.T, s *simulatedServers, p *process) {
-			s.ledger.change(func(sh *sale.Row) { sh.Generation++ })
+			s.ledger.change(func(row *sale.Row) { row.Generation++ })
 			p.readChanges(t)
 		},
 	} {
@@ -273,7 +273,7 @@ func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
 	})
 }
 
-// A ledger that was restored from a backup begins again at an older version: what it says from then on is new.
+// A ledger that was restored from a backup goes on from an older version. What it says from then on is new.
 func TestARestoredLedgerIsBelieved(t *testing.T) {
 	inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
 		p.press("anna")
@@ -293,22 +293,22 @@ func TestARestoredLedgerIsBelieved(t *testing.T) {
 	})
 }
 
-func TestAProcessThatIsAloneTellsNobody(t *testing.T) {
+func TestAProcessThatIsAlonePublishesNothing(t *testing.T) {
 	t.Parallel()
-	for live, told := range map[int]int{1: 0, 2: 1} {
+	for live, published := range map[int]int{1: 0, 2: 1} {
 		s := newSimulatedServers(t, 1)
 		bus := newRecordedBus()
 		p := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return live } })
 		d := events.Decision{Verdicts: []events.Verdict{declinedNow(1, events.ReasonPaused)}, Stocks: []events.Stock{{SaleID: 1, Generation: 1, Taken: 1}}}
 		p.Decided(d)
-		if len(bus.queue) != told {
+		if len(bus.queue) != published {
 			t.Fatalf("%d live processes: %d messages", live, len(bus.queue))
 		}
-		if told == 0 {
+		if published == 0 {
 			continue
 		}
 		if m := <-bus.queue; m.channel != verdictsChannel || fmt.Sprint(*m.decision) != fmt.Sprint(d) {
-			t.Errorf("told %+v on %s, want %+v", m.decision, m.channel, d)
+			t.Errorf("published %+v on %s, want %+v", m.decision, m.channel, d)
 		}
 	}
 }
@@ -326,8 +326,8 @@ func messageOf(t *testing.T, d *events.Decision) []byte {
 func TestWhatAnotherProcessDecided(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		bus := newRecordedBus()
-		far := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return 2 } })
-		s.ledger.decided = far.Decided
+		other := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return 2 } })
+		s.ledger.decided = other.Decided
 		s.log.pauseConsumer()
 		p.places = s.places
 		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
@@ -344,14 +344,14 @@ func TestWhatAnotherProcessDecided(t *testing.T) {
 		before := s.calls.all()
 		expect(t, p.press("anna"), sale.AlreadyBought, "")
 		if after := s.calls.all(); fmt.Sprint(before) != fmt.Sprint(after) {
-			t.Error("the receipt was heard of, and is asked for")
+			t.Error("the receipt was announced, and is looked up")
 		}
 		p.receiveText([]byte(`{"closed":[1]}`))
 		if len(p.catalog.refreshDue) != 1 {
-			t.Error("a sale that was closed is not looked at")
+			t.Error("a sale that was closed is not read")
 		}
 		if len(p.releases) != 0 {
-			t.Error("a place is given back by everybody who hears of it")
+			t.Error("every process that gets the message gives the place back")
 		}
 	})
 }

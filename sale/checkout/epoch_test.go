@@ -7,8 +7,8 @@ import (
 	"flashsale/sale"
 )
 
-// A restored ledger has another history. Its versions may be lower than what was shown, or the same with other figures.
-func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
+// A restored ledger has another history. Its versions may be lower than those shown, or the same with other figures.
+func TestALedgerThatGoesBackBeginsAnEpoch(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(s *sale.Row)
@@ -60,7 +60,7 @@ func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
 				t.Errorf("the catalog shows %+v, the ledger says %+v", s, want)
 			}
 			if other := c.find("sale-a"); other.Level.Version < 60 && other.receipts == receipts {
-				t.Error("the receipts of the other history are still believed")
+				t.Error("the receipts of the other history are still there")
 			}
 			c.applyStocks([]events.Stock{p.sell(1)})
 			refreshCatalog(t, c)
@@ -74,8 +74,8 @@ func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
 	}
 }
 
-// A commit of the time before the restore, which was under way, is believed until the next read and no longer.
-func TestNewsFromBeforeARestoreIsTakenBack(t *testing.T) {
+// A commit from before the restore whose announcement was under way is believed until the next read.
+func TestACommitFromBeforeARestoreIsUndone(t *testing.T) {
 	t.Parallel()
 	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
@@ -89,7 +89,7 @@ func TestNewsFromBeforeARestoreIsTakenBack(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatWasOvertakenBeginsNoEpoch(t *testing.T) {
+func TestAnAnswerOlderThanACommitBeginsNoEpoch(t *testing.T) {
 	t.Parallel()
 	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)

@@ -49,7 +49,7 @@ func TestAReceiptThatCannotBeLookedUp(t *testing.T) {
 		}
 		for _, name := range []string{"ben", "dora"} {
 			if _, ok, err := p.Receipt(t.Context(), "", name); ok || !errors.Is(err, errAway) {
-				t.Errorf("%s: %v, %v: it must not look as if there were none", name, ok, err)
+				t.Errorf("%s: %v, %v: want an error", name, ok, err)
 			}
 		}
 		if _, err := p.Receipts(t.Context(), "", []int64{2}); !errors.Is(err, errAway) {
@@ -62,7 +62,7 @@ func TestWhatBecameOfAClaim(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.log.pauseConsumer()
 		a := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true})
-		b := p.Buy(t.Context(), sale.PurchaseRequest{Name: "ben", Async: true}) // no place for him: decided, but not here
+		b := p.Buy(t.Context(), sale.PurchaseRequest{Name: "ben", Async: true}) // no place is left
 		state := func(id uuid.UUID, at *events.Position) sale.ClaimState {
 			t.Helper()
 			got, err := p.Claim(t.Context(), id, at)
@@ -94,7 +94,7 @@ func TestWhatBecameOfAClaim(t *testing.T) {
 	})
 }
 
-func TestAClaimThatAPressWaitsForIsPending(t *testing.T) {
+func TestAClaimThatARequestWaitsForIsPending(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.log.pauseConsumer()
 		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
@@ -107,8 +107,8 @@ func TestAClaimThatAPressWaitsForIsPending(t *testing.T) {
 	})
 }
 
-// Between the question for a verdict and the question for the log the ledger may decide: that is not "gone".
-func TestAClaimDecidedBetweenTwoLooks(t *testing.T) {
+// The ledger may decide between the question for a verdict and the question for the log. Such a claim is not "gone".
+func TestAClaimDecidedBetweenTwoQuestions(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		claim := p.claimOf(s, "anna", 1)
 		if got, err := p.Claim(t.Context(), claim.ID, &events.Position{}); err != nil || got.State != sale.ClaimPending {

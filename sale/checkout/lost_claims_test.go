@@ -34,9 +34,9 @@ func TestAClaimOfALogThatWasReplacedDoesNotWaitForEver(t *testing.T) {
 		time.Sleep(settledEvery)
 		p.expectClaim(t, a, "the first read at the new log", sale.ClaimPending)
 		time.Sleep(lostAfter - 1)
-		p.expectClaim(t, a, "too soon for a second look", sale.ClaimPending)
+		p.expectClaim(t, a, "too soon for the second question", sale.ClaimPending)
 		time.Sleep(time.Nanosecond)
-		p.expectClaim(t, a, "the second look", sale.ClaimGone)
+		p.expectClaim(t, a, "the second question", sale.ClaimGone)
 		p.expectClaim(t, a, "asked again", sale.ClaimGone)
 		s.log.resumeConsumer()
 		expect(t, p.press("anna"), sale.Bought, "")
@@ -61,7 +61,7 @@ func TestAClaimThatMayStillBeDecidedIsPending(t *testing.T) {
 }
 
 // Two answers count only when they are about the same log.
-func TestALogThatIsReplacedBetweenTheLooks(t *testing.T) {
+func TestALogThatIsReplacedBetweenTheQuestions(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		a := sale.Answer{ClaimID: uuid.New(), Position: &events.Position{}}
 		p.expectClaim(t, a, "the first read", sale.ClaimPending)
@@ -73,7 +73,7 @@ func TestALogThatIsReplacedBetweenTheLooks(t *testing.T) {
 	})
 }
 
-func TestWhileTheLogIsAwayNothingIsLost(t *testing.T) {
+func TestNoClaimIsLostWhileTheLogIsAway(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		a := sale.Answer{ClaimID: uuid.New(), Position: &events.Position{}}
 		p.expectClaim(t, a, "the first read", sale.ClaimPending)
@@ -85,7 +85,7 @@ func TestWhileTheLogIsAwayNothingIsLost(t *testing.T) {
 	})
 }
 
-func TestDoubtsAreBounded(t *testing.T) {
+func TestSuspectClaimsAreBounded(t *testing.T) {
 	t.Parallel()
 	var l lostClaims
 	now := time.Now()
@@ -97,7 +97,7 @@ func TestDoubtsAreBounded(t *testing.T) {
 	now = now.Add(suspectKept)
 	l.note(kept, suspect{asked: now}, now)
 	if _, ok := l.suspect(kept); ok || len(l.suspects) != mostSuspects {
-		t.Errorf("%d doubts, want %d", len(l.suspects), mostSuspects)
+		t.Errorf("%d suspects, want %d", len(l.suspects), mostSuspects)
 	}
 	now = now.Add(suspectsSwept - 1)
 	l.note(kept, suspect{asked: now}, now)
@@ -107,6 +107,6 @@ func TestDoubtsAreBounded(t *testing.T) {
 	now = now.Add(1)
 	l.note(kept, suspect{asked: now}, now)
 	if _, ok := l.suspect(kept); !ok || len(l.suspects) != 1 {
-		t.Errorf("%d doubts once the old ones went", len(l.suspects))
+		t.Errorf("%d suspects once the old ones went", len(l.suspects))
 	}
 }

@@ -57,8 +57,8 @@ func runsBus(t *testing.T, b *cluster.Bus) {
 	<-listening
 }
 
-// Nobody here looks into the ledger: only the message can wake the press.
-func TestAPressIsWokenByAnotherProcess(t *testing.T) {
+// Nothing looks up verdicts here: only the message can wake the request.
+func TestARequestIsWokenByAnotherProcess(t *testing.T) {
 	t.Parallel()
 	s := newSimulatedServers(t, 2)
 	namespace := embeddedtest.Namespace(t)
@@ -81,7 +81,7 @@ func TestAPressIsWokenByAnotherProcess(t *testing.T) {
 	}
 }
 
-// A message that cannot be read or believed is counted and left to the next look.
+// What a message that cannot be read or believed was about is left to the next read.
 func TestAMessageThatCannotBeReadIsCounted(t *testing.T) {
 	t.Parallel()
 	s := newSimulatedServers(t, 1)

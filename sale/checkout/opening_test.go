@@ -13,11 +13,11 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// atOnce is what an opening may take after its second: the millisecond that it is late on purpose, and what a read takes.
+// atOnce is how late an opening may be: a millisecond on purpose, and what a read takes.
 const atOnce = 10 * time.Millisecond
 
 // opensOnTime runs a catalog whose last sale starts in two and a half seconds, so that nothing which happens once a second
-// happens in that moment, and fails the test when that sale is not open then.
+// happens at that time, and fails the test if that sale is not open then.
 func opensOnTime(t *testing.T, p *manualSource, c *Catalog, log *closeLog) {
 	t.Helper()
 	c.log = log
@@ -59,7 +59,7 @@ func TestACloseRecordDoesNotDelayAnOpening(t *testing.T) {
 	})
 }
 
-// Somebody has the locks of other sales whose time has come.
+// Other sales whose time has come are locked.
 func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 	t.Parallel()
 	for _, others := range []int{1, 7} {
@@ -89,17 +89,17 @@ func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 	}
 }
 
-// Somebody has the gate of the first sale, whose start has come, on a real ledger; the second one starts meanwhile.
+// On a real ledger: the first sale, whose start has come, is locked. The second one starts meanwhile.
 func TestALockedSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
 	t.Parallel()
 	d := openRealLedger(t, 5)
 	d.CopySale("second", saletest.Slug)
-	gate, err := d.Pool.Begin(saletest.Context(t))
+	lock, err := d.Pool.Begin(saletest.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = gate.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := gate.Exec(saletest.Context(t), `SELECT FROM products WHERE sale_id = (SELECT id FROM sales WHERE slug = $1) FOR UPDATE`, saletest.Slug); err != nil {
+	defer func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := lock.Exec(saletest.Context(t), `SELECT FROM products WHERE sale_id = (SELECT id FROM sales WHERE slug = $1) FOR UPDATE`, saletest.Slug); err != nil {
 		t.Fatal(err)
 	}
 	d.Exec(`UPDATE sales SET state = 'scheduled', starts_at = CASE slug WHEN $1 THEN clock_timestamp() - interval '1 second'
@@ -121,7 +121,7 @@ func TestALockedSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
 	}
 }
 
-func TestACloseRecordThatStallsDoesNotDelayAnother(t *testing.T) {
+func TestACloseRecordThatHangsDoesNotDelayAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		_, c := newManualSource(sale.Closing, sale.Closing)

@@ -7,8 +7,8 @@ import (
 	"flashsale/sale"
 )
 
-// A queue that is too long is no reason to go around it: nobody is asked, and no place is taken.
-func TestACrowdIsRefusedAtOnce(t *testing.T) {
+// A queue that is too long is no reason to do without a place: no server is asked, and no claim is made.
+func TestAPlaceQueueThatIsTooLongIsOverload(t *testing.T) {
 	inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
 		s.ledger.sell(s.accounts.shopper("cleo"), sale.PurchaseRequest{})
 		s.places.fails(fmt.Errorf("%w: 20,000 wait", sale.ErrCrowded))
@@ -19,7 +19,7 @@ func TestACrowdIsRefusedAtOnce(t *testing.T) {
 			t.Errorf("an owner got %s", a.Kind)
 		}
 		if s.ledger.state.Levels[saleKey].Taken != 1 || p.pending.count.Load() != 0 {
-			t.Error("a refused press went on")
+			t.Error("a refused request went on")
 		}
 	})
 }

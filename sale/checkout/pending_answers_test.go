@@ -24,7 +24,7 @@ func (p *process) claimStatus(t *testing.T, id uuid.UUID, at *events.Position) s
 	return got.State
 }
 
-func TestWhoAsksForAPendingClaimAgainIsAnsweredFromMemory(t *testing.T) {
+func TestAPendingClaimIsAnsweredFromMemoryForAMoment(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		s.log.pauseConsumer()
 		a := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true})
@@ -51,8 +51,8 @@ func TestWhoAsksForAPendingClaimAgainIsAnsweredFromMemory(t *testing.T) {
 	})
 }
 
-// The press that was told "pending" has looked a moment ago.
-func TestTheFirstPollAfterAPressAsksNobody(t *testing.T) {
+// The request that was answered "pending" has looked the claim up a moment ago.
+func TestTheFirstPollAfterARequestIsAnsweredFromMemory(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		s.log.pauseConsumer()
 		s.ledger.fails(errAway)
@@ -102,7 +102,7 @@ func TestAClaimStaysPendingWhileTheLedgerIsAway(t *testing.T) {
 	})
 }
 
-func TestPendingClaimsAreBounded(t *testing.T) {
+func TestPendingAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	var p pendingAnswers
 	now := time.Now()
@@ -125,11 +125,11 @@ func TestPendingClaimsAreBounded(t *testing.T) {
 	}
 	p.forget(late)
 	if _, known := p.age(late, now); known {
-		t.Error("forgotten, and remembered")
+		t.Error("remembered after forget")
 	}
 }
 
-// One question about a partition is everybody's, whoever's claims they ask for.
+// One question about a partition serves the claims of all shoppers.
 func TestTheQuestionAboutAPartitionIsShared(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		questions := 0
@@ -153,9 +153,9 @@ func TestTheQuestionAboutAPartitionIsShared(t *testing.T) {
 				}
 			}
 		}
-		poll(sale.ClaimPending) // one of them makes the first read, which began before the others asked
+		poll(sale.ClaimPending) // one of them asks first, before the others came
 		time.Sleep(settledEvery)
-		poll(sale.ClaimPending) // and the one of now is the first for all the others
+		poll(sale.ClaimPending) // and this question is the first for all the others
 		time.Sleep(lostAfter)
 		poll(sale.ClaimGone)
 		if questions != 3 {
@@ -164,11 +164,11 @@ func TestTheQuestionAboutAPartitionIsShared(t *testing.T) {
 	})
 }
 
-// A question that began before the claim was asked for says nothing about it: it may have been written since.
-func TestAnAnswerFromBeforeDoesNotCount(t *testing.T) {
+// A question from before the claim was asked for says nothing about it: the claim may have been written since.
+func TestAnAnswerFromBeforeTheClaimDoesNotCount(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		at := &events.Position{Partition: 3}
-		p.claimStatus(t, uuid.New(), at) // looks
+		p.claimStatus(t, uuid.New(), at) // asks about the partition
 		time.Sleep(settledEvery - 1)
 		a := sale.Answer{ClaimID: uuid.New(), Position: at}
 		p.expectClaim(t, a, "after somebody else's question", sale.ClaimPending)
@@ -181,7 +181,7 @@ func TestAnAnswerFromBeforeDoesNotCount(t *testing.T) {
 	})
 }
 
-// Nobody waits for a read that somebody else makes.
+// Nobody waits for a question that somebody else asked.
 func TestAQuestionThatHangsDelaysNobody(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		p.lostClaims.settled = func(ctx context.Context, _ int) (int64, bool, error) {

@@ -41,7 +41,7 @@ func TestAVerdictWakesEverybodyOnce(t *testing.T) {
 	}
 }
 
-func TestTheLastPressRemovesItsClaim(t *testing.T) {
+func TestTheLastRequestRemovesItsClaim(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
 	a := w.join(uuid.New(), saletest.Key())
@@ -56,8 +56,8 @@ func TestTheLastPressRemovesItsClaim(t *testing.T) {
 	}
 }
 
-// A press that left meets, in its place, a new entry of the same claim: leaving must not harm that one.
-func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
+// A request leaves when its claim has a new entry. That entry stays.
+func TestLeavingAfterTheVerdictKeepsANewEntry(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
 	a := w.join(uuid.New(), saletest.Key())
@@ -97,7 +97,7 @@ func TestTheShareIsBoundedPerSale(t *testing.T) {
 	}
 }
 
-// A claim that the log has may still get a unit, so its place is not free when its press has gone.
+// A claim that the log has may still get a unit, so it counts in the share after its request has left.
 func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
@@ -134,7 +134,7 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 	}
 }
 
-// The clock on the wall may be set at any time; what is measured is how long something has lasted.
+// The time of day may be set at any time, so durations are measured.
 func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.log.pauseConsumer()

@@ -46,7 +46,7 @@ func TestWhetherTheLogIsConsumed(t *testing.T) {
 	}
 }
 
-func TestOneQuestionForEverybodyWhoWaits(t *testing.T) {
+func TestRequestsShareTheQuestionAboutProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		at := &cursorAt{offset: 5, movedAt: time.Now()}
@@ -80,8 +80,8 @@ func TestOneQuestionForEverybodyWhoWaits(t *testing.T) {
 	})
 }
 
-// The question is everybody's, so it neither ends with who happened to ask it nor lasts for ever.
-func TestAQuestionOutlivesItsAsker(t *testing.T) {
+// Other requests wait for the question too, so it does not end with the request that asked; and it is bounded.
+func TestTheQuestionAboutProgressGoesOnWithoutItsRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := progress{cursors: hungCursor{}}

@@ -119,7 +119,7 @@ func (s *simulatedServers) checkAnswers(t *testing.T, answers [][]sale.Answer) {
 			}
 			receipt = a.Receipt
 			if row := s.ledger.orders[receipt.OrderID]; row == nil || row.Unit != receipt.Unit {
-				t.Errorf("shopper %d was told of an order that does not exist: %+v", i, receipt)
+				t.Errorf("shopper %d got a receipt for an order that does not exist: %+v", i, receipt)
 			}
 		}
 		if bought > 1 {

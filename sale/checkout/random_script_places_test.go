@@ -14,9 +14,9 @@ import (
 func (p *scriptProcess) Reserve(ctx context.Context, k sale.Key, user int64) (place Place, err error) {
 	ctx, cancel := context.WithTimeout(ctx, placeTime) // as the combiner and the breaker see to it
 	defer cancel()
-	var word error
+	var answer error
 	err = p.ask(ctx, redis, "reserve", user, func() {
-		if place, word = p.world.places.Reserve(ctx, k, user); word == nil && place == Full {
+		if place, answer = p.world.places.Reserve(ctx, k, user); answer == nil && place == Full {
 			p.world.mu.Lock()
 			defer p.world.mu.Unlock()
 			p.world.full[user] = append(p.world.full[user], time.Now())
@@ -25,7 +25,7 @@ func (p *scriptProcess) Reserve(ctx context.Context, k sale.Key, user int64) (pl
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", sale.ErrUnavailable, err)
 	}
-	return place, word
+	return place, answer
 }
 
 func (p *scriptProcess) Release(ctx context.Context, k sale.Key, users []int64) error {

@@ -60,7 +60,7 @@ func play(t *testing.T, of script) (failed error) {
 		s := newScriptWorld(t, of.processes, of.units)
 		defer s.stop()
 		known := verbs()
-		time.Sleep(40 * time.Millisecond) // each process has looked at the sale
+		time.Sleep(40 * time.Millisecond) // each process has read the sale
 		for i, st := range of.steps {
 			known[st.verb](s, st)
 			time.Sleep(st.pause)

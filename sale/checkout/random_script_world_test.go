@@ -289,7 +289,7 @@ func (p *scriptProcess) OrdersSince(ctx context.Context, k sale.Key, revision in
 
 func (p *scriptProcess) ReadChanges(ctx context.Context, known map[int64]sale.Key, versions map[int64]int64) (n sale.Changes, err error) {
 	asked := time.Now()
-	err = p.ask(ctx, postgres, "look", 0, func() { n, _ = p.simulatedLedger.ReadChanges(ctx, known, versions) })
+	err = p.ask(ctx, postgres, "changes", 0, func() { n, _ = p.simulatedLedger.ReadChanges(ctx, known, versions) })
 	n.Asked, n.AnsweredAt = asked, time.Now()
 	return n, err
 }

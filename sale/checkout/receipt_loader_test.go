@@ -36,7 +36,7 @@ func TestReceiptsOfASaleThatCannotBeBoughtFromAreLoaded(t *testing.T) {
 	})
 }
 
-func TestAPressThatMeetsNoReceiptsHasThemLoaded(t *testing.T) {
+func TestARequestThatFindsNoReceiptsHasThemLoaded(t *testing.T) {
 	inFakeTime(t, 0, func(t *testing.T, _ *simulatedServers, p *process) {
 		p.run(t)
 		synctest.Wait()
@@ -49,12 +49,12 @@ func TestAPressThatMeetsNoReceiptsHasThemLoaded(t *testing.T) {
 		expect(t, p.press("anna"), sale.Refused, sale.ReasonSoldOut)
 		synctest.Wait()
 		if !receipts.complete(10) {
-			t.Error("the next press has to ask again")
+			t.Error("the next request has to ask again")
 		}
 	})
 }
 
-// A ledger that is away is asked again after a pause, and not by every change.
+// After a failure the ledger is asked again after a pause, and not at every change.
 func TestALoadThatFailsIsTriedAgain(t *testing.T) {
 	for name, away := range map[string]func(s *simulatedServers) *fault{
 		"orders": func(s *simulatedServers) *fault { return &s.ledger.fault },
@@ -99,7 +99,7 @@ func TestACancelledReceiptLeavesTheCache(t *testing.T) {
 		s.ledger.cancel(first.Receipt.OrderID)
 		p.readChanges(t)
 		synctest.Wait()
-		// The place came back, so anna buys again under a number of her own, and the sale is sold out once more.
+		// The place is free, so anna buys again with the next attempt, and the sale is sold out once more.
 		_ = s.places.Release(t.Context(), saleKey, []int64{1})
 		time.Sleep(time.Second)
 		p.readChanges(t)
@@ -114,7 +114,7 @@ func TestACancelledReceiptLeavesTheCache(t *testing.T) {
 	})
 }
 
-// The sale runs again and its receipts are suspect: they are asked for one by one rather than believed.
+// The sale can be bought from again, and its receipts are suspect: they are dropped, and looked up one by one.
 func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		bought := p.press("anna")
@@ -133,8 +133,8 @@ func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
 	})
 }
 
-// Suspicions that came up while the receipts could not be read are not forgotten.
-func TestASuspicionOutlivesALoadThatFails(t *testing.T) {
+// A load that fails leaves the receipts suspect.
+func TestReceiptsStaySuspectWhenALoadFails(t *testing.T) {
 	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		expect(t, p.press("anna"), sale.Bought, "")
 		p.loadReceiptCache(t)
@@ -155,8 +155,7 @@ func TestASuspicionOutlivesALoadThatFails(t *testing.T) {
 	})
 }
 
-// A process that serves one sale after the other does not keep the receipts of all of them, and answers their owners
-// all the same.
+// A process that serves one sale after the other does not keep the receipts of all of them. Their owners still get them.
 func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		bought := p.press("anna")
@@ -167,9 +166,9 @@ func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 		time.Sleep(receiptsKept - time.Minute)
 		p.readChanges(t)
 		synctest.Wait()
-		full := p.catalog.find("").receipts
-		if !full.complete(11) {
-			t.Fatal("the receipt cache is put away too early, or was never loaded")
+		loaded := p.catalog.find("").receipts
+		if !loaded.complete(11) {
+			t.Fatal("the receipt cache is dropped too early, or was never loaded")
 		}
 		time.Sleep(2 * time.Minute)
 		p.readChanges(t)
@@ -177,8 +176,8 @@ func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 		if receipts := p.catalog.find("").receipts; receipts.layers.Load() != nil || receipts.complete(11) {
 			t.Fatal("the receipt cache is still there")
 		}
-		if _, ok := full.receipt(saleKey, s.accounts.shopper("anna")); !ok {
-			t.Error("a press that was on its way lost its receipt")
+		if _, ok := loaded.receipt(saleKey, s.accounts.shopper("anna")); !ok {
+			t.Error("a request that was under way lost its receipt")
 		}
 		loads := s.calls.of("orders")
 		time.Sleep(10 * refreshEvery)
@@ -208,7 +207,7 @@ func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 	})
 }
 
-// A sale that was closed and whose receipts are gone is opened again: its owners stay owners, its units go on.
+// A closed sale whose receipts were dropped is opened again: its owners get their receipts, and the units left are sold.
 func TestASaleOpenedAgainAfterItsReceiptsWereDropped(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		bought := p.press("anna")

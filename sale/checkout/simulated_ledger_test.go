@@ -56,7 +56,7 @@ func (l *simulatedLedger) beginGeneration(total, version int64) {
 	l.changed()
 }
 
-// changed copies the state of the sale to where Decide looks for it. The caller has locked mu.
+// changed copies the state of the sale to what Decide reads. The caller has locked mu.
 func (l *simulatedLedger) changed() {
 	s := &l.row
 	l.state.Sales[s.Sale] = ledger.SaleState{Generation: s.Generation, State: s.State, CloseID: sale.CloseID(s.Secret, s.Generation, s.ClosingVersion)}
@@ -119,7 +119,7 @@ func (l *simulatedLedger) sell(user Shopper, request sale.PurchaseRequest) event
 	}).Verdicts[0]
 }
 
-// decide gives claims their verdicts and keeps them. Nobody is told.
+// decide gives claims their verdicts and keeps them. Nothing is announced.
 func (l *simulatedLedger) decide(src events.Source, claims ...events.Claim) events.Decision {
 	l.mu.Lock()
 	defer l.mu.Unlock()

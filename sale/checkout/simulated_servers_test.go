@@ -52,7 +52,7 @@ func newSimulatedServers(t testing.TB, total int64) *simulatedServers {
 	return s
 }
 
-// consume reads the log as the ledger's consumer does: in order, each batch decided as a whole, and again when that fails.
+// consume reads the log as the ledger's consumer does: in order, a batch in one decision, and again when that fails.
 func (s *simulatedServers) consume(ctx context.Context) {
 	for {
 		select {

@@ -18,7 +18,7 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// The machine's clock may be wrong by hours; the sale opens and ends when Postgres says so.
+// The clock of the machine may be wrong by hours. The sale opens and ends by the clock of Postgres.
 func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
@@ -54,7 +54,7 @@ func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 	}
 }
 
-func TestEachStateMovesAtATimeOfItsOwn(t *testing.T) {
+func TestWhenEachStateMoves(t *testing.T) {
 	t.Parallel()
 	starts, ends := saletest.Noon(), saletest.Noon().Add(time.Hour)
 	for state, want := range map[sale.State]time.Time{
@@ -67,8 +67,9 @@ func TestEachStateMovesAtATimeOfItsOwn(t *testing.T) {
 	}
 }
 
-// timed puts the first sale in the catalog in that state, with those times from the ledger's now on.
-func timed(t *testing.T, state sale.State, starts, ends time.Duration) (*manualSource, *Catalog, *catalogEntry, *closeLog) {
+// sourceAt makes a source with one sale in that state, with those times counted from now by the source's clock, and a catalog
+// that has read it.
+func sourceAt(t *testing.T, state sale.State, starts, ends time.Duration) (*manualSource, *Catalog, *catalogEntry, *closeLog) {
 	t.Helper()
 	p, c := newManualSource(state)
 	log := newCloseLog()
@@ -80,7 +81,7 @@ func timed(t *testing.T, state sale.State, starts, ends time.Duration) (*manualS
 	return p, c, c.find("sale-a"), log
 }
 
-func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
+func TestHowLongASaleWaitsForItsMove(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		state        sale.State
@@ -94,7 +95,7 @@ func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
 		"over for longer": {sale.Closed, -2 * time.Hour, -time.Hour, checkEvery},
 		"closing":         {sale.Closing, -2 * time.Hour, -time.Hour, checkEvery},
 	} {
-		_, catalog, e, _ := timed(t, c.state, c.starts, c.ends)
+		_, catalog, e, _ := sourceAt(t, c.state, c.starts, c.ends)
 		if wait := catalog.untilMove(e); wait <= 0 || wait > c.most {
 			t.Errorf("%s: it moves in %s, want at most %s", name, wait, c.most)
 		}
@@ -103,7 +104,7 @@ func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
 		}
 	}
 	for name, state := range map[string]sale.State{"its start came": sale.Scheduled, "its end came": sale.Open, "paused at its end": sale.Paused} {
-		_, c, e, _ := timed(t, state, -2*time.Hour, -time.Hour)
+		_, c, e, _ := sourceAt(t, state, -2*time.Hour, -time.Hour)
 		if wait := c.untilMove(e); wait != 0 {
 			t.Errorf("%s: it moves in %s", name, wait)
 		}
@@ -117,11 +118,11 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 		logged int
 	}{
 		"somebody else changes the sale": {fmt.Errorf("lock: %w", sale.ErrBusy), 0},
-		"the ledger is away":             {errAway, 1}, // and again once it was back
+		"the ledger is away":             {errAway, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, c, e, _ := timed(t, sale.Scheduled, -time.Second, time.Hour)
+			p, c, e, _ := sourceAt(t, sale.Scheduled, -time.Second, time.Hour)
 			var said bytes.Buffer
 			c.logger = slog.New(slog.NewTextHandler(&said, nil))
 			p.moving = func(context.Context, string) error { return tc.refuse }
@@ -141,9 +142,9 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 	}
 }
 
-func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
+func TestAMoveThatAnotherProcessMade(t *testing.T) {
 	t.Parallel()
-	p, c, e, _ := timed(t, sale.Scheduled, -time.Second, time.Hour)
+	p, c, e, _ := sourceAt(t, sale.Scheduled, -time.Second, time.Hour)
 	p.edit(func(s *sale.Row) { s.State, s.Version = sale.Open, s.Version+1 })
 	if wait := c.move(t.Context(), e); wait != moveSoon {
 		t.Errorf("again in %s", wait)
@@ -156,7 +157,7 @@ func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
 func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, c, e, log := timed(t, sale.Closing, -time.Hour, time.Hour)
+		p, c, e, log := sourceAt(t, sale.Closing, -time.Hour, time.Hour)
 		log.away = errAway
 		runCatalog(t, c)
 		for n := range 3 { // the third one is reached
@@ -183,9 +184,9 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	})
 }
 
-func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
+func TestACloseRecordThatCannotBeWrittenIsLoggedOnce(t *testing.T) {
 	t.Parallel()
-	_, c, e, log := timed(t, sale.Closing, -time.Hour, time.Hour)
+	_, c, e, log := sourceAt(t, sale.Closing, -time.Hour, time.Hour)
 	var said bytes.Buffer
 	c.logger = slog.New(slog.NewTextHandler(&said, nil))
 	for _, away := range []error{nil, errAway, errAway, errAway, nil, nil} {
@@ -219,8 +220,8 @@ func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 	}
 }
 
-// Three processes keep time for one sale on a real ledger, from its start to its close record.
-func TestASaleLivesByItsTimetable(t *testing.T) {
+// On a real ledger, from the start of the sale to its close record.
+func TestThreeProcessesMoveASaleAtItsTimes(t *testing.T) {
 	t.Parallel()
 	d := openRealLedger(t, 5)
 	d.Exec(`UPDATE sales SET state = 'scheduled', starts_at = clock_timestamp() + interval '300 milliseconds',
@@ -262,7 +263,7 @@ CASE o.data->>'state' WHEN 'open' THEN s.starts_at ELSE s.ends_at END`, events.T
 	}
 }
 
-func TestAClosingThatWasLeftByACrashIsSeenThrough(t *testing.T) {
+func TestASaleLeftClosingByACrashIsClosed(t *testing.T) {
 	t.Parallel()
 	d := openRealLedger(t, 5)
 	d.Do(func(tx pgx.Tx) error { return d.CloseTx(t.Context(), tx, saletest.Slug) })

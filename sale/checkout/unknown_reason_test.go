@@ -13,8 +13,8 @@ import (
 	"flashsale/sale"
 )
 
-// The newer of two versions that run side by side may decline for reasons that this one has no words for.
-func TestADeclineOfANewerVersionIsToldAndLoggedOnce(t *testing.T) {
+// A newer version that runs beside this one may decline for reasons that this one does not know.
+func TestAnUnknownReasonIsAnsweredAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSimulatedServers(t, 2)
