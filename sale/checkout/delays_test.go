@@ -79,12 +79,12 @@ func TestTheLongestDelaysMakeNoAnswerLate(t *testing.T) {
 	anna, dora := sale.PurchaseRequest{Slug: "flash", Name: "anna"}, sale.PurchaseRequest{Slug: "flash", Name: "dora"}
 	for name, of := range map[string]delays{
 		"the places are not loaded, and loading them takes for ever": {takes: []time.Duration{0, never, 0}, request: anna, missing: true},
-		"Redis never answers":                          {takes: []time.Duration{never, 0}, request: anna},
-		"an unknown name presses before the opening":   {takes: ms(499, 699, 299, 1900), opens: 990 * time.Millisecond, request: dora},
-		"the log is silent and the ledger slow":        {takes: []time.Duration{0, never, 1900 * time.Millisecond}, request: anna},
-		"an old decline, and a slow ledger ever after": {takes: ms(499, 499, 299, 499, 499, 299, 1900), request: anna, declined: true},
-		"nobody reads the log, and the cursor hangs":   {takes: []time.Duration{0, 0, never, never}, request: anna, unread: true},
-		"everything hangs":                             {takes: []time.Duration{never}, request: dora, missing: true},
+		"Redis never answers":                        {takes: []time.Duration{never, 0}, request: anna},
+		"an unknown name presses before the opening": {takes: ms(499, 699, 299, 1900), opens: 990 * time.Millisecond, request: dora},
+		"the log is silent and the ledger slow":      {takes: []time.Duration{0, never, 1900 * time.Millisecond}, request: anna},
+		"an old decline, and a slow ledger":          {takes: ms(499, 499, 299, 499, 499, 299, 1900), request: anna, declined: true},
+		"nobody reads the log, and the cursor hangs": {takes: []time.Duration{0, 0, never, never}, request: anna, unread: true},
+		"everything hangs":                           {takes: []time.Duration{never}, request: dora, missing: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -65,7 +65,7 @@ func TestLeavingAfterTheVerdictKeepsANewEntry(t *testing.T) {
 	b := w.join(a.id, saletest.Key())
 	w.leave(a)
 	if b == a || !w.waiting(a.id) {
-		t.Error("the second one was taken off the pending claims")
+		t.Error("the new entry was removed")
 	}
 }
 
@@ -89,11 +89,11 @@ func TestTheShareIsBoundedPerSale(t *testing.T) {
 	}
 	w.deliver(&events.Verdict{ClaimID: a.id})
 	if c, _ := w.admit(uuid.New(), saletest.Key(), 2); c == nil {
-		t.Error("a decided claim keeps its place")
+		t.Error("a decided claim counts in the share")
 	}
 	w.leave(b)
 	if c, _ := w.admit(uuid.New(), saletest.Key(), 2); c == nil {
-		t.Error("a claim that nobody has keeps its place")
+		t.Error("a claim that nobody waits for counts in the share")
 	}
 }
 
@@ -105,7 +105,7 @@ func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 	a.position.Store(&events.Position{Offset: 1})
 	w.leave(a)
 	if c, _ := w.admit(uuid.New(), saletest.Key(), 1); c != nil {
-		t.Fatal("its place was given away")
+		t.Fatal("its share was given away")
 	}
 	now := a.since.Add(time.Second)
 	if ids := w.overdue(now, lookUpAfter, 10, false); len(ids) != 0 {

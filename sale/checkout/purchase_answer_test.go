@@ -198,13 +198,13 @@ func TestAShopperWhoLeaves(t *testing.T) {
 			}
 		})
 	})
-	t.Run("with a place has the claim seen through", func(t *testing.T) {
+	t.Run("with a place leaves a claim that is decided", func(t *testing.T) {
 		inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 			ctx, leave := context.WithCancel(t.Context())
 			s.log.acts(func(ctx context.Context) error { leave(); return ctx.Err() })
 			expect(t, p.Buy(ctx, sale.PurchaseRequest{Name: "anna"}), sale.Bought, "")
 			if len(s.log.written()) != 1 {
-				t.Error("the append was broken off")
+				t.Error("the append was ended")
 			}
 		})
 	})

@@ -61,7 +61,7 @@ func verbs() map[string]func(*scriptWorld, step) {
 		"redis loses replies":             func(s *scriptWorld, _ step) { s.setCondition(redis, losesReplies) },
 		"redis is slow":                   func(s *scriptWorld, _ step) { s.setCondition(redis, slow) },
 		"redis works":                     func(s *scriptWorld, _ step) { s.setCondition(redis, working) },
-		"redis is working again":          func(s *scriptWorld, _ step) { s.setCondition(redis, working) },
+		"redis works again":               func(s *scriptWorld, _ step) { s.setCondition(redis, working) },
 		"redis loses all":                 (*scriptWorld).emptyRedis,
 		"redis writes a dump":             (*scriptWorld).dumpRedis,
 		"redis restores the dump":         (*scriptWorld).restoreRedis,

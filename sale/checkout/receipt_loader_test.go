@@ -121,7 +121,7 @@ func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
 		s.ledger.cancel(bought.Receipt.OrderID)
 		p.readChanges(t)
 		if receipts := p.catalog.find("").receipts; !receipts.needsLoad(99, true) {
-			t.Fatal("nobody suspects the receipts")
+			t.Fatal("the receipts are not suspect")
 		}
 		p.loadReceiptCache(t)
 		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.accounts.shopper("anna")); ok {
@@ -142,15 +142,15 @@ func TestReceiptsStaySuspectWhenALoadFails(t *testing.T) {
 		p.readChanges(t)
 		s.ledger.fails(errAway)
 		if p.loadReceipts(context.Background(), p.catalog.find("")) == nil {
-			t.Fatal("loaded from nowhere")
+			t.Fatal("loaded while the ledger is away")
 		}
 		if p.catalog.find("").receipts.complete(11) {
-			t.Error("the suspicion is gone")
+			t.Error("the receipts are no longer suspect")
 		}
 		s.ledger.fails(nil)
 		p.loadReceiptCache(t)
 		if !p.catalog.find("").receipts.complete(11) {
-			t.Error("the suspicion stays")
+			t.Error("the receipts are still suspect")
 		}
 	})
 }
