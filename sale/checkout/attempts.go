@@ -8,7 +8,7 @@ import (
 )
 
 // attempts remembers the number of the next attempt for shoppers who were declined. The ledger owns the numbers: a forgotten
-// one costs a question, so all are forgotten when there are mostAttempts.
+// one costs one question to the ledger, so all are forgotten when there are mostAttempts.
 type attempts struct {
 	some atomic.Bool
 	mu   sync.Mutex

@@ -11,21 +11,21 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// counter is a set of servers that answer at once, from memory, to measure what a press costs in this package alone.
-type counter struct {
+// instantServers answer at once, from memory, to measure what a request costs in this package alone.
+type instantServers struct {
 	unavailable
 	level  sale.Level
 	answer func(events.Claim) events.Verdict
 	c      *Checkout
-	buyers int64 // so many shoppers have bought
+	bought int64 // how many units
 }
 
-// Known has everybody be the next shopper: nobody buys twice.
-func (c *counter) Known(name string) (Shopper, bool) {
-	return Shopper{ID: 1 + c.buyers, Username: name, MayPurchase: true}, true
+// Known makes each request that of another shopper, so nobody buys twice.
+func (c *instantServers) Known(name string) (Shopper, bool) {
+	return Shopper{ID: 1 + c.bought, Username: name, MayPurchase: true}, true
 }
 
-func (c *counter) ReadChanges(context.Context, map[int64]sale.Key, map[int64]int64) (sale.Changes, error) {
+func (c *instantServers) ReadChanges(context.Context, map[int64]sale.Key, map[int64]int64) (sale.Changes, error) {
 	now := time.Now()
 	row := sale.Row{
 		Key: c.level.Key(), Slug: saletest.Slug, State: sale.Open, StartsAt: now.Add(-time.Hour), EndsAt: now.Add(time.Hour),
@@ -34,19 +34,21 @@ func (c *counter) ReadChanges(context.Context, map[int64]sale.Key, map[int64]int
 	return sale.Changes{Rows: []sale.Row{row}, Levels: []sale.Level{c.level}, Now: now, Asked: now.Add(time.Hour), AnsweredAt: now.Add(time.Hour)}, nil
 }
 
-func (c *counter) Advance(context.Context, string) (bool, error)           { return false, nil }
-func (c *counter) DigestNext(context.Context) (bool, error)                { return true, nil }
-func (c *counter) Reserve(context.Context, sale.Key, int64) (Place, error) { return Reserved, nil }
+func (c *instantServers) Advance(context.Context, string) (bool, error) { return false, nil }
+func (c *instantServers) DigestNext(context.Context) (bool, error)      { return true, nil }
+func (c *instantServers) Reserve(context.Context, sale.Key, int64) (Place, error) {
+	return Reserved, nil
+}
 
-func (c *counter) Append(_ context.Context, _ int, claim events.Claim) (events.Position, error) {
+func (c *instantServers) Append(_ context.Context, _ int, claim events.Claim) (events.Position, error) {
 	v := c.answer(claim)
 	c.c.pending.deliver(&v)
 	return events.Position{}, nil
 }
 
-func benchCounter(b *testing.B, taken int64) *counter {
+func newInstantServers(b *testing.B, taken int64) *instantServers {
 	b.Helper()
-	c := &counter{level: sale.Level{Sale: 1, Generation: 1, Total: 1_000_000_000, Taken: taken, Version: 1}}
+	c := &instantServers{level: sale.Level{Sale: 1, Generation: 1, Total: 1_000_000_000, Taken: taken, Version: 1}}
 	catalog := NewCatalog(CatalogConfig{Store: c, Log: c, Logger: slog.New(slog.DiscardHandler)})
 	c.c = New(Deps{Catalog: catalog, Places: c, Log: c, Shoppers: c, Live: func() int { return 1 }})
 	if err := catalog.Refresh(b.Context()); err != nil {
@@ -56,14 +58,14 @@ func benchCounter(b *testing.B, taken int64) *counter {
 	return c
 }
 
-// The answer to nearly everybody: it must not allocate.
+// The answer to nearly all requests: it must not allocate.
 func BenchmarkSoldOut(b *testing.B) {
-	c := benchCounter(b, 1_000_000_000)
-	press := sale.PurchaseRequest{Name: "z"}
+	c := newInstantServers(b, 1_000_000_000)
+	request := sale.PurchaseRequest{Name: "z"}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if a := c.c.Buy(b.Context(), press); a.Reason != sale.ReasonSoldOut {
+			if a := c.c.Buy(b.Context(), request); a.Reason != sale.ReasonSoldOut {
 				b.Fatalf("%s %s", a.Kind, a.Reason)
 			}
 		}
@@ -72,23 +74,23 @@ func BenchmarkSoldOut(b *testing.B) {
 
 // A purchase whose servers take no time.
 func BenchmarkBuy(b *testing.B) {
-	c := benchCounter(b, 0)
+	c := newInstantServers(b, 0)
 	c.answer = func(claim events.Claim) events.Verdict {
 		return events.Verdict{ClaimID: claim.ID, Outcome: events.Ordered, Unit: 1, At: time.Now(), Fresh: true}
 	}
-	press := sale.PurchaseRequest{Name: "z"}
+	request := sale.PurchaseRequest{Name: "z"}
 	b.ReportAllocs()
 	for b.Loop() {
-		if a := c.c.Buy(b.Context(), press); a.Kind != sale.Bought {
+		if a := c.c.Buy(b.Context(), request); a.Kind != sale.Bought {
 			b.Fatalf("%s %s", a.Kind, a.Reason)
 		}
-		c.buyers++
+		c.bought++
 	}
 }
 
 // TestASoldOutAnswerAllocatesNothing checks the benchmark's figure.
 func TestASoldOutAnswerAllocatesNothing(t *testing.T) {
-	c := &counter{level: sale.Level{Sale: 1, Generation: 1, Total: 5, Taken: 5, Version: 1}}
+	c := &instantServers{level: sale.Level{Sale: 1, Generation: 1, Total: 5, Taken: 5, Version: 1}}
 	catalog := NewCatalog(CatalogConfig{Store: c, Log: c, Logger: slog.New(slog.DiscardHandler)})
 	c.c = New(Deps{Catalog: catalog, Places: c, Log: c, Shoppers: c, Live: func() int { return 1 }})
 	if err := catalog.Refresh(t.Context()); err != nil {

@@ -15,15 +15,15 @@ type calls struct {
 	wg       sync.WaitGroup
 
 	mu       sync.Mutex
-	occupied map[int64]struct{} // the sales that have a call, or rest after one
+	occupied map[int64]struct{} // the sales that have a call, or wait after one
 }
 
 func newCalls(limit int) *calls {
 	return &calls{underWay: make(chan struct{}, limit), ended: make(chan struct{}, 1), occupied: make(map[int64]struct{})}
 }
 
-// start makes the call for that sale, unless the sale has one already. What the call returns is how long the sale rests
-// before its next one.
+// start makes the call for that sale, unless the sale has one already. What the call returns is how long to wait before
+// the next call for that sale.
 func (c *calls) start(ctx context.Context, sale int64, call func(context.Context) (rest time.Duration)) {
 	if !c.occupy(sale) {
 		return

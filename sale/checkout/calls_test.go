@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestCallsThatHangAreOneForEachSaleAndFewAtOnce(t *testing.T) {
+func TestAtMostOneCallForEachSaleAndALimitAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -30,11 +30,11 @@ func TestCallsThatHangAreOneForEachSaleAndFewAtOnce(t *testing.T) {
 			t.Errorf("calls for %v, %d under way, want 3 of different sales", seen, len(c.underWay))
 		}
 		cancel()
-		c.wait() // or the bubble never ends
+		c.wait() // or the test never ends
 	})
 }
 
-func TestASaleRestsAfterItsCallAndMakesRoomForOthers(t *testing.T) {
+func TestASaleRestsAfterItsCallAndOthersGetTheirs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		c, made := newCalls(1), 0

@@ -7,13 +7,13 @@ import (
 	"flashsale/sale"
 )
 
-// Cancelled takes in that this order was cancelled, after the commit and after the catalog was refreshed: this process no
-// longer answers with the receipt, and the place is free, so that the unit is for sale again and the shopper may press
-// again. Other processes forget the receipt when they read the sale, whose version the cancellation has raised. An error
-// means that the shopper still has the place; the reconciler frees it within a few seconds.
+// Cancelled takes in that this order was cancelled. It is called after the commit, and after the catalog was refreshed. This
+// process no longer answers with the receipt, and the place is free: the unit is for sale again, and the shopper may press
+// again. Other processes drop the receipt when they read the sale, whose version the cancellation has raised. An error means
+// that the shopper still has the place; the reconciler frees it within a few seconds.
 //
-// A shopper who pressed again between the commit and this call may lose the new place. Then Redis lets in one claim too
-// many, which the ledger declines, until the reconciler gives the owner a place again.
+// A shopper who pressed again between the commit and this call may lose the new place. Then Redis gives one place too many,
+// until the reconciler makes the owner a holder again. The ledger declines the surplus claim.
 func (c *Checkout) Cancelled(ctx context.Context, r sale.Receipt) error {
 	e := c.catalog.snapshots.Load().byID[r.SaleID]
 	k := sale.Key{Sale: r.SaleID, Generation: r.Generation}

@@ -7,9 +7,9 @@ import (
 	"flashsale/sale"
 )
 
-// Nothing but the refresh tells the process, as in the moment after an operator's commit.
+// The process knows of the cancellation only by its refresh, as in the moment after an operator's commit.
 func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		first := p.press("anna")
 		if first.Kind != sale.Bought {
 			t.Fatalf("%+v", first)
@@ -26,7 +26,7 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 		if again.Kind != sale.Bought || again.Receipt.Attempt != 2 || again.Receipt.OrderID == first.Receipt.OrderID {
 			t.Errorf("the shopper, at once: %s, %+v", again.Kind, again.Receipt)
 		}
-		// The cancel is told once more, by mistake or late: what the shopper has now stays, and so does his place.
+		// Cancelled is called once more, by mistake or late: the order that the shopper has now stays, and so does the place.
 		if err := p.Cancelled(t.Context(), first.Receipt); err != nil {
 			t.Fatal(err)
 		}
@@ -40,9 +40,9 @@ func TestACancelFreesThePlaceAndForgetsTheReceipt(t *testing.T) {
 }
 
 func TestACancelOfAnOlderGenerationLeavesThePresentOneAlone(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		old := p.press("anna").Receipt
-		s.ledger.change(func(sh *sale.Row) { sh.Generation++ })
+		s.ledger.change(func(row *sale.Row) { row.Generation++ })
 		p.readChanges(t)
 		now := p.press("anna")
 		if now.Kind != sale.Bought {
@@ -58,12 +58,12 @@ func TestACancelOfAnOlderGenerationLeavesThePresentOneAlone(t *testing.T) {
 }
 
 func TestACancelWithoutRedisSaysThatThePlaceIsStillTaken(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		r := p.press("anna").Receipt
 		s.ledger.cancel(r.OrderID)
 		p.readChanges(t)
-		s.places.releasing.fails(errRefusedHere)
-		if err := p.Cancelled(t.Context(), r); !errors.Is(err, errRefusedHere) {
+		s.places.releaseFault.fails(errAway)
+		if err := p.Cancelled(t.Context(), r); !errors.Is(err, errAway) {
 			t.Errorf("%v", err)
 		}
 		if _, ok := p.catalog.find("").receipts.receipt(sale.Key{Sale: r.SaleID, Generation: r.Generation}, Shopper{ID: r.UserID}); ok {

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// refreshEvery leaves a read half the lease to come back.
+	// refreshEvery leaves half the lease for the answer to a read.
 	refreshEvery = 500 * time.Millisecond
 	refreshTime  = time.Second
 	// allClaimedFor is how long the answer of Redis that every place is taken is shown.
@@ -26,9 +26,9 @@ const (
 type CatalogConfig struct {
 	// Store makes the moves and the digests. Required.
 	Store catalogSource
-	// Lease is Store by connections that nothing else uses, so that no crowd makes a refresh wait. Nil: Store.
+	// Lease reads what Store does, by connections that nothing else uses, so that a refresh never waits for one. Nil: Store.
 	Lease catalogSource
-	// Bus tells the processes of each other's changes. Nil: each finds out by its own reads.
+	// Bus tells the processes of each other's changes. Nil: each finds them by its own reads.
 	Bus bus
 	// Log takes the close records. Required to Run.
 	Log appender
@@ -82,8 +82,8 @@ type snapshots struct {
 // catalogEntry is one sale in the snapshots.
 type catalogEntry struct {
 	sale.Row
-	// stockHeardAt is when a commit last announced a stock of this sale; zero: none did.
-	stockHeardAt time.Time
+	// stockAnnouncedAt is when a commit last announced a stock of this sale; zero: none did.
+	stockAnnouncedAt time.Time
 	// allClaimedUntil is until when (from origin) all places are shown as taken. It belongs to one version.
 	allClaimedUntil *atomic.Int64
 	// receipts are the receipts of the present generation.
@@ -113,7 +113,7 @@ func NewCatalog(cfg CatalogConfig) *Catalog {
 	return c
 }
 
-// Run keeps the catalog up to date and the sales to their times until ctx ends.
+// Run refreshes the catalog and moves the sales at their times until ctx ends.
 func (c *Catalog) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(func() { c.runTimetable(ctx) })
@@ -223,8 +223,8 @@ func (c *Catalog) behind(verdicts []events.Verdict) bool {
 	})
 }
 
-// dropReceipts gives a closed sale an empty receipt cache. Requests under way keep the full one: if receipts disappeared under
-// them, an owner would be answered as a loser.
+// dropReceipts gives a closed sale an empty receipt cache. Requests under way keep the full one, so that
+// none of them answers an owner as a loser.
 func (c *Catalog) dropReceipts(e *catalogEntry) {
 	if e.receipts.layers.Load() == nil {
 		return
@@ -292,7 +292,7 @@ func (c *Catalog) All() []sale.Snapshot {
 }
 
 // Changed signals whenever a snapshot may have changed. The channel has room for one signal, so a slow reader
-// misses nothing but repeats. Call the function to end it.
+// misses only repeats. Call the function to end the signals.
 func (c *Catalog) Changed() (<-chan struct{}, func()) { return c.subscribers.subscribe() }
 
 func (c *Catalog) snapshot(e *catalogEntry, local time.Time) sale.Snapshot {

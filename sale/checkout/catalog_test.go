@@ -13,18 +13,18 @@ import (
 
 func TestACatalogThatNeverReadTheLedgerKnowsNoSale(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	if _, err := c.Snapshot(""); !errors.Is(err, sale.ErrNoSale) {
 		t.Errorf("the current sale: %v", err)
 	}
 	if !c.stale(time.Now()) || len(c.All()) != 0 || c.Ready() {
 		t.Error("a catalog that never read is not stale, or ready")
 	}
-	p.fail(errLedgerAway)
+	p.reading.fails(errAway)
 	if err := c.Refresh(t.Context()); err == nil || c.Ready() {
 		t.Errorf("ready after a read that failed: %v", err)
 	}
-	p.fail(nil)
+	p.reading.fails(nil)
 	refreshCatalog(t, c)
 	if !c.Ready() {
 		t.Error("not ready after a read")
@@ -37,24 +37,17 @@ func TestACatalogThatNeverReadTheLedgerKnowsNoSale(t *testing.T) {
 	}
 }
 
-func refreshCatalog(t *testing.T, c *Catalog) {
-	t.Helper()
-	if err := c.Refresh(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestASnapshotIsALeaseFromTheQuestionOn(t *testing.T) {
+func TestTheLeaseOfASnapshotBeginsWithTheQuestion(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
+	p, c := newManualSource(sale.Open)
+	read, leave := p.stopReads()
 	asked := time.Now()
-	looked := make(chan error, 1)
-	go func() { looked <- c.Refresh(t.Context()) }()
-	<-p.read
+	refreshed := make(chan error, 1)
+	go func() { refreshed <- c.Refresh(t.Context()) }()
+	<-read
 	answered := time.Now()
-	p.before <- struct{}{}
-	if err := <-looked; err != nil {
+	leave <- struct{}{}
+	if err := <-refreshed; err != nil {
 		t.Fatal(err)
 	}
 	e := c.find("")
@@ -72,12 +65,12 @@ func TestASnapshotIsALeaseFromTheQuestionOn(t *testing.T) {
 
 func TestAReadThatFailsLeavesTheLastFigures(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	renewed := c.renewed.Load()
 	p.sell(5)
-	p.fail(errLedgerAway)
-	if err := c.Refresh(t.Context()); !errors.Is(err, errLedgerAway) {
+	p.reading.fails(errAway)
+	if err := c.Refresh(t.Context()); !errors.Is(err, errAway) {
 		t.Errorf("Refresh: %v", err)
 	}
 	if s, err := c.Snapshot(""); err != nil || s.Taken != 0 || c.renewed.Load() != renewed {
@@ -90,7 +83,7 @@ func TestAReadThatFailsLeavesTheLastFigures(t *testing.T) {
 
 func TestACommitIsInTheCatalogAtOnce(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	before, _ := c.Snapshot("")
 	c.applyStocks([]events.Stock{p.sell(7)})
@@ -118,7 +111,7 @@ func TestCommitsOnlyMoveTheCatalogForward(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, catalog := newManualLedger(sale.Open)
+			p, catalog := newManualSource(sale.Open)
 			p.edit(func(s *sale.Row) { s.Generation, s.Level = 2, now })
 			refreshCatalog(t, catalog)
 			catalog.applyStocks([]events.Stock{c.stock})
@@ -136,19 +129,19 @@ func TestCommitsOnlyMoveTheCatalogForward(t *testing.T) {
 	}
 }
 
-// An answer that was on its way while a commit was heard of is older than the commit.
-func TestAnAnswerThatWasOvertakenDoesNotTakeACommitBack(t *testing.T) {
+// A commit that was announced while a read was under way is newer than the answer.
+func TestAnAnswerOlderThanACommitDoesNotUndoIt(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
-	p.sell(1) // elsewhere: makes the coming answer differ from what is shown
-	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
-	looked := make(chan error, 1)
-	go func() { looked <- c.Refresh(t.Context()) }()
-	<-p.read
+	p.sell(1) // in another process: the answer differs from what is shown
+	read, leave := p.stopReads()
+	refreshed := make(chan error, 1)
+	go func() { refreshed <- c.Refresh(t.Context()) }()
+	<-read
 	c.applyStocks([]events.Stock{p.sell(1)})
-	p.before <- struct{}{}
-	if err := <-looked; err != nil {
+	leave <- struct{}{}
+	if err := <-refreshed; err != nil {
 		t.Fatal(err)
 	}
 	if s, _ := c.Snapshot(""); s.Taken != 2 {
@@ -158,7 +151,7 @@ func TestAnAnswerThatWasOvertakenDoesNotTakeACommitBack(t *testing.T) {
 
 func TestALedgerRestoredFromABackupIsBelieved(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	c.applyStocks([]events.Stock{p.sell(50)})
 	p.edit(func(s *sale.Row) { s.Level.Taken, s.Level.Version = 3, 1 })
@@ -170,7 +163,7 @@ func TestALedgerRestoredFromABackupIsBelieved(t *testing.T) {
 
 func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	c.applyStocks([]events.Stock{p.sell(2)})
 	first := c.find("")
@@ -197,10 +190,10 @@ func TestAChangedSaleKeepsWhatIsKnownOfItsGeneration(t *testing.T) {
 	}
 }
 
-// One writer commits and is heard, another's commits are only looked up; every reader sees figures that only grow.
+// The commits of one writer are announced, those of another are only read. Every reader sees figures that only grow.
 func TestReadersSeeVersionsThatOnlyGrow(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	const commits = 300
 	var writers, watchers sync.WaitGroup
@@ -245,7 +238,7 @@ func TestReadersSeeVersionsThatOnlyGrow(t *testing.T) {
 	}
 }
 
-func TestTheCurrentSaleIsTheOneToLookAt(t *testing.T) {
+func TestWhichSaleIsTheCurrentOne(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		states []sale.State
@@ -262,7 +255,7 @@ func TestTheCurrentSaleIsTheOneToLookAt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, catalog := newManualLedger(c.states...)
+			p, catalog := newManualSource(c.states...)
 			for id, s := range p.rows {
 				s.StartsAt, s.EndsAt = s.StartsAt.Add(time.Duration(id)*c.shift), s.EndsAt.Add(time.Duration(id)*c.shift)
 			}
@@ -277,7 +270,7 @@ func TestTheCurrentSaleIsTheOneToLookAt(t *testing.T) {
 			}
 		})
 	}
-	p, c := newManualLedger(sale.Draft)
+	p, c := newManualSource(sale.Draft)
 	refreshCatalog(t, c)
 	if _, err := c.Snapshot(""); !errors.Is(err, sale.ErrNoSale) {
 		t.Errorf("a draft is the current sale: %v", err)
@@ -287,43 +280,9 @@ func TestTheCurrentSaleIsTheOneToLookAt(t *testing.T) {
 	}
 }
 
-func TestTheStatusIsWhatAShopperNeedsToKnow(t *testing.T) {
+func TestAChangeIsSignalledOnce(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		state       sale.State
-		ends        time.Duration
-		total, sold int64
-		want        sale.Status
-	}{
-		"draft":             {sale.Draft, time.Hour, 5, 0, sale.Upcoming},
-		"scheduled":         {sale.Scheduled, time.Hour, 5, 0, sale.Upcoming},
-		"open":              {sale.Open, time.Hour, 5, 4, sale.Active},
-		"sold out":          {sale.Open, time.Hour, 5, 5, sale.SoldOut},
-		"nothing to sell":   {sale.Open, time.Hour, 0, 0, sale.SoldOut},
-		"paused":            {sale.Paused, time.Hour, 5, 4, sale.Stopped},
-		"paused, sold out":  {sale.Paused, time.Hour, 5, 5, sale.Stopped},
-		"its end came":      {sale.Open, 0, 5, 4, sale.Ended},
-		"its end, sold out": {sale.Open, -time.Hour, 5, 5, sale.Ended},
-		"paused at its end": {sale.Paused, 0, 5, 4, sale.Ended},
-		"closing":           {sale.Closing, time.Hour, 5, 4, sale.Ended},
-		"closed":            {sale.Closed, time.Hour, 5, 5, sale.Ended},
-	} {
-		s := sale.Snapshot{State: c.state, Now: saletest.Noon(), StartsAt: saletest.Noon().Add(-time.Hour), EndsAt: saletest.Noon().Add(c.ends), Total: c.total, Taken: c.sold}
-		if got := s.Status(); got != c.want {
-			t.Errorf("%s: %s, want %s", name, got, c.want)
-		}
-		if s.TimeUntilStart() != 0 || s.TimeUntilEnd() != max(0, c.ends) || s.Left() != c.total-c.sold {
-			t.Errorf("%s: starts in %s, ends in %s, %d left", name, s.TimeUntilStart(), s.TimeUntilEnd(), s.Left())
-		}
-	}
-	if s := (sale.Snapshot{Now: saletest.Noon(), StartsAt: saletest.Noon().Add(time.Minute)}); s.TimeUntilStart() != time.Minute {
-		t.Errorf("starts in %s, want a minute", s.TimeUntilStart())
-	}
-}
-
-func TestASignalOfChangeIsKeptButNotTwice(t *testing.T) {
-	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	changed, done := c.Changed()
 	other, otherDone := c.Changed()
 	defer otherDone()
@@ -346,9 +305,9 @@ func TestASignalOfChangeIsKeptButNotTwice(t *testing.T) {
 	}
 }
 
-func TestThatAllPlacesAreTakenIsShownForASecond(t *testing.T) {
+func TestAllClaimedIsShownForASecond(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	claimed := func(at time.Time) bool { return c.snapshot(c.find(""), at).AllClaimed }
 	changed, done := c.Changed()
@@ -356,10 +315,10 @@ func TestThatAllPlacesAreTakenIsShownForASecond(t *testing.T) {
 
 	c.markClaimed(c.find(""), true)
 	if marked := time.Now(); !claimed(marked) || claimed(marked.Add(allClaimedFor)) {
-		t.Error("the word of Redis is not shown, or for more than a second")
+		t.Error("the answer of Redis is not shown, or for more than a second")
 	}
 	if len(changed) != 1 {
-		t.Error("nobody was told")
+		t.Error("no signal")
 	}
 	c.markClaimed(c.find(""), false)
 	if claimed(time.Now()) {
@@ -375,63 +334,4 @@ func TestThatAllPlacesAreTakenIsShownForASecond(t *testing.T) {
 	if claimed(time.Now()) {
 		t.Error("a sale that is sold out is only said to be claimed")
 	}
-}
-
-func TestARunningCatalogShowsWhatNobodyToldIt(t *testing.T) {
-	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	c.log = newRecordedLog()
-	refreshCatalog(t, c)
-	runCatalog(t, c)
-	p.sell(9)
-	sold := int64(time.Since(c.origin))
-	asked := c.renewed.Load()
-	awaitSnapshot(t, c, "a commit of another process", func(s sale.Snapshot) bool {
-		if asked > sold && s.Taken != 9 {
-			t.Error("an answer to a later question does not show it")
-		}
-		asked = c.renewed.Load() // the next snapshot is not older
-		return s.Taken == 9 && !s.Stale
-	})
-}
-
-func TestACatalogWhoseLedgerIsAwaySaysSo(t *testing.T) {
-	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	c.log = newRecordedLog()
-	refreshCatalog(t, c)
-	runCatalog(t, c)
-	awaitSnapshot(t, c, "the first read", func(s sale.Snapshot) bool { return !s.Stale })
-	p.fail(errLedgerAway)
-	if s := awaitSnapshot(t, c, "the ledger went away", func(s sale.Snapshot) bool { return s.Stale }); s.Total != 100 || s.Age <= sale.Lease {
-		t.Errorf("the last figures, marked stale: %+v", s)
-	}
-	p.fail(nil)
-	p.sell(1)
-	awaitSnapshot(t, c, "the ledger came back", func(s sale.Snapshot) bool { return !s.Stale && s.Taken == 1 })
-}
-
-func TestACatalogRefreshesAtOnceWhenAsked(t *testing.T) {
-	t.Parallel()
-	p, c := newManualLedger(sale.Open)
-	c.log = newRecordedLog()
-	p.read, p.before = make(chan struct{}), make(chan struct{})
-	stop := runCatalog(t, c)
-	<-p.read // the first read
-	p.sell(3)
-	c.refreshSoon()
-	c.refreshSoon() // a second one has no effect and does not block
-	p.before <- struct{}{}
-	close(p.before)
-	<-p.read // it read again
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for range p.read { // lets further reads pass
-		}
-	}()
-	awaitSnapshot(t, c, "after the request", func(s sale.Snapshot) bool { return s.Taken == 3 })
-	stop()
-	close(p.read)
-	<-ended
 }

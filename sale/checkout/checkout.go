@@ -98,8 +98,8 @@ type Deps struct {
 	Registerer prometheus.Registerer
 }
 
-// Checkout takes purchase requests to their answers. To the ledger it is the decider of claims: it passes them to Store and
-// takes in what was decided. Its methods are safe for concurrent use. Without Run everything is still answered, but later
+// Checkout takes purchase requests to their answers. Package events gives it the claims to decide: it passes them to Store
+// and takes in what was decided. Its methods are safe for concurrent use. Without Run everything is still answered, but later
 // and less often with the verdict: Run looks up verdicts that no other process announced, gives the places of declined
 // claims back, and loads the receipts of sales that cannot be bought from.
 type Checkout struct {
@@ -127,7 +127,7 @@ type Checkout struct {
 	lostClaims     lostClaims
 	releases       chan release
 	loadDue        chan struct{}
-	reasonLogged   atomic.Bool // by the reason of a newer version, and that was logged
+	reasonLogged   atomic.Bool // a reason that this version does not know was logged
 }
 
 // New makes a Checkout.

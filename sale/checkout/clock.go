@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// clock tells Postgres' time without asking Postgres: an offset, learnt from the quickest answer of late, to
-// the monotonic clock of this machine. The wall clock here may be wrong or jump. Safe for concurrent use.
+// clock tells Postgres' time without asking Postgres. It adds an offset to the monotonic clock of this machine, whose time of
+// day may be wrong or jump. The offset comes from the quickest of the latest answers. Safe for concurrent use.
 type clock struct{ best atomic.Pointer[reading] }
 
-// reading is one answer of Postgres' clock: it showed `shown` at `local`, give or take `uncertainty`.
+// reading is one answer of Postgres' clock: it showed `shown` at `local`, with an error of `uncertainty` at most.
 type reading struct {
 	shown, local time.Time
 	uncertainty  time.Duration
 }
 
-// The quickest answer is believed for so long, since clocks drift apart.
+// clockMemory is how long the quickest answer is used. Clocks drift apart, so it is bounded.
 const clockMemory = 30 * time.Second
 
-// Ordinary clocks are off by less than 100 parts in a million, each.
+// clockDrift is how far two clocks drift apart in clockMemory: each is off by less than 100 parts in a million.
 const clockDrift = 6 * time.Millisecond
 
 // sample learns from a question that was sent and answered at these local times.
@@ -48,8 +48,8 @@ func (c *clock) now(local time.Time) time.Time {
 	return best.at(local)
 }
 
-// uncertainty is how far now may be from the truth: half the trip of the answer it comes from, and what two clocks drift
-// apart while that is believed. Before the first sample there is no bound.
+// uncertainty is how far now may be from Postgres' time: half the trip of the answer that it comes from, and clockDrift. Before
+// the first sample it is not known, and clockMemory stands for that.
 func (c *clock) uncertainty() time.Duration {
 	best := c.best.Load()
 	if best == nil {

@@ -32,7 +32,7 @@ func TestTheClockBelievesTheQuickestAnswer(t *testing.T) {
 	}
 }
 
-func TestTheClockForgetsAndFollows(t *testing.T) {
+func TestTheClockFollowsDriftAndChanges(t *testing.T) {
 	t.Parallel()
 	local := time.Now()
 	exact := func(c *clock, at, trip, ahead time.Duration) {
@@ -67,7 +67,7 @@ func TestWithoutASampleTheClockIsTheLocalOne(t *testing.T) {
 	}
 }
 
-func TestTheClockIsNeverFurtherOffThanItsDoubt(t *testing.T) {
+func TestTheErrorOfTheClockIsAtMostItsUncertainty(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		ahead := time.Duration(rapid.Int64Range(-int64(48*time.Hour), int64(48*time.Hour)).Draw(t, "ahead"))
@@ -86,7 +86,7 @@ func TestTheClockIsNeverFurtherOffThanItsDoubt(t *testing.T) {
 	})
 }
 
-func TestTheClockSaysHowFarItMayBeOff(t *testing.T) {
+func TestTheUncertaintyOfTheClock(t *testing.T) {
 	t.Parallel()
 	var c clock
 	if c.uncertainty() < time.Second {

@@ -12,9 +12,9 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// What an act means by "the current sale" is what the pages show as that: the rule in SQL and the one in memory agree on
-// any shop window.
-func TestTheCurrentSaleIsTheSameInMemoryAndUnderTheGate(t *testing.T) {
+// An act on "the current sale" is about the sale that the pages show as that: the rule in SQL and the one in memory agree on any
+// set of sales.
+func TestTheCurrentSaleIsTheSameInMemoryAndInSQL(t *testing.T) {
 	t.Parallel()
 	s := openRealLedger(t, 5)
 	const sales = 6
@@ -24,15 +24,15 @@ func TestTheCurrentSaleIsTheSameInMemoryAndUnderTheGate(t *testing.T) {
 	s.Exec(`UPDATE sales SET state = 'draft' WHERE slug <> $1`, saletest.Slug)
 	c := NewCatalog(CatalogConfig{Store: s.Store})
 	states := []sale.State{sale.Draft, sale.Scheduled, sale.Open, sale.Paused, sale.Closing, sale.Closed}
-	window := rand.New(rand.NewPCG(9, 7)) // the same windows in every run
+	random := rand.New(rand.NewPCG(9, 7)) // the same sales in every run
 	picked := map[string]int{}
 	for range 60 {
 		for i := range sales {
-			state := states[window.IntN(1+window.IntN(len(states)))]
+			state := states[random.IntN(1+random.IntN(len(states)))]
 			// Few different times, so that some are the same.
 			s.Exec(`UPDATE sales SET state = $2, version = version + 1, closing_version = 1, closing_at = now(),
 				starts_at = timestamptz '2026-01-01' + $3 * interval '1 hour', ends_at = timestamptz '2026-01-02' + $4 * interval '1 hour'
-				WHERE id = (SELECT id FROM sales ORDER BY id OFFSET $1 LIMIT 1)`, i, state, window.IntN(3), window.IntN(3))
+				WHERE id = (SELECT id FROM sales ORDER BY id OFFSET $1 LIMIT 1)`, i, state, random.IntN(3), random.IntN(3))
 		}
 		s.Must(c.Refresh(t.Context()))
 		shown, err := c.Snapshot("")
@@ -47,6 +47,6 @@ func TestTheCurrentSaleIsTheSameInMemoryAndUnderTheGate(t *testing.T) {
 		picked[locked.Slug]++
 	}
 	if len(picked) < sales {
-		t.Errorf("the windows were too much alike: %v", picked)
+		t.Errorf("the sets of sales were too much alike: %v", picked)
 	}
 }

@@ -96,8 +96,8 @@ func (c *Checkout) cacheReceipts(verdicts []events.Verdict) {
 			orders[e.receipts] = append(orders[e.receipts], sale.OrderRow{Receipt: sale.ReceiptOf(v), Revision: v.Revision, Live: true})
 		}
 	}
-	for c, heard := range orders {
-		c.add(heard)
+	for c, announced := range orders {
+		c.add(announced)
 	}
 }
 
@@ -172,8 +172,8 @@ func (c *Checkout) lookUpVerdicts(ctx context.Context) {
 	}
 }
 
-// catchUp brings the catalog up to commits that it has not heard of, since an answer shows the sale as its own verdict left
-// it. When the ledger does not answer in time, the figures follow with the catalog's own refresh.
+// catchUp refreshes the catalog if it does not show these commits yet, because an answer shows the sale as its own verdict left
+// it. If the ledger does not answer in time, the figures follow with the next refresh.
 func (c *Checkout) catchUp(ctx context.Context, verdicts []events.Verdict) {
 	if !c.catalog.behind(verdicts) {
 		return

@@ -23,13 +23,13 @@ func declinedNow(user int64, reason events.Reason) events.Verdict {
 	}
 }
 
-func TestADecisionReachesThePressThatWaits(t *testing.T) {
-	bubble(t, 5, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+func TestADecisionReachesTheRequestThatWaits(t *testing.T) {
+	inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		began := time.Now()
-		s.log.resume()
+		s.log.resumeConsumer()
 		a := <-answer
 		expect(t, a, sale.Bought, "")
 		if time.Since(began) != 0 || a.Sale.Taken != 1 || s.calls.of("verdicts") != 0 {
@@ -38,15 +38,15 @@ func TestADecisionReachesThePressThatWaits(t *testing.T) {
 	})
 }
 
-// The push of a verdict was lost, or another process consumed the log while Redis was away.
-func TestALostPushIsMadeUpForByALook(t *testing.T) {
-	bubble(t, 400, func(t *testing.T, s *memoryServers, p *process) {
-		s.enroll(200)
-		s.ledger.deaf()
-		p.start(t)
+// The message with a verdict was lost, or another process consumed the log while Redis was away.
+func TestVerdictsThatWereNotAnnouncedAreLookedUp(t *testing.T) {
+	inFakeTime(t, 400, func(t *testing.T, s *simulatedServers, p *process) {
+		s.addShoppers(200)
+		s.ledger.losesDecisions(true)
+		p.run(t)
 		synctest.Wait()
 		began := time.Now()
-		kinds, _ := p.pressAll(200, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: fmt.Sprintf("s%d", i)} })
+		kinds, _ := p.buyAll(200, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: fmt.Sprintf("s%d", i)} })
 		if took := time.Since(began); kinds[sale.Bought] != 200 || took > 2*lookUpAfter {
 			t.Errorf("answers %v after %v", kinds, took)
 		}
@@ -56,13 +56,13 @@ func TestALostPushIsMadeUpForByALook(t *testing.T) {
 	})
 }
 
-// Whoever was told "bought" sees it in the figures of this process at once, by whichever way the verdict came.
-func TestAnAnswerByALookShowsItsOwnOrder(t *testing.T) {
-	bubble(t, 5, func(t *testing.T, s *memoryServers, p *process) {
-		s.ledger.deaf()
-		p.start(t)
+// A shopper who is answered "bought" sees it in the figures of this process at once, however the verdict came.
+func TestAnAnswerByALookUpShowsItsOwnOrder(t *testing.T) {
+	inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
+		s.ledger.losesDecisions(true)
+		p.run(t)
 		synctest.Wait()
-		a := <-p.later(sale.PurchaseRequest{Name: "anna"})
+		a := <-p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		expect(t, a, sale.Bought, "")
 		now, err := p.catalog.Snapshot("")
 		if err != nil || a.Sale.Taken != 1 || now.Taken != 1 || s.calls.of("verdicts") == 0 {
@@ -71,9 +71,9 @@ func TestAnAnswerByALookShowsItsOwnOrder(t *testing.T) {
 	})
 }
 
-func TestNobodyLooksWhileNobodyWaits(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		p.start(t)
+func TestNoLookUpsWhileNoRequestWaits(t *testing.T) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		p.run(t)
 		time.Sleep(time.Minute)
 		if n := s.calls.of("verdicts"); n != 0 {
 			t.Errorf("%d questions about nothing", n)
@@ -81,11 +81,11 @@ func TestNobodyLooksWhileNobodyWaits(t *testing.T) {
 	})
 }
 
-func TestALookThatFailsIsMadeAgain(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.ledger.deaf()
-		p.start(t)
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+func TestALookUpThatFailsIsMadeAgain(t *testing.T) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.ledger.losesDecisions(true)
+		p.run(t)
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		s.ledger.fails(errAway)
 		time.Sleep(3 * lookUpAfter)
@@ -98,26 +98,26 @@ func TestALookThatFailsIsMadeAgain(t *testing.T) {
 	})
 }
 
-// A claim of the share that was let go as pending frees it as soon as its verdict is found.
+// The request of a claim in the share was answered "pending". The share is free as soon as the verdict is found.
 func TestAPendingClaimLeavesTheShareWhenItsVerdictIsFound(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		s.places.fails(sale.ErrUnavailable)
-		s.ledger.deaf()
-		s.log.pause()
+		s.ledger.losesDecisions(true)
+		s.log.pauseConsumer()
 		p.live = func() int { return 2 }
-		p.start(t)
+		p.run(t)
 		expect(t, p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true}), sale.Pending, "")
 		expect(t, p.Buy(t.Context(), sale.PurchaseRequest{Name: "ben", Async: true}), sale.Overloaded, "")
-		s.log.resume()
+		s.log.resumeConsumer()
 		time.Sleep(20*lookUpAfter + lookUpAfter)
 		expect(t, p.Buy(t.Context(), sale.PurchaseRequest{Name: "ben", Async: true}), sale.Pending, "")
 	})
 }
 
 func TestPlacesOfDeclinedClaimsComeBack(t *testing.T) {
-	bubble(t, 9, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 9, func(t *testing.T, s *simulatedServers, p *process) {
 		for user := range int64(6) {
-			s.places.give(saleKey, user)
+			s.places.addHolder(saleKey, user)
 		}
 		old := declinedNow(2, events.ReasonSoldOut)
 		old.Fresh = false
@@ -125,7 +125,7 @@ func TestPlacesOfDeclinedClaimsComeBack(t *testing.T) {
 			declinedNow(0, events.ReasonSoldOut), declinedNow(1, events.ReasonPaused), old, declinedNow(3, events.ReasonAlreadyOwns),
 			{ClaimID: uuid.New(), SaleID: flashSale, Generation: 1, UserID: 4, Outcome: events.Ordered, Fresh: true}, {},
 		}})
-		p.start(t)
+		p.run(t)
 		synctest.Wait()
 		for user, taken := range []bool{false, false, true, true, true, true} {
 			if s.places.isHolder(int64(user)) != taken {
@@ -138,21 +138,21 @@ func TestPlacesOfDeclinedClaimsComeBack(t *testing.T) {
 	})
 }
 
-func TestAPlaceThatComesBackIsForTheNext(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		p.start(t)
-		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Paused })
+func TestAPlaceThatWasGivenBackIsGivenAgain(t *testing.T) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		p.run(t)
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
 		expect(t, p.press("anna"), sale.Refused, sale.ReasonPaused)
 		synctest.Wait()
-		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Open })
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Open })
 		p.readChanges(t)
 		expect(t, p.press("ben"), sale.Bought, "")
 	})
 }
 
-// Redis is slow or away: what does not fit is the reconciler's, and nobody waits for it.
+// Redis is slow or away: places that do not fit into the queue are left to the reconciler, and nobody waits.
 func TestReleasesNeverBlockADecision(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, _ *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, _ *process) {
 		registry := prometheus.NewRegistry()
 		p := s.process(t, func(d *Deps) { d.Registerer = registry })
 		many := make([]events.Verdict, releaseQueue+100)
@@ -163,13 +163,13 @@ func TestReleasesNeverBlockADecision(t *testing.T) {
 		if n := metric(t, registry, "flashsale_releases_dropped_total"); n != 100 || len(p.releases) != releaseQueue {
 			t.Errorf("%v dropped, %d wait", n, len(p.releases))
 		}
-		s.places.releasing.acts(func(ctx context.Context) error {
+		s.places.releaseFault.acts(func(ctx context.Context) error {
 			if _, limited := ctx.Deadline(); !limited {
 				t.Error("a call without a deadline")
 			}
 			return errAway
 		})
-		p.start(t)
+		p.run(t)
 		synctest.Wait()
 		if n := metric(t, registry, "flashsale_releases_dropped_total"); n != releaseQueue+100 {
 			t.Errorf("%v are counted as not given back", n)
@@ -193,7 +193,7 @@ func TestTheCatalogRefreshesForWhatADecisionDoesNotSay(t *testing.T) {
 		"an unknown generation":   {events.Decision{Stocks: []events.Stock{{SaleID: 1, Generation: 2, Version: 50}}}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, _ *memoryServers, p *process) {
+			inFakeTime(t, 1, func(t *testing.T, _ *simulatedServers, p *process) {
 				if p.Decided(c.decision); len(p.catalog.refreshDue) != c.reads {
 					t.Errorf("%d refreshes asked for, want %d", len(p.catalog.refreshDue), c.reads)
 				}
@@ -216,11 +216,11 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 		"declined":              {func(v *events.Verdict) { v.Outcome = events.Declined }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 3, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
 				v := order
 				c.change(&v)
 				p.Decided(events.Decision{Verdicts: []events.Verdict{v}})
-				if r, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok != c.noticed {
+				if r, ok := p.catalog.find("").receipts.receipt(saleKey, s.accounts.shopper("anna")); ok != c.noticed {
 					t.Errorf("the receipt cache has %+v, %v", r, ok)
 				}
 			})
@@ -228,93 +228,93 @@ func TestOnlyLiveOrdersOfThisGenerationBecomeReceipts(t *testing.T) {
 	}
 }
 
-// An order was made, then cancelled, and only then it was announced: over the bus, or from a read that was slow.
-func TestNewsFromBeforeWhatTheCacheKnowsAddNoReceipt(t *testing.T) {
+// An order was made, then cancelled, and announced only then: over the bus, or by a slow read.
+func TestAnOrderAnnouncedTooLateAddsNoReceipt(t *testing.T) {
 	t.Parallel()
-	for name, since := range map[string]func(t *testing.T, s *memoryServers, p *process){
-		"the process has seen the change":   func(t *testing.T, _ *memoryServers, p *process) { p.readChanges(t) },
-		"and has emptied the receipt cache": func(t *testing.T, _ *memoryServers, p *process) { p.readChanges(t); p.fill(t) },
-		"and has loaded the receipt cache": func(t *testing.T, s *memoryServers, p *process) {
-			s.ledger.change(func(sh *sale.Row) { sh.State = sale.Paused })
+	for name, since := range map[string]func(t *testing.T, s *simulatedServers, p *process){
+		"the process has seen the change":   func(t *testing.T, _ *simulatedServers, p *process) { p.readChanges(t) },
+		"and has emptied the receipt cache": func(t *testing.T, _ *simulatedServers, p *process) { p.readChanges(t); p.loadReceiptCache(t) },
+		"and has loaded the receipt cache": func(t *testing.T, s *simulatedServers, p *process) {
+			s.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
 			p.readChanges(t)
-			p.fill(t)
+			p.loadReceiptCache(t)
 			if !p.catalog.find("").receipts.complete(12) {
 				t.Fatal("not loaded")
 			}
 		},
-		"of another generation": func(t *testing.T, s *memoryServers, p *process) {
-			s.ledger.change(func(sh *sale.Row) { sh.Generation++ })
+		"of another generation": func(t *testing.T, s *simulatedServers, p *process) {
+			s.ledger.change(func(row *sale.Row) { row.Generation++ })
 			p.readChanges(t)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 3, func(t *testing.T, s *memoryServers, p *process) {
-				v := s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+			inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
+				v := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 				s.ledger.cancel(v.ClaimID)
 				since(t, s, p)
 				p.apply(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
 				p.readChanges(t)
-				if r, ok := p.catalog.find("").receipts.receipt(p.catalog.find("").Key, s.names.shopper("anna")); ok {
+				if r, ok := p.catalog.find("").receipts.receipt(p.catalog.find("").Key, s.accounts.shopper("anna")); ok {
 					t.Errorf("the receipt cache has an order that was cancelled: %+v", r)
 				}
 			})
 		})
 	}
 	t.Run("a process that has just begun", func(t *testing.T) {
-		bubble(t, 3, func(t *testing.T, s *memoryServers, _ *process) {
-			v := s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+		inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, _ *process) {
+			v := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 			s.ledger.cancel(v.ClaimID)
 			p := s.process(t)
 			p.apply(events.Decision{Verdicts: []events.Verdict{v}}, p.metrics.told)
-			if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok {
+			if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.accounts.shopper("anna")); ok {
 				t.Error("the receipt cache has an order that was cancelled")
 			}
 		})
 	})
 }
 
-// A ledger that was restored from a backup begins again at an older version: what it says from then on is new.
+// A ledger that was restored from a backup goes on from an older version. What it says from then on is new.
 func TestARestoredLedgerIsBelieved(t *testing.T) {
-	bubble(t, 3, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
 		p.press("anna")
 		p.readChanges(t)
-		p.fill(t)
+		p.loadReceiptCache(t)
 		s.ledger.mu.Lock()
-		level := s.ledger.step.Levels[saleKey]
+		level := s.ledger.state.Levels[saleKey]
 		level.Version = 3
-		s.ledger.step.Levels[saleKey] = level
+		s.ledger.state.Levels[saleKey] = level
 		s.ledger.mu.Unlock()
 		time.Sleep(time.Second)
 		p.readChanges(t)
 		expect(t, p.press("ben"), sale.Bought, "")
-		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("ben")); !ok {
+		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.accounts.shopper("ben")); !ok {
 			t.Error("commits of the restored ledger are taken for old ones")
 		}
 	})
 }
 
-func TestAProcessThatIsAloneTellsNobody(t *testing.T) {
+func TestAProcessThatIsAlonePublishesNothing(t *testing.T) {
 	t.Parallel()
-	for live, told := range map[int]int{1: 0, 2: 1} {
-		s := newMemoryServers(t, 1)
-		bus := newKeptBus()
+	for live, published := range map[int]int{1: 0, 2: 1} {
+		s := newSimulatedServers(t, 1)
+		bus := newRecordedBus()
 		p := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return live } })
 		d := events.Decision{Verdicts: []events.Verdict{declinedNow(1, events.ReasonPaused)}, Stocks: []events.Stock{{SaleID: 1, Generation: 1, Taken: 1}}}
 		p.Decided(d)
-		if len(bus.queue) != told {
+		if len(bus.queue) != published {
 			t.Fatalf("%d live processes: %d messages", live, len(bus.queue))
 		}
-		if told == 0 {
+		if published == 0 {
 			continue
 		}
 		if m := <-bus.queue; m.channel != verdictsChannel || fmt.Sprint(*m.decision) != fmt.Sprint(d) {
-			t.Errorf("told %+v on %s, want %+v", m.decision, m.channel, d)
+			t.Errorf("published %+v on %s, want %+v", m.decision, m.channel, d)
 		}
 	}
 }
 
-// written is a decision as a message of another process.
-func written(t *testing.T, d *events.Decision) []byte {
+// messageOf is a decision as a message of another process.
+func messageOf(t *testing.T, d *events.Decision) []byte {
 	t.Helper()
 	text, err := cluster.Write("another", d)
 	if err != nil {
@@ -324,18 +324,18 @@ func written(t *testing.T, d *events.Decision) []byte {
 }
 
 func TestWhatAnotherProcessDecided(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		bus := newKeptBus()
-		far := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return 2 } })
-		s.ledger.tell = far.Decided
-		s.log.pause()
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		bus := newRecordedBus()
+		other := s.process(t, func(d *Deps) { d.Bus, d.Live = bus, func() int { return 2 } })
+		s.ledger.decided = other.Decided
+		s.log.pauseConsumer()
 		p.places = s.places
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
-		p.hear([]byte("{")) // unreadable: ignored
-		p.hear(written(t, (<-bus.queue).decision))
+		p.receiveText([]byte("{")) // unreadable: ignored
+		p.receiveText(messageOf(t, (<-bus.queue).decision))
 		a := <-answer
 		expect(t, a, sale.Bought, "")
 		if a.Sale.Taken != 1 {
@@ -344,14 +344,14 @@ func TestWhatAnotherProcessDecided(t *testing.T) {
 		before := s.calls.all()
 		expect(t, p.press("anna"), sale.AlreadyBought, "")
 		if after := s.calls.all(); fmt.Sprint(before) != fmt.Sprint(after) {
-			t.Error("the receipt was heard of, and is asked for")
+			t.Error("the receipt was announced, and is looked up")
 		}
-		p.hear([]byte(`{"closed":[1]}`))
+		p.receiveText([]byte(`{"closed":[1]}`))
 		if len(p.catalog.refreshDue) != 1 {
-			t.Error("a sale that was closed is not looked at")
+			t.Error("a sale that was closed is not read")
 		}
 		if len(p.releases) != 0 {
-			t.Error("a place is given back by everybody who hears of it")
+			t.Error("every process that gets the message gives the place back")
 		}
 	})
 }

@@ -15,19 +15,19 @@ import (
 	"flashsale/sale"
 )
 
-// delays is how long each question of a press takes, in the order in which they are asked, whomever they go to; and what
-// the press meets.
+// delays is how long each question of a request takes, in the order in which they are asked, whichever server they go to; and
+// what the request finds.
 type delays struct {
-	takes  []time.Duration
-	fails  []bool        // after that time
-	leaves time.Duration // when the client does; 0: never
-	opens  time.Duration // after the press, of a sale that is to be open; 0: it is open
-	press  sale.PurchaseRequest
+	takes   []time.Duration
+	fails   []bool        // after that time
+	leaves  time.Duration // when the client does; 0: never
+	opens   time.Duration // after the request, of a sale that is to be open; 0: it is open
+	request sale.PurchaseRequest
 
 	missing, holder, owns, declined, unread, paused bool
 }
 
-// never is longer than anybody waits.
+// never is longer than any request waits.
 const never = time.Hour
 
 func (s delays) String() string { type plain delays; return fmt.Sprintf("%+v", plain(s)) }
@@ -42,7 +42,7 @@ func anyDelays() *rapid.Generator[delays] {
 			fails:  rapid.SliceOfN(rapid.SampledFrom([]bool{false, false, false, false, false, true}), 12, 12).Draw(t, "fails"),
 			leaves: rapid.SampledFrom([]time.Duration{0, 0, 0, 200 * time.Millisecond, 900 * time.Millisecond}).Draw(t, "leaves"),
 			opens:  rapid.SampledFrom([]time.Duration{0, 0, 300 * time.Millisecond, 990 * time.Millisecond, never}).Draw(t, "opens"),
-			press: sale.PurchaseRequest{
+			request: sale.PurchaseRequest{
 				Slug: "flash", Name: rapid.SampledFrom([]string{"anna", "dora"}).Draw(t, "name"), Async: is("async"),
 				IdempotencyKey: rapid.SampledFrom([]string{"", "a key"}).Draw(t, "key"),
 			},
@@ -51,24 +51,24 @@ func anyDelays() *rapid.Generator[delays] {
 	})
 }
 
-// TestNoStallsMakeAPressLate: the times of a purchase add up to more than it may take. What is left is carried through.
-func TestNoStallsMakeAPressLate(t *testing.T) {
+// The times of the stages add up to more than a request may take, so each stage has what is left.
+func TestRandomDelaysMakeNoAnswerLate(t *testing.T) {
 	t.Parallel()
 	for part := range 8 {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(rt *rapid.T) {
-				of := anyDelays().Draw(rt, "stalls")
-				if broken := of.play(t); broken != nil {
-					rt.Fatalf("%v with\n%v", broken, of)
+				of := anyDelays().Draw(rt, "delays")
+				if failed := of.play(t); failed != nil {
+					rt.Fatalf("%v with\n%v", failed, of)
 				}
 			})
 		})
 	}
 }
 
-// TestTheLongestWaysEndInTime are those whose stages alone take longer than a press may.
-func TestTheLongestWaysEndInTime(t *testing.T) {
+// The stages of each alone take longer than a request may.
+func TestTheLongestDelaysMakeNoAnswerLate(t *testing.T) {
 	t.Parallel()
 	ms := func(all ...int64) (takes []time.Duration) {
 		for _, n := range all {
@@ -78,94 +78,95 @@ func TestTheLongestWaysEndInTime(t *testing.T) {
 	}
 	anna, dora := sale.PurchaseRequest{Slug: "flash", Name: "anna"}, sale.PurchaseRequest{Slug: "flash", Name: "dora"}
 	for name, of := range map[string]delays{
-		"the places are not loaded, and loading them takes for ever": {takes: []time.Duration{0, never, 0}, press: anna, missing: true},
-		"Redis never answers":                          {takes: []time.Duration{never, 0}, press: anna},
-		"an unknown name presses before the opening":   {takes: ms(499, 699, 299, 1900), opens: 990 * time.Millisecond, press: dora},
-		"the log is silent and the ledger slow":        {takes: []time.Duration{0, never, 1900 * time.Millisecond}, press: anna},
-		"an old decline, and a slow ledger ever after": {takes: ms(499, 499, 299, 499, 499, 299, 1900), press: anna, declined: true},
-		"nobody reads the log, and the cursor hangs":   {takes: []time.Duration{0, 0, never, never}, press: anna, unread: true},
-		"everything hangs":                             {takes: []time.Duration{never}, press: dora, missing: true},
+		"the places are not loaded, and loading them takes for ever": {takes: []time.Duration{0, never, 0}, request: anna, missing: true},
+		"Redis never answers":                        {takes: []time.Duration{never, 0}, request: anna},
+		"an unknown name presses before the opening": {takes: ms(499, 699, 299, 1900), opens: 990 * time.Millisecond, request: dora},
+		"the log is silent and the ledger slow":      {takes: []time.Duration{0, never, 1900 * time.Millisecond}, request: anna},
+		"an old decline, and a slow ledger":          {takes: ms(499, 499, 299, 499, 499, 299, 1900), request: anna, declined: true},
+		"nobody reads the log, and the cursor hangs": {takes: []time.Duration{0, 0, never, never}, request: anna, unread: true},
+		"everything hangs":                           {takes: []time.Duration{never}, request: dora, missing: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if broken := of.play(t); broken != nil {
-				t.Error(broken)
+			if failed := of.play(t); failed != nil {
+				t.Error(failed)
 			}
 		})
 	}
 }
 
-// play has one press meet the delays, in a bubble of its own, and says which promise it broke.
-func (s delays) play(t *testing.T) (broken error) {
+// play makes one request with these delays, in fake time, and returns the check that failed.
+func (s delays) play(t *testing.T) (failed error) {
 	synctest.Test(t, func(t *testing.T) {
-		world := newMemoryServers(t, 2)
-		p := world.process(t)
-		s.prepare(t, world, p)
-		wasHolder := world.isHolder(s.press.Name)
+		servers := newSimulatedServers(t, 2)
+		p := servers.process(t)
+		s.prepare(t, servers, p)
+		who := servers.accounts.shopper(s.request.Name).ID
+		wasHolder := servers.places.isHolder(who)
 		began := time.Now()
-		placed := world.delay(s, began)
+		placed := servers.delay(s, began)
 		ctx, leave := context.WithTimeout(t.Context(), cmp.Or(s.leaves, never))
 		defer leave()
 		if s.opens > 0 {
 			opening, stop := context.WithTimeout(t.Context(), never)
 			defer stop()
 			go func() {
-				if rest(opening, s.opens) == nil {
-					world.ledger.change(func(row *sale.Row) { row.State = sale.Open })
+				if wait(opening, s.opens) == nil {
+					servers.ledger.change(func(row *sale.Row) { row.State = sale.Open })
 					_ = p.catalog.refresh(opening)
 				}
 			}()
 		}
-		a := p.Buy(ctx, s.press)
+		a := p.Buy(ctx, s.request)
 		took := time.Since(began)
 		switch {
 		case took > buyTime:
-			broken = fmt.Errorf("answered %s after %v", a.Kind, took)
+			failed = fmt.Errorf("answered %s after %v", a.Kind, took)
 		case *placed > buyTime-claimTime:
-			broken = fmt.Errorf("a place was given after %v, which leaves the claim too little", *placed)
-		case !wasHolder && world.isHolder(s.press.Name) && world.calls.of("append")+world.calls.of("direct") == 0:
-			broken = fmt.Errorf("a place was taken, and no claim was made of it: %s after %v", a.Kind, took)
+			failed = fmt.Errorf("a place was given after %v, which leaves the claim too little", *placed)
+		case !wasHolder && servers.places.isHolder(who) && servers.calls.of("append")+servers.calls.of("direct") == 0:
+			failed = fmt.Errorf("a place was taken, and no claim was made of it: %s after %v", a.Kind, took)
 		}
 	})
-	return broken
+	return failed
 }
 
-// prepare brings the world to where the press finds it.
-func (s delays) prepare(t *testing.T, world *memoryServers, p *process) {
-	who := world.names.shopper(s.press.Name)
-	k := world.ledger.row.Key
+// prepare makes what the request finds.
+func (s delays) prepare(t *testing.T, servers *simulatedServers, p *process) {
+	who := servers.accounts.shopper(s.request.Name)
+	k := servers.ledger.row.Key
 	if s.declined {
-		world.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
-		world.ledger.rule(events.Direct, p.claimOf(world, s.press.Name, 1))
-		world.ledger.change(func(row *sale.Row) { row.State = sale.Open })
+		servers.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
+		servers.ledger.decide(events.Direct, p.claimOf(servers, s.request.Name, 1))
+		servers.ledger.change(func(row *sale.Row) { row.State = sale.Open })
 	} else if s.owns {
-		world.ledger.sell(who, s.press)
+		servers.ledger.sell(who, s.request)
 	}
 	if s.holder {
-		world.places.give(k, who.ID)
+		servers.places.addHolder(k, who.ID)
 	}
 	switch {
 	case s.paused:
-		world.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
+		servers.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
 	case s.opens > 0:
-		world.ledger.change(func(row *sale.Row) { row.State, row.StartsAt = sale.Scheduled, time.Now().Add(time.Second) })
+		servers.ledger.change(func(row *sale.Row) { row.State, row.StartsAt = sale.Scheduled, time.Now().Add(time.Second) })
 	default:
 	}
 	if s.unread {
-		world.log.pause()
+		servers.log.pauseConsumer()
 	}
 	time.Sleep(time.Second) // what was decided is old
-	world.places.missing = s.missing
+	servers.places.missing = s.missing
 	p.readChanges(t)
 }
 
 // delay has each question take its time, and says when the last place was asked for and answered.
-func (s *memoryServers) delay(as delays, began time.Time) (placed *time.Duration) {
+func (s *simulatedServers) delay(as delays, began time.Time) (placed *time.Duration) {
 	placed = new(time.Duration)
 	var asked atomic.Int64
 	acts := func(ctx context.Context) error {
 		n := int(asked.Add(1)) - 1
-		if err := rest(ctx, as.takes[n%len(as.takes)]); err != nil {
+		if err := wait(ctx, as.takes[n%len(as.takes)]); err != nil {
 			return err
 		}
 		if len(as.fails) > 0 && as.fails[n%len(as.fails)] {
@@ -173,8 +174,8 @@ func (s *memoryServers) delay(as delays, began time.Time) (placed *time.Duration
 		}
 		return nil
 	}
-	for _, m := range []*mood{&s.names.mood, &s.places.mood, &s.places.rebuilding, &s.log.mood, &s.ledger.mood, &s.ledger.reading} {
-		m.acts(acts)
+	for _, f := range append(s.postgresFaults(), &s.log.fault, &s.places.fault) {
+		f.acts(acts)
 	}
 	s.places.acts(func(ctx context.Context) error {
 		err := acts(ctx)
@@ -184,12 +185,4 @@ func (s *memoryServers) delay(as delays, began time.Time) (placed *time.Duration
 		return err
 	})
 	return placed
-}
-
-// isHolder is true when the shopper has a place.
-func (s *memoryServers) isHolder(name string) bool {
-	id := s.names.shopper(name).ID
-	s.places.mu.Lock()
-	defer s.places.mu.Unlock()
-	return s.places.holders[sale.Key{Sale: flashSale, Generation: 1}][id]
 }

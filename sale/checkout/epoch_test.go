@@ -7,8 +7,8 @@ import (
 	"flashsale/sale"
 )
 
-// A restored ledger has another history. Its versions may be lower than what was shown, or the same with other figures.
-func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
+// A restored ledger has another history. Its versions may be lower than those shown, or the same with other figures.
+func TestALedgerThatGoesBackBeginsAnEpoch(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change func(s *sale.Row)
@@ -38,7 +38,7 @@ func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, c := newManualLedger(sale.Open, sale.Open)
+			p, c := newManualSource(sale.Open, sale.Open)
 			p.edit(func(s *sale.Row) {
 				s.Generation, s.Version = 3, 8
 				s.Level = sale.Level{Sale: 1, Generation: 3, Total: 100, Taken: 50, NextUnit: 51, Version: 60}
@@ -60,7 +60,7 @@ func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
 				t.Errorf("the catalog shows %+v, the ledger says %+v", s, want)
 			}
 			if other := c.find("sale-a"); other.Level.Version < 60 && other.receipts == receipts {
-				t.Error("the receipts of the other history are still believed")
+				t.Error("the receipts of the other history are still there")
 			}
 			c.applyStocks([]events.Stock{p.sell(1)})
 			refreshCatalog(t, c)
@@ -74,10 +74,10 @@ func TestEachTimeTheLedgerGoesBackBeginsAnEpoch(t *testing.T) {
 	}
 }
 
-// A commit of the time before the restore, which was under way, is believed until the next read and no longer.
-func TestNewsFromBeforeARestoreIsTakenBack(t *testing.T) {
+// A commit from before the restore whose announcement was under way is believed until the next read.
+func TestACommitFromBeforeARestoreIsUndone(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	late := p.sell(9)
 	p.edit(func(s *sale.Row) { s.Level.Taken, s.Level.Version = 0, 1 })
@@ -89,18 +89,18 @@ func TestNewsFromBeforeARestoreIsTakenBack(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatWasOvertakenBeginsNoEpoch(t *testing.T) {
+func TestAnAnswerOlderThanACommitBeginsNoEpoch(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	refreshCatalog(t, c)
 	p.sell(1)
-	p.read, p.before = make(chan struct{}, 1), make(chan struct{})
-	looked := make(chan error, 1)
-	go func() { looked <- c.Refresh(t.Context()) }()
-	<-p.read
+	read, leave := p.stopReads()
+	refreshed := make(chan error, 1)
+	go func() { refreshed <- c.Refresh(t.Context()) }()
+	<-read
 	c.applyStocks([]events.Stock{p.sell(1)})
-	p.before <- struct{}{}
-	if err := <-looked; err != nil {
+	leave <- struct{}{}
+	if err := <-refreshed; err != nil {
 		t.Fatal(err)
 	}
 	if s, _ := c.Snapshot(""); s.Taken != 2 || s.Epoch != 0 {

@@ -14,8 +14,8 @@ import (
 )
 
 func TestAReceiptIsFoundByName(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		v := s.ledger.sell(s.names.shopper("dora"), sale.PurchaseRequest{})
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		v := s.ledger.sell(s.accounts.shopper("dora"), sale.PurchaseRequest{})
 		p.press("anna")
 		for name, unit := range map[string]int64{"anna": 2, "dora": 1, "ben": 0, "nobody": 0} {
 			r, ok, err := p.Receipt(t.Context(), "flash", name)
@@ -40,16 +40,16 @@ func TestAReceiptIsFoundByName(t *testing.T) {
 }
 
 func TestAReceiptThatCannotBeLookedUp(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		p.press("anna")
 		s.ledger.fails(errAway)
-		s.names.fails(errAway)
+		s.accounts.fails(errAway)
 		if r, ok, err := p.Receipt(t.Context(), "", "anna"); !ok || err != nil || r.Unit != 1 {
 			t.Errorf("one in memory: %+v, %v, %v", r, ok, err)
 		}
 		for _, name := range []string{"ben", "dora"} {
 			if _, ok, err := p.Receipt(t.Context(), "", name); ok || !errors.Is(err, errAway) {
-				t.Errorf("%s: %v, %v: it must not look as if there were none", name, ok, err)
+				t.Errorf("%s: %v, %v: want an error", name, ok, err)
 			}
 		}
 		if _, err := p.Receipts(t.Context(), "", []int64{2}); !errors.Is(err, errAway) {
@@ -59,10 +59,10 @@ func TestAReceiptThatCannotBeLookedUp(t *testing.T) {
 }
 
 func TestWhatBecameOfAClaim(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		a := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true})
-		b := p.Buy(t.Context(), sale.PurchaseRequest{Name: "ben", Async: true}) // no place for him: decided, but not here
+		b := p.Buy(t.Context(), sale.PurchaseRequest{Name: "ben", Async: true}) // no place is left
 		state := func(id uuid.UUID, at *events.Position) sale.ClaimState {
 			t.Helper()
 			got, err := p.Claim(t.Context(), id, at)
@@ -79,14 +79,14 @@ func TestWhatBecameOfAClaim(t *testing.T) {
 		if got := state(a.ClaimID, nil); got.State != sale.ClaimGone {
 			t.Errorf("without its position: %+v", got)
 		}
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
 		got := state(a.ClaimID, a.Position)
 		if got.State != sale.ClaimOrdered || got.Receipt.Unit != 1 || got.Username != "anna" || got.At.IsZero() {
 			t.Errorf("ordered: %+v", got)
 		}
 		late := p.claimOf(s, "ben", 1)
-		s.ledger.rule(events.Direct, late)
+		s.ledger.decide(events.Direct, late)
 		got = state(late.ID, nil)
 		if got.State != sale.ClaimDeclined || got.Reason != sale.ReasonSoldOut || got.Username != "ben" || got.Receipt.Unit != 0 {
 			t.Errorf("declined: %+v", got)
@@ -94,29 +94,29 @@ func TestWhatBecameOfAClaim(t *testing.T) {
 	})
 }
 
-func TestAClaimThatAPressWaitsForIsPending(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+func TestAClaimThatARequestWaitsForIsPending(t *testing.T) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		if got, err := p.Claim(t.Context(), p.claimOf(s, "anna", 1).ID, nil); err != nil || got.State != sale.ClaimPending {
 			t.Errorf("%+v, %v", got, err)
 		}
-		s.log.resume()
+		s.log.resumeConsumer()
 		<-answer
 	})
 }
 
-// Between the question for a verdict and the question for the log the ledger may decide: that is not "gone".
-func TestAClaimDecidedBetweenTwoLooks(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+// The ledger may decide between the question for a verdict and the question for the log. Such a claim is not "gone".
+func TestAClaimDecidedBetweenTwoQuestions(t *testing.T) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		claim := p.claimOf(s, "anna", 1)
 		if got, err := p.Claim(t.Context(), claim.ID, &events.Position{}); err != nil || got.State != sale.ClaimPending {
 			t.Fatalf("the first read: %+v, %v", got, err)
 		}
 		time.Sleep(lostAfter)
 		p.lostClaims.settled = func(context.Context, int) (int64, bool, error) {
-			s.ledger.rule(events.FromLog, claim)
+			s.ledger.decide(events.FromLog, claim)
 			return 0, true, nil
 		}
 		if got, err := p.Claim(t.Context(), claim.ID, &events.Position{}); err != nil || got.State != sale.ClaimOrdered {
@@ -126,7 +126,7 @@ func TestAClaimDecidedBetweenTwoLooks(t *testing.T) {
 }
 
 func TestAClaimThatCannotBeLookedUp(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		s.ledger.fails(errAway)
 		if got, err := p.Claim(t.Context(), uuid.New(), &events.Position{}); !errors.Is(err, errAway) || got.State != "" {
 			t.Errorf("%+v, %v", got, err)

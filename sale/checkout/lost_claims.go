@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// lostAfter is how far apart the two answers are by which a claim is lost: longer than a write to the log takes to
-	// fail, and than a broker that has just become leader takes to know its log.
+	// lostAfter is the least time between the two answers by which a claim is lost. It is longer than a write to the log takes
+	// to fail, and longer than a broker that has just become leader takes to know its log.
 	lostAfter    = 10 * time.Second
 	mostSuspects = 10_000
-	// suspectKept is how long a suspect is certainly kept.
+	// suspectKept is how long a suspect is kept at least.
 	suspectKept = time.Minute
 	// suspectsSwept is the shortest time between two searches for suspects that need not be kept.
 	suspectsSwept = time.Second
@@ -24,7 +24,7 @@ const (
 
 // lostClaims finds the claims that will never be decided, such as those of a log that was emptied or replaced after it had
 // acknowledged them. A position of the old log means nothing in the new one. So a claim is lost if it has no verdict
-// although the ledger had decided all that its partition contained, and that twice, lostAfter apart. The question belongs to
+// although the ledger was found twice, lostAfter apart, to have decided all that the partition contained. The question is about
 // the partition, and all its claims share the answers.
 type lostClaims struct {
 	settled    func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
@@ -38,13 +38,14 @@ type lostClaims struct {
 // suspect is a claim without a verdict that was asked for when everything in its partition was decided.
 type suspect struct {
 	asked time.Time
-	// first is when the first such answer was asked for, after asked; zero: there is none yet. An answer from before does not
-	// count, since the claim may have been written after it.
+	// first is when the first such answer was asked for, after asked; zero: there is none yet. An earlier answer does
+	// not count, because the claim may have been written after it.
 	first time.Time
 	epoch int64
 }
 
-// lost is false as long as the log cannot be asked. A verdict has to be looked for after it.
+// lost is true when the claim will never be decided. It is false while the log cannot be asked. The claim may have been decided
+// meanwhile, so the caller looks for a verdict again.
 func (l *lostClaims) lost(ctx context.Context, id uuid.UUID, partition int) (bool, error) {
 	now := time.Now()
 	d, known := l.suspect(id)

@@ -3,7 +3,6 @@ package checkout
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -15,20 +14,20 @@ import (
 	"flashsale/sale"
 )
 
-// alone expects that one of these answers says "bought" and the others give the same receipt.
-func alone(t *testing.T, answers ...sale.Answer) (winner int) {
+// expectOneBought expects that one of these answers says "bought" and the others give the same receipt.
+func expectOneBought(t *testing.T, answers ...sale.Answer) (winner int) {
 	t.Helper()
 	winner = -1
 	for i, a := range answers {
 		switch {
 		case a.Receipt != answers[0].Receipt || a.Receipt.OrderID == uuid.Nil:
-			t.Errorf("press %d got the receipt %+v, the first one %+v", i, a.Receipt, answers[0].Receipt)
+			t.Errorf("request %d got the receipt %+v, the first one %+v", i, a.Receipt, answers[0].Receipt)
 		case a.Kind == sale.Bought && winner >= 0:
-			t.Errorf("presses %d and %d both bought", winner, i)
+			t.Errorf("requests %d and %d both bought", winner, i)
 		case a.Kind == sale.Bought:
 			winner = i
 		case a.Kind != sale.AlreadyBought:
-			t.Errorf("press %d got %s %q", i, a.Kind, a.Reason)
+			t.Errorf("request %d got %s %q", i, a.Kind, a.Reason)
 		}
 	}
 	if winner < 0 {
@@ -37,50 +36,50 @@ func alone(t *testing.T, answers ...sale.Answer) (winner int) {
 	return winner
 }
 
-// While Redis is away every process lets the shopper in. All of them write the claim and hear the same verdict.
-func TestOnePressOfManyProcessesBuys(t *testing.T) {
+// While Redis is away every process admits the shopper. All of them write the claim and get the same verdict.
+func TestOneRequestToManyProcessesBuys(t *testing.T) {
 	t.Parallel()
 	const processes = 3
-	for name, set := range map[string]func(s *memoryServers, all []*process){
-		"all hear of it":           func(*memoryServers, []*process) {},
-		"it is looked up":          func(s *memoryServers, _ []*process) { s.ledger.deaf() },
-		"the log is away":          func(s *memoryServers, _ []*process) { s.log.fails(errAway) },
-		"the log is away, unheard": func(s *memoryServers, _ []*process) { s.log.fails(errAway); s.ledger.deaf() },
-		"the log stores and does not say so": func(s *memoryServers, all []*process) {
+	for name, set := range map[string]func(s *simulatedServers, all []*process){
+		"it is announced":              func(*simulatedServers, []*process) {},
+		"it is looked up":              func(s *simulatedServers, _ []*process) { s.ledger.losesDecisions(true) },
+		"the log is away":              func(s *simulatedServers, _ []*process) { s.log.fails(errAway) },
+		"the log is away, unannounced": func(s *simulatedServers, _ []*process) { s.log.fails(errAway); s.ledger.losesDecisions(true) },
+		"the log stores and does not say so": func(s *simulatedServers, all []*process) {
 			for _, p := range all {
-				p.log = silently{s.log}
+				p.log = unacknowledged{s.log}
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 5, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
 				s.places.fails(sale.ErrUnavailable)
 				all := []*process{p}
 				for len(all) < processes {
 					all = append(all, s.process(t))
 				}
-				s.ledger.tell = everybody(t, all)
+				s.ledger.decided = announcesTo(t, all)
 				set(s, all)
-				s.log.pause()
+				s.log.pauseConsumer()
 				open := make(chan struct{})
 				s.ledger.acts(until(open)) // nobody is answered before all have written
-				var pressed []<-chan sale.Answer
+				var waiting []<-chan sale.Answer
 				for _, p := range all {
 					p.live = func() int { return processes }
-					p.start(t)
-					pressed = append(pressed, p.later(sale.PurchaseRequest{Name: "anna"}))
+					p.run(t)
+					waiting = append(waiting, p.buyInBackground(sale.PurchaseRequest{Name: "anna"}))
 				}
 				synctest.Wait()
 				if n := s.calls.of("append"); n != processes {
-					t.Errorf("%d presses wrote the claim", n)
+					t.Errorf("%d requests wrote the claim", n)
 				}
 				close(open)
-				s.log.resume()
+				s.log.resumeConsumer()
 				var answers []sale.Answer
-				for _, answer := range pressed {
+				for _, answer := range waiting {
 					answers = append(answers, <-answer)
 				}
-				alone(t, answers...)
+				expectOneBought(t, answers...)
 				for _, p := range all {
 					expect(t, p.press("anna"), sale.AlreadyBought, "")
 				}
@@ -89,8 +88,8 @@ func TestOnePressOfManyProcessesBuys(t *testing.T) {
 	}
 }
 
-// everybody has a decision told to all processes, as the one that made it and over the bus.
-func everybody(t *testing.T, all []*process) func(events.Decision) {
+// announcesTo gives a decision to all processes: to the first as its own, to the others over the bus.
+func announcesTo(t *testing.T, all []*process) func(events.Decision) {
 	return func(d events.Decision) {
 		payload, err := json.Marshal(d)
 		if err != nil {
@@ -98,33 +97,22 @@ func everybody(t *testing.T, all []*process) func(events.Decision) {
 		}
 		all[0].Decided(d)
 		for _, other := range all[1:] {
-			other.hear(payload)
+			other.receiveText(payload)
 		}
 	}
 }
 
-// silently is a log whose acknowledgements are lost.
-type silently struct{ appender }
-
-func (s silently) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {
-	if _, err := s.appender.Append(ctx, partition, c); err != nil {
-		return events.Position{}, err
-	}
-	return events.Position{}, errors.New("the acknowledgement was lost")
-}
-
-// Of two presses at once the one whose record the ledger met first has bought, whoever got the place: the other one
-// found the place taken, and was quicker.
-func TestAPressThatWasOvertaken(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+// Two requests at once: the ledger met the record of one first, and the other got the place. The first one has bought.
+func TestTheFirstOfTwoRequestsInOneProcessBuys(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		e := p.catalog.find("")
-		own := &purchase{Checkout: p.Checkout, entry: e, shopper: s.names.shopper("anna")}
+		own := &purchase{Checkout: p.Checkout, entry: e, shopper: s.accounts.shopper("anna")}
 		own.refreshSnapshot()
 		own.pressedAt = own.sale.Now
-		s.places.give(saleKey, 1)
+		s.places.addHolder(saleKey, 1)
 		other := p.press("anna")
-		if alone(t, other, own.claimReserved(context.Background())) != 0 {
-			t.Error("the press that was late says that it bought")
+		if expectOneBought(t, other, own.claimReserved(context.Background())) != 0 {
+			t.Error("the request that was late says that it bought")
 		}
 		if n := len(s.log.written()); n != 1 {
 			t.Errorf("the claim was written %d times", n)
@@ -132,55 +120,55 @@ func TestAPressThatWasOvertaken(t *testing.T) {
 	})
 }
 
-// The same with both records in the log: who came first in it bought, although the other one wrote too.
-func TestTheFirstRecordInTheLogBuys(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+// Both wrote their records. The request whose record comes first in the log has bought.
+func TestTheFirstOfTwoRecordsInTheLogBuys(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		q := s.process(t)
-		s.ledger.tell = everybody(t, []*process{p, q})
-		s.log.pause()
-		first := p.later(sale.PurchaseRequest{Name: "anna"})
+		s.ledger.decided = announcesTo(t, []*process{p, q})
+		s.log.pauseConsumer()
+		first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
-		second := q.later(sale.PurchaseRequest{Name: "anna"}) // another press has the place; this process has not written yet
+		second := q.buyInBackground(sale.PurchaseRequest{Name: "anna"}) // another request has the place; this process has not written yet
 		synctest.Wait()
 		if n := len(s.log.written()); n != 2 {
 			t.Fatalf("written %d times", n)
 		}
-		s.log.resume()
-		if alone(t, <-first, <-second) != 0 {
+		s.log.resumeConsumer()
+		if expectOneBought(t, <-first, <-second) != 0 {
 			t.Error("the second record bought")
 		}
 	})
 }
 
-// Who bought and was told "pending", or is gone, was not told; and nobody is told in its stead.
-func TestNobodyInheritsAPurchase(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+// The request that bought was answered "pending". No other request is answered "bought" in its place.
+func TestNoRequestIsAnsweredBoughtForAnother(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		q := s.process(t)
-		s.ledger.tell = everybody(t, []*process{p, q})
-		s.log.pause()
+		s.ledger.decided = announcesTo(t, []*process{p, q})
+		s.log.pauseConsumer()
 		expect(t, p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true}), sale.Pending, "")
-		joined := q.later(sale.PurchaseRequest{Name: "anna"})
+		joined := q.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
-		s.log.resume()
+		s.log.resumeConsumer()
 		expect(t, <-joined, sale.AlreadyBought, "")
 		expect(t, p.press("anna"), sale.AlreadyBought, "")
 	})
 }
 
-// A press knows its own record by what stands in it, not by the clock: also when it is looked up long afterwards.
-func TestAPressKnowsItsOwnRecord(t *testing.T) {
+// A request knows its own record by its request id and not by the clock, also when it is looked up long afterwards.
+func TestARequestKnowsItsOwnRecordByTheRequestID(t *testing.T) {
 	t.Parallel()
 	for _, ago := range []time.Duration{0, time.Hour, -time.Hour} {
-		for name, press := range map[string]func(events.Claim) uuid.UUID{
+		for name, requestID := range map[string]func(events.Claim) uuid.UUID{
 			"mine":       func(c events.Claim) uuid.UUID { return c.RequestID },
 			"another's":  func(events.Claim) uuid.UUID { return uuid.New() },
 			"not stored": func(events.Claim) uuid.UUID { return uuid.Nil },
 		} {
 			t.Run(fmt.Sprint(name, ", decided ", ago, " before"), func(t *testing.T) {
-				bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+				inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 					s.log.fails(errAway)
-					p.direct = always(func(c events.Claim) events.Verdict {
-						return events.Verdict{ClaimID: c.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-ago), RequestID: press(c)}
+					p.direct = fixedVerdict(func(c events.Claim) events.Verdict {
+						return events.Verdict{ClaimID: c.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-ago), RequestID: requestID(c)}
 					})
 					want := sale.AlreadyBought
 					if name == "mine" {
@@ -193,9 +181,9 @@ func TestAPressKnowsItsOwnRecord(t *testing.T) {
 	}
 }
 
-// The clock runs ahead by a minute, so the verdict seems to be from before the press.
+// The clock runs ahead by a minute, so the verdict seems to be from before the request.
 func TestTheClockDoesNotMakeAnOwnVerdictOld(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		p.catalog.clock.sample(time.Now(), time.Now(), time.Now().Add(time.Minute))
 		expect(t, p.press("anna"), sale.Bought, "")
 		if n := s.calls.of("verdicts"); n != 0 {
@@ -204,7 +192,7 @@ func TestTheClockDoesNotMakeAnOwnVerdictOld(t *testing.T) {
 	})
 }
 
-// A process of the version before decided, which keeps no presses: the press with the place answers as it did there.
+// A process of the version before decided. It keeps no request ids, so the request with the place answers as it did there.
 func TestAVerdictOfTheVersionBefore(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -212,19 +200,19 @@ func TestAVerdictOfTheVersionBefore(t *testing.T) {
 		ago        time.Duration
 		kind       sale.Kind
 	}{
-		"heard of at once":       {true, true, 0, sale.Bought},
-		"within the uncertainty": {true, true, clockDrift, sale.Bought},
-		"from before the press":  {true, true, clockDrift + time.Millisecond, sale.AlreadyBought},
-		"looked up":              {false, true, 0, sale.AlreadyBought},
-		"of a holder":            {true, false, 0, sale.AlreadyBought},
+		"announced at once":       {true, true, 0, sale.Bought},
+		"within the uncertainty":  {true, true, clockDrift, sale.Bought},
+		"from before the request": {true, true, clockDrift + time.Millisecond, sale.AlreadyBought},
+		"looked up":               {false, true, 0, sale.AlreadyBought},
+		"of a holder":             {true, false, 0, sale.AlreadyBought},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 				s.log.fails(errAway)
 				if !c.own {
-					s.places.give(saleKey, 1)
+					s.places.addHolder(saleKey, 1)
 				}
-				p.direct = always(func(claim events.Claim) events.Verdict {
+				p.direct = fixedVerdict(func(claim events.Claim) events.Verdict {
 					return events.Verdict{ClaimID: claim.ID, Outcome: events.Ordered, Unit: 1, At: time.Now().Add(-c.ago), Fresh: c.fresh}
 				})
 				expect(t, p.press("anna"), c.kind, "")
@@ -233,11 +221,11 @@ func TestAVerdictOfTheVersionBefore(t *testing.T) {
 	}
 }
 
-// A receipt from before the press is nobody's purchase of now, whatever Redis has forgotten.
+// A request does not buy with a receipt from before it, whatever Redis has lost.
 func TestAnOldReceiptIsNotBoughtAgain(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		v := s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
-		s.places.acts(func(context.Context) error { // she is heard of while Redis is asked
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		v := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
+		s.places.acts(func(context.Context) error { // her order is announced while Redis is asked
 			p.cacheReceipts([]events.Verdict{v})
 			return nil
 		})
@@ -245,75 +233,131 @@ func TestAnOldReceiptIsNotBoughtAgain(t *testing.T) {
 	})
 }
 
-// A verdict is announced that is older than the press: it says what was true then.
-func TestAVerdictThatIsHeardLate(t *testing.T) {
+// The verdict that is announced is older than the request: it says what was true then.
+func TestAVerdictThatIsAnnouncedLate(t *testing.T) {
 	t.Parallel()
-	// heardLate has anna wait while the verdict on a first claim of hers is on its way, and since does what came between.
-	heardLate := func(name string, since func(s *memoryServers, v events.Verdict), want func(t *testing.T, s *memoryServers, a sale.Answer, late events.Verdict)) {
+	// announcedLate announces the verdict on a first claim of anna's while a request of hers waits. since is what happened in
+	// between.
+	announcedLate := func(name string, since func(s *simulatedServers, v events.Verdict), want func(t *testing.T, s *simulatedServers, a sale.Answer, late events.Verdict)) {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-				d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+				d := s.ledger.decide(events.FromLog, p.claimOf(s, "anna", 1))
 				time.Sleep(time.Second)
 				since(s, d.Verdicts[0])
 				time.Sleep(time.Second)
 				p.readChanges(t)
-				s.log.pause()
-				answer := p.later(sale.PurchaseRequest{Name: "anna"})
+				s.log.pauseConsumer()
+				answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 				synctest.Wait()
 				d.Stocks = nil
 				p.apply(d, p.metrics.told)
 				synctest.Wait()
-				s.log.resume()
+				s.log.resumeConsumer()
 				want(t, s, <-answer, d.Verdicts[0])
 			})
 		})
 	}
-	heardLate("of an order that was cancelled since", func(s *memoryServers, v events.Verdict) { s.ledger.cancel(v.ClaimID) },
-		func(t *testing.T, _ *memoryServers, a sale.Answer, late events.Verdict) {
+	announcedLate("of an order that was cancelled since", func(s *simulatedServers, v events.Verdict) { s.ledger.cancel(v.ClaimID) },
+		func(t *testing.T, _ *simulatedServers, a sale.Answer, late events.Verdict) {
 			if expect(t, a, sale.Bought, ""); a.Receipt.OrderID == late.ClaimID || a.Receipt.Attempt != 2 {
 				t.Errorf("got the cancelled receipt: %+v", a.Receipt)
 			}
 		})
-	heardLate("of an order that still stands", func(*memoryServers, events.Verdict) {},
-		func(t *testing.T, _ *memoryServers, a sale.Answer, late events.Verdict) {
+	announcedLate("of an order that still stands", func(*simulatedServers, events.Verdict) {},
+		func(t *testing.T, _ *simulatedServers, a sale.Answer, late events.Verdict) {
 			if expect(t, a, sale.AlreadyBought, ""); a.Receipt.OrderID != late.ClaimID {
 				t.Errorf("got %+v", a.Receipt)
 			}
 		})
 }
 
-// The same for a refusal: who was told that the sale is paused, and presses when it is not, is not told so again.
-func TestARefusalThatIsHeardLate(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Paused })
-		d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
-		s.ledger.change(func(sh *sale.Row) { sh.State = sale.Open })
+// The same for a decline: a shopper who pressed while the sale was paused, and again when it is open, is not refused again.
+func TestADeclineThatIsAnnouncedLate(t *testing.T) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Paused })
+		d := s.ledger.decide(events.FromLog, p.claimOf(s, "anna", 1))
+		s.ledger.change(func(row *sale.Row) { row.State = sale.Open })
 		time.Sleep(time.Second)
 		p.readChanges(t)
-		s.log.pause()
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+		s.log.pauseConsumer()
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		p.apply(d, p.metrics.told)
 		synctest.Wait()
-		s.log.resume()
+		s.log.resumeConsumer()
 		if a := <-answer; a.Kind != sale.Bought || a.Receipt.Attempt != 2 {
 			t.Errorf("got %s %q, attempt %d", a.Kind, a.Reason, a.Receipt.Attempt)
 		}
 	})
 }
 
-// What was heard is looked up once more; when that fails, the claim is where the log has it, or nobody knows.
+// The announced verdict is looked up once more. If that fails, the claim is pending where the log has it.
 func TestAnOldVerdictThatCannotBeLookedUp(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		d := s.ledger.rule(events.FromLog, p.claimOf(s, "anna", 1))
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		d := s.ledger.decide(events.FromLog, p.claimOf(s, "anna", 1))
 		time.Sleep(time.Second)
-		s.log.pause()
-		answer := p.later(sale.PurchaseRequest{Name: "anna"})
+		s.log.pauseConsumer()
+		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		s.ledger.fails(errAway)
 		p.pending.deliver(&d.Verdicts[0])
 		if a := <-answer; a.Kind != sale.Pending || a.Position == nil {
 			t.Errorf("got %s %+v", a.Kind, a.Position)
 		}
+	})
+}
+
+// Two requests of one shopper take a place each, or none. One of them bought.
+func TestOnlyOneOfTwoRequestsBuys(t *testing.T) {
+	t.Parallel()
+	t.Run("without Redis", func(t *testing.T) {
+		inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
+			late := make(chan struct{})
+			s.places.acts(func(context.Context) error { <-late; return sale.ErrUnavailable })
+			second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+			synctest.Wait()
+			s.places.fails(sale.ErrUnavailable)
+			if a := p.press("anna"); a.Kind != sale.Bought {
+				t.Fatalf("the first request got %s", a.Kind)
+			}
+			close(late)
+			if a := <-second; a.Kind != sale.AlreadyBought || a.Receipt.Unit != 1 {
+				t.Errorf("the second request got %s", a.Kind)
+			}
+			if n := len(s.log.written()); n != 1 {
+				t.Errorf("the claim was written %d times", n)
+			}
+		})
+	})
+	t.Run("with a Redis that lost the place while the claim was pending", func(t *testing.T) {
+		inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
+			s.log.pauseConsumer()
+			first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+			synctest.Wait()
+			_ = s.places.Release(t.Context(), saleKey, []int64{1})
+			second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+			synctest.Wait()
+			s.log.resumeConsumer()
+			if expectOneBought(t, <-first, <-second) != 0 {
+				t.Error("the second request bought")
+			}
+		})
+	})
+	t.Run("with a Redis that has lost the place", func(t *testing.T) {
+		inFakeTime(t, 3, func(t *testing.T, s *simulatedServers, p *process) {
+			late := make(chan struct{})
+			s.places.acts(until(late))
+			second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+			synctest.Wait()
+			s.places.acts(nil)
+			if a := p.press("anna"); a.Kind != sale.Bought {
+				t.Fatalf("the first request got %s", a.Kind)
+			}
+			_ = s.places.Release(t.Context(), saleKey, []int64{1})
+			close(late)
+			if a := <-second; a.Kind != sale.AlreadyBought || a.Receipt.Unit != 1 {
+				t.Errorf("the second request got %s", a.Kind)
+			}
+		})
 	})
 }

@@ -13,12 +13,12 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// atOnce is what an opening may take after its second: the millisecond that it is late on purpose, and what a read takes.
+// atOnce is how late an opening may be: a millisecond on purpose, and what a read takes.
 const atOnce = 10 * time.Millisecond
 
 // opensOnTime runs a catalog whose last sale starts in two and a half seconds, so that nothing which happens once a second
-// happens in that moment, and fails the test when that sale is not open then.
-func opensOnTime(t *testing.T, p *manualLedger, c *Catalog, log *recordedLog) {
+// happens at that time, and fails the test if that sale is not open then.
+func opensOnTime(t *testing.T, p *manualSource, c *Catalog, log *closeLog) {
 	t.Helper()
 	c.log = log
 	p.mu.Lock()
@@ -38,11 +38,13 @@ func opensOnTime(t *testing.T, p *manualLedger, c *Catalog, log *recordedLog) {
 func TestADigestDoesNotDelayAnOpening(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, c := newManualLedger(sale.Open, sale.Scheduled)
-		p.endless = true
-		opensOnTime(t, p, c, newRecordedLog())
-		if n := p.underWay(); n != 1 {
-			t.Errorf("%d digests are under way", n)
+		p, c := newManualSource(sale.Open, sale.Scheduled)
+		p.digesting.acts(hangs)
+		opensOnTime(t, p, c, newCloseLog())
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.started != 1 {
+			t.Errorf("%d digests were begun", p.started)
 		}
 	})
 }
@@ -50,14 +52,14 @@ func TestADigestDoesNotDelayAnOpening(t *testing.T) {
 func TestACloseRecordDoesNotDelayAnOpening(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, c := newManualLedger(sale.Closing, sale.Scheduled)
-		log := newRecordedLog()
-		log.stalls = func(events.Claim) bool { return true }
+		p, c := newManualSource(sale.Closing, sale.Scheduled)
+		log := newCloseLog()
+		log.hangs = func(events.Claim) bool { return true }
 		opensOnTime(t, p, c, log)
 	})
 }
 
-// Somebody has the locks of other sales whose time has come.
+// Other sales whose time has come are locked.
 func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 	t.Parallel()
 	for _, others := range []int{1, 7} {
@@ -66,19 +68,20 @@ func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 			for i := range states {
 				states[i] = sale.Scheduled
 			}
-			p, c := newManualLedger(states...)
+			p, c := newManualSource(states...)
 			for _, s := range p.rows {
 				s.StartsAt = time.Now().Add(-time.Second)
 			}
 			last := p.rows[int64(len(states))].Slug
 			var hanging atomic.Int64
-			p.hang = func(slug string) bool {
-				if slug != last {
-					hanging.Add(1)
+			p.moving = func(ctx context.Context, slug string) error {
+				if slug == last {
+					return nil
 				}
-				return slug != last
+				hanging.Add(1)
+				return hangs(ctx)
 			}
-			opensOnTime(t, p, c, newRecordedLog())
+			opensOnTime(t, p, c, newCloseLog())
 			if n := int(hanging.Load()); n != others {
 				t.Errorf("%d moves hang, want one for each of %d sales", n, others)
 			}
@@ -86,22 +89,22 @@ func TestMovesOfOtherSalesDoNotDelayAnOpening(t *testing.T) {
 	}
 }
 
-// Somebody has the gate of the first sale, whose start has come, on a real ledger; the second one starts meanwhile.
+// On a real ledger: the first sale, whose start has come, is locked. The second one starts meanwhile.
 func TestALockedSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
 	t.Parallel()
 	d := openRealLedger(t, 5)
 	d.CopySale("second", saletest.Slug)
-	gate, err := d.Pool.Begin(saletest.Context(t))
+	lock, err := d.Pool.Begin(saletest.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = gate.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := gate.Exec(saletest.Context(t), `SELECT FROM products WHERE sale_id = (SELECT id FROM sales WHERE slug = $1) FOR UPDATE`, saletest.Slug); err != nil {
+	defer func() { _ = lock.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := lock.Exec(saletest.Context(t), `SELECT FROM products WHERE sale_id = (SELECT id FROM sales WHERE slug = $1) FOR UPDATE`, saletest.Slug); err != nil {
 		t.Fatal(err)
 	}
 	d.Exec(`UPDATE sales SET state = 'scheduled', starts_at = CASE slug WHEN $1 THEN clock_timestamp() - interval '1 second'
 	ELSE clock_timestamp() + interval '300 milliseconds' END`, saletest.Slug)
-	c := NewCatalog(CatalogConfig{Store: d.Store, Log: newRecordedLog(), Logger: slog.New(slog.DiscardHandler)})
+	c := NewCatalog(CatalogConfig{Store: d.Store, Log: newCloseLog(), Logger: slog.New(slog.DiscardHandler)})
 	refreshCatalog(t, c)
 	runCatalog(t, c)
 	awaitSnapshot(t, c, "the start of the second sale", func(sale.Snapshot) bool {
@@ -118,12 +121,12 @@ func TestALockedSaleDoesNotDelayTheOpeningOfAnother(t *testing.T) {
 	}
 }
 
-func TestACloseRecordThatStallsDoesNotDelayAnother(t *testing.T) {
+func TestACloseRecordThatHangsDoesNotDelayAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		_, c := newManualLedger(sale.Closing, sale.Closing)
-		log := newRecordedLog()
-		log.stalls = func(c events.Claim) bool { return c.SaleID == 1 }
+		_, c := newManualSource(sale.Closing, sale.Closing)
+		log := newCloseLog()
+		log.hangs = func(c events.Claim) bool { return c.SaleID == 1 }
 		c.log = log
 		refreshCatalog(t, c)
 		runCatalog(t, c)

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// askAgain is how long "pending" is good for: whoever asks for a claim within it is answered from memory.
+	// askAgain is how long the answer "pending" is repeated from memory.
 	askAgain = 500 * time.Millisecond
-	// pendingKept is for how long at least it stands in for an answer that the ledger cannot give.
+	// pendingKept is how long at least it is repeated while the ledger cannot be asked.
 	pendingKept = 30 * time.Second
 	mostPending = 50_000
 )
 
 // pendingAnswers remembers which claims had no verdict when they were last asked for, until a verdict comes. Clients whose
-// request was answered "pending" ask again and again; this keeps them from the ledger. It is bounded: a claim that is
-// forgotten costs one question.
+// request was answered "pending" ask again and again; most of that does not reach the ledger. The memory is bounded: a claim
+// that is forgotten costs one question.
 type pendingAnswers struct {
 	some atomic.Bool
 

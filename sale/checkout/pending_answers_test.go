@@ -14,8 +14,8 @@ import (
 	"flashsale/sale"
 )
 
-// claimed asks what became of a claim.
-func (p *process) claimed(t *testing.T, id uuid.UUID, at *events.Position) sale.ClaimStatus {
+// claimStatus asks what became of a claim.
+func (p *process) claimStatus(t *testing.T, id uuid.UUID, at *events.Position) sale.ClaimStatus {
 	t.Helper()
 	got, err := p.Claim(t.Context(), id, at)
 	if err != nil {
@@ -24,14 +24,14 @@ func (p *process) claimed(t *testing.T, id uuid.UUID, at *events.Position) sale.
 	return got.State
 }
 
-func TestWhoAsksForAPendingClaimAgainIsAnsweredFromMemory(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+func TestAPendingClaimIsAnsweredFromMemoryForAMoment(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		a := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true})
 		expect(t, a, sale.Pending, "")
 		time.Sleep(resendEvery) // nobody waits for it any more
 		for range 1000 {
-			if got := p.claimed(t, a.ClaimID, a.Position); got != sale.ClaimPending {
+			if got := p.claimStatus(t, a.ClaimID, a.Position); got != sale.ClaimPending {
 				t.Fatalf("it is %s", got)
 			}
 		}
@@ -39,41 +39,41 @@ func TestWhoAsksForAPendingClaimAgainIsAnsweredFromMemory(t *testing.T) {
 			t.Errorf("%d questions for a thousand who asked within a moment", n)
 		}
 		time.Sleep(askAgain)
-		p.claimed(t, a.ClaimID, a.Position)
+		p.claimStatus(t, a.ClaimID, a.Position)
 		if n := s.calls.of("verdicts"); n != 2 {
 			t.Errorf("%d questions, want another one after the moment", n)
 		}
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
-		if got := p.claimed(t, a.ClaimID, a.Position); got != sale.ClaimOrdered {
+		if got := p.claimStatus(t, a.ClaimID, a.Position); got != sale.ClaimOrdered {
 			t.Errorf("decided within the moment, and it is %s", got)
 		}
 	})
 }
 
-// The press that was told "pending" has looked a moment ago.
-func TestTheFirstPollAfterAPressAsksNobody(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+// The request that was answered "pending" has looked the claim up a moment ago.
+func TestTheFirstPollAfterARequestIsAnsweredFromMemory(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		s.ledger.fails(errAway)
 		a := p.press("anna")
 		expect(t, a, sale.Pending, "")
 		before := s.calls.of("verdicts")
-		if got := p.claimed(t, a.ClaimID, a.Position); got != sale.ClaimPending {
+		if got := p.claimStatus(t, a.ClaimID, a.Position); got != sale.ClaimPending {
 			t.Errorf("it is %s", got)
 		}
 		if n := s.calls.of("verdicts") - before; n != 0 {
 			t.Errorf("%d questions", n)
 		}
 		s.ledger.fails(nil)
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
 	})
 }
 
 func TestAClaimStaysPendingWhileTheLedgerIsAway(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		a := p.Buy(t.Context(), sale.PurchaseRequest{Name: "anna", Async: true})
 		time.Sleep(resendEvery)
 		for name, away := range map[string]func(context.Context) error{
@@ -81,7 +81,7 @@ func TestAClaimStaysPendingWhileTheLedgerIsAway(t *testing.T) {
 		} {
 			s.ledger.acts(away)
 			began := time.Now()
-			if got := p.claimed(t, a.ClaimID, a.Position); got != sale.ClaimPending {
+			if got := p.claimStatus(t, a.ClaimID, a.Position); got != sale.ClaimPending {
 				t.Errorf("the ledger %s, and it is %s", name, got)
 			}
 			if took := time.Since(began); took > lookupTime {
@@ -97,12 +97,12 @@ func TestAClaimStaysPendingWhileTheLedgerIsAway(t *testing.T) {
 			t.Errorf("after %v: %v", pendingKept, err)
 		}
 		s.ledger.fails(nil)
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
 	})
 }
 
-func TestPendingClaimsAreBounded(t *testing.T) {
+func TestPendingAnswersAreBounded(t *testing.T) {
 	t.Parallel()
 	var p pendingAnswers
 	now := time.Now()
@@ -125,13 +125,13 @@ func TestPendingClaimsAreBounded(t *testing.T) {
 	}
 	p.forget(late)
 	if _, known := p.age(late, now); known {
-		t.Error("forgotten, and remembered")
+		t.Error("remembered after forget")
 	}
 }
 
-// One question about a partition is everybody's, whoever's claims they ask for.
+// One question about a partition serves the claims of all shoppers.
 func TestTheQuestionAboutAPartitionIsShared(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		questions := 0
 		p.lostClaims.settled = func(_ context.Context, partition int) (int64, bool, error) {
 			if partition == 3 {
@@ -148,14 +148,14 @@ func TestTheQuestionAboutAPartitionIsShared(t *testing.T) {
 			for _, id := range ids {
 				p.pendingAnswers.forget(id)
 				time.Sleep(time.Nanosecond)
-				if got := p.claimed(t, id, &events.Position{Partition: 3}); got != want {
+				if got := p.claimStatus(t, id, &events.Position{Partition: 3}); got != want {
 					t.Fatalf("it is %s, want %s", got, want)
 				}
 			}
 		}
-		poll(sale.ClaimPending) // one of them makes the first read, which began before the others asked
+		poll(sale.ClaimPending) // one of them asks first, before the others came
 		time.Sleep(settledEvery)
-		poll(sale.ClaimPending) // and the one of now is the first for all the others
+		poll(sale.ClaimPending) // and this question is the first for all the others
 		time.Sleep(lostAfter)
 		poll(sale.ClaimGone)
 		if questions != 3 {
@@ -164,26 +164,26 @@ func TestTheQuestionAboutAPartitionIsShared(t *testing.T) {
 	})
 }
 
-// A question that began before the claim was asked for says nothing about it: it may have been written since.
-func TestAnAnswerFromBeforeDoesNotCount(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+// A question from before the claim was asked for says nothing about it: the claim may have been written since.
+func TestAnAnswerFromBeforeTheClaimDoesNotCount(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		at := &events.Position{Partition: 3}
-		p.claimed(t, uuid.New(), at) // looks
+		p.claimStatus(t, uuid.New(), at) // asks about the partition
 		time.Sleep(settledEvery - 1)
 		a := sale.Answer{ClaimID: uuid.New(), Position: at}
-		p.asksFor(t, a, "after somebody else's question", sale.ClaimPending)
+		p.expectClaim(t, a, "after somebody else's question", sale.ClaimPending)
 		time.Sleep(lostAfter)
-		p.asksFor(t, a, "its first question", sale.ClaimPending)
+		p.expectClaim(t, a, "its first question", sale.ClaimPending)
 		time.Sleep(lostAfter - 1)
-		p.asksFor(t, a, "too soon", sale.ClaimPending)
+		p.expectClaim(t, a, "too soon", sale.ClaimPending)
 		time.Sleep(time.Nanosecond)
-		p.asksFor(t, a, "its second question", sale.ClaimGone)
+		p.expectClaim(t, a, "its second question", sale.ClaimGone)
 	})
 }
 
-// Nobody waits for a read that somebody else makes.
+// Nobody waits for a question that somebody else asked.
 func TestAQuestionThatHangsDelaysNobody(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		p.lostClaims.settled = func(ctx context.Context, _ int) (int64, bool, error) {
 			return 0, false, fmt.Errorf("%w: %w", events.ErrLog, hangs(ctx))
 		}
@@ -197,7 +197,7 @@ func TestAQuestionThatHangsDelaysNobody(t *testing.T) {
 		synctest.Wait()
 		leave()
 		for range 100 {
-			if got := p.claimed(t, uuid.New(), at); got != sale.ClaimPending {
+			if got := p.claimStatus(t, uuid.New(), at); got != sale.ClaimPending {
 				t.Errorf("it is %s", got)
 			}
 		}

@@ -66,8 +66,8 @@ type pendingClaim struct {
 	writtenAt atomic.Int64
 	// position is where the log has it; nil: the log has not acknowledged it.
 	position atomic.Pointer[events.Position]
-	// logChecked is true once a request has undertaken to check whether the log makes progress. Later ones leave it to that
-	// one.
+	// logChecked is true once one of the requests checks, or is going to check, whether the log makes progress. Later ones do
+	// not.
 	logChecked atomic.Bool
 	// answeredEarly is true once a request was answered without waiting for the verdict.
 	answeredEarly atomic.Bool
@@ -116,8 +116,8 @@ func (w *pendingClaims) joined(s *pendingShard, id uuid.UUID, k sale.Key) *pendi
 	return c
 }
 
-// admit joins a claim without a place: only if fewer than limit of its sale were admitted so and are undecided, or if the claim
-// is pending already. first is true for the request that made it pending; nil means that it is not admitted.
+// admit joins a claim without a place, if the claim is pending already or fewer than limit claims of its sale are pending
+// without a place. first is true for the request that made it pending; nil means that it is not admitted.
 func (w *pendingClaims) admit(id uuid.UUID, k sale.Key, limit int) (c *pendingClaim, first bool) {
 	s := w.shard(id)
 	s.mu.Lock()

@@ -41,7 +41,7 @@ func TestAVerdictWakesEverybodyOnce(t *testing.T) {
 	}
 }
 
-func TestTheLastPressRemovesItsClaim(t *testing.T) {
+func TestTheLastRequestRemovesItsClaim(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
 	a := w.join(uuid.New(), saletest.Key())
@@ -56,8 +56,8 @@ func TestTheLastPressRemovesItsClaim(t *testing.T) {
 	}
 }
 
-// A press that left meets, in its place, a new entry of the same claim: leaving must not harm that one.
-func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
+// A request leaves when its claim has a new entry. That entry stays.
+func TestLeavingAfterTheVerdictKeepsANewEntry(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
 	a := w.join(uuid.New(), saletest.Key())
@@ -65,7 +65,7 @@ func TestLeavingAfterTheVerdictHarmsNobody(t *testing.T) {
 	b := w.join(a.id, saletest.Key())
 	w.leave(a)
 	if b == a || !w.waiting(a.id) {
-		t.Error("the second one was taken off the pending claims")
+		t.Error("the new entry was removed")
 	}
 }
 
@@ -89,15 +89,15 @@ func TestTheShareIsBoundedPerSale(t *testing.T) {
 	}
 	w.deliver(&events.Verdict{ClaimID: a.id})
 	if c, _ := w.admit(uuid.New(), saletest.Key(), 2); c == nil {
-		t.Error("a decided claim keeps its place")
+		t.Error("a decided claim counts in the share")
 	}
 	w.leave(b)
 	if c, _ := w.admit(uuid.New(), saletest.Key(), 2); c == nil {
-		t.Error("a claim that nobody has keeps its place")
+		t.Error("a claim that nobody waits for counts in the share")
 	}
 }
 
-// A claim that the log has may still get a unit, so its place is not free when its press has gone.
+// A claim that the log has may still get a unit, so it counts in the share after its request has left.
 func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
@@ -105,7 +105,7 @@ func TestAnAcknowledgedClaimKeepsItsShare(t *testing.T) {
 	a.position.Store(&events.Position{Offset: 1})
 	w.leave(a)
 	if c, _ := w.admit(uuid.New(), saletest.Key(), 1); c != nil {
-		t.Fatal("its place was given away")
+		t.Fatal("its share was given away")
 	}
 	now := a.since.Add(time.Second)
 	if ids := w.overdue(now, lookUpAfter, 10, false); len(ids) != 0 {
@@ -134,10 +134,10 @@ func TestOnlyClaimsThatWaitForLongAreLookedUp(t *testing.T) {
 	}
 }
 
-// The clock on the wall may be set at any time; what is measured is how long something has lasted.
+// The time of day may be set at any time, so durations are measured.
 func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-		s.log.pause()
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+		s.log.pauseConsumer()
 		w := p.pending.join(p.claimOf(s, "anna", 1).ID, s.ledger.row.Key)
 		time.Sleep(time.Minute)
 		p.readChanges(t)
@@ -150,7 +150,7 @@ func TestWhenAClaimWasWrittenIsNoTimeOfDay(t *testing.T) {
 		if at := w.keptUntil(); at != w.since.Add(time.Minute+resendEvery) {
 			t.Errorf("kept until %v", at)
 		}
-		s.log.resume()
+		s.log.resumeConsumer()
 		synctest.Wait()
 	})
 }

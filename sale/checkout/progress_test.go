@@ -33,7 +33,7 @@ func TestWhetherTheLogIsConsumed(t *testing.T) {
 		"right at the claim":               {&cursorAt{offset: 7, movedAt: now.Add(-time.Second)}, true},
 		"past the claim":                   {&cursorAt{offset: 8, movedAt: now.Add(-time.Hour)}, false},
 		"before the claim, but moving":     {&cursorAt{offset: 5, movedAt: now.Add(-idleTime)}, false},
-		"idle by a hair":                   {&cursorAt{offset: 5, movedAt: now.Add(-idleTime - 1)}, true},
+		"idle a nanosecond longer":         {&cursorAt{offset: 5, movedAt: now.Add(-idleTime - 1)}, true},
 		"nobody can say":                   {&cursorAt{offset: 8, movedAt: now, err: errAway}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestWhetherTheLogIsConsumed(t *testing.T) {
 	}
 }
 
-func TestOneQuestionForEverybodyWhoWaits(t *testing.T) {
+func TestRequestsShareTheQuestionAboutProgress(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		at := &cursorAt{offset: 5, movedAt: time.Now()}
@@ -80,8 +80,8 @@ func TestOneQuestionForEverybodyWhoWaits(t *testing.T) {
 	})
 }
 
-// The question is everybody's, so it neither ends with who happened to ask it nor lasts for ever.
-func TestAQuestionOutlivesItsAsker(t *testing.T) {
+// Other requests wait for the question too, so it does not end with the request that asked; and it is bounded.
+func TestTheQuestionAboutProgressGoesOnWithoutItsRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := progress{cursors: hungCursor{}}
@@ -89,7 +89,7 @@ func TestAQuestionOutlivesItsAsker(t *testing.T) {
 		leave()
 		began := time.Now()
 		if !p.stalled(ctx, 1, 7, time.Now()) {
-			t.Error("a ledger that hangs gets on")
+			t.Error("a ledger that hangs makes progress")
 		}
 		if took := time.Since(began); took != appendTime {
 			t.Errorf("waited %v, want %v", took, appendTime)

@@ -162,7 +162,7 @@ func (p *purchase) answerFromMemory(ctx context.Context) (sale.Answer, bool) {
 		return p.unavailable(), true
 	}
 	if p.entry.receipts.complete(p.entry.Level.Version) {
-		// A receipt may have come into the receipt cache since identify looked, together with what makes it complete.
+		// Since identify a receipt may have come into the receipt cache, together with what makes the cache complete.
 		if r, ok := p.entry.receipts.receipt(p.entry.Key, p.shopper); ok {
 			return p.alreadyBought(ctx, r), true
 		}
@@ -180,7 +180,7 @@ func (p *purchase) answerFromMemory(ctx context.Context) (sale.Answer, bool) {
 	}
 }
 
-// findReceipt looks the shopper's receipt up.
+// findReceipt is the shopper's receipt, from memory or from the ledger.
 func (p *purchase) findReceipt(ctx context.Context) (sale.Receipt, error) {
 	if r, ok := p.entry.receipts.receipt(p.entry.Key, p.shopper); ok {
 		return r, nil
@@ -228,7 +228,8 @@ func (p *purchase) reserve(ctx context.Context) sale.Answer {
 }
 
 // askForPlace asks Redis for a place. If the time runs out, nobody knows whether it was given: the claim finds out. A
-// request that has the whole placeTime needs no deadline of its own, which costs the most frequent path an eighth of its CPU.
+// request that has the whole placeTime sets no deadline here, because the reserver bounds itself: a deadline costs an eighth of
+// the CPU of the most frequent path.
 func (p *purchase) askForPlace(ctx context.Context) (Place, error) {
 	if left := p.early(placeTime); left < placeTime {
 		short, cancel := context.WithTimeout(ctx, left)
@@ -270,14 +271,14 @@ func (p *purchase) answer(k sale.Kind) sale.Answer {
 	return sale.Answer{Kind: k, Username: name, Sale: p.sale}
 }
 
-// unavailable is the answer when nobody can say. It is safe to press again.
+// unavailable is the answer when there is no verdict and no reason to refuse. It is safe to press again.
 func (p *purchase) unavailable() sale.Answer {
 	a := p.answer(sale.Unavailable)
 	a.RetryAfter = jitter(time.Second, 2*time.Second)
 	return a
 }
 
-// overloaded is the answer when as many requests or claims wait as may. An owner gets the receipt even then.
+// overloaded is the answer when no more requests or claims may wait. An owner gets the receipt even then.
 func (p *purchase) overloaded(ctx context.Context) sale.Answer {
 	if r, err := p.findReceipt(ctx); err == nil && r.OrderID != uuid.Nil {
 		return p.alreadyBought(ctx, r)
@@ -320,8 +321,8 @@ func (p *purchase) refusedByState() sale.Answer {
 		return p.refused(sale.ReasonSoldOut)
 	case sale.Active, sale.Ended:
 	}
-	return p.refused(sale.ReasonEnded) // an active one has ended since it was looked at
+	return p.refused(sale.ReasonEnded) // an active sale has ended since its snapshot was taken
 }
 
-// jitter spreads the requests that come back.
+// jitter is a random time between the two, so that requests do not come back all at once.
 func jitter(from, to time.Duration) time.Duration { return from + rand.N(to-from) }

@@ -75,7 +75,7 @@ func (p *purchase) newClaim(attempt int) events.Claim {
 	}
 }
 
-// newRequestID is a random UUIDv4. uuid.New makes the same, and leaves it on the heap.
+// newRequestID is a random UUIDv4. uuid.New makes the same, but on the heap.
 func newRequestID() (id uuid.UUID) {
 	rand.Read(id[:])
 	id[6] = id[6]&0x0f | 0x40
@@ -83,7 +83,7 @@ func newRequestID() (id uuid.UUID) {
 	return id
 }
 
-// awaitAnswer takes a claim to the answer. If the verdict is an old decline, it names the next attempt, and that one is
+// awaitAnswer takes a claim to the answer. If the verdict is from before this request and names a next attempt, that one is
 // claimed once.
 func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) sale.Answer {
 	// cacheReceipts stores the receipt before deliver removes the pending claim: a request that misses the pending claim
@@ -136,7 +136,7 @@ func (p *purchase) awaitVerdict(ctx context.Context, claim events.Claim, w *pend
 	}
 }
 
-// decidedBefore is true for a verdict from before this request, with room for the uncertainty about Postgres' clock. A
+// decidedBefore is true for a verdict from before this request, by more than the uncertainty about Postgres' clock. A
 // verdict on the request's own record never is.
 func (p *purchase) decidedBefore(v *events.Verdict) bool {
 	return v.RequestID != p.requestID && v.At.Before(p.pressedAt.Add(-p.catalog.clock.uncertainty()))
@@ -259,7 +259,7 @@ func (p *purchase) writeClaim(ctx context.Context, claim events.Claim, w *pendin
 	return true
 }
 
-// decideDirectly takes the direct path. A verdict that comes another way meanwhile is as good.
+// decideDirectly takes the direct path. A verdict that comes another way meanwhile counts as well.
 func (p *purchase) decideDirectly(ctx context.Context, claim events.Claim, w *pendingClaim, most time.Duration) (events.Verdict, waitResult) {
 	if v, how := deliveredVerdict(w, claimUnknown); how == claimDecided {
 		return v, how

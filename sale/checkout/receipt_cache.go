@@ -20,7 +20,7 @@ type receiptCache struct {
 	layers atomic.Pointer[[]map[int64]cachedReceipt]
 	// completeTo is the version of the stock row up to which no receipt is missing; 0: nobody has loaded it.
 	completeTo atomic.Int64
-	// changes counts what may take receipts back, so that an answer from before is not added after.
+	// changes grows when orders may have been cancelled, so that a look-up that began before is not added after.
 	changes atomic.Int64
 	// suspect is set when orders may have been cancelled since the last load.
 	suspect atomic.Bool
@@ -35,14 +35,14 @@ type receiptCache struct {
 	mu       sync.Mutex
 	revision int64 // of the newest order that was loaded
 	// floor is the version of the stock row up to which the ledger itself has said which orders are live. An order that is
-	// announced with a lower version comes too late: it may have been cancelled since.
+	// announced with this version or a lower one comes too late: it may have been cancelled since.
 	floor int64
 }
 
 // newReceiptCache is an empty cache that accepts no announced order up to that version of the stock row.
 func newReceiptCache(version int64) *receiptCache { return &receiptCache{floor: version} }
 
-// cachedReceipt is a receipt in little space: a cache may have a million. A zero id is a receipt taken back.
+// cachedReceipt is a receipt in little space: a cache may have a million. A zero id: the order was cancelled.
 type cachedReceipt struct {
 	id, idempotencyKey uuid.UUID
 	unit               int64
@@ -57,7 +57,7 @@ func (c *receiptCache) receipt(k sale.Key, s Shopper) (sale.Receipt, bool) {
 	if layers == nil {
 		return sale.Receipt{}, false
 	}
-	// The newest layer comes last and overrules the others.
+	// The newest layer comes last and replaces what older ones have.
 	for i := len(*layers) - 1; i >= 0; i-- {
 		o, ok := (*layers)[i][s.ID]
 		if !ok {
@@ -104,7 +104,7 @@ func (c *receiptCache) expired(e *catalogEntry, now time.Time) bool {
 	return now.Sub(c.keptSince) >= receiptsKept
 }
 
-// invalidate says that receipts may have been taken back, up to that version of the stock row.
+// invalidate says that orders may have been cancelled, up to that version of the stock row.
 func (c *receiptCache) invalidate(version int64) {
 	c.mu.Lock()
 	c.floor = max(c.floor, version)
@@ -114,11 +114,11 @@ func (c *receiptCache) invalidate(version int64) {
 }
 
 // add puts in orders that were announced as live, except those that come too late (see floor).
-func (c *receiptCache) add(heard []sale.OrderRow) {
+func (c *receiptCache) add(announced []sale.OrderRow) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	layer := make(map[int64]cachedReceipt, len(heard))
-	for _, o := range heard {
+	layer := make(map[int64]cachedReceipt, len(announced))
+	for _, o := range announced {
 		if o.Revision > c.floor {
 			layer[o.UserID] = newCachedReceipt(o.Receipt)
 		}

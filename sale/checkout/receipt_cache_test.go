@@ -24,23 +24,23 @@ func orderFor(user int64, attempt int, revision int64, live bool) sale.OrderRow 
 	return sale.OrderRow{Receipt: r, Revision: revision, Live: live}
 }
 
-func inBook(c *receiptCache, user int64) (sale.Receipt, bool) {
+func cachedFor(c *receiptCache, user int64) (sale.Receipt, bool) {
 	return c.receipt(saletest.Key(), Shopper{ID: user, Username: "shopper"})
 }
 
 func TestTheReceiptCacheGivesReceiptsAsTheyWere(t *testing.T) {
 	t.Parallel()
 	var c receiptCache
-	if _, ok := inBook(&c, 1); ok {
+	if _, ok := cachedFor(&c, 1); ok {
 		t.Error("an empty receipt cache has a receipt")
 	}
 	want := receiptFor(1, 2)
 	want.IdempotencyKey, want.KeyKnown = uuid.New(), true
 	c.add([]sale.OrderRow{{Receipt: want, Revision: 1}})
-	if got, ok := inBook(&c, 1); !ok || got != want {
+	if got, ok := cachedFor(&c, 1); !ok || got != want {
 		t.Errorf("receipt %+v, want %+v", got, want)
 	}
-	if _, ok := inBook(&c, 2); ok {
+	if _, ok := cachedFor(&c, 2); ok {
 		t.Error("another shopper has it too")
 	}
 }
@@ -49,7 +49,7 @@ func TestTheReceiptCacheIsCompleteUpToTheVersionItWasLoadedFor(t *testing.T) {
 	t.Parallel()
 	var c receiptCache
 	if c.complete(0) || !c.needsLoad(1, false) {
-		t.Error("a receipt cache that was never loaded is whole")
+		t.Error("a receipt cache that was never loaded is complete")
 	}
 	c.addLoaded(nil, 5)
 	if !c.complete(5) || c.complete(6) || c.needsLoad(5, false) || !c.needsLoad(6, false) {
@@ -87,10 +87,10 @@ func TestALoadTakesCancelledReceiptsBack(t *testing.T) {
 	}
 	// Shopper 1 was cancelled; shopper 2 was, and bought again. The rows come in no particular order.
 	c.addLoaded([]sale.OrderRow{orderFor(2, 2, 7, true), orderFor(1, 1, 5, false), orderFor(2, 1, 6, false)}, 7)
-	if _, ok := inBook(&c, 1); ok {
+	if _, ok := cachedFor(&c, 1); ok {
 		t.Error("a cancelled receipt stayed")
 	}
-	if r, ok := inBook(&c, 2); !ok || r.Attempt != 2 {
+	if r, ok := cachedFor(&c, 2); !ok || r.Attempt != 2 {
 		t.Errorf("the second order: %+v, %v", r, ok)
 	}
 }
@@ -101,11 +101,11 @@ func TestALateAnswerIsNotAddedAfterACancellation(t *testing.T) {
 	changes := c.changes.Load()
 	c.invalidate(0)
 	c.addLookedUp(receiptFor(1, 1), changes)
-	if _, ok := inBook(&c, 1); ok {
+	if _, ok := cachedFor(&c, 1); ok {
 		t.Error("a receipt from before was added")
 	}
 	c.addLookedUp(receiptFor(1, 1), c.changes.Load())
-	if _, ok := inBook(&c, 1); !ok {
+	if _, ok := cachedFor(&c, 1); !ok {
 		t.Error("a receipt that was looked up is not kept")
 	}
 }
@@ -136,7 +136,7 @@ func TestTheReceiptCacheAgreesWithAMap(t *testing.T) {
 				clear(model)
 			}
 			for user := range int64(42) {
-				r, ok := inBook(&c, user)
+				r, ok := cachedFor(&c, user)
 				if want, owns := model[user]; ok != owns || r.Attempt != want {
 					t.Fatalf("shopper %d: attempt %d (%v), want %d", user, r.Attempt, ok, want)
 				}
@@ -161,7 +161,7 @@ func TestTheReceiptCacheIsReadWhileItIsWritten(t *testing.T) {
 		all.Go(func() {
 			for user := part; user < users; user += 4 {
 				c.add([]sale.OrderRow{orderFor(user, 1, 1, true)})
-				if _, ok := inBook(&c, user); !ok {
+				if _, ok := cachedFor(&c, user); !ok {
 					t.Errorf("receipt of %d was lost at once", user)
 				}
 			}
@@ -169,7 +169,7 @@ func TestTheReceiptCacheIsReadWhileItIsWritten(t *testing.T) {
 	}
 	all.Wait()
 	for user := range int64(users) {
-		if _, ok := inBook(&c, user); !ok {
+		if _, ok := cachedFor(&c, user); !ok {
 			t.Fatalf("receipt of %d was lost", user)
 		}
 	}

@@ -25,7 +25,7 @@ func (c *Checkout) runReceiptLoader(ctx context.Context) {
 		}
 		pause := refreshEvery
 		if failed {
-			// Not at once: a ledger that is away is not helped by questions.
+			// Not at once, so that a ledger that is away is not asked all the time.
 			sleep(ctx, pause, nil)
 			continue
 		}

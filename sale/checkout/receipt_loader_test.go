@@ -11,10 +11,10 @@ import (
 )
 
 func TestReceiptsOfASaleThatCannotBeBoughtFromAreLoaded(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
-		s.ledger.sell(s.names.shopper("dora"), sale.PurchaseRequest{})
-		p.start(t)
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
+		s.ledger.sell(s.accounts.shopper("dora"), sale.PurchaseRequest{})
+		p.run(t)
 		time.Sleep(2 * refreshEvery)
 		if n := s.calls.of("orders"); n != 0 {
 			t.Fatalf("%d loads while the sale can be bought from", n)
@@ -36,9 +36,9 @@ func TestReceiptsOfASaleThatCannotBeBoughtFromAreLoaded(t *testing.T) {
 	})
 }
 
-func TestAPressThatMeetsNoReceiptsHasThemLoaded(t *testing.T) {
-	bubble(t, 0, func(t *testing.T, _ *memoryServers, p *process) {
-		p.start(t)
+func TestARequestThatFindsNoReceiptsHasThemLoaded(t *testing.T) {
+	inFakeTime(t, 0, func(t *testing.T, _ *simulatedServers, p *process) {
+		p.run(t)
 		synctest.Wait()
 		receipts := p.catalog.find("").receipts
 		receipts.clear()
@@ -49,23 +49,23 @@ func TestAPressThatMeetsNoReceiptsHasThemLoaded(t *testing.T) {
 		expect(t, p.press("anna"), sale.Refused, sale.ReasonSoldOut)
 		synctest.Wait()
 		if !receipts.complete(10) {
-			t.Error("the next press has to ask again")
+			t.Error("the next request has to ask again")
 		}
 	})
 }
 
-// A ledger that is away is asked again after a pause, and not by every change.
+// After a failure the ledger is asked again after a pause, and not at every change.
 func TestALoadThatFailsIsTriedAgain(t *testing.T) {
-	for name, away := range map[string]func(s *memoryServers) *mood{
-		"orders": func(s *memoryServers) *mood { return &s.ledger.mood },
-		"names":  func(s *memoryServers) *mood { return &s.names.mood },
+	for name, away := range map[string]func(s *simulatedServers) *fault{
+		"orders": func(s *simulatedServers) *fault { return &s.ledger.fault },
+		"names":  func(s *simulatedServers) *fault { return &s.accounts.fault },
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
-				s.ledger.sell(s.names.shopper("dora"), sale.PurchaseRequest{})
+			inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
+				s.ledger.sell(s.accounts.shopper("dora"), sale.PurchaseRequest{})
 				p.readChanges(t)
 				away(s).fails(errAway)
-				p.start(t)
+				p.run(t)
 				for range 100 {
 					time.Sleep(refreshEvery / 10)
 					p.requestLoad(p.catalog.find("").receipts)
@@ -90,16 +90,16 @@ func TestALoadThatFailsIsTriedAgain(t *testing.T) {
 }
 
 func TestACancelledReceiptLeavesTheCache(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		first := p.press("anna")
 		second := p.press("ben")
-		p.start(t)
+		p.run(t)
 		synctest.Wait()
 		expect(t, p.press("anna"), sale.AlreadyBought, "")
 		s.ledger.cancel(first.Receipt.OrderID)
 		p.readChanges(t)
 		synctest.Wait()
-		// The place came back, so anna buys again under a number of her own, and the sale is sold out once more.
+		// The place is free, so anna buys again with the next attempt, and the sale is sold out once more.
 		_ = s.places.Release(t.Context(), saleKey, []int64{1})
 		time.Sleep(time.Second)
 		p.readChanges(t)
@@ -114,17 +114,17 @@ func TestACancelledReceiptLeavesTheCache(t *testing.T) {
 	})
 }
 
-// The sale runs again and its receipts are suspect: they are asked for one by one rather than believed.
+// The sale can be bought from again, and its receipts are suspect: they are dropped, and looked up one by one.
 func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		bought := p.press("anna")
 		s.ledger.cancel(bought.Receipt.OrderID)
 		p.readChanges(t)
 		if receipts := p.catalog.find("").receipts; !receipts.needsLoad(99, true) {
-			t.Fatal("nobody suspects the receipts")
+			t.Fatal("the receipts are not suspect")
 		}
-		p.fill(t)
-		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.names.shopper("anna")); ok {
+		p.loadReceiptCache(t)
+		if _, ok := p.catalog.find("").receipts.receipt(saleKey, s.accounts.shopper("anna")); ok {
 			t.Error("the cancelled receipt is still there")
 		}
 		if s.calls.of("orders") != 0 {
@@ -133,43 +133,42 @@ func TestSuspectReceiptsAreNotBelievedForEver(t *testing.T) {
 	})
 }
 
-// Suspicions that came up while the receipts could not be read are not forgotten.
-func TestASuspicionOutlivesALoadThatFails(t *testing.T) {
-	bubble(t, 1, func(t *testing.T, s *memoryServers, p *process) {
+// A load that fails leaves the receipts suspect.
+func TestReceiptsStaySuspectWhenALoadFails(t *testing.T) {
+	inFakeTime(t, 1, func(t *testing.T, s *simulatedServers, p *process) {
 		expect(t, p.press("anna"), sale.Bought, "")
-		p.fill(t)
+		p.loadReceiptCache(t)
 		s.ledger.change(func(*sale.Row) {})
 		p.readChanges(t)
 		s.ledger.fails(errAway)
 		if p.loadReceipts(context.Background(), p.catalog.find("")) == nil {
-			t.Fatal("loaded from nowhere")
+			t.Fatal("loaded while the ledger is away")
 		}
 		if p.catalog.find("").receipts.complete(11) {
-			t.Error("the suspicion is gone")
+			t.Error("the receipts are no longer suspect")
 		}
 		s.ledger.fails(nil)
-		p.fill(t)
+		p.loadReceiptCache(t)
 		if !p.catalog.find("").receipts.complete(11) {
-			t.Error("the suspicion stays")
+			t.Error("the receipts are still suspect")
 		}
 	})
 }
 
-// A process that serves one sale after the other does not keep the receipts of all of them, and answers their owners
-// all the same.
+// A process that serves one sale after the other does not keep the receipts of all of them. Their owners still get them.
 func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		bought := p.press("anna")
 		expect(t, bought, sale.Bought, "")
-		p.start(t)
+		p.run(t)
 		s.ledger.change(func(row *sale.Row) { row.State = sale.Closed })
 		p.readChanges(t)
 		time.Sleep(receiptsKept - time.Minute)
 		p.readChanges(t)
 		synctest.Wait()
-		full := p.catalog.find("").receipts
-		if !full.complete(11) {
-			t.Fatal("the receipt cache is put away too early, or was never loaded")
+		loaded := p.catalog.find("").receipts
+		if !loaded.complete(11) {
+			t.Fatal("the receipt cache is dropped too early, or was never loaded")
 		}
 		time.Sleep(2 * time.Minute)
 		p.readChanges(t)
@@ -177,8 +176,8 @@ func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 		if receipts := p.catalog.find("").receipts; receipts.layers.Load() != nil || receipts.complete(11) {
 			t.Fatal("the receipt cache is still there")
 		}
-		if _, ok := full.receipt(saleKey, s.names.shopper("anna")); !ok {
-			t.Error("a press that was on its way lost its receipt")
+		if _, ok := loaded.receipt(saleKey, s.accounts.shopper("anna")); !ok {
+			t.Error("a request that was under way lost its receipt")
 		}
 		loads := s.calls.of("orders")
 		time.Sleep(10 * refreshEvery)
@@ -208,11 +207,11 @@ func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 	})
 }
 
-// A sale that was closed and whose receipts are gone is opened again: its owners stay owners, its units go on.
+// A closed sale whose receipts were dropped is opened again: its owners get their receipts, and the units left are sold.
 func TestASaleOpenedAgainAfterItsReceiptsWereDropped(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		bought := p.press("anna")
-		p.start(t)
+		p.run(t)
 		s.ledger.change(func(row *sale.Row) { row.State = sale.Closed })
 		p.readChanges(t)
 		time.Sleep(receiptsKept + time.Second)
@@ -238,11 +237,11 @@ func TestASaleOpenedAgainAfterItsReceiptsWereDropped(t *testing.T) {
 
 // A process that starts long after a sale does not read its receipts until somebody asks.
 func TestTheReceiptsOfASaleLongOverAreNotLoadedByThemselves(t *testing.T) {
-	bubble(t, 2, func(t *testing.T, s *memoryServers, p *process) {
-		s.ledger.sell(s.names.shopper("anna"), sale.PurchaseRequest{})
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 		s.ledger.change(func(row *sale.Row) { row.State, row.EndsAt = sale.Closed, time.Now().Add(-time.Hour) })
 		p.readChanges(t)
-		p.start(t)
+		p.run(t)
 		time.Sleep(2 * refreshEvery)
 		if n := s.calls.of("orders"); n != 0 {
 			t.Fatalf("%d loads", n)

@@ -83,8 +83,8 @@ type shoppers interface {
 	Warm(ctx context.Context, ids []int64) error
 }
 
-// The package's channels between the processes. A message that is lost is made up for by the reads of the catalog and by the look-up
-// of verdicts.
+// The package's channels between the processes. What a lost message said is found later, by the reads of the catalog and the
+// look-up of verdicts.
 const (
 	salesChannel    = "sales"    // a sale changed; a message without a decision
 	verdictsChannel = "verdicts" // messages with decisions

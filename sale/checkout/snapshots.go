@@ -40,12 +40,12 @@ func (s *snapshots) withChanges(n sale.Changes) *snapshots {
 		if e == nil || e.Key != l.Key() || e.Level == l {
 			continue
 		}
-		switch next := e.withLevel(l, e.stockHeardAt); {
+		switch next := e.withLevel(l, e.stockAnnouncedAt); {
 		case follows(l, e.Level):
 			byID[l.Sale], changed = next, true
 		// The answer counts even when its version is lower: Postgres may have been restored from a backup. But a commit that
 		// was announced while the question was under way is newer than the answer.
-		case e.stockHeardAt.Before(n.Asked):
+		case e.stockAnnouncedAt.Before(n.Asked):
 			next.receipts = newReceiptCache(l.Version)
 			byID[l.Sale], changed = next, true
 		}
@@ -59,14 +59,14 @@ func (s *snapshots) withChanges(n sale.Changes) *snapshots {
 	return newSnapshots(byID)
 }
 
-// follows is true when old can have become l by what happens to a stock row: each change makes its version larger. A
-// ledger that was restored from a backup has another history.
+// follows is true when changes of the stock row can lead from old to l. Each change makes the version larger. A ledger that was
+// restored from a backup has another history.
 func follows(l, old sale.Level) bool {
 	return l.Version > old.Version || l.Version == old.Version && l.Total == old.Total && l.Taken == old.Taken
 }
 
-// continueEpoch sets the epoch of a new entry: that of the entry before it, or the next one if no history of a ledger leads
-// from that entry to this one.
+// continueEpoch sets the epoch of a new entry: that of the old entry, or the next one if no changes of the ledger lead from the
+// old entry to this one.
 func (e *catalogEntry) continueEpoch(old *catalogEntry) {
 	if old == nil || e == old {
 		return
@@ -120,7 +120,7 @@ func (s *snapshots) withEmptyReceipts(e *catalogEntry) *snapshots {
 func newEntry(row sale.Row, old *catalogEntry, version int64) *catalogEntry {
 	e := &catalogEntry{Row: row, allClaimedUntil: new(atomic.Int64)}
 	if old != nil && old.Key == row.Key {
-		e.Level, e.stockHeardAt, e.receipts = old.Level, old.stockHeardAt, old.receipts
+		e.Level, e.stockAnnouncedAt, e.receipts = old.Level, old.stockAnnouncedAt, old.receipts
 		e.receipts.invalidate(version)
 		return e
 	}
@@ -129,9 +129,9 @@ func newEntry(row sale.Row, old *catalogEntry, version int64) *catalogEntry {
 	return e
 }
 
-func (e *catalogEntry) withLevel(l sale.Level, pushed time.Time) *catalogEntry {
+func (e *catalogEntry) withLevel(l sale.Level, announcedAt time.Time) *catalogEntry {
 	next := *e
-	next.Level, next.stockHeardAt, next.allClaimedUntil = l, pushed, new(atomic.Int64)
+	next.Level, next.stockAnnouncedAt, next.allClaimedUntil = l, announcedAt, new(atomic.Int64)
 	return &next
 }
 

@@ -13,11 +13,11 @@ import (
 const (
 	// closeAgain is how long a sale may be closing before its close record is written once more.
 	closeAgain = time.Second
-	// checkEvery is how often sales are checked without a reason.
+	// checkEvery is how often sales are checked at least.
 	checkEvery = 2 * time.Second
 	moveTime   = 5 * time.Second
 	moveRetry  = 100 * time.Millisecond
-	// moveSoon is for a question that came too early because the two clocks disagree a little.
+	// moveSoon is the wait after a question that came too early, because the two clocks differ a little.
 	moveSoon = 5 * time.Millisecond
 	// movesAtOnce leaves half of the connections of the pool to requests, when moves wait for the locks of their sales.
 	movesAtOnce = 8
@@ -31,8 +31,8 @@ const (
 )
 
 // runTimetable moves sales at their times, closes the closing ones and digests ended generations until ctx ends. Every
-// process does so for every sale; what another process did first needs nothing more. Each of the three tasks has a
-// goroutine, and so has each call for a sale: whatever else is to be done, a sale opens at its second.
+// process does so for every sale; what another process did first is found done. Each of the three tasks has a goroutine, and so
+// has each call for a sale, so no other work delays the opening of a sale.
 func (c *Catalog) runTimetable(ctx context.Context) {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -42,7 +42,7 @@ func (c *Catalog) runTimetable(ctx context.Context) {
 }
 
 // callWhenDue makes the call for each sale whose time has come, at most limit of them at once, until ctx ends and all of them
-// have ended. The call says how long the sale rests before the next one.
+// have ended. The call says how long to wait before the next one for that sale.
 func (c *Catalog) callWhenDue(ctx context.Context, limit int, until func(*catalogEntry) time.Duration, call func(context.Context, *catalogEntry) time.Duration) {
 	under := newCalls(limit)
 	defer under.wait()
@@ -66,7 +66,7 @@ func (c *Catalog) untilMove(e *catalogEntry) time.Duration {
 		return checkEvery
 	}
 	if until := at.Sub(c.clock.now(time.Now())); until > 0 {
-		// Postgres has the last word; a millisecond late is better than a question too early.
+		// Postgres decides whether the time has come. A question a millisecond late is better than one too early.
 		return until + time.Millisecond
 	}
 	return 0

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -17,18 +18,18 @@ import (
 	"flashsale/sale/saletest"
 )
 
-// The machine's clock may be wrong by hours; the sale opens and ends when Postgres says so.
+// The clock of the machine may be wrong by hours. The sale opens and ends by the clock of Postgres.
 func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 	t.Parallel()
 	for _, ahead := range []time.Duration{0, 3 * time.Hour, -3 * time.Hour} {
 		t.Run(fmt.Sprintf("ahead by %s", ahead), func(t *testing.T) {
 			t.Parallel()
-			p, c := newManualLedger(sale.Scheduled)
-			log := newRecordedLog()
+			p, c := newManualSource(sale.Scheduled)
+			log := newCloseLog()
 			c.log, p.ahead = log, ahead
 			starts := p.clock().Add(400 * time.Millisecond)
 			p.edit(func(s *sale.Row) { s.StartsAt, s.EndsAt = starts, starts.Add(400*time.Millisecond) })
-			log.onto = func(events.Claim) { // the ledger reaches the record at once
+			log.onWrite = func(events.Claim) { // the ledger reaches the record at once
 				p.edit(func(s *sale.Row) { s.State, s.Version = sale.Closed, s.Version+1 })
 			}
 			refreshCatalog(t, c)
@@ -44,7 +45,7 @@ func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 			if record.Kind != events.KindClose || record.ID != want || record.SaleID != 1 || record.Generation != 1 || record.PressedAt.Before(starts) {
 				t.Errorf("close record %+v, want id %s", record, want)
 			}
-			for _, at := range p.questions {
+			for _, at := range p.asked {
 				if at.Before(starts) {
 					t.Errorf("asked %s before the start", starts.Sub(at))
 				}
@@ -53,7 +54,7 @@ func TestASaleOpensAndEndsByTheClockOfTheLedger(t *testing.T) {
 	}
 }
 
-func TestEachStateMovesAtATimeOfItsOwn(t *testing.T) {
+func TestWhenEachStateMoves(t *testing.T) {
 	t.Parallel()
 	starts, ends := saletest.Noon(), saletest.Noon().Add(time.Hour)
 	for state, want := range map[sale.State]time.Time{
@@ -66,11 +67,12 @@ func TestEachStateMovesAtATimeOfItsOwn(t *testing.T) {
 	}
 }
 
-// timed puts the first sale in the catalog in that state, with those times from the ledger's now on.
-func timed(t *testing.T, state sale.State, starts, ends time.Duration) (*manualLedger, *Catalog, *catalogEntry, *recordedLog) {
+// sourceAt makes a source with one sale in that state, with those times counted from now by the source's clock, and a catalog
+// that has read it.
+func sourceAt(t *testing.T, state sale.State, starts, ends time.Duration) (*manualSource, *Catalog, *catalogEntry, *closeLog) {
 	t.Helper()
-	p, c := newManualLedger(state)
-	log := newRecordedLog()
+	p, c := newManualSource(state)
+	log := newCloseLog()
 	c.log = log
 	p.edit(func(s *sale.Row) {
 		s.StartsAt, s.EndsAt, s.ClosingVersion = p.clock().Add(starts), p.clock().Add(ends), 7
@@ -79,7 +81,7 @@ func timed(t *testing.T, state sale.State, starts, ends time.Duration) (*manualL
 	return p, c, c.find("sale-a"), log
 }
 
-func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
+func TestHowLongASaleWaitsForItsMove(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		state        sale.State
@@ -93,7 +95,7 @@ func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
 		"over for longer": {sale.Closed, -2 * time.Hour, -time.Hour, checkEvery},
 		"closing":         {sale.Closing, -2 * time.Hour, -time.Hour, checkEvery},
 	} {
-		_, catalog, e, _ := timed(t, c.state, c.starts, c.ends)
+		_, catalog, e, _ := sourceAt(t, c.state, c.starts, c.ends)
 		if wait := catalog.untilMove(e); wait <= 0 || wait > c.most {
 			t.Errorf("%s: it moves in %s, want at most %s", name, wait, c.most)
 		}
@@ -102,7 +104,7 @@ func TestASaleIsLeftAloneUntilItsTime(t *testing.T) {
 		}
 	}
 	for name, state := range map[string]sale.State{"its start came": sale.Scheduled, "its end came": sale.Open, "paused at its end": sale.Paused} {
-		_, c, e, _ := timed(t, state, -2*time.Hour, -time.Hour)
+		_, c, e, _ := sourceAt(t, state, -2*time.Hour, -time.Hour)
 		if wait := c.untilMove(e); wait != 0 {
 			t.Errorf("%s: it moves in %s", name, wait)
 		}
@@ -113,25 +115,25 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		refuse error
-		told   int
+		logged int
 	}{
 		"somebody else changes the sale": {fmt.Errorf("lock: %w", sale.ErrBusy), 0},
-		"the ledger is away":             {errLedgerAway, 1}, // and again once it was back
+		"the ledger is away":             {errAway, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p, c, e, _ := timed(t, sale.Scheduled, -time.Second, time.Hour)
+			p, c, e, _ := sourceAt(t, sale.Scheduled, -time.Second, time.Hour)
 			var said bytes.Buffer
 			c.logger = slog.New(slog.NewTextHandler(&said, nil))
-			p.refuse = tc.refuse
+			p.moving = func(context.Context, string) error { return tc.refuse }
 			if wait := c.move(t.Context(), e); wait != moveRetry {
 				t.Errorf("again in %s, want %s", wait, moveRetry)
 			}
 			c.move(t.Context(), e)
-			if told := strings.Count(said.String(), "cannot be moved"); told != tc.told {
-				t.Errorf("logged %d times, want %d: %q", told, tc.told, said.String())
+			if n := strings.Count(said.String(), "cannot be moved"); n != tc.logged {
+				t.Errorf("logged %d times, want %d: %q", n, tc.logged, said.String())
 			}
-			p.refuse = nil
+			p.moving = nil
 			c.move(t.Context(), e)
 			if s, _ := c.Snapshot("sale-a"); s.State != sale.Open {
 				t.Errorf("state %s after the third try", s.State)
@@ -140,23 +142,23 @@ func TestAMoveThatFailsIsTriedAgainSoon(t *testing.T) {
 	}
 }
 
-func TestAMoveThatAnotherProcessMadeIsFoundDone(t *testing.T) {
+func TestAMoveThatAnotherProcessMade(t *testing.T) {
 	t.Parallel()
-	p, c, e, _ := timed(t, sale.Scheduled, -time.Second, time.Hour)
+	p, c, e, _ := sourceAt(t, sale.Scheduled, -time.Second, time.Hour)
 	p.edit(func(s *sale.Row) { s.State, s.Version = sale.Open, s.Version+1 })
 	if wait := c.move(t.Context(), e); wait != moveSoon {
 		t.Errorf("again in %s", wait)
 	}
-	if s, _ := c.Snapshot("sale-a"); s.State != sale.Open || len(p.questions) != 1 {
-		t.Errorf("state %s after %d questions", s.State, len(p.questions))
+	if s, _ := c.Snapshot("sale-a"); s.State != sale.Open || len(p.asked) != 1 {
+		t.Errorf("state %s after %d questions", s.State, len(p.asked))
 	}
 }
 
 func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p, c, e, log := timed(t, sale.Closing, -time.Hour, time.Hour)
-		log.away = errLedgerAway
+		p, c, e, log := sourceAt(t, sale.Closing, -time.Hour, time.Hour)
+		log.away = errAway
 		runCatalog(t, c)
 		for n := range 3 { // the third one is reached
 			synctest.Wait()
@@ -166,7 +168,7 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 			if n == 1 {
 				log.mu.Lock()
 				log.away = nil
-				log.onto = func(events.Claim) { p.edit(func(s *sale.Row) { s.State, s.Version = sale.Closed, s.Version+1 }) }
+				log.onWrite = func(events.Claim) { p.edit(func(s *sale.Row) { s.State, s.Version = sale.Closed, s.Version+1 }) }
 				log.mu.Unlock()
 			}
 			time.Sleep(closeAgain)
@@ -182,12 +184,12 @@ func TestACloseRecordIsWrittenOnceASecondUntilItIsReached(t *testing.T) {
 	})
 }
 
-func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
+func TestACloseRecordThatCannotBeWrittenIsLoggedOnce(t *testing.T) {
 	t.Parallel()
-	_, c, e, log := timed(t, sale.Closing, -time.Hour, time.Hour)
+	_, c, e, log := sourceAt(t, sale.Closing, -time.Hour, time.Hour)
 	var said bytes.Buffer
 	c.logger = slog.New(slog.NewTextHandler(&said, nil))
-	for _, away := range []error{nil, errLedgerAway, errLedgerAway, errLedgerAway, nil, nil} {
+	for _, away := range []error{nil, errAway, errAway, errAway, nil, nil} {
 		log.away = away
 		c.writeCloseRecord(t.Context(), e)
 	}
@@ -199,7 +201,7 @@ func TestACloseRecordThatCannotBeWrittenIsToldOfOnce(t *testing.T) {
 
 func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 	t.Parallel()
-	p, c := newManualLedger(sale.Open)
+	p, c := newManualSource(sale.Open)
 	var said bytes.Buffer
 	c.logger = slog.New(slog.NewTextHandler(&said, nil))
 	p.undone = 3
@@ -207,26 +209,26 @@ func TestAllMissingDigestsAreComputedUnlessTheLedgerIsAway(t *testing.T) {
 		t.Errorf("%d digests are missing, the next read is in %s", p.undone, rest)
 	}
 	p.undone = 3
-	p.fail(errLedgerAway)
+	p.digesting.fails(errAway)
 	for range 2 {
 		if rest := c.digest(t.Context()); p.undone != 3 || rest != digestRetry {
 			t.Errorf("%d digests are missing, want 3; the next read is in %s", p.undone, rest)
 		}
 	}
-	if told := strings.Count(said.String(), "cannot be digested"); told != 1 {
-		t.Errorf("logged %d times: %s", told, said.String())
+	if n := strings.Count(said.String(), "cannot be digested"); n != 1 {
+		t.Errorf("logged %d times: %s", n, said.String())
 	}
 }
 
-// Three processes keep time for one sale on a real ledger, from its start to its close record.
-func TestASaleLivesByItsTimetable(t *testing.T) {
+// On a real ledger, from the start of the sale to its close record.
+func TestThreeProcessesMoveASaleAtItsTimes(t *testing.T) {
 	t.Parallel()
 	d := openRealLedger(t, 5)
 	d.Exec(`UPDATE sales SET state = 'scheduled', starts_at = clock_timestamp() + interval '300 milliseconds',
 ends_at = clock_timestamp() + interval '900 milliseconds'`)
 	var reached sync.Mutex
-	log := newRecordedLog()
-	log.onto = func(c events.Claim) {
+	log := newCloseLog()
+	log.onWrite = func(c events.Claim) {
 		reached.Lock()
 		defer reached.Unlock()
 		d.decide(c)
@@ -261,12 +263,12 @@ CASE o.data->>'state' WHEN 'open' THEN s.starts_at ELSE s.ends_at END`, events.T
 	}
 }
 
-func TestAClosingThatWasLeftByACrashIsSeenThrough(t *testing.T) {
+func TestASaleLeftClosingByACrashIsClosed(t *testing.T) {
 	t.Parallel()
 	d := openRealLedger(t, 5)
 	d.Do(func(tx pgx.Tx) error { return d.CloseTx(t.Context(), tx, saletest.Slug) })
-	log := newRecordedLog()
-	log.onto = func(c events.Claim) { d.decide(c) }
+	log := newCloseLog()
+	log.onWrite = func(c events.Claim) { d.decide(c) }
 	c := NewCatalog(CatalogConfig{Store: d.Store, Log: log, Logger: slog.New(slog.DiscardHandler)})
 	refreshCatalog(t, c)
 	runCatalog(t, c)

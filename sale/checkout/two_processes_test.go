@@ -67,7 +67,7 @@ func (i *directProcess) Decide(ctx context.Context, c events.Claim) (events.Verd
 	return d.Verdicts[0], nil
 }
 
-// unavailable stands for the servers that are away, and for a directory that knows everybody.
+// unavailable are the servers that are away, and accounts in which every name is known.
 type unavailable struct{}
 
 func (unavailable) Reserve(context.Context, sale.Key, int64) (Place, error) {
@@ -92,27 +92,27 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 	t.Parallel()
 	s := openRealLedger(t, 3)
 	a, b := s.directProcess(t), s.directProcess(t)
-	press := func(i *directProcess, name string) sale.Answer {
+	buy := func(i *directProcess, name string) sale.Answer {
 		return i.checkout.Buy(t.Context(), sale.PurchaseRequest{Name: name, IdempotencyKey: "k"})
 	}
 
-	first := press(a, "a")
-	want(t, "on the first process", first, sale.Bought, "")
-	saletest.InTime(t, "the other process hears of it", func() bool {
-		_, heard := b.catalog.find("").receipts.receipt(b.catalog.find("").Key, Shopper{ID: 'a'})
-		return heard
+	first := buy(a, "a")
+	expect(t, first, sale.Bought, "")
+	saletest.InTime(t, "the order is announced to the other process", func() bool {
+		_, known := b.catalog.find("").receipts.receipt(b.catalog.find("").Key, Shopper{ID: 'a'})
+		return known
 	})
-	again := press(b, "a")
-	want(t, "the same press on the other process", again, sale.AlreadyBought, "")
+	again := buy(b, "a")
+	expect(t, again, sale.AlreadyBought, "")
 	if again.Receipt.OrderID != first.Receipt.OrderID || !again.SameKey {
 		t.Errorf("%+v, want %+v with the same key", again.Receipt, first.Receipt)
 	}
-	want(t, "b", press(b, "b"), sale.Bought, "")
-	want(t, "c", press(a, "c"), sale.Bought, "")
+	expect(t, buy(b, "b"), sale.Bought, "")
+	expect(t, buy(a, "c"), sale.Bought, "")
 	saletest.InTime(t, "sold out on both", func() bool {
-		return press(a, "z").Reason == sale.ReasonSoldOut && press(b, "z").Reason == sale.ReasonSoldOut
+		return buy(a, "z").Reason == sale.ReasonSoldOut && buy(b, "z").Reason == sale.ReasonSoldOut
 	})
-	want(t, "an owner of the other process", press(b, "c"), sale.AlreadyBought, "")
+	expect(t, buy(b, "c"), sale.AlreadyBought, "")
 
 	// One process cancels an order and tells the other.
 	s.Must(s.Try(func(tx pgx.Tx) error {
@@ -120,13 +120,13 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 		return err
 	}))
 	s.Must(a.catalog.Refresh(t.Context()))
-	saletest.InTime(t, "the unit is sold again", func() bool { return press(b, "z").Kind == sale.Bought })
-	saletest.InTime(t, "the receipt is gone", func() bool { return press(b, "a").Reason == sale.ReasonSoldOut })
+	saletest.InTime(t, "the unit is sold again", func() bool { return buy(b, "z").Kind == sale.Bought })
+	saletest.InTime(t, "the receipt is gone", func() bool { return buy(b, "a").Reason == sale.ReasonSoldOut })
 	s.Verify()
 }
 
-// Neither Redis nor the log is there, so every press of every process takes the direct path for the same claim.
-func TestOnePressOfTwoProcessesBuys(t *testing.T) {
+// Neither Redis nor the log is there, so every request to every process takes the direct path for the same claim.
+func TestOneRequestToTwoProcessesBuys(t *testing.T) {
 	t.Parallel()
 	const shoppers = 20
 	s := openRealLedger(t, shoppers)
@@ -147,7 +147,7 @@ func TestOnePressOfTwoProcessesBuys(t *testing.T) {
 		if slices.ContainsFunc(answers, func(a sale.Answer) bool { return a.Kind == sale.Unavailable }) {
 			continue // the servers were too slow for one of them, and it may be the one that bought
 		}
-		alone(t, answers...)
+		expectOneBought(t, answers...)
 	}
 	s.Verify()
 }

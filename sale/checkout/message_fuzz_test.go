@@ -13,10 +13,10 @@ import (
 	"flashsale/sale"
 )
 
-// FuzzMessageOfAnotherProcess: whatever comes over the bus, a process shows figures that a sale can have, wakes a press
-// only with a verdict, presses on with an attempt that the ledger can count, and is right again after its next read.
+// FuzzMessageOfAnotherProcess: whatever comes over the bus, a process shows figures that a sale can have, wakes requests only
+// with a verdict, remembers only attempts that the ledger can count, and shows what the ledger has after its next read.
 func FuzzMessageOfAnotherProcess(f *testing.F) {
-	s := newMemoryServers(f, 3)
+	s := newSimulatedServers(f, 3)
 	p := s.process(f)
 	before, err := p.catalog.Snapshot("flash")
 	if err != nil {
@@ -52,11 +52,11 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 	f.Add([]byte(`{"stocks":[{"sale":1,"generation":99,"total":1}]}`))
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		w := p.pending.join(claim, k)
-		p.hear(payload)
+		p.receiveText(payload)
 		select {
 		case <-w.done:
 			if v := w.verdict; v.Outcome != events.Ordered && v.Outcome != events.Declined || v.Outcome == events.Ordered && v.Unit < 1 || v.Outcome == events.Declined && v.Reason == "" {
-				t.Fatalf("%s woke a press with %+v", payload, v)
+				t.Fatalf("%s woke a request with %+v", payload, v)
 			}
 		default:
 		}
@@ -68,7 +68,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 		p.attempts.mu.Lock()
 		for who, next := range p.attempts.next {
 			if next < 1 || next > events.MaxAttempt {
-				t.Errorf("after %s shopper %d presses for the %d. time", payload, who.User, next)
+				t.Errorf("after %s the next attempt of shopper %d is %d", payload, who.User, next)
 			}
 		}
 		clear(p.attempts.next)

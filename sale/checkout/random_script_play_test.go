@@ -10,9 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAnyScriptKeepsEveryPromise plays scripts of presses, operators and faults before several processes, in fake time, and
-// compares every answer with what the ledger said while the press was under way.
-func TestAnyScriptKeepsEveryPromise(t *testing.T) {
+// TestRandomScripts plays scripts of requests, operators' acts and faults on several processes, in fake time, and compares every
+// answer with what the ledger said while the request was under way.
+func TestRandomScripts(t *testing.T) {
 	t.Parallel()
 	for n := range batches {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
@@ -20,15 +20,15 @@ func TestAnyScriptKeepsEveryPromise(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				s := anyScript().Draw(rt, "script")
 				if err := play(t, s); err != nil {
-					rt.Fatalf("%v\nin the play of\n%s", err, s)
+					rt.Fatalf("%v\nin the script\n%s", err, s)
 				}
 			})
 		})
 	}
 }
 
-// TestScriptsThatOnceBrokeAPromise plays what the machine has found, made as small as it gets.
-func TestScriptsThatOnceBrokeAPromise(t *testing.T) {
+// TestScriptsThatOnceFailed plays scripts that TestRandomScripts has found, made as small as possible.
+func TestScriptsThatOnceFailed(t *testing.T) {
 	t.Parallel()
 	const anna, ben, cleo = 0, 1, 2
 	for name, of := range map[string]script{
@@ -43,38 +43,38 @@ func TestScriptsThatOnceBrokeAPromise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if err := play(t, of); err != nil {
-				t.Errorf("%v\nin the play of\n%s", err, of)
+				t.Errorf("%v\nin the script\n%s", err, of)
 			}
 		})
 	}
 }
 
-// play plays a script in a bubble of its own and returns the first promise that was broken.
-func play(t *testing.T, of script) (broken error) {
+// play plays a script in fake time and returns the first check that failed.
+func play(t *testing.T, of script) (failed error) {
 	synctest.Test(t, func(t *testing.T) {
 		defer func() {
 			if r := recover(); r != nil {
-				broken = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+				failed = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 			}
 		}()
-		s := openScriptWorld(t, of.processes, of.units)
-		defer s.leave()
+		s := newScriptWorld(t, of.processes, of.units)
+		defer s.stop()
 		known := verbs()
-		time.Sleep(40 * time.Millisecond) // each process has looked at the sale
+		time.Sleep(40 * time.Millisecond) // each process has read the sale
 		for i, st := range of.steps {
 			known[st.verb](s, st)
 			time.Sleep(st.pause)
 			synctest.Wait()
-			if broken = s.check(); broken != nil {
-				broken = fmt.Errorf("after step %d: %w", i, broken)
+			if failed = s.check(); failed != nil {
+				failed = fmt.Errorf("after step %d: %w", i, failed)
 				return
 			}
 		}
-		s.heal()
+		s.endFaults()
 		time.Sleep(quietTime)
-		if broken = s.check(); broken == nil {
-			broken = s.epilogue()
+		if failed = s.check(); failed == nil {
+			failed = s.checkEnd()
 		}
 	})
-	return broken
+	return failed
 }

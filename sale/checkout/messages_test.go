@@ -14,8 +14,8 @@ import (
 	"flashsale/sale"
 )
 
-// hear has the checkout take in the text of a message, as the bus does.
-func (c *Checkout) hear(text []byte) { c.receive(cluster.Read(text)) }
+// receiveText has the checkout take in the text of a message, as the bus does.
+func (c *Checkout) receiveText(text []byte) { c.receive(cluster.Read(text)) }
 
 // publication is what was given to a bus.
 type publication struct {
@@ -23,15 +23,15 @@ type publication struct {
 	decision *events.Decision
 }
 
-// keptBus keeps what is published, for a test to look at.
-type keptBus struct {
+// recordedBus keeps what is published, for a test to look at.
+type recordedBus struct {
 	noBus
 	queue chan publication
 }
 
-func newKeptBus() *keptBus { return &keptBus{queue: make(chan publication, 1_000)} }
+func newRecordedBus() *recordedBus { return &recordedBus{queue: make(chan publication, 1_000)} }
 
-func (b *keptBus) Publish(channel string, d *events.Decision) { b.queue <- publication{channel, d} }
+func (b *recordedBus) Publish(channel string, d *events.Decision) { b.queue <- publication{channel, d} }
 
 // redisBus is a process' bus over the Redis of the tests.
 func redisBus(t *testing.T, namespace string) *cluster.Bus {
@@ -57,10 +57,10 @@ func runsBus(t *testing.T, b *cluster.Bus) {
 	<-listening
 }
 
-// Nobody here looks into the ledger: only the message can wake the press.
-func TestAPressIsWokenByAnotherProcess(t *testing.T) {
+// Nothing looks up verdicts here: only the message can wake the request.
+func TestARequestIsWokenByAnotherProcess(t *testing.T) {
 	t.Parallel()
-	s := newMemoryServers(t, 2)
+	s := newSimulatedServers(t, 2)
 	namespace := embeddedtest.Namespace(t)
 	process := func() *process {
 		bus := redisBus(t, namespace)
@@ -81,13 +81,13 @@ func TestAPressIsWokenByAnotherProcess(t *testing.T) {
 	}
 }
 
-// A message that cannot be read or believed is counted and left to the next look.
+// What a message that cannot be read or believed was about is left to the next read.
 func TestAMessageThatCannotBeReadIsCounted(t *testing.T) {
 	t.Parallel()
-	s := newMemoryServers(t, 1)
+	s := newSimulatedServers(t, 1)
 	registry := prometheus.NewRegistry()
 	p := s.process(t, func(d *Deps) { d.Registerer = registry })
-	p.hear([]byte(`{"v":2,"from":"a","closed":[1]}`))
+	p.receiveText([]byte(`{"v":2,"from":"a","closed":[1]}`))
 	if n := metric(t, registry, "flashsale_bus_unread_total"); n != 1 {
 		t.Errorf("%v messages count as not read", n)
 	}

@@ -1,0 +1,72 @@
+package checkout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// simulatedAccounts are the accounts: those known in memory, and all that are in Postgres.
+type simulatedAccounts struct {
+	fault
+	calls *callCounts
+
+	mu         sync.Mutex
+	known, all map[string]Shopper
+}
+
+func newSimulatedAccounts(calls *callCounts) *simulatedAccounts {
+	return &simulatedAccounts{calls: calls, known: make(map[string]Shopper), all: make(map[string]Shopper)}
+}
+
+func (a *simulatedAccounts) add(s Shopper, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.all[s.Username] = s
+	if known {
+		a.known[s.Username] = s
+	}
+}
+
+// shopperName is the name of a shopper of simulatedServers.addShoppers.
+func shopperName(i int) string { return fmt.Sprintf("s%d", i) }
+
+func (a *simulatedAccounts) shopper(name string) Shopper {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.all[name]
+}
+
+func (a *simulatedAccounts) Known(name string) (Shopper, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.known[name]
+	return s, ok
+}
+
+func (a *simulatedAccounts) Find(ctx context.Context, name string) (Shopper, bool, error) {
+	a.calls.add("find")
+	if err := a.ask(ctx); err != nil {
+		return Shopper{}, false, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.all[name]
+	return s, ok, nil
+}
+
+func (a *simulatedAccounts) Warm(ctx context.Context, ids []int64) error {
+	a.calls.add("warm")
+	if err := a.ask(ctx); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for name, s := range a.all {
+		if slices.Contains(ids, s.ID) {
+			a.known[name] = s
+		}
+	}
+	return nil
+}
