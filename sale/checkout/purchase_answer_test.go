@@ -209,14 +209,3 @@ func TestAShopperWhoLeaves(t *testing.T) {
 		})
 	})
 }
-
-func TestOutcomesHaveNames(t *testing.T) {
-	t.Parallel()
-	seen := make(map[string]bool)
-	for k := range sale.Overloaded + 1 {
-		seen[k.String()] = true
-	}
-	if len(seen) != int(sale.Overloaded)+1 || seen[""] || seen["unknown"] || (sale.Overloaded+1).String() != "unknown" {
-		t.Errorf("names %v", seen)
-	}
-}
