@@ -62,7 +62,7 @@ var (
 	ErrMissing = errors.New("holders are not loaded")
 	// ErrUnavailable: Redis cannot be asked for a place now.
 	ErrUnavailable = errors.New("places are unavailable")
-	// ErrCrowded: too many requests wait for a place or for an answer already. This one is refused at once; neither Redis nor the
+	// ErrTooMany: too many requests wait for a place or for an answer already. This one is refused at once; neither Redis nor the
 	// ledger was asked.
-	ErrCrowded = errors.New("too many requests wait")
+	ErrTooMany = errors.New("too many requests wait")
 )

@@ -75,7 +75,7 @@ func TestAnswersAreReadToTheirEnd(t *testing.T) {
 func TestAnswersThatAreNone(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"no status line":    "hello there, stranger\r\n\r\n",
+		"no status line":    "hello\r\n\r\n",
 		"no code":           "HTTP/1.1 abc x\r\n\r\n",
 		"negative length":   "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
 		"huge body":         "HTTP/1.1 200 OK\r\nContent-Length: 999999999\r\n\r\n",

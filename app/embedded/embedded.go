@@ -74,7 +74,7 @@ type Stack struct {
 }
 
 // Start starts what o asks for, at the same time, and returns when all of it answers. If one fails the others are
-// stopped again. A directory that another process uses is ErrHeld. A directory that cannot be used is left as it is, so
+// stopped again. A directory that another process uses is ErrInUse. A directory that cannot be used is left as it is, so
 // that nothing is lost; the error says what to do.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{}

@@ -48,9 +48,9 @@ func TestNothingIsLeftAndNothingLostAfterSIGKILL(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	cmd, n := parent(t, dir)
-	if _, err := Start(within(t), Options{Dir: dir, Postgres: true}); !errors.Is(err, ErrHeld) ||
+	if _, err := Start(within(t), Options{Dir: dir, Postgres: true}); !errors.Is(err, ErrInUse) ||
 		!strings.Contains(err.Error(), strconv.Itoa(cmd.Process.Pid)) {
-		t.Errorf("second start: %v, want ErrHeld naming process %d", err, cmd.Process.Pid)
+		t.Errorf("second start: %v, want ErrInUse naming process %d", err, cmd.Process.Pid)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

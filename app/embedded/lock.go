@@ -13,8 +13,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// ErrHeld is returned for a data directory that another process uses. The wrapping error says which.
-var ErrHeld = errors.New("data directory in use")
+// ErrInUse is returned for a data directory that another process uses. The wrapping error says which.
+var ErrInUse = errors.New("data directory in use")
 
 const (
 	lockFile  = "lock"
@@ -40,7 +40,7 @@ type lockOwner struct {
 	Address string    `json:"address,omitempty"`
 }
 
-// Lock takes dir, which must exist, for this process, or returns ErrHeld at once with a sentence that says who has it.
+// Lock takes dir, which must exist, for this process, or returns ErrInUse at once with a sentence that says who has it.
 func Lock(dir string) (*DirLock, error) {
 	l := &DirLock{dir: dir, flock: flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))}
 	taken, err := l.flock.TryLock()
@@ -48,7 +48,7 @@ func Lock(dir string) (*DirLock, error) {
 		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
 	}
 	if !taken {
-		return nil, fmt.Errorf("%w: %s is used by %s; stop that process or choose another directory", ErrHeld, dir, readLockOwner(dir))
+		return nil, fmt.Errorf("%w: %s is used by %s; stop that process or choose another directory", ErrInUse, dir, readLockOwner(dir))
 	}
 	l.owner = lockOwner{PID: os.Getpid(), Since: time.Now().UTC().Truncate(time.Second), Command: commandLine()}
 	if err := l.write(); err != nil {

@@ -17,8 +17,8 @@ func TestLockSaysWhoUsesTheDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Lock(dir)
-	if !errors.Is(err, ErrHeld) {
-		t.Fatalf("second lock: %v, want ErrHeld", err)
+	if !errors.Is(err, ErrInUse) {
+		t.Fatalf("second lock: %v, want ErrInUse", err)
 	}
 	for _, want := range []string{dir, fmt.Sprintf("process %d", os.Getpid()), filepath.Base(os.Args[0]), "since 20"} {
 		if !strings.Contains(err.Error(), want) {
@@ -61,7 +61,7 @@ func TestLockWithoutANoteStillRefuses(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, ownerFile), []byte(note), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Lock(dir); !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), "another process") {
+		if _, err := Lock(dir); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "another process") {
 			t.Errorf("with the note %q: %v", note, err)
 		}
 	}
@@ -87,7 +87,7 @@ func TestTheLockNoteIsPrivateAndHidesArguments(t *testing.T) {
 
 func TestLockOfAMissingDirectory(t *testing.T) {
 	t.Parallel()
-	if _, err := Lock(filepath.Join(t.TempDir(), "missing")); err == nil || errors.Is(err, ErrHeld) {
+	if _, err := Lock(filepath.Join(t.TempDir(), "missing")); err == nil || errors.Is(err, ErrInUse) {
 		t.Errorf("lock of a missing directory: %v", err)
 	}
 }

@@ -64,8 +64,8 @@ func TestDataDirectoryServesOneStackAtATime(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Start(within(t), o)
-	if !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), "http://localhost:3001") {
-		t.Errorf("second start: %v, want ErrHeld with the address of the first", err)
+	if !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), "http://localhost:3001") {
+		t.Errorf("second start: %v, want ErrInUse with the address of the first", err)
 	}
 	stop(t, s)
 	start(t, o)
@@ -79,7 +79,7 @@ func TestStartUsesALockTheCallerHas(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop(t, start(t, o))
-	if _, err := Lock(o.Dir); !errors.Is(err, ErrHeld) {
+	if _, err := Lock(o.Dir); !errors.Is(err, ErrInUse) {
 		t.Errorf("the stack unlocked a directory that its caller has locked: %v", err)
 	}
 	if err := o.Lock.Unlock(); err != nil {

@@ -75,7 +75,7 @@ func inOrder(ids []uuid.UUID, found []events.Verdict) []decision {
 // saleError adds the sale's own error to that of a call which a combiner refused.
 func saleError(err error) error {
 	if errors.Is(err, combine.ErrFull) {
-		return errors.Join(sale.ErrCrowded, err)
+		return errors.Join(sale.ErrTooMany, err)
 	}
 	return err
 }

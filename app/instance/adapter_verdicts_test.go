@@ -32,10 +32,10 @@ func TestEachClaimGetsItsOwnVerdict(t *testing.T) {
 // A combiner's refusal becomes an answer with a time to ask again, and never a fault of ours.
 func TestACombinersRefusalBecomesASaleError(t *testing.T) {
 	t.Parallel()
-	if err := saleError(combine.ErrFull); !errors.Is(err, sale.ErrCrowded) || !errors.Is(err, combine.ErrFull) {
+	if err := saleError(combine.ErrFull); !errors.Is(err, sale.ErrTooMany) || !errors.Is(err, combine.ErrFull) {
 		t.Errorf("refused: %v", err)
 	}
-	if err := saleError(combine.ErrClosed); errors.Is(err, sale.ErrCrowded) || !errors.Is(err, combine.ErrClosed) {
+	if err := saleError(combine.ErrClosed); errors.Is(err, sale.ErrTooMany) || !errors.Is(err, combine.ErrClosed) {
 		t.Errorf("closed: %v", err)
 	}
 	if saleError(nil) != nil {
@@ -54,7 +54,7 @@ func TestPollersOfManyClaimsShareQueries(t *testing.T) {
 		all.Go(func() {
 			st, err := a.wiring.checkout.Claim(t.Context(), uuid.New(), &events.Position{})
 			switch {
-			case errors.Is(err, sale.ErrCrowded), errors.Is(err, context.DeadlineExceeded):
+			case errors.Is(err, sale.ErrTooMany), errors.Is(err, context.DeadlineExceeded):
 			case err != nil || st.State != sale.ClaimPending:
 				t.Errorf("a claim that nobody made: %+v, %v", st, err)
 			}

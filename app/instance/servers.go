@@ -123,7 +123,7 @@ func borrowServers(cfg config.Config) (*Servers, bool, error) {
 func inUse(dir string) bool {
 	lock, err := embedded.Lock(dir)
 	if err != nil {
-		return errors.Is(err, embedded.ErrHeld)
+		return errors.Is(err, embedded.ErrInUse)
 	}
 	_ = lock.Unlock()
 	return false

@@ -108,7 +108,7 @@ func TestClaimIDsAreParsedStrictly(t *testing.T) {
 // Overload and a server that is away are answered with 503 and a time to ask again, and not with 500.
 func TestAnAnswerThatCannotBeGivenNowSaysWhenToAskAgain(t *testing.T) {
 	t.Parallel()
-	for _, err := range []error{sale.ErrCrowded, sale.ErrUnavailable} {
+	for _, err := range []error{sale.ErrTooMany, sale.ErrUnavailable} {
 		w := newWorld(t)
 		w.checkout.err = fmt.Errorf("find receipt: %w", err)
 		for _, target := range []string{buy + "/alice", "/api/flash-sale/claims/" + orderA + "?at=3.99"} {

@@ -59,7 +59,7 @@ func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (
 // Claim says what became of a claim. at is where the log has it, from the Answer: how far the ledger has decided that
 // partition shows whether a claim without a verdict is pending or lost. Without at, a claim is gone if it has no verdict
 // and no request waits for it here. If a request waits for it, or its last answer was "pending" a moment ago, it is pending,
-// and the ledger is not asked. While the ledger cannot be asked, it stays pending for a while. Errors: ErrCrowded, or that it
+// and the ledger is not asked. While the ledger cannot be asked, it stays pending for a while. Errors: ErrTooMany, or that it
 // could not be looked up within lookupTime.
 func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error) {
 	now := time.Now()

@@ -11,7 +11,7 @@ import (
 func TestAPlaceQueueThatIsTooLongIsOverload(t *testing.T) {
 	inFakeTime(t, 5, func(t *testing.T, s *simulatedServers, p *process) {
 		s.ledger.sell(s.accounts.shopper("cleo"), sale.PurchaseRequest{})
-		s.places.fails(fmt.Errorf("%w: 20,000 wait", sale.ErrCrowded))
+		s.places.fails(fmt.Errorf("%w: 20,000 wait", sale.ErrTooMany))
 		if a := p.press("anna"); a.Kind != sale.Overloaded || a.RetryAfter <= 0 {
 			t.Errorf("got %s, again after %v", a.Kind, a.RetryAfter)
 		}

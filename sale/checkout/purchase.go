@@ -210,7 +210,7 @@ func (p *purchase) reserve(ctx context.Context) sale.Answer {
 		switch {
 		case ctx.Err() != nil:
 			return p.unavailable()
-		case errors.Is(err, sale.ErrCrowded):
+		case errors.Is(err, sale.ErrTooMany):
 			return p.overloaded(ctx)
 		}
 		return p.claimWithoutPlace(context.WithoutCancel(ctx))

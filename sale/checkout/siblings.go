@@ -38,7 +38,7 @@ const (
 )
 
 // reserver gives places. It answers within placeTime whatever Redis does, also when ctx lasts longer. Its errors are
-// ErrMissing, ErrUnavailable, ErrCrowded, or something that wraps them.
+// ErrMissing, ErrUnavailable, ErrTooMany, or something that wraps them.
 type reserver interface {
 	Reserve(ctx context.Context, k sale.Key, user int64) (Place, error)
 }

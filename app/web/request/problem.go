@@ -132,7 +132,7 @@ func domainKind(err error) *Kind {
 		return ErrOutcomeUnknown
 	case errors.Is(err, users.ErrName):
 		return ErrInvalid
-	case errors.Is(err, sale.ErrCrowded), errors.Is(err, sale.ErrUnavailable),
+	case errors.Is(err, sale.ErrTooMany), errors.Is(err, sale.ErrUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return ErrUnavailable
 	}
