@@ -22,8 +22,8 @@ type Receipt struct {
 
 	// IdempotencyKey is the id of the Idempotency-Key of the request that bought the unit; uuid.Nil: it had none.
 	// KeyKnown is true in a receipt that was read from the order's row; a verdict does not contain the key.
-	IdempotencyKey uuid.UUID
-	KeyKnown       bool
+	IdempotencyKey uuid.UUID `json:"-"`
+	KeyKnown       bool      `json:"-"`
 }
 
 // ReceiptOf is the receipt that a verdict gives. It lacks the idempotency key, which only the order's row contains.
