@@ -54,19 +54,6 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Reason is why a request was refused; events.Reasons lists them all.
-type Reason = events.Reason
-
-// Reasons of a Refused request, in the words of the problem types.
-const (
-	ReasonNotStarted        = events.ReasonNotStarted
-	ReasonEnded             = events.ReasonEnded
-	ReasonPaused            = events.ReasonPaused
-	ReasonSoldOut           = events.ReasonSoldOut
-	ReasonAllClaimed        = events.ReasonAllClaimed
-	ReasonGenerationChanged = events.ReasonGenerationChanged
-)
-
 // PurchaseRequest is one press of the button.
 type PurchaseRequest struct {
 	// Slug names the sale; "" is the current one.
