@@ -9,9 +9,9 @@ import (
 	"strconv"
 	"time"
 
-	"flashsale/app/config"
-
 	"github.com/spf13/cobra"
+
+	"flashsale/app/config"
 )
 
 const healthPatience = 3 * time.Second

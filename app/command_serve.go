@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"flashsale/app/config"
 	"flashsale/app/instance"
 	"flashsale/app/server"
-
-	"github.com/spf13/cobra"
 )
 
 func serveCommand(t terminal) *cobra.Command {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"flashsale/app/operator"
-
 	"github.com/spf13/cobra"
+
+	"flashsale/app/operator"
 )
 
 func verifyCommand(t terminal) *cobra.Command {

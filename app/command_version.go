@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"runtime"
 
-	"flashsale/app/instance"
-
 	"github.com/spf13/cobra"
+
+	"flashsale/app/instance"
 )
 
 func versionCommand(t terminal) *cobra.Command {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/spf13/cobra"
+
 	"flashsale/app/config"
 	"flashsale/app/instance"
 	"flashsale/app/operator"
 	"flashsale/events/audit"
-
-	"github.com/spf13/cobra"
 )
 
 // byCommand is the actor of an act by a command, on a machine of the deployment.

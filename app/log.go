@@ -5,9 +5,9 @@ import (
 	"log/slog"
 	"os"
 
-	"flashsale/app/config"
-
 	"golang.org/x/term"
+
+	"flashsale/app/config"
 )
 
 // newLogger writes log lines to w: text for a person at a terminal, JSON for a collector. Both escape what a user

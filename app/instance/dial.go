@@ -6,10 +6,10 @@ import (
 	"net"
 	"time"
 
-	"flashsale/app/config"
-
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/rueidis"
+
+	"flashsale/app/config"
 )
 
 // startupPatience is how long a start waits for a configured service before it says that it is missing.

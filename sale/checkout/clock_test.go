@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
-	"flashsale/sale/saletest"
-
 	"pgregory.net/rapid"
+
+	"flashsale/sale/saletest"
 )
 
 func TestTheClockBelievesTheQuickestAnswer(t *testing.T) {

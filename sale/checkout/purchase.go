@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"flashsale/sale"
-
 	"github.com/google/uuid"
+
+	"flashsale/sale"
 )
 
 // Buy takes a purchase request to its answer. Every stage is bounded by a time of its own and by what is left of buyTime, so

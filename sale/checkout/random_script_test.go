@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"flashsale/sale"
-
 	"pgregory.net/rapid"
+
+	"flashsale/sale"
 )
 
 // A script is a list of what shoppers and operators do and of what fails. It is plain data, so that a failing one can be made

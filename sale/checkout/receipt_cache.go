@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"flashsale/sale"
-
 	"github.com/google/uuid"
+
+	"flashsale/sale"
 )
 
 // receiptCache has the receipts of one generation that this process knows, and says up to which version it has them all.

@@ -4,11 +4,11 @@ import (
 	"sync"
 	"testing"
 
-	"flashsale/sale"
-	"flashsale/sale/saletest"
-
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
+
+	"flashsale/sale"
+	"flashsale/sale/saletest"
 )
 
 func receiptFor(user int64, attempt int) sale.Receipt {

@@ -4,11 +4,11 @@ import (
 	"context"
 	"time"
 
-	"flashsale/events"
-	"flashsale/sale"
-
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/events"
+	"flashsale/sale"
 )
 
 // decisions is ledger.Store, as far as a purchase needs it.

@@ -15,8 +15,8 @@ import (
 //
 // The times belong to the generation. Once it had an order, its start cannot change. A new end must be later than now by more
 // than sale.Lease: by then every process has the new end in its snapshot. The state follows the new times: a scheduled sale opens
-// if its start is past now, an open sale becomes scheduled if its start is in the future now, and a sale that closed at its end
-// opens again if its end is in the future now. A paused sale stays paused. The times of a sale that is closing, or that an
+// when its new start has passed, an open sale is scheduled again when its new start is still to come, and a sale that closed at
+// its end opens again when its new end is still to come. A paused sale stays paused. The times of a sale that is closing, or that an
 // operator closed, cannot change; a reset starts a new generation instead.
 func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amendment) error {
 	h, err := s.lockSale(ctx, tx, slug)

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"flashsale/users"
-
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/users"
 )
 
 func TestKnownAnswersUnderBothNames(t *testing.T) {

@@ -6,10 +6,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"flashsale/app/web/request"
-
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
 )
 
 // maxReason is the longest reason of a cancellation, in characters.

@@ -6,11 +6,11 @@ import (
 	"net/http/pprof"
 	"time"
 
-	"flashsale/app/web/request"
-
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"flashsale/app/web/request"
 )
 
 // Health is the original's probe.

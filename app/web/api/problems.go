@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"strings"
 
-	"flashsale/app/web/request"
-
 	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
 )
 
 // ProblemType is the page at the type of a problem, which explains it.
