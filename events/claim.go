@@ -30,9 +30,12 @@ type Claim struct {
 	ID         uuid.UUID `json:"id"`
 	SaleID     int64     `json:"sale"`
 	Generation int64     `json:"generation"`
-	UserID     int64     `json:"user,omitempty"`
-	Username   string    `json:"username,omitempty"`
-	Attempt    int       `json:"attempt,omitempty"`
+	// Ledger is the identity of the ledger that the claim is for. A ledger that is made anew is another one. Zero: written by
+	// the version before.
+	Ledger   uuid.UUID `json:"ledger,omitzero"`
+	UserID   int64     `json:"user,omitempty"`
+	Username string    `json:"username,omitempty"`
+	Attempt  int       `json:"attempt,omitempty"`
 	// IdempotencyKey is derived from the request's Idempotency-Key, or zero.
 	IdempotencyKey uuid.UUID `json:"pressKey,omitzero"`
 	// RequestID is random; each press has its own. The presses of one shopper write the same claim, and the record that
@@ -40,6 +43,11 @@ type Claim struct {
 	RequestID   uuid.UUID `json:"press,omitzero"`
 	Traceparent string    `json:"traceparent,omitempty"`
 	PressedAt   time.Time `json:"pressedAt"`
+	// Closing is set in a close record: the version that the closing gave the sale, from which the record's id is derived.
+	// Zero: written by the version before.
+	Closing int64 `json:"closing,omitempty"`
+	// Partition is where the log has the claim. It is not written: who reads the log sets it.
+	Partition int `json:"-"`
 }
 
 // Position is where the log keeps a claim.

@@ -14,6 +14,25 @@ const sqlQuarantine = `INSERT INTO quarantine
 	(log_id, epoch, partition, record_offset, claim_id, record_key, raw, error, sqlstate)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING`
 
+// Foreign records of the log are those without an SQLSTATE: what the ledger cannot apply has one, and an event that cannot be
+// published has no offset. The lock makes counting and inserting one step.
+const (
+	sqlQuarantineLock   = `SELECT pg_advisory_xact_lock(hashtext('flashsale foreign records of ' || current_schema()))`
+	sqlQuarantineSample = `INSERT INTO quarantine
+	(log_id, epoch, partition, record_offset, claim_id, record_key, raw, error)
+	SELECT $1::text, $2::bigint, $3::integer, $4::bigint, $5::uuid, $6::bytea, $7::bytea, $8::text WHERE (SELECT count(*) FROM
+		(SELECT at FROM quarantine WHERE record_offset IS NOT NULL AND sqlstate = '' ORDER BY id DESC LIMIT $9::integer) AS latest
+		WHERE at > now() - interval '1 hour') < $9
+	ON CONFLICT DO NOTHING`
+)
+
+// SamplesAnHour is how many foreign records of the log are stored within an hour, by all processes together. What is stored of
+// one has sampleBytes at most.
+const (
+	SamplesAnHour = 100
+	sampleBytes   = 16 << 10
+)
+
 // Quarantined is a row of the quarantine: a record that was not applied or not published, so that the rest can go on. A
 // person looks at it. The same record is stored once.
 type Quarantined struct {
@@ -37,6 +56,16 @@ func (q *Quarantined) args() []any {
 
 // Queue stores it with the other statements of a batch.
 func (q *Quarantined) Queue(batch *pgx.Batch) { batch.Queue(sqlQuarantine, q.args()...) }
+
+// QueueSample stores a foreign record with the other statements of a batch, unless there are SamplesAnHour already. Key and Raw
+// are cut where they are long.
+func (q *Quarantined) QueueSample(batch *pgx.Batch) {
+	batch.Queue(sqlQuarantineLock)
+	batch.Queue(sqlQuarantineSample, q.LogID, q.Epoch, q.Partition, q.Offset, q.ClaimID, cut(q.Key), cut(q.Raw),
+		printable(string(cut([]byte(q.Cause.Error())))), SamplesAnHour)
+}
+
+func cut(b []byte) []byte { return b[:min(len(b), sampleBytes)] }
 
 // InsertTx stores it in a transaction.
 func (q *Quarantined) InsertTx(ctx context.Context, tx pgx.Tx) error {

@@ -97,14 +97,16 @@ func (v *Verdict) Standing() Standing {
 }
 
 // Decision is the outcome of one ledger transaction: a verdict for every claim given, in the same order, and the
-// stock of every sale it touched. Close records have a zero Verdict at their place.
+// stock of every sale it touched. Close records and foreign claims have a zero Verdict at their place.
 type Decision struct {
 	Verdicts []Verdict `json:"verdicts"`
 	Stocks   []Stock   `json:"stocks"`
 	// Closed lists the sales whose close record was reached.
 	Closed []int64 `json:"closed,omitempty"`
+	// Foreign lists the claims and close records that are none of this ledger's. Other processes are not told.
+	Foreign []ForeignClaim `json:"-"`
 }
 
 // Decide decides claims in order, within tx, once what was prepared has been read there. It queues what writes its verdicts; that
-// is sent together with the commit, and must fail unless it does all it should. Verdicts has one entry a claim.
+// is sent together with the commit, and must fail unless it does all it should. Verdicts has one entry a claim. Of claims of the log it needs the partition.
 type Decide func(ctx context.Context, tx pgx.Tx, writes *pgx.Batch) (Decision, error)

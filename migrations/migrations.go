@@ -104,6 +104,14 @@ func createSchema(ctx context.Context, pool *pgxpool.Pool, schema string) error 
 	return fmt.Errorf("create schema %s: %w", schema, err)
 }
 
+// LockTx waits for the lock that Up and Down take, and keeps it until the transaction ends: nobody changes the schema meanwhile.
+func LockTx(ctx context.Context, tx pgx.Tx, schema string) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, lockID(schema)); err != nil {
+		return fmt.Errorf("migration lock: %w", err)
+	}
+	return nil
+}
+
 func lockID(schema string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte("flashsale migrations " + schema))

@@ -37,6 +37,38 @@ func TestTheSameAttemptHasTheSameClaimID(t *testing.T) {
 	})
 }
 
+func TestIDsAreThoseOfTheFunctions(t *testing.T) {
+	t.Parallel()
+	ids := NewIDs(secret)
+	rapid.Check(t, func(t *rapid.T) {
+		generation, user := rapid.Int64Min(1).Draw(t, "generation"), rapid.Int64().Draw(t, "user")
+		attempt := rapid.IntRange(1, 9).Draw(t, "attempt")
+		if got, want := ids.Claim(generation, user, attempt), ClaimID(secret, generation, user, attempt); got != want {
+			t.Fatalf("claim %s, want %s", got, want)
+		}
+		if got, want := ids.Close(generation, user), CloseID(secret, generation, user); got != want {
+			t.Fatalf("close record %s, want %s", got, want)
+		}
+	})
+}
+
+func BenchmarkClaimID(b *testing.B) {
+	ids := NewIDs(secret)
+	for name, derive := range map[string]func(user int64) uuid.UUID{
+		"one":  func(user int64) uuid.UUID { return ClaimID(secret, 3, user, 1) },
+		"many": func(user int64) uuid.UUID { return ids.Claim(3, user, 1) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			user := int64(0)
+			for b.Loop() {
+				user++
+				derive(user)
+			}
+		})
+	}
+}
+
 func TestARequestWithoutAnIdempotencyKeyHasNoKeyID(t *testing.T) {
 	t.Parallel()
 	if IdempotencyKeyID(secret, 1, "") != uuid.Nil {

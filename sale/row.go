@@ -1,6 +1,10 @@
 package sale
 
-import "time"
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
 
 // Row is a sale as the ledger has it: its row, its product, and the stock of its present generation.
 type Row struct {
@@ -12,6 +16,8 @@ type Row struct {
 	Partition int
 	// Secret is the key from which claim ids are derived.
 	Secret []byte
+	// Ledger is the identity of the ledger that the row is of. Claims name it.
+	Ledger uuid.UUID
 	// Version grows with every change of the row. Revision grows with the acts of operators only.
 	Version, Revision int64
 	// ClosingVersion is the Version that the present closing gave the row. CloseID needs it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -159,7 +160,11 @@ func (d *directTo) through(l *consumer.Ledger) {
 }
 
 func (d *directTo) Decide(ctx context.Context, c events.Claim) (events.Verdict, error) {
-	return d.decide.Do(ctx, c)
+	v, err := d.decide.Do(ctx, c)
+	if err == nil && v.ClaimID == uuid.Nil {
+		err = fmt.Errorf("%w: the claim is not of the ledger that is in Postgres", sale.ErrUnavailable)
+	}
+	return v, err
 }
 
 // cursorOf tells how far the ledger has read the log. Its ledger is set once, before the first purchase request.

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"flashsale/app/operator"
 	"flashsale/events"
+	"flashsale/events/consumer"
 	"flashsale/inventory"
 	"flashsale/sale"
 	"flashsale/sale/ledger"
@@ -231,13 +231,13 @@ func (m *machine) repeatClaims(t *rapid.T) {
 		t.Fatal(err)
 	}
 	var claims []events.Claim
-	findings := m.app.wiring.ledger.Verify(ctx, func(_ context.Context, batch []events.Claim) ([]uuid.UUID, error) {
+	findings := m.app.wiring.ledger.Verify(ctx, func(_ context.Context, batch []events.Claim) (consumer.Unaccounted, error) {
 		for _, c := range batch {
 			if c.Kind == events.KindClaim && (sale.Key{Sale: c.SaleID, Generation: c.Generation}) == s.Key() {
 				claims = append(claims, c)
 			}
 		}
-		return nil, nil
+		return consumer.Unaccounted{}, nil
 	})
 	for _, f := range findings {
 		if f.Unread != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
@@ -143,7 +144,24 @@ func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logg
 	if err := s.OpenRedis(); err != nil {
 		return err
 	}
-	return s.OpenLog(ctx, cfg, log, reg)
+	if err := s.OpenLog(ctx, cfg, log, reg); err != nil {
+		return err
+	}
+	return s.begin(ctx, cfg, log)
+}
+
+// begin gives a new ledger its place in the log, which may be older.
+func (s *Servers) begin(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	lock := func(ctx context.Context, tx pgx.Tx) error { return migrations.LockTx(ctx, tx, cfg.Namespace) }
+	leftOut, err := consumer.Begin(ctx, s.pool, s.log, lock)
+	if err != nil {
+		return fmt.Errorf("begin at the end of the claims log, which is nowhere in the new schema %s yet: %w", cfg.Namespace, err)
+	}
+	if leftOut > 0 {
+		log.Warn("the claims log is older than this ledger; nothing of its earlier life is decided",
+			"topic", s.log.ClaimsTopic(), "records left out", leftOut)
+	}
+	return nil
 }
 
 // compareVersions warns when a newer version has changed the schema: it is being rolled out, or it was rolled back.

@@ -111,14 +111,18 @@ func shoppersCheck(counts []ledger.Count) Check {
 
 // logCheck: nothing that the ledger says it has read from the log is without a verdict.
 func (o *Acts) logCheck(ctx context.Context) Check {
-	return logVerdict(o.ledger.Verify(ctx, o.withoutVerdict))
+	return logVerdict(o.ledger.Verify(ctx, o.unaccounted))
 }
 
 // logVerdict is ok only for a log that was read to the cursor in every partition. One claim without a verdict makes it broken,
 // also when a part of the log was not read.
 func logVerdict(findings []consumer.Finding) Check {
 	var broken, unread []string
+	foreign := make(map[events.Foreign]int64)
 	for _, f := range findings {
+		for why, n := range f.Foreign {
+			foreign[why] += n
+		}
 		switch {
 		case f.Broken():
 			broken = append(broken, f.String())
@@ -130,24 +134,59 @@ func logVerdict(findings []consumer.Finding) Check {
 	if c.State == OK && len(unread) > 0 {
 		c.State, c.Detail = Unknown, "not all of the log was read: "+strings.Join(unread, "; ")
 	}
+	if c.State == OK {
+		c.Detail = leftOut(foreign)
+	}
 	return c
 }
 
-// withoutVerdict names the claims that are neither ordered nor declined.
-func (o *Acts) withoutVerdict(ctx context.Context, claims []events.Claim) ([]uuid.UUID, error) {
-	ids := make([]uuid.UUID, len(claims))
+// leftOut says which records of the log the ledger has passed over; "" when there are none.
+func leftOut(foreign map[events.Foreign]int64) string {
+	other := foreign[events.ForeignLedger]
+	var rest int64
+	for why, n := range foreign {
+		if why != events.ForeignLedger {
+			rest += n
+		}
+	}
+	var parts []string
+	if other > 0 {
+		parts = append(parts, fmt.Sprintf("%d claims of another ledger, of an earlier life", other))
+	}
+	if rest > 0 {
+		parts = append(parts, fmt.Sprintf("%d records that no process of this deployment wrote for this ledger", rest))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "left out: " + strings.Join(parts, ", ")
+}
+
+// unaccounted names the claims that are neither ordered nor declined, and counts those that are foreign.
+func (o *Acts) unaccounted(ctx context.Context, claims []events.Claim) (consumer.Unaccounted, error) {
+	found := consumer.Unaccounted{Foreign: make(map[events.Foreign]int64)}
+	why, err := o.sales.Foreign(ctx, claims)
+	if err != nil {
+		return found, err
+	}
+	ids := make([]uuid.UUID, 0, len(claims))
 	for i, c := range claims {
-		ids[i] = c.ID
+		if why[i] == "" {
+			ids = append(ids, c.ID)
+			continue
+		}
+		found.Foreign[why[i]]++
 	}
 	verdicts, err := o.checkout.Verdicts(ctx, ids)
 	if err != nil {
-		return nil, err
+		return found, err
 	}
 	decided := make(map[uuid.UUID]bool, len(verdicts))
 	for _, v := range verdicts {
 		decided[v.ClaimID] = true
 	}
-	return slices.DeleteFunc(ids, func(id uuid.UUID) bool { return decided[id] }), nil
+	found.Missing = slices.DeleteFunc(ids, func(id uuid.UUID) bool { return decided[id] })
+	return found, nil
 }
 
 // historyCheck: the orders of older generations are what they were when their generation ended.

@@ -24,7 +24,7 @@ import (
 // on the commit that is named there writes the files anew. The readers below become those of that commit.
 var forms = flag.Bool("forms", false, "write the present forms into testdata/before")
 
-// claimSamples have no version: each version writes them with its own.
+// claimSamples have no version: each version writes them with its own. Fields that the version before does not have are left out.
 func claimSamples() []events.Claim {
 	full := events.Claim{Kind: events.KindClaim, ID: uuid.MustParse("0190163d-8694-8000-8abc-def000000001"), SaleID: 7, Generation: 3,
 		UserID: 9007199254740993, Username: "anna.müller@example.org", Attempt: 2,
@@ -82,14 +82,18 @@ func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 // What this version writes is read by the version before with the same meaning.
 func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	t.Parallel()
-	messages, err := encodeClaims(claimSamples())
+	ours := claimSamples()
+	for i := range ours {
+		ours[i].Ledger, ours[i].Closing = uuid.MustParse("bbbbbbbb-cccc-4ddd-8eee-ffffffffffff"), 5
+	}
+	messages, err := encodeClaims(ours)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, m := range messages {
 		want := claimSamples()[i]
 		want.V = events.ClaimVersion
-		if got, err := claimReadBefore(m.Value); err != nil || events.Claim(got) != want {
+		if got, err := claimReadBefore(m.Value); err != nil || got != before(want) {
 			t.Errorf("our claim %s is read as %+v (%v)", m.Value, got, err)
 		}
 	}
@@ -109,6 +113,14 @@ type claimBefore struct {
 	RequestID      uuid.UUID   `json:"press,omitzero"`
 	Traceparent    string      `json:"traceparent,omitempty"`
 	PressedAt      time.Time   `json:"pressedAt"`
+}
+
+// before is the claim without what the version before does not know.
+func before(c events.Claim) claimBefore {
+	return claimBefore{
+		V: c.V, Kind: c.Kind, ID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username, Attempt: c.Attempt,
+		IdempotencyKey: c.IdempotencyKey, RequestID: c.RequestID, Traceparent: c.Traceparent, PressedAt: c.PressedAt,
+	}
 }
 
 // claimReadBefore refuses what the version before puts into quarantine.

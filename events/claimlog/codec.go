@@ -78,6 +78,9 @@ func appendUsual(b []byte, c *events.Claim) ([]byte, bool) {
 	b = appendQuoted(b, `,"id":"`, c.ID)
 	b = appendNumber(b, `,"sale":`, c.SaleID)
 	b = appendNumber(b, `,"generation":`, c.Generation)
+	if c.Ledger != uuid.Nil {
+		b = appendQuoted(b, `,"ledger":"`, c.Ledger)
+	}
 	if c.UserID != 0 {
 		b = appendNumber(b, `,"user":`, c.UserID)
 	}
@@ -97,7 +100,11 @@ func appendUsual(b []byte, c *events.Claim) ([]byte, bool) {
 		b = appendText(b, `,"traceparent":"`, c.Traceparent)
 	}
 	b, err := c.PressedAt.AppendText(append(b, `,"pressedAt":"`...))
-	return append(b, `"}`...), err == nil
+	b = append(b, '"')
+	if c.Closing != 0 {
+		b = appendNumber(b, `,"closing":`, c.Closing)
+	}
+	return append(b, '}'), err == nil
 }
 
 func appendNumber(b []byte, name string, n int64) []byte {
@@ -157,6 +164,9 @@ func readUsual(value []byte) (c events.Claim, ok bool) {
 	c.SaleID = s.number()
 	s.expect(`,"generation":`)
 	c.Generation = s.number()
+	if s.skip(`,"ledger":"`) {
+		c.Ledger = s.id()
+	}
 	if s.skip(`,"user":`) {
 		c.UserID = s.number()
 	}
@@ -179,6 +189,9 @@ func readUsual(value []byte) (c events.Claim, ok bool) {
 	// This does what UnmarshalJSON does between the quotes, and takes no byte that encoding/json refuses there.
 	if c.PressedAt.UnmarshalText(s.quoted()) != nil {
 		s.giveUp()
+	}
+	if s.skip(`,"closing":`) {
+		c.Closing = s.number()
 	}
 	return c, s.skip(`}`) && len(s.rest) == 0
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ import (
 func fullClaim() events.Claim {
 	return events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: uuid.MustParse("0190163d-8694-8000-8abc-def000000001"), SaleID: 7, Generation: 3,
-		UserID: 9007199254740993, Username: "anna.müller@example.org", Attempt: 2,
+		Ledger: uuid.MustParse("bbbbbbbb-cccc-4ddd-8eee-ffffffffffff"), UserID: 9007199254740993, Username: "anna.müller@example.org", Attempt: 2,
 		IdempotencyKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
 		Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", PressedAt: time.Date(2026, 2, 3, 4, 5, 6, 70_800_000, time.UTC),
 	}
@@ -59,6 +60,8 @@ func ordinaryClaims() []events.Claim {
 	claims := append([]events.Claim{fullClaim(), eventstest.NewClaim(1), eventstest.NewClose()}, changed(
 		func(c *events.Claim) { c.IdempotencyKey = uuid.Nil },
 		func(c *events.Claim) { c.RequestID = uuid.Nil },
+		func(c *events.Claim) { c.Ledger = uuid.Nil },
+		func(c *events.Claim) { c.Kind, c.Closing = events.KindClose, 1<<63-1 },
 		func(c *events.Claim) { c.Traceparent = "" },
 		func(c *events.Claim) { c.Username = "" },
 		func(c *events.Claim) { c.UserID, c.Attempt = 0, 0 },
@@ -77,6 +80,7 @@ func oddClaims() []events.Claim {
 		func(c *events.Claim) { c.V, c.SaleID, c.Generation = -1, -2, -3 },
 		func(c *events.Claim) { c.UserID, c.Attempt = -1, -1 },
 		func(c *events.Claim) { c.Traceparent = "00-&" },
+		func(c *events.Claim) { c.Closing = -1 },
 	)
 	claims = append(claims, named(`a"b`, `a\b`, "<", ">", "a&b", "\x00", "\x1f", "\n", "\xff", "a\xc3", "\xed\xa0\x80", "\u2028", "a\u2029b")...)
 	return append(claims, pressed(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -173,15 +177,16 @@ func marshal(t *testing.T, c events.Claim) []byte {
 func FuzzClaimEncoding(f *testing.F) {
 	for _, c := range append(ordinaryClaims(), oddClaims()...) {
 		_, zone := c.PressedAt.Zone()
-		f.Add(c.V, string(c.Kind), append(append(c.ID[:], c.IdempotencyKey[:]...), c.RequestID[:]...), c.SaleID, c.Generation, c.UserID, c.Username,
-			c.Attempt, c.Traceparent, c.PressedAt.Unix(), int64(c.PressedAt.Nanosecond()), zone)
+		f.Add(c.V, string(c.Kind), slices.Concat(c.ID[:], c.IdempotencyKey[:], c.RequestID[:], c.Ledger[:]), c.SaleID, c.Generation, c.UserID, c.Username,
+			c.Attempt, c.Traceparent, c.PressedAt.Unix(), int64(c.PressedAt.Nanosecond()), zone, c.Closing)
 	}
 	f.Fuzz(func(t *testing.T, v int, kind string, ids []byte, sale, generation, user int64, name string, attempt int, trace string,
-		seconds, nanos int64, zone int,
+		seconds, nanos int64, zone int, closing int64,
 	) {
-		c := events.Claim{V: v, Kind: events.Kind(kind), SaleID: sale, Generation: generation, UserID: user, Username: name, Attempt: attempt, Traceparent: trace}
+		c := events.Claim{V: v, Kind: events.Kind(kind), SaleID: sale, Generation: generation, UserID: user, Username: name, Attempt: attempt, Traceparent: trace, Closing: closing}
 		copy(c.IdempotencyKey[:], ids[copy(c.ID[:], ids):])
 		copy(c.RequestID[:], ids[min(len(ids), 32):])
+		copy(c.Ledger[:], ids[min(len(ids), 48):])
 		if c.PressedAt = time.Unix(seconds, nanos).UTC(); zone != 0 {
 			c.PressedAt = c.PressedAt.In(time.FixedZone("", zone))
 		}
@@ -247,7 +252,8 @@ func nearlyClaims(tb testing.TB) [][]byte {
 			"2026-02-03T04:05:06,5Z", "2026-02-03T4:05:06Z", "2026-02-03 04:05:06Z", "2026-02-03T04:05:06z", "2026-02-03T04:05:06", "2026-02-03T04:05:06+00:00",
 			"2026-02-03T04:05:06-00:00", "2026-02-03T04:05:06+25:00", "2026-02-03T04:05:06+01:60", "2026-02-03T04:05:06-07:00", "0000-01-01T00:00:00Z",
 			"9999-12-31T23:59:59.999999999Z", "10000-01-01T00:00:00Z", "-001-01-01T00:00:00Z", "2026-02-03T04:05:06.0708Z ", "2026-02-03T04:05:06\\u005a", "", "null"},
-		`"}`: {`"} `, `"}}`, `"},`, `"`, `"]`, `" }`, `","color":{"a":[1]}}`, `","v":2}`, `"}` + "\x00"},
+		`"ledger":"bbbbbbbb-cccc`: {`"Ledger":"bbbbbbbb-cccc`, `"ledger":"bbbbbbbb_cccc`, `"ledger":"","x":"`, `"ledger":null,"x":"`},
+		`"}`:                      {`","closing":5}`, `","closing":0}`, `","closing":-5}`, `","closing":"5"}`, `","closing":5,"closing":6}`, `"} `, `"}}`, `"},`, `"`, `"]`, `" }`, `","color":{"a":[1]}}`, `","v":2}`, `"}` + "\x00"},
 	} {
 		if !bytes.Contains(value, []byte(old)) {
 			tb.Fatalf("%s is not in %s", old, value)

@@ -7,6 +7,8 @@ const (
 	// transactionTime bounds a transaction of the ledger, directTime one of the direct path with the wait for its turn.
 	transactionTime = 5 * time.Second
 	directTime      = 2 * time.Second
+	// beginTime bounds how a new ledger finds its place in the log, with the wait for the other processes that do so.
+	beginTime = 15 * time.Second
 	// stallAfter is how long a partition may lag without moving before the group is joined anew.
 	stallAfter = 15 * time.Second
 	// sessionTime is how long the group keeps a process that sends no heartbeat, signEvery how often one is sent.

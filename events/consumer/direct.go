@@ -16,7 +16,7 @@ import (
 var ErrBusy = errors.New("events: too many direct decisions at once")
 
 // Decide brings claims to their verdict without the log, in a transaction of their own: one verdict a claim, in the same
-// order. Only so many run at once (Config.DirectMax). A claim that is in the log too, or that the log brings
+// order. The verdict of a foreign claim is zero: this process knows another ledger than the one in Postgres. Only so many run at once (Config.DirectMax). A claim that is in the log too, or that the log brings
 // later, has one verdict all the same. When Decide fails, a claim may still have been decided.
 func (l *Ledger) Decide(ctx context.Context, claims []events.Claim) ([]events.Verdict, error) {
 	if len(claims) == 0 {
@@ -65,6 +65,9 @@ func (l *Ledger) decideTogether(ctx context.Context, claims []events.Claim) ([]e
 		return nil, err
 	}
 	// gofail: var directCommitted struct{}
+	for _, f := range d.Foreign {
+		l.foreign.passed([]events.Foreign{f.Why}, "claim", claims[f.Index].ID)
+	}
 	l.decided(events.Direct, d, began)
 	return d.Verdicts, nil
 }

@@ -117,40 +117,18 @@ func (f *follower) applyAll(ctx context.Context, records <-chan claimlog.Record)
 				break drain
 			}
 		}
-		if err := f.apply(ctx, taken); err != nil {
+		if err := f.decide(ctx, taken); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// apply decides runs of good records and puts the unreadable ones between them into quarantine.
-func (f *follower) apply(ctx context.Context, records []claimlog.Record) error {
-	for len(records) > 0 {
-		n := 0
-		for n < len(records) && records[n].Undecodable == nil {
-			n++
-		}
-		if n > 0 {
-			if err := f.decide(ctx, records[:n]); err != nil {
-				return err
-			}
-			records = records[n:]
-			continue
-		}
-		if err := f.quarantine(ctx, records[0], records[0].Undecodable); err != nil {
-			return err
-		}
-		records = records[1:]
-	}
-	return nil
-}
-
-// decide decides a run of good records. When that cannot be applied, it halves the run, in order, until the one bad
-// record is found. That one is tried a second time first, because the direct path may have decided the same claim at
-// that moment.
+// decide decides a run of records and passes over those that are foreign. When it cannot be applied, it halves the run, in
+// order, until the one bad record is found. That one is tried a second time first, because the direct path may have decided
+// the same claim at that moment.
 func (f *follower) decide(ctx context.Context, records []claimlog.Record) error {
-	b := batch{records: records, claims: decodable(records)}
+	b := &batch{records: records, claims: f.claims(records)}
 	err := f.advance(ctx, b)
 	if len(records) == 1 && permanent(err) {
 		err = f.advance(ctx, b)
@@ -174,6 +152,9 @@ type batch struct {
 	records []claimlog.Record
 	claims  []events.Claim
 	cause   error
+	// foreign are the records that the last try found foreign. sampled says which of them go into quarantine, by offset.
+	foreign []foreignRecord
+	sampled map[int64]bool
 }
 
 // advance moves the cursor past a batch in the transaction that decides it or puts it into quarantine, and tries until
@@ -182,7 +163,7 @@ type batch struct {
 //
 // An unknown commit is treated like any failure: the compare-and-swap of the next try waits for what is left of it and
 // then shows how it ended.
-func (f *follower) advance(ctx context.Context, b batch) error {
+func (f *follower) advance(ctx context.Context, b *batch) error {
 	target := f.offset.after(b.records)
 	defer f.ledger.undecided.Forget(f.partition)
 	var wait events.Backoff
@@ -203,6 +184,10 @@ func (f *follower) advance(ctx context.Context, b batch) error {
 			// gofail: var claimsCommitted struct{}
 			f.offset = target
 			f.passed(f.partition, target.next)
+			if len(b.foreign) > 0 {
+				f.ledger.foreign.passed(reasons(b.foreign), "partition", f.partition, "offset", b.foreign[0].Offset)
+				d.Verdicts = withVerdict(d.Verdicts)
+			}
 			f.ledger.decided(events.FromLog, d, began)
 			return nil
 		case errors.Is(err, events.ErrFenced), permanent(err):
@@ -216,7 +201,7 @@ func (f *follower) advance(ctx context.Context, b batch) error {
 }
 
 // try is one transaction. The end of ctx does not interrupt it: a partition changes its process between batches.
-func (f *follower) try(ctx context.Context, b batch, target offset) (events.Decision, error) {
+func (f *follower) try(ctx context.Context, b *batch, target offset) (events.Decision, error) {
 	// gofail: var claimsFetched struct{}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()
@@ -234,6 +219,10 @@ func (f *follower) try(ctx context.Context, b batch, target offset) (events.Deci
 	var d events.Decision
 	if b.cause == nil {
 		d, err = decideAll(ctx, tx, t.Writes, decide, b.claims)
+		if err == nil {
+			b.foreign = foreignIn(b, d)
+			f.sample(t.Writes, b)
+		}
 	} else {
 		d, err = f.putAside(ctx, tx, b.records[0], b.cause)
 	}
@@ -246,7 +235,7 @@ func (f *follower) try(ctx context.Context, b batch, target offset) (events.Deci
 
 // recall checks whether the commit that was refused had already been made, by us (its reply was lost) or by another
 // process with the very same records, and reads its verdicts. ErrFenced: another process owns the partition.
-func (f *follower) recall(ctx context.Context, b batch, target offset) (events.Decision, error) {
+func (f *follower) recall(ctx context.Context, b *batch, target offset) (events.Decision, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()
 	now, err := f.ledger.fenced(ctx, f.partition)
@@ -257,7 +246,7 @@ func (f *follower) recall(ctx context.Context, b batch, target offset) (events.D
 		f.ledger.metrics.fenced.Inc()
 		return events.Decision{}, fmt.Errorf("%w: partition %d is at %d, not at %d", events.ErrFenced, f.partition, now.next, f.offset.next)
 	}
-	claims := decodable(b.records)
+	claims := f.claims(b.records)
 	verdicts, err := f.ledger.decider.Verdicts(ctx, claimIDs(claims))
 	if err != nil {
 		return events.Decision{}, fmt.Errorf("read verdicts again: %w", err)
@@ -271,12 +260,14 @@ func (f *follower) recall(ctx context.Context, b batch, target offset) (events.D
 	return d, nil
 }
 
-// decodable are the claims and closes of the records that could be read.
-func decodable(records []claimlog.Record) []events.Claim {
+// claims are the claims and closes of the records that could be read.
+func (f *follower) claims(records []claimlog.Record) []events.Claim {
 	claims := make([]events.Claim, 0, len(records))
 	for i := range records {
 		if records[i].Undecodable == nil {
-			claims = append(claims, records[i].Claim)
+			c := records[i].Claim
+			c.Partition = f.partition
+			claims = append(claims, c)
 		}
 	}
 	return claims

@@ -42,7 +42,7 @@ type Config struct {
 	// turn (2 s).
 	DirectMax     int
 	DirectTimeout time.Duration
-	// QuarantineMax is how many claims a partition may quarantine within QuarantineWindow (10 within a minute) before it stops
+	// QuarantineMax is how many claims that cannot be applied a partition may quarantine within QuarantineWindow (10 within a minute) before it stops
 	// for as long.
 	QuarantineMax    int
 	QuarantineWindow time.Duration
@@ -98,6 +98,7 @@ type Ledger struct {
 	limits map[int]*events.QuarantineLimit // by partition; directLimit is that of the direct path
 	owned  map[int]bool                    // partitions that this process follows; false while stopped by an alarm
 
+	foreign                          *foreignWatch
 	interrupted, undecided, unjoined *events.Outage
 }
 
@@ -110,13 +111,15 @@ func New(pool *pgxpool.Pool, log *claimlog.Log, d decider, cfg Config) *Ledger {
 	if pool.Config().ConnConfig.OnNotice == nil {
 		logger.Warn("the ledger's pool does not watch for warnings; prepare it with consumer.PreparePool")
 	}
+	counted := newLedgerMetrics(log.Registerer())
 	return &Ledger{
 		cfg:         cfg,
 		pool:        pool,
 		log:         log,
 		decider:     d,
 		logger:      logger,
-		metrics:     newLedgerMetrics(log.Registerer()),
+		metrics:     counted,
+		foreign:     newForeignWatch(counted, logger),
 		turns:       make(chan struct{}, cfg.DirectMax),
 		limits:      make(map[int]*events.QuarantineLimit),
 		owned:       make(map[int]bool),

@@ -14,6 +14,7 @@ type metrics struct {
 	lag         *prometheus.GaugeVec
 	stopped     *prometheus.GaugeVec
 	quarantined prometheus.Counter
+	foreign     *prometheus.CounterVec
 	logChanged  prometheus.Counter
 	fenced      prometheus.Counter
 }
@@ -38,7 +39,10 @@ func newLedgerMetrics(r prometheus.Registerer) *metrics {
 			Help: "1 while a partition is stopped because too many of its records cannot be applied."}, []string{"partition"})),
 		quarantined: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_quarantined_total",
-			Help: "Claims and records put into quarantine."})),
+			Help: "Claims that cannot be applied, put into quarantine."})),
+		foreign: events.Register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "flashsale_foreign_records_total",
+			Help: "Records of the claims log, and direct claims, that are none of this ledger's and were passed over."}, []string{"reason"})),
 		logChanged: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_log_changed_total",
 			Help: "Times a cursor did not fit its log and reading began anew."})),

@@ -16,14 +16,14 @@ import (
 // errTooManyBad means that more claims cannot be applied than may go into quarantine before a person looks at them.
 var errTooManyBad = errors.New("events: too many claims cannot be applied")
 
-// quarantine puts one record into quarantine and moves the cursor past it. A claim that could be read is declined, so that its
+// quarantine puts one claim that cannot be applied into quarantine and moves the cursor past it. The claim is declined, so that its
 // shopper gets an answer.
 func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause error) error {
 	if !f.ledger.limitOf(f.partition).Allow(time.Now()) {
 		return fmt.Errorf("%w: record %d: %w", errTooManyBad, r.Offset, cause)
 	}
 	// gofail: var quarantineDue struct{}
-	err := f.advance(ctx, batch{records: []claimlog.Record{r}, cause: cause})
+	err := f.advance(ctx, &batch{records: []claimlog.Record{r}, cause: cause})
 	if err == nil {
 		f.ledger.metrics.quarantined.Inc()
 		f.ledger.logger.Error("a record cannot be applied; quarantined", "partition", f.partition,
@@ -35,14 +35,11 @@ func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause erro
 // putAside writes the record into the quarantine, in the transaction.
 func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r claimlog.Record, cause error) (events.Decision, error) {
 	q := events.Quarantined{LogID: f.ledger.log.ID(), Epoch: &f.offset.epoch, Partition: &f.partition, Offset: &r.Offset,
-		ClaimID: claimIDOf(r), Key: r.Key, Raw: r.Value, Cause: cause}
+		ClaimID: claimIDOf(&r.Claim), Key: r.Key, Raw: r.Value, Cause: cause}
 	if err := q.InsertTx(ctx, tx); err != nil {
 		return events.Decision{}, fmt.Errorf("quarantine record %d: %w", r.Offset, err)
 	}
 	// gofail: var recordQuarantined struct{}
-	if r.Undecodable != nil {
-		return events.Decision{}, nil //nolint:nilerr // it is the reason for being here, and there is nobody to tell
-	}
 	return f.ledger.declineTx(ctx, tx, r.Claim)
 }
 
@@ -65,10 +62,10 @@ func (l *Ledger) declineTx(ctx context.Context, tx pgx.Tx, claim events.Claim) (
 	return events.Decision{Verdicts: []events.Verdict{v}}, nil
 }
 
-// claimIDOf is nil for what is not a claim, and so NULL in the table.
-func claimIDOf(r claimlog.Record) *uuid.UUID {
-	if r.Undecodable != nil || r.Claim.ID == uuid.Nil {
+// claimIDOf is nil, and so NULL in the table, for a close record without an id.
+func claimIDOf(c *events.Claim) *uuid.UUID {
+	if c.ID == uuid.Nil {
 		return nil
 	}
-	return &r.Claim.ID
+	return &c.ID
 }

@@ -45,7 +45,7 @@ func TestBadClaimsAreQuarantinedAndTheRestGoesOnInOrder(t *testing.T) {
 	}
 }
 
-func TestUnreadableRecordsAreQuarantined(t *testing.T) {
+func TestUnreadableRecordsAreSampled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	l := w.ledger(Config{})

@@ -2,8 +2,8 @@ package consumer
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -28,33 +28,42 @@ type Finding struct {
 	Read, Claims int64
 	// Missing are claims before the cursor without a verdict and not in quarantine.
 	Missing []uuid.UUID
-	// Unreadable are offsets before the cursor that cannot be decoded and are not in quarantine.
-	Unreadable []int64
+	// Foreign counts the records before the cursor that are none of the ledger's: no verdict is missing there.
+	Foreign map[events.Foreign]int64
 	// Unread says why not everything before the cursor was looked at; nil when all of it was.
 	Unread error
 }
 
 // Broken is true when the cursor is past the log's end, or something that was looked at is not accounted for.
 func (f Finding) Broken() bool {
-	return f.Cursor > f.End || len(f.Missing) > 0 || len(f.Unreadable) > 0
+	return f.Cursor > f.End || len(f.Missing) > 0
 }
 
 func (f Finding) String() string {
-	text := fmt.Sprintf("partition %d: cursor %d, log %d to %d, read to %d, %d claims, %d without a verdict, %d unreadable and not in quarantine",
-		f.Partition, f.Cursor, f.Start, f.End, f.Read, f.Claims, len(f.Missing), len(f.Unreadable))
+	text := fmt.Sprintf("partition %d: cursor %d, log %d to %d, read to %d, %d claims, %d without a verdict",
+		f.Partition, f.Cursor, f.Start, f.End, f.Read, f.Claims, len(f.Missing))
 	if f.Unread != nil {
 		text += ", " + f.Unread.Error()
 	}
 	return text
 }
 
-// Verify reads the claims log from its beginning to the cursor, partition by partition, and asks check which of its
-// claims have no verdict. There is one finding a partition; one that could not be read to its cursor says so. Verify may run
+// Unaccounted is what a look into the ledger tells of claims: those without a verdict, and how many are foreign.
+type Unaccounted struct {
+	Missing []uuid.UUID
+	Foreign map[events.Foreign]int64
+}
+
+// check looks claims up in the ledger.
+type check = func(context.Context, []events.Claim) (Unaccounted, error)
+
+// Verify reads the claims log from its beginning to the cursor, partition by partition, and asks look which of its
+// claims have no verdict, and which are foreign. There is one finding a partition; one that could not be read to its cursor says so. Verify may run
 // beside a working ledger; it reads the whole log, so it is not for every minute.
-func (l *Ledger) Verify(ctx context.Context, check func(context.Context, []events.Claim) (missing []uuid.UUID, err error)) []Finding {
+func (l *Ledger) Verify(ctx context.Context, look check) []Finding {
 	findings := make([]Finding, events.Partitions)
 	for partition := range findings {
-		f, err := l.verifyPartition(ctx, partition, check)
+		f, err := l.verifyPartition(ctx, partition, look)
 		if err != nil {
 			f.Unread = fmt.Errorf("not read from %d on: %w", f.Read, err)
 		}
@@ -63,8 +72,8 @@ func (l *Ledger) Verify(ctx context.Context, check func(context.Context, []event
 	return findings
 }
 
-func (l *Ledger) verifyPartition(ctx context.Context, partition int, check func(context.Context, []events.Claim) ([]uuid.UUID, error)) (Finding, error) {
-	f := Finding{Partition: partition}
+func (l *Ledger) verifyPartition(ctx context.Context, partition int, look check) (Finding, error) {
+	f := Finding{Partition: partition, Foreign: make(map[events.Foreign]int64)}
 	p, _, known, err := l.cursor(ctx, partition)
 	if err != nil {
 		return f, err
@@ -77,7 +86,7 @@ func (l *Ledger) verifyPartition(ctx context.Context, partition int, check func(
 		if err != nil {
 			return f, err
 		}
-		if err := l.verifyRecords(ctx, &f, p.epoch, records, check); err != nil {
+		if err := l.verifyRecords(ctx, &f, records, look); err != nil {
 			return f, err
 		}
 		f.Read = records[len(records)-1].Offset + 1
@@ -119,63 +128,48 @@ func (l *Ledger) verifyFetch(ctx context.Context, f Finding) ([]claimlog.Record,
 	return nil, fmt.Errorf("%w: it gives no records between %d and %d", events.ErrLog, f.Read, min(f.Cursor, f.End)-1)
 }
 
-func (l *Ledger) verifyRecords(ctx context.Context, f *Finding, epoch int64, records []claimlog.Record, check func(context.Context, []events.Claim) ([]uuid.UUID, error)) error {
+func (l *Ledger) verifyRecords(ctx context.Context, f *Finding, records []claimlog.Record, look check) error {
 	var claims []events.Claim
-	var unreadable []int64
 	for _, r := range records {
 		switch {
 		case r.Offset >= f.Cursor:
 		case r.Undecodable != nil:
-			unreadable = append(unreadable, r.Offset)
+			f.Foreign[events.ForeignUnreadable]++
 		case r.Claim.Kind == events.KindClaim:
+			r.Claim.Partition = f.Partition
 			claims = append(claims, r.Claim)
 		}
 	}
 	f.Claims += int64(len(claims))
-	left, err := l.notQuarantined(ctx, f.Partition, epoch, unreadable)
-	f.Unreadable = append(f.Unreadable, left...)
-	for len(claims) > 0 && err == nil {
-		n := min(verifyBatch, len(claims))
-		var missing []uuid.UUID
-		if missing, err = check(ctx, claims[:n]); err == nil {
-			missing, err = l.withoutQuarantine(ctx, missing)
+	for part := range slices.Chunk(claims, verifyBatch) {
+		found, err := look(ctx, part)
+		if err != nil {
+			return err
 		}
+		for why, n := range found.Foreign {
+			f.Foreign[why] += n
+		}
+		missing, err := l.withoutQuarantine(ctx, found.Missing)
 		f.Missing = append(f.Missing, missing...)
-		claims = claims[n:]
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // withoutQuarantine leaves out the claims that are in quarantine.
 func (l *Ledger) withoutQuarantine(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
-	return subtract(ctx, l, ids, sqlQuarantinedClaims, ids)
-}
-
-func (l *Ledger) notQuarantined(ctx context.Context, partition int, epoch int64, offsets []int64) ([]int64, error) {
-	return subtract(ctx, l, offsets, sqlQuarantinedOffsets, l.log.ID(), epoch, partition, offsets)
-}
-
-func subtract[T comparable](ctx context.Context, l *Ledger, from []T, query string, args ...any) ([]T, error) {
-	if len(from) == 0 {
+	if len(ids) == 0 {
 		return nil, nil
 	}
-	rows, err := l.pool.Query(ctx, query, args...)
+	rows, err := l.pool.Query(ctx, sqlQuarantinedClaims, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read quarantine: %w", err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[T])
+	found, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
 	if err != nil {
-		return nil, errors.Join(errors.New("read quarantine"), err)
+		return nil, fmt.Errorf("read quarantine: %w", err)
 	}
-	known := make(map[T]bool, len(found))
-	for _, v := range found {
-		known[v] = true
-	}
-	var left []T
-	for _, v := range from {
-		if !known[v] {
-			left = append(left, v)
-		}
-	}
-	return left, nil
+	return slices.DeleteFunc(slices.Clone(ids), func(id uuid.UUID) bool { return slices.Contains(found, id) }), nil
 }

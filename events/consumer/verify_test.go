@@ -72,13 +72,13 @@ func TestRecordsThatCannotBeFetchedAreUnread(t *testing.T) {
 	w.follow(l, 0)
 	w.reaches(l, 0, 3)
 	endTransaction(w, 0)
-	if f := l.Verify(t.Context(), w.shop.Missing)[0]; !sound(f) || f.Read != 3 || f.Claims != 3 {
+	if f := l.Verify(t.Context(), w.unaccounted)[0]; !sound(f) || f.Read != 3 || f.Claims != 3 {
 		t.Errorf("what the ledger has read is all readable: %s", f)
 	}
 	if _, err := w.Pool.Exec(t.Context(), `UPDATE log_cursors SET next_offset = 4 WHERE partition = 0`); err != nil {
 		t.Fatal(err)
 	}
-	f := l.Verify(t.Context(), w.shop.Missing)[0]
+	f := l.Verify(t.Context(), w.unaccounted)[0]
 	if sound(f) || f.Broken() || !errors.Is(f.Unread, events.ErrLog) || f.Read != 3 || f.Claims != 3 {
 		t.Errorf("record 3 was not read: %s", f)
 	}
@@ -97,11 +97,11 @@ func TestAVerifyThatIsInterruptedReportsHowFarEachPartitionWasRead(t *testing.T)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	partition := 0
-	findings := l.Verify(ctx, func(_ context.Context, claims []events.Claim) ([]uuid.UUID, error) {
+	findings := l.Verify(ctx, func(_ context.Context, claims []events.Claim) (Unaccounted, error) {
 		if partition++; partition == 2 {
 			cancel()
 		}
-		return []uuid.UUID{claims[3].ID}, nil
+		return Unaccounted{Missing: []uuid.UUID{claims[3].ID}}, nil
 	})
 	if len(findings) != events.Partitions {
 		t.Fatalf("%d findings", len(findings))
@@ -127,7 +127,7 @@ func TestRecordsThatExpiredBeforeTheLedgerReadThemAreUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	deleteRecords(w, 0, 3)
-	f := l.Verify(t.Context(), w.shop.Missing)[0]
+	f := l.Verify(t.Context(), w.unaccounted)[0]
 	if sound(f) || f.Broken() || f.Unread == nil || f.Start != 3 {
 		t.Errorf("record 2 was not read: %s", f)
 	}

@@ -76,6 +76,12 @@ func (w *world) append(partition int, claims ...events.Claim) []events.Position 
 	return positions
 }
 
+// unaccounted is for Verify.
+func (w *world) unaccounted(ctx context.Context, claims []events.Claim) (Unaccounted, error) {
+	missing, err := w.shop.Missing(ctx, claims)
+	return Unaccounted{Missing: missing}, err
+}
+
 // appendRaw writes a record that our encoder never writes.
 func (w *world) appendRaw(partition int, value string) {
 	w.Helper()

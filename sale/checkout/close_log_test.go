@@ -36,6 +36,7 @@ func (l *closeLog) Append(ctx context.Context, partition int, c events.Claim) (e
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c.Partition = partition // as who reads the log sets it
 	l.records, l.at = append(l.records, c), append(l.at, partition)
 	select {
 	case l.written <- c:

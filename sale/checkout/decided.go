@@ -111,7 +111,8 @@ func (c *Checkout) queueRelease(r release) {
 
 // announce sends the decision to the other processes, if there are any.
 func (c *Checkout) announce(d events.Decision) {
-	if c.live() < 2 {
+	nothing := len(d.Verdicts)+len(d.Stocks)+len(d.Closed) == 0
+	if nothing || c.live() < 2 {
 		return
 	}
 	c.bus.Publish(verdictsChannel, &d)

@@ -69,7 +69,7 @@ func (p *purchase) newClaim(attempt int) events.Claim {
 	}
 	return events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClaim, ID: sale.ClaimID(e.Secret, e.Generation, p.shopper.ID, attempt),
-		SaleID: e.Sale, Generation: e.Generation, UserID: p.shopper.ID, Username: p.shopper.Username, Attempt: attempt,
+		SaleID: e.Sale, Generation: e.Generation, Ledger: e.Ledger, UserID: p.shopper.ID, Username: p.shopper.Username, Attempt: attempt,
 		IdempotencyKey: sale.IdempotencyKeyID(e.Secret, p.shopper.ID, p.request.IdempotencyKey), RequestID: p.requestID,
 		Traceparent: p.request.Traceparent, PressedAt: p.pressedAt,
 	}

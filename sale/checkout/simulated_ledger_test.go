@@ -59,7 +59,8 @@ func (l *simulatedLedger) beginGeneration(total, version int64) {
 // changed copies the state of the sale to what Decide reads. The caller has locked mu.
 func (l *simulatedLedger) changed() {
 	s := &l.row
-	l.state.Sales[s.Sale] = ledger.SaleState{Generation: s.Generation, State: s.State, CloseID: sale.CloseID(s.Secret, s.Generation, s.ClosingVersion)}
+	l.state.Sales[s.Sale] = ledger.SaleState{Generation: s.Generation, State: s.State, Partition: s.Partition, IDs: sale.NewIDs(s.Secret),
+		CloseID: sale.CloseID(s.Secret, s.Generation, s.ClosingVersion)}
 	if l.onChange != nil {
 		l.onChange()
 	}
@@ -124,7 +125,9 @@ func (l *simulatedLedger) decide(src events.Source, claims ...events.Claim) even
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.state.Source, l.state.Now = src, time.Now().UTC().Truncate(time.Microsecond)
+	claims = slices.Clone(claims)
 	for i := range claims {
+		claims[i].Partition = l.row.Partition
 		l.readAgain(l.state.Verdicts[claims[i].ID])
 	}
 	made := l.state.Decide(claims)

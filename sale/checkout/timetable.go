@@ -125,7 +125,7 @@ func (c *Catalog) writeCloseRecord(ctx context.Context, e *catalogEntry) time.Du
 	// gofail: var closeDue struct{}
 	_, err := c.log.Append(call, e.Partition, events.Claim{
 		V: events.ClaimVersion, Kind: events.KindClose, ID: sale.CloseID(e.Secret, e.Generation, e.ClosingVersion),
-		SaleID: e.Sale, Generation: e.Generation, PressedAt: c.clock.now(time.Now()),
+		SaleID: e.Sale, Generation: e.Generation, Ledger: e.Ledger, PressedAt: c.clock.now(time.Now()), Closing: e.ClosingVersion,
 	})
 	// gofail: var closeAppended struct{}
 	switch {

@@ -96,7 +96,7 @@ func TestABatchWithTwoSalesAnOldGenerationAnUnknownSaleAndACloseRecord(t *testin
 	record := b.CloseRecord(b.slug)
 	nowhere := saletest.Claim(sale.Key{Sale: 1000, Generation: 1}, 1, 1)
 	made := a.decide(old, b.claim(1, 1), a.claim(1, 1), record, b.claim(2, 1), nowhere, a.claim(2, 1))
-	want := []events.Reason{events.ReasonGenerationChanged, "unit 1", "unit 1", "", events.ReasonEnded, events.ReasonUndecidable, "unit 2"}
+	want := []events.Reason{events.ReasonGenerationChanged, "unit 1", "unit 1", "", events.ReasonEnded, "", "unit 2"}
 	for i, v := range made.Verdicts {
 		got := v.Reason
 		if v.Outcome == events.Ordered {
@@ -112,19 +112,10 @@ func TestABatchWithTwoSalesAnOldGenerationAnUnknownSaleAndACloseRecord(t *testin
 	if made.Verdicts[3] != (events.Verdict{}) || made.Verdicts[3].ClaimID != uuid.Nil {
 		t.Errorf("the close record has a verdict: %+v", made.Verdicts[3])
 	}
+	if want := []events.ForeignClaim{{Index: 5, Why: events.ForeignSale}}; !slices.Equal(made.Foreign, want) {
+		t.Errorf("foreign are %v, want %v", made.Foreign, want)
+	}
 	a.verify()
-}
-
-func TestAClaimForAnUnknownSaleIsDeclined(t *testing.T) {
-	t.Parallel()
-	d := openLedger(t, 1)
-	c := saletest.Claim(sale.Key{Sale: 404, Generation: 1}, 1, 1)
-	if v := d.decideOne(c); v.Reason != events.ReasonUndecidable || !v.Fresh {
-		t.Errorf("first: %+v", v)
-	}
-	if v := d.decideOne(c); v.Reason != events.ReasonUndecidable || v.Fresh {
-		t.Errorf("again: %+v", v)
-	}
 }
 
 func TestADecisionWithoutTheStockRowFailsAndDoesNotDecline(t *testing.T) {

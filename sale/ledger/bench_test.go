@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/events"
@@ -88,8 +87,7 @@ func BenchmarkDecideTx(b *testing.B) {
 	for b.Loop() {
 		for i := range claims {
 			user++
-			claims[i] = saletest.Claim(d.key, user, 1)
-			claims[i].ID = uuid.New()
+			claims[i] = d.claim(user, 1)
 		}
 		d.Must(pgx.BeginFunc(b.Context(), d.Pool, func(tx pgx.Tx) error {
 			_, err := d.DecideTx(b.Context(), tx, events.FromLog, claims)

@@ -71,7 +71,7 @@ func scanSaleRow(row pgx.CollectableRow) (sale.Row, error) {
 	var s sale.Row
 	p := &s.Product
 	err := row.Scan(&s.Sale, &s.Slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &s.Partition, &s.Secret,
-		&s.Version, &s.ClosingVersion, &s.Revision,
+		&s.Version, &s.ClosingVersion, &s.Revision, &s.Ledger,
 		&p.Name, &p.Description, &p.Details, &p.Specification, &p.ImportantInfo, &p.Images,
 		&p.PriceMinor, &p.DiscountMinor, &p.CurrencyCode, &p.CurrencySymbol)
 	s.StartsAt, s.EndsAt = s.StartsAt.UTC(), s.EndsAt.UTC()

@@ -124,30 +124,6 @@ func TestASecondResetWaitsForTheFirst(t *testing.T) {
 	}
 }
 
-// An unknown sale has no stock row to lock, so both transactions make a verdict. The second one fails, and its retry finds the
-// verdict of the first.
-func TestAClaimForAnUnknownSaleGetsOneVerdict(t *testing.T) {
-	t.Parallel()
-	d := openLedger(t, 5)
-	unknown := saletest.Claim(sale.Key{Sale: d.key.Sale + 50, Generation: 1}, 1, 1)
-	decide := func(tx pgx.Tx) error {
-		_, err := d.DecideTx(t.Context(), tx, events.FromLog, []events.Claim{unknown, d.claim(1, 1)})
-		return err
-	}
-	// Only the first one has a claim of the known sale. With such a claim the second one waits for the stock row before it reads.
-	p := openBlockedPair(d, decide, func(tx pgx.Tx) error {
-		_, err := d.DecideTx(t.Context(), tx, events.Direct, []events.Claim{unknown})
-		return err
-	})
-	p.commit()
-	if err := p.second(); err == nil {
-		t.Error("two transactions gave the same claim its first verdict")
-	}
-	if v := d.decideOne(unknown); v.Fresh || v.Reason != events.ReasonUndecidable {
-		t.Errorf("the retry found %+v", v)
-	}
-}
-
 func TestBatchesOfSeveralSalesDoNotDeadlock(t *testing.T) {
 	t.Parallel()
 	const rounds = 25

@@ -12,6 +12,8 @@ import (
 // BatchState is what a decision on a batch of claims depends on, read under the lock of the stock rows.
 type BatchState struct {
 	Source events.Source
+	// Ledger is the ledger's identity.
+	Ledger uuid.UUID
 	// Now is the time of the verdicts, by Postgres' clock.
 	Now time.Time
 	// Sales are the present generation and state of each sale.
@@ -28,18 +30,25 @@ type BatchState struct {
 type SaleState struct {
 	Generation int64
 	State      sale.State
+	// Partition is the partition of the claims log that has the sale's claims.
+	Partition int
+	// IDs derives the ids of its claims.
+	IDs *sale.IDs
 	// CloseID is the id of the close record that closes a closing sale.
 	CloseID uuid.UUID
 }
 
 // BatchResult is the decision on a batch of claims. Its orders have no units yet: giveUnits gives them, in the order of Ordered.
 type BatchResult struct {
-	// Verdicts has one for each record of the batch. Repeats of a claim share one; it is nil for a close record.
+	// Verdicts has one for each record of the batch. Repeats of a claim share one; it is nil for a close record and for a
+	// foreign one.
 	Verdicts []*events.Verdict
 	Ordered  []NewVerdict
 	Declined []NewVerdict
 	// Closed are the sales that a close record of the batch closes.
 	Closed []sale.Key
+	// Foreign are the records that are none of this ledger's. They change nothing.
+	Foreign []events.ForeignClaim
 }
 
 // NewVerdict is a verdict that this batch gives, and its claim.
@@ -59,7 +68,7 @@ func (o *BatchResult) Needs() map[sale.Key]int64 {
 
 // Decision is the result in the form that package events defines. stocks are those that it changes.
 func (o *BatchResult) Decision(stocks []events.Stock) events.Decision {
-	d := events.Decision{Verdicts: make([]events.Verdict, len(o.Verdicts)), Stocks: stocks}
+	d := events.Decision{Verdicts: make([]events.Verdict, len(o.Verdicts)), Stocks: stocks, Foreign: o.Foreign}
 	for _, k := range o.Closed {
 		d.Closed = append(d.Closed, k.Sale)
 	}
@@ -78,6 +87,10 @@ func (s *BatchState) Decide(claims []events.Claim) BatchResult {
 	o := BatchResult{Verdicts: make([]*events.Verdict, len(claims))}
 	for i := range claims {
 		c := &claims[i]
+		if why := s.foreign(c); why != "" {
+			o.Foreign = append(o.Foreign, events.ForeignClaim{Index: i, Why: why})
+			continue
+		}
 		if c.Kind == events.KindClose {
 			if s.reachClose(c) {
 				o.Closed = append(o.Closed, keyOf(c))
@@ -119,11 +132,7 @@ func (s *BatchState) step(c *events.Claim) (v *events.Verdict, made bool) {
 		Attempt: c.Attempt, Outcome: events.Declined, At: s.Now, Fresh: true, RequestID: c.RequestID,
 	}
 	s.Verdicts[c.ID] = v
-	of, known := s.Sales[c.SaleID]
-	if !known {
-		v.Reason = events.ReasonUndecidable
-		return v, true
-	}
+	of := s.Sales[c.SaleID] // it is known, or the claim would be foreign
 	if of.Generation != c.Generation {
 		v.Reason = events.ReasonGenerationChanged
 		return v, true

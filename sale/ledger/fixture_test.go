@@ -20,6 +20,8 @@ type ledgerFixture struct {
 	slug   string
 	key    sale.Key // of the generation that was the present one at the last call of read or begin
 	secret []byte
+	// partition is that of the sale.
+	partition int
 }
 
 // openEmptyLedger is a ledger without a sale.
@@ -52,6 +54,7 @@ func (d *ledgerFixture) createSale(units int64) {
 func (d *ledgerFixture) read() {
 	d.t.Helper()
 	d.key, d.secret = d.Sale(d.slug)
+	d.partition = d.Partition(d.slug)
 }
 
 // secondSale adds a copy of the sale with so many units, and is a fixture of it on the same ledger.
@@ -83,7 +86,7 @@ func (d *ledgerFixture) claim(user int64, attempt int) events.Claim {
 
 func (d *ledgerFixture) claimIn(generation, user int64, attempt int) events.Claim {
 	c := saletest.Claim(sale.Key{Sale: d.key.Sale, Generation: generation}, user, attempt)
-	c.ID = sale.ClaimID(d.secret, generation, user, attempt)
+	c.ID, c.Partition = sale.ClaimID(d.secret, generation, user, attempt), d.partition
 	return c
 }
 

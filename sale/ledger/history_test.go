@@ -91,7 +91,8 @@ func (h *history) taken() (n int64) {
 
 func (h *history) record() events.Claim {
 	if h.closing != uuid.Nil && rapid.IntRange(0, 5).Draw(h.T, "close record") == 0 {
-		return events.Claim{Kind: events.KindClose, ID: h.closing, SaleID: h.ledger.key.Sale, Generation: h.ledger.key.Generation}
+		return events.Claim{Kind: events.KindClose, ID: h.closing, SaleID: h.ledger.key.Sale, Generation: h.ledger.key.Generation,
+			Partition: h.ledger.partition}
 	}
 	k := h.ledger.key
 	k.Generation -= rapid.SampledFrom([]int64{0, 0, 0, 0, 1}).Draw(h.T, "generations ago")

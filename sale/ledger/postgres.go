@@ -14,6 +14,8 @@ const (
 )
 
 const (
+	ledgerID = `(SELECT i.id FROM ledger_identity i WHERE i.only_row)`
+
 	orderColumns = `id, sale_id, generation, user_id, username, unit, attempt,
 	coalesce(press_key, '00000000-0000-0000-0000-000000000000'), revision, decided_at, released_at IS NULL,
 	coalesce(press, '00000000-0000-0000-0000-000000000000')`
@@ -47,7 +49,7 @@ FROM declines WHERE claim_id = ANY($1)`
 )
 
 // What a decision writes. Orders have no ON CONFLICT: a repeat among them means a unit sold twice, and must fail. A decline can
-// exist already, because a claim for a sale that does not exist has no stock row to lock.
+// exist already, because a claim of a generation that does not exist has no stock row to lock.
 const (
 	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press)
 SELECT c.id, c.sale_id, c.generation, c.user_id, c.username, c.unit, c.attempt,
@@ -63,7 +65,8 @@ ON CONFLICT (claim_id) DO NOTHING`
 	// The first statement after the locks: its clock is the time of the verdicts, and its settings are valid for the statements
 	// after it. It returns a row also when there is no such sale.
 	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
-	coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), secret, coalesce(closing_version, 0)
+	` + ledgerID + `, coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(partition, 0), secret,
+	coalesce(closing_version, 0)
 FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 
 	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
@@ -75,7 +78,7 @@ const (
 	sqlVersions = `SELECT id, version FROM sales`
 
 	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
-	coalesce(s.closing_version, 0), s.revision,
+	coalesce(s.closing_version, 0), s.revision, ` + ledgerID + `,
 	p.name, p.description, p.details, p.specification, p.important_info, p.images,
 	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
 FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`

@@ -82,7 +82,7 @@ func (r *ledgerReads) clock(row pgx.Row) error {
 	return err
 }
 
-// sales reads the sales and the time of the verdicts. sqlLedgerSales gives both.
+// sales reads the sales, the ledger's identity and the time of the verdicts. sqlLedgerSales gives all of them.
 func (r *ledgerReads) sales(rows pgx.Rows) error {
 	var (
 		id, closing int64
@@ -91,12 +91,13 @@ func (r *ledgerReads) sales(rows pgx.Rows) error {
 		s           SaleState
 		set         [2]string
 	)
-	into := []any{&r.state.Now, &set[0], &set[1], &id, &slug, &s.Generation, &s.State, &secret, &closing}
+	into := []any{&r.state.Now, &set[0], &set[1], &r.state.Ledger, &id, &slug, &s.Generation, &s.State, &s.Partition, &secret, &closing}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		if id == 0 {
 			return nil
 		}
-		s.CloseID = sale.CloseID(secret, s.Generation, closing)
+		s.IDs = sale.NewIDs(secret)
+		s.CloseID = s.IDs.Close(s.Generation, closing)
 		r.state.Sales[id], r.slugs[id] = s, slug
 		return nil
 	})

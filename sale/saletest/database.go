@@ -94,6 +94,12 @@ func (d *Database) Sale(slug string) (k sale.Key, secret []byte) {
 	return k, secret
 }
 
+// Partition is the partition of the claims log that has the sale's claims.
+func (d *Database) Partition(slug string) int {
+	d.t.Helper()
+	return int(d.Number(`SELECT partition FROM sales WHERE slug = $1`, slug))
+}
+
 // CopySale adds a sale that is a copy of another one under another slug, with nothing sold.
 func (d *Database) CopySale(slug, of string) {
 	d.t.Helper()
@@ -114,7 +120,8 @@ func (d *Database) CloseRecord(slug string) events.Claim {
 	d.t.Helper()
 	k, secret := d.Sale(slug)
 	version := d.Number(`SELECT closing_version FROM sales WHERE slug = $1`, slug)
-	return events.Claim{Kind: events.KindClose, ID: sale.CloseID(secret, k.Generation, version), SaleID: k.Sale, Generation: k.Generation}
+	return events.Claim{Kind: events.KindClose, ID: sale.CloseID(secret, k.Generation, version), SaleID: k.Sale, Generation: k.Generation,
+		Closing: version, Partition: d.Partition(slug)}
 }
 
 // Level reads the stock of a generation.
@@ -188,6 +195,6 @@ func (d *Database) Claim(slug string, user int64, attempt int) events.Claim {
 	d.t.Helper()
 	k, secret := d.Sale(slug)
 	c := Claim(k, user, attempt)
-	c.ID = sale.ClaimID(secret, k.Generation, user, attempt)
+	c.ID, c.Partition = sale.ClaimID(secret, k.Generation, user, attempt), d.Partition(slug)
 	return c
 }
