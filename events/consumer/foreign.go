@@ -54,6 +54,7 @@ func foreignIn(b *batch, d events.Decision) []foreignRecord {
 // by one: they are all of its life.
 func (f *follower) sample(writes *pgx.Batch, b *batch) {
 	for _, r := range b.foreign {
+		// gofail: var quarantineDue struct{}
 		if r.why == events.ForeignLedger || !f.ledger.foreign.samples(b, r.Offset) {
 			continue
 		}
@@ -61,6 +62,7 @@ func (f *follower) sample(writes *pgx.Batch, b *batch) {
 		q := events.Quarantined{LogID: f.ledger.log.ID(), Epoch: &f.offset.epoch, Partition: &f.partition, Offset: &r.Offset,
 			Key: r.Key, Raw: r.Value, Cause: r.cause}
 		q.QueueSample(writes)
+		// gofail: var recordQuarantined struct{}
 	}
 }
 

@@ -22,7 +22,6 @@ func (f *follower) quarantine(ctx context.Context, r claimlog.Record, cause erro
 	if !f.ledger.limitOf(f.partition).Allow(time.Now()) {
 		return fmt.Errorf("%w: record %d: %w", errTooManyBad, r.Offset, cause)
 	}
-	// gofail: var quarantineDue struct{}
 	err := f.advance(ctx, &batch{records: []claimlog.Record{r}, cause: cause})
 	if err == nil {
 		f.ledger.metrics.quarantined.Inc()
@@ -39,7 +38,6 @@ func (f *follower) putAside(ctx context.Context, tx pgx.Tx, r claimlog.Record, c
 	if err := q.InsertTx(ctx, tx); err != nil {
 		return events.Decision{}, fmt.Errorf("quarantine record %d: %w", r.Offset, err)
 	}
-	// gofail: var recordQuarantined struct{}
 	return f.ledger.declineTx(ctx, tx, r.Claim)
 }
 

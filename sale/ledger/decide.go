@@ -32,6 +32,8 @@ type SaleState struct {
 	State      sale.State
 	// Partition is the partition of the claims log that has the sale's claims.
 	Partition int
+	// Version is that of the sale's row. It grows with every change.
+	Version int64
 	// IDs derives the ids of its claims.
 	IDs *sale.IDs
 	// CloseID is the id of the close record that closes a closing sale.

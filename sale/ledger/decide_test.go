@@ -27,7 +27,7 @@ func stateWith(state sale.State, left int64) *BatchState {
 // saleWith is the state of a sale whose secret is saletest.Secret; its closing is the fifth version.
 func saleWith(generation int64, state sale.State) SaleState {
 	ids := sale.NewIDs(saletest.Secret())
-	return SaleState{Generation: generation, State: state, IDs: ids, CloseID: ids.Close(generation, 5)}
+	return SaleState{Generation: generation, State: state, Version: 6, IDs: ids, CloseID: ids.Close(generation, 5)}
 }
 
 func closeOf(k sale.Key, version int64) events.Claim {

@@ -30,14 +30,32 @@ func (s *BatchState) foreign(c *events.Claim) events.Foreign {
 	return ""
 }
 
-// derives is true when the record has the id that the sale's secret makes of its fields. A close record of the version before
-// does not say which closing it is of; it is the present one, or unknown.
+// derives is true when the record has the id that the sale's secret makes of its fields.
 func (s *SaleState) derives(c *events.Claim) bool {
-	if c.Kind == events.KindClose {
-		return c.Closing == 0 && c.Generation == s.Generation && c.ID == s.CloseID ||
-			c.Closing != 0 && c.ID == s.IDs.Close(c.Generation, c.Closing)
+	switch {
+	case c.Kind != events.KindClose:
+		return c.ID == s.IDs.Claim(c.Generation, c.UserID, c.Attempt)
+	case c.Closing != 0:
+		return c.ID == s.IDs.Close(c.Generation, c.Closing)
 	}
-	return c.ID == s.IDs.Claim(c.Generation, c.UserID, c.Attempt)
+	return s.closedBefore(c)
+}
+
+// closingsTried bounds what a close record may cost.
+const closingsTried = 64
+
+// closedBefore is true for a close record of the version before, which does not say which closing it is of. It is the present one
+// or, when it comes late, one of the sale's latest versions.
+func (s *SaleState) closedBefore(c *events.Claim) bool {
+	if c.Generation == s.Generation && c.ID == s.CloseID {
+		return true
+	}
+	for v := s.Version; v > max(0, s.Version-closingsTried); v-- {
+		if c.ID == s.IDs.Close(c.Generation, v) {
+			return true
+		}
+	}
+	return false
 }
 
 // Foreign says of each claim of the log why it is none of this ledger's; "" for those that are. It is for verify.

@@ -42,6 +42,10 @@ func TestAForeignRecordChangesNothing(t *testing.T) {
 		"a close record of another ledger":      {func(c *events.Claim) { *c = closeOf(saletest.Key(), 5); c.Ledger = other }, events.ForeignLedger},
 		"a close record of an older closing":    {func(c *events.Claim) { *c = closeOf(saletest.Key(), 4) }, ""},
 		"a close record of the version before":  {func(c *events.Claim) { *c = closeOf(saletest.Key(), 5); c.Closing = 0 }, ""},
+		"a late one of the version before": {func(c *events.Claim) {
+			*c = closeOf(sale.Key{Sale: saletest.Key().Sale, Generation: 1}, 3)
+			c.Closing = 0
+		}, ""},
 	} {
 		s := stateWith(sale.Closing, 5)
 		s.Ledger = ours

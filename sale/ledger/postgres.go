@@ -65,8 +65,8 @@ ON CONFLICT (claim_id) DO NOTHING`
 	// The first statement after the locks: its clock is the time of the verdicts, and its settings are valid for the statements
 	// after it. It returns a row also when there is no such sale.
 	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
-	` + ledgerID + `, coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(partition, 0), secret,
-	coalesce(closing_version, 0)
+	` + ledgerID + `, coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(partition, 0),
+	coalesce(version, 0), secret, coalesce(closing_version, 0)
 FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 
 	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
