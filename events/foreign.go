@@ -19,6 +19,11 @@ const (
 	ForeignID Foreign = "wrong-id"
 )
 
+// ForeignReasons lists them all.
+func ForeignReasons() []Foreign {
+	return []Foreign{ForeignUnreadable, ForeignLedger, ForeignSale, ForeignPartition, ForeignID}
+}
+
 // ForeignClaim is a claim or a close record that is foreign. Index is its place among those that were to be decided.
 type ForeignClaim struct {
 	Index int

@@ -1,9 +1,11 @@
 package migrations_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/migrations"
@@ -51,5 +53,32 @@ func TestAProgramThatIsTooOldForTheSchemaIsRefused(t *testing.T) {
 		if needed > known && !strings.Contains(err.Error(), "start a newer version") {
 			t.Errorf("the error does not say what to do: %q", err)
 		}
+	}
+}
+
+func TestNobodyChangesTheSchemaWhileATransactionHasItsLock(t *testing.T) {
+	t.Parallel()
+	pool, schema := embeddedtest.Postgres(t)
+	if _, err := migrations.Down(t.Context(), pool, schema); err != nil {
+		t.Fatal(err)
+	}
+	tx, err := pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if err := migrations.LockTx(t.Context(), tx, schema); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if _, err := migrations.Up(short, pool, schema); err == nil || short.Err() == nil {
+		t.Errorf("the schema is brought up to date beside the lock: %v", err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := migrations.Up(t.Context(), pool, schema); err != nil || len(done) != 1 {
+		t.Errorf("after the lock %d migrations were applied (%v)", len(done), err)
 	}
 }

@@ -6,16 +6,37 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/app/config"
+	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/migrations"
+	"flashsale/sale"
 )
 
 // What a deployment keeps in Postgres and in the log, changed while no instance runs.
+
+// secretOf is the secret of a sale.
+func secretOf(t testing.TB, pool *pgxpool.Pool, id int64) (secret []byte) {
+	t.Helper()
+	if err := pool.QueryRow(t.Context(), `SELECT secret FROM sales WHERE id = $1`, id).Scan(&secret); err != nil {
+		t.Fatal(err)
+	}
+	return secret
+}
+
+// claimOf is the first claim of a shopper, as a process of the deployment makes it.
+func claimOf(t testing.TB, pool *pgxpool.Pool, s sale.Snapshot, user int64) events.Claim {
+	t.Helper()
+	return events.Claim{
+		V: events.ClaimVersion, Kind: events.KindClaim, ID: sale.ClaimID(secretOf(t, pool, s.ID), s.Generation, user, 1), SaleID: s.ID,
+		Generation: s.Generation, UserID: user, Username: fmt.Sprintf("shopper_%d", user), Attempt: 1, PressedAt: time.Now().UTC(),
+	}
+}
 
 func (d deployment) schema() string { return pgx.Identifier{d.Config.Namespace}.Sanitize() }
 

@@ -11,7 +11,6 @@ import (
 
 	"flashsale/events"
 	"flashsale/events/claimlog"
-	"flashsale/sale"
 )
 
 // forgeries are records that somebody writes who can read the log and knows no secret: copies of a real claim with something
@@ -82,7 +81,7 @@ func TestAStrangersRecordsSellNothingAndStopNothing(t *testing.T) {
 		t.Errorf("%d records in quarantine, want a sample of at most 100", n)
 	}
 	for reason, want := range map[events.Foreign]float64{events.ForeignUnreadable: 90, events.ForeignSale: 30, events.ForeignID: 180} {
-		if n := metric(t, a, fmt.Sprintf(`flashsale_foreign_records_total{reason="%s"}`, reason)); n != want {
+		if n := metric(t, a, fmt.Sprintf(`flashsale_foreign_records_total{reason=%q}`, reason)); n != want {
 			t.Errorf("%v records are counted as %s, want %v", n, reason, want)
 		}
 	}
@@ -103,12 +102,7 @@ func TestACopyInAnotherPartitionDecidesNothing(t *testing.T) {
 	if err != nil || user.ID == 0 {
 		t.Fatal(user, err)
 	}
-	var secret []byte
-	if err := d.pool(t).QueryRow(t.Context(), `SELECT secret FROM sales WHERE id = $1`, s.ID).Scan(&secret); err != nil {
-		t.Fatal(err)
-	}
-	copied, err := json.Marshal(events.Claim{V: events.ClaimVersion, Kind: events.KindClaim, ID: sale.ClaimID(secret, s.Generation, user.ID, 1),
-		SaleID: s.ID, Generation: s.Generation, UserID: user.ID, Username: "somebody_else", Attempt: 1, PressedAt: time.Now()})
+	copied, err := json.Marshal(claimOf(t, a.servers.pool, s, user.ID)) // with another username
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,6 +110,9 @@ func TestACopyInAnotherPartitionDecidesNothing(t *testing.T) {
 	a.passesTheLog(t)
 	if sold := c.Status().Number("sold"); sold != 0 {
 		t.Errorf("the copy has a unit")
+	}
+	if n := metric(t, a, `flashsale_foreign_records_total{reason="wrong-partition"}`); n != 1 {
+		t.Errorf("%v copies are counted", n)
 	}
 	if r := c.BuySettled("john_doe"); r.Status != http.StatusCreated || r.Text("userId") != "john_doe" {
 		t.Errorf("the shopper is answered %d %s", r.Status, r.Raw)

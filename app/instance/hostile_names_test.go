@@ -81,6 +81,12 @@ func (l *lines) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // unknown presses for people who do not exist yet: a clear answer, and nobody is made of the name.
 func (h *hostility) unknown(names []string) {
 	h.T.Helper()

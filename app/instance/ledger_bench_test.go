@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -93,14 +92,14 @@ func openReading(b *testing.B) *reading {
 
 func (r *reading) append(b *testing.B, n int) {
 	b.Helper()
+	first, ids := claimOf(b, r.wiring.servers.pool, r.sale, 1), sale.NewIDs(secretOf(b, r.wiring.servers.pool, r.sale.ID))
 	for from := 0; from < n; from += 500 {
 		claims := make([]events.Claim, min(500, n-from))
 		for i := range claims {
 			user := int64(from + i + 1)
-			claims[i] = events.Claim{
-				V: events.ClaimVersion, Kind: events.KindClaim, ID: uuid.New(), SaleID: r.sale.ID, Generation: r.sale.Generation,
-				UserID: user, Username: fmt.Sprintf("shopper_number_%d", user), Attempt: 1, PressedAt: time.Now().UTC(),
-			}
+			claims[i] = first
+			claims[i].UserID, claims[i].Username = user, fmt.Sprintf("shopper_number_%d", user)
+			claims[i].ID = ids.Claim(r.sale.Generation, user, 1)
 		}
 		if _, err := r.wiring.servers.log.Append(b.Context(), r.sale.Partition, claims); err != nil {
 			b.Fatal(err)

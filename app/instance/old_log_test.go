@@ -1,20 +1,29 @@
 package instance
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
+
+	"flashsale/events"
 )
 
 // A ledger that is new meets a log that is old: what shoppers pressed in the earlier life is left out, and the sale sells to
 // those who press in this one.
 func TestANewLedgerSellsNothingOfAnEarlierLife(t *testing.T) {
 	t.Parallel()
-	for what, c := range map[string]struct{ remove, then func(deployment, *testing.T) }{
+	const other, forged = events.ForeignLedger, events.ForeignID
+	for what, c := range map[string]struct {
+		remove, then func(deployment, *testing.T)
+		repeated     events.Foreign // why what comes once more is passed over
+	}{
 		"the schema is dropped":         {remove: deployment.dropSchema},
 		"all migrations are taken back": {remove: deployment.migrateDown},
 		"the claims name no ledger":     {remove: func(d deployment, t *testing.T) { d.migrateDown(t); d.forgetLedgers(t) }},
-		"the claims come once more":     {remove: deployment.dropSchema, then: deployment.repeatLog},
-		"unnamed claims come once more": {remove: func(d deployment, t *testing.T) { d.dropSchema(t); d.forgetLedgers(t) }, then: deployment.repeatLog},
+		"the claims come once more":     {remove: deployment.dropSchema, then: deployment.repeatLog, repeated: other},
+		"unnamed claims come once more": {remove: func(d deployment, t *testing.T) { d.dropSchema(t); d.forgetLedgers(t) }, then: deployment.repeatLog, repeated: forged},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -26,8 +35,17 @@ func TestANewLedgerSellsNothingOfAnEarlierLife(t *testing.T) {
 			}
 			d.stop(t, a)
 			c.remove(d, t)
+			earlier := 0
+			for _, records := range d.records(t) {
+				earlier += len(records)
+			}
 
+			var said lines
+			d.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))
 			a = d.start(t)
+			if want := fmt.Sprintf(`"records left out"=%d`, earlier); earlier < 3 || !strings.Contains(said.String(), want) {
+				t.Errorf("the start does not say %s:\n%s", want, said.String())
+			}
 			shoppers = newClient(t, a.URL())
 			if c.then != nil {
 				c.then(d, t)
@@ -35,6 +53,15 @@ func TestANewLedgerSellsNothingOfAnEarlierLife(t *testing.T) {
 			a.passesTheLog(t)
 			if sold := shoppers.Status().Number("sold"); sold != 0 {
 				t.Fatalf("%v units are sold, and nobody has pressed", sold)
+			}
+			for _, why := range events.ForeignReasons() {
+				want := 0
+				if why == c.repeated {
+					want = earlier
+				}
+				if n := metric(t, a, fmt.Sprintf(`flashsale_foreign_records_total{reason=%q}`, why)); n != float64(want) {
+					t.Errorf("%v records are counted as %s, want %d", n, why, want)
+				}
 			}
 			for _, name := range []string{"jane_smith_1", "john_doe"} {
 				buys(t, shoppers, name)

@@ -102,8 +102,7 @@ func everyEvent(t *testing.T, a *Instance) {
 		t.Fatalf("no order: %d %s", bought.Status, bought.Raw)
 	}
 	act("/api/admin/pause", nil)
-	late := events.Claim{V: events.ClaimVersion, Kind: events.KindClaim, ID: uuid.New(), SaleID: s.ID, Generation: s.Generation,
-		UserID: 2_000_000, Username: "late", Attempt: 1, PressedAt: time.Now()}
+	late := claimOf(t, a.servers.pool, s, 2_000_000)
 	if _, err := a.wiring.ledger.Decide(ctx, []events.Claim{late}); err != nil {
 		t.Fatal(err)
 	}

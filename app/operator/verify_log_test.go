@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"flashsale/events"
 	"flashsale/events/consumer"
 	"flashsale/inventory"
 )
@@ -16,12 +17,16 @@ func TestALogThatWasNotReadToItsEndIsUnknown(t *testing.T) {
 	whole := consumer.Finding{Partition: 0, End: 9, Cursor: 9, Read: 9, Claims: 9}
 	unread := consumer.Finding{Partition: 3, End: 9, Cursor: 7, Read: 4, Claims: 4, Unread: errors.New("not read from 4 on: no records")}
 	lost := consumer.Finding{Partition: 5, End: 9, Cursor: 9, Read: 9, Missing: []uuid.UUID{uuid.New()}}
+	strangers := consumer.Finding{Partition: 1, End: 9, Cursor: 9, Read: 9, Claims: 9, Foreign: map[events.Foreign]int64{
+		events.ForeignLedger: 3, events.ForeignID: 2, events.ForeignUnreadable: 4}}
 	for what, c := range map[string]struct {
 		findings []consumer.Finding
 		state    string
 		detail   string
 	}{
-		"read to the cursor":         {[]consumer.Finding{whole}, OK, ""},
+		"read to the cursor": {[]consumer.Finding{whole}, OK, ""},
+		"records left out": {[]consumer.Finding{whole, strangers}, OK,
+			"left out: 3 claims of another ledger, of an earlier life, 6 records that no process of this deployment wrote for this ledger"},
 		"one partition unread":       {[]consumer.Finding{whole, unread}, Unknown, "partition 3: cursor 7, log 0 to 9, read to 4, 4 claims"},
 		"a verdict lost":             {[]consumer.Finding{lost, whole}, Broken, "partition 5"},
 		"lost here and unread there": {[]consumer.Finding{unread, lost}, Broken, "partition 5"},

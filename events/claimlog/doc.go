@@ -5,7 +5,7 @@
 //
 // Topic <namespace>.claims, 8 partitions, kept for 7 days, used by this program only. The record key is the claim's id
 // as text, the value is [events.Claim] as JSON, the header "v" is its version. A program of version N reads N-1 and N+1
-// and ignores fields it does not know. What cannot be understood is a record too: the consumer puts it into quarantine.
+// and ignores fields it does not know. What cannot be understood is a record too: the consumer passes it over.
 //
 // A log has an identity: the cluster's id and the topic, or [Config.LogID]. A cursor belongs to one identity. A record has a
 // fingerprint, by which a topic that was deleted and made again is noticed.

@@ -85,6 +85,9 @@ type untold struct {
 }
 
 func newForeignWatch(m *metrics, logger *slog.Logger) *foreignWatch {
+	for _, why := range events.ForeignReasons() {
+		m.foreign.WithLabelValues(string(why)) // so that the first of them is an increase
+	}
 	return &foreignWatch{metrics: m, logger: logger, kept: events.NewQuarantineLimit(events.SamplesAnHour, time.Hour)}
 }
 
