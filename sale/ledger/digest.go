@@ -49,31 +49,27 @@ type DigestMismatch struct {
 	Stored, Found string
 }
 
-// DigestCheck computes the digests of all ended generations again, in one snapshot of the database, and lists those that differ.
-// pending are the ended generations that have no digest yet, so that they cannot be checked. It reads all their orders: for
-// verify.
-func (s *Store) DigestCheck(ctx context.Context) (differ []DigestMismatch, pending []sale.Key, err error) {
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
-		ended, err := endedGenerations(ctx, tx)
-		if err != nil {
-			return err
+// DigestCheckTx computes the digests of all ended generations again and lists those that differ. pending are the ended
+// generations that have no digest yet, so that they cannot be checked. It reads all their orders: for verify. The transaction has
+// to be REPEATABLE READ, so that a digest is compared with the orders of the same moment.
+func (s *Store) DigestCheckTx(ctx context.Context, tx pgx.Tx) (differ []DigestMismatch, pending []sale.Key, err error) {
+	ended, err := endedGenerations(ctx, tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range ended {
+		if m.Stored == "" {
+			pending = append(pending, m.Key)
+			continue
 		}
-		for _, m := range ended {
-			if m.Stored == "" {
-				pending = append(pending, m.Key)
-				continue
-			}
-			if m.Found, err = digest(ctx, tx, m.Key); err != nil {
-				return err
-			}
-			if m.Found != m.Stored {
-				differ = append(differ, m)
-			}
+		if m.Found, err = digest(ctx, tx, m.Key); err != nil {
+			return differ, pending, err
 		}
-		return nil
-	})
-	return differ, pending, err
+		if m.Found != m.Stored {
+			differ = append(differ, m)
+		}
+	}
+	return differ, pending, nil
 }
 
 func endedGenerations(ctx context.Context, tx pgx.Tx) ([]DigestMismatch, error) {

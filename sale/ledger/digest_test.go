@@ -193,7 +193,7 @@ func TestACancelDuringTheCheckIsNoMismatch(t *testing.T) {
 			return err
 		}
 		go func() {
-			differ, pending, err := d.DigestCheck(ctx)
+			differ, pending, err := d.digestCheck(ctx)
 			checked <- result{differ, pending, err}
 		}()
 		saletest.InTime(t, "the check waits for the orders", func() bool {
@@ -204,7 +204,7 @@ func TestACancelDuringTheCheckIsNoMismatch(t *testing.T) {
 	if r := <-checked; r.err != nil || len(r.differ) > 0 || len(r.pending) > 0 {
 		t.Errorf("mismatches %+v, pending %v (%v)", r.differ, r.pending, r.err)
 	}
-	if _, pending, err := d.DigestCheck(ctx); err != nil || len(pending) != 1 {
+	if _, pending, err := d.digestCheck(ctx); err != nil || len(pending) != 1 {
 		t.Errorf("afterwards %v are pending (%v)", pending, err)
 	}
 }

@@ -91,7 +91,7 @@ func (r *ledgerReads) sales(rows pgx.Rows) error {
 		s           SaleState
 		set         [2]string
 	)
-	into := []any{&r.state.Now, &set[0], &set[1], &id, &slug, &s.Generation, &s.State, &secret, &closing}
+	into := []any{&r.state.Now, &set[0], &set[1], &id, &slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &secret, &closing}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		if id == 0 {
 			return nil

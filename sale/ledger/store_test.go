@@ -107,16 +107,17 @@ func TestAReadThatFailsIsAnError(t *testing.T) {
 		"keys":     func(ctx context.Context) error { _, err := d.CurrentKeys(ctx); return err },
 		"any":      func(ctx context.Context) error { _, err := d.Any(ctx); return err },
 		"changes":  func(ctx context.Context) error { _, err := d.ReadChanges(ctx, nil, nil); return err },
-		"digests":  func(ctx context.Context) error { _, _, err := d.DigestCheck(ctx); return err },
 		"verdicts": func(ctx context.Context) error { _, err := d.Verdicts(ctx, ids); return err },
 		"receipts": func(ctx context.Context) error { _, err := d.LiveReceipts(ctx, d.key, []int64{1}); return err },
 		"orders":   func(ctx context.Context) error { _, err := d.OrdersSince(ctx, d.key, 0); return err },
 	}
 	inTx := map[string]func(ctx context.Context, tx pgx.Tx) error{
-		"owners": func(ctx context.Context, tx pgx.Tx) error { _, err := d.OwnersTx(ctx, tx, d.key); return err },
-		"counts": func(ctx context.Context, tx pgx.Tx) error { _, err := d.CountsTx(ctx, tx); return err },
-		"order":  func(ctx context.Context, tx pgx.Tx) error { _, err := d.OrderTx(ctx, tx, ids[0]); return err },
-		"digest": func(ctx context.Context, tx pgx.Tx) error { _, err := digest(ctx, tx, d.key); return err },
+		"owners":  func(ctx context.Context, tx pgx.Tx) error { _, err := d.OwnersTx(ctx, tx, d.key); return err },
+		"digests": func(ctx context.Context, tx pgx.Tx) error { _, _, err := d.DigestCheckTx(ctx, tx); return err },
+		"presses": func(ctx context.Context, tx pgx.Tx) error { _, err := d.PressesTx(ctx, tx); return err },
+		"counts":  func(ctx context.Context, tx pgx.Tx) error { _, err := d.CountsTx(ctx, tx); return err },
+		"order":   func(ctx context.Context, tx pgx.Tx) error { _, err := d.OrderTx(ctx, tx, ids[0]); return err },
+		"digest":  func(ctx context.Context, tx pgx.Tx) error { _, err := digest(ctx, tx, d.key); return err },
 	}
 	for what, read := range inTx {
 		reads[what] = func(ctx context.Context) error {

@@ -32,14 +32,17 @@ func orderArrays(made []NewVerdict, now time.Time) []any {
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
 	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
 	units, attempts, revisions := make([]int64, n), make([]int32, n), make([]int64, n)
-	requests := make([][16]byte, n)
+	requests, presses := make([][16]byte, n), make([]int64, n)
 	for i, r := range made {
 		c := r.Claim
 		ids[i], keys[i], names[i], requests[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
 		units[i], attempts[i], revisions[i] = r.Verdict.Unit, int32(c.Attempt), r.Verdict.Revision
+		if at := r.Verdict.PressedAt; !at.IsZero() {
+			presses[i] = at.UnixMicro()
+		}
 	}
-	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, now, requests}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, now, requests, presses}
 }
 
 func declineArrays(made []NewVerdict, now time.Time) []any {
@@ -79,7 +82,7 @@ func confirmed(r NewVerdict) events.Message {
 	return events.Message{
 		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.Claim.Traceparent,
 		Data: events.ConfirmedOrder{Order: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
-			Username: v.Username, Unit: v.Unit, At: v.At},
+			Username: v.Username, Unit: v.Unit, At: v.At, PressedAt: v.PressedAt},
 	}
 }
 
