@@ -23,11 +23,11 @@ func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return fmt.Errorf("find generation: %w", err)
 		}
-		digest, err := digest(ctx, tx, k)
+		rows, presses, err := digest(ctx, tx, k)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sqlStoreDigest, k.Sale, k.Generation, digest); err != nil {
+		if _, err := tx.Exec(ctx, sqlStoreDigest, k.Sale, k.Generation, rows, presses); err != nil {
 			return fmt.Errorf("store digest: %w", err)
 		}
 		return nil
@@ -35,15 +35,15 @@ func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 	return done, err
 }
 
-func digest(ctx context.Context, tx pgx.Tx, k sale.Key) (string, error) {
-	var digest string
-	if err := tx.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
-		return "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
+// digest is over the orders of a generation, and over the times of their presses.
+func digest(ctx context.Context, tx pgx.Tx, k sale.Key) (rows, presses string, err error) {
+	if err := tx.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&rows, &presses); err != nil {
+		return "", "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
 	}
-	return digest, nil
+	return rows, presses, nil
 }
 
-// DigestMismatch is an ended generation whose orders have another digest now than the stored one.
+// DigestMismatch is an ended generation whose orders have other digests now than the stored ones. Both are in each text.
 type DigestMismatch struct {
 	sale.Key
 	Stored, Found string
@@ -62,10 +62,11 @@ func (s *Store) DigestCheckTx(ctx context.Context, tx pgx.Tx) (differ []DigestMi
 			pending = append(pending, m.Key)
 			continue
 		}
-		if m.Found, err = digest(ctx, tx, m.Key); err != nil {
+		rows, presses, err := digest(ctx, tx, m.Key)
+		if err != nil {
 			return differ, pending, err
 		}
-		if m.Found != m.Stored {
+		if m.Found = rows + " " + presses; m.Found != m.Stored {
 			differ = append(differ, m)
 		}
 	}

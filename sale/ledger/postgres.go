@@ -62,9 +62,9 @@ FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6
 SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
 ON CONFLICT (claim_id) DO NOTHING`
 
-	// The first statement after the locks: its clock is the time of the verdicts, and its settings are valid for the statements
-	// after it. It returns a row also when there is no such sale.
-	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
+	// The first statement after the locks: its clock is the time of the verdicts, and its settings, in one column, are valid for the
+	// statements after it. It returns a row also when there is no such sale.
+	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true) || set_config('plan_cache_mode', 'force_generic_plan', true),
 	coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(starts_at, 'epoch'), coalesce(ends_at, 'epoch'),
 	secret, coalesce(closing_version, 0)
 FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
@@ -179,16 +179,18 @@ FROM orders o LEFT JOIN (
 GROUP BY o.sale_id, o.generation ORDER BY o.sale_id, o.generation`
 
 	sqlUndigested = `SELECT sale_id, generation FROM generations
-WHERE ended_at IS NOT NULL AND digest IS NULL ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
+WHERE ended_at IS NOT NULL AND (digest IS NULL OR press_digest IS NULL) ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
 
 	// The sum is the same in whatever order the rows are read. The two halves are those of sqlOrdersSince, so that each has an
-	// index; a single condition reads every order of every sale.
+	// index; a single condition reads every order of every sale. The second digest is over what the version before does not know.
 	sqlDigest = `SELECT count(*) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, user_id, username, unit, attempt, state,
-	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0)
+	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0),
+	count(pressed_at) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, extract(epoch FROM pressed_at))), 16))::bit(64)::bigint::numeric), 0)
 FROM (SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL
 	UNION ALL SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NOT NULL) all_of_it`
 
-	sqlStoreDigest = `UPDATE generations SET digest = $3 WHERE sale_id = $1 AND generation = $2 AND digest IS NULL`
+	sqlStoreDigest = `UPDATE generations SET digest = coalesce(digest, $3), press_digest = coalesce(press_digest, $4)
+WHERE sale_id = $1 AND generation = $2`
 
-	sqlDigests = `SELECT sale_id, generation, coalesce(digest, '') FROM generations WHERE ended_at IS NOT NULL ORDER BY sale_id, generation`
+	sqlDigests = `SELECT sale_id, generation, coalesce(digest || ' ' || press_digest, '') FROM generations WHERE ended_at IS NOT NULL ORDER BY sale_id, generation`
 )

@@ -89,9 +89,9 @@ func (r *ledgerReads) sales(rows pgx.Rows) error {
 		slug        string
 		secret      []byte
 		s           SaleState
-		set         [2]string
+		set         string
 	)
-	into := []any{&r.state.Now, &set[0], &set[1], &id, &slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &secret, &closing}
+	into := []any{&r.state.Now, &set, &id, &slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &secret, &closing}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		if id == 0 {
 			return nil
