@@ -8,8 +8,11 @@ import (
 )
 
 // ClaimVersion is the version of the claim record this program writes. It reads that one and the one before,
-// and ignores fields it does not know.
-const ClaimVersion = 1
+// and ignores fields it does not know. From version 2 on, PressedAt decides: see Claim.PressTime.
+const ClaimVersion = 2
+
+// pressTimeSince is the first version whose PressedAt is by the clock of Postgres for certain.
+const pressTimeSince = 2
 
 // Kind says what a record in the claims log is.
 type Kind string
@@ -42,12 +45,20 @@ type Claim struct {
 	// is decided first tells which of them bought. Zero: written by the version before.
 	RequestID   uuid.UUID `json:"press,omitzero"`
 	Traceparent string    `json:"traceparent,omitempty"`
-	PressedAt   time.Time `json:"pressedAt"`
+	// PressedAt is when the request arrived, by the clock of Postgres as the process knows it: off by a second at most, and by
+	// milliseconds as a rule. Zero: the process does not know that clock well enough.
+	PressedAt time.Time `json:"pressedAt"`
 	// Closing is set in a close record: the version that the closing gave the sale, from which the record's id is derived.
 	// Zero: written by the version before.
 	Closing int64 `json:"closing,omitempty"`
 	// Partition is where the log has the claim. It is not written: who reads the log sets it.
 	Partition int `json:"-"`
+}
+
+// PressTime is when the claim's request arrived, by the clock of Postgres. It is not known of claims of the version before,
+// whose PressedAt may be by another clock.
+func (c *Claim) PressTime() (at time.Time, known bool) {
+	return c.PressedAt, c.V >= pressTimeSince && !c.PressedAt.IsZero()
 }
 
 // Position is where the log keeps a claim.

@@ -34,6 +34,9 @@ type ConfirmedOrder struct {
 	Unit int64 `json:"unit"`
 	// At is when the order was decided, by the clock of Postgres: RFC 3339, UTC.
 	At time.Time `json:"at"`
+	// PressedAt is when the shopper pressed, by the same clock; it is the time on the receipt. Absent: it is not known, and the
+	// receipt has At.
+	PressedAt time.Time `json:"pressedAt,omitzero"`
 }
 
 // CancelledOrder is the payload of order.cancelled. ce_time says when.

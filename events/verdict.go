@@ -50,7 +50,10 @@ type Verdict struct {
 	Outcome    Outcome   `json:"outcome"`
 	Reason     Reason    `json:"reason,omitempty"`
 	Unit       int64     `json:"unit,omitempty"`
-	At         time.Time `json:"at"`
+	// At is when it was decided, by the clock of Postgres.
+	At time.Time `json:"at"`
+	// PressedAt is set with Ordered: when the request arrived, by the same clock; zero where the ledger does not know it.
+	PressedAt time.Time `json:"pressedAt,omitzero"`
 	// RequestID is that of the record which was decided; zero where the ledger does not keep it: with declines that were
 	// looked up, and with orders written by the version before.
 	RequestID uuid.UUID `json:"press,omitzero"`

@@ -18,6 +18,9 @@ type Order struct {
 // OrderRow is an order as the ledger has it.
 type OrderRow struct {
 	Receipt
+	// PressedAt is when the shopper pressed and DecidedAt when the ledger decided, by Postgres' clock. PressedAt is zero for
+	// orders that the version before wrote.
+	PressedAt, DecidedAt time.Time
 	// Revision is the version of the stock row that the last change of the order made.
 	Revision int64
 	// Live is false once the order was cancelled.

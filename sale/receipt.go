@@ -16,7 +16,7 @@ type Receipt struct {
 	UserID     int64
 	Username   string
 	Unit       int64
-	// At is when the ledger decided, by Postgres' clock.
+	// At is when the shopper pressed, by Postgres' clock. Of an order without the time of its press it is when the ledger decided.
 	At      time.Time
 	Attempt int
 
@@ -28,8 +28,12 @@ type Receipt struct {
 
 // ReceiptOf is the receipt that a verdict gives. It lacks the idempotency key, which only the order's row contains.
 func ReceiptOf(v *events.Verdict) Receipt {
-	return Receipt{
+	r := Receipt{
 		OrderID: v.ClaimID, SaleID: v.SaleID, Generation: v.Generation, UserID: v.UserID, Username: v.Username,
-		Unit: v.Unit, At: v.At, Attempt: v.Attempt,
+		Unit: v.Unit, At: v.PressedAt, Attempt: v.Attempt,
 	}
+	if r.At.IsZero() {
+		r.At = v.At
+	}
+	return r
 }

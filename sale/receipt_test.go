@@ -22,3 +22,14 @@ func TestAReceiptIsWrittenWithoutItsIdempotencyKey(t *testing.T) {
 		t.Errorf("%s, %v; want %s", got, err, want)
 	}
 }
+
+func TestAReceiptShowsTheTimeOfThePressIfItIsKnown(t *testing.T) {
+	t.Parallel()
+	pressed, decided := time.Unix(6, 0).UTC(), time.Unix(9, 0).UTC()
+	if r := ReceiptOf(&events.Verdict{PressedAt: pressed, At: decided}); r.At != pressed {
+		t.Errorf("a receipt of %s, want %s", r.At, pressed)
+	}
+	if r := ReceiptOf(&events.Verdict{At: decided}); r.At != decided {
+		t.Errorf("a receipt of %s, want %s", r.At, decided)
+	}
+}

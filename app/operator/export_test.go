@@ -14,13 +14,15 @@ import (
 // The tests of Verify start the product, which needs this package; so they see it from outside, and these single checks
 // through here.
 
-func (o *Acts) OrdersChecks(ctx context.Context) (units, shoppers Check, err error) {
-	return o.ordersChecks(ctx)
+// MomentChecks are those of what is read of Postgres at one moment: I1, I2, I7 and I8.
+func (o *Acts) MomentChecks(ctx context.Context) ([]Check, error) {
+	m, err := o.readMoment(ctx)
+	return []Check{unitsCheck(m.counts, m.levels), shoppersCheck(m.counts), historyCheck(m.changed, m.undigested, m.historyErr),
+		pressesCheck(m.presses)}, err
 }
 
 func (o *Acts) HoldersCheck(ctx context.Context) Check { return o.holdersCheck(ctx) }
 func (o *Acts) LogCheck(ctx context.Context) Check     { return o.logCheck(ctx) }
-func (o *Acts) HistoryCheck(ctx context.Context) Check { return o.historyCheck(ctx) }
 
 func (o *Acts) WaitFor(patience time.Duration) { o.patience = patience }
 

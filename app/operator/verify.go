@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -37,37 +38,54 @@ const (
 // is broken, or cannot be checked from here. It says broken only of data that it read at one moment, or of a difference that
 // every comparison found; ok only of data that it read completely. It may run while the sale does.
 func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
-	units, shoppers, err := o.ordersChecks(ctx)
+	m, err := o.readMoment(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return []Check{
-		units,
-		shoppers,
+		unitsCheck(m.counts, m.levels),
+		shoppersCheck(m.counts),
 		{ID: "I3", Title: "every receipt ever answered exists", State: Unknown, Detail: "only shoppers know their receipts; `flashsale stress` checks it"},
 		o.holdersCheck(ctx),
 		o.logCheck(ctx),
 		{ID: "I6", Title: "nobody is told sold out while units are left", State: Unknown, Detail: "only shoppers know their answers; the fault tests check it"},
-		o.historyCheck(ctx),
+		historyCheck(m.changed, m.undigested, m.historyErr),
+		pressesCheck(m.presses),
 	}, nil
 }
 
-// ordersChecks compares orders and stock as they are at one moment.
-func (o *Acts) ordersChecks(ctx context.Context) (units, shoppers Check, err error) {
-	var counts []ledger.Count
-	var levels []inventory.Level
-	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, o.pool, moment, func(tx pgx.Tx) (err error) {
-		if counts, err = o.sales.CountsTx(ctx, tx); err != nil {
-			return err
-		}
-		levels, err = o.stock.AllLevelsTx(ctx, tx)
-		return err
-	})
+// moment is what Postgres says of stock, orders, presses and ended generations, all as it was at one moment. Redis and the log
+// cannot be read at that moment too: I4 and I5 are compared in other ways, which holdersCheck and consumer.Ledger.Verify explain.
+type moment struct {
+	counts  []ledger.Count
+	levels  []inventory.Level
+	presses []ledger.Presses
+
+	changed    []ledger.DigestMismatch
+	undigested []sale.Key
+	// historyErr says why not all ended generations were compared; nil when they were.
+	historyErr error
+}
+
+// readMoment reads all of it in one snapshot. Ended generations come last, because their orders may be many: when they cannot be
+// read in time, the rest is known.
+func (o *Acts) readMoment(ctx context.Context) (m moment, err error) {
+	tx, err := o.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
-		return units, shoppers, fmt.Errorf("compare orders and stock: %w", err)
+		return m, fmt.Errorf("compare orders and stock: %w", err)
 	}
-	return unitsCheck(counts, levels), shoppersCheck(counts), nil
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // it only reads
+	if m.counts, err = o.sales.CountsTx(ctx, tx); err != nil {
+		return m, err
+	}
+	if m.levels, err = o.stock.AllLevelsTx(ctx, tx); err != nil {
+		return m, fmt.Errorf("compare orders and stock: %w", err)
+	}
+	if m.presses, err = o.sales.PressesTx(ctx, tx); err != nil {
+		return m, err
+	}
+	m.changed, m.undigested, m.historyErr = o.sales.DigestCheckTx(ctx, tx)
+	return m, nil
 }
 
 func check(id, title string, broken []string) Check {
@@ -190,8 +208,7 @@ func (o *Acts) unaccounted(ctx context.Context, claims []events.Claim) (consumer
 }
 
 // historyCheck: the orders of older generations are what they were when their generation ended.
-func (o *Acts) historyCheck(ctx context.Context) Check {
-	wrong, pending, err := o.sales.DigestCheck(ctx)
+func historyCheck(wrong []ledger.DigestMismatch, pending []sale.Key, err error) Check {
 	var broken []string
 	for _, m := range wrong {
 		broken = append(broken, fmt.Sprintf("sale %d generation %d: digest %s, stored %s", m.Sale, m.Generation, m.Found, m.Stored))
@@ -204,6 +221,31 @@ func (o *Acts) historyCheck(ctx context.Context) Check {
 	case len(pending) > 0:
 		c.State, c.Detail = Unknown, fmt.Sprintf("%d ended generations have no digest yet to compare with, the first is generation %d of sale %d",
 			len(pending), pending[0].Generation, pending[0].Sale)
+	}
+	return c
+}
+
+// pressesCheck: a press outside the times of its generation has no order. Orders of the version before have no time of their
+// press, and generations that it ended no times, so of those nothing is said.
+func pressesCheck(presses []ledger.Presses) Check {
+	var broken, unknown []string
+	for _, p := range presses {
+		of := fmt.Sprintf("sale %d generation %d: ", p.Sale, p.Generation)
+		switch {
+		case p.StartsAt == nil || p.EndsAt == nil:
+			unknown = append(unknown, fmt.Sprintf("%sits times are not known, %d orders", of, p.Orders))
+			continue
+		case p.Outside > 0:
+			broken = append(broken, fmt.Sprintf("%s%d of %d orders were pressed before %s or not before %s", of, p.Outside, p.Orders,
+				p.StartsAt.UTC().Format(time.RFC3339Nano), p.EndsAt.UTC().Format(time.RFC3339Nano)))
+		}
+		if p.Known < p.Orders {
+			unknown = append(unknown, fmt.Sprintf("%s%d of %d orders have no time of their press", of, p.Orders-p.Known, p.Orders))
+		}
+	}
+	c := check("I8", "every order was pressed within its sale's times", broken)
+	if c.State == OK && len(unknown) > 0 {
+		c.State, c.Detail = Unknown, strings.Join(unknown, "; ")
 	}
 	return c
 }

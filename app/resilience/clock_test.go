@@ -173,6 +173,9 @@ func (w *world) throughTheSale(off time.Duration) {
 	if n := w.number("SELECT count(*) FROM orders o JOIN sales s ON s.id = o.sale_id WHERE o.decided_at < s.starts_at"); n > 0 {
 		w.t.Errorf("%d orders from before the start", n)
 	}
+	if n := w.number("SELECT count(*) FROM orders o JOIN sales s ON s.id = o.sale_id WHERE o.pressed_at IS NULL OR o.pressed_at < s.starts_at OR o.pressed_at >= s.ends_at"); n > 0 {
+		w.t.Errorf("%d orders whose press is not within the times", n)
+	}
 	// A claim counts until the close is committed, which is soon after the end.
 	late := w.number("SELECT (coalesce(extract(epoch FROM max(o.decided_at - s.ends_at)), 0) * 1000)::bigint FROM orders o JOIN sales s ON s.id = o.sale_id")
 	w.report.within(w.t, fmt.Sprintf("clock %+.0f h: last order after the end", off.Hours()), time.Duration(max(0, late))*time.Millisecond, time.Second)

@@ -3,6 +3,8 @@ package checkout
 import (
 	"sync/atomic"
 	"time"
+
+	"flashsale/sale"
 )
 
 // clock tells Postgres' time without asking Postgres. It adds an offset to the monotonic clock of this machine, whose time of
@@ -17,6 +19,9 @@ type reading struct {
 
 // clockMemory is how long the quickest answer is used. Clocks drift apart, so it is bounded.
 const clockMemory = 30 * time.Second
+
+// maxPressError is the largest uncertainty with which a process still says when a request arrived.
+const maxPressError = time.Second
 
 // clockDrift is how far two clocks drift apart in clockMemory: each is off by less than 100 parts in a million.
 const clockDrift = 6 * time.Millisecond
@@ -48,12 +53,25 @@ func (c *clock) now(local time.Time) time.Time {
 	return best.at(local)
 }
 
-// uncertainty is how far now may be from Postgres' time: half the trip of the answer that it comes from, and clockDrift. Before
-// the first sample it is not known, and clockMemory stands for that.
-func (c *clock) uncertainty() time.Duration {
+// uncertainty is how far now(local) may be from Postgres' time: half the trip of the answer that it comes from, and the drift
+// since. A refresh takes refreshTime at most, so that half of it is at most half a second; while Postgres does not answer, the
+// drift grows. Before the first sample the uncertainty is not known, and clockMemory stands for that.
+func (c *clock) uncertainty(local time.Time) time.Duration {
 	best := c.best.Load()
 	if best == nil {
 		return clockMemory
 	}
-	return best.uncertainty + clockDrift
+	return best.uncertainty + max(clockDrift, local.Sub(best.local)/(clockMemory/clockDrift))
+}
+
+// pressTime is when a request that found that snapshot at a local time arrived, by Postgres' clock; zero while this process does
+// not know that clock well enough. Who finds a sale open presses after its start, though the snapshot's clock may be a little behind.
+func (c *clock) pressTime(s *sale.Snapshot, local time.Time) time.Time {
+	switch {
+	case c.uncertainty(local) > maxPressError:
+		return time.Time{}
+	case s.State == sale.Open && s.Now.Before(s.StartsAt):
+		return s.StartsAt
+	}
+	return s.Now
 }

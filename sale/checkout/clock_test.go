@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"flashsale/sale"
 	"flashsale/sale/saletest"
 )
 
@@ -89,12 +90,48 @@ func TestTheErrorOfTheClockIsAtMostItsUncertainty(t *testing.T) {
 func TestTheUncertaintyOfTheClock(t *testing.T) {
 	t.Parallel()
 	var c clock
-	if c.uncertainty() < time.Second {
-		t.Errorf("sure of itself (%v) without having asked", c.uncertainty())
-	}
 	sent := time.Now()
+	if got := c.uncertainty(sent); got < time.Second {
+		t.Errorf("sure of itself (%v) without having asked", got)
+	}
 	c.sample(sent, sent.Add(10*time.Millisecond), sent)
-	if c.uncertainty() < 5*time.Millisecond || c.uncertainty() > 20*time.Millisecond {
-		t.Errorf("uncertainty %v after a trip of 10ms", c.uncertainty())
+	for after, most := range map[time.Duration]time.Duration{0: 12 * time.Millisecond, clockMemory: 12 * time.Millisecond, time.Hour: 730 * time.Millisecond} {
+		got := c.uncertainty(sent.Add(after))
+		// Two clocks that are each off by 100 parts in a million drift apart by 200.
+		if least := 5*time.Millisecond + after*200/1e6; got < least || got > most {
+			t.Errorf("%v after a trip of 10ms the uncertainty is %v, want %v to %v", after, got, least, most)
+		}
+	}
+}
+
+func TestTheTimeOfAPress(t *testing.T) {
+	t.Parallel()
+	start := saletest.Noon()
+	sent := time.Now()
+	at := func(state sale.State, now time.Duration) *sale.Snapshot {
+		return &sale.Snapshot{State: state, StartsAt: start, EndsAt: start.Add(time.Hour), Now: start.Add(now)}
+	}
+	for name, c := range map[string]struct {
+		snapshot *sale.Snapshot
+		trip     time.Duration // of the answer that the clock has; 0: none
+		after    time.Duration // since that answer
+		want     time.Time
+	}{
+		"open":                                   {at(sale.Open, time.Minute), time.Millisecond, 0, start.Add(time.Minute)},
+		"open, and the clock is behind":          {at(sale.Open, -time.Millisecond), time.Millisecond, 0, start},
+		"open, after the end":                    {at(sale.Open, 2*time.Hour), time.Millisecond, 0, start.Add(2 * time.Hour)},
+		"not opened yet":                         {at(sale.Scheduled, -time.Millisecond), time.Millisecond, 0, start.Add(-time.Millisecond)},
+		"Postgres has never answered":            {at(sale.Open, time.Minute), 0, 0, time.Time{}},
+		"Postgres took long":                     {at(sale.Open, time.Minute), 3 * time.Second, 0, time.Time{}},
+		"Postgres has not answered for an hour":  {at(sale.Open, time.Minute), time.Millisecond, time.Hour, start.Add(time.Minute)},
+		"Postgres has not answered for ten days": {at(sale.Open, time.Minute), time.Millisecond, 240 * time.Hour, time.Time{}},
+	} {
+		var k clock
+		if c.trip > 0 {
+			k.sample(sent, sent.Add(c.trip), start)
+		}
+		if got := k.pressTime(c.snapshot, sent.Add(c.after)); !got.Equal(c.want) {
+			t.Errorf("%s: pressed at %s, want %s", name, got, c.want)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func (c *Checkout) Buy(ctx context.Context, request sale.PurchaseRequest) sale.A
 	now := time.Now()
 	p := purchase{Checkout: c, request: request, entry: e, deadline: now.Add(buyTime)}
 	p.sale = c.catalog.snapshot(e, now)
-	p.pressedAt = p.sale.Now
+	p.askedAt, p.pressedAt = p.sale.Now, c.catalog.clock.pressTime(&p.sale, now)
 	if done, ok := p.identify(ctx); ok {
 		return done
 	}
@@ -51,8 +51,8 @@ type purchase struct {
 	entry   *catalogEntry
 	sale    sale.Snapshot
 	shopper Shopper
-	// pressedAt is the time of the request by Postgres' clock.
-	pressedAt time.Time
+	// askedAt is when the request arrived, by Postgres' clock. pressedAt is the same for the ledger: zero if it is not known well.
+	askedAt, pressedAt time.Time
 	// deadline is when the request has to be answered, by this process's clock.
 	deadline time.Time
 	// requestID tells this request's records from those of the shopper's other requests; set with its first claim.

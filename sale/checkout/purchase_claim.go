@@ -139,7 +139,7 @@ func (p *purchase) awaitVerdict(ctx context.Context, claim events.Claim, w *pend
 // decidedBefore is true for a verdict from before this request, by more than the uncertainty about Postgres' clock. A
 // verdict on the request's own record never is.
 func (p *purchase) decidedBefore(v *events.Verdict) bool {
-	return v.RequestID != p.requestID && v.At.Before(p.pressedAt.Add(-p.catalog.clock.uncertainty()))
+	return v.RequestID != p.requestID && v.At.Before(p.askedAt.Add(-p.catalog.clock.uncertainty(time.Now())))
 }
 
 // ownRecord is true when the record that was decided is this request's own. The version before keeps no request ids: the

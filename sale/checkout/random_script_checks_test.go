@@ -161,8 +161,8 @@ func (s *scriptWorld) checkReceipt(a *answered) error {
 	if row.UserID != a.user || r.UserID != a.user || row.Unit != r.Unit || !row.At.Equal(r.At) || row.Generation != r.Generation {
 		return fmt.Errorf("the receipt is not that of the order: %+v", row.Receipt)
 	}
-	if a.Kind == sale.Bought && r.At.Before(a.from.Add(-clockTolerance)) {
-		return fmt.Errorf("bought by a request %s after the order", a.from.Sub(r.At))
+	if a.Kind == sale.Bought && (row.DecidedAt.Before(a.from.Add(-clockTolerance)) || r.At.Before(a.from.Add(-clockTolerance))) {
+		return fmt.Errorf("bought by a request %s after the order, pressed %s before it", a.from.Sub(row.DecidedAt), a.from.Sub(r.At))
 	}
 	at, cancelled := s.cancelledAt(r.OrderID)
 	// The key of an order that was cancelled a moment ago is no longer found.
@@ -194,11 +194,11 @@ func (s *scriptWorld) checkOwner(a *answered) error {
 	}
 	for _, o := range s.live(a.user) {
 		switch {
-		case o.Generation != s.ledger.row.Generation || !o.At.Before(a.from.Add(-time.Millisecond)):
+		case o.Generation != s.ledger.row.Generation || !o.DecidedAt.Before(a.from.Add(-time.Millisecond)):
 		case a.Reason == sale.ReasonAllClaimed && s.faulty(redis, since.Add(-2*sale.Lease), a.to):
 			// Redis has lost the owner and has other holders, until it is reconciled.
 		case a.Kind != sale.Bought && a.Kind != sale.AlreadyBought || a.Receipt.OrderID != o.OrderID:
-			return fmt.Errorf("an owner, since %s, of order %s did not get the receipt", a.from.Sub(o.At), o.OrderID)
+			return fmt.Errorf("an owner, since %s, of order %s did not get the receipt", a.from.Sub(o.DecidedAt), o.OrderID)
 		}
 	}
 	return nil

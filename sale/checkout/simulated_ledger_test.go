@@ -60,7 +60,7 @@ func (l *simulatedLedger) beginGeneration(total, version int64) {
 func (l *simulatedLedger) changed() {
 	s := &l.row
 	l.state.Sales[s.Sale] = ledger.SaleState{Generation: s.Generation, State: s.State, Partition: s.Partition, IDs: sale.NewIDs(s.Secret),
-		CloseID: sale.CloseID(s.Secret, s.Generation, s.ClosingVersion)}
+		StartsAt: s.StartsAt, EndsAt: s.EndsAt, CloseID: sale.CloseID(s.Secret, s.Generation, s.ClosingVersion)}
 	if l.onChange != nil {
 		l.onChange()
 	}
@@ -141,7 +141,8 @@ func (l *simulatedLedger) decide(src events.Source, claims ...events.Claim) even
 		r.Verdict.Revision = level.Version
 		row := sale.ReceiptOf(r.Verdict)
 		row.IdempotencyKey, row.KeyKnown = r.Claim.IdempotencyKey, true
-		l.orders[row.OrderID] = &sale.OrderRow{Receipt: row, Revision: level.Version, Live: true, RequestID: r.Claim.RequestID}
+		l.orders[row.OrderID] = &sale.OrderRow{Receipt: row, PressedAt: r.Verdict.PressedAt, DecidedAt: r.Verdict.At, Revision: level.Version,
+			Live: true, RequestID: r.Claim.RequestID}
 	}
 	var stocks []events.Stock
 	for k := range made.Needs() {

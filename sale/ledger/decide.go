@@ -36,6 +36,8 @@ type SaleState struct {
 	Version int64
 	// IDs derives the ids of its claims.
 	IDs *sale.IDs
+	// StartsAt and EndsAt are the times of the generation as they are now. A claim counts from the start on, and not at the end.
+	StartsAt, EndsAt time.Time
 	// CloseID is the id of the close record that closes a closing sale.
 	CloseID uuid.UUID
 }
@@ -147,6 +149,9 @@ func (s *BatchState) step(c *events.Claim) (v *events.Verdict, made bool) {
 	if v.Reason = of.refusal(s.Source); v.Reason != "" {
 		return v, true
 	}
+	if v.Reason = of.untimely(c); v.Reason != "" {
+		return v, true
+	}
 	level := s.Levels[who.Key]
 	if level.Taken >= level.Total {
 		v.Reason = events.ReasonSoldOut
@@ -155,7 +160,7 @@ func (s *BatchState) step(c *events.Claim) (v *events.Verdict, made bool) {
 	level.Taken++
 	s.Levels[who.Key] = level
 	s.Owners[who] = c.ID
-	v.Outcome = events.Ordered
+	v.Outcome, v.PressedAt = events.Ordered, of.pressTime(c, s.Now)
 	return v, true
 }
 
@@ -179,4 +184,33 @@ func (s SaleState) refusal(source events.Source) events.Reason {
 		return events.ReasonNotStarted
 	}
 	return events.ReasonNotStarted // a state that only a newer version knows
+}
+
+// untimely is the reason why a claim is declined for the time of its press, or "". The time of the decision does not matter
+// here: a claim that had to wait for its verdict is as good as any other. A claim without a time of its press is judged by the
+// state of the sale alone.
+func (s SaleState) untimely(c *events.Claim) events.Reason {
+	at, known := c.PressTime()
+	switch {
+	case !known:
+		return ""
+	case at.Before(s.StartsAt):
+		return events.ReasonNotStarted
+	case !at.Before(s.EndsAt):
+		return events.ReasonEnded
+	}
+	return ""
+}
+
+// pressTime is what the order keeps as the time of the press, in the microseconds of Postgres; zero: it is not known. No press is
+// later than its decision: where the claim says so, the process's idea of the clock was a little ahead.
+func (s SaleState) pressTime(c *events.Claim, decided time.Time) time.Time {
+	at, known := c.PressTime()
+	if !known {
+		return time.Time{}
+	}
+	if at.After(decided) && !decided.Before(s.StartsAt) {
+		at = decided
+	}
+	return at.UTC().Truncate(time.Microsecond)
 }

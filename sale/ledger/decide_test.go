@@ -3,6 +3,7 @@ package ledger
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -27,7 +28,8 @@ func stateWith(state sale.State, left int64) *BatchState {
 // saleWith is the state of a sale whose secret is saletest.Secret; its closing is the fifth version.
 func saleWith(generation int64, state sale.State) SaleState {
 	ids := sale.NewIDs(saletest.Secret())
-	return SaleState{Generation: generation, State: state, Version: 6, IDs: ids, CloseID: ids.Close(generation, 5)}
+	return SaleState{Generation: generation, State: state, Version: 6, IDs: ids, CloseID: ids.Close(generation, 5),
+		StartsAt: saletest.Noon().Add(-time.Hour), EndsAt: saletest.Noon().Add(time.Hour)}
 }
 
 func closeOf(k sale.Key, version int64) events.Claim {
@@ -59,6 +61,94 @@ func TestTheStateOfTheSaleGivesTheReason(t *testing.T) {
 				t.Errorf("verdict %+v, want reason %q", v, c.want)
 			}
 		})
+	}
+}
+
+// The sale lasts from 11 to 1 o'clock. A claim counts by the time of its press, whenever it is decided.
+func TestThePressHasToLieWithinTheTimesOfTheGeneration(t *testing.T) {
+	t.Parallel()
+	const ends = time.Hour
+	for name, c := range map[string]struct {
+		state   sale.State
+		source  events.Source
+		press   time.Duration // after noon
+		decided time.Duration
+		want    events.Reason // "" means ordered
+	}{
+		"at the start":                                       {sale.Open, events.FromLog, -time.Hour, 0, ""},
+		"before the start":                                   {sale.Open, events.FromLog, -time.Hour - 1, 0, events.ReasonNotStarted},
+		"before the start, direct":                           {sale.Open, events.Direct, -time.Hour - 1, 0, events.ReasonNotStarted},
+		"just before the end":                                {sale.Open, events.FromLog, ends - 1, ends, ""},
+		"just before the end, direct":                        {sale.Open, events.Direct, ends - 1, ends, ""},
+		"at the end":                                         {sale.Open, events.FromLog, ends, ends + time.Second, events.ReasonEnded},
+		"at the end, direct":                                 {sale.Open, events.Direct, ends, ends + time.Second, events.ReasonEnded},
+		"before the end, decided 3 s after it":               {sale.Open, events.FromLog, ends - 1, ends + 3*time.Second, ""},
+		"before the end, decided before the close record":    {sale.Closing, events.FromLog, ends - 1, ends + 3*time.Second, ""},
+		"after the end, decided before the close record":     {sale.Closing, events.FromLog, ends + 1, ends + 3*time.Second, events.ReasonEnded},
+		"before the end, direct, after closing began":        {sale.Closing, events.Direct, ends - 1, ends + 3*time.Second, events.ReasonEnded},
+		"before the end, decided after the close record":     {sale.Closed, events.FromLog, ends - 1, ends + 3*time.Second, events.ReasonEnded},
+		"within the times of a sale that is paused":          {sale.Paused, events.FromLog, 0, 0, events.ReasonPaused},
+		"after the end of a closing sale":                    {sale.Closing, events.FromLog, ends, ends, events.ReasonEnded},
+		"after the end by a clock that is ahead of Postgres": {sale.Open, events.FromLog, ends, ends - 1, events.ReasonEnded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := stateWith(c.state, 1)
+			s.Source, s.Now = c.source, saletest.Noon().Add(c.decided)
+			claim := saletest.Claim(saletest.Key(), 1, 1)
+			claim.PressedAt = saletest.Noon().Add(c.press)
+			if v := s.Decide([]events.Claim{claim}).Verdicts[0]; v.Reason != c.want || (v.Outcome == events.Ordered) != (c.want == "") {
+				t.Errorf("verdict %+v, want reason %q", v, c.want)
+			}
+		})
+	}
+}
+
+// An operator moves the end while a claim waits: what counts is the end at the decision.
+func TestThePressIsJudgedByTheTimesAtTheDecision(t *testing.T) {
+	t.Parallel()
+	for ends, want := range map[time.Duration]events.Reason{time.Minute: "", -time.Minute: events.ReasonEnded} {
+		s := stateWith(sale.Open, 1)
+		of := s.Sales[saletest.Key().Sale]
+		of.EndsAt = saletest.Noon().Add(ends)
+		s.Sales[saletest.Key().Sale] = of
+		if v := s.Decide([]events.Claim{saletest.Claim(saletest.Key(), 1, 1)}).Verdicts[0]; v.Reason != want {
+			t.Errorf("with the end %s after the press: %+v", ends, v)
+		}
+	}
+}
+
+func TestAnOwnerGetsTheOrderWheneverThePressWas(t *testing.T) {
+	t.Parallel()
+	s := stateWith(sale.Open, 1)
+	late := saletest.Claim(saletest.Key(), 1, 2)
+	late.PressedAt = saletest.Noon().AddDate(1, 0, 0)
+	made := s.Decide([]events.Claim{saletest.Claim(saletest.Key(), 1, 1), late})
+	if v := made.Verdicts[1]; v.Reason != events.ReasonAlreadyOwns || v.OrderID != made.Verdicts[0].ClaimID {
+		t.Errorf("verdict %+v", v)
+	}
+}
+
+func TestWhatAnOrderKeepsAsTheTimeOfItsPress(t *testing.T) {
+	t.Parallel()
+	decided := saletest.Noon()
+	for name, c := range map[string]struct {
+		version     int
+		press, want time.Time
+	}{
+		"the press":                 {2, decided.Add(-time.Second), decided.Add(-time.Second)},
+		"in microseconds":           {2, decided.Add(-999), decided.Add(-1000)},
+		"never after the decision":  {2, decided.Add(time.Millisecond), decided},
+		"not known":                 {2, time.Time{}, time.Time{}},
+		"of the version before":     {1, decided.Add(-time.Second), time.Time{}},
+		"of the version before too": {1, decided.AddDate(3, 0, 0), time.Time{}},
+	} {
+		claim := saletest.Claim(saletest.Key(), 1, 1)
+		claim.V, claim.PressedAt = c.version, c.press
+		v := stateWith(sale.Open, 1).Decide([]events.Claim{claim}).Verdicts[0]
+		if v.Outcome != events.Ordered || !v.PressedAt.Equal(c.want) || !v.At.Equal(decided) {
+			t.Errorf("%s: %+v, want %s", name, v, c.want)
+		}
 	}
 }
 

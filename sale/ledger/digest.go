@@ -23,11 +23,11 @@ func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return fmt.Errorf("find generation: %w", err)
 		}
-		digest, err := digest(ctx, tx, k)
+		rows, presses, err := digest(ctx, tx, k)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sqlStoreDigest, k.Sale, k.Generation, digest); err != nil {
+		if _, err := tx.Exec(ctx, sqlStoreDigest, k.Sale, k.Generation, rows, presses); err != nil {
 			return fmt.Errorf("store digest: %w", err)
 		}
 		return nil
@@ -35,45 +35,42 @@ func (s *Store) DigestNext(ctx context.Context) (done bool, err error) {
 	return done, err
 }
 
-func digest(ctx context.Context, tx pgx.Tx, k sale.Key) (string, error) {
-	var digest string
-	if err := tx.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&digest); err != nil {
-		return "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
+// digest is over the orders of a generation, and over the times of their presses.
+func digest(ctx context.Context, tx pgx.Tx, k sale.Key) (rows, presses string, err error) {
+	if err := tx.QueryRow(ctx, sqlDigest, k.Sale, k.Generation).Scan(&rows, &presses); err != nil {
+		return "", "", fmt.Errorf("digest generation %d of sale %d: %w", k.Generation, k.Sale, err)
 	}
-	return digest, nil
+	return rows, presses, nil
 }
 
-// DigestMismatch is an ended generation whose orders have another digest now than the stored one.
+// DigestMismatch is an ended generation whose orders have other digests now than the stored ones. Both are in each text.
 type DigestMismatch struct {
 	sale.Key
 	Stored, Found string
 }
 
-// DigestCheck computes the digests of all ended generations again, in one snapshot of the database, and lists those that differ.
-// pending are the ended generations that have no digest yet, so that they cannot be checked. It reads all their orders: for
-// verify.
-func (s *Store) DigestCheck(ctx context.Context) (differ []DigestMismatch, pending []sale.Key, err error) {
-	snapshot := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-	err = pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
-		ended, err := endedGenerations(ctx, tx)
+// DigestCheckTx computes the digests of all ended generations again and lists those that differ. pending are the ended
+// generations that have no digest yet, so that they cannot be checked. It reads all their orders: for verify. The transaction has
+// to be REPEATABLE READ, so that a digest is compared with the orders of the same moment.
+func (s *Store) DigestCheckTx(ctx context.Context, tx pgx.Tx) (differ []DigestMismatch, pending []sale.Key, err error) {
+	ended, err := endedGenerations(ctx, tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, m := range ended {
+		if m.Stored == "" {
+			pending = append(pending, m.Key)
+			continue
+		}
+		rows, presses, err := digest(ctx, tx, m.Key)
 		if err != nil {
-			return err
+			return differ, pending, err
 		}
-		for _, m := range ended {
-			if m.Stored == "" {
-				pending = append(pending, m.Key)
-				continue
-			}
-			if m.Found, err = digest(ctx, tx, m.Key); err != nil {
-				return err
-			}
-			if m.Found != m.Stored {
-				differ = append(differ, m)
-			}
+		if m.Found = rows + " " + presses; m.Found != m.Stored {
+			differ = append(differ, m)
 		}
-		return nil
-	})
-	return differ, pending, err
+	}
+	return differ, pending, nil
 }
 
 func endedGenerations(ctx context.Context, tx pgx.Tx) ([]DigestMismatch, error) {

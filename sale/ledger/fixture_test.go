@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -86,7 +87,7 @@ func (d *ledgerFixture) claim(user int64, attempt int) events.Claim {
 
 func (d *ledgerFixture) claimIn(generation, user int64, attempt int) events.Claim {
 	c := saletest.Claim(sale.Key{Sale: d.key.Sale, Generation: generation}, user, attempt)
-	c.ID, c.Partition = sale.ClaimID(d.secret, generation, user, attempt), d.partition
+	c.ID, c.Partition, c.PressedAt = sale.ClaimID(d.secret, generation, user, attempt), d.partition, time.Now()
 	return c
 }
 
@@ -214,9 +215,19 @@ func (d *ledgerFixture) digestAll() (n int) {
 	}
 }
 
+// digestCheck compares the digests in one snapshot, as verify does.
+func (d *ledgerFixture) digestCheck(ctx context.Context) (differ []DigestMismatch, pending []sale.Key, err error) {
+	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err = pgx.BeginTxFunc(ctx, d.Pool, moment, func(tx pgx.Tx) error {
+		differ, pending, err = d.DigestCheckTx(ctx, tx)
+		return err
+	})
+	return differ, pending, err
+}
+
 func (d *ledgerFixture) mismatches() []DigestMismatch {
 	d.t.Helper()
-	differ, _, err := d.DigestCheck(saletest.Context(d.t))
+	differ, _, err := d.digestCheck(saletest.Context(d.t))
 	d.Must(err)
 	return differ
 }

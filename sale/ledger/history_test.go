@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -97,7 +98,17 @@ func (h *history) record() events.Claim {
 	k := h.ledger.key
 	k.Generation -= rapid.SampledFrom([]int64{0, 0, 0, 0, 1}).Draw(h.T, "generations ago")
 	user := h.shoppers + rapid.Int64Range(1, 5).Draw(h.T, "user")
-	return h.ledger.claimIn(k.Generation, user, rapid.IntRange(1, 3).Draw(h.T, "attempt"))
+	c := h.ledger.claimIn(k.Generation, user, rapid.IntRange(1, 3).Draw(h.T, "attempt"))
+	switch rapid.IntRange(0, 9).Draw(h.T, "press") {
+	case 0:
+		c.PressedAt = c.PressedAt.AddDate(-1, 0, 0)
+	case 1:
+		c.PressedAt = c.PressedAt.AddDate(2, 0, 0)
+	case 2:
+		c.V-- // of the version before, whose times mean nothing
+		c.PressedAt = c.PressedAt.AddDate(2, 0, 0)
+	}
+	return c
 }
 
 func (h *history) decideSome() {
@@ -171,10 +182,17 @@ func (h *history) first(src events.Source, c events.Claim) *ruled {
 		r.Reason = events.ReasonPaused
 	case h.state == sale.Closed || h.state == sale.Closing && src == events.Direct:
 		r.Reason = events.ReasonEnded
+	case c.V == events.ClaimVersion && c.PressedAt.Before(time.Now().Add(-time.Hour)):
+		r.Reason = events.ReasonNotStarted
+	case c.V == events.ClaimVersion && c.PressedAt.After(time.Now().AddDate(1, 0, 0)):
+		r.Reason = events.ReasonEnded
 	case h.taken() >= h.total:
 		r.Reason = events.ReasonSoldOut
 	default:
 		r.Outcome, r.live = events.Ordered, true
+		if c.V == events.ClaimVersion {
+			r.PressedAt = c.PressedAt.UTC().Truncate(time.Microsecond)
+		}
 		if len(h.returned) > 0 {
 			r.Unit, h.returned = h.returned[0], h.returned[1:]
 		} else {

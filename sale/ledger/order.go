@@ -34,13 +34,14 @@ func (s *Store) OrderTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.Orde
 
 func scanWholeOrder(row pgx.Row) (sale.Order, error) {
 	var o sale.Order
+	var pressed, decided time.Time
 	var cancelled *time.Time
 	var revision int64
 	var live bool
 	var requestID uuid.UUID
 	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
-		&o.IdempotencyKey, &revision, &o.At, &live, &requestID, &cancelled, &o.Slug)
-	o.At = o.At.UTC()
+		&o.IdempotencyKey, &revision, &decided, &pressed, &live, &requestID, &cancelled, &o.Slug)
+	_, o.At = orderTimes(pressed, decided)
 	if cancelled != nil {
 		o.CancelledAt = cancelled.UTC()
 	}
@@ -50,9 +51,19 @@ func scanWholeOrder(row pgx.Row) (sale.Order, error) {
 func scanOrder(row pgx.CollectableRow) (sale.OrderRow, error) {
 	var o sale.OrderRow
 	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
-		&o.IdempotencyKey, &o.Revision, &o.At, &o.Live, &o.RequestID)
-	o.At, o.KeyKnown = o.At.UTC(), true
+		&o.IdempotencyKey, &o.Revision, &o.DecidedAt, &o.PressedAt, &o.Live, &o.RequestID)
+	o.DecidedAt, o.KeyKnown = o.DecidedAt.UTC(), true
+	o.PressedAt, o.At = orderTimes(o.PressedAt, o.DecidedAt)
 	return o, err
+}
+
+// orderTimes are the time of the press that a row has, zero for none, and the time that people see. The epoch in place of the
+// first stands for none.
+func orderTimes(pressed, decided time.Time) (known, seen time.Time) {
+	if pressed.Unix() == 0 {
+		return time.Time{}, decided.UTC()
+	}
+	return pressed.UTC(), pressed.UTC()
 }
 
 // LiveReceipts finds the live orders of these shoppers: one receipt for each, in the same order. OrderID is uuid.Nil for a shopper

@@ -43,7 +43,7 @@ func TestReceiptsAreThoseOfLiveOrdersOnly(t *testing.T) {
 	if !slices.Equal(units, []int64{0, 3, 0, 2, 3}) {
 		t.Errorf("units %v", units)
 	}
-	if r := receipts[1]; r.OrderID != made.Verdicts[2].ClaimID || r.UserID != 3 || !r.At.Equal(made.Verdicts[2].At) || r.Attempt != 1 {
+	if r := receipts[1]; r.OrderID != made.Verdicts[2].ClaimID || r.UserID != 3 || !r.At.Equal(made.Verdicts[2].PressedAt) || r.Attempt != 1 {
 		t.Errorf("receipt %+v of %+v", r, made.Verdicts[2])
 	}
 	if made.Verdicts[3].Outcome != events.Declined {

@@ -17,8 +17,8 @@ const (
 	ledgerID = `(SELECT i.id FROM ledger_identity i WHERE i.only_row)`
 
 	orderColumns = `id, sale_id, generation, user_id, username, unit, attempt,
-	coalesce(press_key, '00000000-0000-0000-0000-000000000000'), revision, decided_at, released_at IS NULL,
-	coalesce(press, '00000000-0000-0000-0000-000000000000')`
+	coalesce(press_key, '00000000-0000-0000-0000-000000000000'), revision, decided_at, coalesce(pressed_at, 'epoch'),
+	released_at IS NULL, coalesce(press, '00000000-0000-0000-0000-000000000000')`
 
 	sqlOrdersByID = `SELECT ` + orderColumns + ` FROM orders WHERE id = ANY($1)`
 
@@ -51,22 +51,24 @@ FROM declines WHERE claim_id = ANY($1)`
 // What a decision writes. Orders have no ON CONFLICT: a repeat among them means a unit sold twice, and must fail. A decline can
 // exist already, because a claim of a generation that does not exist has no stock row to lock.
 const (
-	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press)
+	// The times of the presses are microseconds since the epoch, which stands for one that is not known: an array of numbers is
+	// cheap to send.
+	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press, pressed_at)
 SELECT c.id, c.sale_id, c.generation, c.user_id, c.username, c.unit, c.attempt,
 	nullif(c.press_key, '00000000-0000-0000-0000-000000000000'), c.revision, $10,
-	nullif(c.press, '00000000-0000-0000-0000-000000000000')
-FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::uuid[], $9::bigint[], $11::uuid[])
-	AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, press)`
+	nullif(c.press, '00000000-0000-0000-0000-000000000000'), timestamptz 'epoch' + nullif(c.pressed, 0) * interval '1 microsecond'
+FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::uuid[], $9::bigint[], $11::uuid[],
+	$12::bigint[]) AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, press, pressed)`
 
 	sqlInsertDeclines = `INSERT INTO declines (claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at)
 SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
 ON CONFLICT (claim_id) DO NOTHING`
 
-	// The first statement after the locks: its clock is the time of the verdicts, and its settings are valid for the statements
-	// after it. It returns a row also when there is no such sale.
-	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),
-	` + ledgerID + `, coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(partition, 0),
-	coalesce(version, 0), secret, coalesce(closing_version, 0)
+	// The first statement after the locks: its clock is the time of the verdicts, and its settings, in one column, are valid for the
+	// statements after it. It returns a row also when there is no such sale.
+	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true) || set_config('plan_cache_mode', 'force_generic_plan', true),
+	` + ledgerID + `, coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(starts_at, 'epoch'), coalesce(ends_at, 'epoch'),
+	coalesce(partition, 0), coalesce(version, 0), secret, coalesce(closing_version, 0)
 FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 
 	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
@@ -122,7 +124,9 @@ FROM sales WHERE id = `
 	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
 
-	sqlEndGeneration = `UPDATE generations SET ended_at = clock_timestamp() WHERE sale_id = $1 AND generation = $2`
+	// The times belong to the generation. Those of the present one are the sale's.
+	sqlEndGeneration = `UPDATE generations g SET ended_at = clock_timestamp(), starts_at = s.starts_at, ends_at = s.ends_at
+FROM sales s WHERE s.id = g.sale_id AND g.sale_id = $1 AND g.generation = $2`
 
 	sqlInsertGeneration = `INSERT INTO generations (sale_id, generation, total) VALUES ($1, $2, $3)`
 
@@ -166,17 +170,29 @@ const (
 	sqlCounts = `SELECT sale_id, generation, count(*), count(DISTINCT user_id), count(DISTINCT unit), max(unit)
 FROM orders WHERE released_at IS NULL GROUP BY sale_id, generation ORDER BY sale_id, generation`
 
+	// The times of the present generation are the sale's; an ended one has kept its own.
+	sqlPresses = `SELECT o.sale_id, o.generation, count(*), count(o.pressed_at),
+	count(*) FILTER (WHERE o.pressed_at < t.starts_at OR o.pressed_at >= t.ends_at), min(t.starts_at), min(t.ends_at)
+FROM orders o LEFT JOIN (
+	SELECT g.sale_id, g.generation, CASE WHEN present THEN s.starts_at ELSE g.starts_at END AS starts_at,
+		CASE WHEN present THEN s.ends_at ELSE g.ends_at END AS ends_at
+	FROM generations g JOIN sales s ON s.id = g.sale_id, LATERAL (SELECT s.generation = g.generation AS present) p) t
+	USING (sale_id, generation)
+GROUP BY o.sale_id, o.generation ORDER BY o.sale_id, o.generation`
+
 	sqlUndigested = `SELECT sale_id, generation FROM generations
-WHERE ended_at IS NOT NULL AND digest IS NULL ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
+WHERE ended_at IS NOT NULL AND (digest IS NULL OR press_digest IS NULL) ORDER BY sale_id, generation LIMIT 1 FOR UPDATE SKIP LOCKED`
 
 	// The sum is the same in whatever order the rows are read. The two halves are those of sqlOrdersSince, so that each has an
-	// index; a single condition reads every order of every sale.
+	// index; a single condition reads every order of every sale. The second digest is over what the version before does not know.
 	sqlDigest = `SELECT count(*) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, user_id, username, unit, attempt, state,
-	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0)
+	extract(epoch FROM decided_at), extract(epoch FROM released_at))), 16))::bit(64)::bigint::numeric), 0),
+	count(pressed_at) || ':' || coalesce(sum(('x' || left(md5(concat_ws('|', id, extract(epoch FROM pressed_at))), 16))::bit(64)::bigint::numeric), 0)
 FROM (SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NULL
 	UNION ALL SELECT * FROM orders WHERE sale_id = $1 AND generation = $2 AND released_at IS NOT NULL) all_of_it`
 
-	sqlStoreDigest = `UPDATE generations SET digest = $3 WHERE sale_id = $1 AND generation = $2 AND digest IS NULL`
+	sqlStoreDigest = `UPDATE generations SET digest = coalesce(digest, $3), press_digest = coalesce(press_digest, $4)
+WHERE sale_id = $1 AND generation = $2`
 
-	sqlDigests = `SELECT sale_id, generation, coalesce(digest, '') FROM generations WHERE ended_at IS NOT NULL ORDER BY sale_id, generation`
+	sqlDigests = `SELECT sale_id, generation, coalesce(digest || ' ' || press_digest, '') FROM generations WHERE ended_at IS NOT NULL ORDER BY sale_id, generation`
 )

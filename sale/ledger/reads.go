@@ -89,9 +89,10 @@ func (r *ledgerReads) sales(rows pgx.Rows) error {
 		slug        string
 		secret      []byte
 		s           SaleState
-		set         [2]string
+		set         string
 	)
-	into := []any{&r.state.Now, &set[0], &set[1], &r.state.Ledger, &id, &slug, &s.Generation, &s.State, &s.Partition, &s.Version, &secret, &closing}
+	into := []any{&r.state.Now, &set, &r.state.Ledger, &id, &slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &s.Partition, &s.Version,
+		&secret, &closing}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		if id == 0 {
 			return nil

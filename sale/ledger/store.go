@@ -12,6 +12,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -82,6 +83,32 @@ func (s *Store) CountsTx(ctx context.Context, tx pgx.Tx) ([]Count, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("count orders: %w", err)
+	}
+	return all, nil
+}
+
+// Presses sums up when the orders of one generation were pressed, live and cancelled ones.
+type Presses struct {
+	sale.Key
+	// Orders is their number. Known of them have the time of their press, and Outside of these were not pressed within the times
+	// of the generation.
+	Orders, Known, Outside int64
+	// StartsAt and EndsAt are the times of the generation: nil when it ended without leaving them. Outside is 0 then.
+	StartsAt, EndsAt *time.Time
+}
+
+// PressesTx compares the presses of every generation that has orders with its times. It reads all orders: for verify.
+func (s *Store) PressesTx(ctx context.Context, tx pgx.Tx) ([]Presses, error) {
+	rows, err := tx.Query(ctx, sqlPresses)
+	if err != nil {
+		return nil, fmt.Errorf("compare presses with the times: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p Presses, err error) {
+		err = row.Scan(&p.Sale, &p.Generation, &p.Orders, &p.Known, &p.Outside, &p.StartsAt, &p.EndsAt)
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compare presses with the times: %w", err)
 	}
 	return all, nil
 }

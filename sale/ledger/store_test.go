@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -97,6 +98,68 @@ func TestCountsAreThoseOfLiveOrders(t *testing.T) {
 	}
 }
 
+func TestAnOrderKeepsTheTimeOfItsPressAndOfItsDecision(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 10)
+	d.Exec(`UPDATE sales SET starts_at = starts_at - interval '1 hour'`)
+	waited, before := d.claim(1, 1), d.claim(2, 1)
+	waited.PressedAt = waited.PressedAt.Add(-time.Minute)
+	before.V-- // its time means nothing
+	made := d.decide(waited, before)
+	again := d.decide(waited, before)
+	found, err := d.OrdersSince(saletest.Context(t), d.key, 0)
+	d.Must(err)
+	slices.SortFunc(found, func(a, b sale.OrderRow) int { return int(a.UserID - b.UserID) })
+	pressed := waited.PressedAt.UTC().Truncate(time.Microsecond)
+	for i, want := range []struct{ pressed, shown time.Time }{{pressed, pressed}, {time.Time{}, made.Verdicts[1].At}} {
+		v, repeated, row := made.Verdicts[i], again.Verdicts[i], found[i]
+		if !v.PressedAt.Equal(want.pressed) || v.At.Before(waited.PressedAt.Add(time.Minute)) || !sale.ReceiptOf(&v).At.Equal(want.shown) {
+			t.Errorf("verdict %+v, want a press at %s and a receipt of %s", v, want.pressed, want.shown)
+		}
+		if repeated.PressedAt != v.PressedAt || repeated.At != v.At {
+			t.Errorf("the repeat says %+v, the first %+v", repeated, v)
+		}
+		if row.PressedAt != want.pressed || row.DecidedAt != v.At || row.At != want.shown {
+			t.Errorf("row %+v, want a press at %s and a receipt of %s", row, want.pressed, want.shown)
+		}
+		d.Do(func(tx pgx.Tx) error {
+			o, err := d.OrderTx(saletest.Context(t), tx, v.ClaimID)
+			if o.At != want.shown {
+				t.Errorf("operators see %s, want %s", o.At, want.shown)
+			}
+			return err
+		})
+	}
+}
+
+// The times belong to the generation: an ended one is compared with those that it ended with.
+func TestPressesAreComparedWithTheTimesOfTheirGeneration(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 10)
+	made := d.decide(d.claims(1, 3)...)
+	d.cancel(made.Verdicts[2].ClaimID) // it was pressed all the same
+	old := d.key
+	d.begin(10)
+	d.Exec(`UPDATE sales SET starts_at = starts_at + interval '1 hour', ends_at = ends_at + interval '1 hour', state = 'scheduled'`)
+	d.Exec(`INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, revision, decided_at, pressed_at)
+SELECT gen_random_uuid(), sale_id, 2, user_id, username, unit, 1, 9, decided_at, CASE user_id WHEN 1 THEN pressed_at END FROM orders WHERE user_id < 3`)
+	var all []Presses
+	d.Do(func(tx pgx.Tx) (err error) {
+		all, err = d.PressesTx(saletest.Context(t), tx)
+		return err
+	})
+	want := []Presses{{Key: old, Orders: 3, Known: 3}, {Key: d.key, Orders: 2, Known: 1, Outside: 1}}
+	for i := range all {
+		if all[i].StartsAt == nil || all[i].EndsAt == nil {
+			t.Errorf("no times of %v", all[i].Key)
+		}
+		all[i].StartsAt, all[i].EndsAt = nil, nil
+	}
+	if !slices.Equal(all, want) {
+		t.Errorf("%+v, want %+v", all, want)
+	}
+}
+
 // A caller that gets an empty list instead of the error removes every owner from Redis, or reports that nothing is wrong.
 func TestAReadThatFailsIsAnError(t *testing.T) {
 	t.Parallel()
@@ -107,16 +170,17 @@ func TestAReadThatFailsIsAnError(t *testing.T) {
 		"keys":     func(ctx context.Context) error { _, err := d.CurrentKeys(ctx); return err },
 		"any":      func(ctx context.Context) error { _, err := d.Any(ctx); return err },
 		"changes":  func(ctx context.Context) error { _, err := d.ReadChanges(ctx, nil, nil); return err },
-		"digests":  func(ctx context.Context) error { _, _, err := d.DigestCheck(ctx); return err },
 		"verdicts": func(ctx context.Context) error { _, err := d.Verdicts(ctx, ids); return err },
 		"receipts": func(ctx context.Context) error { _, err := d.LiveReceipts(ctx, d.key, []int64{1}); return err },
 		"orders":   func(ctx context.Context) error { _, err := d.OrdersSince(ctx, d.key, 0); return err },
 	}
 	inTx := map[string]func(ctx context.Context, tx pgx.Tx) error{
-		"owners": func(ctx context.Context, tx pgx.Tx) error { _, err := d.OwnersTx(ctx, tx, d.key); return err },
-		"counts": func(ctx context.Context, tx pgx.Tx) error { _, err := d.CountsTx(ctx, tx); return err },
-		"order":  func(ctx context.Context, tx pgx.Tx) error { _, err := d.OrderTx(ctx, tx, ids[0]); return err },
-		"digest": func(ctx context.Context, tx pgx.Tx) error { _, err := digest(ctx, tx, d.key); return err },
+		"owners":  func(ctx context.Context, tx pgx.Tx) error { _, err := d.OwnersTx(ctx, tx, d.key); return err },
+		"digests": func(ctx context.Context, tx pgx.Tx) error { _, _, err := d.DigestCheckTx(ctx, tx); return err },
+		"presses": func(ctx context.Context, tx pgx.Tx) error { _, err := d.PressesTx(ctx, tx); return err },
+		"counts":  func(ctx context.Context, tx pgx.Tx) error { _, err := d.CountsTx(ctx, tx); return err },
+		"order":   func(ctx context.Context, tx pgx.Tx) error { _, err := d.OrderTx(ctx, tx, ids[0]); return err },
+		"digest":  func(ctx context.Context, tx pgx.Tx) error { _, _, err := digest(ctx, tx, d.key); return err },
 	}
 	for what, read := range inTx {
 		reads[what] = func(ctx context.Context) error {

@@ -15,7 +15,7 @@ import (
 func verdictOf(o *sale.OrderRow) events.Verdict {
 	v := events.Verdict{
 		ClaimID: o.OrderID, SaleID: o.SaleID, Generation: o.Generation, UserID: o.UserID, Username: o.Username,
-		Attempt: o.Attempt, Outcome: events.Ordered, Unit: o.Unit, At: o.At,
+		Attempt: o.Attempt, Outcome: events.Ordered, Unit: o.Unit, At: o.DecidedAt, PressedAt: o.PressedAt,
 		RequestID: o.RequestID, Revision: o.Revision,
 	}
 	if !o.Live {

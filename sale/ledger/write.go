@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"flashsale/events"
 	"flashsale/sale"
@@ -30,22 +31,48 @@ func write(b *pgx.Batch, now time.Time, made BatchResult) {
 func orderArrays(made []NewVerdict, now time.Time) []any {
 	n := len(made)
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
-	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
-	units, attempts, revisions := make([]int64, n), make([]int32, n), make([]int64, n)
-	requests := make([][16]byte, n)
+	requests, attempts := make([][16]byte, n), make([]int32, n)
+	all := make(numbers, 6*n) // one piece of memory for the columns of numbers
+	sales, generations, users := all[:n], all[n:2*n], all[2*n:3*n]
+	units, revisions, presses := all[3*n:4*n], all[4*n:5*n], all[5*n:]
 	for i, r := range made {
 		c := r.Claim
 		ids[i], keys[i], names[i], requests[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
 		units[i], attempts[i], revisions[i] = r.Verdict.Unit, int32(c.Attempt), r.Verdict.Revision
+		if at := r.Verdict.PressedAt; !at.IsZero() {
+			presses[i] = at.UnixMicro()
+		}
 	}
-	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, now, requests}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, now, requests, presses}
+}
+
+// numbers is a bigint[]. Of a []int64 pgx makes the same, with two allocations for each number.
+type numbers []int64
+
+// Dimensions is for pgtype.ArrayGetter.
+func (n numbers) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(n)), LowerBound: 1}}
+}
+
+// Index is for pgtype.ArrayGetter.
+func (n numbers) Index(i int) any { return (*number)(&n[i]) }
+
+// IndexType is for pgtype.ArrayGetter.
+func (n numbers) IndexType() any { return (*number)(nil) }
+
+// number is one of numbers where it lies, so that nothing is copied.
+type number int64
+
+// Int64Value is for pgtype.Int64Valuer.
+func (n *number) Int64Value() (pgtype.Int8, error) {
+	return pgtype.Int8{Int64: int64(*n), Valid: true}, nil
 }
 
 func declineArrays(made []NewVerdict, now time.Time) []any {
 	n := len(made)
 	ids, names, reasons := make([][16]byte, n), make([]string, n), make([]string, n)
-	sales, generations, users := make([]int64, n), make([]int64, n), make([]int64, n)
+	sales, generations, users := make(numbers, n), make(numbers, n), make(numbers, n)
 	attempts := make([]int32, n)
 	for i, r := range made {
 		c := r.Claim
@@ -79,7 +106,7 @@ func confirmed(r NewVerdict) events.Message {
 	return events.Message{
 		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.Claim.Traceparent,
 		Data: events.ConfirmedOrder{Order: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
-			Username: v.Username, Unit: v.Unit, At: v.At},
+			Username: v.Username, Unit: v.Unit, At: v.At, PressedAt: v.PressedAt},
 	}
 }
 

@@ -3,6 +3,7 @@ package saletest
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -190,11 +191,11 @@ WHERE coalesce(live, 0) <> taken OR coalesce(shoppers, 0) <> taken OR coalesce(u
 	}
 }
 
-// Claim is the claim of a shopper in the present generation of a sale.
+// Claim is the claim of a shopper who presses now, in the present generation of a sale.
 func (d *Database) Claim(slug string, user int64, attempt int) events.Claim {
 	d.t.Helper()
 	k, secret := d.Sale(slug)
 	c := Claim(k, user, attempt)
-	c.ID, c.Partition = sale.ClaimID(secret, k.Generation, user, attempt), d.Partition(slug)
+	c.ID, c.Partition, c.PressedAt = sale.ClaimID(secret, k.Generation, user, attempt), d.Partition(slug), time.Now()
 	return c
 }
