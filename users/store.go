@@ -100,6 +100,12 @@ func (s *Store) Live(ctx context.Context) (int64, error) {
 	return now.Live, err
 }
 
+// LiveTx is Live in the caller's transaction. It locks nothing.
+func (s *Store) LiveTx(ctx context.Context, tx pgx.Tx) (int64, error) {
+	now, err := readRoster(tx.QueryRow(ctx, selectRoster))
+	return now.Live, err
+}
+
 // ensure is ensureTx in a transaction of its own.
 func (s *Store) ensure(ctx context.Context, list []entry) (created int, err error) {
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {

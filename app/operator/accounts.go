@@ -108,7 +108,7 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 	}
 	defer leave()
 	archived, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int64, audit.Entry, error) {
-		live, err := o.users.Live(ctx)
+		live, err := o.users.LiveTx(ctx, tx)
 		if err == nil && live > users.Chunk {
 			err = o.recordStart(ctx, a, usersEntry("users.archive-started", archiving{live}))
 		}
