@@ -13,7 +13,7 @@ const (
 	readTimeout  = 5 * time.Second
 	writeTimeout = 3 * time.Minute // a million accounts are archived in one transaction
 	// lockTimeout bounds the wait for the roster. Others have it for the time of a chunk, unless they archive very many.
-	lockTimeout = 20 * time.Second
+	lockTimeout = 10 * time.Second
 )
 
 const (

@@ -76,12 +76,15 @@ func TestActsAtOnceAreAnsweredWithTheirOwnStateAndGeneration(t *testing.T) {
 	}
 }
 
-// committedActs are all acts, each with what its transaction says and what its answer has to say.
-var committedActs = []struct {
+// committedAct is an act with what its transaction says, and what its answer has to say.
+type committedAct struct {
 	name, method, path string
 	body               any
 	mark, says         string
-}{
+}
+
+// committedActs are all acts on a sale that is open and on its shoppers, but the cancellation of an order.
+var committedActs = []committedAct{
 	{"reset", http.MethodPost, "/api/flash-sale/reset", nil, "sale.reset", `"generation":2`},
 	{"preset", http.MethodPost, "/api/flash-sale/stock-preset/medium", nil, "sale.preset", `"stockAmount":100`},
 	{"update-stock", http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 42}, "sale.stock", `"stockAmount":42`},
