@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"flashsale/app/instance/instancetest"
+	"flashsale/app/web/request"
 )
 
 // An operator's press on the page is one act, and it is meant for the sale as the page shows it.
@@ -26,6 +27,7 @@ func TestBrowserActsOnceForAPress(t *testing.T) {
 		{"a form that is older than a colleague's act", checkOldStockForm},
 		{"a preset after a colleague's act", checkPresetAfterColleague},
 		{"an act that is not answered", checkUnansweredAct},
+		{"an act that takes long", checkLongAct},
 	} {
 		t.Run(one.name, func(t *testing.T) {
 			p := openTab(t, browser, base)
@@ -137,6 +139,17 @@ func checkPresetAfterColleague(t *testing.T, p *tab, c *instancetest.Client) {
 	p.showsRevision(c)
 	p.preset("medium")
 	p.figures(100, 0, 100)
+}
+
+// The page gave up an act after a minute, and with it the act ended: a seeding may take five.
+func checkLongAct(t *testing.T, p *tab, _ *instancetest.Client) {
+	p.do(chromedp.Evaluate[chromedp.Void](`document.addEventListener('htmx:before:request', ({ target, detail }) => {
+		if (target.closest('.controls')) window.patience = htmx.parseInterval(detail.ctx.request.timeout);
+	})`))
+	p.answered(func() { p.clickAt(`form[hx-post="/api/users/seed"] button`) })
+	if ms := value[float64](p, `window.patience`); ms < float64(request.OperationTime.Milliseconds()) {
+		t.Errorf("the page waits for %v ms", ms)
+	}
 }
 
 // The answer is lost on its way. The next press is the same act, and gets that answer.

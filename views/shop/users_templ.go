@@ -261,7 +261,7 @@ func users(home Home) templ.Component {
 }
 
 // press is a form with one button. It acts at once; the answer appears above it. Sent twice it acts once, by its key: the page has a
-// new key after each answer.
+// new key after each answer. Seeding a million shoppers takes its time, so the page waits longer than the server takes at most.
 func press(acts Acts, name, path string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -309,7 +309,7 @@ func press(acts Acts, name, path string) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "\" hx-target=\"#operator-outcome\" hx-sync=\"this:queue all\" autocomplete=\"off\"><input type=\"hidden\" name=\"Idempotency-Key\" value=\"")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 18, "\" hx-target=\"#operator-outcome\" hx-sync=\"this:queue all\" hx-config=\"timeout:320s\" autocomplete=\"off\"><input type=\"hidden\" name=\"Idempotency-Key\" value=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
