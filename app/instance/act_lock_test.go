@@ -33,7 +33,9 @@ func TestEveryActThatWaitsForALockTooLongIsBusy(t *testing.T) {
 			answers := make([]reply, len(acts))
 			var all sync.WaitGroup
 			for i, act := range acts {
-				all.Go(func() { answers[i] = c.Act(act.method, act.path, act.body, "If-Match: *", "Idempotency-Key: "+act.name) })
+				all.Go(func() {
+					answers[i] = c.Act(act.method, act.path, act.body, "If-Match: *", "Idempotency-Key: "+act.name)
+				})
 			}
 			all.Wait()
 			release()

@@ -165,7 +165,9 @@ func TestASeedingThatEndsEarlySaysWhatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 2*users.Chunk + 7
-	seed := func() reply { return c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": n}, "Idempotency-Key: k") }
+	seed := func() reply {
+		return c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": n}, "Idempotency-Key: k")
+	}
 	r := seed()
 	r.Is(t, http.StatusConflict, "busy")
 	if says := fmt.Sprintf("The first %d of %d shoppers exist", users.Chunk, n); !strings.Contains(r.Text("message"), says) {

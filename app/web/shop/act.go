@@ -23,16 +23,16 @@ func (hs *Handlers) Done(c echo.Context, after *sale.Snapshot, message string) e
 	}
 	c.Response().Header().Set("Hx-Trigger", "users-changed")
 	return hs.send(c, http.StatusOK, shop.OperatorFragment(
-		shop.Outcome{Tone: shop.Good, Title: message}, statusPanel(hs.since(after))))
+		shop.Outcome{Tone: shop.Good, Title: message}, hs.panelAfter(after)))
 }
 
-// since is the current sale as it is now, or as an act has just left it when this process does not show that yet.
-func (hs *Handlers) since(after *sale.Snapshot) (sale.Snapshot, error) {
+// panelAfter is the current sale as it is now, or as an act has just left it when this process does not show that yet.
+func (hs *Handlers) panelAfter(after *sale.Snapshot) shop.Status {
 	now, err := hs.cfg.Catalog.Snapshot("")
 	if after != nil && (err != nil || now.ID == after.ID && now.Version < after.Version) {
-		return *after, nil
+		return statusView(*after)
 	}
-	return now, err
+	return statusPanel(now, err)
 }
 
 // noticeOf names what a request to an operator's route did, for the page it is redirected to.
