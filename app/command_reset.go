@@ -8,6 +8,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/operator"
+	series "flashsale/users"
 )
 
 func resetCommand(t terminal) *cobra.Command {
@@ -38,14 +39,14 @@ func resetSale(ctx context.Context, acts *operator.Acts, setStock bool, stock in
 	if stock < 0 || stock > config.MaxStock {
 		return fmt.Errorf("--stock must be from 0 to %d", config.MaxStock)
 	}
-	if _, err := acts.Seed(ctx, byCommand(), users, progressTo(t, "shoppers")); err != nil {
-		return err
+	if users < 0 || users > series.MaxSeries {
+		return fmt.Errorf("--users must be from 0 to %d", series.MaxSeries)
 	}
 	total := int64(operator.SmallStock)
 	if setStock {
 		total = stock
 	}
-	done, err := acts.BeginGeneration(ctx, byCommand(), "", total)
+	done, err := acts.ResetTo(ctx, byCommand(), "", total, users, progressTo(t, "shoppers"))
 	if err != nil {
 		return err
 	}

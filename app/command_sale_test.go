@@ -1,43 +1,17 @@
 package app
 
 import (
-	"context"
-	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"flashsale/app/config"
-	"flashsale/app/embedded/embeddedtest"
-	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
 	"flashsale/events/audit"
 )
 
 // An instance runs on its embedded servers, and another process, the command, changes its sale.
 func TestSaleSetBesideARunningInstance(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	t.Setenv("DATA_DIR", dir)
-	t.Setenv("NAMESPACE", embeddedtest.Namespace(t))
-	cfg, err := config.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Port, cfg.Hosts, cfg.OpsAddr = 0, []string{"127.0.0.1"}, ""
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	a, err := instance.Start(ctx, cfg, slog.New(slog.DiscardHandler), instancetest.Writer{T: t})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		stop(t, a)
-		if code, out, errOut := command(t, "", "reset", "--wipe", "--yes"); code != 0 {
-			t.Errorf("wipe: %s%s", out, errOut)
-		}
-	})
-	c := instancetest.NewClient(t, a.URL())
+	c, servers := besideInstance(t)
 	end := time.Now().UTC().Add(2 * time.Hour).Truncate(time.Second)
 	for _, step := range []struct {
 		args string
@@ -65,14 +39,6 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 	}
 	if now := shown(); now.Number("maxStock") != 33 || now.Text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.Number("revision") != 2 {
 		t.Errorf("the instance shows %s", now.Raw)
-	}
-	servers, err := instance.FindServers(ctx, cfg, slog.New(slog.DiscardHandler), instancetest.Writer{T: t})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = servers.Close(context.Background()) }()
-	if err := servers.OpenDatabase(ctx, cfg); err != nil {
-		t.Fatal(err)
 	}
 	recent, err := audit.New(servers.Pool()).Recent(t.Context(), 1)
 	if err != nil || recent[0].Action != "sale.amend" || recent[0].Actor != "operator" || recent[0].Subject != "flash-sale" {

@@ -12,6 +12,8 @@ import (
 const (
 	readTimeout  = 5 * time.Second
 	writeTimeout = 3 * time.Minute // a million accounts are archived in one transaction
+	// lockTimeout bounds the wait for the roster. Others have it for the time of a chunk, unless they archive very many.
+	lockTimeout = 10 * time.Second
 )
 
 const (
@@ -21,6 +23,8 @@ const (
 	selectRoster = `SELECT version, live, able FROM roster`
 	lockRoster   = `SELECT version, live, able FROM roster FOR UPDATE`
 	updateRoster = `UPDATE roster SET version = $1, live = live + $2, able = able + $3`
+
+	limitLocks = `SELECT set_config('lock_timeout', $1, true)`
 
 	createSeeding = `CREATE TEMP TABLE seeding (ordinal int, username text, username_key text COLLATE "C",
 		email text, email_key text COLLATE "C", may_purchase boolean) ON COMMIT DROP`

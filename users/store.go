@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -99,6 +100,12 @@ func (s *Store) Live(ctx context.Context) (int64, error) {
 	return now.Live, err
 }
 
+// LiveTx is Live in the caller's transaction. It locks nothing.
+func (s *Store) LiveTx(ctx context.Context, tx pgx.Tx) (int64, error) {
+	now, err := readRoster(tx.QueryRow(ctx, selectRoster))
+	return now.Live, err
+}
+
 // ensure is ensureTx in a transaction of its own.
 func (s *Store) ensure(ctx context.Context, list []entry) (created int, err error) {
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -149,12 +156,17 @@ func seedRows(list []entry) ([][]any, error) {
 	return rows, nil
 }
 
-// transact is a transaction of the store's own. It is read committed, whatever the server's default, because a
+// transact is a transaction of the store's own. It waits for no lock longer than lockTimeout. It is read committed, whatever the server's default, because a
 // statement after the lock of the roster must see what was committed before the lock.
 func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return do(ctx, tx) })
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, limitLocks, strconv.FormatInt(lockTimeout.Milliseconds(), 10)); err != nil {
+			return fmt.Errorf("bound the waits for locks: %w", err)
+		}
+		return do(ctx, tx)
+	})
 }
 
 // change locks the roster, then runs a statement that is given the next version and returns how many accounts it

@@ -2,12 +2,14 @@ package users
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -281,4 +283,25 @@ func testContext(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// A chunk waited for the roster as long as its whole time, three minutes, and then the database was said to be away.
+func TestAChunkDoesNotWaitForTheRosterForEver(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	holder, err := pool.Begin(ctx)
+	must(t, err)
+	_, err = holder.Exec(ctx, `SELECT set_config('idle_in_transaction_session_timeout', '0', true)`)
+	must(t, err)
+	_, err = readRoster(holder.QueryRow(ctx, lockRoster))
+	must(t, err)
+	_, err = NewStore(pool).EnsureSeries(ctx, 10, nil)
+	var refused *pgconn.PgError
+	if !errors.As(err, &refused) || refused.Code != "55P03" {
+		t.Errorf("while another transaction has the roster: %v", err)
+	}
+	must(t, holder.Rollback(ctx))
+	if n, err := NewStore(pool).EnsureSeries(ctx, 10, nil); n != 10 || err != nil {
+		t.Errorf("afterwards %d accounts (%v)", n, err)
+	}
 }

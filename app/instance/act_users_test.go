@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +151,40 @@ func TestALongSeedingKeepsItsTransaction(t *testing.T) {
 	r := <-done
 	if r.Is(t, http.StatusOK, ""); r.Number("usersCreated") != float64(users.Chunk+7-10) {
 		t.Errorf("answered %d %s", r.Status, r.Raw)
+	}
+}
+
+// A seeding that another transaction ends after its first chunk says which shoppers exist. Nothing was said of them.
+func TestASeedingThatEndsEarlySaysWhatExists(t *testing.T) {
+	t.Parallel()
+	a := newDeployment(t).start(t)
+	c := newClient(t, a.URL())
+	refuse := `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'locked' USING ERRCODE = '55P03'; END $$;
+		CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.username = '` + users.SeriesName(users.Chunk+1) + `') EXECUTE FUNCTION refuse()`
+	if _, err := a.wiring.servers.pool.Exec(t.Context(), refuse); err != nil {
+		t.Fatal(err)
+	}
+	n := 2*users.Chunk + 7
+	seed := func() reply {
+		return c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": n}, "Idempotency-Key: k")
+	}
+	r := seed()
+	r.Is(t, http.StatusConflict, "busy")
+	if says := fmt.Sprintf("The first %d of %d shoppers exist", users.Chunk, n); !strings.Contains(r.Text("message"), says) {
+		t.Errorf("%q does not say %q", r.Text("message"), says)
+	}
+	if _, err := a.wiring.servers.pool.Exec(t.Context(), `DROP TRIGGER refuse ON users`); err != nil {
+		t.Fatal(err)
+	}
+	if r := seed(); r.Status != http.StatusOK || r.Number("usersCreated") != float64(n-users.Chunk) {
+		t.Errorf("the same request again is answered %d %s", r.Status, r.Raw)
+	}
+	want := []string{
+		fmt.Sprintf(`users.seed-started {"created": 0, "userCount": %d}`, n), fmt.Sprintf(`users.seed-started {"created": 0, "userCount": %d}`, n),
+		fmt.Sprintf(`users.seed {"created": %d, "userCount": %d}`, n-users.Chunk, n),
+	}
+	if got := a.acts(t); !slices.Equal(got, want) {
+		t.Errorf("recorded %q, want %q", got, want)
 	}
 }
 

@@ -40,8 +40,14 @@ func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total
 		}
 		defer leave()
 	}
+	exist := 0
 	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int, audit.Entry, error) {
-		created, err := o.seedChunks(ctx, tx, a, n, progress)
+		created, err := o.seedChunks(ctx, tx, a, n, func(done, total int) {
+			exist = done
+			if progress != nil {
+				progress(done, total)
+			}
+		})
 		if err != nil {
 			return created, audit.Entry{}, err
 		}
@@ -50,13 +56,21 @@ func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total
 		return created, usersEntry("users.seed", seeding{n, created}), err
 	})
 	if !first {
-		return created, err
+		return created, unfinished(exist, n, err)
 	}
 	if progress != nil {
 		progress(n, n)
 	}
 	o.warn("the accounts are created; their names are known after the next refresh", o.refreshNames(ctx))
 	return created, nil
+}
+
+// unfinished adds to the error of a seeding how many shoppers of the series exist, when its first chunks are committed.
+func unfinished(exist, n int, err error) error {
+	if err == nil || exist == 0 {
+		return err
+	}
+	return &users.UnfinishedError{Done: exist, Total: n, Cause: err}
 }
 
 // chunkTime is more than the longest that a chunk may take.
@@ -77,9 +91,7 @@ func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress
 	var lost error
 	created, err = o.users.EnsureSeries(ctx, lastChunk(n), func(done, _ int) {
 		lost = errors.Join(lost, tx.Conn().Ping(ctx))
-		if progress != nil {
-			progress(done, n)
-		}
+		progress(done, n)
 	})
 	return created, errors.Join(err, lost)
 }
@@ -96,7 +108,7 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 	}
 	defer leave()
 	archived, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int64, audit.Entry, error) {
-		live, err := o.users.Live(ctx)
+		live, err := o.users.LiveTx(ctx, tx)
 		if err == nil && live > users.Chunk {
 			err = o.recordStart(ctx, a, usersEntry("users.archive-started", archiving{live}))
 		}

@@ -13,6 +13,9 @@ type Act struct {
 	audit.ActKey
 	// Match is the revisions of the sale that the act may meet.
 	Match Match
+	// Waits is true when an act that meets its own key under way waits for the answer of that act. Otherwise it is refused with
+	// audit.ErrKeyRunning. A form without scripts waits: of two submissions a browser shows the answer to the second.
+	Waits bool
 }
 
 // Match is an If-Match field. The zero value, without the field, matches every revision.

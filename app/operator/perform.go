@@ -22,6 +22,8 @@ const (
 	bulkTime = time.Minute
 	// refreshTime bounds what this process does to show a committed act before it answers.
 	refreshTime = 3 * time.Second
+	// keyWait is the pause before an act looks again whether another one under its key has ended.
+	keyWait = 50 * time.Millisecond
 )
 
 // work is the part of an act that differs from one to another. It runs in the act's transaction and gives the answer and
@@ -29,8 +31,40 @@ const (
 type work[A any] func(ctx context.Context, tx pgx.Tx) (answer A, record audit.Entry, err error)
 
 // perform carries an act out once: its changes, its audit record and its answer are written in one transaction. A repeat under
-// the same key returns that answer and changes nothing: then first is false.
+// the same key returns that answer and changes nothing: then first is false. When another operator has changed the sale
+// meanwhile, this process shows the change before the act is refused.
 func perform[A any](ctx context.Context, o *Acts, a Act, do work[A]) (answer A, first bool, err error) {
+	for {
+		answer, first, err = try(ctx, o, a, do)
+		if !a.Waits || !errors.Is(err, audit.ErrKeyRunning) || !pause(ctx, keyWait) {
+			break
+		}
+	}
+	if stale := (*sale.RevisionError)(nil); errors.As(err, &stale) {
+		o.look(ctx)
+	}
+	return answer, first, err
+}
+
+// pause waits. It is false when ctx ends first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// look makes this process show what others have committed.
+func (o *Acts) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, refreshTime)
+	defer cancel()
+	o.warn("what another operator changed is shown after the next refresh", o.catalog.Refresh(ctx))
+}
+
+// try is perform for an act that is refused while its key is under way.
+func try[A any](ctx context.Context, o *Acts, a Act, do work[A]) (answer A, first bool, err error) {
 	err = o.audit.Act(ctx, func(tx pgx.Tx) error {
 		kept, found, err := o.audit.AnswerTx(ctx, tx, a.ActKey)
 		if err != nil {

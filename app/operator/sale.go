@@ -2,12 +2,14 @@ package operator
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/sale/ledger"
+	"flashsale/users"
 )
 
 // SmallStock is the stock after a reset to the small size.
@@ -33,9 +35,22 @@ func (o *Acts) Preset(ctx context.Context, a Act, slug string, p sale.Preset) (s
 	})
 }
 
-// BeginGeneration begins a new generation with that stock and nothing sold, and touches no shopper.
-func (o *Acts) BeginGeneration(ctx context.Context, a Act, slug string, total int64) (sale.Change, error) {
-	return o.beginGeneration(ctx, a, slug, total, audit.Entry{Action: "sale.reset"}, func(pgx.Tx) error { return nil })
+// ResetTo begins a new generation with that stock and nothing sold. The first shoppers of the series exist afterwards. More of
+// them than one transaction creates are an act of their own before the reset, which reports to progress, if that is not nil.
+func (o *Acts) ResetTo(
+	ctx context.Context, a Act, slug string, total int64, shoppers int, progress func(done, total int),
+) (sale.Change, error) {
+	if shoppers > users.Chunk {
+		if _, err := o.Seed(ctx, a, shoppers, progress); err != nil {
+			return sale.Change{}, fmt.Errorf("the sale was not reset: %w", err)
+		}
+		shoppers = 0
+	}
+	record := audit.Entry{Action: "sale.reset", Detail: map[string]int64{"stockAmount": total}}
+	return o.beginGeneration(ctx, a, slug, total, record, func(tx pgx.Tx) error {
+		_, err := o.users.EnsureSeriesTx(ctx, tx, 0, shoppers)
+		return err
+	})
 }
 
 // beginGeneration makes the shoppers exist before it locks the sale, so that no purchase waits for them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,14 +20,19 @@ const (
 	// settleTime is for how long the outcome of an act whose commit got no answer is looked for.
 	settleTime  = 3 * time.Second
 	settleEvery = 50 * time.Millisecond
+	// lockTime bounds each wait of an act for what another transaction has locked.
+	lockTime = 2 * time.Second
 )
 
 // Act runs an operator's act in a transaction of its own. Without an error it is committed; ErrOutcomeUnknown leaves that
 // open; any other error means that nothing was done. When the connection is lost during the commit, the server is asked
-// what became of the transaction.
+// what became of the transaction. A statement that waits for a lock longer than two seconds fails with SQLSTATE 55P03.
 func (l *Log) Act(ctx context.Context, do func(tx pgx.Tx) error) error {
 	var id string
 	err := events.Transact(ctx, l.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, sqlLockTime, strconv.FormatInt(lockTime.Milliseconds(), 10)); err != nil {
+			return fmt.Errorf("bound the waits for locks: %w", err)
+		}
 		if err := do(tx); err != nil {
 			return err
 		}

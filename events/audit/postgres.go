@@ -16,7 +16,8 @@ const (
 	sqlPruneKeys = `DELETE FROM act_keys WHERE (principal, key) IN (SELECT principal, key FROM act_keys
 		WHERE made_at <= clock_timestamp() - make_interval(secs => $1) ORDER BY made_at LIMIT 100 FOR UPDATE SKIP LOCKED)`
 
-	sqlLinger = `SELECT set_config('idle_in_transaction_session_timeout', $1, true)`
+	sqlLockTime = `SELECT set_config('lock_timeout', $1, true)`
+	sqlLinger   = `SELECT set_config('idle_in_transaction_session_timeout', $1, true)`
 
 	sqlThisTransaction = `SELECT pg_current_xact_id()::text`
 	// Reading a commit that the synchronous standby may not have is a transaction that writes there: its own commit waits for

@@ -26,9 +26,20 @@ type Home struct {
 	Purchase *Outcome
 	Check    *Outcome
 	Notice   string
+	// Acted is what an operator's form came to that changed nothing; nil when there was none.
+	Acted *Outcome
 	// Users is nil when the list is to be fetched once its tab opens.
 	Users   *UserList
 	Presets []Preset
+	Acts    Acts
+}
+
+// Acts is what the operators' forms say beside their own fields.
+type Acts struct {
+	// Key begins the Idempotency-Key of each form. It is another one on every page, so that a form that is sent twice acts once.
+	Key string
+	// Revision is the entity tag of the sale that the page shows, for If-Match. It is empty without a sale.
+	Revision string
 }
 
 // Product is what is on sale. Amounts are ready to be shown ("$499.00"); an empty one is left out.
@@ -56,8 +67,8 @@ type Status struct {
 	Text, Badge string
 	// Left, Total and Sold are units.
 	Left, Total, Sold int64
-	// Version grows with every change of the sale.
-	Version int64
+	// Version grows with every change of the sale, Revision with every act of an operator.
+	Version, Revision int64
 	// When says what Until is: "Starts", "Ends" or "Ended"; empty when there is no time to tell.
 	When string
 	// Until is a moment in words, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's

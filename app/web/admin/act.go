@@ -3,7 +3,6 @@ package admin
 import (
 	"crypto/sha256"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -18,15 +17,19 @@ import (
 // has no fields and is only part of the digest.
 func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, request.Values, error) {
 	r := c.Request()
-	key, err := request.IdempotencyKey(r)
-	if err != nil {
-		return operator.Act{}, nil, err
-	}
-	match, err := ifMatch(r.Header)
-	if err != nil {
-		return operator.Act{}, nil, err
-	}
 	body, err := request.ReadBody(r, make([]byte, request.MaxBody+1))
+	if err != nil {
+		return operator.Act{}, nil, err
+	}
+	conditions, body, err := conditionsOf(r.Header, body)
+	if err != nil {
+		return operator.Act{}, nil, err
+	}
+	key, err := request.IdempotencyKey(conditions)
+	if err != nil {
+		return operator.Act{}, nil, err
+	}
+	match, err := ifMatch(conditions)
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
@@ -36,7 +39,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 			return operator.Act{}, nil, err
 		}
 	}
-	return operator.Act{Match: match, ActKey: audit.ActKey{
+	return operator.Act{Match: match, Waits: request.WantsPage(r), ActKey: audit.ActKey{
 		Principal: hs.cfg.Principals.Of(r).Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: digest(r, body),
 	}}, v, nil
 }
@@ -103,11 +106,6 @@ func entityTag(s string) (tag string, weak bool, after string, ok bool) {
 		ok = ok && tag[i] > ' ' && tag[i] != 0x7f
 	}
 	return tag, weak, after, ok
-}
-
-// setRevision sends the revision of a sale as ETag. The client repeats it in the If-Match of the next act.
-func setRevision(h http.Header, revision int64) {
-	h.Set("ETag", `"`+strconv.FormatInt(revision, 10)+`"`)
 }
 
 // figures is how a sale stood before or after an act.

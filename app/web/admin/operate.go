@@ -24,10 +24,10 @@ const (
 func (hs *Handlers) done(c echo.Context, snap *sale.Snapshot, message string, document any) error {
 	if snap != nil {
 		hs.version.Set(c.Response().Header(), snap.Version)
-		setRevision(c.Response().Header(), snap.Revision)
+		request.SetRevision(c.Response().Header(), snap.Revision)
 	}
 	if request.WantsPage(c.Request()) {
-		return hs.cfg.Pages.Done(c, message)
+		return hs.cfg.Pages.Done(c, snap, message)
 	}
 	return request.WriteJSON(c, http.StatusOK, document)
 }

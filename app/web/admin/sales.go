@@ -47,7 +47,7 @@ func (hs *Handlers) Sale(c echo.Context) error {
 		return err
 	}
 	hs.version.Set(c.Response().Header(), snap.Version)
-	setRevision(c.Response().Header(), snap.Revision)
+	request.SetRevision(c.Response().Header(), snap.Revision)
 	return request.WriteJSON(c, http.StatusOK, saleOf(&snap))
 }
 

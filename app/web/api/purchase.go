@@ -95,7 +95,7 @@ func (hs *Handlers) named(r *http.Request) (string, error) {
 
 // purchaseRequest is what the checkout is asked.
 func (hs *Handlers) purchaseRequest(r *http.Request, slug, named string) (sale.PurchaseRequest, error) {
-	key, err := request.IdempotencyKey(r)
+	key, err := request.IdempotencyKey(r.Header)
 	if err != nil {
 		return sale.PurchaseRequest{}, err
 	}

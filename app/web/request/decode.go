@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -116,6 +117,18 @@ func Clip(s string) string {
 		cut--
 	}
 	return s[:cut] + "…"
+}
+
+// Form is the fields of a body that is an HTML form. It is empty for any other body, and for one that is no correct form.
+func Form(h http.Header, body []byte) url.Values {
+	if enc, err := bodyEncoding(h); err != nil || enc != asForm {
+		return url.Values{}
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return url.Values{}
+	}
+	return form
 }
 
 // decodeForm takes an HTML form with the same names and rules.

@@ -1,6 +1,9 @@
 package request
 
-import "net/http"
+import (
+	"net/http"
+	"strconv"
+)
 
 // Header is the first value of a field whose name is already in canonical form.
 func Header(r *http.Request, canonical string) string {
@@ -14,8 +17,8 @@ func Header(r *http.Request, canonical string) string {
 const maxKey = 255
 
 // IdempotencyKey is the Idempotency-Key field, or "" when there is none.
-func IdempotencyKey(r *http.Request) (string, error) {
-	all := r.Header["Idempotency-Key"]
+func IdempotencyKey(h http.Header) (string, error) {
+	all := h["Idempotency-Key"]
 	if len(all) == 0 {
 		return "", nil
 	}
@@ -33,3 +36,9 @@ func printable(s string) bool {
 	}
 	return true
 }
+
+// RevisionTag is the revision of a sale as an entity tag.
+func RevisionTag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
+
+// SetRevision sends the revision of a sale as ETag. The client repeats it in the If-Match of the next act.
+func SetRevision(h http.Header, revision int64) { h.Set("ETag", RevisionTag(revision)) }

@@ -72,8 +72,8 @@ var (
 	ErrCrossSite = &Kind{"cross-site", 403, "Cross-site request", "Requests from other sites are refused",
 		"The browser said that another site's page sent this request. Set CORS_ORIGINS to allow that site."}
 
-	ErrBusy = &Kind{"busy", 409, "Busy", "Another operation on this sale is under way, please try again",
-		"Two operators acted on the sale at the same time. One act was carried out; look at the status and try again."}
+	ErrBusy = &Kind{"busy", 409, "Busy", "Another operation is under way, please try again",
+		"Two acts of operators met, and this one was not carried out. Look at what the other one did, and try again."}
 	ErrBelowSold = &Kind{"below-sold", 409, "Below what is sold", "The stock cannot be lowered below what is already sold",
 		"Purchases are kept when the stock changes, so it cannot be less than the number of units sold."}
 	ErrWrongState = &Kind{"wrong-state", 409, "Not possible now", "The sale is not in a state that allows this",

@@ -182,6 +182,9 @@ func (m *Middleware) refuse(c echo.Context, p Problem) {
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
+	if p.PresentRevision > 0 {
+		SetRevision(h, p.PresentRevision)
+	}
 	if WantsPage(c.Request()) {
 		err := m.cfg.ProblemPage(c, p)
 		if err == nil || c.Response().Committed {

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -95,6 +97,7 @@ func ProblemOf(err error) Problem {
 		base  *echo.HTTPError
 		rev   *sale.RevisionError
 		amend *sale.AmendError
+		part  *users.UnfinishedError
 	)
 	switch {
 	case errors.As(err, &own):
@@ -105,6 +108,8 @@ func ProblemOf(err error) Problem {
 		return staleRevision(rev)
 	case errors.As(err, &amend):
 		return refusedAmendment(amend)
+	case errors.As(err, &part):
+		return unfinished(part)
 	case errors.As(err, &base):
 		return echoKind(base).Problem("")
 	}
@@ -136,7 +141,10 @@ func domainKind(err error) *Kind {
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return ErrUnavailable
 	}
-	if unavailable(err) {
+	switch {
+	case locked(err):
+		return ErrBusy
+	case unavailable(err):
 		return ErrUnavailable
 	}
 	return ErrInternal
@@ -157,8 +165,18 @@ func echoKind(err *echo.HTTPError) *Kind {
 // staleRevision says which revision the act named and at which the sale is.
 func staleRevision(e *sale.RevisionError) Problem {
 	seen := Clip(e.Seen)
-	p := ErrRevisionChanged.Problem("The sale stands at revision " + strconv.FormatInt(e.Present, 10) + "; If-Match names " + seen)
+	p := ErrRevisionChanged.Problem("Nothing was done: the sale is at revision " + strconv.FormatInt(e.Present, 10) +
+		", and this was meant for revision " + strings.ReplaceAll(seen, `"`, "") + ". Look at the sale, and do it again if it is still wanted")
 	p.SeenRevision, p.PresentRevision = seen, e.Present
+	return p
+}
+
+// unfinished says, beside what the error is, what exists of a series.
+func unfinished(e *users.UnfinishedError) Problem {
+	p := ProblemOf(e.Cause)
+	p.Detail = p.Message + ". The first " + strconv.Itoa(e.Done) + " of " + strconv.Itoa(e.Total) +
+		" shoppers exist; the same request again creates the rest"
+	p.Message = p.Detail
 	return p
 }
 
@@ -196,6 +214,13 @@ func unavailable(err error) bool {
 		return true
 	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}
+
+// locked reports whether the database ended a transaction in favour of another one: it waited too long for a lock, or there was a
+// deadlock or a conflict. Nothing was done.
+func locked(err error) bool {
+	var state interface{ SQLState() string }
+	return errors.As(err, &state) && slices.Contains([]string{"55P03", "40P01", "40001"}, state.SQLState())
 }
 
 // unavailableState: classes 08 (connection), 53 (no resources) and 57 (stopped by its operator).

@@ -1,8 +1,8 @@
 package shop
 
 import (
+	"crypto/rand"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -49,8 +49,10 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 		Demo:   hs.cfg.Principals.Of(c.Request()).RequireOperator() == nil,
 		Status: statusPanel(snapshot, err),
 	}
+	home.Acts.Key = rand.Text()
 	if err == nil {
 		home.Product = productView(snapshot.Product)
+		home.Acts.Revision = request.RevisionTag(snapshot.Revision)
 	}
 	for _, preset := range sale.Presets() {
 		home.Presets = append(home.Presets, shop.Preset{Name: preset.Name, Label: presetLabel(preset)})
@@ -98,8 +100,11 @@ func shown(name string) string {
 // Problem shows why a request was refused: to htmx in the element that waits for the answer, else as a page.
 func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 	if !byHTMX(c) {
+		if shown, err := hs.refusedAct(c, problem); shown {
+			return err
+		}
 		return hs.send(c, problem.Status, layout.ProblemPage(hs.assets, layout.Problem{
-			Status: problem.Status, Title: problem.Title, Detail: problem.Message,
+			Status: problem.Status, Title: problem.Title, Detail: problem.Detail,
 		}))
 	}
 	outcome := refused(problem)
@@ -107,7 +112,7 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 	case "check-outcome":
 		return hs.send(c, problem.Status, shop.CheckOutcome(outcome))
 	case "operator-outcome":
-		return hs.send(c, problem.Status, shop.OperatorOutcome(outcome))
+		return hs.send(c, problem.Status, hs.operatorRefusal(outcome)...)
 	case "user-list":
 		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: problem.Message}))
 	}
@@ -116,49 +121,8 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 
 func refused(problem request.Problem) shop.Outcome {
 	outcome := shop.Outcome{Tone: shop.Bad, Title: problem.Title}
-	if problem.Message != problem.Title {
-		outcome.Text = problem.Message
+	if problem.Detail != problem.Title {
+		outcome.Text = problem.Detail
 	}
 	return outcome
-}
-
-// Done shows that an operator's act succeeded. Without scripts the answer is a redirect, so that reloading the page does
-// not send the act again.
-func (hs *Handlers) Done(c echo.Context, message string) error {
-	if !byHTMX(c) {
-		return c.Redirect(http.StatusSeeOther, "/?"+url.Values{
-			"tab": {string(shop.TabUsers)}, "notice": {noticeOf(c)},
-		}.Encode())
-	}
-	snapshot, err := hs.cfg.Catalog.Snapshot("")
-	c.Response().Header().Set("Hx-Trigger", "users-changed")
-	return hs.send(c, http.StatusOK, shop.OperatorFragment(
-		shop.Outcome{Tone: shop.Good, Title: message}, statusPanel(snapshot, err)))
-}
-
-// noticeOf names what a request to an operator's route did, for the page it is redirected to.
-func noticeOf(c echo.Context) string {
-	if preset := request.Param(c, "preset"); preset != "" {
-		return "preset-" + preset
-	}
-	path := c.Path()
-	return path[strings.LastIndexByte(path, '/')+1:]
-}
-
-// notice is the sentence for what noticeOf returned. The query only selects it, so no link can show a text of its own.
-func notice(name string) string {
-	if preset, ok := sale.PresetNamed(strings.TrimPrefix(name, "preset-")); ok && strings.HasPrefix(name, "preset-") {
-		return "Stock preset set: " + presetLabel(preset)
-	}
-	switch name {
-	case "reset":
-		return "The system was reset. Nothing is sold."
-	case "seed":
-		return "The dummy users are there."
-	case "update-stock":
-		return "The stock was changed."
-	case "pause", "resume", "close":
-		return "Done. The status shows it."
-	}
-	return ""
 }
