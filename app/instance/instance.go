@@ -120,7 +120,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	a.web = web.New(web.Config{
 		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: live.New(maxStreams),
 		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
-		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.wiring.id, Static: static.Handler(),
+		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
 	})
 	a.wiring.parts.add("live updates", serving, a.web)
 }

@@ -62,8 +62,8 @@ type Config struct {
 	// ProcessID tells processes apart. Only operators are shown it: in the probes of OpsHandler, and in the log beside the
 	// random prefix that this process gives its request ids.
 	ProcessID string
-	// Static serves /static/*. Nil: 404.
-	Static http.Handler
+	// Static serves /static/*, or is false without a file of that name. Nil: there is none.
+	Static func(http.ResponseWriter, *http.Request) bool
 }
 
 // Server answers HTTP. Make one with New; its methods are safe for concurrent use.
