@@ -14,10 +14,15 @@ type Outage struct {
 	// begun and ended are the lines for the log.
 	begun, ended string
 
-	mu    sync.Mutex
-	out   map[int]bool
-	since time.Time
+	mu     sync.Mutex
+	out    map[int]bool
+	since  time.Time
+	latest time.Time // when one of them failed last
+	cause  error     // and why
 }
+
+// failingFor is how long a failure counts after which nothing was tried again.
+const failingFor = 30 * time.Second
 
 // Sole is the number to use where only one can fail.
 const Sole = 0
@@ -32,8 +37,9 @@ func (o *Outage) Failed(who int, err error, attrs ...any) {
 	o.mu.Lock()
 	first := len(o.out) == 0
 	o.out[who] = true
+	o.latest, o.cause = time.Now(), err
 	if first {
-		o.since = time.Now()
+		o.since = o.latest
 	}
 	o.mu.Unlock()
 	attrs = append(attrs, "error", err)
@@ -49,6 +55,17 @@ func (o *Outage) Recovered(who int) {
 	if lasted, last := o.without(who); last {
 		o.logger.Info(o.ended, "after", lasted.Round(time.Millisecond))
 	}
+}
+
+// Failing is why the latest try failed while the outage lasts, else nil. Where only requests try, nobody may have for a
+// while: what failed longer than failingFor ago is no longer said to fail.
+func (o *Outage) Failing() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.out) == 0 || time.Since(o.latest) > failingFor {
+		return nil
+	}
+	return o.cause
 }
 
 // Forget removes one that no longer tries. That is not a success.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // An outage is logged when it begins and when it ends, and not at every try.
@@ -40,4 +42,34 @@ func TestAnOutageIsLoggedOncePerChange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Operators are told of a failure while it lasts, and for as long after the latest try as it is likely to last.
+func TestAnOutageSaysWhatFailsAtTheMoment(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		errAway, errFull := errors.New("away"), errors.New("full")
+		o := NewOutage(slog.New(slog.DiscardHandler), "begun", "ended")
+		is := func(want error) {
+			t.Helper()
+			if got := o.Failing(); !errors.Is(got, want) {
+				t.Errorf("failing: %v, want %v", got, want)
+			}
+		}
+		is(nil)
+		o.Failed(1, errAway)
+		o.Failed(2, errFull)
+		is(errFull)
+		o.Recovered(2)
+		is(errFull) // the other one still fails
+		o.Recovered(1)
+		is(nil)
+		o.Failed(1, errAway)
+		time.Sleep(failingFor)
+		is(errAway)
+		time.Sleep(time.Second)
+		is(nil) // nobody has tried since
+		o.Failed(1, errFull)
+		is(errFull)
+	})
 }

@@ -20,7 +20,7 @@ import (
 	"strings"
 )
 
-// prefix is the path below which Handler has to be mounted.
+// prefix is the path below which Serve answers.
 const prefix = "/static/"
 
 const (
@@ -67,25 +67,18 @@ func Resolve(plain string) string {
 	return plain
 }
 
-// Handler serves GET and HEAD of everything below /static/.
-func Handler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			http.Error(w, "only GET and HEAD", http.StatusMethodNotAllowed)
-			return
-		}
-		name := strings.TrimPrefix(r.URL.Path, prefix)
-		f, cache := files.hashed[name], kept
-		if f == nil {
-			f, cache = files.plain[name], asked
-		}
-		if f == nil {
-			http.NotFound(w, r)
-			return
-		}
-		f.serve(w, r, cache)
-	})
+// Serve answers GET and HEAD of everything below /static/. It is false, and nothing is written, when there is no such file.
+func Serve(w http.ResponseWriter, r *http.Request) bool {
+	name := strings.TrimPrefix(r.URL.Path, prefix)
+	f, cache := files.hashed[name], kept
+	if f == nil {
+		f, cache = files.plain[name], asked
+	}
+	if f == nil {
+		return false
+	}
+	f.serve(w, r, cache)
+	return true
 }
 
 func (f *file) serve(w http.ResponseWriter, r *http.Request, cache string) {
@@ -125,7 +118,11 @@ func takesGzip(accept string) bool {
 	return false
 }
 
+// matches reads If-None-Match: "*" is every tag (RFC 9110, 13.1.2).
 func matches(header, tag string) bool {
+	if strings.TrimSpace(header) == "*" {
+		return true
+	}
 	for part := range strings.SplitSeq(header, ",") {
 		if strings.TrimPrefix(strings.TrimSpace(part), "W/") == tag {
 			return true

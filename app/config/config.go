@@ -22,6 +22,7 @@ type Config struct {
 	Hosts     []string // addresses of the public listener
 	OpsAddr   string   // metrics, profiles and probes; "" opens none
 	OpsStrict bool     // OPS_ADDR was set: being unable to listen stops the start
+	OpsToken  string   // what the operators' listener asks for; "": nothing
 	DataDir   string   // everything embedded lives below it
 
 	DatabaseURL  string   // "" starts an embedded PostgreSQL
@@ -96,6 +97,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 		LogLevel:     r.level("LOG_LEVEL"),
 		LogFormat:    r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
 	}
+	c.OpsToken = r.checked("OPS_TOKEN", "", "16 to 200 letters, digits and any of -._~+/=", validToken)
 	_, c.StockSet = r.value("MAX_STOCK")
 	c.listeners(r)
 	c.audience(r)

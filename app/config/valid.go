@@ -13,7 +13,11 @@ import (
 var (
 	namespacePattern = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 	hostPattern      = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?$`)
+	tokenPattern     = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 )
+
+// validToken takes what can stand in an Authorization field (RFC 6750) and is too long to be guessed.
+func validToken(v string) bool { return len(v) >= 16 && len(v) <= 200 && tokenPattern.MatchString(v) }
 
 // validNamespace also refuses PostgreSQL's own schemas, and public, which the system before this one used.
 func validNamespace(v string) bool {

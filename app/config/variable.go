@@ -39,7 +39,7 @@ func (r *reader) fail(name, value, want string) {
 		value = hidePassword(value)
 	case "KAFKA_SASL":
 		value = hideCredentials(value)
-	case "DB_PASSWORD":
+	case "DB_PASSWORD", "OPS_TOKEN":
 		value = "***"
 	}
 	r.err = &VariableError{Name: name, Value: value, Want: want}

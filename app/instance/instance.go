@@ -120,7 +120,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	a.web = web.New(web.Config{
 		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: live.New(maxStreams),
 		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
-		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.wiring.id, Static: static.Handler(),
+		Registerer: registry, Gatherer: registry, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
 	})
 	a.wiring.parts.add("live updates", serving, a.web)
 }
@@ -154,28 +154,6 @@ func (a *Instance) serve(listeners []net.Listener) {
 			}
 		}()
 	}
-}
-
-func (a *Instance) serveOps(ctx context.Context) error {
-	if a.cfg.OpsAddr == "" {
-		return nil
-	}
-	l, err := server.ListenOn(ctx, a.cfg.OpsAddr, "OPS_ADDR")
-	if err != nil {
-		if a.cfg.OpsStrict {
-			return err
-		}
-		a.log.Warn("no metrics, profiles and probes on a port of their own", "reason", err.Error())
-		a.cfg.OpsAddr = ""
-		return nil
-	}
-	a.ops = server.HTTP(a.web.OpsHandler())
-	go func() {
-		if err := a.ops.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			a.failed <- fmt.Errorf("the operators' listener ended: %w", err)
-		}
-	}()
-	return nil
 }
 
 // leaveRunFile writes down for commands on this machine where the embedded servers of this instance are.

@@ -42,13 +42,20 @@ func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 		{"PostgreSQL", BareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
 			var v string
 			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
+			if err == nil {
+				err = troubled("it answers, but claims cannot be decided", c.ledger.Trouble())
+			}
 			return v, err
 		}},
 		{"Redis", BareURL(s.RedisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
 			return "", c.places.Ping(ctx)
 		}},
 		{"Kafka", strings.Join(s.KafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
-			return "", s.log.Ping(ctx)
+			err := s.log.Ping(ctx)
+			if err == nil {
+				err = troubled("it answers, but records cannot be written", s.log.Trouble())
+			}
+			return "", err
 		}},
 	}}
 	now := time.Now().UTC()
@@ -57,6 +64,14 @@ func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 			OK: true, Since: now, Detail: "answered at the start"})
 	}
 	return p
+}
+
+// troubled says that a server answers and yet does not do what it is there for, as with a full disk.
+func troubled(what string, cause error) error {
+	if cause == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, cause)
 }
 
 // Run probes until ctx ends.

@@ -70,7 +70,7 @@ func (p *instancePair) press(n *pairMember) reply {
 func (n *pairMember) metric(name string) (sum float64) {
 	n.T.Helper()
 	w := httptest.NewRecorder()
-	n.app.web.OpsHandler().ServeHTTP(w, httptest.NewRequestWithContext(n.T.Context(), http.MethodGet, "/metrics", nil))
+	n.app.web.OpsHandler().ServeHTTP(w, httptest.NewRequestWithContext(n.T.Context(), http.MethodGet, "http://localhost/metrics", nil))
 	lines := bufio.NewScanner(w.Body)
 	for lines.Scan() {
 		if line := lines.Text(); strings.HasPrefix(line, name) {

@@ -59,15 +59,24 @@ func (s *Server) table() []request.Route {
 }
 
 // pageTable has the routes that only browsers use.
-func pageTable(a *api.Handlers, pages *shop.Handlers, static http.Handler) []request.Route {
+func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseWriter, *http.Request) bool) []request.Route {
 	t := []request.Route{
 		{Method: "GET", Path: "/", Handler: pages.Home},
 		{Method: "GET", Path: "/live", Handler: a.PageStream, Stream: true},
 	}
 	if static != nil {
-		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: echo.WrapHandler(static)})
+		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static)})
 	}
 	return t
+}
+
+func files(static func(http.ResponseWriter, *http.Request) bool) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if !static(c.Response(), c.Request()) {
+			return request.ErrNotFound
+		}
+		return nil
+	}
 }
 
 // anyMethod is the method of a route that takes them all.

@@ -57,13 +57,15 @@ type Config struct {
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
 
+	// Ops says who may use OpsHandler.
+	Ops admin.OpsConfig
 	// Version is the program's, shown by the probes of OpsHandler.
 	Version string
 	// ProcessID tells processes apart. Only operators are shown it: in the probes of OpsHandler, and in the log beside the
 	// random prefix that this process gives its request ids.
 	ProcessID string
-	// Static serves /static/*. Nil: 404.
-	Static http.Handler
+	// Static serves /static/*, or is false without a file of that name. Nil: there is none.
+	Static func(http.ResponseWriter, *http.Request) bool
 }
 
 // Server answers HTTP. Make one with New; its methods are safe for concurrent use.
@@ -94,7 +96,7 @@ func New(cfg Config) *Server {
 	s.admin = admin.New(admin.Config{
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
-		Gatherer: cfg.Gatherer, Version: cfg.Version, ProcessID: cfg.ProcessID,
+		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
@@ -107,8 +109,7 @@ func New(cfg Config) *Server {
 // Handler answers everything the public listener takes.
 func (s *Server) Handler() http.Handler { return s.echo }
 
-// OpsHandler answers the operators' listener: probes, metrics and profiles. It is for a private address: it checks
-// neither host nor role.
+// OpsHandler answers the operators' listener: probes, metrics and profiles. Config.Ops says whom.
 func (s *Server) OpsHandler() http.Handler { return s.admin.OpsHandler() }
 
 // Run publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.

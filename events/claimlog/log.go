@@ -44,6 +44,7 @@ type Log struct {
 	logger    *slog.Logger
 	metrics   *metrics
 	gone      *events.Outage
+	refused   *events.Outage // records cannot be written
 
 	refreshing sync.Mutex
 	refreshed  time.Time
@@ -68,6 +69,7 @@ func newLog(cfg Config) *Log {
 		l.logger = slog.Default()
 	}
 	l.gone = events.NewOutage(l.logger, "a topic is gone; creating it again", "the log takes records again")
+	l.refused = events.NewOutage(l.logger, "records cannot be written to the log", "records are written to the log again")
 	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}
 	l.transport = &kafka.Transport{
 		Dial:           dialer.DialContext,

@@ -76,12 +76,29 @@ func (l *Log) Produce(ctx context.Context, topic string, partition int, messages
 		}
 		base, err = l.produceOnce(ctx, topic, partition, messages)
 	}
+	who := l.writer(topic)
 	if err != nil {
-		return 0, fmt.Errorf("%w: append to %s/%d: %w", ErrUnacknowledged, topic, partition, err)
+		err = fmt.Errorf("%w: append to %s/%d: %w", ErrUnacknowledged, topic, partition, err)
+		if !errors.Is(ctx.Err(), context.Canceled) { // the caller has left; the log is not to blame
+			l.refused.Failed(who, err)
+		}
+		return 0, err
 	}
 	l.gone.Recovered(events.Sole)
+	l.refused.Recovered(who)
 	return base, nil
 }
+
+// writer is the number of those who write to a topic, in the outage of writing.
+func (l *Log) writer(topic string) int {
+	if topic == l.ClaimsTopic() {
+		return 1
+	}
+	return 2
+}
+
+// Trouble is why records could not be written a moment ago, or nil.
+func (l *Log) Trouble() error { return l.refused.Failing() }
 
 func (l *Log) produceOnce(ctx context.Context, topic string, partition int, messages []Message) (int64, error) {
 	res, err := l.client.Produce(ctx, &kafka.ProduceRequest{

@@ -30,7 +30,14 @@ func (l *Ledger) Decide(ctx context.Context, claims []events.Claim) ([]events.Ve
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
 	}
-	return l.decideDirect(ctx, claims)
+	verdicts, err := l.decideDirect(ctx, claims)
+	switch {
+	case err == nil:
+		l.undirect.Recovered(events.Sole)
+	case !errors.Is(ctx.Err(), context.Canceled): // else the caller has left, and nothing is wrong
+		l.undirect.Failed(events.Sole, err, "claims", len(claims))
+	}
+	return verdicts, err
 }
 
 // decideDirect halves a batch that holds a claim which cannot be applied, so that only this one is declined.

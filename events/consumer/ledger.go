@@ -98,8 +98,8 @@ type Ledger struct {
 	limits map[int]*events.QuarantineLimit // by partition; directLimit is that of the direct path
 	owned  map[int]bool                    // partitions that this process follows; false while stopped by an alarm
 
-	foreign                          *foreignWatch
-	interrupted, undecided, unjoined *events.Outage
+	foreign                                    *foreignWatch
+	interrupted, undecided, undirect, unjoined *events.Outage
 }
 
 // directLimit stands for the direct path among the partitions.
@@ -125,8 +125,17 @@ func New(pool *pgxpool.Pool, log *claimlog.Log, d decider, cfg Config) *Ledger {
 		owned:       make(map[int]bool),
 		interrupted: events.NewOutage(logger, "following the claims log was interrupted", "the claims log is followed again"),
 		undecided:   events.NewOutage(logger, "a batch of claims is not decided yet", "claims of the log are decided again"),
+		undirect:    events.NewOutage(logger, "claims cannot be decided directly", "claims are decided directly again"),
 		unjoined:    events.NewOutage(logger, "the consumer group is joined anew", "the consumer group is joined"),
 	}
+}
+
+// Trouble is why claims could not be decided a moment ago, or nil: those of the log, or those that came directly.
+func (l *Ledger) Trouble() error {
+	if err := l.undecided.Failing(); err != nil {
+		return err
+	}
+	return l.undirect.Failing()
 }
 
 // decideAll decides claims in a transaction that has read what they need, and checks that each has its verdict.

@@ -85,6 +85,8 @@ type Config struct {
 	Drain *request.Drain
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
+	// Ops says who may use OpsHandler.
+	Ops OpsConfig
 	// Version is the program's, shown by the probes of OpsHandler.
 	Version string
 	// ProcessID tells processes apart, in the probes of OpsHandler.

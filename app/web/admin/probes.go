@@ -3,12 +3,9 @@ package admin
 import (
 	"context"
 	"net/http"
-	"net/http/pprof"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"flashsale/app/web/request"
 )
@@ -108,37 +105,4 @@ func (hs *Handlers) operatorsView(ctx context.Context) (int, operatorsDocument) 
 		}
 	}
 	return state.code(), d
-}
-
-// OpsHandler answers the operator's listener: probes, metrics and profiles. It is for a private address: it
-// checks neither host nor role.
-func (hs *Handlers) OpsHandler() http.Handler {
-	mux := http.NewServeMux()
-	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) }
-	mux.HandleFunc("GET /health", ok)
-	mux.HandleFunc("GET /livez", ok)
-	mux.HandleFunc("GET /readyz", hs.opsReadyz)
-	if hs.cfg.Gatherer != nil {
-		mux.Handle("GET /metrics", promhttp.HandlerFor(hs.cfg.Gatherer, promhttp.HandlerOpts{Timeout: 10 * time.Second}))
-	}
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
-	return mux
-}
-
-func (hs *Handlers) opsReadyz(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), request.AnswerTime)
-	defer cancel()
-	code, d := hs.operatorsView(ctx)
-	body, err := json.Marshal(d)
-	if err != nil {
-		http.Error(w, "the readiness could not be written", http.StatusInternalServerError)
-		return
-	}
-	w.Header()["Content-Type"] = request.PlainJSON
-	w.WriteHeader(code)
-	_, _ = w.Write(append(body, '\n'))
 }

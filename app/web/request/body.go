@@ -1,6 +1,7 @@
 package request
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -85,11 +86,18 @@ const (
 	Number
 )
 
-func (s Shape) expected() string {
+// expected says what is wrong with a value, as text, that is not of this shape.
+func (s Shape) expected(value string) string {
 	switch s {
 	case Flag:
 		return "must be true or false"
 	case Number:
+		if _, err := strconv.ParseInt(value, 10, 64); errors.Is(err, strconv.ErrRange) {
+			if value[0] == '-' {
+				return "is too small"
+			}
+			return "is too large"
+		}
 		return "must be a whole number"
 	case Text:
 	}
@@ -110,6 +118,9 @@ func DecodeBody(h http.Header, body []byte, known Spec) (Values, error) {
 	enc, err := bodyEncoding(h)
 	if err != nil {
 		return nil, err
+	}
+	if bytes.HasPrefix(body, []byte("\ufeff")) {
+		return nil, BadField("body", "must not begin with a byte order mark (BOM): save it as UTF-8 without one")
 	}
 	if enc == asForm {
 		return decodeForm(body, known)

@@ -66,7 +66,7 @@ func decodeMember(d *jsontext.Decoder, name string, known Spec, got Values) erro
 	}
 	v, ok := want.read(raw)
 	if !ok {
-		return BadField(name, want.expected())
+		return BadField(name, want.expected(string(raw)))
 	}
 	got[name] = v
 	return nil
@@ -150,7 +150,7 @@ func decodeForm(body []byte, known Spec) (Values, error) {
 		}
 		v, ok := want.parse(all[0])
 		if !ok {
-			return nil, BadField(name, want.expected())
+			return nil, BadField(name, want.expected(all[0]))
 		}
 		got[name] = v
 	}

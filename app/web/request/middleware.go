@@ -125,7 +125,7 @@ func (d *Drain) Begun() bool { return d.begun.Load() }
 // request that it sends on this connection.
 func (d *Drain) Announce(h http.Header) {
 	if d.begun.Load() {
-		h["Connection"] = []string{"close"}
+		h["Connection"] = headerClose
 	}
 }
 
@@ -139,12 +139,22 @@ func (m *Middleware) secure(rt Route, r *http.Request, h http.Header) {
 	h["X-Content-Type-Options"] = headerNosniff
 	h["Cache-Control"] = headerNoStore
 	m.cfg.Drain.Announce(h)
+	if doubtfulLength(r) {
+		h["Connection"] = headerClose
+	}
 	if rt.Hot && !WantsPage(r) {
 		return
 	}
 	h["Content-Security-Policy"] = []string{policy}
 	h["Referrer-Policy"] = []string{"same-origin"}
 	h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
+}
+
+// doubtfulLength is true when the end of the body may be elsewhere for a proxy in front: the request may have had a
+// Content-Length beside its chunks, or chunks in HTTP/1.0. net/http has removed the other field, so every request that could
+// have had both counts. Its connection takes no further request (RFC 9112, 6.1 and 6.3).
+func doubtfulLength(r *http.Request) bool {
+	return len(r.TransferEncoding) > 0 || r.ProtoMajor == 1 && r.ProtoMinor == 0 && r.ContentLength != 0
 }
 
 // recovered answers a handler's panic with 500. When a part of the answer is sent already, it cuts the connection, so that
@@ -184,6 +194,9 @@ func (m *Middleware) refuse(c echo.Context, p Problem) {
 	}
 	if p.PresentRevision > 0 {
 		SetRevision(h, p.PresentRevision)
+	}
+	if p.Status == http.StatusUnauthorized {
+		h["Www-Authenticate"] = headerChallenge
 	}
 	if WantsPage(c.Request()) {
 		err := m.cfg.ProblemPage(c, p)

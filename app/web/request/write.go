@@ -21,6 +21,8 @@ var (
 	headerNosniff    = []string{"nosniff"}
 	headerVaryOrigin = []string{"Origin"}
 	headerNoStore    = []string{"no-store"}
+	headerClose      = []string{"close"}
+	headerChallenge  = []string{`Bearer realm="flashsale"`}
 )
 
 // WriteBytes sends a finished body. A client that has gone away is no error of ours.
