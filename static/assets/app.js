@@ -104,17 +104,38 @@
   let streaming = false;
   let retry = 0;
 
-  function reconnect() {
+  // A server without room for a stream says after how many seconds to ask for one again.
+  function reconnect(seconds) {
     streaming = false;
     live.dataset.offline = '';
     clearTimeout(retry);
-    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), 1000 + 2000 * Math.random());
+    const wait = seconds > 0 ? seconds * 1000 : 1000 + 2000 * Math.random();
+    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), wait);
   }
 
   live.addEventListener('htmx:sse:after:connection', () => { streaming = true; delete live.dataset.offline; });
   live.addEventListener('htmx:sse:error', () => { live.dataset.offline = ''; });
-  live.addEventListener('htmx:sse:close', reconnect);
-  live.addEventListener('htmx:finally:request', () => { if (!streaming) reconnect(); });
+  live.addEventListener('htmx:sse:close', () => reconnect());
+  live.addEventListener('htmx:finally:request', ({ detail }) => {
+    if (!streaming) reconnect(Number(detail.ctx.response?.raw.headers.get('Retry-After')));
+  });
+
+  // Without a stream the page asks for the figures. A press whose answer came meanwhile knows them better.
+  const poll = byId('status-poll');
+  let shown = '';
+
+  function ask() {
+    if ('offline' in live.dataset && !document.hidden) {
+      shown = sale().dataset.version;
+      poll.dispatchEvent(new CustomEvent('poll'));
+    }
+    setTimeout(ask, 2000 + 2000 * Math.random());
+  }
+
+  poll.addEventListener('htmx:before:swap', (event) => {
+    if (!('offline' in live.dataset) || sale().dataset.version !== shown) event.preventDefault();
+  });
+  setTimeout(ask, 2000);
 
   // An answer may carry figures that a frame has overtaken: the figures never go back.
   document.addEventListener('htmx:before:swap', ({ detail: { tasks } }) => {

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -38,6 +39,15 @@ func (hs *Handlers) Home(c echo.Context) error {
 		home.Check, status = &outcome, code
 	}
 	return hs.send(c, status, shop.HomePage(home))
+}
+
+// Status is the status panel alone. A page without a stream asks for it again and again.
+func (hs *Handlers) Status(c echo.Context) error {
+	snapshot, err := hs.cfg.Catalog.Snapshot("")
+	if err != nil && !errors.Is(err, sale.ErrNoSale) {
+		return err // the page keeps what it shows
+	}
+	return hs.send(c, http.StatusOK, shop.StatusFragment(statusPanel(snapshot, err)))
 }
 
 // page is the first page before anything is pressed.
