@@ -104,13 +104,12 @@
   let streaming = false;
   let retry = 0;
 
-  // A server without room for a stream says after how many seconds to ask for one again.
+  // seconds: how long a server without room for a stream asks to wait.
   function reconnect(seconds) {
     streaming = false;
     live.dataset.offline = '';
     clearTimeout(retry);
-    const wait = seconds > 0 ? seconds * 1000 : 1000 + 2000 * Math.random();
-    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), wait);
+    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), seconds > 0 ? seconds * 1000 : 1000 + 2000 * Math.random());
   }
 
   live.addEventListener('htmx:sse:after:connection', () => { streaming = true; delete live.dataset.offline; });
@@ -119,27 +118,11 @@
   live.addEventListener('htmx:finally:request', ({ detail }) => {
     if (!streaming) reconnect(Number(detail.ctx.response?.raw.headers.get('Retry-After')));
   });
+  setInterval(() => { if ('offline' in live.dataset && !document.hidden) byId('status-poll').dispatchEvent(new CustomEvent('poll')); }, 3000);
 
-  // Without a stream the page asks for the figures. A press whose answer came meanwhile knows them better.
-  const poll = byId('status-poll');
-  let shown = '';
-
-  function ask() {
-    if ('offline' in live.dataset && !document.hidden) {
-      shown = sale().dataset.version;
-      poll.dispatchEvent(new CustomEvent('poll'));
-    }
-    setTimeout(ask, 2000 + 2000 * Math.random());
-  }
-
-  poll.addEventListener('htmx:before:swap', (event) => {
-    if (!('offline' in live.dataset) || sale().dataset.version !== shown) event.preventDefault();
-  });
-  setTimeout(ask, 2000);
-
-  // An answer may carry figures that a frame has overtaken: the figures never go back.
+  // An answer may carry figures that a frame has overtaken: the figures never go back, unless there are no frames.
   document.addEventListener('htmx:before:swap', ({ detail: { tasks } }) => {
-    const late = tasks.findIndex(({ type, target, fragment }) => type === 'partial' && target === live
+    const late = 'offline' in live.dataset ? -1 : tasks.findIndex(({ type, target, fragment }) => type === 'partial' && target === live
       && Number(fragment.querySelector('#sale').dataset.version) < Number(sale().dataset.version));
     if (late >= 0) tasks.splice(late, 1);
   });

@@ -41,13 +41,13 @@ func (hs *Handlers) Home(c echo.Context) error {
 	return hs.send(c, status, shop.HomePage(home))
 }
 
-// Status is the status panel alone. A page without a stream asks for it again and again.
+// Status carries the figures to a page without a stream, which asks for them again and again.
 func (hs *Handlers) Status(c echo.Context) error {
 	snapshot, err := hs.cfg.Catalog.Snapshot("")
 	if err != nil && !errors.Is(err, sale.ErrNoSale) {
 		return err // the page keeps what it shows
 	}
-	return hs.send(c, http.StatusOK, shop.StatusFragment(statusPanel(snapshot, err)))
+	return hs.send(c, http.StatusOK, shop.StatusPartial(statusPanel(snapshot, err)))
 }
 
 // page is the first page before anything is pressed.
