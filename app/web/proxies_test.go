@@ -52,6 +52,9 @@ func TestDemoModeRefusesWhatAProxyHasForwarded(t *testing.T) {
 			}
 		}
 	}
+	if n := strings.Count(w.logged.String(), "DEMO_PUBLIC"); n != 1 {
+		t.Errorf("the log says it %d times", n)
+	}
 	if asks := w.checkout.asks(); asks != 0 {
 		t.Errorf("the checkout was asked %d times", asks)
 	}

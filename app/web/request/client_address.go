@@ -24,10 +24,12 @@ type proxies struct {
 	unread prometheus.Counter
 	said   atomic.Bool
 	log    *Log
+	// private is demo mode for this machine only, which refuses such requests.
+	private bool
 }
 
-func newProxies(trusted []netip.Prefix, log *Log, reg prometheus.Registerer) *proxies {
-	return &proxies{trusted: trusted, log: log, unread: promauto.With(reg).NewCounter(prometheus.CounterOpts{
+func newProxies(trusted []netip.Prefix, private bool, log *Log, reg prometheus.Registerer) *proxies {
+	return &proxies{trusted: trusted, private: private, log: log, unread: promauto.With(reg).NewCounter(prometheus.CounterOpts{
 		Name: "flashsale_forwarded_unread_total",
 		Help: "Requests with Forwarded or X-Forwarded-For of a peer that TRUSTED_PROXIES does not name.",
 	})}
@@ -145,6 +147,6 @@ func (p *proxies) notice(remote string, listed, forwarded []string) {
 	}
 	p.unread.Inc()
 	if !p.said.Swap(true) {
-		p.log.unreadForwarded(remote)
+		p.log.unreadForwarded(remote, p.private)
 	}
 }

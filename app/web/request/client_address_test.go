@@ -16,7 +16,7 @@ func located(t testing.TB, fields ...string) (client, host string) {
 
 func locatedFrom(t testing.TB, peer string, fields ...string) (client, host string) {
 	t.Helper()
-	p := newProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:f::/48")}, NewLog(slog.New(slog.DiscardHandler)), nil)
+	p := newProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8:f::/48")}, false, NewLog(slog.New(slog.DiscardHandler)), nil)
 	r := &http.Request{RemoteAddr: peer, Header: http.Header{}}
 	for _, f := range fields {
 		name, value, _ := strings.Cut(f, ": ")

@@ -109,10 +109,14 @@ func (l *Log) StreamRefused(share string, open, limit int) {
 }
 
 // unreadForwarded says that a peer names the clients for whom it asks and is not known as a proxy. It is said once.
-func (l *Log) unreadForwarded(peer string) {
-	l.to.LogAttrs(context.Background(), slog.LevelWarn, "requests carry Forwarded or X-Forwarded-For and come from a peer that TRUSTED_PROXIES does not name:"+
-		" the peer counts as their client; if it is your proxy name it there, else somebody writes these fields by hand (said once)",
-		slog.String("peer", peer))
+func (l *Log) unreadForwarded(peer string, refused bool) {
+	text := "requests carry Forwarded or X-Forwarded-For and come from a peer that TRUSTED_PROXIES does not name:" +
+		" the peer counts as their client; if it is your proxy name it there, else somebody writes these fields by hand (said once)"
+	if refused {
+		text = "requests that a proxy has forwarded are refused in demo mode, because a proxy means strangers;" +
+			" set DEMO=false, or DEMO_PUBLIC=true if everybody behind it may be an operator (said once)"
+	}
+	l.to.LogAttrs(context.Background(), slog.LevelWarn, text, slog.String("peer", peer))
 }
 
 // panicked logs a handler's panic with its stack.

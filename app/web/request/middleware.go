@@ -56,7 +56,7 @@ func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 	m := &Middleware{
 		cfg:     cfg,
 		guard:   newGuard(cfg.Principals.Demo, cfg.DemoPublic, cfg.DemoHosts, cfg.CORSOrigins),
-		proxies: newProxies(cfg.TrustedProxies, cfg.Log, cfg.Registerer),
+		proxies: newProxies(cfg.TrustedProxies, cfg.Principals.Demo && !cfg.DemoPublic, cfg.Log, cfg.Registerer),
 		ids:     newRequestIDs(),
 		metrics: newInstruments(cfg.Registerer),
 	}
