@@ -83,9 +83,6 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io
 
 func (a *Instance) start(ctx context.Context, how start) error {
 	registry := prometheus.NewRegistry()
-	if err := server.EnoughDescriptors(server.Descriptors()); err != nil {
-		return err
-	}
 	a.connections = server.NewLimiter(how.places)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
