@@ -39,6 +39,7 @@ func openConnection(t *testing.T, a *Instance, path string) (net.Conn, *http.Res
 func TestStreamsToTheirShareLeaveRoomForBuyers(t *testing.T) {
 	t.Parallel()
 	const places, buyers, units = 400, 1_000, 100
+	const idle = places/2 + 10 // more than there is room for: the last ones take the places of the first
 	d := newDeployment(t)
 	a := d.start(t, withPlaces(places))
 	operator := instancetest.NewClient(t, a.URL())
@@ -54,7 +55,7 @@ func TestStreamsToTheirShareLeaveRoomForBuyers(t *testing.T) {
 			t.Fatalf("stream %d of %d is answered %s", i+1, places/2, res.Status)
 		}
 	}
-	for i := range places/2 - 2 {
+	for i := range idle {
 		path, want := "/livez", http.StatusOK
 		if i%2 == 0 { // a page whose stream is refused keeps its connection, too
 			path, want = paths[i%len(paths)], http.StatusServiceUnavailable
@@ -69,7 +70,7 @@ func TestStreamsToTheirShareLeaveRoomForBuyers(t *testing.T) {
 		t.Errorf("%d of %d units were bought", bought, units)
 	}
 	slices.Sort(took)
-	t.Logf("buyers' p99 beside %d streams and %d idle connections: %v", places/2, places/2-2, took[len(took)*99/100])
+	t.Logf("buyers' p99 beside %d streams and %d idle connections: %v", places/2, idle, took[len(took)*99/100])
 	for _, path := range []string{"/health", "/readyz", "/api/flash-sale/status", "/status"} {
 		if r, err := operator.Try(http.MethodGet, path, nil); err != nil || r.Status != http.StatusOK {
 			t.Errorf("%s: %d, %v", path, r.Status, err)
@@ -97,8 +98,13 @@ func seriesOf(t *testing.T, c *instancetest.Client, n int) []string {
 	return names[:n]
 }
 
-// pressAll has every shopper press once on a connection of their own, as many at a time as a browser farm would, and fails the
-// test for whoever gets no verdict.
+// undecided is true for an answer after which a shopper presses again. On a slow machine Redis may answer late, and then 503 is one.
+func undecided(r instancetest.Reply) bool {
+	return r.Status == http.StatusAccepted || r.Status == http.StatusServiceUnavailable || r.Text("type") == "/problems/all-claimed"
+}
+
+// pressAll has every shopper press once on a connection of their own, all at once, and fails the test for whoever gets no connection
+// or no verdict.
 func pressAll(t *testing.T, a *Instance, names []string) (bought int, took []time.Duration) {
 	t.Helper()
 	var mu sync.Mutex
@@ -110,7 +116,7 @@ func pressAll(t *testing.T, a *Instance, names []string) (bought int, took []tim
 			began := time.Now()
 			r, err := client.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
 			lasted := time.Since(began)
-			for err == nil && (r.Status == http.StatusAccepted || r.Text("type") == "/problems/all-claimed") && time.Since(began) < time.Minute {
+			for err == nil && undecided(r) && time.Since(began) < time.Minute {
 				time.Sleep(50 * time.Millisecond)
 				r, err = client.Try(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
 			}

@@ -24,7 +24,7 @@ type proxies struct {
 	unread prometheus.Counter
 	said   atomic.Bool
 	log    *Log
-	// private is demo mode for this machine only, which refuses such requests.
+	// private is demo mode for this machine only, which refuses what a proxy has forwarded.
 	private bool
 }
 
@@ -35,23 +35,42 @@ func newProxies(trusted []netip.Prefix, private bool, log *Log, reg prometheus.R
 	})}
 }
 
+// way is how a request came here.
+type way struct {
+	// forwarded is set in a private demo, where it is all that matters.
+	forwarded bool
+	// host is the name that the client asked for when a trusted proxy says it, else "".
+	host string
+}
+
 // locate sets the request's RemoteAddr to the client's address. Whoever asks for the address of a client takes it from there.
-// host is the name that the client asked for when a trusted proxy says it, else "".
-func (p *proxies) locate(r *http.Request) (host string) {
+func (p *proxies) locate(r *http.Request) way {
+	if p.private {
+		return p.passed(r)
+	}
 	listed, forwarded := r.Header[fieldForwardedFor], r.Header[fieldForwarded]
 	if listed == nil && forwarded == nil && (p.trusted == nil || r.Header[fieldForwardedHost] == nil) {
-		return ""
+		return way{}
 	}
 	peer, ok := peerAddress(r.RemoteAddr)
 	if !ok || !p.trusts(peer) {
 		p.notice(r.RemoteAddr, listed, forwarded)
-		return ""
+		return way{}
 	}
 	client, host := p.client(peer, listed, forwarded)
 	if client != peer {
 		r.RemoteAddr = net.JoinHostPort(client.String(), "0") // the port of a client behind a proxy is not known
 	}
-	return p.agreedHost(host, r.Header[fieldForwardedHost])
+	return way{host: p.agreedHost(host, r.Header[fieldForwardedHost])}
+}
+
+// passed tells whether a request to a private demo has passed a proxy. It is then refused, whoever the client is.
+func (p *proxies) passed(r *http.Request) way {
+	if !isForwarded(r.Header) {
+		return way{}
+	}
+	p.notice(r.RemoteAddr, r.Header[fieldForwardedFor], r.Header[fieldForwarded])
+	return way{forwarded: true}
 }
 
 // peerAddress is the address of a connection's other end. An IPv4 address is one also on a listener for both kinds.

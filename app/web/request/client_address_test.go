@@ -22,7 +22,7 @@ func locatedFrom(t testing.TB, peer string, fields ...string) (client, host stri
 		name, value, _ := strings.Cut(f, ": ")
 		r.Header.Add(name, value)
 	}
-	host = p.locate(r)
+	host = p.locate(r).host
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		t.Fatalf("%q: RemoteAddr is %q", fields, r.RemoteAddr)

@@ -55,18 +55,18 @@ func hostname(host string) string {
 }
 
 // check refuses what a proxy has forwarded to a private demo, what does not come to this host, and what comes from another
-// site. asked is the host that the client asked a trusted proxy for, or "".
-func (g guard) check(rt Route, r *http.Request, asked string) error {
-	if g.private && !rt.Anyone && isForwarded(r.Header) {
+// site.
+func (g guard) check(rt Route, r *http.Request, came way) error {
+	if came.forwarded && !rt.Anyone {
 		return ErrForwarded
 	}
-	if g.hosts != nil && !(g.ours(r.Host) && (asked == "" || g.ours(asked))) {
+	if g.hosts != nil && !(g.ours(r.Host) && (came.host == "" || g.ours(came.host))) {
 		return ErrHost
 	}
 	if safe(r.Method) {
 		return nil
 	}
-	return g.sameSite(r, asked)
+	return g.sameSite(r, came.host)
 }
 
 func (g guard) ours(host string) bool {

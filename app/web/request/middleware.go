@@ -78,7 +78,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		r, h := c.Request(), c.Response().Header()
 		m.ids.identify(r, h)
 		m.secure(rt, r, h)
-		asked := m.proxies.locate(r) // before the request is copied with its deadline
+		came := m.proxies.locate(r) // before the request is copied with its deadline
 		defer func() {
 			m.recovered(c, recover())
 			meter.observe(r.Method, c.Response().Status, time.Since(start))
@@ -86,7 +86,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		}()
 		done := bound(c, rt, start)
 		defer done()
-		if err := m.admit(rt, r, asked); err != nil {
+		if err := m.admit(rt, r, came); err != nil {
 			m.fail(c, err)
 			return nil
 		}
@@ -110,8 +110,8 @@ func bound(c echo.Context, rt Route, start time.Time) context.CancelFunc {
 	return cancel
 }
 
-func (m *Middleware) admit(rt Route, r *http.Request, asked string) error {
-	if err := m.guard.check(rt, r, asked); err != nil {
+func (m *Middleware) admit(rt Route, r *http.Request, came way) error {
+	if err := m.guard.check(rt, r, came); err != nil {
 		return err
 	}
 	if rt.Admin {
