@@ -43,4 +43,7 @@ func observePlaces(l *server.Limiter, reg prometheus.Registerer) {
 	events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "flashsale_connections", Help: "Open connections of the public listener.",
 	}, func() float64 { return float64(l.Open()) }))
+	events.Register(reg, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "flashsale_connections_evicted_total", Help: "Quiet connections that were closed to make room for new ones.",
+	}, func() float64 { return float64(l.Evicted()) }))
 }

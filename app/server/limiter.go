@@ -82,6 +82,9 @@ func (l *Limiter) Open() int {
 	return len(l.open)
 }
 
+// Evicted is how many connections were closed to make room for others.
+func (l *Limiter) Evicted() int64 { return l.evicted.Load() }
+
 // StreamShare is how many of the connections may be live streams.
 func (l *Limiter) StreamShare() int { return max(1, l.limit/streamShare) }
 
