@@ -33,16 +33,25 @@ func healthCommand() *cobra.Command {
 	}
 }
 
-// health is nil when the instance of that configuration answers at one of the addresses that it listens on.
+// health is nil when the instance of that configuration answers at one of the addresses that it listens on. When only proxies
+// may connect there, it is asked at OPS_ADDR.
 func health(ctx context.Context, cfg config.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
 	// What the environment says about proxies is for servers elsewhere.
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
+	hosts, port := cfg.Hosts, strconv.Itoa(cfg.Port)
+	if cfg.ProxyProtocol {
+		host, opsPort, err := net.SplitHostPort(cfg.OpsAddr)
+		if err != nil {
+			return fmt.Errorf("health: with PROXY_PROTOCOL the question needs OPS_ADDR: %w", err)
+		}
+		hosts, port = []string{host}, opsPort
+	}
 	var errs []error
-	for _, host := range reachable(cfg.Hosts) {
-		err := alive(ctx, &http.Client{Transport: transport}, net.JoinHostPort(host, strconv.Itoa(cfg.Port)))
+	for _, host := range reachable(hosts) {
+		err := alive(ctx, &http.Client{Transport: transport}, net.JoinHostPort(host, port))
 		if err == nil {
 			return nil
 		}

@@ -3,6 +3,8 @@ package app
 import (
 	"net"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -119,5 +121,25 @@ func TestHealthOfAnInstanceInDemoMode(t *testing.T) {
 	stop(t, a)
 	if err := health(t.Context(), d.Config); err == nil {
 		t.Error("the health check passes for an instance that was stopped")
+	}
+}
+
+// Where only proxies may connect, the question goes to the operators' listener.
+func TestHealthOfAnInstanceBehindAPROXYHeader(t *testing.T) {
+	t.Parallel()
+	d := instancetest.New(t)
+	d.Config.Demo, d.Config.ProxyProtocol, d.Config.TrustedProxies = false, true, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	d.Config.Port, d.Config.OpsAddr, d.Config.OpsStrict = unusedPort(t), "127.0.0.1:"+strconv.Itoa(unusedPort(t)), true
+	a := start(t, d)
+	if err := health(t.Context(), d.Config); err != nil {
+		t.Error(err)
+	}
+	stop(t, a)
+	if err := health(t.Context(), d.Config); err == nil {
+		t.Error("the health check passes for an instance that was stopped")
+	}
+	d.Config.OpsAddr = ""
+	if err := health(t.Context(), d.Config); err == nil || !strings.Contains(err.Error(), "OPS_ADDR") {
+		t.Errorf("without an operators' listener: %v", err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -38,8 +39,12 @@ type Config struct {
 	EndTime   time.Time // zero: one year after the start
 
 	Demo        bool
+	DemoPublic  bool // demo mode may be reached from elsewhere, and through a proxy
 	DemoHosts   []string
 	CORSOrigins []string
+
+	TrustedProxies []netip.Prefix // peers whose word on a client's address counts
+	ProxyProtocol  bool           // connections begin with a PROXY header of one of them
 
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
@@ -100,6 +105,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 	c.OpsToken = r.checked("OPS_TOKEN", "", "16 to 200 letters, digits and any of -._~+/=", validToken)
 	_, c.StockSet = r.value("MAX_STOCK")
 	c.listeners(r)
+	c.proxies(r)
 	c.audience(r)
 	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {
 		r.fail("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339), "later than FLASH_SALE_START_TIME")
@@ -135,9 +141,31 @@ func (c *Config) listeners(r *reader) {
 	}
 }
 
-// audience: demo mode is the default only where nobody else can reach it.
+// proxies: which peers may say from where a client comes, and how.
+func (c *Config) proxies(r *reader) {
+	for _, item := range r.each("TRUSTED_PROXIES", "addresses or networks, separated by commas, like 10.0.0.0/8", validNetwork) {
+		network, _ := parseNetwork(item)
+		c.TrustedProxies = append(c.TrustedProxies, network)
+	}
+	c.ProxyProtocol = r.boolean("PROXY_PROTOCOL", false)
+	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
+		r.fail("PROXY_PROTOCOL", "true", "false while TRUSTED_PROXIES names no proxy: a PROXY header is read from those only, so nobody could connect")
+	}
+}
+
+// audience: demo mode is the default only where nobody else can reach it, and elsewhere only with DEMO_PUBLIC.
 func (c *Config) audience(r *reader) {
 	c.Demo = r.boolean("DEMO", c.AllEmbedded() && c.loopbackOnly())
+	c.DemoPublic = r.boolean("DEMO_PUBLIC", false)
+	switch {
+	case !c.Demo || c.DemoPublic:
+	case !c.loopbackOnly():
+		r.fail("DEMO", "true", "false while HOST is not a loopback address, because in demo mode everybody who connects is an operator;"+
+			" set HOST=127.0.0.1, or DEMO_PUBLIC=true if that is wanted")
+	case c.ProxyProtocol:
+		r.fail("PROXY_PROTOCOL", "true", "false in demo mode, because a proxy in front means strangers and in demo mode everybody is an operator;"+
+			" set DEMO=false, or DEMO_PUBLIC=true if that is wanted")
+	}
 	c.CORSOrigins = r.each("CORS_ORIGINS", "origins like https://shop.example, separated by commas", validOrigin)
 	if len(c.CORSOrigins) == 0 && c.Demo {
 		c.CORSOrigins = []string{"http://localhost:3000"}

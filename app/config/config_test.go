@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,8 @@ func TestDemoModeIsTheDefaultOnlyWhereNoOtherMachineCanReachIt(t *testing.T) {
 		{"a real database", map[string]string{"DATABASE_URL": "postgres://u:p@db/x"}, false},
 		{"a real Redis", map[string]string{"REDIS_URL": "redis://cache:6379"}, false},
 		{"a real Kafka", map[string]string{"KAFKA_BROKERS": "k1:9092,k2:9092"}, false},
-		{"asked for", map[string]string{"KAFKA_BROKERS": "k1:9092", "DEMO": "true"}, true},
+		{"asked for", map[string]string{"KAFKA_BROKERS": "k1:9092", "DEMO": "true", "HOST": "127.0.0.1"}, true},
+		{"asked for, for everybody", map[string]string{"KAFKA_BROKERS": "k1:9092", "DEMO": "true", "DEMO_PUBLIC": "true"}, true},
 		{"refused", map[string]string{"DEMO": "false"}, false},
 	} {
 		cfg, err := configOf(t, c.vars)
@@ -54,6 +56,45 @@ func TestDemoModeIsTheDefaultOnlyWhereNoOtherMachineCanReachIt(t *testing.T) {
 		}
 		if cfg.Demo != c.demo {
 			t.Errorf("%s: demo mode is %v, want %v", c.name, cfg.Demo, c.demo)
+		}
+	}
+}
+
+// In demo mode everybody who connects is an operator.
+func TestDemoModeIsForThisMachineUnlessItIsMadePublic(t *testing.T) {
+	t.Parallel()
+	for _, vars := range []map[string]string{
+		{"DEMO": "true", "HOST": "0.0.0.0"},
+		{"DEMO": "true", "HOST": "shop.example"},
+		{"DEMO": "true", "KAFKA_BROKERS": "k1:9092"},
+		{"PROXY_PROTOCOL": "true", "TRUSTED_PROXIES": "10.0.0.1"},
+	} {
+		if _, err := configOf(t, vars); err == nil || !strings.Contains(err.Error(), "DEMO_PUBLIC=true") {
+			t.Errorf("%v: %v", vars, err)
+		}
+		vars["DEMO_PUBLIC"] = "true"
+		if c, err := configOf(t, vars); err != nil || !c.Demo || !c.DemoPublic {
+			t.Errorf("%v: demo mode is %v, public %v: %v", vars, c.Demo, c.DemoPublic, err)
+		}
+		vars["DEMO"], vars["DEMO_PUBLIC"] = "false", ""
+		if c, err := configOf(t, vars); err != nil || c.Demo {
+			t.Errorf("%v: demo mode is %v: %v", vars, c.Demo, err)
+		}
+	}
+}
+
+func TestTrustedProxiesAreAddressesAndNetworks(t *testing.T) {
+	t.Parallel()
+	c, err := configOf(t, map[string]string{"TRUSTED_PROXIES": "10.1.2.3/8, 192.0.2.1,::1,2001:db8::9/32,::ffff:172.16.0.0/108", "PROXY_PROTOCOL": "true", "DEMO": "false"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(c.TrustedProxies); got != "[10.0.0.0/8 192.0.2.1/32 ::1/128 2001:db8::/32 172.16.0.0/12]" || !c.ProxyProtocol {
+		t.Errorf("%s, PROXY_PROTOCOL %v", got, c.ProxyProtocol)
+	}
+	for _, wrong := range []string{"proxy.example", "10.0.0.0/33", "fe80::1%eth0", "::ffff:0:0/95", "10.0.0.1:80", "*"} {
+		if _, err := configOf(t, map[string]string{"TRUSTED_PROXIES": "10.0.0.1," + wrong}); err == nil || !strings.HasPrefix(err.Error(), "TRUSTED_PROXIES is ") {
+			t.Errorf("%s: %v", wrong, err)
 		}
 	}
 }
@@ -76,7 +117,7 @@ func TestWrongValuesStopTheStartWithTheVariablesName(t *testing.T) {
 		"DATABASE_URL": "mysql://root:secret@db/x", "REDIS_URL": "http://cache", "KAFKA_BROKERS": "kafka",
 		"KAFKA_SASL": "gssapi:a:secret", "NAMESPACE": "Flash-Sale", "LOG_LEVEL": "loud", "LOG_FORMAT": "xml",
 		"OPS_ADDR": "9464", "CORS_ORIGINS": "shop.example", "DB_PORT": "99999", "DB_SSLMODE": "perhaps",
-		"KAFKA_TLS": "2", "OPS_TOKEN": "a secret with spaces",
+		"KAFKA_TLS": "2", "OPS_TOKEN": "a secret with spaces", "TRUSTED_PROXIES": "10.0.0.0/33", "PROXY_PROTOCOL": "true", "DEMO_PUBLIC": "perhaps",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

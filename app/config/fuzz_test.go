@@ -21,7 +21,9 @@ var knownVariables = map[string][]string{
 	"NAMESPACE": {"shop_1", "Shop", "public", "pg_x", strings.Repeat("a", 41)}, "MAX_STOCK": {"0", "100000000", "1e3", "-1"},
 	"FLASH_SALE_START_TIME": {"2026-01-01T10:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-23:59", "now"}, "FLASH_SALE_END_TIME": {"2026-01-01T10:00:00.000+14:00", "2026-13-01T00:00:00Z"},
 	"DEMO": {"TRUE", "si"}, "DEMO_HOSTS": {"shop.local,[::1]:80,10.0.0.1", "http://x", ",,", "*"}, "CORS_ORIGINS": {"https://shop.example,http://[::1]:3000/", "null", "http://", "https://a/b"},
-	"LOG_LEVEL": {"INFO+4", "debug", "loud"}, "LOG_FORMAT": {"json", "xml"}, "NODE_ENV": {"production"},
+	"DEMO_PUBLIC": {"true", "2"}, "PROXY_PROTOCOL": {"true", "v2"},
+	"TRUSTED_PROXIES": {"10.0.0.0/8, 192.0.2.1", "::1,2001:db8::/32", "::ffff:10.0.0.0/104", "::ffff:0:0/95", "fe80::1%eth0", "10.0.0.0/33", "proxy.example", "10.0.0.1/8"},
+	"LOG_LEVEL":       {"INFO+4", "debug", "loud"}, "LOG_FORMAT": {"json", "xml"}, "NODE_ENV": {"production"},
 }
 
 // FuzzVariables: two variables with any values make a configuration that everything behind it takes, or one sentence

@@ -53,3 +53,28 @@ func validOrigin(v string) bool {
 func oneOf(words ...string) func(string) bool {
 	return func(v string) bool { return slices.Contains(words, v) }
 }
+
+func validNetwork(v string) bool {
+	_, ok := parseNetwork(v)
+	return ok
+}
+
+// parseNetwork takes a network or a single address. An IPv4 network may be written as one of IPv6, as IPv4 clients of a
+// listener for both look.
+func parseNetwork(v string) (netip.Prefix, bool) {
+	if address, err := netip.ParseAddr(v); err == nil && address.Zone() == "" {
+		address = address.Unmap()
+		return netip.PrefixFrom(address, address.BitLen()), true
+	}
+	p, err := netip.ParsePrefix(v)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	if p.Addr().Is4In6() {
+		if p.Bits() < 96 {
+			return netip.Prefix{}, false
+		}
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Masked(), true
+}

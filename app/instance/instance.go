@@ -28,9 +28,6 @@ import (
 	"flashsale/static"
 )
 
-// maxStreams bounds the open live-update streams of one process.
-const maxStreams = 50_000
-
 // Instance is one running instance.
 type Instance struct {
 	cfg     config.Config
@@ -41,7 +38,9 @@ type Instance struct {
 	public  *http.Server
 	ops     *http.Server
 	address *net.TCPAddr
-	failed  chan error
+	// connections bounds those of the public listener.
+	connections *server.Limiter
+	failed      chan error
 }
 
 // Option changes how an instance starts.
@@ -51,6 +50,8 @@ type Option func(*start)
 type start struct {
 	// servers finds the three servers and starts those that are not configured.
 	servers func() (*Servers, error)
+	// places is how many connections of clients may be open.
+	places int
 	// ready is called when the instance is wired and nothing of it runs yet. It may leave parts out.
 	ready func(context.Context, *Instance) error
 }
@@ -65,6 +66,7 @@ func On(at embedded.Settings) Option {
 func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer, options ...Option) (*Instance, error) {
 	how := start{
 		servers: func() (*Servers, error) { return startServers(ctx, cfg, log, progress) },
+		places:  server.LimitFor(server.Descriptors()),
 		ready:   func(context.Context, *Instance) error { return nil },
 	}
 	for _, o := range options {
@@ -81,6 +83,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io
 
 func (a *Instance) start(ctx context.Context, how start) error {
 	registry := prometheus.NewRegistry()
+	a.connections = server.NewLimiter(how.places)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
 	if err != nil {
@@ -114,12 +117,19 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	return a.leaveRunFile()
 }
 
+// networkShare is the part of the streams that one network may have outside demo mode. It is large, because many shoppers may
+// share the address of their access network, and small enough that it takes several networks to fill all.
+const networkShare = 8
+
 // wire makes the domains and the web server of an instance. Nothing runs yet.
 func (a *Instance) wire(registry *prometheus.Registry) {
 	a.wiring = newWiring(a.cfg, a.servers, a.log, registry)
+	observePlaces(a.connections, registry)
+	streams := a.connections.StreamShare()
+	hub := live.NewShared(streams, max(1, streams/networkShare))
 	a.web = web.New(web.Config{
-		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: live.New(maxStreams),
-		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
+		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: hub,
+		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
 		Registerer: registry, Gatherer: registry, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
 	})
 	a.wiring.parts.add("live updates", serving, a.web)
@@ -145,11 +155,13 @@ func (a *Instance) startParts(ctx context.Context) {
 func (a *Instance) serve(listeners []net.Listener) {
 	a.public = server.HTTP(a.web.Handler())
 	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
-	limiter := server.NewLimiter(server.LimitFor(server.Descriptors()))
-	a.public.ConnState = limiter.ConnState
+	a.public.ConnState = a.connections.ConnState
 	for _, l := range listeners {
+		if a.cfg.ProxyProtocol {
+			l = server.ProxyProtocol(l, a.cfg.TrustedProxies)
+		}
 		go func() {
-			if err := a.public.Serve(limiter.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
+			if err := a.public.Serve(a.connections.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
 				a.failed <- fmt.Errorf("the public listener ended: %w", err)
 			}
 		}()

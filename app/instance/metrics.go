@@ -3,6 +3,7 @@ package instance
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/server"
 	"flashsale/events"
 )
 
@@ -32,4 +33,17 @@ func degraded(reg prometheus.Registerer) *prometheus.GaugeVec {
 	return events.Register(reg, prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "flashsale_degraded", Help: "1 while a part works without something it depends on.",
 	}, []string{"part"}))
+}
+
+// observePlaces shows how many connections of clients may be open, and how many are.
+func observePlaces(l *server.Limiter, reg prometheus.Registerer) {
+	events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flashsale_connections_limit", Help: "How many connections of the public listener may be open.",
+	}, func() float64 { return float64(l.Limit()) }))
+	events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flashsale_connections", Help: "Open connections of the public listener.",
+	}, func() float64 { return float64(l.Open()) }))
+	events.Register(reg, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "flashsale_connections_evicted_total", Help: "Quiet connections that were closed to make room for new ones.",
+	}, func() float64 { return float64(l.Evicted()) }))
 }

@@ -18,6 +18,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/server"
 	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/events/consumer"
@@ -48,6 +49,9 @@ const (
 
 // startServers takes the data directory and starts what is not configured.
 func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	if err := server.EnoughDescriptors(server.Descriptors()); err != nil {
+		return nil, err
+	}
 	s := &Servers{Settings: configured(cfg)}
 	if !cfg.AnyEmbedded() {
 		return s, nil

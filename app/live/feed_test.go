@@ -63,7 +63,7 @@ func (s *fixture) open(last string) *client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	sub, err := s.hub.Subscribe("sale")
+	sub, err := s.hub.Subscribe("sale", "")
 	if err != nil {
 		s.t.Fatal(err)
 	}

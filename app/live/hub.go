@@ -16,6 +16,8 @@ import (
 var (
 	// ErrTooMany is returned by Subscribe when the hub has as many streams as it may.
 	ErrTooMany = errors.New("live: too many open streams")
+	// ErrTooManyOfOne is returned by Subscribe when one source has as many streams as it may.
+	ErrTooManyOfOne = errors.New("live: too many open streams of one source")
 	// ErrClosed is returned when the hub or the stream was closed.
 	ErrClosed = errors.New("live: closed")
 )
@@ -30,14 +32,16 @@ type Frame struct {
 // Hub keeps the newest frame of each topic and the streams that follow it. Safe for concurrent use.
 type Hub struct {
 	limit  int64
+	each   int // most streams of one source
 	open   atomic.Int64
 	done   chan struct{}
 	closed sync.Once
 	// published holds a token when there is a frame that the feed has not seen.
 	published chan struct{}
 
-	mu     sync.Mutex // guards the map and each topic's users
-	topics map[string]*topic
+	mu      sync.Mutex // guards the maps and each topic's users
+	topics  map[string]*topic
+	sources map[string]int // open streams by source
 }
 
 // topic has its newest state. The next frame replaces it and closes its channel, which wakes the streams that wait.
@@ -55,8 +59,14 @@ type state struct {
 }
 
 // New makes a hub for at most limit open streams.
-func New(limit int) *Hub {
-	return &Hub{limit: int64(limit), done: make(chan struct{}), published: make(chan struct{}, 1), topics: map[string]*topic{}}
+func New(limit int) *Hub { return NewShared(limit, limit) }
+
+// NewShared makes a hub for at most limit open streams, of which one source has at most each.
+func NewShared(limit, each int) *Hub {
+	return &Hub{
+		limit: int64(limit), each: each, done: make(chan struct{}), published: make(chan struct{}, 1),
+		topics: map[string]*topic{}, sources: map[string]int{},
+	}
 }
 
 // Publish makes the frame its topic's newest and wakes the streams that wait. It never blocks on a stream, and does
@@ -80,9 +90,9 @@ func (h *Hub) Publish(name, id string, frame []byte) {
 	}
 }
 
-// Subscribe opens a stream of the topic's frames, beginning with the newest there is. ErrTooMany at the limit,
-// ErrClosed after Close. The stream must be closed.
-func (h *Hub) Subscribe(name string) (*Stream, error) {
+// Subscribe opens a stream of the topic's frames, beginning with the newest there is. source says whose it is; "" has no limit of
+// its own. ErrTooMany and ErrTooManyOfOne at the limits, ErrClosed after Close. The stream must be closed.
+func (h *Hub) Subscribe(name, source string) (*Stream, error) {
 	if h.isClosed() {
 		return nil, ErrClosed
 	}
@@ -92,13 +102,23 @@ func (h *Hub) Subscribe(name string) (*Stream, error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if source != "" && h.sources[source] >= h.each {
+		h.open.Add(-1)
+		return nil, ErrTooManyOfOne
+	}
+	if source != "" {
+		h.sources[source]++
+	}
 	t := h.topic(name)
 	t.streams++
-	return &Stream{hub: h, topic: t, name: name, done: make(chan struct{})}, nil
+	return &Stream{hub: h, topic: t, name: name, source: source, done: make(chan struct{})}, nil
 }
 
 // Count is the number of open streams.
 func (h *Hub) Count() int { return int(h.open.Load()) }
+
+// Limit is how many streams may be open.
+func (h *Hub) Limit() int { return int(h.limit) }
 
 // Close ends every stream: their Next returns ErrClosed. It may be called more than once.
 func (h *Hub) Close() { h.closed.Do(func() { close(h.done) }) }
@@ -128,6 +148,11 @@ func (h *Hub) leave(s *Stream) {
 	h.open.Add(-1)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if s.source != "" {
+		if h.sources[s.source]--; h.sources[s.source] == 0 {
+			delete(h.sources, s.source)
+		}
+	}
 	s.topic.streams--
 	if s.topic.streams == 0 && s.topic.newest.Load().number == 0 {
 		delete(h.topics, s.name)
@@ -139,6 +164,7 @@ type Stream struct {
 	hub    *Hub
 	topic  *topic
 	name   string
+	source string
 	seen   int64
 	done   chan struct{}
 	closed sync.Once

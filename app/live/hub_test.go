@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func subscribe(t *testing.T, h *live.Hub, topic string) *live.Stream {
 	t.Helper()
-	s, err := h.Subscribe(topic)
+	s, err := h.Subscribe(topic, "")
 	if err != nil {
 		t.Fatalf("subscribe to %q: %v", topic, err)
 	}
@@ -66,7 +66,7 @@ func TestFrameIsGivenOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := live.New(1)
 		h.Publish("sale", "1", []byte("one"))
-		s, err := h.Subscribe("sale")
+		s, err := h.Subscribe("sale", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func TestTopicsAreSeparate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := live.New(2)
-		s, err := h.Subscribe("sale:1")
+		s, err := h.Subscribe("sale:1", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestWaitingStreamsAreWoken(t *testing.T) {
 		h := live.New(streams)
 		var wg sync.WaitGroup
 		for range streams {
-			s, err := h.Subscribe("sale")
+			s, err := h.Subscribe("sale", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -142,7 +142,7 @@ func TestStreamsAreLimited(t *testing.T) {
 	h := live.New(2)
 	a := subscribe(t, h, "x")
 	subscribe(t, h, "y")
-	if _, err := h.Subscribe("x"); !errors.Is(err, live.ErrTooMany) {
+	if _, err := h.Subscribe("x", ""); !errors.Is(err, live.ErrTooMany) {
 		t.Fatalf("third of two streams: %v, want ErrTooMany", err)
 	}
 	if h.Count() != 2 {
@@ -163,7 +163,7 @@ func TestCloseEndsANextThatWaits(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				h := live.New(1)
-				s, err := h.Subscribe("sale")
+				s, err := h.Subscribe("sale", "")
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -197,7 +197,7 @@ func TestClosedHubTakesNoStreams(t *testing.T) {
 	t.Parallel()
 	h := live.New(1)
 	h.Close()
-	if _, err := h.Subscribe("sale"); !errors.Is(err, live.ErrClosed) {
+	if _, err := h.Subscribe("sale", ""); !errors.Is(err, live.ErrClosed) {
 		t.Fatalf("subscribe to a closed hub: %v, want ErrClosed", err)
 	}
 }
@@ -238,7 +238,7 @@ func BenchmarkPublish(b *testing.B) {
 			h := live.New(streams)
 			var wg sync.WaitGroup
 			for range streams {
-				s, err := h.Subscribe("sale")
+				s, err := h.Subscribe("sale", "")
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -6,9 +6,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
-	"os/exec"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -38,10 +36,7 @@ func newBadClientPlan() badClientPlan {
 func TestBadClientsDoNotDisturbGoodOnes(t *testing.T) {
 	const stock, shopperCount = 60, 200
 	size := newBadClientPlan()
-	// The shell sets the limit, as the runtime of Go raises a soft one.
-	cmd := exec.Command("/bin/sh", "-c", `ulimit -n "$2" && exec "$1" serve`, "sh", build(t), strconv.Itoa(size.descriptors))
-	p := spawnBy(t, cmd, freePort(t), "DATA_DIR="+t.TempDir()+"/data")
-	p.await(t)
+	p := limited(t, size.descriptors, "DATA_DIR="+t.TempDir()+"/data")
 	s := newShoppers(t)
 	prepare(t, s, p.url, stock, shopperCount)
 	s.shop(t, p, shopperCount, size.slice) // warm, and most of the stock is sold

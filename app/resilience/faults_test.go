@@ -60,6 +60,7 @@ func faultCases() []faultCase {
 		{id: "P4b", fault: "synchronous standby lost while committing", run: standbyLost},
 		{id: "C1", fault: "one instance's clock an hour off, either way", run: clockWrong},
 		{id: "B1", fault: "the channel between processes cut, late by 300 ms, garbage", alone: true, run: busSpoilt},
+		{id: "W1", fault: "live streams to their share and beyond", run: streamsTaken},
 		{id: "K7", fault: "topic replaced by a new log", run: logReplaced},
 	}
 }

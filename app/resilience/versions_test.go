@@ -321,7 +321,7 @@ func (v *versions) verifyCommand(version int) (said string, err error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, v.programs[version], "verify")
 	cmd.Dir = v.t.TempDir()
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true"}, v.environment()...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEMO=true", "HOST=127.0.0.1"}, v.environment()...)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

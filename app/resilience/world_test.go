@@ -31,6 +31,8 @@ type settings struct {
 	realDatabase, realRedis, log string
 	// first starts the first instance, if it differs from the others.
 	first func(t *testing.T, env ...string) *process
+	// descriptors is how many each instance may have; 0: as many as the machine allows.
+	descriptors int
 }
 
 // world is one row under way: instances of the product, their servers, and the shoppers.
@@ -79,6 +81,9 @@ func (w *world) instance() *process {
 		"KAFKA_BROKERS=" + w.settings.kafka, "NAMESPACE=" + w.namespace}
 	if len(w.instances) == 0 && w.settings.first != nil {
 		return w.settings.first(w.t, env...)
+	}
+	if w.settings.descriptors > 0 {
+		return limited(w.t, w.settings.descriptors, env...)
 	}
 	return launch(w.t, freePort(w.t), env...)
 }

@@ -92,7 +92,11 @@ func (c *trackedConn) setState(s http.ConnState) {
 
 // SyscallConn lets live updates be written without waiting.
 func (c *trackedConn) SyscallConn() (syscall.RawConn, error) {
-	conn, ok := c.Conn.Conn.(syscall.Conn)
+	inner := c.Conn.Conn
+	if proxied, ok := inner.(interface{ Raw() net.Conn }); ok { // its PROXY header was read before anybody writes
+		inner = proxied.Raw()
+	}
+	conn, ok := inner.(syscall.Conn)
 	if !ok {
 		return nil, errors.ErrUnsupported
 	}

@@ -4,8 +4,8 @@ package server
 
 import "golang.org/x/sys/unix"
 
-// Descriptors is how many this process may have open; 0 when that is not known. The runtime has raised the soft limit
-// to the hard one.
+// Descriptors is how many this process may have open; 0 when that is not known. When the process started,
+// the runtime raised the soft limit to the hard one, less one.
 func Descriptors() int {
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -25,7 +26,22 @@ const (
 	spareDescriptors = 1_000
 	// unlimited is how many connections are kept open where the system sets no limit.
 	unlimited = 100_000
+	// streamShare is the part of the connections that may be live streams. A stream stays for as long as its page is open and is
+	// never quiet, so without a share of their own streams would leave no connection for purchases.
+	streamShare = 2
+	// leastDescriptors is with how many descriptors a process can work: half of them are for servers and files.
+	leastDescriptors = 256
 )
+
+// EnoughDescriptors is a sentence for the operator when a process that may have so many descriptors cannot work. 0: that is not
+// known.
+func EnoughDescriptors(descriptors int) error {
+	if descriptors == 0 || descriptors >= leastDescriptors {
+		return nil
+	}
+	return fmt.Errorf("this process may have %d files and connections open, which is not enough for its servers and for shoppers;"+
+		" allow at least %d, better 20000 (ulimit -n, LimitNOFILE= of a systemd service, --ulimit nofile= of a container)", descriptors, leastDescriptors)
+}
 
 // LimitFor is how many connections a process that may have so many open descriptors keeps open; 0: that is not known.
 func LimitFor(descriptors int) int {
@@ -55,6 +71,22 @@ type Limiter struct {
 func NewLimiter(limit int) *Limiter {
 	return &Limiter{limit: limit, opened: time.Now(), places: make(chan struct{}, limit), idle: idleLongest, open: make(map[*trackedConn]struct{})}
 }
+
+// Limit is how many connections may be open.
+func (l *Limiter) Limit() int { return l.limit }
+
+// Open is how many connections are open. A listener that waits for the next one holds a place for it.
+func (l *Limiter) Open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.open)
+}
+
+// Evicted is how many connections were closed to make room for others.
+func (l *Limiter) Evicted() int64 { return l.evicted.Load() }
+
+// StreamShare is how many of the connections may be live streams.
+func (l *Limiter) StreamShare() int { return max(1, l.limit/streamShare) }
 
 // at is a moment by the limiter's clock, in nanoseconds since it was made.
 func (l *Limiter) at(t time.Time) int64 { return int64(t.Sub(l.opened)) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -152,6 +153,25 @@ func TestTheLimitLeavesDescriptorsForTheServers(t *testing.T) {
 	for descriptors, want := range map[int]int{0: unlimited, 256: 128, 1_024: 512, 20_000: 19_000, 1 << 30: unlimited} {
 		if got := LimitFor(descriptors); got != want {
 			t.Errorf("with %d descriptors %d connections, want %d", descriptors, got, want)
+		}
+	}
+}
+
+func TestStreamsHaveAtMostHalfOfTheConnections(t *testing.T) {
+	t.Parallel()
+	for limit, want := range map[int]int{1: 1, 3: 1, 10: 5, 19_000: 9_500, unlimited: unlimited / 2} {
+		if got := NewLimiter(limit).StreamShare(); got != want {
+			t.Errorf("of %d connections %d may be streams, want %d", limit, got, want)
+		}
+	}
+}
+
+func TestTooFewDescriptorsAreASentence(t *testing.T) {
+	t.Parallel()
+	for descriptors, enough := range map[int]bool{0: true, 20: false, leastDescriptors - 1: false, leastDescriptors: true, 1 << 30: true} {
+		err := EnoughDescriptors(descriptors)
+		if (err == nil) != enough || err != nil && !strings.Contains(err.Error(), "ulimit -n") {
+			t.Errorf("with %d: %v", descriptors, err)
 		}
 	}
 }

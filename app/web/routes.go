@@ -15,10 +15,10 @@ import (
 func (s *Server) table() []request.Route {
 	long := request.OperationTime
 	t := []request.Route{
-		{Method: "GET", Path: "/health", Handler: s.admin.Health},
-		{Method: "GET", Path: "/livez", Handler: s.admin.Livez},
-		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz},
-		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType},
+		{Method: "GET", Path: "/health", Handler: s.admin.Health, Anyone: true},
+		{Method: "GET", Path: "/livez", Handler: s.admin.Livez, Anyone: true},
+		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz, Anyone: true},
+		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Anyone: true},
 
 		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales},
 		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Admin: true},
@@ -63,9 +63,10 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 	t := []request.Route{
 		{Method: "GET", Path: "/", Handler: pages.Home},
 		{Method: "GET", Path: "/live", Handler: a.PageStream, Stream: true},
+		{Method: "GET", Path: "/status", Handler: pages.Status},
 	}
 	if static != nil {
-		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static)})
+		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Anyone: true})
 	}
 	return t
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +40,10 @@ type Config struct {
 	Demo bool
 	// DemoHosts are further host names that demo mode answers to; a port is ignored.
 	DemoHosts []string
+	// DemoPublic lets demo mode take requests that a proxy has forwarded.
+	DemoPublic bool
+	// TrustedProxies are the peers whose word on a client's address and host counts.
+	TrustedProxies []netip.Prefix
 	// CORSOrigins are the origins ("http://localhost:3000") whose pages may call with credentials.
 	CORSOrigins []string
 	// Session names the signed-in subject of a request outside demo mode. Nil: nobody is signed in.
@@ -89,7 +94,7 @@ func New(cfg Config) *Server {
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
 	})
 	s.api = api.New(api.Config{
-		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain,
+		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain, Log: log,
 		Pages:        api.Pages{Purchase: pages.Purchase, Checked: pages.Checked, Frame: shop.Frame},
 		MaxPurchases: cfg.MaxPurchases, PurchaseRate: cfg.PurchaseRate, Registerer: cfg.Registerer,
 	})
@@ -99,7 +104,8 @@ func New(cfg Config) *Server {
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})
 	m := request.NewMiddleware(request.MiddlewareConfig{
-		Principals: principals, DemoHosts: cfg.DemoHosts, CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
+		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
+		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
 	s.echo = router(m, append(s.table(), pageTable(s.api, pages, cfg.Static)...))

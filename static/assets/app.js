@@ -129,21 +129,25 @@
   let streaming = false;
   let retry = 0;
 
-  function reconnect() {
+  // seconds: how long a server without room for a stream asks to wait.
+  function reconnect(seconds) {
     streaming = false;
     live.dataset.offline = '';
     clearTimeout(retry);
-    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), 1000 + 2000 * Math.random());
+    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), seconds > 0 ? seconds * 1000 : 1000 + 2000 * Math.random());
   }
 
   live.addEventListener('htmx:sse:after:connection', () => { streaming = true; delete live.dataset.offline; });
   live.addEventListener('htmx:sse:error', () => { live.dataset.offline = ''; });
-  live.addEventListener('htmx:sse:close', reconnect);
-  live.addEventListener('htmx:finally:request', () => { if (!streaming) reconnect(); });
+  live.addEventListener('htmx:sse:close', () => reconnect());
+  live.addEventListener('htmx:finally:request', ({ detail }) => {
+    if (!streaming) reconnect(Number(detail.ctx.response?.raw.headers.get('Retry-After')));
+  });
+  setInterval(() => { if ('offline' in live.dataset && !document.hidden) byId('status-poll').dispatchEvent(new CustomEvent('poll')); }, 3000);
 
-  // An answer may carry figures that a frame has overtaken: the figures never go back.
+  // An answer may carry figures that a frame has overtaken: the figures never go back, unless there are no frames.
   document.addEventListener('htmx:before:swap', ({ detail: { tasks } }) => {
-    const late = tasks.findIndex(({ type, target, fragment }) => type === 'partial' && target === live
+    const late = 'offline' in live.dataset ? -1 : tasks.findIndex(({ type, target, fragment }) => type === 'partial' && target === live
       && Number(fragment.querySelector('#sale').dataset.version) < Number(sale().dataset.version));
     if (late >= 0) tasks.splice(late, 1);
   });

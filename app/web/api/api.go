@@ -49,7 +49,7 @@ type Pages struct {
 	Frame func(s sale.Snapshot) []byte
 }
 
-// Config is what the Handlers need. It is read once by New; the first six fields are required.
+// Config is what the Handlers need. It is read once by New; the first seven fields are required.
 type Config struct {
 	// Catalog has the sales' snapshots.
 	Catalog catalog
@@ -63,6 +63,8 @@ type Config struct {
 	Principals request.Principals
 	// Drain ends the connections of a process that stops.
 	Drain *request.Drain
+	// Log says when streams are refused.
+	Log *request.Log
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
 	// PurchaseRate is how many purchases a second a network may send outside demo mode, with bursts of four times that.

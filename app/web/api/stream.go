@@ -21,6 +21,15 @@ import (
 // frameTime is how long a reader may take to accept the first frame.
 const frameTime = 10 * time.Second
 
+// leastStreamRetry is after how many seconds a refused stream may be asked for again; at most it is twice that.
+const leastStreamRetry = 10
+
+// The shares that can be full, as metrics and log name them.
+const (
+	shareOfAll = "all"
+	shareOfOne = "network"
+)
+
 // StatusStream sends the sale's status whenever it changes, as server-sent events. Each event is a whole snapshot, so a
 // client that missed some needs none of them, and Last-Event-ID changes nothing.
 func (hs *Handlers) StatusStream(c echo.Context) error {
@@ -43,13 +52,8 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 	if err != nil {
 		return err
 	}
-	sub, err := hs.cfg.Hub.Subscribe(topic)
-	switch {
-	case errors.Is(err, live.ErrTooMany):
-		return request.ErrTooManyStreams
-	case errors.Is(err, live.ErrClosed):
-		return request.ErrUnavailable
-	case err != nil:
+	sub, err := hs.subscribe(c, topic)
+	if err != nil {
 		return err
 	}
 	// Read again after the subscription: a change between the two is in this snapshot, a later one comes as a frame.
@@ -63,6 +67,35 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 	}
 	hs.feed.Add(sub, conn, frameID(&snap))
 	return nil
+}
+
+// subscribe opens a stream as long as there is room in the share of the streams. Outside demo mode a network has a share of its
+// own, so that nobody can take all of them.
+func (hs *Handlers) subscribe(c echo.Context, topic string) (*live.Stream, error) {
+	network := ""
+	if !hs.cfg.Principals.Demo {
+		network = request.Network(c.Request().RemoteAddr)
+	}
+	sub, err := hs.cfg.Hub.Subscribe(topic, network)
+	switch {
+	case errors.Is(err, live.ErrTooMany):
+		return nil, hs.refuseStream(request.ErrTooManyStreams, shareOfAll)
+	case errors.Is(err, live.ErrTooManyOfOne):
+		return nil, hs.refuseStream(request.ErrTooManyOfYours, shareOfOne)
+	case errors.Is(err, live.ErrClosed):
+		return nil, request.ErrUnavailable
+	}
+	return sub, err
+}
+
+// refuseStream is the problem of a stream for which there is no room. Its Retry-After is a random time, so that not all come back
+// at once; a page asks for the status meanwhile.
+func (hs *Handlers) refuseStream(k *request.Kind, share string) error {
+	hs.metrics.refusedStreams.WithLabelValues(share).Inc()
+	hs.cfg.Log.StreamRefused(share, hs.cfg.Hub.Count(), hs.cfg.Hub.Limit())
+	p := k.Problem("")
+	p.RetryAfter = leastStreamRetry + rand.IntN(leastStreamRetry)
+	return &request.ProblemError{Kind: k, Problem: p}
 }
 
 // beginStream takes the connection from net/http and sends the header and the first frames. The answer has no length

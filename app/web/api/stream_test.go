@@ -43,7 +43,7 @@ func TestRunSendsTheSameBytesOncePerChange(t *testing.T) {
 	hs, b := newHandlers(t)
 	seen := map[string]visible{}
 	hs.publish(seen)
-	sub, err := hs.cfg.Hub.Subscribe(statusTopic("first"))
+	sub, err := hs.cfg.Hub.Subscribe(statusTopic("first"), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestRunSendsTheSameBytesOncePerChange(t *testing.T) {
 // newest is the frame that the hub has of a topic.
 func newest(t *testing.T, hub *live.Hub, topic string) []byte {
 	t.Helper()
-	sub, err := hub.Subscribe(topic)
+	sub, err := hub.Subscribe(topic, "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,12 +15,14 @@ import (
 type guard struct {
 	// hosts are the names demo mode answers to; nil: all.
 	hosts map[string]bool
+	// private is demo mode for this machine only: what a proxy has forwarded comes from strangers and is refused.
+	private bool
 	// origins may call from their pages, with credentials.
 	origins map[string]bool
 }
 
-func newGuard(demo bool, demoHosts, origins []string) guard {
-	g := guard{origins: map[string]bool{}}
+func newGuard(demo, public bool, demoHosts, origins []string) guard {
+	g := guard{private: demo && !public, origins: map[string]bool{}}
 	for _, o := range origins {
 		g.origins[strings.ToLower(strings.TrimSuffix(o, "/"))] = true
 	}
@@ -52,15 +54,19 @@ func hostname(host string) string {
 	return host
 }
 
-// check refuses what does not come to this host, or comes from another site.
-func (g guard) check(r *http.Request) error {
-	if g.hosts != nil && !g.ours(r.Host) {
+// check refuses what a proxy has forwarded to a private demo, what does not come to this host, and what comes from another
+// site.
+func (g guard) check(rt Route, r *http.Request, came way) error {
+	if came.forwarded && !rt.Anyone {
+		return ErrForwarded
+	}
+	if g.hosts != nil && !(g.ours(r.Host) && (came.host == "" || g.ours(came.host))) {
 		return ErrHost
 	}
 	if safe(r.Method) {
 		return nil
 	}
-	return g.sameSite(r)
+	return g.sameSite(r, came.host)
 }
 
 func (g guard) ours(host string) bool {
@@ -74,17 +80,28 @@ func safe(method string) bool {
 
 // sameSite lets through requests that no browser sent, that our own pages sent, and that pages of an allowed
 // origin sent. Old browsers send no Sec-Fetch-Site but an Origin.
-func (g guard) sameSite(r *http.Request) error {
+func (g guard) sameSite(r *http.Request, asked string) error {
 	site, origin := Header(r, "Sec-Fetch-Site"), Header(r, "Origin")
 	switch {
+	case g.private && site == "same-origin" && !g.local(origin):
+		return ErrForwarded // a proxy in front has replaced the Host field
 	case site == "same-origin", site == "none", site == "" && origin == "":
 		return nil
 	case origin != "" && g.origins[strings.ToLower(origin)]:
 		return nil
-	case site == "" && sameHost(origin, r.Host):
+	case site == "" && (sameHost(origin, r.Host) || asked != "" && sameHost(origin, asked)):
 		return nil
 	}
 	return ErrCrossSite
+}
+
+// local reports whether a page of this origin can have come from a demo on this machine. Not every request names its origin.
+func (g guard) local(origin string) bool {
+	if origin == "" || g.origins[strings.ToLower(origin)] {
+		return true
+	}
+	u, err := url.Parse(origin)
+	return err == nil && g.ours(u.Host)
 }
 
 // sameHost compares host and port. A proxy in front can have changed the scheme.

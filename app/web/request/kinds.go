@@ -42,7 +42,9 @@ var (
 	ErrTooMany = &Kind{"too-many-requests", 429, "Too many requests", "Too many requests from your network, please wait",
 		"Your network has sent more purchases than it may. Retry-After says when the next one is taken. Receipts can still be looked up."}
 	ErrTooManyStreams = &Kind{"too-many-streams", 503, "Too many live streams", "This process has no room for another live stream",
-		"The limit of open streams is reached. Ask for the status instead, or connect again after Retry-After seconds."}
+		"Streams have a share of the connections, so that there is always room for purchases, and that share is full. Ask for the status instead, or connect again after Retry-After seconds."}
+	ErrTooManyOfYours = &Kind{"too-many-streams-of-network", 503, "Too many live streams", "Your network has as many live streams open as it may",
+		"Each network has a share of the live streams, and that of yours is full. Ask for the status instead, or connect again after Retry-After seconds."}
 	ErrUnavailable = &Kind{"unavailable", 503, "Not available", "Not available right now, please try again",
 		"A server this program depends on did not answer in time, so there is no true answer at the moment. Ask again after Retry-After seconds."}
 
@@ -69,6 +71,8 @@ var (
 		"The Allow field of the answer lists the methods."}
 	ErrHost = &Kind{"host", 421, "Wrong host", "In demo mode this server answers only to localhost, 127.0.0.1, [::1] and DEMO_HOSTS",
 		"Demo mode lets anybody press every button, so it answers to local names only. Set DEMO_HOSTS to add one."}
+	ErrForwarded = &Kind{"forwarded", 403, "Forwarded by a proxy", "Demo mode refuses requests that a proxy has forwarded, because everybody is an operator in it; DEMO_PUBLIC=true allows them",
+		"A proxy in front means that strangers may ask, and in demo mode anybody may press every button. Ask this server directly, or start it with DEMO=false, or with DEMO_PUBLIC=true if that is wanted."}
 	ErrCrossSite = &Kind{"cross-site", 403, "Cross-site request", "Requests from other sites are refused",
 		"The browser said that another site's page sent this request. Set CORS_ORIGINS to allow that site."}
 
@@ -105,9 +109,9 @@ func Kinds() []*Kind {
 	return []*Kind{
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
 		ErrSignIn, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
-		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrUnavailable,
+		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
-		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrCrossSite,
+		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
 		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
 	}

@@ -13,16 +13,17 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// sampler lets one log line a second through and counts the rest.
+// sampler lets one log line a second through, or one in every so many, and counts the rest.
 type sampler struct {
-	second  atomic.Int64
+	every   int64 // seconds; 0: one
+	last    atomic.Int64
 	skipped atomic.Int64
 }
 
 // line reports whether to log now, and how many lines were left out since the last one.
 func (s *sampler) line(now time.Time) (skipped int64, ok bool) {
-	sec, last := now.Unix(), s.second.Load()
-	if sec == last || !s.second.CompareAndSwap(last, sec) {
+	period, last := now.Unix()/max(1, s.every), s.last.Load()
+	if period == last || !s.last.CompareAndSwap(last, period) {
 		s.skipped.Add(1)
 		return 0, false
 	}
@@ -34,6 +35,8 @@ type Log struct {
 	to *slog.Logger
 	// failures are those of the servers that this program needs.
 	failures sampler
+	// streams are those that were refused.
+	streams sampler
 }
 
 // NewLog makes a Log that writes to a logger; nil: slog.Default.
@@ -41,7 +44,7 @@ func NewLog(to *slog.Logger) *Log {
 	if to == nil {
 		to = slog.Default()
 	}
-	return &Log{to: to}
+	return &Log{to: to, streams: sampler{every: 60}}
 }
 
 // request writes the line of an answered request: reads at level debug, all others at level info. Hot routes are sampled. A
@@ -94,6 +97,26 @@ func (l *Log) failure(c echo.Context, status int, err error) {
 			slog.String("request", requestID(c)), slog.String("route", c.Path()),
 			slog.String("error", strconv.QuoteToGraphic(err.Error())), slog.Int64("alike", skipped))
 	}
+}
+
+// StreamRefused says at most once a minute that there was no room for a stream.
+func (l *Log) StreamRefused(share string, open, limit int) {
+	if skipped, ok := l.streams.line(time.Now()); ok {
+		l.to.LogAttrs(context.Background(), slog.LevelWarn, "live streams were refused: their share of the connections is full; their pages ask for the status instead."+
+			" More processes, or a higher limit of descriptors, give room (flashsale doctor)",
+			slog.String("share", share), slog.Int("open", open), slog.Int("limit", limit), slog.Int64("alike", skipped))
+	}
+}
+
+// unreadForwarded says that a peer names the clients for whom it asks and is not known as a proxy. It is said once.
+func (l *Log) unreadForwarded(peer string, refused bool) {
+	text := "requests carry Forwarded or X-Forwarded-For and come from a peer that TRUSTED_PROXIES does not name:" +
+		" the peer counts as their client; if it is your proxy name it there, else somebody writes these fields by hand (said once)"
+	if refused {
+		text = "requests that a proxy has forwarded are refused in demo mode, because a proxy means strangers;" +
+			" set DEMO=false, or DEMO_PUBLIC=true if everybody behind it may be an operator (said once)"
+	}
+	l.to.LogAttrs(context.Background(), slog.LevelWarn, text, slog.String("peer", peer))
 }
 
 // panicked logs a handler's panic with its stack.

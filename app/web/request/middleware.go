@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -23,6 +24,10 @@ type MiddlewareConfig struct {
 	Principals Principals
 	// DemoHosts are further host names that demo mode answers to; a port is ignored.
 	DemoHosts []string
+	// DemoPublic lets demo mode take requests that a proxy has forwarded.
+	DemoPublic bool
+	// TrustedProxies are the peers whose word on a client's address and host counts.
+	TrustedProxies []netip.Prefix
 	// CORSOrigins are the origins ("http://localhost:3000") whose pages may call with credentials.
 	CORSOrigins []string
 	// Drain ends the connections of a process that stops. Required.
@@ -41,6 +46,7 @@ type MiddlewareConfig struct {
 type Middleware struct {
 	cfg     MiddlewareConfig
 	guard   guard
+	proxies *proxies
 	ids     *requestIDs
 	metrics *instruments
 }
@@ -49,7 +55,8 @@ type Middleware struct {
 func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 	m := &Middleware{
 		cfg:     cfg,
-		guard:   newGuard(cfg.Principals.Demo, cfg.DemoHosts, cfg.CORSOrigins),
+		guard:   newGuard(cfg.Principals.Demo, cfg.DemoPublic, cfg.DemoHosts, cfg.CORSOrigins),
+		proxies: newProxies(cfg.TrustedProxies, cfg.Principals.Demo && !cfg.DemoPublic, cfg.Log, cfg.Registerer),
 		ids:     newRequestIDs(),
 		metrics: newInstruments(cfg.Registerer),
 	}
@@ -59,7 +66,7 @@ func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 }
 
 // Wrap is called once for each route, at the start. The handler it returns does in order: request id, security fields,
-// deadline, guard, the operator's role, the route's own handler; then recovery from a panic, metrics and log. The error of
+// deadline, the client's address, guard, the operator's role, the route's own handler; then recovery from a panic, metrics and log. The error of
 // the route's handler becomes a problem here and nowhere else. The returned handler never returns an error.
 func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	if rt.Limit == 0 {
@@ -71,6 +78,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		r, h := c.Request(), c.Response().Header()
 		m.ids.identify(r, h)
 		m.secure(rt, r, h)
+		came := m.proxies.locate(r) // before the request is copied with its deadline
 		defer func() {
 			m.recovered(c, recover())
 			meter.observe(r.Method, c.Response().Status, time.Since(start))
@@ -78,7 +86,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		}()
 		done := bound(c, rt, start)
 		defer done()
-		if err := m.admit(rt, r); err != nil {
+		if err := m.admit(rt, r, came); err != nil {
 			m.fail(c, err)
 			return nil
 		}
@@ -102,8 +110,8 @@ func bound(c echo.Context, rt Route, start time.Time) context.CancelFunc {
 	return cancel
 }
 
-func (m *Middleware) admit(rt Route, r *http.Request) error {
-	if err := m.guard.check(r); err != nil {
+func (m *Middleware) admit(rt Route, r *http.Request, came way) error {
+	if err := m.guard.check(rt, r, came); err != nil {
 		return err
 	}
 	if rt.Admin {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -69,5 +70,27 @@ func TestAProblemOfAFieldSaysWhichAndIsOfItsKind(t *testing.T) {
 	if !errors.Is(err, ErrInvalid) || p.Status != ErrInvalid.Status || p.Message != "page must be a number" || p.Detail != p.Message ||
 		len(p.Errors) != 1 || p.Errors[0] != (FieldProblem{"page", "must be a number"}) {
 		t.Errorf("%v is %+v", err, p)
+	}
+}
+
+// Every handler sees the client's address, whether its route has a deadline or not.
+func TestEveryHandlerSeesTheClientsAddress(t *testing.T) {
+	t.Parallel()
+	m := NewMiddleware(MiddlewareConfig{
+		Drain: &Drain{}, Log: NewLog(slog.New(slog.DiscardHandler)), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+	})
+	for _, rt := range []Route{{Path: "/ordinary"}, {Path: "/hot", Hot: true}, {Path: "/stream", Stream: true}} {
+		seen := ""
+		rt.Handler = func(c echo.Context) error {
+			seen = c.Request().RemoteAddr
+			return nil
+		}
+		r := httptest.NewRequest(http.MethodGet, "http://localhost"+rt.Path, nil)
+		r.RemoteAddr = "192.0.2.1:80"
+		r.Header.Set("X-Forwarded-For", "203.0.113.9")
+		_ = m.Wrap(rt)(echo.New().NewContext(r, httptest.NewRecorder()))
+		if Network(seen) != "203.0.113.9" {
+			t.Errorf("%s: the client is %q", rt.Path, seen)
+		}
 	}
 }

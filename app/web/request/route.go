@@ -28,6 +28,8 @@ type Route struct {
 	Hot bool
 	// Stream routes have no deadline for the whole answer.
 	Stream bool
+	// Anyone may ask for what these routes give also through a proxy in front of a private demo.
+	Anyone bool
 	// Limit is the time the whole answer may take; 0 means AnswerTime.
 	Limit time.Duration
 }

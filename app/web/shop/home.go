@@ -2,6 +2,7 @@ package shop
 
 import (
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -38,6 +39,15 @@ func (hs *Handlers) Home(c echo.Context) error {
 		home.Check, status = &outcome, code
 	}
 	return hs.send(c, status, shop.HomePage(home))
+}
+
+// Status carries the figures to a page without a stream, which asks for them again and again.
+func (hs *Handlers) Status(c echo.Context) error {
+	snapshot, err := hs.cfg.Catalog.Snapshot("")
+	if err != nil && !errors.Is(err, sale.ErrNoSale) {
+		return err // the page keeps what it shows
+	}
+	return hs.send(c, http.StatusOK, shop.StatusPartial(statusPanel(snapshot, err)))
 }
 
 // page is the first page before anything is pressed.
