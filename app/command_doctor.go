@@ -2,9 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,30 +31,48 @@ func doctorCommand(t terminal) *cobra.Command {
 		Use:   "doctor",
 		Short: "Show each dependency, how it answers and what to do (exit 1 when one is bad)",
 		Args:  cobra.NoArgs,
-		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *instance.Servers, _ *slog.Logger) error {
-			d := doctor{cfg: cfg, servers: s.Settings, out: t.out}
-			defer d.close()
-			d.examineServers(ctx)
-			d.examineState(ctx)
-			if d.bad {
-				return errReported
-			}
-			return nil
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d := doctor{out: t.out}
+			return withServers(t, d.find, d.examine)(cmd, args)
+		},
 	}
 }
 
-// doctor looks at everything a deployment needs, and goes on when something is bad. It changes one thing only: it makes the
-// topics that are missing.
+// doctor looks at everything a deployment needs, and goes on when something is bad. It changes nothing.
 type doctor struct {
 	cfg     config.Config
 	servers embedded.Settings
 	out     io.Writer
 	bad     bool
+	// absent says that there are no embedded servers to look at.
+	absent *instance.MissingError
 
 	pool  *pgxpool.Pool // nil while it could not be opened, as the others
 	redis rueidis.Client
 	log   *claimlog.Log
+}
+
+// find leaves out the embedded servers where there are none.
+func (d *doctor) find(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*instance.Servers, error) {
+	s, err := instance.FindToLook(ctx, cfg, log, progress)
+	if errors.As(err, &d.absent) {
+		return instance.Configured(cfg), nil
+	}
+	return s, err
+}
+
+func (d *doctor) examine(ctx context.Context, cfg config.Config, s *instance.Servers, _ *slog.Logger) error {
+	d.cfg, d.servers = cfg, s.Settings
+	defer d.close()
+	if d.absent != nil {
+		d.say(false, "%s", d.absent.Error())
+	}
+	d.examineServers(ctx)
+	d.examineState(ctx)
+	if d.bad {
+		return errReported
+	}
+	return nil
 }
 
 // dependency is one server. What connect opens is kept in the doctor, which closes it.
@@ -65,11 +85,12 @@ type dependency struct {
 
 func (d *doctor) dependencies() []dependency {
 	s, cfg := d.servers, d.cfg
-	return []dependency{
+	all := []dependency{
 		{"PostgreSQL", instance.BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
 		{"Redis", instance.BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
 		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
 	}
+	return slices.DeleteFunc(all, func(p dependency) bool { return p.embedded && d.absent != nil })
 }
 
 // examineServers asks all servers at the same time, so that several silent ones take as long as one.
@@ -176,15 +197,21 @@ func (d *doctor) connectLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := claimlog.Open(ctx, at)
+	log, err := claimlog.Connect(ctx, at)
 	if err == nil {
 		d.log = log
 	}
 	return err
 }
 
-// askLog: the protocol does not tell a version.
-func (d *doctor) askLog(ctx context.Context) (string, error) { return "", d.log.Ping(ctx) }
+// askLog: the protocol does not tell a version. Without topics there is nothing that can be asked.
+func (d *doctor) askLog(ctx context.Context) (string, error) {
+	missing, err := d.log.Missing(ctx)
+	if err != nil || len(missing) > 0 {
+		return "", err
+	}
+	return "", d.log.Ping(ctx)
+}
 
 // examineState looks at the schema, the topics and the lag, as far as there is a server to ask.
 func (d *doctor) examineState(ctx context.Context) {
@@ -192,10 +219,8 @@ func (d *doctor) examineState(ctx context.Context) {
 	defer cancel()
 	database, log := d.pool != nil, d.log != nil
 	current := database && d.examineSchema(ctx)
-	if log {
-		d.examineTopics(ctx)
-	}
-	if current && log {
+	topics := log && d.examineTopics(ctx)
+	if current && topics {
 		d.examineLag(ctx)
 	}
 }
@@ -205,11 +230,13 @@ func (d *doctor) examineSchema(ctx context.Context) bool {
 	pending := 0
 	all, err := migrations.Status(ctx, d.pool, d.cfg.Namespace)
 	for _, m := range all {
-		if m.State != "applied" {
+		if !m.Applied {
 			pending++
 		}
 	}
 	switch {
+	case errors.Is(err, migrations.ErrNoSchema):
+		d.say(false, "%-11s %s: it is not there, with all its migrations to apply; run `flashsale migrate` (a start does so too)", "schema", d.cfg.Namespace)
 	case err != nil:
 		d.say(false, "%-11s %s: %s", "schema", d.cfg.Namespace, oneLine(err.Error()))
 	case pending > 0:
@@ -220,7 +247,19 @@ func (d *doctor) examineSchema(ctx context.Context) bool {
 	return err == nil && pending == 0
 }
 
-func (d *doctor) examineTopics(ctx context.Context) {
+// examineTopics is true when both topics are there.
+func (d *doctor) examineTopics(ctx context.Context) bool {
+	missing, err := d.log.Missing(ctx)
+	if err != nil {
+		d.say(false, "%-11s %s", "topics", oneLine(err.Error()))
+		return false
+	}
+	for _, name := range missing {
+		d.say(false, "%-11s %s: it is not there; a start makes it, with all its partitions", "topic", name)
+	}
+	if len(missing) > 0 {
+		return false
+	}
 	found, err := d.log.Describe(ctx)
 	if err != nil {
 		d.say(false, "%-11s %s", "topics", oneLine(err.Error()))
@@ -228,6 +267,7 @@ func (d *doctor) examineTopics(ctx context.Context) {
 	for _, topic := range found.Topics {
 		d.say(topic.Leaderless == 0, "%-11s %s, %d partitions, %d without a leader", "topic", topic.Name, topic.Partitions, topic.Leaderless)
 	}
+	return err == nil
 }
 
 // examineLag tells how many claims the log has that the ledger has not read.

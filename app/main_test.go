@@ -5,12 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"flashsale/app/embedded/embeddedtest"
 	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
 )
-
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
 
 // start adds an instance to a deployment; it is stopped at the end of the test at the latest.
 func start(t *testing.T, d instancetest.Deployment) *instance.Instance {
