@@ -1,6 +1,7 @@
 package app
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -35,6 +36,38 @@ func TestNothingIsTakenFromALivingProcess(t *testing.T) {
 	code, said := p.run(t, "no\n", "migrate", "down")
 	if code != 1 || !strings.Contains(said, "The 2 orders stay.") || !strings.Contains(said, "nothing was taken back") {
 		t.Errorf("exit %d: %s", code, said)
+	}
+}
+
+// A process starts while the question waits for its answer.
+func TestAProcessThatStartsDuringTheQuestionKeepsItsSchema(t *testing.T) {
+	t.Parallel()
+	d, env := configured(t)
+	p := newPlace(t, append(env, "DEMO=true")...)
+	if code, said := p.run(t, "", "migrate"); code != 0 {
+		t.Fatalf("exit %d: %s", code, said)
+	}
+	c := p.command(t, "migrate", "down")
+	answer, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := &watched{until: "to go on: ", seen: make(chan struct{})}
+	c.Stdout, c.Stderr = asked, asked
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked.seen
+	s := p.serve(t)
+	s.buy(t, "john_doe")
+	if _, err := io.WriteString(answer, d.Config.Namespace+"\n"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Wait(); err == nil || !strings.Contains(asked.text, "nothing was taken back: this deployment is in use by process ") {
+		t.Errorf("it ended with %v: %s", err, asked.text)
+	}
+	if applied, _ := state(t, d); strings.Count(applied, ".sql") != len(files(t)) {
+		t.Errorf("left are %s", applied)
 	}
 }
 

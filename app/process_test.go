@@ -217,3 +217,20 @@ func (s *serving) buy(t *testing.T, name string) {
 		t.Fatalf("%d %s", r.Status, r.Raw)
 	}
 }
+
+// watched closes seen when the words were written.
+type watched struct {
+	until string
+	text  string
+	seen  chan struct{}
+	done  bool
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	w.text += string(b)
+	if !w.done && strings.Contains(w.text, w.until) {
+		w.done = true
+		close(w.seen)
+	}
+	return len(b), nil
+}

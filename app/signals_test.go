@@ -148,20 +148,3 @@ func TestAQuestionEndsWithTheCommand(t *testing.T) {
 		t.Errorf("data was removed: %v", err)
 	}
 }
-
-// watched closes seen when the words were written.
-type watched struct {
-	until string
-	text  string
-	seen  chan struct{}
-	done  bool
-}
-
-func (w *watched) Write(b []byte) (int, error) {
-	w.text += string(b)
-	if !w.done && strings.Contains(w.text, w.until) {
-		w.done = true
-		close(w.seen)
-	}
-	return len(b), nil
-}

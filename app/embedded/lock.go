@@ -119,29 +119,45 @@ func (l *DirLock) Announce(address string) error {
 func (l *DirLock) Unlock() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// The note goes first: once the lock is free, the note may already be the next process's.
-	if err := ignoreMissing(os.Remove(filepath.Join(l.dir, ownerFile))); err != nil {
-		return errors.Join(fmt.Errorf("unlock the data directory: %w", err), l.flock.Unlock())
+	if err := l.removeNote(); err != nil {
+		return errors.Join(err, l.flock.Unlock())
 	}
-	if err := l.flock.Unlock(); err != nil {
+	return l.free()
+}
+
+// Remove gives the directory back without the lock, and removes the directory too when nothing else is left in it. Whatever
+// is removed goes while the lock is held: afterwards it may be the next process's.
+func (l *DirLock) Remove() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := errors.Join(l.removeNote(), datadir.Unmark(l.dir)); err != nil {
+		return errors.Join(err, l.flock.Unlock())
+	}
+	removed := os.Remove(l.flock.Path())
+	if err := l.free(); err != nil {
+		return err
+	}
+	if removed != nil { // some systems remove no file that is open
+		if err := ignoreMissing(os.Remove(l.flock.Path())); err != nil {
+			return fmt.Errorf("remove the lock of the data directory: %w", err)
+		}
+	}
+	return datadir.RemoveEmpty(l.dir)
+}
+
+// removeNote goes before the lock is free: afterwards the note may already be the next process's.
+func (l *DirLock) removeNote() error {
+	if err := ignoreMissing(os.Remove(filepath.Join(l.dir, ownerFile))); err != nil {
 		return fmt.Errorf("unlock the data directory: %w", err)
 	}
 	return nil
 }
 
-// Remove gives the directory back and removes the lock, and the directory too when nothing else is left in it.
-func (l *DirLock) Remove() error {
-	path := filepath.Join(l.dir, lockFile)
-	removed := os.Remove(path) // under the lock, so that it is not the next process's
-	if err := l.Unlock(); err != nil {
-		return err
+func (l *DirLock) free() error {
+	if err := l.flock.Unlock(); err != nil {
+		return fmt.Errorf("unlock the data directory: %w", err)
 	}
-	if removed != nil { // some systems remove no file that is open
-		if err := ignoreMissing(os.Remove(path)); err != nil {
-			return fmt.Errorf("remove the lock of the data directory: %w", err)
-		}
-	}
-	return datadir.RemoveEmpty(l.dir)
+	return nil
 }
 
 func (l *DirLock) write() error {

@@ -176,8 +176,8 @@ func TestADirectoryGoesOnlyWhenItIsEmpty(t *testing.T) {
 	if err := os.Symlink(behind, link); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{empty, shared, link} {
-		if err := datadir.RemoveEmpty(dir); err != nil {
+	for _, dir := range []string{empty, shared, link, filepath.Join(empty, "nothing")} {
+		if err := errors.Join(datadir.Unmark(dir), datadir.RemoveEmpty(dir)); err != nil {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}

@@ -148,21 +148,31 @@ func removeAll(root *os.Root, names ...string) error {
 	return nil
 }
 
-// RemoveEmpty removes the directory when nothing is in it any more but the mark. One that is a symbolic link, that somebody
-// works in, or in which others have put something, stays, and a mark in it too.
-func RemoveEmpty(dir string) error {
+// Unmark removes the mark when nothing else is left but the lock. Where others have put something, it stays, so that the next
+// start may use the directory again. The caller has the lock.
+func Unmark(dir string) error {
 	names, err := list(dir)
-	if err != nil || len(names) > 1 || len(names) == 1 && names[0] != Mark {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err != nil || !info.IsDir() || isWorkingDirectory(info) {
+	if err != nil || slices.ContainsFunc(names, func(name string) bool { return name != Mark && name != LockFile && name != "lost+found" }) {
 		return err
 	}
 	if err := os.Remove(filepath.Join(dir, Mark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove the mark of the data directory: %w", err)
+	}
+	return nil
+}
+
+// RemoveEmpty removes the directory when nothing is in it. One that is a symbolic link, or that somebody works in, stays.
+func RemoveEmpty(dir string) error {
+	info, err := os.Lstat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // another process has removed its own deployment there
+	}
+	if err != nil {
 		return fmt.Errorf("remove the data directory: %w", err)
 	}
-	_ = os.Remove(dir) // it is a mount point, or its parent belongs to somebody else: it is empty, as it was before the first start
+	if info.IsDir() && !isWorkingDirectory(info) {
+		_ = os.Remove(dir) // it is not empty; or it is a mount point, or its parent is somebody else's: then it is as it was before
+	}
 	return nil
 }
 
