@@ -157,6 +157,16 @@ func (s *serving) answers() bool {
 	return res.StatusCode == http.StatusOK
 }
 
+// stops is true when the instance has begun to stop.
+func (s *serving) stops() bool {
+	res, err := http.Get(s.ops + "/readyz")
+	if err != nil {
+		return true
+	}
+	_ = res.Body.Close()
+	return res.StatusCode != http.StatusOK
+}
+
 // metric is a figure of the instance, 0 when it is not there.
 func (s *serving) metric(t *testing.T, name string) float64 {
 	t.Helper()

@@ -29,6 +29,7 @@ func TestSignalsThatStopAnInstanceInOrder(t *testing.T) {
 				if err := s.cmd.Process.Signal(one); err != nil {
 					t.Fatal(err)
 				}
+				instancetest.Eventually(t, "the begin of the stop", s.stops)
 			}
 			orderly(t, s, filepath.Join(p.dir, ".flashsale"))
 		})
