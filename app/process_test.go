@@ -88,8 +88,8 @@ func (p place) serve(t *testing.T, change ...func(*exec.Cmd)) *serving {
 		ports[i] = port
 	}
 	ops := "127.0.0.1:" + strconv.Itoa(ports[1])
-	p.env = append(slices.Clone(p.env), "PORT="+strconv.Itoa(ports[0]), "OPS_ADDR="+ops)
-	s := &serving{cmd: p.command(t, "serve"), url: "http://127.0.0.1:" + strconv.Itoa(ports[0]), ops: "http://" + ops,
+	here := place{p.dir, append(slices.Clone(p.env), "PORT="+strconv.Itoa(ports[0]), "OPS_ADDR="+ops)}
+	s := &serving{cmd: here.command(t, "serve"), url: "http://127.0.0.1:" + strconv.Itoa(ports[0]), ops: "http://" + ops,
 		said: &bytes.Buffer{}, ended: make(chan error, 1)}
 	s.cmd.Stderr = s.said
 	read, write, err := os.Pipe()

@@ -40,8 +40,12 @@ func TestSignalsThatStopAnInstanceInOrder(t *testing.T) {
 func TestASecondSIGTERMEndsAnInstanceAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newPlace(t).serve(t)
-	// A signal may come before the first one is handled; one of the next ends the process.
-	for s.cmd.Process.Signal(syscall.SIGTERM) == nil {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	instancetest.Eventually(t, "the begin of the stop", s.stops)
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.end(t); err == nil || !strings.Contains(err.Error(), "signal: terminated") {
 		t.Errorf("it ended with %v", err)

@@ -44,10 +44,10 @@ func openTerminal(t *testing.T) (person, program *os.File) {
 }
 
 // serveInTerminal starts an instance that has a terminal of its own, and reads what it says.
-func serveInTerminal(t *testing.T, p place) (s *serving, person *os.File) {
+func serveInTerminal(t *testing.T, p place) (*serving, *os.File) {
 	t.Helper()
 	person, program := openTerminal(t)
-	s = p.serve(t, func(c *exec.Cmd) {
+	s := p.serve(t, func(c *exec.Cmd) {
 		c.Stdin, c.Stdout, c.Stderr = program, program, program
 		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	})

@@ -34,10 +34,11 @@ func NextDown(ctx context.Context, pool *pgxpool.Pool, schema string) (Step, err
 	if len(done) == 0 {
 		return Step{}, ErrNothingToTakeBack
 	}
-	newest, all, err := slices.Max(done), []State(nil), error(nil)
-	if all, err = known(); err != nil {
+	all, err := known()
+	if err != nil {
 		return Step{}, err
 	}
+	newest := slices.Max(done)
 	at := slices.IndexFunc(all, func(one State) bool { return one.Version == newest })
 	if at < 0 {
 		return Step{}, fmt.Errorf("migration %d was applied by a newer version of this program; take it back with that one", newest)

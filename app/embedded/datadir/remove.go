@@ -81,7 +81,7 @@ func Remove(ctx context.Context, dir string) (left []string, err error) {
 func awaitGuardian(ctx context.Context, dir string) (release func(), err error) {
 	at := filepath.Join(dir, Postgres, GuardianLock)
 	if _, err := os.Lstat(at); err != nil {
-		return func() {}, nil //nolint:nilerr // no guardian has ever been there
+		return func() {}, nil // no guardian has ever been there
 	}
 	ctx, cancel := context.WithTimeout(ctx, guardianPatience)
 	defer cancel()
