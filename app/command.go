@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -30,13 +28,18 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	if embedded.GuardMode() {
 		return embedded.RunGuard()
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	ctx, release := untilSignal(context.Background())
+	defer release()
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	root := rootCommand(terminal{in, out, errOut})
+	short := &pipe{to: out, stop: stop}
+	root := rootCommand(terminal{in, out, errOut}, terminal{in, short, errOut})
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
+	switch {
+	case short.gone.Load():
+		return 1
+	case err == nil:
 		return 0
 	}
 	if !errors.Is(err, errReported) {
@@ -45,8 +48,9 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	return 1
 }
 
-func rootCommand(t terminal) *cobra.Command {
-	serve := serveCommand(t)
+// rootCommand has the commands that run until they are stopped, which get the first terminal, and the short ones.
+func rootCommand(long, t terminal) *cobra.Command {
+	serve := serveCommand(long)
 	root := &cobra.Command{
 		Use:   "flashsale",
 		Short: "A flash sale that never sells what is not there",
@@ -62,6 +66,6 @@ func rootCommand(t terminal) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), saleCommand(t), stressCommand(t),
-		benchCommand(t), noopCommand(t), saturatedCommand(t), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
+		benchCommand(t), noopCommand(long), saturatedCommand(long), verifyCommand(t), doctorCommand(t), healthCommand(), versionCommand(t))
 	return root
 }

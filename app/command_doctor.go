@@ -2,11 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +18,6 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/app/instance"
-	"flashsale/app/server"
 	"flashsale/events/claimlog"
 	"flashsale/events/consumer"
 	"flashsale/migrations"
@@ -32,31 +31,49 @@ func doctorCommand(t terminal) *cobra.Command {
 		Use:   "doctor",
 		Short: "Show each dependency, how it answers and what to do (exit 1 when one is bad)",
 		Args:  cobra.NoArgs,
-		RunE: withServers(t, func(ctx context.Context, cfg config.Config, s *instance.Servers, _ *slog.Logger) error {
-			d := doctor{cfg: cfg, servers: s.Settings, out: t.out}
-			defer d.close()
-			d.examineServers(ctx)
-			d.examineState(ctx)
-			d.examineRoom(ctx)
-			if d.bad {
-				return errReported
-			}
-			return nil
-		}),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d := doctor{out: t.out}
+			return withServers(t, d.find, d.examine)(cmd, args)
+		},
 	}
 }
 
-// doctor looks at everything a deployment needs, and goes on when something is bad. It changes one thing only: it makes the
-// topics that are missing.
+// doctor looks at everything a deployment needs, and goes on when something is bad. It changes nothing.
 type doctor struct {
 	cfg     config.Config
 	servers embedded.Settings
 	out     io.Writer
 	bad     bool
+	// absent says that there are no embedded servers to look at.
+	absent *instance.MissingError
 
 	pool  *pgxpool.Pool // nil while it could not be opened, as the others
 	redis rueidis.Client
 	log   *claimlog.Log
+}
+
+// find leaves out the embedded servers where there are none.
+func (d *doctor) find(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*instance.Servers, error) {
+	s, err := instance.FindToLook(ctx, cfg, log, progress)
+	if errors.As(err, &d.absent) {
+		return instance.Configured(cfg), nil
+	}
+	return s, err
+}
+
+func (d *doctor) examine(ctx context.Context, cfg config.Config, s *instance.Servers, _ *slog.Logger) error {
+	d.cfg, d.servers = cfg, s.Settings
+	defer d.close()
+	if d.absent != nil {
+		d.say(false, "%s", d.absent.Error())
+	}
+	d.examineServers(ctx)
+	d.examineState(ctx)
+	d.examineRoom(ctx)
+	if d.bad {
+		return errReported
+	}
+	return nil
 }
 
 // dependency is one server. What connect opens is kept in the doctor, which closes it.
@@ -69,11 +86,12 @@ type dependency struct {
 
 func (d *doctor) dependencies() []dependency {
 	s, cfg := d.servers, d.cfg
-	return []dependency{
+	all := []dependency{
 		{"PostgreSQL", instance.BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
 		{"Redis", instance.BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
 		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
 	}
+	return slices.DeleteFunc(all, func(p dependency) bool { return p.embedded && d.absent != nil })
 }
 
 // examineServers asks all servers at the same time, so that several silent ones take as long as one.
@@ -180,15 +198,21 @@ func (d *doctor) connectLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	log, err := claimlog.Open(ctx, at)
+	log, err := claimlog.Connect(ctx, at)
 	if err == nil {
 		d.log = log
 	}
 	return err
 }
 
-// askLog: the protocol does not tell a version.
-func (d *doctor) askLog(ctx context.Context) (string, error) { return "", d.log.Ping(ctx) }
+// askLog: the protocol does not tell a version. Without topics there is nothing that can be asked.
+func (d *doctor) askLog(ctx context.Context) (string, error) {
+	missing, err := d.log.Missing(ctx)
+	if err != nil || len(missing) > 0 {
+		return "", err
+	}
+	return "", d.log.Ping(ctx)
+}
 
 // examineState looks at the schema, the topics and the lag, as far as there is a server to ask.
 func (d *doctor) examineState(ctx context.Context) {
@@ -196,10 +220,8 @@ func (d *doctor) examineState(ctx context.Context) {
 	defer cancel()
 	database, log := d.pool != nil, d.log != nil
 	current := database && d.examineSchema(ctx)
-	if log {
-		d.examineTopics(ctx)
-	}
-	if current && log {
+	topics := log && d.examineTopics(ctx)
+	if current && topics {
 		d.examineLag(ctx)
 	}
 }
@@ -209,11 +231,13 @@ func (d *doctor) examineSchema(ctx context.Context) bool {
 	pending := 0
 	all, err := migrations.Status(ctx, d.pool, d.cfg.Namespace)
 	for _, m := range all {
-		if m.State != "applied" {
+		if !m.Applied {
 			pending++
 		}
 	}
 	switch {
+	case errors.Is(err, migrations.ErrNoSchema):
+		d.say(false, "%-11s %s: it is not there, with all its migrations to apply; run `flashsale migrate` (a start does so too)", "schema", d.cfg.Namespace)
 	case err != nil:
 		d.say(false, "%-11s %s: %s", "schema", d.cfg.Namespace, oneLine(err.Error()))
 	case pending > 0:
@@ -224,7 +248,19 @@ func (d *doctor) examineSchema(ctx context.Context) bool {
 	return err == nil && pending == 0
 }
 
-func (d *doctor) examineTopics(ctx context.Context) {
+// examineTopics is true when both topics are there.
+func (d *doctor) examineTopics(ctx context.Context) bool {
+	missing, err := d.log.Missing(ctx)
+	if err != nil {
+		d.say(false, "%-11s %s", "topics", oneLine(err.Error()))
+		return false
+	}
+	for _, name := range missing {
+		d.say(false, "%-11s %s: it is not there; a start makes it, with all its partitions", "topic", name)
+	}
+	if len(missing) > 0 {
+		return false
+	}
 	found, err := d.log.Describe(ctx)
 	if err != nil {
 		d.say(false, "%-11s %s", "topics", oneLine(err.Error()))
@@ -232,6 +268,7 @@ func (d *doctor) examineTopics(ctx context.Context) {
 	for _, topic := range found.Topics {
 		d.say(topic.Leaderless == 0, "%-11s %s, %d partitions, %d without a leader", "topic", topic.Name, topic.Partitions, topic.Leaderless)
 	}
+	return err == nil
 }
 
 // examineLag tells how many claims the log has that the ledger has not read.
@@ -246,64 +283,4 @@ func (d *doctor) examineLag(ctx context.Context) {
 		sum += p.Records
 	}
 	d.say(true, "%-11s %d claims not yet read by the ledger", "lag", sum)
-}
-
-// examineRoom tells for how many clients there is room: in the instance that answers on OPS_ADDR, else in one that is started
-// from here.
-func (d *doctor) examineRoom(ctx context.Context) {
-	descriptors := server.Descriptors()
-	if err := server.EnoughDescriptors(descriptors); err != nil {
-		d.say(false, "%-11s %s", "room", err)
-	}
-	room := server.NewLimiter(server.LimitFor(descriptors))
-	connections, streams, where := room.Limit(), room.StreamShare(), "an instance started from here"
-	shown, err := runningFigures(ctx, d.cfg.OpsAddr)
-	if err == nil && shown["flashsale_connections_limit"] > 0 {
-		descriptors, where = int(shown["process_max_fds"]), "the instance at "+d.cfg.OpsAddr
-		connections, streams = int(shown["flashsale_connections_limit"]), int(shown["flashsale_live_streams_limit"])
-	}
-	advice := ""
-	if descriptors > 0 && descriptors < fewDescriptors {
-		advice = "; for more raise the hard limit (ulimit -Hn, LimitNOFILE=)"
-	}
-	d.say(true, "%-11s %s: %d descriptors, %d connections of clients, at most %d of them live streams%s", "room", where, descriptors, connections, streams, advice)
-	if refused := shown["flashsale_live_streams_refused_total"]; refused > 0 {
-		d.say(true, "%-11s %.0f refused, %.0f open; their pages ask for the status instead; more processes or descriptors give room", "streams", refused, shown["flashsale_live_streams"])
-	}
-	if unread := shown["flashsale_forwarded_unread_total"]; unread > 0 {
-		d.say(true, "%-11s %.0f requests had Forwarded or X-Forwarded-For and came from a peer that TRUSTED_PROXIES does not name; if it is your proxy (the log names it) add it there", "proxies", unread)
-	}
-}
-
-// fewDescriptors is less than a process usually may have.
-const fewDescriptors = 10_000
-
-// runningFigures are the metrics of the instance on OPS_ADDR by name, summed over their labels.
-func runningFigures(ctx context.Context, ops string) (map[string]float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
-	defer cancel()
-	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ops+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	answer, err := (&http.Client{Transport: transport}).Do(ask)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 8<<20))
-	shown := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
-		series, figure, _ := strings.Cut(strings.TrimSpace(line), " ")
-		name, _, labelled := strings.Cut(series, "{")
-		if labelled {
-			figure = line[strings.LastIndexByte(line, ' ')+1:]
-		}
-		if n, err := strconv.ParseFloat(strings.TrimSpace(figure), 64); err == nil {
-			shown[name] += n
-		}
-	}
-	return shown, err
 }

@@ -70,8 +70,8 @@ func recorded(t *testing.T, s *instance.Servers) (all []string) {
 func TestASeedingThatIsKilledLeavesItsStart(t *testing.T) {
 	c, servers := besideInstance(t)
 	const many = 50 * users.Chunk
-	killed := exec.CommandContext(t.Context(), os.Args[0])
-	killed.Env = append(os.Environ(), fmt.Sprintf("%s=seed %d", commandLine, many))
+	killed := exec.CommandContext(t.Context(), os.Args[0], "seed", fmt.Sprint(many))
+	killed.Env = append(os.Environ(), asProgram+"=1")
 	if err := killed.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -29,11 +29,11 @@ func serveCommand(t terminal) *cobra.Command {
 
 func serve(ctx context.Context, cfg config.Config, t terminal, options ...instance.Option) error {
 	defer server.TuneMemory()()
-	log := newLogger(cfg, t.err)
+	log, lost := newLogger(cfg, t.err)
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
-	a, err := instance.Start(ctx, cfg, log, t.err, options...)
+	a, err := instance.Start(ctx, cfg, log, t.err, append(options, instance.Measuring(lostLines(lost)))...)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errors.New("stopped before the start was complete; nothing is lost")

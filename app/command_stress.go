@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -104,4 +105,16 @@ func temporaryInstance(ctx context.Context) (*instance.Instance, func() error, e
 		defer cancel()
 		return errors.Join(a.Stop(stopping), removeSoon(dir))
 	}, nil
+}
+
+// removeSoon removes a temporary directory. It tolerates a server that is still writing its last file.
+func removeSoon(dir string) error {
+	var err error
+	for range 100 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return fmt.Errorf("%s could not be removed: %w", dir, err)
 }

@@ -36,9 +36,13 @@ func TestCommandsWithoutAnInstance(t *testing.T) {
 		code  int
 		says  []string
 	}{
-		{"migrate status", "", 0, []string{"pending"}},
+		{"migrate status", "", 1, []string{"There is no deployment at " + dir}},
 		{"migrate", "", 0, []string{all + " applied", "applied  " + last}},
-		{"migrate down", "", 0, []string{"taken back: " + last}},
+		{"migrate down", "no\n", 1, []string{"This takes back " + last, "It drops the table", "The 0 orders stay.", "nothing was taken back"}},
+		{"migrate down", os.Getenv("NAMESPACE") + "\n", 0, []string{"taken back: " + last}},
+		{"migrate status", "", 0, []string{"pending  " + last}},
+		{"migrate", "", 0, []string{"1 applied"}},
+		{"migrate down --yes", "", 0, []string{"taken back: " + last}},
 		{"seed 25", "", 0, []string{"25 of the series exist"}},
 		{"seed many", "", 1, []string{`"many" is not a number of shoppers`}},
 		{"reset --stock 7", "", 0, []string{"7 units, nothing sold"}},
@@ -58,8 +62,8 @@ func TestCommandsWithoutAnInstance(t *testing.T) {
 			}
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "run.json")); err == nil {
-		t.Error("a command left a run file")
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the data directory is left")
 	}
 }
 

@@ -17,7 +17,7 @@ func verifyCommand(t terminal) *cobra.Command {
 		Use:   "verify",
 		Short: "Check the invariants against PostgreSQL, Redis and the log (exit 1 when one is broken)",
 		Args:  cobra.NoArgs,
-		RunE: withDeployment(t, func(ctx context.Context, acts *operator.Acts) error {
+		RunE: lookingAt(t, func(ctx context.Context, acts *operator.Acts) error {
 			checks, err := acts.Verify(ctx)
 			if err != nil {
 				return err

@@ -1,18 +1,17 @@
 package app
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/embedded/datadir"
 	"flashsale/app/instance"
 	"flashsale/inventory"
 )
@@ -21,12 +20,15 @@ import (
 type wipe struct {
 	cfg     config.Config
 	servers *instance.Servers // connections to what is configured
-	lock    *embedded.DirLock
-	what    []string // for the question
+	dir     string            // absolute
+	lock    *embedded.DirLock // nil when there is no data directory
+	what    []string          // for the question
+	left    []string          // in the data directory
 }
 
-// wipeDeployment removes the topics, the keys, the schema and the data directory. This removes the orders too, so it asks
-// for the name of what it removes. When a server does not answer, nothing is removed.
+// wipeDeployment removes the topics, the keys, the schema and what the product made in the data directory. This removes the
+// orders too, so it asks for the name of what it removes. When a server does not answer, a process runs, or the directory is
+// not the product's, nothing is removed.
 func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	cfg, err := config.Load()
 	if err != nil {
@@ -35,23 +37,31 @@ func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	w := &wipe{cfg: cfg, servers: instance.Configured(cfg)}
 	defer func() { err = errors.Join(err, w.close(ctx)) }()
 	if err := w.open(ctx); err != nil {
-		return err
+		return fmt.Errorf("nothing was removed: %w", err)
 	}
-	word := cfg.Namespace
-	if len(w.what) == 1 && w.lock != nil {
-		word = "wipe"
-	}
-	if !confirmed(t, yes, strings.Join(w.what, ", "), word) {
-		return errors.New("nothing was removed")
+	if !yes {
+		word := cfg.Namespace
+		if len(w.what) == 1 && w.lock != nil {
+			word = "wipe"
+		}
+		if !confirmed(ctx, t, "This removes "+strings.Join(w.what, ", ")+" for good.", word) {
+			return errors.New("nothing was removed")
+		}
+		if err := w.refuseBeside(ctx); err != nil {
+			return fmt.Errorf("nothing was removed: %w", err)
+		}
 	}
 	if err := w.remove(ctx); err != nil {
 		return fmt.Errorf("only a part was removed, ask again: %w", err)
 	}
-	_, err = fmt.Fprintln(t.out, "removed; the next start begins anew")
-	return err
+	if len(w.left) > 0 {
+		_, err = fmt.Fprintf(t.out, "left in %s, because flashsale did not make it: %s\n", w.dir, strings.Join(w.left, ", "))
+	}
+	_, say := fmt.Fprintln(t.out, "removed; the next start begins anew")
+	return errors.Join(err, say)
 }
 
-// open connects to every part and locks the data directory.
+// open connects to every part and locks the data directory. It makes nothing.
 func (w *wipe) open(ctx context.Context) error {
 	s, cfg := w.servers, w.cfg
 	if err := w.openDirectory(); err != nil {
@@ -63,6 +73,9 @@ func (w *wipe) open(ctx context.Context) error {
 		}
 		w.what = append(w.what, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, instance.BareURL(cfg.DatabaseURL)))
 	}
+	if err := w.refuseBeside(ctx); err != nil {
+		return err
+	}
 	if cfg.RedisURL != "" {
 		if err := s.OpenRedis(); err != nil {
 			return err
@@ -70,7 +83,7 @@ func (w *wipe) open(ctx context.Context) error {
 		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, instance.BareURL(cfg.RedisURL)))
 	}
 	if len(cfg.KafkaBrokers) > 0 {
-		if err := s.OpenLog(ctx, cfg, nil, nil); err != nil {
+		if err := s.FindLog(ctx, cfg, nil); err != nil {
 			return err
 		}
 		w.what = append(w.what, fmt.Sprintf("the topics %s and %s at %s", s.Log().ClaimsTopic(), s.Log().EventsTopic(), strings.Join(cfg.KafkaBrokers, ",")))
@@ -78,22 +91,35 @@ func (w *wipe) open(ctx context.Context) error {
 	return nil
 }
 
-// openDirectory makes sure that no process has embedded servers there.
+// openDirectory makes sure that no process has embedded servers there, and that it is a directory of the product.
 func (w *wipe) openDirectory() (err error) {
 	if !w.cfg.AnyEmbedded() {
 		return nil
 	}
-	_, err = os.Stat(w.cfg.DataDir)
-	switch {
-	case err == nil:
-		w.lock, err = embedded.Lock(w.cfg.DataDir)
-		w.what = append(w.what, "everything below "+w.cfg.DataDir)
+	if w.dir, err = filepath.Abs(w.cfg.DataDir); err != nil {
+		return fmt.Errorf("DATA_DIR: %w", err)
+	}
+	if err := datadir.Check(w.dir); err != nil {
 		return err
-	case w.cfg.DatabaseURL+w.cfg.RedisURL == "" && len(w.cfg.KafkaBrokers) == 0:
-		return fmt.Errorf("there is nothing at %s", w.cfg.DataDir)
-	default:
+	}
+	if w.lock, err = lockDirectory(w.cfg); err != nil {
+		return err
+	}
+	switch {
+	case w.lock != nil:
+		w.what = append(w.what, datadir.Describe(w.dir))
+	case w.cfg.AllEmbedded():
+		return &instance.MissingError{What: "deployment", At: w.dir, Remedy: "set DATA_DIR to the directory in which it was started"}
+	}
+	return nil
+}
+
+// refuseBeside: the configured database knows every living process of the deployment.
+func (w *wipe) refuseBeside(ctx context.Context) error {
+	if w.servers.Pool() == nil {
 		return nil
 	}
+	return refuseBeside(ctx, w.servers)
 }
 
 // remove begins with the log: a claim that stays in the log is decided again in the next database.
@@ -117,9 +143,17 @@ func (w *wipe) remove(ctx context.Context) error {
 	if w.lock == nil {
 		return nil
 	}
+	return w.removeDirectory(ctx)
+}
+
+// removeDirectory removes everything under the lock, and the lock at last.
+func (w *wipe) removeDirectory(ctx context.Context) (err error) {
+	if w.left, err = datadir.Remove(ctx, w.dir); err != nil {
+		return err
+	}
 	lock := w.lock
 	w.lock = nil
-	return errors.Join(lock.Unlock(), removeSoon(w.cfg.DataDir))
+	return lock.Remove()
 }
 
 func (w *wipe) close(ctx context.Context) error {
@@ -128,25 +162,4 @@ func (w *wipe) close(ctx context.Context) error {
 		err = errors.Join(err, w.lock.Unlock())
 	}
 	return err
-}
-
-func confirmed(t terminal, yes bool, what, word string) bool {
-	if yes {
-		return true
-	}
-	_, _ = fmt.Fprintf(t.out, "Every process of this deployment has to be stopped. This removes %s for good. Type %q to go on: ", what, word)
-	line, _ := bufio.NewReader(t.in).ReadString('\n')
-	return strings.TrimSpace(line) == word
-}
-
-// removeSoon tolerates a server that is still writing its last file.
-func removeSoon(dir string) error {
-	var err error
-	for range 100 {
-		if err = os.RemoveAll(dir); err == nil {
-			return nil
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return fmt.Errorf("%s could not be removed: %w", dir, err)
 }

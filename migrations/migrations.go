@@ -39,7 +39,8 @@ func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.Migrat
 		// gofail: var migrationDue struct{}
 		one, err := p.UpByOne(ctx)
 		if errors.Is(err, goose.ErrNoNextVersion) {
-			return applied, fits(ctx, pool, p)
+			sources := p.ListSources()
+			return applied, fits(ctx, pool, sources[len(sources)-1].Version)
 		}
 		if err != nil {
 			return applied, err
@@ -47,26 +48,6 @@ func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.Migrat
 		// gofail: var migrationApplied struct{}
 		applied = append(applied, one)
 	}
-}
-
-// Down takes back the newest applied migration.
-func Down(ctx context.Context, pool *pgxpool.Pool, schema string) (*goose.MigrationResult, error) {
-	p, done, err := provider(ctx, pool, schema)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return p.Down(ctx)
-}
-
-// Status lists every migration with its state.
-func Status(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.MigrationStatus, error) {
-	p, done, err := provider(ctx, pool, schema)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	return p.Status(ctx)
 }
 
 func provider(ctx context.Context, pool *pgxpool.Pool, schema string) (*goose.Provider, func(), error) {

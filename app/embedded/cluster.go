@@ -15,6 +15,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"flashsale/app/embedded/datadir"
 )
 
 // role is the one user of an embedded server.
@@ -189,7 +191,7 @@ func (c *cluster) initdb(ctx context.Context, making, secret string) error {
 }
 
 // passwordFile lies in the data directory, which nobody else may enter, and moves with it.
-const passwordFile = "flashsale_password"
+const passwordFile = datadir.PasswordFile
 
 func (c *cluster) readPassword() error {
 	path := filepath.Join(c.data, passwordFile)

@@ -17,11 +17,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"flashsale/app/embedded/datadir"
 )
 
 // Options says what to start and where.
@@ -73,6 +74,22 @@ type Stack struct {
 	closeErr error
 }
 
+// Missing says what Start would have to make before it has the deployment that o asks for: for people, and "" when all of it
+// is there. It changes nothing.
+func Missing(o Options) string {
+	switch {
+	case !o.Postgres && !o.Redis && !o.Kafka:
+		return ""
+	case !datadir.Used(o.Dir):
+		return "deployment"
+	case o.Postgres && !datadir.HasDatabase(o.Dir):
+		return "PostgreSQL data directory"
+	case o.Kafka && !datadir.HasLog(o.Dir):
+		return "claims log"
+	}
+	return ""
+}
+
 // Start starts what o asks for, at the same time, and returns when all of it answers. If one fails the others are
 // stopped again. A directory that another process uses is ErrInUse. A directory that cannot be used is left as it is, so
 // that nothing is lost; the error says what to do.
@@ -107,13 +124,10 @@ func (s *Stack) occupy(o *Options) error {
 		return fmt.Errorf("data directory: %w", err)
 	}
 	o.Dir = dir
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the data directory: %w", err)
-	}
 	s.lock = o.Lock
 	if s.lock == nil {
 		s.ownsLock = true
-		s.lock, err = Lock(dir)
+		s.lock, err = Occupy(dir)
 	}
 	return err
 }
@@ -122,7 +136,7 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if o.Postgres {
 		g.Go(func() (err error) {
-			s.postgres, err = startPostgres(ctx, filepath.Join(o.Dir, "postgres"), o.Logger, o.Progress)
+			s.postgres, err = startPostgres(ctx, filepath.Join(o.Dir, datadir.Postgres), o.Logger, o.Progress)
 			return err
 		})
 	}
@@ -134,7 +148,7 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 	}
 	if o.Kafka {
 		g.Go(func() (err error) {
-			s.kafka, err = startKafka(filepath.Join(o.Dir, "kafka"), o.Logger)
+			s.kafka, err = startKafka(filepath.Join(o.Dir, datadir.Kafka), o.Logger)
 			return err
 		})
 	}

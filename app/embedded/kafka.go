@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"flashsale/app/embedded/datadir"
 )
 
 // kafka is kfake on disk: one broker that syncs every batch before it acknowledges it, so that records and
@@ -32,7 +34,7 @@ func startKafka(dir string, logger *slog.Logger) (*kafka, error) {
 	}
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
-		kfake.ClusterID("embedded-"+rand.Text()), // of a new log; a log that is there keeps its own
+		kfake.ClusterID(datadir.LogPrefix+rand.Text()), // of a new log; a log that is there keeps its own
 		kfake.DataDir(dir),
 		kfake.SyncWrites(),
 		kfake.WithLogger(kfakeLogger{logger}),

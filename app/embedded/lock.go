@@ -11,14 +11,16 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"flashsale/app/embedded/datadir"
 )
 
 // ErrInUse is returned for a data directory that another process uses. The wrapping error says which.
 var ErrInUse = errors.New("data directory in use")
 
 const (
-	lockFile  = "lock"
-	ownerFile = "holder.json"
+	lockFile  = datadir.LockFile
+	ownerFile = datadir.OwnerFile
 )
 
 // DirLock is this process's lock of a data directory. The operating system ends it when the process ends in any way, so
@@ -40,10 +42,29 @@ type lockOwner struct {
 	Address string    `json:"address,omitempty"`
 }
 
+// Occupy makes dir when it is missing and takes it for this process, as Lock does. A directory that holds other things and
+// was not made by this program is refused, and nothing is made in it.
+func Occupy(dir string) (*DirLock, error) {
+	if err := datadir.Check(dir); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("DATA_DIR: %w", err)
+	}
+	l, err := Lock(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := datadir.Take(dir); err != nil {
+		return nil, errors.Join(err, l.Unlock())
+	}
+	return l, nil
+}
+
 // Lock takes dir, which must exist, for this process, or returns ErrInUse at once with a sentence that says who has it.
 func Lock(dir string) (*DirLock, error) {
 	l := &DirLock{dir: dir, flock: flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))}
-	taken, err := l.flock.TryLock()
+	taken, err := l.take()
 	if err != nil {
 		return nil, fmt.Errorf("lock the data directory %s: %w", dir, err)
 	}
@@ -55,6 +76,35 @@ func Lock(dir string) (*DirLock, error) {
 		return nil, errors.Join(err, l.flock.Unlock())
 	}
 	return l, nil
+}
+
+// take locks the file that lies in the directory. The one that was opened may have been removed before it was locked, with
+// the deployment whose lock it was; then another process may hold the new one.
+func (l *DirLock) take() (bool, error) {
+	for {
+		taken, err := l.flock.TryLock()
+		if err != nil || !taken {
+			return false, err
+		}
+		mine, err := l.flock.Stat()
+		if err != nil {
+			return false, errors.Join(err, l.flock.Unlock())
+		}
+		there, err := os.Stat(l.flock.Path())
+		if err == nil && os.SameFile(mine, there) {
+			return true, nil
+		}
+		if err := errors.Join(l.flock.Unlock(), ignoreMissing(err)); err != nil {
+			return false, err
+		}
+	}
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Announce adds the address at which this process answers to what others are told.
@@ -69,10 +119,41 @@ func (l *DirLock) Announce(address string) error {
 func (l *DirLock) Unlock() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// The note goes first: once the lock is free, the note may already be the next process's.
-	if err := os.Remove(filepath.Join(l.dir, ownerFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return errors.Join(fmt.Errorf("unlock the data directory: %w", err), l.flock.Unlock())
+	if err := l.removeNote(); err != nil {
+		return errors.Join(err, l.flock.Unlock())
 	}
+	return l.free()
+}
+
+// Remove gives the directory back without the lock, and removes the directory too when nothing else is left in it. Whatever
+// is removed goes while the lock is held: afterwards it may be the next process's.
+func (l *DirLock) Remove() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := errors.Join(l.removeNote(), datadir.Unmark(l.dir)); err != nil {
+		return errors.Join(err, l.flock.Unlock())
+	}
+	removed := os.Remove(l.flock.Path())
+	if err := l.free(); err != nil {
+		return err
+	}
+	if removed != nil { // some systems remove no file that is open
+		if err := ignoreMissing(os.Remove(l.flock.Path())); err != nil {
+			return fmt.Errorf("remove the lock of the data directory: %w", err)
+		}
+	}
+	return datadir.RemoveEmpty(l.dir)
+}
+
+// removeNote goes before the lock is free: afterwards the note may already be the next process's.
+func (l *DirLock) removeNote() error {
+	if err := ignoreMissing(os.Remove(filepath.Join(l.dir, ownerFile))); err != nil {
+		return fmt.Errorf("unlock the data directory: %w", err)
+	}
+	return nil
+}
+
+func (l *DirLock) free() error {
 	if err := l.flock.Unlock(); err != nil {
 		return fmt.Errorf("unlock the data directory: %w", err)
 	}

@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -89,5 +92,37 @@ func TestLockOfAMissingDirectory(t *testing.T) {
 	t.Parallel()
 	if _, err := Lock(filepath.Join(t.TempDir(), "missing")); err == nil || errors.Is(err, ErrInUse) {
 		t.Errorf("lock of a missing directory: %v", err)
+	}
+}
+
+// Deployments are removed and begun again by many at the same time: a directory has one holder at a time, also when the lock
+// that one of them waits for has just been removed.
+func TestADirectoryThatIsRemovedHasOneHolderAtATime(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "data")
+	var holders, held atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 300 {
+				l, err := Occupy(dir)
+				if err != nil {
+					continue // in use, or removed in between
+				}
+				held.Add(1)
+				if n := holders.Add(1); n > 1 {
+					t.Errorf("%d holders", n)
+				}
+				runtime.Gosched()
+				holders.Add(-1)
+				if err := l.Remove(); err != nil {
+					t.Errorf("remove: %v", err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if held.Load() < 8 {
+		t.Errorf("it was held %d times", held.Load())
 	}
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"flashsale/app/embedded/datadir"
 )
 
 const (
@@ -99,7 +101,7 @@ func (p *postgres) order() order {
 	return order{
 		Bin:  p.cluster.programs.bin,
 		Data: p.cluster.data,
-		Lock: filepath.Join(filepath.Dir(p.cluster.data), "guardian.lock"),
+		Lock: filepath.Join(filepath.Dir(p.cluster.data), datadir.GuardianLock),
 		Args: settings(p.port),
 		As:   p.cluster.as,
 	}

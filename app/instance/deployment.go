@@ -15,9 +15,15 @@ type Deployment struct {
 	log    *slog.Logger
 }
 
-// Open connects to the servers of a deployment and prepares it as the start of an instance does. The caller closes the servers,
-// also when Open fails.
+// Open connects to the servers of a deployment that exists, and prepares it as the start of an instance does: its schema is
+// brought up to date. The caller closes the servers, also when Open fails.
 func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) (*Deployment, error) {
+	if err := s.OpenDatabase(ctx, cfg); err != nil {
+		return nil, err
+	}
+	if err := s.SchemaExists(ctx, cfg); err != nil {
+		return nil, err
+	}
 	if err := s.connect(ctx, cfg, log, nil); err != nil {
 		return nil, err
 	}

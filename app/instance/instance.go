@@ -54,11 +54,18 @@ type start struct {
 	places int
 	// ready is called when the instance is wired and nothing of it runs yet. It may leave parts out.
 	ready func(context.Context, *Instance) error
+	// measured are metrics of the caller's.
+	measured []prometheus.Collector
 }
 
 // On starts an instance on servers that the caller has started.
 func On(at embedded.Settings) Option {
 	return func(s *start) { s.servers = func() (*Servers, error) { return &Servers{Settings: at}, nil } }
+}
+
+// Measuring shows metrics of the caller's among those of the instance.
+func Measuring(metrics ...prometheus.Collector) Option {
+	return func(s *start) { s.measured = append(s.measured, metrics...) }
 }
 
 // Start brings up a whole instance and returns when it answers requests. When it fails, everything that was
@@ -85,6 +92,7 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	registry := prometheus.NewRegistry()
 	a.connections = server.NewLimiter(how.places)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(how.measured...)
 	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,6 +22,7 @@ import (
 	"flashsale/app/server"
 	"flashsale/events"
 	"flashsale/events/claimlog"
+	"flashsale/events/cluster"
 	"flashsale/events/consumer"
 	"flashsale/migrations"
 )
@@ -56,25 +58,29 @@ func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, prog
 	if !cfg.AnyEmbedded() {
 		return s, nil
 	}
-	dir, err := filepath.Abs(cfg.DataDir)
+	o, err := embeddedOptions(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("DATA_DIR: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("DATA_DIR: %w", err)
-	}
-	if s.lock, err = embedded.Lock(dir); err != nil {
 		return nil, err
 	}
-	s.stack, err = embedded.Start(ctx, embedded.Options{
-		Dir: dir, Lock: s.lock, Postgres: cfg.DatabaseURL == "", Redis: cfg.RedisURL == "", Kafka: len(cfg.KafkaBrokers) == 0,
-		Logger: log, Progress: progress,
-	})
+	if s.lock, err = embedded.Occupy(o.Dir); err != nil {
+		return nil, err
+	}
+	o.Lock, o.Logger, o.Progress = s.lock, log, progress
+	s.stack, err = embedded.Start(ctx, o)
 	if err != nil {
 		return nil, errors.Join(err, s.lock.Unlock())
 	}
 	s.use(s.stack.Settings())
 	return s, nil
+}
+
+// embeddedOptions are the servers to start, and where.
+func embeddedOptions(cfg config.Config) (embedded.Options, error) {
+	dir, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return embedded.Options{}, fmt.Errorf("DATA_DIR: %w", err)
+	}
+	return embedded.Options{Dir: dir, Postgres: cfg.DatabaseURL == "", Redis: cfg.RedisURL == "", Kafka: len(cfg.KafkaBrokers) == 0}, nil
 }
 
 // configured are the servers that the environment names.
@@ -98,7 +104,7 @@ func (s *Servers) use(set embedded.Settings) {
 
 // FindServers finds the servers that a command works with, without connecting to them: the configured ones, the
 // embedded ones of the instance running on the same data directory, or, when none runs, embedded ones started for
-// this command only.
+// this command only. What does not exist yet is made.
 func FindServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
 	s, found, err := borrowServers(cfg)
 	if err == nil && !found {
@@ -136,8 +142,10 @@ func inUse(dir string) bool {
 
 // connect opens every connection and brings the schema up to date.
 func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) error {
-	if err := s.OpenDatabase(ctx, cfg); err != nil {
-		return err
+	if s.pool == nil {
+		if err := s.OpenDatabase(ctx, cfg); err != nil {
+			return err
+		}
 	}
 	if _, err := migrations.Up(ctx, s.pool, cfg.Namespace); err != nil {
 		return fmt.Errorf("bring the schema %s up to date: %w", cfg.Namespace, err)
@@ -199,10 +207,14 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 		return err
 	}
 	s.log, err = patiently(func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
-	if err != nil {
-		return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
+	return s.logError(err)
+}
+
+func (s *Servers) logError(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
 }
 
 // LogConfig is the addresses of a deployment's log and its credentials. Logger and registry may be nil.
@@ -284,4 +296,14 @@ func processID() string {
 	var b [4]byte
 	_, _ = rand.Read(b[:])
 	return fmt.Sprintf("%s-%d-%s", host, os.Getpid(), hex.EncodeToString(b[:]))
+}
+
+// DescribeProcess says where the process of a heartbeat row is, from the name that processID made.
+func DescribeProcess(p cluster.Process) string {
+	since := p.Since.UTC().Format("2006-01-02 15:04:05 MST")
+	parts := strings.Split(p.ID, "-")
+	if n := len(parts); n >= 3 {
+		return fmt.Sprintf("process %s on host %s (%s), since %s", parts[n-2], strings.Join(parts[:n-2], "-"), p.ID, since)
+	}
+	return fmt.Sprintf("process %s, since %s", p.ID, since)
 }

@@ -63,6 +63,19 @@ func Open(ctx context.Context, cfg Config) (*Log, error) {
 	return l, nil
 }
 
+// Connect is Open without making topics, for those who look at a log or remove one. Missing tells which topics there are.
+func Connect(ctx context.Context, cfg Config) (*Log, error) {
+	if len(cfg.Brokers) == 0 || cfg.Namespace == "" {
+		return nil, fmt.Errorf("%w: brokers and a namespace are required", events.ErrLog)
+	}
+	l := newLog(cfg)
+	if err := l.connect(ctx); err != nil {
+		_ = l.Close()
+		return nil, fmt.Errorf("%w at %s: %w", events.ErrLog, strings.Join(cfg.Brokers, ","), err)
+	}
+	return l, nil
+}
+
 func newLog(cfg Config) *Log {
 	l := &Log{cfg: cfg, logger: cfg.Logger, metrics: newMetrics(cfg.Registerer)}
 	if l.logger == nil {
@@ -93,6 +106,20 @@ func (l *Log) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return l.identify(meta)
+}
+
+func (l *Log) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	meta, err := l.client.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return fmt.Errorf("ask for metadata: %w", err)
+	}
+	return l.identify(meta)
+}
+
+func (l *Log) identify(meta *kafka.MetadataResponse) error {
 	id := l.cfg.LogID
 	if id == "" {
 		id = meta.ClusterID

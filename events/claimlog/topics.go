@@ -13,11 +13,15 @@ import (
 	"flashsale/events"
 )
 
-const retention = 7 * 24 * time.Hour
+const (
+	retention = 7 * 24 * time.Hour
+	// metadataTimeout bounds a question for the cluster's brokers and topics.
+	metadataTimeout = 10 * time.Second
+)
 
 // createTopics does nothing when the topics exist, so several processes may start at once.
 func (l *Log) createTopics(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
 	defer cancel()
 	meta, err := l.client.Metadata(ctx, &kafka.MetadataRequest{})
 	if err != nil {
@@ -37,6 +41,21 @@ func (l *Log) createTopics(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Missing lists the topics of this namespace that the cluster does not have.
+func (l *Log) Missing(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataTimeout)
+	defer cancel()
+	meta, err := l.client.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("%w: ask for metadata: %w", events.ErrLog, err)
+	}
+	var names []string
+	for _, topic := range l.missingTopics(meta) {
+		names = append(names, topic.Topic)
+	}
+	return names, nil
 }
 
 // RemoveTopics deletes both topics with all that they hold, and returns when the cluster no longer knows them. It is

@@ -2,11 +2,16 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/events"
 )
 
 const (
@@ -33,6 +38,72 @@ func NewHeartbeat(pool *pgxpool.Pool, id string) *Heartbeat {
 // Live is how many processes sent a heartbeat within the last five seconds, this one always included: at least 1. While
 // Postgres is away it stays as it was last seen.
 func (h *Heartbeat) Live() int { return max(1, int(h.live.Load())) }
+
+// Process is one that sends heartbeats.
+type Process struct {
+	ID    string
+	Since time.Time
+}
+
+// livingPause is the time between two looks at the heartbeats.
+const livingPause = 250 * time.Millisecond
+
+// Living lists the processes of the schema that is the pool's search_path when at least one is certainly alive: its heartbeat
+// came while Living looked. The row of a process that was killed stands still; Living waits until it is too old to count. A
+// schema without the table has no processes.
+func Living(ctx context.Context, pool *pgxpool.Pool) ([]Process, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*aliveFor)
+	defer cancel()
+	first := map[string]time.Time{}
+	for {
+		rows, err := recent(ctx, pool)
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		var all []Process
+		beats := false
+		for _, row := range rows {
+			seen, known := first[row.ID]
+			if !known {
+				first[row.ID] = row.Seen
+			}
+			beats = beats || known && row.Seen.After(seen)
+			all = append(all, Process{row.ID, row.Since})
+		}
+		if beats {
+			return all, nil
+		}
+		if err := events.Pause(ctx, livingPause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// sign is the newest heartbeat of a process.
+type sign struct {
+	ID          string
+	Since, Seen time.Time
+}
+
+// recent are the heartbeats that still count.
+func recent(ctx context.Context, pool *pgxpool.Pool) ([]sign, error) {
+	rows, err := pool.Query(ctx, sqlRecent, aliveFor.Seconds())
+	var signs []sign
+	if err == nil {
+		signs, err = pgx.CollectRows(rows, pgx.RowToStructByPos[sign])
+	}
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == undefinedTable {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the heartbeats: %w", err)
+	}
+	return signs, nil
+}
+
+// undefinedTable is Postgres' code for a table that does not exist.
+const undefinedTable = "42P01"
 
 // Run sends a heartbeat each second until ctx ends, then removes its row.
 func (h *Heartbeat) Run(ctx context.Context) error {

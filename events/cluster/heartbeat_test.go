@@ -59,3 +59,30 @@ func TestTheCountStaysWhenPostgresIsAway(t *testing.T) {
 		t.Errorf("%d live, want 3 as before", p.Live())
 	}
 }
+
+// A process that beats is found within a few heartbeats, one that was killed is waited for, and both are told apart.
+func TestLivingProcessesAreTheOnesThatBeat(t *testing.T) {
+	t.Parallel()
+	w := eventstest.New(t, events.WatchNotices)
+	if _, err := w.Pool.Exec(t.Context(), `INSERT INTO processes (id) VALUES ('killed')`); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Living(t.Context(), w.Pool); err != nil || len(found) != 0 {
+		t.Errorf("after a kill %v are alive (%v)", found, err)
+	}
+	stop := w.Start(NewHeartbeat(w.Pool, "beats").Run)
+	w.Eventually("the first heartbeat", func() bool { return w.Count(`SELECT count(*) FROM processes WHERE id = 'beats'`) == 1 })
+	if found, err := Living(t.Context(), w.Pool); err != nil || len(found) != 1 || found[0].ID != "beats" || found[0].Since.IsZero() {
+		t.Errorf("%v are alive (%v), want the one that beats", found, err)
+	}
+	stop()
+	if found, err := Living(t.Context(), w.Pool); err != nil || len(found) != 0 {
+		t.Errorf("after the end %v are alive (%v)", found, err)
+	}
+	if _, err := w.Pool.Exec(t.Context(), `DROP TABLE processes`); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Living(t.Context(), w.Pool); err != nil || len(found) != 0 {
+		t.Errorf("without the table %v are alive (%v)", found, err)
+	}
+}

@@ -4,7 +4,9 @@ package cluster
 const (
 	sqlBeat = `INSERT INTO processes (id) VALUES ($1)
 		ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp()`
-	sqlLive = `SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`
+	sqlLive   = `SELECT count(*) FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)`
+	sqlRecent = `SELECT id, started_at, seen_at FROM processes WHERE seen_at > clock_timestamp() - make_interval(secs => $1)
+		ORDER BY started_at, id`
 	sqlGone = `DELETE FROM processes WHERE id = $1
 		OR seen_at < clock_timestamp() - make_interval(secs => $2)`
 )

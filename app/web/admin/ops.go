@@ -110,7 +110,7 @@ func (g *opsGuard) refusal(r *http.Request) (code int, why string) {
 	return 0, ""
 }
 
-// answersTo is true for a Host field that no page of another site can have: an address, localhost, or the name that the
+// answersTo is true for a Host field that no page of another site can have: none, an address, localhost, or the name that the
 // operator has given the listener.
 func (g *opsGuard) answersTo(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
@@ -118,7 +118,7 @@ func (g *opsGuard) answersTo(host string) bool {
 	}
 	host = strings.ToLower(strings.Trim(host, "[]"))
 	_, err := netip.ParseAddr(host)
-	return err == nil || host == "localhost" || g.host != "" && host == g.host
+	return err == nil || host == "" || host == "localhost" || g.host != "" && host == g.host
 }
 
 // turn lets one request at a time through.
