@@ -122,7 +122,7 @@ func (w *wipe) refuseBeside(ctx context.Context) error {
 	return refuseBeside(ctx, w.servers)
 }
 
-// remove begins with the log: a claim that stays in the log is decided again in the next database.
+// remove begins with the log: the next database passes over what it has, so it is of no use to anybody.
 func (w *wipe) remove(ctx context.Context) error {
 	s := w.servers
 	if log := s.Log(); log != nil {

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"flashsale/events"
 	"flashsale/events/claimlog"
+	"flashsale/sale"
 )
 
 // forgeries are records that somebody writes who can read the log and knows no secret: copies of a real claim with something
@@ -86,6 +88,14 @@ func TestAStrangersRecordsSellNothingAndStopNothing(t *testing.T) {
 		}
 	}
 	c.Verifies()
+
+	direct, invented := &directTo{}, records[0].Claim
+	direct.through(a.wiring.ledger)
+	defer direct.decide.Close()
+	invented.ID = uuid.New()
+	if v, err := direct.Decide(t.Context(), invented); !errors.Is(err, sale.ErrUnavailable) {
+		t.Errorf("directly it gets %+v (%v)", v, err)
+	}
 }
 
 // A copy of a real claim in another partition could be decided before the claim itself, with what the copier has changed.
