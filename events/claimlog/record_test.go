@@ -39,7 +39,7 @@ func TestClaimSurvivesTheLog(t *testing.T) {
 	for _, h := range m.Headers {
 		headers[h.Key] = string(h.Value)
 	}
-	if headers["v"] != "1" || headers["traceparent"] != claim.Traceparent {
+	if headers["v"] != "2" || headers["traceparent"] != claim.Traceparent {
 		t.Errorf("headers are %v", headers)
 	}
 }
@@ -60,9 +60,10 @@ func TestOnlyWhatIsUnderstoodIsDecided(t *testing.T) {
 		name, value string
 		readable    bool
 	}{
-		{"a claim", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, true},
-		{"of the next version, with a new field", `{"v":2,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1,"color":"red"}`, true},
-		{"of a version after that", `{"v":3,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, false},
+		{"a claim", `{"v":2,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, true},
+		{"of the version before", `{"v":1,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, true},
+		{"of the next version, with a new field", `{"v":3,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1,"color":"red"}`, true},
+		{"of a version after that", `{"v":4,"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, false},
 		{"without a version", `{"kind":"claim",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, false},
 		{"a close record", `{"v":1,"kind":"close","sale":1,"generation":1}`, true},
 		{"of an unknown kind", `{"v":1,"kind":"refund",` + id + `,"sale":1,"generation":1,"user":2,"attempt":1}`, false},
