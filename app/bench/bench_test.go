@@ -29,6 +29,8 @@ type fakeProduct struct {
 
 	guarded   bool // it wants to know who resets it
 	noMetrics bool
+	// streamLimit is the share of its streams that it shows; 0: none.
+	streamLimit int
 }
 
 func newFakeProduct() *fakeProduct {
@@ -67,6 +69,9 @@ func (c *fakeProduct) metrics(w http.ResponseWriter, _ *http.Request) {
 		float64(c.sold)*1e-3, c.sold*40, c.sold*4000)
 	fmt.Fprintf(w, "flashsale_verdicts_total{source=\"log\"} %d\nflashsale_verdicts_total{source=\"direct\"} %d\n", c.sold-c.sold/4, c.sold/4)
 	fmt.Fprintf(w, "flashsale_ledger_batch_size_sum %d\nflashsale_ledger_batch_size_count %d\n", c.sold, c.sold/10)
+	if c.streamLimit > 0 {
+		fmt.Fprintf(w, "flashsale_live_streams_limit %d\n", c.streamLimit)
+	}
 	fmt.Fprintf(w, "flashsale_outbox_unpublished 0\nflashsale_outbox_published_total %d\nflashsale_consumer_lag_records{partition=\"0\"} 0\n", c.sold)
 }
 
@@ -196,6 +201,22 @@ func TestCostsArePerAnswer(t *testing.T) {
 		if p.Name == pathReserve && p.CPU != nil {
 			t.Errorf("the saturated instance shows no metrics, found %v", p.CPU)
 		}
+	}
+}
+
+// Buyers are measured beside as many streams as the product takes, and no more.
+func TestStreamsAreOpenedToTheProductsShare(t *testing.T) {
+	t.Parallel()
+	c := newFakeProduct()
+	c.streamLimit = 7
+	cfg := short(t, c)
+	cfg.Cycles = 1
+	r, err := run(t.Context(), cfg)
+	if err != nil || r.Streams.Open != 7 || r.CrowdWithStreams.Streams != 7 {
+		t.Fatalf("%v: %+v, crowd with %+v", err, r.Streams, r.CrowdWithStreams)
+	}
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, "so 7 streams and 7 idle connections are opened instead of 10 each") {
+		t.Errorf("it does not say so: %s", notes)
 	}
 }
 

@@ -200,6 +200,7 @@ const (
 	metricPublished   = "flashsale_outbox_published_total"
 	metricVerdicts    = "flashsale_verdicts_total"
 	metricBatchSum    = "flashsale_ledger_batch_size_sum"
+	metricStreamLimit = "flashsale_live_streams_limit"
 	metricBatches     = "flashsale_ledger_batch_size_count"
 )
 

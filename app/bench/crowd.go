@@ -37,7 +37,7 @@ func (m *meter) measureCrowds(ctx context.Context) error {
 		return fmt.Errorf("crowd: %w", err)
 	}
 	m.report.Crowd = &alone
-	n := m.possibleStreams()
+	n := m.possibleStreams(ctx)
 	if n == 0 {
 		return nil
 	}

@@ -172,7 +172,7 @@ func (g *grower) populate(ctx context.Context, wanted int) (int, error) {
 
 // measureStreamSteps measures purchases while 0, 1, 10, 100 and more streams are open.
 func (g *grower) measureStreamSteps(ctx context.Context) error {
-	most := g.possibleStreams()
+	most := g.possibleStreams(ctx)
 	for n := 0; ; n = max(1, 10*n) {
 		n = min(n, most)
 		g.bar.show(fmt.Sprintf("%d streams", n))

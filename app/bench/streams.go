@@ -31,14 +31,18 @@ func (i *idleClients) close() {
 	}
 }
 
-// possibleStreams is how many of the wanted streams, with as many idle connections, both processes may have open here.
-func (m *meter) possibleStreams() int {
+// possibleStreams is how many of the wanted streams, with as many idle connections, both processes may have open here: no more
+// than the product's share for streams.
+func (m *meter) possibleStreams(ctx context.Context) int {
 	n := m.cfg.Streams
 	if limit := m.report.Machine.Descriptors; limit > 0 {
 		n = min(n, max(0, limit-otherDescriptors)/2)
 	}
+	if s, err := m.scrape(ctx, m.cfg.Product); err == nil && s.has(metricStreamLimit) {
+		n = min(n, int(s[metricStreamLimit]))
+	}
 	if n < m.cfg.Streams {
-		m.note("a process may have %d descriptors open, so %d streams and %d idle connections are opened instead of %d each",
+		m.note("a process may have %d descriptors open, and the product gives streams a share, so %d streams and %d idle connections are opened instead of %d each",
 			m.report.Machine.Descriptors, n, n, m.cfg.Streams)
 	}
 	return n
@@ -47,7 +51,7 @@ func (m *meter) possibleStreams() int {
 // measureStreams finds the memory that an idle stream costs. The product must not have done other work before: a Go
 // process keeps memory that it no longer needs and uses it again, and then the streams seem to cost nothing.
 func (m *meter) measureStreams(ctx context.Context) error {
-	n := m.possibleStreams()
+	n := m.possibleStreams(ctx)
 	if n == 0 {
 		return nil
 	}

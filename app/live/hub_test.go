@@ -261,3 +261,34 @@ func BenchmarkPublish(b *testing.B) {
 		})
 	}
 }
+
+// One source has a share of the streams, gets back what it closes, and leaves nothing behind. A stream without a source counts for
+// all of them only.
+func TestASourceHasAShareOfTheStreams(t *testing.T) {
+	t.Parallel()
+	h := live.NewShared(5, 2)
+	open := func(source string, want error) *live.Stream {
+		t.Helper()
+		s, err := h.Subscribe("x", source)
+		if !errors.Is(err, want) {
+			t.Fatalf("%q: %v, want %v", source, err, want)
+		}
+		return s
+	}
+	first := open("a", nil)
+	open("a", nil)
+	open("a", live.ErrTooManyOfOne)
+	open("b", nil)
+	open("", nil)
+	last := open("", nil)
+	open("c", live.ErrTooMany)
+	if h.Count() != 5 || h.Limit() != 5 {
+		t.Errorf("%d of %d are open", h.Count(), h.Limit())
+	}
+	last.Close()
+	open("a", live.ErrTooManyOfOne)
+	first.Close()
+	first.Close()
+	open("a", nil)
+	open("c", nil)
+}
