@@ -24,6 +24,9 @@ const (
 	lockRoster   = `SELECT version, live, able FROM roster FOR UPDATE`
 	updateRoster = `UPDATE roster SET version = $1, live = live + $2, able = able + $3`
 
+	// The lock ends with the transaction.
+	lockAlone = `SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.users', 0))`
+
 	limitLocks = `SELECT set_config('lock_timeout', $1, true)`
 
 	createSeeding = `CREATE TEMP TABLE seeding (ordinal int, username text, username_key text COLLATE "C",

@@ -106,6 +106,13 @@ func (s *Store) LiveTx(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return now.Live, err
 }
 
+// AloneTx is true for one transaction at a time, until that ends: for work on accounts that takes several transactions, and for what
+// must not come between them. It locks nothing else.
+func (s *Store) AloneTx(ctx context.Context, tx pgx.Tx) (alone bool, err error) {
+	err = tx.QueryRow(ctx, lockAlone).Scan(&alone)
+	return alone, err
+}
+
 // ensure is ensureTx in a transaction of its own.
 func (s *Store) ensure(ctx context.Context, list []entry) (created int, err error) {
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {

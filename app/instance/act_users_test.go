@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"flashsale/app/operator"
 	"flashsale/users"
 )
 
@@ -152,6 +153,31 @@ func TestALongSeedingKeepsItsTransaction(t *testing.T) {
 	if r.Is(t, http.StatusOK, ""); r.Number("usersCreated") != float64(users.Chunk+7-10) {
 		t.Errorf("answered %d %s", r.Status, r.Raw)
 	}
+}
+
+// Who archives between two chunks of a seeding would make its answer untrue, in whichever process.
+func TestNobodyArchivesInTheMiddleOfASeeding(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	a, other := d.start(t), newClient(t, d.start(t).URL())
+	archive := func() reply { return other.Act(http.MethodDelete, "/api/users/reset", nil) }
+	const n = users.Chunk + 7
+	asked := false
+	_, err := a.wiring.acts.Seed(t.Context(), operator.Act{}, n, func(done, _ int) {
+		if done == users.Chunk {
+			asked = true
+			archive().Is(t, http.StatusConflict, "busy")
+			other.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": n}).Is(t, http.StatusConflict, "busy")
+			other.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}).Is(t, http.StatusOK, "")
+		}
+	})
+	if err != nil || !asked {
+		t.Fatalf("asked between the chunks: %v, %v", asked, err)
+	}
+	if live, err := a.wiring.users.Live(t.Context()); err != nil || live < n {
+		t.Errorf("%d shoppers exist of %d that were seeded (%v)", live, n, err)
+	}
+	archive().Is(t, http.StatusOK, "")
 }
 
 // A seeding that another transaction ends after its first chunk says which shoppers exist. Nothing was said of them.

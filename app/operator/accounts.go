@@ -33,13 +33,6 @@ func (o *Acts) SeedUsers(ctx context.Context, a Act, n int) (int, error) {
 // are created chunk by chunk: the record of the start is committed before the first, that of the end with the last. After an
 // error the chunks before it remain, and calling again completes them.
 func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total int)) (int, error) {
-	if lastChunk(n) > 0 {
-		leave, err := o.enterBulk()
-		if err != nil {
-			return 0, err
-		}
-		defer leave()
-	}
 	exist := 0
 	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int, audit.Entry, error) {
 		created, err := o.seedChunks(ctx, tx, a, n, func(done, total int) {
@@ -82,6 +75,9 @@ func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress
 	if lastChunk(n) == 0 {
 		return 0, nil
 	}
+	if err := o.exclusive(ctx, tx); err != nil {
+		return 0, err
+	}
 	if err := o.recordStart(ctx, a, usersEntry("users.seed-started", seeding{UserCount: n})); err != nil {
 		return 0, err
 	}
@@ -102,12 +98,10 @@ func lastChunk(n int) int { return max(0, n-1) / users.Chunk * users.Chunk }
 // ArchiveUsers hides every account at one moment; their orders stay sold, and seeding brings a name back as the same
 // person.
 func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
-	leave, err := o.enterBulk()
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
 	archived, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int64, audit.Entry, error) {
+		if err := o.exclusive(ctx, tx); err != nil {
+			return 0, audit.Entry{}, err
+		}
 		live, err := o.users.LiveTx(ctx, tx)
 		if err == nil && live > users.Chunk {
 			err = o.recordStart(ctx, a, usersEntry("users.archive-started", archiving{live}))
@@ -124,15 +118,15 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 	return archived, err
 }
 
-// enterBulk admits an act that may change more accounts than fit well into one transaction. Such an act keeps one connection
-// and needs a second one. So only maxBulk of them run at once, which cannot use up the pool; the others get sale.ErrBusy.
-func (o *Acts) enterBulk() (leave func(), err error) {
-	select {
-	case o.bulk <- struct{}{}:
-		return func() { <-o.bulk }, nil
-	default:
-		return nil, fmt.Errorf("accounts are being changed: %w", sale.ErrBusy)
+// exclusive refuses an act beside another one, of any process, that changes accounts in more than one transaction or all of them:
+// between its transactions it would find what the other one says it has done undone. It also keeps these acts, each of which
+// needs two connections, from using up the pool.
+func (o *Acts) exclusive(ctx context.Context, tx pgx.Tx) error {
+	alone, err := o.users.AloneTx(ctx, tx)
+	if err == nil && !alone {
+		err = fmt.Errorf("accounts are being changed: %w", sale.ErrBusy)
 	}
+	return err
 }
 
 // recordStart says in the audit log that something long begins.

@@ -72,18 +72,14 @@ type Acts struct {
 	serving    bool // an instance runs in this process, and reconciles
 	// patience is how long Verify waits for the holders to follow the ledger.
 	patience time.Duration
-	bulk     chan struct{} // has a token for each act under way that changes many accounts
 }
-
-// maxBulk is how many acts of this process may change many accounts at once.
-const maxBulk = 2
 
 // New makes the acts.
 func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
 		checkout: c.Checkout, users: c.Users, directory: c.Directory, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
-		patience: settlePatience, bulk: make(chan struct{}, maxBulk),
+		patience: settlePatience,
 	}
 }
 
