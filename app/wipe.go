@@ -64,7 +64,7 @@ func (w *wipe) open(ctx context.Context) error {
 		w.what = append(w.what, fmt.Sprintf("every sale, order and shopper in schema %s at %s", cfg.Namespace, instance.BareURL(cfg.DatabaseURL)))
 	}
 	if cfg.RedisURL != "" {
-		if err := s.OpenRedis(); err != nil {
+		if err := s.OpenRedis(ctx); err != nil {
 			return err
 		}
 		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, instance.BareURL(cfg.RedisURL)))

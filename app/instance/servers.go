@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/server"
 	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/events/consumer"
@@ -52,11 +54,11 @@ func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, prog
 		return s, nil
 	}
 	dir, err := filepath.Abs(cfg.DataDir)
-	if err != nil {
-		return nil, fmt.Errorf("DATA_DIR: %w", err)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("DATA_DIR: %w", err)
+	if err != nil {
+		return nil, fmt.Errorf("DATA_DIR cannot be used (%w); set it to a directory that this user may write", err)
 	}
 	if s.lock, err = embedded.Lock(dir); err != nil {
 		return nil, err
@@ -95,6 +97,9 @@ func (s *Servers) use(set embedded.Settings) {
 // embedded ones of the instance running on the same data directory, or, when none runs, embedded ones started for
 // this command only.
 func FindServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	if err := server.EnoughDescriptors(); err != nil {
+		return nil, err
+	}
 	s, found, err := borrowServers(cfg)
 	if err == nil && !found {
 		s, err = startServers(ctx, cfg, log, progress)
@@ -140,7 +145,7 @@ func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logg
 	if err := s.compareVersions(ctx, cfg, log); err != nil {
 		return err
 	}
-	if err := s.OpenRedis(); err != nil {
+	if err := s.OpenRedis(ctx); err != nil {
 		return err
 	}
 	return s.OpenLog(ctx, cfg, log, reg)
@@ -165,8 +170,8 @@ func (s *Servers) Redis() rueidis.Client { return s.redis }
 func (s *Servers) Log() *claimlog.Log { return s.log }
 
 // OpenRedis connects to Redis.
-func (s *Servers) OpenRedis() (err error) {
-	s.redis, err = openRedis(s.RedisURL, s.RedisEmbedded)
+func (s *Servers) OpenRedis(ctx context.Context) (err error) {
+	s.redis, err = openRedis(ctx, s.RedisURL, s.RedisEmbedded)
 	return err
 }
 
@@ -176,9 +181,9 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	s.log, err = patiently(func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
+	s.log, err = patiently(ctx, func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
 	if err != nil {
-		return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
+		return kafkaService.fault(strings.Join(s.KafkaBrokers, ","), err)
 	}
 	return nil
 }
@@ -187,7 +192,7 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (claimlog.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
-		return claimlog.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
+		return claimlog.Config{}, err
 	}
 	return claimlog.Config{
 		Brokers: s.KafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
