@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/embedded"
+	"flashsale/app/server"
 )
 
 // errReported ends a command with exit code 1 after it has already said what is wrong.
@@ -30,6 +31,7 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	if embedded.GuardMode() {
 		return embedded.RunGuard()
 	}
+	server.OwnFiles()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
