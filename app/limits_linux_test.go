@@ -18,9 +18,9 @@ func TestTooFewDescriptorsAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	for _, command := range []string{"serve", "doctor"} {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
 		cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -n 40; exec "$0" "$@"`, self, command)
 		cmd.Dir, cmd.Env = t.TempDir(), bareEnvironment("PORT="+unusedPort(t), "OPS_ADDR=127.0.0.1:0")
 		out, _ := cmd.CombinedOutput()

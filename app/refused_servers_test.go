@@ -84,6 +84,23 @@ func changed(t *testing.T, address string, change func(*url.URL)) string {
 	return u.String()
 }
 
+// Something that takes connections and says nothing is no server that refuses: a start waits for it, and the doctor comes to an end,
+// also where it has sent credentials.
+func TestAServerThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	at := l.Addr().String()
+	settings := []string{"DATABASE_URL=postgres://u:" + secret + "@" + at + "/x", "REDIS_URL=redis://:" + secret + "@" + at, "KAFKA_BROKERS=" + at, "KAFKA_SASL=plain:u:" + secret}
+	code, printed := program(t, t.TempDir(), settings, "doctor")
+	if code != 1 || strings.Count(printed, "): no answer in time") != 3 || strings.Contains(printed, secret) {
+		t.Errorf("exit %d\n%s", code, printed)
+	}
+}
+
 // A Valkey tells a Redis version too, which is the one that it once was.
 func TestNewEnoughServersAreTaken(t *testing.T) {
 	t.Parallel()

@@ -94,21 +94,22 @@ func postgresRefusal(answer *pgconn.PgError) (why string, answers bool) {
 
 // redisRefusal goes by the first word. The rest may quote what was sent, password and all.
 func redisRefusal(answer string) (why string, answers bool) {
-	word, rest, _ := strings.Cut(strings.TrimPrefix(answer, "-"), " ")
+	word, _, _ := strings.Cut(answer, " ")
+	says := func(words string) bool { return strings.Contains(answer, words) }
 	switch {
-	case word == "WRONGPASS", strings.HasPrefix(rest, "invalid password"):
+	case word == "WRONGPASS", says("invalid password"):
 		return "refuses this user with this password", true
 	case word == "NOAUTH":
 		return "demands a password", true
 	case word == "NOPERM":
 		return "does not allow this user what is needed", true
-	case strings.Contains(rest, "no password is set"), strings.Contains(rest, "without any password configured"):
+	case says("no password is set"), says("without any password configured"):
 		return "knows no password, and the address has one", true
 	case word == "DENIED":
 		return "takes connections from its own machine only (protected mode)", true
-	case strings.Contains(rest, "cluster support disabled"):
+	case says("cluster support disabled"):
 		return "is no cluster, and the address asks for one (?cluster=1, or several addresses)", true
-	case strings.Contains(rest, "DB index"):
+	case says("DB index"):
 		return "has no database of that number", true
 	case word == "LOADING", word == "MASTERDOWN", word == "CLUSTERDOWN":
 		return "it is not ready: " + word, false
@@ -156,9 +157,9 @@ func silence(err error) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return "there is no such socket"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return "no answer in time"
+		return "no answer in time; if something runs there, is it that kind of server, with TLS as it wants it?"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return "it closes the connection; is it that kind of server, with TLS and password as it wants them?"
+		return "it closes the connection; is it that kind of server, with TLS and credentials as it wants them?"
 	case errors.As(err, &op):
 		return config.HideSecrets(op.Err.Error())
 	}

@@ -54,6 +54,7 @@ func TestWhatARedisQuotesIsNotShown(t *testing.T) {
 		"ERR AUTH <password> called without any password configured for the default user. Are you?": true,
 		"ERR This instance has cluster support disabled":                                            true,
 		"ERR DB index is out of range":                                                              true,
+		"DB index is out of range":                                                                  true,
 		"DENIED Redis is running in protected mode because":                                         true,
 		"LOADING Redis is loading the dataset in memory":                                            false,
 	} {

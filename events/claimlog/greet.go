@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -29,18 +30,32 @@ func (l *Log) greet(ctx context.Context) error {
 func (l *Log) greetBroker(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, greetTime)
 	defer cancel()
-	conn, err := l.Dialer().DialContext(ctx, "tcp", address)
+	conn, err := closing(ctx, l.Dialer()).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return errors.Join(ctx.Err(), fmt.Errorf("connect: %w", err))
 	}
 	defer func() { _ = conn.Close() }()
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
 	if _, err := conn.Brokers(); err != nil {
-		return fmt.Errorf("ask for the brokers: %w", err)
+		return errors.Join(ctx.Err(), fmt.Errorf("ask for the brokers: %w", err))
 	}
 	return nil
+}
+
+// closing closes the dialer's connections when ctx ends. The library waits for ever for the answer to credentials, and takes back a
+// deadline that was set on the connection.
+func closing(ctx context.Context, d *kafka.Dialer) *kafka.Dialer {
+	dial := d.DialFunc
+	if dial == nil {
+		dial = (&net.Dialer{}).DialContext
+	}
+	d.DialFunc = func(dialing context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(dialing, network, address)
+		if err == nil {
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+		}
+		return conn, err
+	}
+	return d
 }
 
 // Refusal says in words why a cluster that answers cannot be used; "" when err does not say so.
