@@ -15,21 +15,25 @@ import (
 const startupPatience = 8 * time.Second
 
 // The three configured services, as sentences about them name them.
-var (
-	postgresService = service{"PostgreSQL", "DATABASE_URL (or DB_*)", "docker compose up -d postgres"}
-	redisService    = service{"Redis", "REDIS_URL", "docker compose up -d redis"}
-	kafkaService    = service{"Kafka", "KAFKA_BROKERS, KAFKA_SASL or KAFKA_TLS", "docker compose up -d kafka"}
-)
+func postgresService() service {
+	return service{"PostgreSQL", "DATABASE_URL (or DB_*)", "docker compose up -d postgres"}
+}
+
+func redisService() service { return service{"Redis", "REDIS_URL", "docker compose up -d redis"} }
+
+func kafkaService() service {
+	return service{"Kafka", "KAFKA_BROKERS, KAFKA_SASL or KAFKA_TLS", "docker compose up -d kafka"}
+}
 
 // openRedis dials until a server answers; embedded says that it is the one in this process, which speaks the older protocol.
 func openRedis(ctx context.Context, address string, embedded bool) (rueidis.Client, error) {
 	client, err := patiently(ctx, func() (rueidis.Client, error) { return DialRedis(address, embedded) })
 	if err != nil {
-		return nil, redisService.fault(config.Place(address), err)
+		return nil, redisService().fault(config.Place(address), err)
 	}
 	if _, err := RedisVersion(ctx, client); err != nil {
 		client.Close()
-		return nil, redisService.fault(config.Place(address), err)
+		return nil, redisService().fault(config.Place(address), err)
 	}
 	return client, nil
 }
@@ -57,7 +61,7 @@ func openPool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	})
 	if err != nil {
 		pool.Close()
-		return nil, postgresService.fault(config.Place(cfg.ConnString()), err)
+		return nil, postgresService().fault(config.Place(cfg.ConnString()), err)
 	}
 	return pool, nil
 }

@@ -26,7 +26,7 @@ type service struct {
 
 // faultError is the sentence about a service that cannot be used. The driver's error is kept for errors.Is and is not part
 // of the sentence: it names what the address holds, and a server may quote what it was sent.
-type faultError struct { //nolint:errname // the sentence is the error
+type faultError struct {
 	sentence string
 	cause    error
 }

@@ -183,7 +183,7 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	}
 	s.log, err = patiently(ctx, func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
 	if err != nil {
-		return kafkaService.fault(strings.Join(s.KafkaBrokers, ","), err)
+		return kafkaService().fault(strings.Join(s.KafkaBrokers, ","), err)
 	}
 	return nil
 }
