@@ -16,7 +16,7 @@ func banner(w io.Writer, a *instance.Instance, demo bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, readyLine, a.URL())
 	if demo {
-		b.WriteString("  Demo mode: anybody who reaches this address may buy under any name and operate the sale (DEMO=false turns it off).\n")
+		fmt.Fprintf(&b, "  Demo mode: %s may buy under any name and operate the sale (DEMO=false turns it off).\n", audience(a))
 	}
 	for _, s := range a.Embedded() {
 		fmt.Fprintf(&b, "  %-11s embedded, %s at %s%s\n", s.Name, s.Version, s.Address, location(s.Dir))
@@ -29,6 +29,14 @@ func banner(w io.Writer, a *instance.Instance, demo bool) {
 	}
 	b.WriteString("  Ctrl-C stops it; orders stay.\n")
 	_, _ = io.WriteString(w, b.String())
+}
+
+// audience is who can connect to the instance.
+func audience(a *instance.Instance) string {
+	if a.OnLoopback() {
+		return "everybody on this machine"
+	}
+	return "everybody whose machine can connect to this one"
 }
 
 func location(dir string) string {

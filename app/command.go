@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/embedded"
+	"flashsale/app/server"
 )
 
 // errReported ends a command with exit code 1 after it has already said what is wrong.
@@ -28,6 +29,7 @@ func Main(args []string, in io.Reader, out, errOut io.Writer) int {
 	if embedded.GuardMode() {
 		return embedded.RunGuard()
 	}
+	server.OwnFiles()
 	ctx, release := untilSignal(context.Background())
 	defer release()
 	ctx, stop := context.WithCancel(ctx)

@@ -121,8 +121,11 @@ func (p dependency) examine(ctx context.Context) (line string, bad bool) {
 		version, err = p.ask(ctx)
 	}
 	if err != nil {
-		return fmt.Sprintf("%-11s %s (%s): %s; start it (%s) or correct its address", p.name, p.address, kind,
-			oneLine(config.HideSecrets(err.Error())), p.remedy), true
+		why, answers := instance.Refusal(err)
+		if answers {
+			return fmt.Sprintf("%-11s %s (%s) answers, but %s; correct its address", p.name, p.address, kind, why), true
+		}
+		return fmt.Sprintf("%-11s %s (%s): %s; start it (%s) or correct its address", p.name, p.address, kind, why, p.remedy), true
 	}
 	return fmt.Sprintf("%-11s %s (%s) %s, round trip %s", p.name, p.address, kind, version,
 		time.Since(began).Round(10*time.Microsecond)), false
@@ -169,8 +172,7 @@ func (d *doctor) connectDatabase(ctx context.Context) error {
 }
 
 func (d *doctor) askDatabase(ctx context.Context) (version string, err error) {
-	err = d.pool.QueryRow(ctx, "SHOW server_version").Scan(&version)
-	return version, err
+	return instance.PostgresVersion(ctx, d.pool)
 }
 
 func (d *doctor) connectRedis(context.Context) (err error) {
@@ -178,19 +180,8 @@ func (d *doctor) connectRedis(context.Context) (err error) {
 	return err
 }
 
-// askRedis knows no version of a server that does not tell it, such as the embedded one.
 func (d *doctor) askRedis(ctx context.Context) (string, error) {
-	client := d.redis
-	if err := client.Do(ctx, client.B().Ping().Build()).Error(); err != nil {
-		return "", err
-	}
-	info, _ := client.Do(ctx, client.B().Info().Section("server").Build()).ToString()
-	for line := range strings.Lines(info) {
-		if version, ok := strings.CutPrefix(line, "redis_version:"); ok {
-			return strings.TrimSpace(version), nil
-		}
-	}
-	return "", nil
+	return instance.RedisVersion(ctx, d.redis)
 }
 
 func (d *doctor) connectLog(ctx context.Context) error {
@@ -220,6 +211,9 @@ func (d *doctor) examineState(ctx context.Context) {
 	defer cancel()
 	database, log := d.pool != nil, d.log != nil
 	current := database && d.examineSchema(ctx)
+	if current {
+		d.examineSettings(ctx)
+	}
 	topics := log && d.examineTopics(ctx)
 	if current && topics {
 		d.examineLag(ctx)

@@ -16,9 +16,6 @@ import (
 // from here.
 func (d *doctor) examineRoom(ctx context.Context) {
 	descriptors := server.Descriptors()
-	if err := server.EnoughDescriptors(descriptors); err != nil {
-		d.say(false, "%-11s %s", "room", err)
-	}
 	room := server.NewLimiter(server.LimitFor(descriptors))
 	connections, streams, where := room.Limit(), room.StreamShare(), "an instance started from here"
 	shown, err := runningFigures(ctx, d.cfg)

@@ -2,13 +2,9 @@ package app
 
 import (
 	"net/http"
-	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
 
-	"flashsale/app/embedded/embeddedtest"
 	"flashsale/app/instance/instancetest"
 )
 
@@ -25,7 +21,7 @@ func TestDoctorShowsTheRoomForClients(t *testing.T) {
 	if _, out, errOut := command(t, "", "doctor"); !strings.Contains(out, "ok       room        an instance started from here: ") {
 		t.Errorf("without an instance: %s%s", out, errOut)
 	}
-	d.Config.OpsAddr, d.Config.OpsStrict = "127.0.0.1:"+strconv.Itoa(unusedPort(t)), true
+	d.Config.OpsAddr, d.Config.OpsStrict = "127.0.0.1:"+unusedPort(t), true
 	t.Setenv("OPS_ADDR", d.Config.OpsAddr)
 	a := start(t, d)
 	says := func(words string, want bool) {
@@ -41,33 +37,4 @@ func TestDoctorShowsTheRoomForClients(t *testing.T) {
 		instancetest.NewClient(t, a.URL()).Act(http.MethodGet, "/livez", nil, "X-Forwarded-For: 203.0.113.1")
 	}
 	says("proxies     2 requests had Forwarded or X-Forwarded-For", true)
-}
-
-// A process without descriptors says so at once, before it looks for servers or starts any.
-func TestTooFewDescriptorsAreSaidAtOnce(t *testing.T) {
-	if of := os.Getenv("FEW_DESCRIPTORS"); of != "" {
-		os.Exit(Main([]string{of}, os.Stdin, os.Stdout, os.Stderr))
-	}
-	t.Parallel()
-	for _, name := range []string{"serve", "verify"} {
-		dir := t.TempDir()
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -n 20 && exec "$0" -test.run '^`+t.Name()+`$'`, os.Args[0])
-		cmd.Env = append(os.Environ(), "FEW_DESCRIPTORS="+name, "DATA_DIR="+dir+"/data", "PORT="+strconv.Itoa(unusedPort(t)))
-		out, err := cmd.CombinedOutput()
-		if said := string(out); err == nil || strings.Count(said, "\n") != 1 || !strings.Contains(said, "20 files and connections") || !strings.Contains(said, "ulimit -n") {
-			t.Errorf("%s: %v %s", name, err, said)
-		}
-		if _, err := os.Stat(dir + "/data"); err == nil {
-			t.Errorf("%s has made a data directory", name)
-		}
-	}
-}
-
-func unusedPort(t *testing.T) int {
-	t.Helper()
-	port, err := embeddedtest.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }

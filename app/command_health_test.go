@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,7 +128,12 @@ func TestHealthOfAnInstanceBehindAPROXYHeader(t *testing.T) {
 	t.Parallel()
 	d := instancetest.New(t)
 	d.Config.Demo, d.Config.ProxyProtocol, d.Config.TrustedProxies = false, true, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
-	d.Config.Port, d.Config.OpsAddr, d.Config.OpsStrict = unusedPort(t), "127.0.0.1:"+strconv.Itoa(unusedPort(t)), true
+	port, err := embeddedtest.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Config.Port = port
+	d.Config.OpsAddr, d.Config.OpsStrict = "127.0.0.1:"+unusedPort(t), true
 	a := start(t, d)
 	if err := health(t.Context(), d.Config); err != nil {
 		t.Error(err)

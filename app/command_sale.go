@@ -69,8 +69,7 @@ func flagTime(name, value string) (*time.Time, error) {
 	if value == "" {
 		return nil, nil
 	}
-	t, err := time.Parse(time.RFC3339, value)
-	t = t.UTC()
+	t, err := config.ParseTime(value)
 	if err != nil || t.Year() < config.FirstYear || t.Year() > config.LastYear {
 		return nil, fmt.Errorf("%s is %q; it must be a time like 2026-01-01T10:00:00Z, of the years %d to %d", name, value, config.FirstYear, config.LastYear)
 	}
@@ -84,6 +83,6 @@ func amendSale(ctx context.Context, acts *operator.Acts, slug string, to sale.Am
 	}
 	after := done.After
 	_, err = fmt.Fprintf(t.out, "sale %s: %s, %s to %s, %d units, %d sold (revision %d)\n", after.Slug, after.Status(),
-		after.StartsAt.Format(time.RFC3339), after.EndsAt.Format(time.RFC3339), after.Total, after.Taken, after.Revision)
+		after.StartsAt.Format(time.RFC3339Nano), after.EndsAt.Format(time.RFC3339Nano), after.Total, after.Taken, after.Revision)
 	return err
 }

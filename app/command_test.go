@@ -101,7 +101,7 @@ func TestWrongConfigurationStopsEveryCommandWithOneSentence(t *testing.T) {
 	t.Setenv("PORT", "many")
 	for _, name := range []string{"serve", "verify", "doctor", "migrate"} {
 		code, _, errOut := command(t, "", name)
-		if want := "flashsale: PORT is \"many\"; it must be a whole number from 1 to 65535\n"; code != 1 || errOut != want {
+		if want := "flashsale: PORT is not understood (it has 4 characters); it must be a whole number from 1 to 65535\n"; code != 1 || errOut != want {
 			t.Errorf("flashsale %s: exit %d, %q", name, code, errOut)
 		}
 	}

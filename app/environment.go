@@ -16,6 +16,7 @@ import (
 	"flashsale/app/embedded/datadir"
 	"flashsale/app/instance"
 	"flashsale/app/operator"
+	"flashsale/app/server"
 	"flashsale/events/audit"
 	"flashsale/events/cluster"
 )
@@ -67,6 +68,9 @@ func withServers(t terminal, find finding, do using) func(*cobra.Command, []stri
 // useServers is withServers for a configuration that was read. The servers are found by the first one and used by the
 // second.
 func useServers(ctx context.Context, findBy, cfg config.Config, t terminal, find finding, do using) (err error) {
+	if err := server.EnoughDescriptors(server.Descriptors()); err != nil {
+		return err
+	}
 	log := slog.New(slog.NewTextHandler(t.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	s, err := find(ctx, findBy, log, t.err)
 	if err != nil {

@@ -5,9 +5,24 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/app/bench"
+	"flashsale/app/config"
 	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
 )
+
+// bareEnvironment is what a process needs, and no setting.
+func bareEnvironment(settings ...string) []string {
+	env := append(bench.CleanEnvironment(config.Variables()...), asProgram+"=1")
+	return append(env, settings...)
+}
+
+// program runs a command line in a process of its own, in an empty directory, and returns its exit code and all that it
+// printed.
+func program(t *testing.T, dir string, settings []string, args ...string) (code int, printed string) {
+	t.Helper()
+	return place{dir, bareEnvironment(settings...)}.run(t, "", args...)
+}
 
 // start adds an instance to a deployment; it is stopped at the end of the test at the latest.
 func start(t *testing.T, d instancetest.Deployment) *instance.Instance {

@@ -59,12 +59,21 @@ func (p place) run(t *testing.T, stdin string, args ...string) (code int, said s
 	t.Helper()
 	c := p.command(t, args...)
 	c.Stdin = strings.NewReader(stdin)
-	out, err := c.CombinedOutput()
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(2*time.Minute, func() { _ = c.Process.Kill() })
+	err := c.Wait()
+	if !late.Stop() {
+		t.Fatalf("%v does not end; it printed %s", args, out.String())
+	}
 	var ended *exec.ExitError
 	if err != nil && !errors.As(err, &ended) {
 		t.Fatal(err)
 	}
-	return c.ProcessState.ExitCode(), string(out)
+	return c.ProcessState.ExitCode(), out.String()
 }
 
 // serving is a process that serves.

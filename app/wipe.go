@@ -77,7 +77,7 @@ func (w *wipe) open(ctx context.Context) error {
 		return err
 	}
 	if cfg.RedisURL != "" {
-		if err := s.OpenRedis(); err != nil {
+		if err := s.OpenRedis(ctx); err != nil {
 			return err
 		}
 		w.what = append(w.what, fmt.Sprintf("the keys %s:{...} at %s", cfg.Namespace, instance.BareURL(cfg.RedisURL)))
@@ -97,7 +97,7 @@ func (w *wipe) openDirectory() (err error) {
 		return nil
 	}
 	if w.dir, err = filepath.Abs(w.cfg.DataDir); err != nil {
-		return fmt.Errorf("DATA_DIR: %w", err)
+		return datadir.Unusable(err)
 	}
 	if err := datadir.Check(w.dir); err != nil {
 		return err

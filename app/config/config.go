@@ -6,13 +6,11 @@
 package config
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -63,34 +61,15 @@ func (c Config) AnyEmbedded() bool {
 	return c.DatabaseURL == "" || c.RedisURL == "" || len(c.KafkaBrokers) == 0
 }
 
-// Load reads .env in the working directory (the environment wins) and then the environment.
-func Load() (Config, error) {
-	raw, err := os.ReadFile(".env")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Config{}, fmt.Errorf(".env cannot be read (%w); correct or remove it", err)
-	}
-	file, err := envFile(string(raw))
-	if err != nil {
-		return Config{}, err
-	}
-	return From(func(name string) (string, bool) {
-		if v, ok := os.LookupEnv(name); ok {
-			return v, true
-		}
-		v, ok := file[name]
-		return v, ok
-	})
-}
-
 // From reads the configuration through lookup, which has the meaning of os.LookupEnv. An empty value
 // counts as not set. The error is a *VariableError.
 func From(lookup func(string) (string, bool)) (Config, error) {
 	r := &reader{lookup: lookup}
 	c := Config{
 		Port:         r.integer("PORT", 3001, 1, 65535),
-		DataDir:      r.text("DATA_DIR", ".flashsale"),
+		DataDir:      r.checked("DATA_DIR", ".flashsale", "a directory", func(v string) bool { return !strings.Contains(v, "://") }),
 		DatabaseURL:  databaseURL(r),
-		RedisURL:     r.checked("REDIS_URL", "", "like redis://localhost:6379 (also rediss:// and redis-sentinel://, several addresses by commas)", validRedisURL),
+		RedisURL:     r.checked("REDIS_URL", "", "an address like redis://user:password@localhost:6379 (also rediss://, and redis-sentinel://host:26379/name; several addresses by commas; # / ? @ % in a password are written %23 %2F %3F %40 %25)", validRedisURL),
 		KafkaBrokers: r.addresses("KAFKA_BROKERS"),
 		KafkaTLS:     r.boolean("KAFKA_TLS", false),
 		KafkaSASL:    r.checked("KAFKA_SASL", "", "plain:user:password, scram-sha-256:user:password or scram-sha-512:user:password", validSASL),
@@ -108,7 +87,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 	c.proxies(r)
 	c.audience(r)
 	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {
-		r.fail("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339), "later than FLASH_SALE_START_TIME")
+		r.refuse("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339Nano), "later than FLASH_SALE_START_TIME")
 	}
 	c.Warnings = r.foreign()
 	return c, r.err
@@ -122,7 +101,7 @@ func (c *Config) listeners(r *reader) {
 	host, set := r.value("HOST")
 	switch {
 	case set:
-		if !validHost(host) {
+		if !validHost(host) || net.ParseIP(strings.Trim(host, "[]")).IsMulticast() {
 			r.fail("HOST", host, "an address of this machine or its name, like 0.0.0.0")
 		}
 		c.Hosts = []string{strings.Trim(host, "[]")}
@@ -138,6 +117,9 @@ func (c *Config) listeners(r *reader) {
 			r.fail("OPS_ADDR", ops, "host:port, like 127.0.0.1:9464")
 		}
 		c.OpsAddr = ops
+		if c.samePort(ops) {
+			r.refuse("OPS_ADDR", "on the public port "+strconv.Itoa(c.Port), "on another port than PORT")
+		}
 	}
 }
 
@@ -149,8 +131,19 @@ func (c *Config) proxies(r *reader) {
 	}
 	c.ProxyProtocol = r.boolean("PROXY_PROTOCOL", false)
 	if c.ProxyProtocol && len(c.TrustedProxies) == 0 {
-		r.fail("PROXY_PROTOCOL", "true", "false while TRUSTED_PROXIES names no proxy: a PROXY header is read from those only, so nobody could connect")
+		r.refuse("PROXY_PROTOCOL", "true", "false while TRUSTED_PROXIES names no proxy: a PROXY header is read from those only, so nobody could connect")
 	}
+}
+
+// samePort is true when the public listener takes the address that OPS_ADDR names.
+func (c *Config) samePort(ops string) bool {
+	host, port, _ := net.SplitHostPort(ops)
+	return port == strconv.Itoa(c.Port) && (everyAddress(host) || slices.ContainsFunc(c.Hosts, everyAddress) || slices.Contains(c.Hosts, host))
+}
+
+func everyAddress(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
 // audience: demo mode is the default only where nobody else can reach it, and elsewhere only with DEMO_PUBLIC.
@@ -160,10 +153,10 @@ func (c *Config) audience(r *reader) {
 	switch {
 	case !c.Demo || c.DemoPublic:
 	case !c.loopbackOnly():
-		r.fail("DEMO", "true", "false while HOST is not a loopback address, because in demo mode everybody who connects is an operator;"+
+		r.refuse("DEMO", "true", "false while HOST is not a loopback address, because in demo mode everybody who connects is an operator;"+
 			" set HOST=127.0.0.1, or DEMO_PUBLIC=true if that is wanted")
 	case c.ProxyProtocol:
-		r.fail("PROXY_PROTOCOL", "true", "false in demo mode, because a proxy in front means strangers and in demo mode everybody is an operator;"+
+		r.refuse("PROXY_PROTOCOL", "true", "false in demo mode, because a proxy in front means strangers and in demo mode everybody is an operator;"+
 			" set DEMO=false, or DEMO_PUBLIC=true if that is wanted")
 	}
 	c.CORSOrigins = r.each("CORS_ORIGINS", "origins like https://shop.example, separated by commas", validOrigin)

@@ -93,7 +93,8 @@ func isUsable(t *testing.T, set map[string]string, cfg Config) {
 	}
 }
 
-// FuzzSecretsStayHidden: a password in a wrong value is not in the sentence about it, whatever is wrong with the value.
+// FuzzSecretsStayHidden: a password in a wrong value is not in the sentence about it, whatever is wrong with the value, and
+// whichever variable it was put into; nor is it a part of where a server is said to be.
 func FuzzSecretsStayHidden(f *testing.F) {
 	for _, seed := range [][4]string{
 		{"mysql://root", "", "", "db/x"}, {"postgres://u", "pa/ss", "?", "db:99999/x"}, {"redis://u", "a b", "@x", "cache:port"}, {"http://", "", "", "cache"},
@@ -103,11 +104,11 @@ func FuzzSecretsStayHidden(f *testing.F) {
 	}
 	const secret = "5ecret-w0rd"
 	f.Fuzz(func(t *testing.T, user, before, after, host string) {
-		for name, value := range map[string]string{
-			"DATABASE_URL": user + ":" + before + secret + after + "@" + host,
-			"REDIS_URL":    user + ":" + before + secret + after + "@" + host,
-			"KAFKA_SASL":   strings.ReplaceAll(user, secret, "") + ":" + before + secret + after,
-		} {
+		for _, name := range Variables() {
+			value := user + ":" + before + secret + after + "@" + host
+			if name == "KAFKA_SASL" {
+				value = strings.ReplaceAll(user, secret, "") + ":" + before + secret + after
+			}
 			if strings.Contains(user+host, secret) || strings.Contains(value, "/dev/") {
 				return
 			}
@@ -119,6 +120,9 @@ func FuzzSecretsStayHidden(f *testing.F) {
 			})
 			if err != nil && strings.Contains(err.Error(), secret) {
 				t.Fatalf("%s=%q: %v", name, value, err)
+			}
+			if place := Place(value); strings.Contains(place, secret) {
+				t.Fatalf("%q is at %s", value, place)
 			}
 		}
 	})

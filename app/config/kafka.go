@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"errors"
 	"regexp"
 	"strings"
 
@@ -34,12 +35,23 @@ func KafkaSASL(value string) (sasl.Mechanism, error) {
 		return nil, nil //nolint:nilnil // no mechanism is what kafka-go takes for "no SASL"
 	}
 	parts := strings.SplitN(value, ":", 3)
+	if len(parts) < 3 {
+		return nil, errNoSASL
+	}
+	algorithm := scram.SHA256
 	switch parts[0] {
 	case "scram-sha-256":
-		return scram.Mechanism(scram.SHA256, parts[1], parts[2])
 	case "scram-sha-512":
-		return scram.Mechanism(scram.SHA512, parts[1], parts[2])
+		algorithm = scram.SHA512
 	default:
 		return plain.Mechanism{Username: parts[1], Password: parts[2]}, nil
 	}
+	mechanism, err := scram.Mechanism(algorithm, parts[1], parts[2])
+	if err != nil {
+		return nil, errNoSASL
+	}
+	return mechanism, nil
 }
+
+// errNoSASL stands for the library's error, which quotes user and password.
+var errNoSASL = errors.New("KAFKA_SASL is not understood")

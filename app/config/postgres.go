@@ -1,7 +1,8 @@
 package config
 
 import (
-	"fmt"
+	"errors"
+	"io/fs"
 	"net"
 	"net/url"
 	"strconv"
@@ -13,9 +14,8 @@ import (
 
 // databaseURL joins the original's DB_* variables when DATABASE_URL is not set.
 func databaseURL(r *reader) string {
-	const want = "like postgres://localhost:5432/flash_sale (with user and password where they are needed)"
 	if v, ok := r.value("DATABASE_URL"); ok {
-		if !validDatabaseURL(v) {
+		if want := wantedDatabase(v); want != "" {
 			r.fail("DATABASE_URL", v, want)
 		}
 		return v
@@ -33,7 +33,7 @@ func databaseURL(r *reader) string {
 		Scheme: "postgres",
 		User:   url.UserPassword(r.text("DB_USERNAME", "postgres"), r.text("DB_PASSWORD", "postgres123")),
 		Host:   net.JoinHostPort(r.checked("DB_HOST", "localhost", "a host name or an address", validHost), strconv.Itoa(port)),
-		Path:   "/" + r.text("DB_NAME", "flash_sale"),
+		Path:   "/" + r.checked("DB_NAME", "flash_sale", "the name of a database, without / and @", validDatabaseName),
 	}
 	modes := []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 	if mode := r.checked("DB_SSLMODE", "", strings.Join(modes, ", "), oneOf(modes...)); mode != "" {
@@ -42,20 +42,32 @@ func databaseURL(r *reader) string {
 	return u.String()
 }
 
-func validDatabaseURL(v string) bool {
+// wantedDatabase is "" for an address that the driver takes, else what it has to be.
+func wantedDatabase(v string) string {
+	const want = "an address like postgres://user:password@localhost:5432/flash_sale (# / ? @ % in a password are written %23 %2F %3F %40 %25)"
 	u, err := url.Parse(v)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return false
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || !cleanURL(v) {
+		return want
 	}
 	_, err = pgxpool.ParseConfig(v)
-	return err == nil
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return "an address whose files (sslrootcert, sslcert, sslkey) can be read"
+	case err != nil:
+		return want
+	}
+	return ""
 }
+
+// validDatabaseName refuses an address in the place of a name.
+func validDatabaseName(v string) bool { return !strings.ContainsAny(v, "/@") }
 
 // PoolConfig reads the address and puts every connection into the namespace's schema.
 func PoolConfig(address, namespace string, size int32) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		return nil, fmt.Errorf("DATABASE_URL: %s", HideSecrets(err.Error()))
+		return nil, errors.New("DATABASE_URL is not understood") // the driver's error may hold the password
 	}
 	cfg.MaxConns = max(cfg.MaxConns, size)
 	cfg.ConnConfig.ConnectTimeout = databaseDialTime

@@ -11,7 +11,7 @@ import (
 
 func validRedisURL(v string) bool {
 	opt, err := RedisOptions(v)
-	if err != nil {
+	if err != nil || strings.Contains(v, "#") {
 		return false
 	}
 	for _, address := range opt.InitAddress {
@@ -21,6 +21,9 @@ func validRedisURL(v string) bool {
 	}
 	return len(opt.InitAddress) > 0
 }
+
+// errNoRedisURL says nothing of the text, which may hold a password.
+var errNoRedisURL = errors.New("REDIS_URL is not understood")
 
 // RedisOptions reads a REDIS_URL: one address, several separated by commas, `?cluster=1`, rediss:// for TLS, or
 // redis-sentinel://host:port,host:port/primary-name.
@@ -37,8 +40,8 @@ func RedisOptions(value string) (rueidis.ClientOption, error) {
 		first += suffix("?", tail)
 	}
 	u, err := url.Parse(first)
-	if err != nil {
-		return rueidis.ClientOption{}, errors.New("not a URL")
+	if err != nil || strings.Contains(u.EscapedPath()+u.RawQuery, "@") {
+		return rueidis.ClientOption{}, errNoRedisURL
 	}
 	q := u.Query()
 	cluster := q.Get("cluster") == "1" || q.Get("cluster") == "true" || several
@@ -46,7 +49,7 @@ func RedisOptions(value string) (rueidis.ClientOption, error) {
 	u.RawQuery = q.Encode()
 	opt, err := rueidis.ParseURL(u.String())
 	if err != nil {
-		return opt, err
+		return rueidis.ClientOption{}, errNoRedisURL
 	}
 	for address := range strings.SplitSeq(rest, ",") {
 		if address = bareAddress(address); address != "" {
@@ -59,13 +62,19 @@ func RedisOptions(value string) (rueidis.ClientOption, error) {
 
 func sentinelOptions(value string) (rueidis.ClientOption, error) {
 	addresses, name, ok := strings.Cut(strings.TrimPrefix(value, "redis-sentinel://"), "/")
-	if !ok || name == "" || addresses == "" {
-		return rueidis.ClientOption{}, errors.New("redis-sentinel:// needs the primary's name: redis-sentinel://host:26379/name")
+	if !ok || addresses == "" || !ordinaryName.MatchString(name) {
+		return rueidis.ClientOption{}, errNoRedisURL
 	}
 	var opt rueidis.ClientOption
 	if credentials, hosts, found := strings.Cut(addresses, "@"); found {
 		addresses = hosts
-		opt.Username, opt.Password, _ = strings.Cut(credentials, ":")
+		user, password, _ := strings.Cut(credentials, ":")
+		var wrongUser, wrongPassword error
+		opt.Username, wrongUser = url.PathUnescape(user)
+		opt.Password, wrongPassword = url.PathUnescape(password)
+		if wrongUser != nil || wrongPassword != nil {
+			return rueidis.ClientOption{}, errNoRedisURL
+		}
 	}
 	for address := range strings.SplitSeq(addresses, ",") {
 		if !strings.Contains(address, ":") {

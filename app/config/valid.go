@@ -24,13 +24,16 @@ func validNamespace(v string) bool {
 	return namespacePattern.MatchString(v) && !strings.HasPrefix(v, "pg_") && v != "public" && v != "information_schema"
 }
 
+// longestHost is how long the name of a host may be.
+const longestHost = 253
+
 // validHost takes a name, or an address with or without brackets.
 func validHost(v string) bool {
 	if address, bracketed := strings.CutPrefix(v, "["); bracketed {
 		v = strings.TrimSuffix(address, "]")
 	}
 	_, err := netip.ParseAddr(v)
-	return err == nil || hostPattern.MatchString(v)
+	return err == nil || len(v) <= longestHost && hostPattern.MatchString(v)
 }
 
 // validAddress takes host:port with a port from lowest on.

@@ -10,18 +10,29 @@ import (
 	"unicode/utf8"
 )
 
-// VariableError is a wrong value of one environment variable. Its text is the one sentence the operator sees.
+// VariableError is a wrong value of one environment variable. Its text is the one sentence the operator sees. What was
+// not understood may be a password in the wrong place, so nothing of the given text is in the sentence.
 type VariableError struct {
-	Name, Value, Want string
+	Name string
+	// Value is what was understood, in the program's own words, as a number or a time; "" when nothing was.
+	Value string
+	// Item is which item of a list was not understood, from 1 on; 0 when the variable is no list.
+	Item int
+	// Length is how many characters the text has that was not understood.
+	Length int
+	Want   string
 }
 
 func (e *VariableError) Error() string {
-	const most = 200
-	value := e.Value
-	if len(value) > most {
-		value = value[:most] + "..."
+	what := e.Value
+	switch {
+	case what != "":
+	case e.Item > 0:
+		what = fmt.Sprintf("not understood (its item %d has %d characters)", e.Item, e.Length)
+	default:
+		what = fmt.Sprintf("not understood (it has %d characters)", e.Length)
 	}
-	return fmt.Sprintf("%s is %q; it must be %s", e.Name, value, e.Want)
+	return fmt.Sprintf("%s is %s; it must be %s", e.Name, what, e.Want)
 }
 
 // reader reads variables and keeps the first error, so that a start stops with exactly one sentence.
@@ -30,19 +41,20 @@ type reader struct {
 	err    error
 }
 
-func (r *reader) fail(name, value, want string) {
-	if r.err != nil {
-		return
+// fail refuses a text that was not understood.
+func (r *reader) fail(name, text, want string) {
+	r.keep(&VariableError{Name: name, Length: utf8.RuneCountInString(text), Want: want})
+}
+
+// refuse refuses a value that was understood, and shows it.
+func (r *reader) refuse(name, understood, want string) {
+	r.keep(&VariableError{Name: name, Value: understood, Want: want})
+}
+
+func (r *reader) keep(err *VariableError) {
+	if r.err == nil {
+		r.err = err
 	}
-	switch name {
-	case "DATABASE_URL", "REDIS_URL":
-		value = hidePassword(value)
-	case "KAFKA_SASL":
-		value = hideCredentials(value)
-	case "DB_PASSWORD", "OPS_TOKEN":
-		value = "***"
-	}
-	r.err = &VariableError{Name: name, Value: value, Want: want}
 }
 
 // value is a variable without the space around it. No variable holds control characters, which only a .env file can
@@ -79,9 +91,13 @@ func (r *reader) integer(name string, fallback, low, high int) int {
 	if !ok {
 		return fallback
 	}
+	want := fmt.Sprintf("a whole number from %d to %d", low, high)
 	n, err := strconv.Atoi(v)
-	if err != nil || n < low || n > high {
-		r.fail(name, v, fmt.Sprintf("a whole number from %d to %d", low, high))
+	switch {
+	case err != nil:
+		r.fail(name, v, want)
+	case n < low, n > high:
+		r.refuse(name, strconv.Itoa(n), want)
 	}
 	return n
 }
@@ -106,10 +122,13 @@ func (r *reader) instant(name string) time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.RFC3339, v)
-	t = t.UTC()
-	if err != nil || t.Year() < FirstYear || t.Year() > LastYear {
-		r.fail(name, v, fmt.Sprintf("a time like 2026-01-01T10:00:00.000Z, of the years %d to %d", FirstYear, LastYear))
+	want := fmt.Sprintf("a time like 2026-01-01T10:00:00.000Z, of the years %d to %d", FirstYear, LastYear)
+	t, err := ParseTime(v)
+	switch {
+	case err != nil:
+		r.fail(name, v, want)
+	case t.Year() < FirstYear, t.Year() > LastYear:
+		r.refuse(name, t.Format(time.RFC3339Nano), want)
 	}
 	return t
 }
@@ -143,31 +162,30 @@ func (r *reader) list(name string) []string {
 }
 
 func (r *reader) addresses(name string) []string {
-	items := r.list(name)
-	for _, item := range items {
-		if !validAddress(item, 1) {
-			r.fail(name, item, "host:port, several separated by commas, like localhost:29092")
-		}
-	}
-	return items
+	return r.each(name, "host:port, several separated by commas, like localhost:29092", func(v string) bool { return validAddress(v, 1) })
 }
 
 // each reads a list whose every item has to be valid.
 func (r *reader) each(name, want string, valid func(string) bool) []string {
 	items := r.list(name)
-	for _, item := range items {
+	for i, item := range items {
 		if !valid(item) {
-			r.fail(name, item, want)
+			r.keep(&VariableError{Name: name, Item: i + 1, Length: utf8.RuneCountInString(item), Want: want})
 		}
 	}
 	return items
 }
 
+// foreignNames are variables of the system this one replaces that have no meaning here.
+func foreignNames() []string {
+	return []string{"NODE_ENV", "REACT_APP_API_URL", "CYPRESS_BASE_URL", "CYPRESS_BACKEND_URL", "CYPRESS_API_TIMEOUT",
+		"CYPRESS_VIEWPORT_WIDTH", "CYPRESS_VIEWPORT_HEIGHT"}
+}
+
 // foreign names variables of the system this one replaces that have no meaning here.
 func (r *reader) foreign() []string {
 	var found []string
-	for _, name := range []string{"NODE_ENV", "REACT_APP_API_URL", "CYPRESS_BASE_URL", "CYPRESS_BACKEND_URL",
-		"CYPRESS_API_TIMEOUT", "CYPRESS_VIEWPORT_WIDTH", "CYPRESS_VIEWPORT_HEIGHT"} {
+	for _, name := range foreignNames() {
 		if _, ok := r.value(name); ok {
 			found = append(found, name)
 		}

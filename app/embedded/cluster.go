@@ -97,7 +97,11 @@ func broken(path string, err error) error {
 
 // choose picks the programs for a data directory of that major version; 0 means any.
 func choose(ctx context.Context, major int, dir string, as identity, logger *slog.Logger, progress io.Writer) (programs, error) {
-	for _, p := range installed(ctx) {
+	found, err := installed(ctx)
+	if err != nil {
+		return programs{}, err
+	}
+	for _, p := range found {
 		if major == 0 || p.major == major {
 			return p, nil
 		}
@@ -182,6 +186,10 @@ func (c *cluster) initdb(ctx context.Context, making, secret string) error {
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = attributes(c.as)
 	if err := cmd.Run(); err != nil {
+		if bytes.Contains(out.Bytes(), []byte("could not look up effective user ID")) {
+			return fmt.Errorf("PostgreSQL makes no data directory for a user without a name: user %d has no entry in /etc/passwd, and this system "+
+				"allows no user namespaces; start as a user who has one, or set DATABASE_URL to a running server", os.Geteuid())
+		}
 		if c.as.other() {
 			err = fmt.Errorf("as user %d, who must be able to enter the directory, since PostgreSQL does not run as root: %w", c.as.UID, err)
 		}

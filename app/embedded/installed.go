@@ -2,12 +2,14 @@ package embedded
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // oldest is the first major version of Postgres that the schema works with.
@@ -37,8 +39,9 @@ func usual() []string {
 	}
 }
 
-// installed lists the usable servers of this machine, newest first.
-func installed(ctx context.Context) []programs {
+// installed lists the usable servers of this machine, newest first. The error says that this process could not look for want of
+// files, memory or processes. A server may then be there all the same.
+func installed(ctx context.Context) ([]programs, error) {
 	var found []programs
 	seen := make(map[string]bool)
 	for _, dir := range candidates(ctx) {
@@ -47,12 +50,25 @@ func installed(ctx context.Context) []programs {
 			continue
 		}
 		seen[target] = true
-		if p, err := inspect(ctx, dir); err == nil && p.major >= oldest {
+		p, err := inspect(ctx, dir)
+		if exhausted(err) {
+			return nil, fmt.Errorf("look for an installed PostgreSQL: %w; allow this process more (ulimit -a)", err)
+		}
+		if err == nil && p.major >= oldest {
 			found = append(found, p)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b programs) int { return b.major - a.major })
-	return found
+	return found, nil
+}
+
+func exhausted(err error) bool {
+	for _, one := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	return false
 }
 
 // candidates are directories that may hold a server's programs.

@@ -3,9 +3,11 @@
 package embedded
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -57,7 +59,10 @@ func TestNewestUsableServerFirst(t *testing.T) {
 	newer, tooOld := fake(t, "postgres (PostgreSQL) 99.1"), fake(t, "postgres (PostgreSQL) 14.9")
 	for dir, listed := range map[string]bool{newer: true, tooOld: false} {
 		t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-		found := installed(within(t))
+		found, err := installed(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if first := len(found) > 0 && found[0].bin == dir; first != listed {
 			t.Errorf("%s first: %v, want %v; found %+v", dir, first, listed, found)
 		}
@@ -65,6 +70,22 @@ func TestNewestUsableServerFirst(t *testing.T) {
 			if p.major < oldest {
 				t.Errorf("listed %+v, which is too old", p)
 			}
+		}
+	}
+}
+
+// A process that cannot look for want of descriptors or memory does not take that for "none is installed", which is answered with a
+// download.
+func TestWantOfRoomIsNoMissingServer(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{syscall.EMFILE, syscall.ENFILE, syscall.EAGAIN, syscall.ENOMEM} {
+		if !exhausted(&os.PathError{Op: "fork/exec", Path: "postgres", Err: err}) {
+			t.Errorf("%v is taken for a missing server", err)
+		}
+	}
+	for _, err := range []error{nil, fs.ErrNotExist, syscall.ENOEXEC, syscall.EACCES} {
+		if exhausted(err) {
+			t.Errorf("%v is taken for want of room", err)
 		}
 	}
 }
@@ -77,7 +98,11 @@ func TestProgramsBehindALinkAreListedOnce(t *testing.T) {
 	}
 	t.Setenv("PATH", strings.Join([]string{dir, link, os.Getenv("PATH")}, string(os.PathListSeparator)))
 	n := 0
-	for _, p := range installed(within(t)) {
+	found, err := installed(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range found {
 		if p.major == 99 {
 			n++
 		}

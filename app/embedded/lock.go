@@ -49,7 +49,7 @@ func Occupy(dir string) (*DirLock, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("DATA_DIR: %w", err)
+		return nil, datadir.Unusable(err)
 	}
 	l, err := Lock(dir)
 	if err != nil {

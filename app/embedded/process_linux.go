@@ -21,8 +21,8 @@ func attributes(i identity) *syscall.SysProcAttr {
 	switch {
 	case i.Namespace:
 		a.Cloneflags = syscall.CLONE_NEWUSER
-		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: i.UID, HostID: 0, Size: 1}}
-		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: i.GID, HostID: 0, Size: 1}}
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: i.UID, HostID: os.Geteuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: i.GID, HostID: os.Getegid(), Size: 1}}
 	case i.UID != 0:
 		a.Credential = &syscall.Credential{Uid: uint32(i.UID), Gid: uint32(i.GID)}
 	}

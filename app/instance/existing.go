@@ -106,7 +106,7 @@ func (s *Servers) look(ctx context.Context, cfg config.Config, log *slog.Logger)
 	if err != nil {
 		return s.schemaError(cfg, err)
 	}
-	if err := s.OpenRedis(); err != nil {
+	if err := s.OpenRedis(ctx); err != nil {
 		return err
 	}
 	if err := s.FindLog(ctx, cfg, log); err != nil {
@@ -138,6 +138,6 @@ func (s *Servers) FindLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	s.log, err = patiently(func() (*claimlog.Log, error) { return claimlog.Connect(ctx, at) })
+	s.log, err = patiently(ctx, func() (*claimlog.Log, error) { return claimlog.Connect(ctx, at) })
 	return s.logError(err)
 }

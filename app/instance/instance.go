@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -89,6 +90,9 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io
 }
 
 func (a *Instance) start(ctx context.Context, how start) error {
+	if err := server.EnoughDescriptors(server.Descriptors()); err != nil {
+		return err
+	}
 	registry := prometheus.NewRegistry()
 	a.connections = server.NewLimiter(how.places)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -137,7 +141,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	hub := live.NewShared(streams, max(1, streams/networkShare))
 	a.web = web.New(web.Config{
 		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: hub,
-		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
+		Demo: a.cfg.Demo, DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
 		Registerer: registry, Gatherer: registry, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
 	})
 	a.wiring.parts.add("live updates", serving, a.web)
@@ -191,10 +195,23 @@ func (a *Instance) leaveRunFile() error {
 // URL is the address to open in a browser on this machine.
 func (a *Instance) URL() string {
 	host := "localhost"
-	if ip := a.address.IP; !ip.IsUnspecified() && !ip.IsLoopback() {
+	if ip := a.address.IP; !ip.IsUnspecified() && !ip.Equal(net.IPv4(127, 0, 0, 1)) && !ip.Equal(net.IPv6loopback) {
 		host = ip.String()
 	}
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(a.address.Port))
+}
+
+// OnLoopback is true when only this machine can connect to the public listener.
+func (a *Instance) OnLoopback() bool { return a.address.IP.IsLoopback() }
+
+// demoHosts are the names under which demo mode answers beside the local ones: those of DEMO_HOSTS, and what HOST names. That is
+// no name of an attacker's, and without it nobody could use the address in URL.
+func (a *Instance) demoHosts() []string {
+	hosts := slices.Clone(a.cfg.DemoHosts)
+	if len(a.cfg.Hosts) == 1 && !a.address.IP.IsUnspecified() {
+		hosts = append(hosts, a.cfg.Hosts[0], a.address.IP.String())
+	}
+	return hosts
 }
 
 // OpsAddr is where metrics, profiles and probes are served on a port of their own, or "".

@@ -3,7 +3,6 @@ package instance
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -130,7 +129,7 @@ func (p *probes) note(i int, version string, err error) {
 		d.Version = version
 	}
 	if err != nil {
-		d.Detail = config.HideSecrets(err.Error())
+		d.Detail, _ = Refusal(err)
 	}
 }
 
@@ -150,10 +149,4 @@ type acting struct {
 func (a acting) Dependencies(context.Context) []admin.Dependency { return a.probing.dependencies() }
 
 // BareURL is the host and port of an address, without user and password.
-func BareURL(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return config.HideSecrets(address)
-	}
-	return fmt.Sprintf("%s%s", u.Host, strings.TrimSuffix(u.Path, "/"))
-}
+func BareURL(address string) string { return config.Place(address) }

@@ -47,8 +47,17 @@ func writeRunFile(dir string, r runFile) error {
 	if err != nil {
 		return fmt.Errorf("run file: %w", err)
 	}
-	if err := os.WriteFile(runFilePath(dir), append(raw, '\n'), 0o600); err != nil {
+	// A new file: one that is there may be readable by others.
+	next, err := os.CreateTemp(dir, "run-*.json")
+	if err != nil {
 		return fmt.Errorf("write the run file: %w", err)
+	}
+	_, err = next.Write(append(raw, '\n'))
+	if err = errors.Join(err, next.Close()); err == nil {
+		err = os.Rename(next.Name(), runFilePath(dir))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write the run file: %w", err), os.Remove(next.Name()))
 	}
 	return nil
 }

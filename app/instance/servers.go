@@ -19,7 +19,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
-	"flashsale/app/server"
+	"flashsale/app/embedded/datadir"
 	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/events/cluster"
@@ -51,9 +51,6 @@ const (
 
 // startServers takes the data directory and starts what is not configured.
 func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
-	if err := server.EnoughDescriptors(server.Descriptors()); err != nil {
-		return nil, err
-	}
 	s := &Servers{Settings: configured(cfg)}
 	if !cfg.AnyEmbedded() {
 		return s, nil
@@ -78,7 +75,7 @@ func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, prog
 func embeddedOptions(cfg config.Config) (embedded.Options, error) {
 	dir, err := filepath.Abs(cfg.DataDir)
 	if err != nil {
-		return embedded.Options{}, fmt.Errorf("DATA_DIR: %w", err)
+		return embedded.Options{}, datadir.Unusable(err)
 	}
 	return embedded.Options{Dir: dir, Postgres: cfg.DatabaseURL == "", Redis: cfg.RedisURL == "", Kafka: len(cfg.KafkaBrokers) == 0}, nil
 }
@@ -153,7 +150,7 @@ func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logg
 	if err := s.compareVersions(ctx, cfg, log); err != nil {
 		return err
 	}
-	if err := s.OpenRedis(); err != nil {
+	if err := s.OpenRedis(ctx); err != nil {
 		return err
 	}
 	if err := s.OpenLog(ctx, cfg, log, reg); err != nil {
@@ -195,8 +192,8 @@ func (s *Servers) Redis() rueidis.Client { return s.redis }
 func (s *Servers) Log() *claimlog.Log { return s.log }
 
 // OpenRedis connects to Redis.
-func (s *Servers) OpenRedis() (err error) {
-	s.redis, err = openRedis(s.RedisURL, s.RedisEmbedded)
+func (s *Servers) OpenRedis(ctx context.Context) (err error) {
+	s.redis, err = openRedis(ctx, s.RedisURL, s.RedisEmbedded)
 	return err
 }
 
@@ -206,7 +203,7 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	if err != nil {
 		return err
 	}
-	s.log, err = patiently(func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
+	s.log, err = patiently(ctx, func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
 	return s.logError(err)
 }
 
@@ -214,14 +211,14 @@ func (s *Servers) logError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
+	return kafkaService().fault(strings.Join(s.KafkaBrokers, ","), err)
 }
 
 // LogConfig is the addresses of a deployment's log and its credentials. Logger and registry may be nil.
 func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (claimlog.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
-		return claimlog.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
+		return claimlog.Config{}, err
 	}
 	return claimlog.Config{
 		Brokers: s.KafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,

@@ -2,9 +2,11 @@ package instance
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 
@@ -125,15 +127,21 @@ type combining interface {
 // prepare creates what the first shopper of a new deployment needs. It changes nothing in an existing one.
 func (c *wiring) prepare(ctx context.Context) error {
 	defaults := ledger.Defaults{Stock: c.cfg.MaxStock, StartsAt: c.cfg.StartTime, EndsAt: c.cfg.EndTime}
-	err := c.ensureFirst(ctx, defaults)
-	if err != nil && defaults.StartsAt.IsZero() && !defaults.EndsAt.IsZero() && !defaults.EndsAt.After(time.Now()) {
-		return &config.VariableError{Name: "FLASH_SALE_END_TIME", Value: defaults.EndsAt.Format(time.RFC3339),
-			Want: "later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
-	}
-	if err != nil {
-		return err
+	if err := c.ensureFirst(ctx, defaults); err != nil {
+		return endBeforeStart(err, defaults)
 	}
 	return c.catalog.Refresh(ctx)
+}
+
+// endBeforeStart names the variable when the database refused the times. The start is the database's time when it is not set, so
+// only the database knows which comes first.
+func endBeforeStart(err error, defaults ledger.Defaults) error {
+	var refused *pgconn.PgError
+	if defaults.EndsAt.IsZero() || !errors.As(err, &refused) || refused.Code != "23514" {
+		return err
+	}
+	return &config.VariableError{Name: "FLASH_SALE_END_TIME", Value: defaults.EndsAt.Format(time.RFC3339Nano),
+		Want: "later than the start of a new sale, which is now when FLASH_SALE_START_TIME is not set"}
 }
 
 // ensureFirst makes the accounts and the sale of a first start. The accounts come first: once there is a sale they are not

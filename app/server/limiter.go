@@ -2,7 +2,6 @@ package server
 
 import (
 	"cmp"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -29,19 +28,7 @@ const (
 	// streamShare is the part of the connections that may be live streams. A stream stays for as long as its page is open and is
 	// never quiet, so without a share of their own streams would leave no connection for purchases.
 	streamShare = 2
-	// leastDescriptors is with how many descriptors a process can work: half of them are for servers and files.
-	leastDescriptors = 256
 )
-
-// EnoughDescriptors is a sentence for the operator when a process that may have so many descriptors cannot work. 0: that is not
-// known.
-func EnoughDescriptors(descriptors int) error {
-	if descriptors == 0 || descriptors >= leastDescriptors {
-		return nil
-	}
-	return fmt.Errorf("this process may have %d files and connections open, which is not enough for its servers and for shoppers;"+
-		" allow at least %d, better 20000 (ulimit -n, LimitNOFILE= of a systemd service, --ulimit nofile= of a container)", descriptors, leastDescriptors)
-}
 
 // LimitFor is how many connections a process that may have so many open descriptors keeps open; 0: that is not known.
 func LimitFor(descriptors int) int {

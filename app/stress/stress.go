@@ -156,7 +156,7 @@ func (cfg *Config) checkTargets() error {
 	for i, raw := range cfg.URL {
 		u, err := url.Parse(raw)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return fmt.Errorf("%w: %q is not like http://localhost:3001", ErrTarget, raw)
+			return fmt.Errorf("%w: address %d is not like http://localhost:3001", ErrTarget, i+1) // it may hold a password
 		}
 		if !cfg.Remote && !loopback(u.Hostname()) {
 			return fmt.Errorf("%w: %s is not this machine", ErrTarget, u.Host)

@@ -99,6 +99,9 @@ func newLog(cfg Config) *Log {
 }
 
 func (l *Log) open(ctx context.Context) error {
+	if err := l.greet(ctx); err != nil {
+		return err
+	}
 	if err := l.createTopics(ctx); err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ func draw(t *testing.T, c templ.Component) string {
 func active() shop.Status {
 	return shop.Status{
 		Status: "active", Text: "Flash Sale Live!", Badge: "Live", Left: 4999, Total: 12000, Sold: 7001, Version: 42,
-		When: "Ends", Until: "1 January 2027, 10:00 UTC", UntilISO: "2027-01-01T10:00:00.000Z",
+		When: "Ends", Until: "1 January 2027, 10:00:00 UTC", UntilISO: "2027-01-01T10:00:00.000Z",
 		UntilMilli: 1_798_797_600_000, NowMilli: 1_798_790_000_000, Counting: true,
 	}
 }

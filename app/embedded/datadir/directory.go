@@ -90,6 +90,11 @@ func HasLog(dir string) bool {
 	return err == nil && json.Unmarshal(raw, &meta) == nil && strings.HasPrefix(meta.ClusterID, LogPrefix)
 }
 
+// Unusable is the sentence about a data directory that cannot be read or written.
+func Unusable(err error) error {
+	return fmt.Errorf("DATA_DIR cannot be used (%w); set it to a directory that this user may write", err)
+}
+
 // LogPrefix begins the identity of each log of an embedded Kafka.
 const LogPrefix = "embedded-"
 
@@ -100,7 +105,7 @@ func list(dir string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("DATA_DIR: %w", err)
+		return nil, Unusable(err)
 	}
 	var names []string
 	for _, e := range entries {

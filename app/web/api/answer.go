@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
 	"sync"
@@ -56,7 +57,25 @@ func (hs *Handlers) appendAnswer(b []byte, a *sale.Answer, wait int) (int, []str
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
 	}
 	k := request.AnswerKind(a)
-	return k.Status, request.ProblemJSON, appendRefusal(append(b, hs.heads[k]...), a, wait)
+	if head := hs.heads[k]; k == request.ErrNotStarted && !a.Sale.StartsAt.IsZero() {
+		b = appendNotStarted(b, head, a.Sale.StartsAt)
+	} else {
+		b = append(b, head...)
+	}
+	return k.Status, request.ProblemJSON, appendRefusal(b, a, wait)
+}
+
+// appendNotStarted writes the beginning of a problem with the announced start in it: in the detail for people, and in a field
+// for programs.
+func appendNotStarted(b, head []byte, starts time.Time) []byte {
+	detail := bytes.Index(head, []byte(`","success":`))
+	b = append(b, head[:detail]...)
+	b = append(b, "; it starts at "...)
+	b = request.AppendInstant(b, starts)
+	b = append(b, head[detail:]...)
+	b = append(b, `,"startTime":"`...)
+	b = request.AppendInstant(b, starts)
+	return append(b, '"')
 }
 
 func appendReceipt(b []byte, success bool, message string, a *sale.Answer) []byte {

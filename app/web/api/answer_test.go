@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
@@ -35,6 +36,23 @@ func TestHandWrittenProblemsAreTheSame(t *testing.T) {
 		if fmt.Sprint(hand) != fmt.Sprint(other) {
 			t.Errorf("by hand   %s\notherwise %s", byHand, ordinary)
 		}
+	}
+}
+
+// The problem of a sale that has not started says when it starts, to the second, for people and for programs.
+func TestNotStartedSaysWhenItStarts(t *testing.T) {
+	t.Parallel()
+	hs, _ := newHandlers(t)
+	a := sale.Answer{Kind: sale.Refused, Reason: sale.ReasonNotStarted, Sale: activeSale()}
+	a.Sale.StartsAt = time.Date(2026, 3, 1, 10, 0, 37, 0, time.UTC)
+	status, _, body := hs.appendAnswer(nil, &a, 0)
+	var p struct{ Message, Detail, StartTime string }
+	if err := json.Unmarshal(body, &p); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	if status != 409 || p.Message != request.ErrNotStarted.Message || p.Detail != "Flash sale has not started yet; it starts at 2026-03-01T10:00:37.000Z" ||
+		p.StartTime != "2026-03-01T10:00:37.000Z" {
+		t.Errorf("%d %s", status, body)
 	}
 }
 

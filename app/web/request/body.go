@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -167,15 +168,19 @@ const (
 	lastYear  = 2999
 )
 
-// Instant is a time of the body, or nil when it is absent.
+// strictTime is RFC 3339 with a point before fractions and an offset below a day. Go's parser takes a comma and +24:00.
+// app/config has the same for settings and flags, and a test of app compares them.
+var strictTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// Instant is a time of the body, or nil when it is absent. It is in whole microseconds, which is what Postgres keeps.
 func (v Values) Instant(name string) (*time.Time, error) {
 	raw, given := v[name].(string)
 	if !given {
 		return nil, nil
 	}
 	t, err := time.Parse(time.RFC3339, raw)
-	t = t.UTC()
-	if err != nil || t.Year() < firstYear || t.Year() > lastYear {
+	t = t.UTC().Truncate(time.Microsecond)
+	if err != nil || !strictTime.MatchString(raw) || t.Year() < firstYear || t.Year() > lastYear {
 		return nil, BadField(name, "must be a time like 2026-01-01T10:00:00.000Z, of the years 2000 to 2999")
 	}
 	return &t, nil

@@ -45,7 +45,11 @@ func purchaseView(a sale.Answer) (shop.Outcome, int) {
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
 	}
 	k := request.AnswerKind(&a)
-	return refused(k.Problem("")), k.Status
+	outcome := refused(k.Problem(""))
+	if starts := a.Sale.StartsAt; k == request.ErrNotStarted && !starts.IsZero() {
+		outcome.Text += ". It starts at " + starts.UTC().Format(readableTime) + "."
+	}
+	return outcome, k.Status
 }
 
 func receiptView(r sale.Receipt) *shop.Receipt {

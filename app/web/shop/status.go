@@ -13,8 +13,8 @@ import (
 	"flashsale/views/shop"
 )
 
-// readableTime is the layout of a time for people, in UTC.
-const readableTime = "2 January 2006, 15:04 UTC"
+// readableTime is the layout of a time for people, in UTC. It has the seconds, because a sale starts at an announced one.
+const readableTime = "2 January 2006, 15:04:05 UTC"
 
 // Frame renders what open pages replace when the sale changes: the same bytes for every reader. It has no line
 // breaks, so that it is one data line of a stream.

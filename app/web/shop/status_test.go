@@ -43,7 +43,7 @@ func TestStatusCarriesTheLedgersFigures(t *testing.T) {
 	if v.NowMilli != noon.UnixMilli() || v.UntilMilli != noon.Add(time.Hour).UnixMilli() {
 		t.Errorf("times %d and %d are not the ledger's", v.NowMilli, v.UntilMilli)
 	}
-	if v.Until != "1 January 2026, 13:00 UTC" || v.UntilISO != "2026-01-01T13:00:00.000Z" {
+	if v.Until != "1 January 2026, 13:00:00 UTC" || v.UntilISO != "2026-01-01T13:00:00.000Z" {
 		t.Errorf("the end is %q, %q", v.Until, v.UntilISO)
 	}
 }
