@@ -27,7 +27,12 @@ func reverseProxy(t *testing.T, a *Instance) string {
 	t.Cleanup(transport.CloseIdleConnections)
 	proxy := httptest.NewServer(&httputil.ReverseProxy{
 		Transport: transport, FlushInterval: -1,
-		Director: func(r *http.Request) { r.URL.Scheme, r.URL.Host, r.Host = product.Scheme, product.Host, product.Host },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(product)
+			r.Out.Host = product.Host
+			r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
+			r.SetXForwarded()
+		},
 	})
 	t.Cleanup(proxy.Close)
 	return proxy.URL

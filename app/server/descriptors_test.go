@@ -16,7 +16,7 @@ func TestTheLimitOfDescriptorsIsRaisedToTheHardOne(t *testing.T) {
 	if os.Getenv("SHOW_DESCRIPTORS") != "" {
 		child, err := exec.CommandContext(t.Context(), "sh", "-c", "ulimit -n").Output()
 		must(t, err)
-		fmt.Printf("own %d, child %s\n", Descriptors(), strings.TrimSpace(string(child)))
+		_, _ = fmt.Fprintf(os.Stdout, "own %d, child %s\n", Descriptors(), strings.TrimSpace(string(child)))
 		return
 	}
 	t.Parallel()

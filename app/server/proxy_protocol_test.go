@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -125,7 +126,7 @@ func TestASlowPROXYHeaderKeepsNobodyWaiting(t *testing.T) {
 	must(t, err)
 	defer func() { _ = silent.Close() }()
 	must(t, silent.SetReadDeadline(time.Now().Add(time.Minute)))
-	if n, err := silent.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+	if n, err := silent.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("a connection without a header gets %d bytes and ends with %v", n, err)
 	}
 }

@@ -72,7 +72,7 @@ func TestDemoModeRefusesAPageFromElsewhereBehindAReplacedHost(t *testing.T) {
 		if res := w.send(t, "POST", buy, `{"username":"alice"}`, "Origin: "+origin, "Sec-Fetch-Site: same-origin"); res.StatusCode != status {
 			t.Errorf("a page of %s is answered %d %s", origin, res.StatusCode, res.raw)
 		}
-		if res := public.send(t, "POST", buy, `{"username":"alice"}`, "Origin: "+origin, "Sec-Fetch-Site: same-origin"); res.StatusCode != 201 {
+		if res := public.send(t, "POST", buy, `{"username":"alice"}`, "Origin: "+origin, "Sec-Fetch-Site: same-origin"); res.StatusCode != http.StatusCreated {
 			t.Errorf("DEMO_PUBLIC=true: a page of %s is answered %d %s", origin, res.StatusCode, res.raw)
 		}
 	}
