@@ -29,23 +29,32 @@ func (o *Acts) SeedUsers(ctx context.Context, a Act, n int) (int, error) {
 	return o.Seed(ctx, a, n, nil)
 }
 
-// Seed is SeedUsers, and reports to progress, if that is not nil. It is one transaction for up to users.Chunk accounts. More
-// are created chunk by chunk: the record of the start is committed before the first, that of the end with the last. After an
-// error the chunks before it remain, and calling again completes them.
+// Seed is SeedUsers, and reports to progress, if that is not nil. It is one transaction when at most users.Chunk accounts are
+// missing. More are created chunk by chunk: the record of the start is committed before the first, that of the end with the
+// last. After an error the chunks before it remain, and calling again completes them.
 func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total int)) (int, error) {
-	if lastChunk(n) > 0 {
+	now, err := o.users.Roster(ctx)
+	if err != nil {
+		return 0, err
+	}
+	bulk := n-int(now.Series) > users.Chunk
+	if bulk {
 		leave, err := o.enterBulk()
 		if err != nil {
 			return 0, err
 		}
 		defer leave()
 	}
-	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int, audit.Entry, error) {
-		created, err := o.seedChunks(ctx, tx, a, n, progress)
-		if err != nil {
-			return created, audit.Entry{}, err
+	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (created int, _ audit.Entry, err error) {
+		if bulk {
+			if created, err = o.seedChunks(ctx, tx, a, n, progress); err != nil {
+				return created, audit.Entry{}, err
+			}
 		}
-		last, err := o.users.EnsureSeriesTx(ctx, tx, lastChunk(n), n)
+		last, err := o.users.EnsureSeriesTx(ctx, tx, n)
+		if errors.Is(err, users.ErrChunk) {
+			err = fmt.Errorf("accounts were archived meanwhile: %w", sale.ErrBusy)
+		}
 		created += last
 		return created, usersEntry("users.seed", seeding{n, created}), err
 	})
@@ -62,12 +71,9 @@ func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total
 // chunkTime is more than the longest that a chunk may take.
 const chunkTime = 5 * time.Minute
 
-// seedChunks creates all chunks but the last, each in a transaction of its own. The act's own transaction has locked nothing
-// yet but the act's key, and is idle meanwhile for no longer than a chunk takes.
+// seedChunks creates all but the last users.Chunk accounts, in transactions of their own. The act's own transaction has locked
+// nothing yet but the act's key, and is idle meanwhile for no longer than a chunk takes.
 func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress func(done, total int)) (created int, err error) {
-	if lastChunk(n) == 0 {
-		return 0, nil
-	}
 	if err := o.recordStart(ctx, a, usersEntry("users.seed-started", seeding{UserCount: n})); err != nil {
 		return 0, err
 	}
@@ -75,7 +81,7 @@ func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress
 		return 0, err
 	}
 	var lost error
-	created, err = o.users.EnsureSeries(ctx, lastChunk(n), func(done, _ int) {
+	created, err = o.users.EnsureSeries(ctx, n-users.Chunk, func(done, _ int) {
 		lost = errors.Join(lost, tx.Conn().Ping(ctx))
 		if progress != nil {
 			progress(done, n)
@@ -83,9 +89,6 @@ func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress
 	})
 	return created, errors.Join(err, lost)
 }
-
-// lastChunk is the number of accounts before the last chunk of n accounts.
-func lastChunk(n int) int { return max(0, n-1) / users.Chunk * users.Chunk }
 
 // ArchiveUsers hides every account at one moment; their orders stay sold, and seeding brings a name back as the same
 // person.

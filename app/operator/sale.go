@@ -8,6 +8,7 @@ import (
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/sale/ledger"
+	"flashsale/users"
 )
 
 // SmallStock is the stock after a reset to the small size.
@@ -21,7 +22,7 @@ func (o *Acts) Reset(ctx context.Context, a Act, slug string, toSmall bool) (sal
 		total = SmallStock
 	}
 	return o.beginGeneration(ctx, a, slug, total, audit.Entry{Action: "sale.reset"}, func(tx pgx.Tx) error {
-		_, err := o.users.EnsureSeriesTx(ctx, tx, 0, 10)
+		_, err := o.users.EnsureSeriesTx(ctx, tx, users.FirstShoppers)
 		return err
 	})
 }

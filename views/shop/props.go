@@ -110,6 +110,8 @@ type UserList struct {
 	Users       []User
 	Page, Pages int
 	Total       int64
+	// Absent says which pages there are when Page is not one of them.
+	Absent string
 	// Problem stands in for the list when it could not be read.
 	Problem string
 }
