@@ -39,6 +39,8 @@ type Config struct {
 	Demo        bool
 	DemoHosts   []string
 	CORSOrigins []string
+	// LegacyStatus answers refused purchases and repeats with 201 and success:false, as the original did.
+	LegacyStatus bool
 
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
@@ -93,6 +95,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 		StartTime:    r.instant("FLASH_SALE_START_TIME"),
 		EndTime:      r.instant("FLASH_SALE_END_TIME"),
 		DemoHosts:    r.each("DEMO_HOSTS", "host names, separated by commas, like shop.local", validDemoHost),
+		LegacyStatus: r.boolean("LEGACY_STATUS", false),
 		LogLevel:     r.level("LOG_LEVEL"),
 		LogFormat:    r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
 	}

@@ -119,7 +119,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	a.wiring = newWiring(a.cfg, a.servers, a.log, registry)
 	a.web = web.New(web.Config{
 		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: live.New(maxStreams),
-		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, Logger: a.log,
+		Demo: a.cfg.Demo, DemoHosts: a.cfg.DemoHosts, CORSOrigins: a.cfg.CORSOrigins, LegacyStatus: a.cfg.LegacyStatus, Logger: a.log,
 		Registerer: registry, Gatherer: registry, Version: Version(), ProcessID: a.wiring.id, Static: static.Handler(),
 	})
 	a.wiring.parts.add("live updates", serving, a.web)

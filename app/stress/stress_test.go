@@ -54,6 +54,19 @@ func TestEveryScenarioIsExactOnACorrectServer(t *testing.T) {
 	}
 }
 
+// With the original's statuses every answer is 201, and shoppers who were refused are still none who have bought.
+func TestLegacyStatusesAreCountedByWhatTheAnswersSay(t *testing.T) {
+	t.Parallel()
+	s := newShop()
+	s.legacy = true
+	for _, scenario := range []string{"100", "switching"} {
+		r := one(t, Config{URL: []string{s.open(t)}, Scenario: scenario})
+		if won := map[string]int{"100": 5, "switching": 100}[scenario]; !r.OK || r.Successful != won || r.Receipts != won || r.Codes["201"] != r.Requests || r.Problems["sold-out"] == 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
 func TestUsersAndStockAreRunInsteadOfAScenario(t *testing.T) {
 	t.Parallel()
 	s := newShop()
