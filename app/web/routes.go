@@ -32,12 +32,13 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Admin: true},
 		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Admin: true},
 		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Admin: true},
-
-		// The original's routes for debugging and load: gone, and the answer says what to use instead.
-		{Method: anyMethod, Path: "/api/flash-sale/debug/*", Handler: s.api.Gone},
-		{Method: anyMethod, Path: "/api/flash-sale/stress-test/*", Handler: s.api.Gone},
-		{Method: anyMethod, Path: "/api/debug/*", Handler: s.api.Gone},
-		{Method: anyMethod, Path: "/api/stress-test/*", Handler: s.api.Gone},
+	}
+	// The original's routes for debugging and load: there are none, and the answer says what to use instead.
+	for _, base := range []string{"", "/api", request.CurrentSale} {
+		for _, name := range []string{"/debug", "/stress-test"} {
+			t = append(t, request.Route{Method: anyMethod, Path: base + name, Handler: s.api.Gone},
+				request.Route{Method: anyMethod, Path: base + name + "/*", Handler: s.api.Gone})
+		}
 	}
 	for _, base := range []string{request.CurrentSale, request.AnySale} {
 		t = append(t, []request.Route{
@@ -65,9 +66,20 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static http.Handler) []req
 		{Method: "GET", Path: "/live", Handler: a.PageStream, Stream: true},
 	}
 	if static != nil {
-		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: echo.WrapHandler(static)})
+		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: echo.WrapHandler(static)},
+			request.Route{Method: "GET", Path: "/favicon.ico", Handler: asset(static, "/static/favicon.ico")})
 	}
 	return t
+}
+
+// asset answers with one file of static, for browsers that ask for it at an address of their own choice.
+func asset(static http.Handler, path string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request().Clone(c.Request().Context())
+		r.URL.Path = path
+		static.ServeHTTP(c.Response(), r)
+		return nil
+	}
 }
 
 // anyMethod is the method of a route that takes them all.

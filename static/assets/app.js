@@ -9,9 +9,12 @@
   const live = byId('live');
   const sale = () => byId('sale');
 
-  // The button for buying is off while the name is empty or the sale is not active.
+  // The button for buying is off while the name is empty, the sale is not active, or the check says that this name has bought.
   function switchBuy() {
-    buy.disabled = input.value.trim() === '' || sale().dataset.status !== 'active';
+    const { status, generation } = sale().dataset;
+    const checked = byId('check-outcome').querySelector('[data-owner]')?.dataset;
+    const bought = checked?.owner === input.value.trim() && checked.generation === generation;
+    buy.disabled = input.value.trim() === '' || status !== 'active' || bought;
   }
 
   // A frame may have waited on the server, so its time is at most the true one: of all frames the one that is
@@ -89,11 +92,13 @@
   }
   open(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
 
-  // "Try this user" fills the form and checks.
+  // "Try this user" takes the former shopper's results away, fills the form and checks.
   document.addEventListener('click', (event) => {
     const link = event.target.closest('[data-try]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    for (const outcome of ['purchase-outcome', 'check-outcome']) byId(outcome).replaceChildren();
+    choose(tabs[0]);
     input.value = link.dataset.try;
     switchBuy();
     input.focus();
@@ -101,6 +106,9 @@
   });
 
   // The stream of frames: the extension does not try again when its first connection fails, so this does.
+  // A page that is left ends its stream itself: a connection that breaks is an error, and htmx logs it.
+  let connection;
+  window.addEventListener('pagehide', () => connection?.abortController.abort());
   let streaming = false;
   let retry = 0;
 
@@ -111,7 +119,7 @@
     retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), 1000 + 2000 * Math.random());
   }
 
-  live.addEventListener('htmx:sse:after:connection', () => { streaming = true; delete live.dataset.offline; });
+  live.addEventListener('htmx:sse:after:connection', ({ detail }) => { ({ connection } = detail); streaming = true; delete live.dataset.offline; });
   live.addEventListener('htmx:sse:error', () => { live.dataset.offline = ''; });
   live.addEventListener('htmx:sse:close', reconnect);
   live.addEventListener('htmx:finally:request', () => { if (!streaming) reconnect(); });

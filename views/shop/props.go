@@ -56,8 +56,8 @@ type Status struct {
 	Text, Badge string
 	// Left, Total and Sold are units.
 	Left, Total, Sold int64
-	// Version grows with every change of the sale.
-	Version int64
+	// Version grows with every change of the sale, Generation with every reset.
+	Version, Generation int64
 	// When says what Until is: "Starts", "Ends" or "Ended"; empty when there is no time to tell.
 	When string
 	// Until is a moment in words, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
@@ -85,6 +85,9 @@ type Outcome struct {
 	Title, Text string
 	// Receipt is shown when there is one.
 	Receipt *Receipt
+	// Owner is the name, as it was asked for, that a check found to have bought in that generation.
+	Owner      string
+	Generation int64
 	// AskAgain is where a purchase that has no verdict yet is asked about again.
 	AskAgain string
 }
