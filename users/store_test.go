@@ -334,14 +334,6 @@ func everybody(t *testing.T, store *Store) []Account {
 	}
 }
 
-func usernames(list []Account) []string {
-	var out []string
-	for _, a := range list {
-		out = append(out, a.Username)
-	}
-	return out
-}
-
 func seed(t testing.TB, store *Store, n int) int {
 	t.Helper()
 	created, err := store.EnsureSeries(context.Background(), n, nil)

@@ -356,7 +356,7 @@ func TestTheIconIsServedWhereBrowsersAskForIt(t *testing.T) {
 	w := newWorld(t, func(c *Config) { c.Static = static.Handler() })
 	for _, method := range []string{"GET", "HEAD"} {
 		r := w.send(t, method, "/favicon.ico", "", "Accept: image/avif,image/webp,*/*;q=0.8")
-		if r.StatusCode != 200 || r.Header.Get("Content-Type") != "image/x-icon" || (r.raw == "") != (method == "HEAD") {
+		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "image/x-icon" || (r.raw == "") != (method == "HEAD") {
 			t.Errorf("%s: %d %s, %d bytes", method, r.StatusCode, r.Header.Get("Content-Type"), len(r.raw))
 		}
 		if method == "GET" && !strings.HasPrefix(r.raw, "\x00\x00\x01\x00") {
