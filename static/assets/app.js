@@ -106,9 +106,9 @@
   });
 
   // The stream of frames: the extension does not try again when its first connection fails, so this does.
-  // A page that is left ends its stream itself: a connection that breaks is an error, and htmx logs it.
+  // A page that is left ends its stream itself: htmx logs an error when the browser breaks it. A page that stays connects again.
   let connection;
-  window.addEventListener('pagehide', () => connection?.abortController.abort());
+  for (const leaving of ['beforeunload', 'pagehide']) window.addEventListener(leaving, () => connection?.abortController.abort());
   let streaming = false;
   let retry = 0;
 
