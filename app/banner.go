@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"flashsale/app/config"
 	"flashsale/app/instance"
 )
 
@@ -12,11 +13,14 @@ import (
 const readyLine = "Application is running on: %s\n"
 
 // banner tells the person who started the process where everything is.
-func banner(w io.Writer, a *instance.Instance, demo bool) {
+func banner(w io.Writer, a *instance.Instance, cfg config.Config) {
 	var b strings.Builder
 	fmt.Fprintf(&b, readyLine, a.URL())
-	if demo {
+	if cfg.Demo {
 		fmt.Fprintf(&b, "  Demo mode: %s may buy under any name and operate the sale (DEMO=false turns it off).\n", audience(a))
+	}
+	if cfg.LegacyStatus {
+		b.WriteString("  Legacy statuses: the API answers refused purchases and repeats with 201 and success:false (LEGACY_STATUS=false turns it off).\n")
 	}
 	for _, s := range a.Embedded() {
 		fmt.Fprintf(&b, "  %-11s embedded, %s at %s%s\n", s.Name, s.Version, s.Address, location(s.Dir))

@@ -19,8 +19,8 @@ func seedCommand(t terminal) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.Atoi(args[0])
-			if err != nil || n < 1 || n > users.MaxSeries {
-				return fmt.Errorf("%q is not a number of shoppers from 1 to %d", args[0], users.MaxSeries)
+			if err != nil || n < 0 || n > users.MaxSeries {
+				return fmt.Errorf("%q is not a number of shoppers from 0 to %d", args[0], users.MaxSeries)
 			}
 			return withDeployment(t, func(ctx context.Context, acts *operator.Acts) error {
 				created, err := acts.Seed(ctx, byCommand(), n, progressTo(t, "shoppers"))

@@ -40,7 +40,7 @@ func serve(ctx context.Context, cfg config.Config, t terminal, options ...instan
 		}
 		return err
 	}
-	banner(t.out, a, cfg.Demo)
+	banner(t.out, a, cfg)
 	var failure error
 	select {
 	case <-ctx.Done():

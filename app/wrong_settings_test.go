@@ -180,7 +180,7 @@ func TestTheAddressInTheBannerCanBeUsed(t *testing.T) {
 				t.Errorf("%s answers %d %s", a.URL(), r.Status, r.Raw)
 			}
 			var said bytes.Buffer
-			banner(&said, a, true)
+			banner(&said, a, d.Config)
 			if !strings.Contains(said.String(), "Application is running on: "+a.URL()+"\n") || !strings.Contains(said.String(), "Demo mode: "+who) {
 				t.Errorf("the banner says %s", said.String())
 			}

@@ -177,6 +177,8 @@ func contentType(ext string) string {
 		return "text/javascript; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
+	case ".ico":
+		return "image/x-icon"
 	}
 	if kind := mime.TypeByExtension(ext); kind != "" {
 		return kind

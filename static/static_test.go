@@ -167,14 +167,16 @@ func TestHandlerRefuses(t *testing.T) {
 // The pages run under a policy that allows scripts of their own origin only, and none that are made of strings.
 func TestOwnScriptNeedsNothingThePolicyForbids(t *testing.T) {
 	t.Parallel()
-	script := body(t, get(t, "/static/app.js").Body)
-	for _, forbidden := range []string{"eval(", "new Function", "innerHTML", "document.write", ".style", "http://", "https://"} {
-		if strings.Contains(script, forbidden) {
-			t.Errorf("app.js contains %q", forbidden)
+	for _, name := range []string{"app.js", "acts.js"} {
+		script := body(t, get(t, "/static/"+name).Body)
+		for _, forbidden := range []string{"eval(", "new Function", "innerHTML", "document.write", ".style", "http://", "https://"} {
+			if strings.Contains(script, forbidden) {
+				t.Errorf("%s contains %q", name, forbidden)
+			}
 		}
-	}
-	if lines := strings.Count(script, "\n"); lines > 150 {
-		t.Errorf("app.js has %d lines; what grows beyond 150 belongs to the server", lines)
+		if lines := strings.Count(script, "\n"); lines > 150 {
+			t.Errorf("%s has %d lines; what grows beyond 150 belongs to the server", name, lines)
+		}
 	}
 }
 

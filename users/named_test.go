@@ -1,10 +1,13 @@
 package users
 
 import (
+	"context"
 	"math/rand/v2"
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // unusualNames are all acceptable, and each is the name of another account.
@@ -42,7 +45,12 @@ func TestUnusualNamesAreStoredAndFoundAgain(t *testing.T) {
 		}
 	}
 	for _, want := range []int{len(list), 0} {
-		if n, err := store.ensure(t.Context(), accounts); err != nil || n != want {
+		n := 0
+		err := store.transact(t.Context(), func(ctx context.Context, tx pgx.Tx) (err error) {
+			n, err = store.ensureTx(ctx, tx, accounts)
+			return err
+		})
+		if err != nil || n != want {
 			t.Fatalf("%d of %d accounts were made, %v", n, want, err)
 		}
 	}

@@ -20,9 +20,10 @@ const (
 	recordColumns = `u.id, u.username, u.username_key, u.email, u.email_key, u.may_purchase,
 		u.created_at, u.updated_at, u.changed, u.archived_at IS NOT NULL`
 
-	selectRoster = `SELECT version, live, able FROM roster`
-	lockRoster   = `SELECT version, live, able FROM roster FOR UPDATE`
+	selectRoster = `SELECT version, live, able, series FROM roster`
+	lockRoster   = `SELECT version, live, able, series FROM roster FOR UPDATE`
 	updateRoster = `UPDATE roster SET version = $1, live = live + $2, able = able + $3`
+	updateSeries = `UPDATE roster SET series = greatest(series, $1)`
 
 	// The lock ends with the transaction.
 	lockAlone = `SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || '.users', 0))`
@@ -32,31 +33,48 @@ const (
 	createSeeding = `CREATE TEMP TABLE seeding (ordinal int, username text, username_key text COLLATE "C",
 		email text, email_key text COLLATE "C", may_purchase boolean) ON COMMIT DROP`
 	dropSeeding = `DROP TABLE seeding`
-	// Live accounts are left out before the insert: a conflict locks their rows and uses up ids.
+	// Live accounts are left out before the insert: a conflict locks their rows and uses up ids. Those who must not purchase
+	// are barred, whoever has created them. Accounts are looked up one by one, because a join may read all of them.
 	insertSeeding = `
-		WITH put AS (
-			INSERT INTO users (username, username_key, email, email_key, may_purchase, changed)
-			SELECT s.username, s.username_key, s.email, s.email_key, s.may_purchase, $1
+		WITH known AS MATERIALIZED (
+			SELECT s.*, (SELECT u.id FROM users u WHERE u.username_key = s.username_key AND u.archived_at IS NULL) AS live
 			FROM seeding s
-			WHERE NOT EXISTS (SELECT 1 FROM users u WHERE u.username_key = s.username_key AND u.archived_at IS NULL)
-			ORDER BY s.ordinal
-			ON CONFLICT (username_key) DO UPDATE SET archived_at = NULL, updated_at = now(), changed = excluded.changed
+		), put AS (
+			INSERT INTO users (username, username_key, email, email_key, may_purchase, changed)
+			SELECT username, username_key, email, email_key, may_purchase, $1 FROM known WHERE live IS NULL ORDER BY ordinal
+			ON CONFLICT (username_key) DO UPDATE SET archived_at = NULL, updated_at = now(), changed = excluded.changed,
+				may_purchase = users.may_purchase AND excluded.may_purchase
 			WHERE users.archived_at IS NOT NULL
 			RETURNING may_purchase
+		), barred AS (
+			UPDATE users SET may_purchase = false, updated_at = now(), changed = $1
+			WHERE id = ANY (ARRAY(SELECT live FROM known WHERE live IS NOT NULL AND NOT may_purchase)) AND may_purchase
+			RETURNING 1
+		), counted AS (
+			SELECT (SELECT count(*) FROM put) AS put, (SELECT count(*) FROM put WHERE may_purchase) AS able,
+				(SELECT count(*) FROM barred) AS barred
 		)
-		SELECT count(*), count(*), count(*) FILTER (WHERE may_purchase) FROM put`
+		SELECT put + barred, put, able - barred, put FROM counted`
 	archiveAll = `
 		WITH gone AS (
 			UPDATE users SET archived_at = now(), updated_at = now(), changed = $1
 			WHERE archived_at IS NULL RETURNING may_purchase
 		)
-		SELECT count(*), -count(*), -count(*) FILTER (WHERE may_purchase) FROM gone`
+		SELECT count(*), -count(*), -count(*) FILTER (WHERE may_purchase), count(*) FROM gone`
 
-	selectPage = `SELECT ` + recordColumns + `, (SELECT version FROM roster), (SELECT live FROM roster)
-		FROM users u WHERE u.archived_at IS NULL AND u.id >= $1 AND u.id < $2 ORDER BY u.id OFFSET $3 LIMIT $4`
-	selectAnchors = `SELECT t.id, (SELECT version FROM roster)
-		FROM (SELECT id, row_number() OVER (ORDER BY id) AS n FROM users WHERE archived_at IS NULL) t
-		WHERE t.n % $1 = 1 ORDER BY t.id`
+	// A page lies within a few blocks of accounts. So Postgres visits the accounts of those blocks and no others, whatever it
+	// expects of the table. $1 is how many accounts come before the page, $2 how many it has.
+	selectPage = `
+		WITH counted AS (
+			SELECT block, live, sum(live) OVER (ORDER BY block) - live AS before FROM roster_blocks WHERE live > 0
+		), span AS (
+			SELECT 1000 * min(block) AS first, 1000 * max(block) + 999 AS last, min(before) AS before
+			FROM counted WHERE before + live > $1::bigint AND before < $1::bigint + $2::bigint
+		)
+		SELECT ` + recordColumns + `, (SELECT live FROM roster)
+		FROM users u
+		WHERE u.archived_at IS NULL AND u.id BETWEEN (SELECT first FROM span) AND (SELECT last FROM span)
+		ORDER BY u.id OFFSET $1::bigint - (SELECT before FROM span) LIMIT $2::bigint`
 
 	selectChanges = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
 		WHERE (u.changed, u.id) > ($1, $2) ORDER BY u.changed, u.id LIMIT $3`
@@ -81,6 +99,8 @@ type Roster struct {
 	Version int64 // counts changes
 	Live    int64 // accounts not archived
 	Able    int64 // of those, who may purchase
+	// Series is how many of the first accounts of the series are known to be as EnsureSeries makes them. There may be more.
+	Series int64
 }
 
 // Roster is the roster as it is now.
@@ -92,7 +112,7 @@ func (s *Store) Roster(ctx context.Context) (Roster, error) {
 
 func readRoster(row pgx.Row) (Roster, error) {
 	var r Roster
-	if err := row.Scan(&r.Version, &r.Live, &r.Able); err != nil {
+	if err := row.Scan(&r.Version, &r.Live, &r.Able, &r.Series); err != nil {
 		return Roster{}, fmt.Errorf("read roster: %w", err)
 	}
 	return r, nil

@@ -2,9 +2,9 @@ package users
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,56 +13,73 @@ import (
 // Chunk is how many accounts one transaction creates: the roster is locked for a fraction of a second.
 const Chunk = 20_000
 
+// FirstShoppers is how many accounts of the series a new deployment has, and a reset makes exist.
+const FirstShoppers = 10
+
+// ErrChunk says that more accounts are missing than one transaction creates: EnsureSeries creates them.
+var ErrChunk = errors.New("more accounts are missing than one transaction creates")
+
 // Store is the accounts in Postgres. It is safe for concurrent use, by several processes too.
-type Store struct {
-	pool    *pgxpool.Pool
-	anchors atomic.Pointer[anchors]
-	// anchoring lets one build anchors while others wait for the result.
-	anchoring chan struct{}
-}
+type Store struct{ pool *pgxpool.Pool }
 
 // NewStore uses a pool whose search_path is the schema of the migrations.
-func NewStore(pool *pgxpool.Pool) *Store {
-	return &Store{pool: pool, anchoring: make(chan struct{}, 1)}
-}
+func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// EnsureSeries makes the first n accounts of the series exist (SeriesName) and returns how many were created or
-// revived; live ones are not changed. It works in chunks, each a transaction of its own, and calls progress (which may
-// be nil) after each. After an error the chunks before it are kept, and calling again completes the series. n is at
-// most MaxSeries.
+// EnsureSeries makes the first n accounts of the series exist (SeriesName), and before them the ten names without a
+// number, and returns how many of the n were created or revived. Live accounts are not changed, except that bob_wilson,
+// charlie_davis and fiona_rodriguez, with and without a number, may not purchase afterwards. Accounts that are known to
+// exist cost nothing.
+//
+// It works in chunks, each a transaction of its own, and calls progress (which may be nil) after each. After an error the
+// chunks before it are kept, and calling again completes the series. n is at most MaxSeries.
 func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, total int)) (created int, err error) {
 	if n < 0 || n > MaxSeries {
 		return 0, fmt.Errorf("a series of %d accounts: it has 0 to %d", n, MaxSeries)
 	}
-	for from := 0; from < n; from += Chunk {
-		to := min(from+Chunk, n)
-		more, err := s.ensure(ctx, series(from, to))
+	for done := 0; done < n; {
+		err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			now, err := readRoster(tx.QueryRow(ctx, lockRoster))
+			if err != nil {
+				return err
+			}
+			to := min(int(now.Series)+Chunk, n)
+			more, err := s.extendTx(ctx, tx, int(now.Series), to)
+			done, created = to, created+more
+			return err
+		})
 		if err != nil {
 			return created, err
 		}
-		created += more
 		if progress != nil {
-			progress(to, n)
+			progress(done, n)
 		}
 	}
 	return created, nil
 }
 
-// EnsureSeriesTx is EnsureSeries for at most Chunk accounts after the first from, in the caller's READ COMMITTED
-// transaction. It keeps the roster locked, which every other change of accounts waits for, until that ends.
-func (s *Store) EnsureSeriesTx(ctx context.Context, tx pgx.Tx, from, to int) (created int, err error) {
-	if from < 0 || to < from || to-from > Chunk || to > MaxSeries {
-		return 0, fmt.Errorf("accounts %d to %d of the series: one transaction creates up to %d of %d", from, to, Chunk, MaxSeries)
+// EnsureSeriesTx is EnsureSeries in the caller's READ COMMITTED transaction. It keeps the roster locked, which every other
+// change of accounts waits for, until that ends. When more than Chunk accounts are missing it creates none and returns
+// ErrChunk.
+func (s *Store) EnsureSeriesTx(ctx context.Context, tx pgx.Tx, n int) (created int, err error) {
+	if n < 0 || n > MaxSeries {
+		return 0, fmt.Errorf("a series of %d accounts: it has 0 to %d", n, MaxSeries)
 	}
-	return s.ensureTx(ctx, tx, series(from, to))
+	now, err := readRoster(tx.QueryRow(ctx, lockRoster))
+	if err != nil {
+		return 0, err
+	}
+	if n-int(now.Series) > Chunk {
+		return 0, ErrChunk
+	}
+	return s.extendTx(ctx, tx, int(now.Series), n)
 }
 
-// EnsureAbleTx makes the first n accounts of the series exist and, when some of them may not purchase, as many more as
-// it takes until n accounts may, in the caller's READ COMMITTED transaction and for at most Chunk accounts. No account
-// is archived.
+// EnsureAbleTx makes as much of the series exist as it takes until n of its accounts may purchase. When some of these may
+// not, it adds as many as it takes until n accounts of the roster may. It works in the caller's READ COMMITTED transaction
+// and for at most Chunk missing accounts. No account is archived.
 func (s *Store) EnsureAbleTx(ctx context.Context, tx pgx.Tx, n int) error {
-	for done, length := 0, n; ; {
-		if _, err := s.EnsureSeriesTx(ctx, tx, done, length); err != nil {
+	for able := n; ; {
+		if _, err := s.EnsureSeriesTx(ctx, tx, AbleLength(able)); err != nil {
 			return err
 		}
 		now, err := readRoster(tx.QueryRow(ctx, lockRoster))
@@ -73,15 +90,27 @@ func (s *Store) EnsureAbleTx(ctx context.Context, tx pgx.Tx, n int) error {
 		if lacking <= 0 {
 			return nil
 		}
-		done, length = length, length+lacking
+		able += lacking
 	}
 }
 
-// EnsureDefaults makes the accounts of a first start exist: the ten names without a number, of which bob_wilson,
-// charlie_davis and fiona_rodriguez may not purchase, and the first ten of the series.
-func (s *Store) EnsureDefaults(ctx context.Context) error {
-	_, err := s.ensure(ctx, defaults())
-	return err
+// extendTx makes the series exist up to an account when it is known to exist up to another. The roster is locked.
+func (s *Store) extendTx(ctx context.Context, tx pgx.Tx, from, to int) (created int, err error) {
+	if to <= from {
+		return 0, nil
+	}
+	if from == 0 {
+		if _, err := s.ensureTx(ctx, tx, unnumbered()); err != nil {
+			return 0, err
+		}
+	}
+	if created, err = s.ensureTx(ctx, tx, series(from, to)); err != nil {
+		return 0, err
+	}
+	if _, err := tx.Exec(ctx, updateSeries, to); err != nil {
+		return 0, fmt.Errorf("create accounts: %w", err)
+	}
+	return created, nil
 }
 
 // ArchiveAllTx hides every account at one moment, in the caller's READ COMMITTED transaction, and returns how many it
@@ -100,10 +129,9 @@ func (s *Store) Live(ctx context.Context) (int64, error) {
 	return now.Live, err
 }
 
-// LiveTx is Live in the caller's transaction. It locks nothing.
-func (s *Store) LiveTx(ctx context.Context, tx pgx.Tx) (int64, error) {
-	now, err := readRoster(tx.QueryRow(ctx, selectRoster))
-	return now.Live, err
+// RosterTx is Roster in the caller's transaction. It locks nothing.
+func (s *Store) RosterTx(ctx context.Context, tx pgx.Tx) (Roster, error) {
+	return readRoster(tx.QueryRow(ctx, selectRoster))
 }
 
 // AloneTx is true for one transaction at a time, until that ends: for work on accounts that takes several transactions, and for what
@@ -113,16 +141,8 @@ func (s *Store) AloneTx(ctx context.Context, tx pgx.Tx) (alone bool, err error) 
 	return alone, err
 }
 
-// ensure is ensureTx in a transaction of its own.
-func (s *Store) ensure(ctx context.Context, list []entry) (created int, err error) {
-	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		created, err = s.ensureTx(ctx, tx, list)
-		return err
-	})
-	return created, err
-}
-
-// ensureTx creates what does not exist and revives what is archived, in the order given.
+// ensureTx creates what does not exist and revives what is archived, in the order given, and bars who may not purchase.
+// It returns how many accounts were created or revived.
 func (s *Store) ensureTx(ctx context.Context, tx pgx.Tx, list []entry) (int, error) {
 	rows, err := seedRows(list)
 	if err != nil {
@@ -177,20 +197,20 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) e
 }
 
 // change locks the roster, then runs a statement that is given the next version and returns how many accounts it
-// changed and by how much it changed live and able.
-func change(ctx context.Context, tx pgx.Tx, statement string) (touched int64, err error) {
+// changed, by how much it changed live and able, and the number to return.
+func change(ctx context.Context, tx pgx.Tx, statement string) (result int64, err error) {
 	before, err := readRoster(tx.QueryRow(ctx, lockRoster))
 	if err != nil {
 		return 0, err
 	}
 	next := before.Version + 1
-	var live, able int64
-	if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able); err != nil {
+	var touched, live, able int64
+	if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able, &result); err != nil {
 		return 0, err
 	}
 	if touched == 0 {
 		return 0, nil
 	}
 	_, err = tx.Exec(ctx, updateRoster, next, live, able)
-	return touched, err
+	return result, err
 }

@@ -3,7 +3,7 @@ package users
 import (
 	"context"
 	"errors"
-	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,34 +13,35 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-func TestDefaultsAreTheTenNamesAndTenOfTheSeries(t *testing.T) {
+func TestTheFirstAccountsAreTheTenNamesAndTenOfTheSeries(t *testing.T) {
 	t.Parallel()
 	ctx, store := testContext(t), NewStore(newPool(t))
-	must(t, store.EnsureDefaults(ctx))
-	must(t, store.EnsureDefaults(ctx)) // a second start changes nothing
-	list := everybody(t, store)
-	if len(list) != 20 || list[0].Username != "john_doe" || list[10].Username != "john_doe_1" || list[11].Username != "jane_smith_1" {
-		t.Fatalf("%d accounts: %v", len(list), usernames(list))
-	}
-	var barred []string
-	for _, a := range list {
-		if a.Email != a.Username+"@example.com" {
-			t.Errorf("%s has address %s", a.Username, a.Email)
-		}
-		if !a.MayPurchase {
-			barred = append(barred, a.Username)
+	names := []string{"john_doe", "jane_smith", "bob_wilson", "alice_brown", "charlie_davis",
+		"diana_miller", "edward_garcia", "fiona_rodriguez", "george_martinez", "helen_anderson"}
+	for range 2 { // a second time changes nothing
+		if _, err := store.EnsureSeries(ctx, FirstShoppers, nil); err != nil {
+			t.Fatal(err)
 		}
 	}
-	if !slices.Equal(barred, []string{"bob_wilson", "charlie_davis", "fiona_rodriguez"}) {
-		t.Errorf("may not purchase: %v", barred)
+	for i, a := range everybody(t, store) {
+		want := names[i%10]
+		barred := want == "bob_wilson" || want == "charlie_davis" || want == "fiona_rodriguez"
+		if i >= 10 {
+			want += "_1"
+		}
+		if a.Username != want || a.MayPurchase == barred || a.Email != want+"@example.com" {
+			t.Errorf("account %d is %+v, want %s", i, a, want)
+		}
 	}
-	checkRoster(t, store)
+	if now := checkRoster(t, store); now.Live != 20 || now.Able != 14 {
+		t.Errorf("%+v", now)
+	}
 }
 
 func TestSeriesName(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]string{
-		1: "john_doe_1", 2: "jane_smith_1", 10: "hannah_clark_1", 11: "john_doe_2", 100: "hannah_clark_10", 1_000_000: "hannah_clark_100000",
+		1: "john_doe_1", 2: "jane_smith_1", 10: "helen_anderson_1", 11: "john_doe_2", 100: "helen_anderson_10", 1_000_000: "helen_anderson_100000",
 	} {
 		if got := SeriesName(n); got != want {
 			t.Errorf("SeriesName(%d) = %s, want %s", n, got, want)
@@ -48,10 +49,30 @@ func TestSeriesName(t *testing.T) {
 	}
 }
 
+func TestAbleNamesAreThoseOfTheSeriesThatMayPurchase(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for i, e := range series(0, 100) {
+		if e.username != SeriesName(i+1) {
+			t.Errorf("account %d of the series is %s, want %s", i+1, e.username, SeriesName(i+1))
+		}
+		if !e.mayPurchase {
+			continue
+		}
+		n++
+		if name, length := AbleName(n), AbleLength(n); name != e.username || length != i+1 {
+			t.Errorf("shopper %d who may purchase is %s at %d, want %s at %d", n, name, length, e.username, i+1)
+		}
+	}
+	if n != 70 || AbleLength(0) != 0 || AbleLength(10_000) != 14_286 {
+		t.Errorf("%d of 100 may purchase; ten thousand take %d", n, AbleLength(10_000))
+	}
+}
+
 func TestSeriesIsCreatedOnceAndInOrder(t *testing.T) {
 	t.Parallel()
 	ctx, store := testContext(t), NewStore(newPool(t))
-	for _, step := range []struct{ n, created, live int }{{15, 15, 15}, {15, 0, 15}, {10, 0, 15}, {25_003, 24_988, 25_003}} {
+	for _, step := range []struct{ n, created, live int }{{0, 0, 0}, {15, 15, 25}, {15, 0, 25}, {10, 0, 25}, {45_003, 44_988, 45_013}} {
 		last := 0
 		created, err := store.EnsureSeries(ctx, step.n, func(done, total int) {
 			if done <= last || total != step.n {
@@ -66,7 +87,7 @@ func TestSeriesIsCreatedOnceAndInOrder(t *testing.T) {
 			t.Fatalf("%d live accounts, want %d", got, step.live)
 		}
 	}
-	for i, a := range everybody(t, store) {
+	for i, a := range everybody(t, store)[10:] {
 		if a.Username != SeriesName(i+1) {
 			t.Fatalf("account %d of the list is %s, want %s", i+1, a.Username, SeriesName(i+1))
 		}
@@ -75,6 +96,66 @@ func TestSeriesIsCreatedOnceAndInOrder(t *testing.T) {
 		if _, err := store.EnsureSeries(ctx, n, nil); err == nil {
 			t.Errorf("a series of %d was accepted", n)
 		}
+	}
+}
+
+func TestOneTransactionCreatesUpToAChunk(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	for _, step := range []struct {
+		n    int
+		want error
+	}{{Chunk + 1, ErrChunk}, {Chunk, nil}, {Chunk + 20, nil}} {
+		err := store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			_, err := store.EnsureSeriesTx(ctx, tx, step.n)
+			return err
+		})
+		if !errors.Is(err, step.want) {
+			t.Fatalf("a series of %d: %v, want %v", step.n, err, step.want)
+		}
+	}
+	if now := checkRoster(t, store); now.Live != Chunk+30 {
+		t.Errorf("%+v", now)
+	}
+}
+
+// The version before has other names in its series, bars nobody with a number, and neither counts blocks nor keeps the length
+// of the series. Its statements are those of its migrations.
+func TestTheVersionBeforeSeedsAndArchivesBeside(t *testing.T) {
+	t.Parallel()
+	ctx, store := testContext(t), NewStore(newPool(t))
+	seed(t, store, 25)
+	const insert = `INSERT INTO users (username, username_key, email, email_key, changed)
+		SELECT n, n, n || '@example.com', n || '@example.com', $1 FROM unnest($2::text[]) n
+		ON CONFLICT (username_key) DO UPDATE SET archived_at = NULL, updated_at = now(), changed = excluded.changed
+		WHERE users.archived_at IS NOT NULL`
+	exec(t, store.pool, insert, 100, []string{"alice_johnson_1", "bob_wilson_4", "john_doe_4"})
+	countRoster(t, store)
+	if page, err := store.List(ctx, 2, 20); err != nil || page.Total != 38 || len(page.Accounts) != 18 {
+		t.Errorf("%d accounts of %d, %v", len(page.Accounts), page.Total, err)
+	}
+	// The next seeding bars whom the other version lets purchase, and nobody else.
+	if created := seed(t, store, 33); created != 6 {
+		t.Errorf("%d created, want 6", created)
+	}
+	for _, a := range everybody(t, store) {
+		if want := !strings.HasPrefix(a.Username, "bob_") && !strings.HasPrefix(a.Username, "charlie_") && !strings.HasPrefix(a.Username, "fiona_"); a.MayPurchase != want {
+			t.Errorf("%s may purchase: %v", a.Username, a.MayPurchase)
+		}
+	}
+	checkRoster(t, store)
+	// It archives everybody, and revives those of its own series.
+	exec(t, store.pool, `UPDATE users SET archived_at = now(), updated_at = now(), changed = 200 WHERE archived_at IS NULL`)
+	exec(t, store.pool, insert, 201, []string{"john_doe_1", "jane_smith_1", "bob_wilson_1", "alice_johnson_1"})
+	countRoster(t, store)
+	if page, err := store.List(ctx, 1, 20); err != nil || page.Total != 4 || len(page.Accounts) != 4 {
+		t.Errorf("%d accounts of %d, %v", len(page.Accounts), page.Total, err)
+	}
+	if created := seed(t, store, 10); created != 7 {
+		t.Errorf("%d created, want 7", created)
+	}
+	if now := checkRoster(t, store); now.Live != 21 || now.Able != 15 {
+		t.Errorf("%+v", now)
 	}
 }
 
@@ -88,7 +169,7 @@ func TestSeedingLeavesLiveAccountsUntouched(t *testing.T) {
 	if created, err := store.EnsureSeries(ctx, 20, nil); err != nil || created != 0 {
 		t.Fatal(created, err)
 	}
-	if after := checkRoster(t, store); after.Version != before.Version || after.Able != 19 {
+	if after := checkRoster(t, store); after.Version != before.Version || after.Able != before.Able-1 {
 		t.Errorf("roster moved from %+v to %+v", before, after)
 	}
 	// A conflict that locks a row leaves the number of the locking transaction in it.
@@ -104,10 +185,10 @@ func TestANameIsBoundToItsIDForEver(t *testing.T) {
 	ctx, pool := testContext(t), newPool(t)
 	store := NewStore(pool)
 	seed(t, store, 30)
-	exec(t, pool, `UPDATE users SET may_purchase = false WHERE username = 'bob_wilson_1'; UPDATE roster SET able = able - 1`)
+	exec(t, pool, `UPDATE users SET may_purchase = false WHERE username = 'jane_smith_1'; UPDATE roster SET able = able - 1`)
 	before := everybody(t, store)
 	hidden, err := archive(ctx, store)
-	if err != nil || hidden != 30 {
+	if err != nil || hidden != 40 {
 		t.Fatal(hidden, err)
 	}
 	if now := checkRoster(t, store); now.Live != 0 || len(everybody(t, store)) != 0 {
@@ -118,7 +199,7 @@ func TestANameIsBoundToItsIDForEver(t *testing.T) {
 	}
 	seed(t, store, 30)
 	after := everybody(t, store)
-	if len(after) != 30 {
+	if len(after) != 40 {
 		t.Fatalf("%d accounts", len(after))
 	}
 	for i := range after {
@@ -130,7 +211,7 @@ func TestANameIsBoundToItsIDForEver(t *testing.T) {
 			t.Errorf("%s came back with its old updated_at", b.Username)
 		}
 	}
-	if again, err := archive(ctx, NewStore(pool)); err != nil || again != 30 {
+	if again, err := archive(ctx, NewStore(pool)); err != nil || again != 40 {
 		t.Fatal(again, err)
 	}
 	if again, err := archive(ctx, store); err != nil || again != 0 {
@@ -144,16 +225,16 @@ func TestEnsureAbleCountsOnlyWhoMayPurchase(t *testing.T) {
 	ctx, pool := testContext(t), newPool(t)
 	store := NewStore(pool)
 	must(t, ensureAble(ctx, store, 15))
-	if now := checkRoster(t, store); now.Able != 15 || now.Live != 15 {
+	if now := checkRoster(t, store); now.Able != 7+15 || now.Live != 10+21 || now.Series != 21 {
 		t.Fatalf("%+v", now)
 	}
-	exec(t, pool, `UPDATE users SET may_purchase = false WHERE id <= 4; UPDATE roster SET able = able - 4`)
+	exec(t, pool, `UPDATE users SET may_purchase = false WHERE may_purchase AND id <= 12; UPDATE roster SET able = able - 9`)
 	must(t, ensureAble(ctx, store, 15))
-	if now := checkRoster(t, store); now.Able != 15 || now.Live != 19 {
+	if now := checkRoster(t, store); now.Able != 15 || now.Series != 24 {
 		t.Fatalf("%+v", now)
 	}
 	must(t, ensureAble(ctx, store, 3))
-	if now := checkRoster(t, store); now.Live != 19 {
+	if now := checkRoster(t, store); now.Series != 24 {
 		t.Fatalf("a smaller number changed something: %+v", now)
 	}
 }
@@ -171,7 +252,7 @@ func TestConcurrentSeedsAndResetsKeepTheCount(t *testing.T) {
 				case 0:
 					_, err = archive(ctx, store)
 				case 1:
-					err = store.EnsureDefaults(ctx)
+					_, err = store.EnsureSeries(ctx, FirstShoppers, nil)
 				default:
 					_, err = store.EnsureSeries(ctx, 100*(i+1), nil)
 				}
@@ -216,10 +297,26 @@ func checkRoster(t *testing.T, store *Store) Roster {
 	must(t, store.pool.QueryRow(t.Context(), `SELECT coalesce(max(changed), 0),
 		count(*) FILTER (WHERE archived_at IS NULL),
 		count(*) FILTER (WHERE archived_at IS NULL AND may_purchase) FROM users`).Scan(&counted.Version, &counted.Live, &counted.Able))
+	counted.Series = now.Series
 	if now != counted {
 		t.Fatalf("roster says %+v, counting says %+v", now, counted)
 	}
+	var wrong []int64
+	must(t, store.pool.QueryRow(t.Context(), `SELECT coalesce(array_agg(coalesce(u.block, b.block)), '{}') FROM roster_blocks b
+		FULL JOIN (SELECT id / 1000 AS block, count(*) FILTER (WHERE archived_at IS NULL) AS live FROM users GROUP BY 1) u USING (block)
+		WHERE b.live IS DISTINCT FROM u.live`).Scan(&wrong))
+	if len(wrong) > 0 {
+		t.Fatalf("the count of the blocks %v is wrong", wrong)
+	}
 	return now
+}
+
+// countRoster corrects the roster after a test has changed accounts with SQL of its own.
+func countRoster(t *testing.T, store *Store) {
+	t.Helper()
+	exec(t, store.pool, `UPDATE roster SET version = c.version, live = c.live, able = c.able FROM (SELECT max(changed) AS version,
+		count(*) FILTER (WHERE archived_at IS NULL) AS live, count(*) FILTER (WHERE archived_at IS NULL AND may_purchase) AS able FROM users) c`)
+	checkRoster(t, store)
 }
 
 func everybody(t *testing.T, store *Store) []Account {
@@ -236,14 +333,6 @@ func everybody(t *testing.T, store *Store) []Account {
 		}
 		list = append(list, page.Accounts...)
 	}
-}
-
-func usernames(list []Account) []string {
-	var out []string
-	for _, a := range list {
-		out = append(out, a.Username)
-	}
-	return out
 }
 
 func seed(t testing.TB, store *Store, n int) int {

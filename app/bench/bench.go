@@ -38,7 +38,8 @@ var errTarget = errors.New("address not usable")
 const (
 	maxCycles      = 1000
 	maxConnections = 4096
-	maxShoppers    = 1_000_000
+	maxAccounts    = 1_000_000 // that one request creates
+	maxShoppers    = 700_000   // of those, who may purchase
 )
 
 // Target is a process to be measured.
@@ -67,7 +68,7 @@ type Config struct {
 	Slice  time.Duration
 	// Connections is the number of keep-alive connections that send requests at the same time.
 	Connections int
-	// Shoppers is how many shoppers exist, and how many units are for sale in a slice of purchases.
+	// Shoppers is how many shoppers exist who may purchase, and how many units are for sale in a slice of purchases.
 	Shoppers int
 	// Crowd is the size of the sale that is measured from its opening to its last unit.
 	Crowd Crowd
@@ -213,7 +214,7 @@ func (m *meter) measure(ctx context.Context) error {
 		return err
 	}
 	m.bar.show("shoppers")
-	if err := m.operator.seed(ctx, max(m.cfg.Shoppers, m.cfg.Crowd.Shoppers)); err != nil {
+	if err := m.operator.seed(ctx, stress.SeriesLength(max(m.cfg.Shoppers, m.cfg.Crowd.Shoppers))); err != nil {
 		return err
 	}
 	before, _ := m.scrape(ctx, m.cfg.Product) // the second one, in measureDecisions, reports the reason

@@ -170,7 +170,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 	if c.twice > 0 {
 		t.Errorf("%d requests in a slice came from shoppers who had bought in it", c.twice)
 	}
-	if c.seeded != 3000 || profile.String() != "a profile" || len(r.Verify) != 1 || r.Direct == nil || *r.Direct < .2 || *r.Direct > .3 {
+	if c.seeded != 4286 || profile.String() != "a profile" || len(r.Verify) != 1 || r.Direct == nil || *r.Direct < .2 || *r.Direct > .3 {
 		t.Errorf("seeded %d, profile %q, %+v", c.seeded, &profile, r)
 	}
 	if r.Crowd.Codes[201] != 50 || r.Crowd.Codes[409] != 350 || r.Crowd.SoldOut <= 0 || r.CrowdWithStreams.Streams != 10 || r.CrowdWithStreams.Resident != 1e8 || r.Streams.Open != 10 {

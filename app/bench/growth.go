@@ -84,11 +84,15 @@ func Grow(ctx context.Context, cfg GrowthConfig) (ok bool, err error) {
 }
 
 func grow(ctx context.Context, cfg GrowthConfig) (growth, error) {
-	if cfg.Units < smallestSale || cfg.Units > maxShoppers {
-		return growth{}, fmt.Errorf("units must be %d to %d", smallestSale, maxShoppers)
+	most := maxAccounts
+	if cfg.SeedShoppers == nil {
+		most = maxShoppers
+	}
+	if cfg.Units < smallestSale || cfg.Units > most {
+		return growth{}, fmt.Errorf("units must be %d to %d", smallestSale, most)
 	}
 	cfg.Noop, cfg.Saturated = cfg.Product, Target{}
-	cfg.Shoppers = cfg.Units
+	cfg.Shoppers = smallestSale
 	if err := cfg.prepare(); err != nil {
 		return growth{}, err
 	}
@@ -144,14 +148,14 @@ func (g *grower) measure(ctx context.Context) error {
 func (g *grower) populate(ctx context.Context, wanted int) (int, error) {
 	seed := g.operator.seed
 	switch {
-	case wanted > maxShoppers && g.cfg.SeedShoppers != nil:
+	case wanted > maxAccounts && g.cfg.SeedShoppers != nil:
 		seed = func(ctx context.Context, n int) error {
 			// The product answers the second call when it has read all shoppers into its memory.
 			return errors.Join(g.cfg.SeedShoppers(ctx, n), g.operator.seed(ctx, 1))
 		}
-	case wanted > maxShoppers:
-		g.note("an instance that bench has not started is asked for at most %d shoppers", maxShoppers)
-		wanted = maxShoppers
+	case wanted > maxAccounts:
+		g.note("an instance that bench has not started is asked for at most %d shoppers", maxAccounts)
+		wanted = maxAccounts
 	}
 	counting, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup

@@ -94,8 +94,8 @@ func TestShoppersBeyondARequestAreSeededBesideIt(t *testing.T) {
 		}
 		return nil
 	}
-	n, err := g.populate(t.Context(), 10*maxShoppers)
-	if err != nil || n != 10*maxShoppers || !slices.Equal(asked, []int{10 * maxShoppers}) {
+	n, err := g.populate(t.Context(), 10*maxAccounts)
+	if err != nil || n != 10*maxAccounts || !slices.Equal(asked, []int{10 * maxAccounts}) {
 		t.Fatalf("%d shoppers, asked for %v, %v", n, asked, err)
 	}
 	if !slices.Equal(c.seedings, []int{1}) {
@@ -105,7 +105,7 @@ func TestShoppersBeyondARequestAreSeededBesideIt(t *testing.T) {
 		t.Errorf("shown was %q", shown.String())
 	}
 	g.cfg.SeedShoppers = func(context.Context, int) error { return context.DeadlineExceeded }
-	if _, err := g.populate(t.Context(), 2*maxShoppers); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := g.populate(t.Context(), 2*maxAccounts); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a failed seeding: %v", err)
 	}
 }
@@ -114,8 +114,8 @@ func TestAnInstanceOfOthersHasAMillionShoppersAtMost(t *testing.T) {
 	t.Parallel()
 	c := newFakeProduct()
 	g := growerOf(t, growing(t, c))
-	n, err := g.populate(t.Context(), 10*maxShoppers)
-	if err != nil || n != maxShoppers || !slices.Equal(c.seedings, []int{maxShoppers}) {
+	n, err := g.populate(t.Context(), 10*maxAccounts)
+	if err != nil || n != maxAccounts || !slices.Equal(c.seedings, []int{maxAccounts}) {
 		t.Errorf("%d shoppers, asked for %v, %v", n, c.seedings, err)
 	}
 	if len(g.report.Notes) != 1 || !strings.Contains(g.report.Notes[0], "at most 1000000 shoppers") {

@@ -109,7 +109,7 @@ func (o *operator) act(ctx context.Context, path string, body, into any) error {
 	}
 }
 
-// seed makes the first n shoppers of the series exist.
+// seed makes the first n shoppers of the series exist, also those who may not purchase.
 func (o *operator) seed(ctx context.Context, n int) error {
 	return o.act(ctx, "/api/users/seed", map[string]int{"userCount": n}, nil)
 }
@@ -192,14 +192,4 @@ func pause(ctx context.Context, wait time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// appendName appends the name of shopper n, from 0, of the series that POST /api/users/seed creates.
-func appendName(b []byte, n int) []byte {
-	names := [...]string{
-		"john_doe", "jane_smith", "bob_wilson", "alice_johnson", "charlie_davis",
-		"diana_prince", "eve_adams", "fiona_rodriguez", "george_miller", "hannah_clark",
-	}
-	b = append(append(b, names[n%len(names)]...), '_')
-	return strconv.AppendInt(b, int64(n/len(names)+1), 10)
 }

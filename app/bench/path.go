@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"flashsale/app/stress"
 )
 
 // The paths: one slice of each is measured in every cycle.
@@ -112,7 +114,7 @@ func purchaseTail(name []byte) []byte {
 
 // purchaseAt is a purchase request to another address, for the server that does nothing.
 func purchaseAt(path, host string) []byte {
-	return append([]byte("POST "+path+" HTTP/1.1\r\nHost: "+host), purchaseTail(appendName(nil, 0))...)
+	return append([]byte("POST "+path+" HTTP/1.1\r\nHost: "+host), purchaseTail(stress.AppendShopper(nil, 1))...)
 }
 
 // purchaseRequests are those of the first n shoppers of the series. They begin at a random shopper. Each shopper asks
@@ -137,7 +139,7 @@ func purchaseRequests(host string, who func(at int) (shopper int, more bool)) re
 			return b, false
 		}
 		var space [48]byte
-		name := appendName(space[:0], shopper)
+		name := stress.AppendShopper(space[:0], shopper+1)
 		b = append(b, head...)
 		b = strconv.AppendInt(b, int64(len(name)+15), 10)
 		b = append(append(b, "\r\n\r\n{\"username\":\""...), name...)
@@ -155,7 +157,7 @@ func (m *meter) sellOut(ctx context.Context) (requests, error) {
 		return nil, err
 	}
 	for n := range buyers {
-		name := string(appendName(nil, m.cfg.Shoppers-1-n))
+		name := string(stress.AppendShopper(nil, m.cfg.Shoppers-n))
 		if err := m.operator.act(ctx, "/api/flash-sale/purchase", map[string]string{"username": name}, nil); err != nil {
 			return nil, err
 		}

@@ -40,6 +40,8 @@ type Config struct {
 	DemoPublic  bool // demo mode may be reached from elsewhere, and through a proxy
 	DemoHosts   []string
 	CORSOrigins []string
+	// LegacyStatus answers refused purchases and repeats with 201 and success:false, as the original did.
+	LegacyStatus bool
 
 	TrustedProxies []netip.Prefix // peers whose word on a client's address counts
 	ProxyProtocol  bool           // connections begin with a PROXY header of one of them
@@ -78,6 +80,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 		StartTime:    r.instant("FLASH_SALE_START_TIME"),
 		EndTime:      r.instant("FLASH_SALE_END_TIME"),
 		DemoHosts:    r.each("DEMO_HOSTS", "host names, separated by commas, like shop.local", validDemoHost),
+		LegacyStatus: r.boolean("LEGACY_STATUS", false),
 		LogLevel:     r.level("LOG_LEVEL"),
 		LogFormat:    r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
 	}

@@ -43,7 +43,7 @@ func TestActsOnAccountsAreRecordedWithWhatTheyDo(t *testing.T) {
 	c := newClient(t, a.URL())
 	before := a.accounts(t)
 	c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 40}).Is(t, http.StatusOK, "")
-	big := users.Chunk + 7
+	big := users.Chunk + 47
 	c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": big}).Is(t, http.StatusOK, "")
 	if n := a.accounts(t); n != before-10+int64(big) {
 		t.Errorf("%d accounts", n)
@@ -132,7 +132,7 @@ func TestALongSeedingKeepsItsTransaction(t *testing.T) {
 	}
 	done := make(chan reply, 1)
 	go func() {
-		done <- c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.Chunk + 7}, "Idempotency-Key: k")
+		done <- c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.Chunk + 17}, "Idempotency-Key: k")
 	}()
 	idle := `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%roster%'
 		AND pid <> pg_backend_pid() AND clock_timestamp() - query_start > interval '7 seconds'`
@@ -150,7 +150,7 @@ func TestALongSeedingKeepsItsTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := <-done
-	if r.Is(t, http.StatusOK, ""); r.Number("usersCreated") != float64(users.Chunk+7-10) {
+	if r.Is(t, http.StatusOK, ""); r.Number("usersCreated") != float64(users.Chunk+17-10) {
 		t.Errorf("answered %d %s", r.Status, r.Raw)
 	}
 }
@@ -243,4 +243,58 @@ func TestPresetsAndSeedingsAtOnce(t *testing.T) {
 		t.Error(err)
 	}
 	c.Verifies()
+}
+
+// The first accounts leave the list with all others. A seeding, a reset and a preset bring them back as the same persons, and
+// bar those who may not purchase.
+func TestTheFirstAccountsComeBackAsTheSamePersons(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newDeployment(t).start(t).URL())
+	people := func() map[string]any {
+		ids := map[string]any{}
+		list, _ := c.Call(http.MethodGet, "/api/users?limit=1000", nil).Body["users"].([]any)
+		for _, one := range list {
+			u, _ := one.(map[string]any)
+			name, _ := u["username"].(string)
+			ids[name] = u["id"]
+		}
+		return ids
+	}
+	first := people()
+	if len(first) != 20 {
+		t.Fatalf("a new deployment has %v", first)
+	}
+	for _, act := range []struct {
+		path string
+		body any
+	}{
+		{"/api/users/seed", map[string]int{"userCount": 10}}, {"/api/flash-sale/reset", nil}, {"/api/flash-sale/stock-preset/small", nil},
+	} {
+		c.Act(http.MethodDelete, "/api/users/reset", nil).Is(t, http.StatusOK, "")
+		if left := people(); len(left) != 0 {
+			t.Errorf("archived, and still there: %v", left)
+		}
+		c.Buy("john_doe").Is(t, http.StatusNotFound, "user-not-found")
+		r := c.Act(http.MethodPost, act.path, act.body)
+		if r.Is(t, http.StatusOK, ""); act.path == "/api/users/seed" && r.Number("usersCreated") != 10 {
+			t.Errorf("a seeding of 10 answers %s", r.Raw)
+		}
+		now := people()
+		for name, id := range first {
+			if now[name] != id {
+				t.Errorf("after %s %s is %v, was %v", act.path, name, now[name], id)
+			}
+		}
+		for _, name := range []string{"bob_wilson", "charlie_davis", "fiona_rodriguez"} {
+			c.Buy(name).Is(t, http.StatusForbidden, "not-authorized")
+			c.Buy(name+"_1").Is(t, http.StatusForbidden, "not-authorized")
+		}
+	}
+	if r := c.BuySettled("helen_anderson"); r.Status != http.StatusCreated {
+		t.Errorf("answered %d %s", r.Status, r.Raw)
+	}
+	before := people()
+	if r := c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 0}); r.Status != http.StatusOK || r.Number("usersCreated") != 0 || len(people()) != len(before) {
+		t.Errorf("a seeding of nobody: %d %s", r.Status, r.Raw)
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"flashsale/app/operator"
 	"flashsale/events/audit"
 	"flashsale/sale"
+	"flashsale/users"
 )
 
 // demo is an act of the operator of demo mode, without a key.
@@ -132,7 +133,7 @@ func TestCancelsDuringASaleAreExact(t *testing.T) {
 	b := &cancelLoad{clients: []*client{newClient(t, a.URL()), newClient(t, other.URL())},
 		known: map[uuid.UUID]bool{}, gone: map[uuid.UUID]time.Time{}, shoppers: map[uuid.UUID]int{}}
 	c := b.clients[0]
-	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": shoppers}); r.Status != http.StatusOK {
+	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.AbleLength(shoppers)}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
 	if _, err := a.wiring.acts.SetStock(t.Context(), demo(), "", stock); err != nil {

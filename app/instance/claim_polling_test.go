@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/app/embedded/embeddedtest"
+	"flashsale/users"
 )
 
 // pollers is how many clients ask while Postgres is slow, and how. FLASHSALE_RESILIENCE=full makes it 20,000 who ask once a
@@ -82,7 +83,7 @@ func newLockedLedger(t *testing.T) *lockedLedger {
 	w.client = newClient(t, w.app.URL())
 	w.client.HTTP.Transport.(*http.Transport).MaxConnsPerHost = w.pollers.clients + 2*pressing
 	w.client.HTTP.Transport.(*http.Transport).MaxIdleConnsPerHost = w.pollers.clients + 2*pressing
-	if r := w.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 5_000}); r.Status != http.StatusOK {
+	if r := w.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.AbleLength(5_000)}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
 	return w

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/users"
+
 	"github.com/anishathalye/porcupine"
 )
 
@@ -56,6 +58,7 @@ func TestHistoryOfPurchasesIsLinearizable(t *testing.T) {
 	d := newDeployment(t)
 	clients := []*client{newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())}
 	const shoppers, requests = 9, 6
+	clients[0].Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.AbleLength(shoppers)})
 	for _, c := range clients {
 		eventually(t, "the sale to be open", func() bool { return c.Status().Text("status") == "active" })
 	}

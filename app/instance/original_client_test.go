@@ -3,6 +3,8 @@ package instance
 import (
 	"net/http"
 	"testing"
+
+	"flashsale/users"
 )
 
 // TestClientOfTheOriginalWorksWithItsFields sends the requests of a client of the replaced system, in their usual order.
@@ -13,7 +15,7 @@ func TestClientOfTheOriginalWorksWithItsFields(t *testing.T) {
 	if preset.Status != http.StatusOK || preset.Number("stockAmount") != 5 || preset.Number("userCount") != 15 || preset.Text("preset") != "small" {
 		t.Fatalf("preset: %d %s", preset.Status, preset.Raw)
 	}
-	if seeded := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}); seeded.Status != http.StatusOK || seeded.Number("usersCreated") != 5 {
+	if seeded := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 30}); seeded.Status != http.StatusOK || seeded.Number("usersCreated") != 9 {
 		t.Errorf("seed: %d %s", seeded.Status, seeded.Raw)
 	}
 	list := c.Call(http.MethodGet, "/api/users?page=1&limit=5", nil)
@@ -58,7 +60,7 @@ func TestClientOfTheOriginalWorksWithItsFields(t *testing.T) {
 func TestResetUnderLoadDeclinesWhatCameTooLate(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 300})
+	c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.AbleLength(300)})
 	done := make(chan []reply, 1)
 	go func() { done <- allAtOnce(t, 300, func(i int) reply { return c.BuySettled(shopperName(i)) }) }()
 	for range 4 {

@@ -38,7 +38,7 @@ func statuses(answers []reply) map[int]int {
 }
 
 // shopperName is the i-th shopper of the seeded series, from 0.
-func shopperName(i int) string { return users.SeriesName(i + 1) }
+func shopperName(i int) string { return users.AbleName(i + 1) }
 
 func TestOnePurchaseFromPressToReceipt(t *testing.T) {
 	t.Parallel()
@@ -64,7 +64,7 @@ func TestOnePurchaseFromPressToReceipt(t *testing.T) {
 func TestAThousandShoppersForFiveUnits(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, startProduct(t))
-	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 1000}); r.Status != http.StatusOK {
+	if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": users.AbleLength(1000)}); r.Status != http.StatusOK {
 		t.Fatalf("seed: %d %s", r.Status, r.Raw)
 	}
 	answers := allAtOnce(t, 1000, func(i int) reply { return c.BuySettled(shopperName(i)) })
@@ -158,7 +158,7 @@ func TestSoldOutSaleReopensWhenStockComesBack(t *testing.T) {
 	if r := here.BuySettled("jane_smith_1"); r.Status != http.StatusCreated {
 		t.Errorf("buy right after on the operator's own instance: %d %s", r.Status, r.Raw)
 	}
-	eventually(t, "the other instance to sell again", func() bool { return there.Buy("bob_wilson_1").Status == http.StatusCreated })
+	eventually(t, "the other instance to sell again", func() bool { return there.Buy("alice_brown_1").Status == http.StatusCreated })
 	here.Verifies()
 }
 

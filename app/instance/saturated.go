@@ -4,12 +4,14 @@ import (
 	"context"
 
 	"flashsale/inventory"
+	"flashsale/users"
 )
 
 // Saturated starts an instance in a state that a real one is in for milliseconds only: every place in Redis is taken, and
 // the ledger has sold nothing. Each purchase request passes every step up to the places; there the real Redis answers, through
 // the real combiner, that no place is free, and the request ends. So these steps can be measured alone, over HTTP, for as long
-// as the measurement takes. The parts that change this state do not run. That many shoppers of the series exist afterwards.
+// as the measurement takes. The parts that change this state do not run. That many shoppers of the series who may purchase exist
+// afterwards.
 func Saturated(shoppers int) Option {
 	return func(s *start) {
 		s.ready = func(ctx context.Context, a *Instance) error {
@@ -23,7 +25,7 @@ func Saturated(shoppers int) Option {
 
 // saturate makes the shoppers who will buy, and takes every place.
 func (a *Instance) saturate(ctx context.Context, shoppers int) error {
-	if _, err := a.wiring.users.EnsureSeries(ctx, shoppers, nil); err != nil {
+	if _, err := a.wiring.users.EnsureSeries(ctx, users.AbleLength(shoppers), nil); err != nil {
 		return err
 	}
 	if err := a.wiring.directory.Refresh(ctx); err != nil {

@@ -43,7 +43,7 @@ func spend(t *testing.T, name string, want budget) {
 func TestStagesStayWithinTheirBudgets(t *testing.T) {
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
-	for _, name := range []string{"john_doe_1", "jane_smith_1", "bob_wilson_1", "alice_johnson_1", "charlie_davis_1"} {
+	for _, name := range []string{"john_doe_1", "jane_smith_1", "alice_brown_1", "diana_miller_1", "edward_garcia_1"} {
 		if r := c.Call(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}); r.Status != http.StatusOK {
 			t.Fatal(r.Raw)
 		}

@@ -151,7 +151,7 @@ func (c *wiring) ensureFirst(ctx context.Context, defaults ledger.Defaults) erro
 	if err != nil || exists {
 		return err
 	}
-	if err := c.users.EnsureDefaults(ctx); err != nil {
+	if _, err := c.users.EnsureSeries(ctx, users.FirstShoppers, nil); err != nil {
 		return err
 	}
 	// gofail: var accountsEnsured struct{}

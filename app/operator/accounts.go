@@ -29,9 +29,9 @@ func (o *Acts) SeedUsers(ctx context.Context, a Act, n int) (int, error) {
 	return o.Seed(ctx, a, n, nil)
 }
 
-// Seed is SeedUsers, and reports to progress, if that is not nil. It is one transaction for up to users.Chunk accounts. More
-// are created chunk by chunk: the record of the start is committed before the first, that of the end with the last. After an
-// error the chunks before it remain, and calling again completes them.
+// Seed is SeedUsers, and reports to progress, if that is not nil. It is one transaction when at most users.Chunk accounts are
+// missing. More are created chunk by chunk: the record of the start is committed before the first, that of the end with the
+// last. After an error the chunks before it remain, and calling again completes them.
 func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total int)) (int, error) {
 	exist := 0
 	created, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int, audit.Entry, error) {
@@ -44,7 +44,10 @@ func (o *Acts) Seed(ctx context.Context, a Act, n int, progress func(done, total
 		if err != nil {
 			return created, audit.Entry{}, err
 		}
-		last, err := o.users.EnsureSeriesTx(ctx, tx, lastChunk(n), n)
+		last, err := o.users.EnsureSeriesTx(ctx, tx, n)
+		if errors.Is(err, users.ErrChunk) {
+			err = fmt.Errorf("accounts were archived meanwhile: %w", sale.ErrBusy)
+		}
 		created += last
 		return created, usersEntry("users.seed", seeding{n, created}), err
 	})
@@ -69,11 +72,12 @@ func unfinished(exist, n int, err error) error {
 // chunkTime is more than the longest that a chunk may take.
 const chunkTime = 5 * time.Minute
 
-// seedChunks creates all chunks but the last, each in a transaction of its own. The act's own transaction has locked nothing
-// yet but the act's key, and is idle meanwhile for no longer than a chunk takes.
+// seedChunks creates all but the last users.Chunk accounts, in transactions of their own. The act's own transaction has locked
+// nothing yet but the act's key, and is idle meanwhile for no longer than a chunk takes.
 func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress func(done, total int)) (created int, err error) {
-	if lastChunk(n) == 0 {
-		return 0, nil
+	now, err := o.users.RosterTx(ctx, tx)
+	if err != nil || n-int(now.Series) <= users.Chunk {
+		return 0, err
 	}
 	if err := o.exclusive(ctx, tx); err != nil {
 		return 0, err
@@ -85,15 +89,12 @@ func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress
 		return 0, err
 	}
 	var lost error
-	created, err = o.users.EnsureSeries(ctx, lastChunk(n), func(done, _ int) {
+	created, err = o.users.EnsureSeries(ctx, n-users.Chunk, func(done, _ int) {
 		lost = errors.Join(lost, tx.Conn().Ping(ctx))
 		progress(done, n)
 	})
 	return created, errors.Join(err, lost)
 }
-
-// lastChunk is the number of accounts before the last chunk of n accounts.
-func lastChunk(n int) int { return max(0, n-1) / users.Chunk * users.Chunk }
 
 // ArchiveUsers hides every account at one moment; their orders stay sold, and seeding brings a name back as the same
 // person.
@@ -102,9 +103,9 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 		if err := o.exclusive(ctx, tx); err != nil {
 			return 0, audit.Entry{}, err
 		}
-		live, err := o.users.LiveTx(ctx, tx)
-		if err == nil && live > users.Chunk {
-			err = o.recordStart(ctx, a, usersEntry("users.archive-started", archiving{live}))
+		now, err := o.users.RosterTx(ctx, tx)
+		if err == nil && now.Live > users.Chunk {
+			err = o.recordStart(ctx, a, usersEntry("users.archive-started", archiving{now.Live}))
 		}
 		if err != nil {
 			return 0, audit.Entry{}, err

@@ -23,7 +23,7 @@ func (o *Acts) Reset(ctx context.Context, a Act, slug string, toSmall bool) (sal
 		total = SmallStock
 	}
 	return o.beginGeneration(ctx, a, slug, total, audit.Entry{Action: "sale.reset"}, func(tx pgx.Tx) error {
-		_, err := o.users.EnsureSeriesTx(ctx, tx, 0, 10)
+		_, err := o.users.EnsureSeriesTx(ctx, tx, users.FirstShoppers)
 		return err
 	})
 }
@@ -48,7 +48,7 @@ func (o *Acts) ResetTo(
 	}
 	record := audit.Entry{Action: "sale.reset", Detail: map[string]int64{"stockAmount": total}}
 	return o.beginGeneration(ctx, a, slug, total, record, func(tx pgx.Tx) error {
-		_, err := o.users.EnsureSeriesTx(ctx, tx, 0, shoppers)
+		_, err := o.users.EnsureSeriesTx(ctx, tx, shoppers)
 		return err
 	})
 }

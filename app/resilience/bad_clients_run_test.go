@@ -111,7 +111,7 @@ func (s *shoppers) shop(t *testing.T, p *process, shopperCount int, slice time.D
 		all.Go(func() {
 			for time.Now().Before(end) {
 				began := time.Now()
-				a := s.press(context.Background(), p.url, users.SeriesName(1+rand.IntN(shopperCount)))
+				a := s.press(context.Background(), p.url, users.AbleName(1+rand.IntN(shopperCount)))
 				pressed := time.Since(began)
 				status := s.send(context.Background(), http.MethodGet, p.url+"/api/flash-sale/status", "")
 				if a.Status == 0 || status.Status != http.StatusOK {

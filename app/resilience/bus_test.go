@@ -232,7 +232,7 @@ func (w *world) medianTimes(last *int, requests int) []time.Duration {
 			var took []time.Duration
 			for n := range requests {
 				began := time.Now()
-				w.shoppers.press(context.Background(), p.url, users.SeriesName(first-n))
+				w.shoppers.press(context.Background(), p.url, users.AbleName(first-n))
 				took = append(took, time.Since(began))
 			}
 			slices.Sort(took)

@@ -150,7 +150,7 @@ func (w *world) throughTheSale(off time.Duration) {
 		pressing.Go(func() {
 			for n := i; time.Now().Before(until); n += len(w.instances) {
 				pressed := time.Now()
-				a := w.shoppers.press(ctx, p.url, users.SeriesName(1+n%w.shopperCount))
+				a := w.shoppers.press(ctx, p.url, users.AbleName(1+n%w.shopperCount))
 				each[i].note(a, pressed, time.Now())
 				time.Sleep(20 * time.Millisecond)
 			}

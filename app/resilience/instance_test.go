@@ -85,11 +85,11 @@ func stoppedAndContinued(t *testing.T, r *report) {
 	l := w.pressing(rate/2, w.instances[1:]...)
 	var patient sync.WaitGroup
 	for n := range 20 { // they get no answer there, ask elsewhere meanwhile, and are answered there in the end
-		patient.Go(func() { w.shoppers.press(context.Background(), frozen.url, users.SeriesName(w.shopperCount-n)) })
+		patient.Go(func() { w.shoppers.press(context.Background(), frozen.url, users.AbleName(w.shopperCount-n)) })
 	}
 	time.Sleep(2 * time.Second)
 	for n := range 20 {
-		w.shoppers.press(context.Background(), w.instances[1].url, users.SeriesName(w.shopperCount-n))
+		w.shoppers.press(context.Background(), w.instances[1].url, users.AbleName(w.shopperCount-n))
 	}
 	r.hits = w.shoppers.inFlight.Load()
 	before := w.shoppers.answered.Load()
@@ -200,7 +200,7 @@ func stockChanged(t *testing.T, r *report) {
 		r.within(t, "reopened", time.Since(began), 2*time.Second)
 		for _, p := range w.instances {
 			w.eventually(20*time.Second, "every instance sells again or has sold out again", func() bool {
-				return w.shoppers.press(context.Background(), p.url, users.SeriesName(w.shopperCount)).Status < 300 || sold() == int64(raised)
+				return w.shoppers.press(context.Background(), p.url, users.AbleName(w.shopperCount)).Status < 300 || sold() == int64(raised)
 			})
 		}
 		r.hits++

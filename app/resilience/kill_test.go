@@ -62,7 +62,7 @@ func TestKilledTenTimesUnderLoad(t *testing.T) {
 func prepare(t *testing.T, s *shoppers, base string, stock, shopperCount int) {
 	t.Helper()
 	for path, body := range map[string]any{
-		"/api/users/seed":              map[string]int{"userCount": shopperCount},
+		"/api/users/seed":              map[string]int{"userCount": users.AbleLength(shopperCount)},
 		"/api/flash-sale/update-stock": map[string]int{"stockAmount": stock},
 	} {
 		raw, err := json.Marshal(body)
@@ -86,7 +86,7 @@ func killUnderLoad(t *testing.T, s *shoppers, p *process, random *rand.Rand, sho
 		names := rand.New(rand.NewPCG(random.Uint64(), 1))
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				s.press(ctx, p.url, users.SeriesName(1+names.IntN(shopperCount)))
+				s.press(ctx, p.url, users.AbleName(1+names.IntN(shopperCount)))
 			}
 		})
 	}
@@ -157,7 +157,7 @@ func sellOut(t *testing.T, s *shoppers, base string, stock, shopperCount int) {
 		var wg sync.WaitGroup
 		names := make(chan string, shopperCount)
 		for n := range shopperCount {
-			names <- users.SeriesName(n + 1)
+			names <- users.AbleName(n + 1)
 		}
 		close(names)
 		for range 32 {
@@ -199,7 +199,7 @@ func TestStopUnderLoadLosesNoAnswer(t *testing.T) {
 	for w := range 16 {
 		wg.Go(func() {
 			for n := w; ctx.Err() == nil; n += 16 {
-				a := s.press(context.Background(), p.url, users.SeriesName(n%400+1))
+				a := s.press(context.Background(), p.url, users.AbleName(n%400+1))
 				if a.Status == 0 && !a.Unserved {
 					lost.Add(1)
 				}

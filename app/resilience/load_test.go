@@ -9,8 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"flashsale/users"
 )
 
 // load is shoppers who buy one after the other, at a bounded rate, until they are stopped: most for the first time, some again.
@@ -51,9 +49,9 @@ func (w *world) pressing(perSecond int, targets ...*process) *load {
 func (l *load) name() string {
 	n := l.next.Load()
 	if !l.once.Load() && n > 10 && rand.IntN(8) == 0 || n >= int64(l.w.shopperCount) {
-		return users.SeriesName(1 + rand.IntN(int(n)))
+		return l.w.name(1 + rand.IntN(int(n)))
 	}
-	return users.SeriesName(int(min(l.next.Add(1), int64(l.w.shopperCount))))
+	return l.w.name(int(min(l.next.Add(1), int64(l.w.shopperCount))))
 }
 
 // stop ends the load and returns when every request is answered.

@@ -17,8 +17,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"flashsale/users"
 )
 
 const mixed = "seeded mixes of up to three faults, with operators' actions among them"
@@ -284,7 +282,7 @@ func (m *mix) sellRest(t *testing.T) {
 	m.eventually(60*time.Second, fmt.Sprintf("all %d units are sold", total), func() bool {
 		names := make(chan string, m.shopperCount)
 		for _, n := range rand.Perm(m.shopperCount) {
-			names <- users.SeriesName(n + 1)
+			names <- m.name(n + 1)
 		}
 		close(names)
 		var pressing sync.WaitGroup

@@ -69,7 +69,7 @@ func (g *pressingShoppers) name() string {
 	if n > killTestShoppers || rand.IntN(10) == 0 {
 		n = 1 + rand.Int64N(min(n, killTestShoppers))
 	}
-	return users.SeriesName(int(n))
+	return users.AbleName(int(n))
 }
 
 // press asks again until there is an answer.

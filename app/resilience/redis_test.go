@@ -75,7 +75,7 @@ func (w *world) soldOutFromMemory(wire *serverProxy) {
 	w.offered()
 	owners := w.shoppers.promised()
 	for n := range w.shopperCount {
-		name := users.SeriesName(n + 1)
+		name := users.AbleName(n + 1)
 		want := "409 sold-out"
 		if owners[name] != "" {
 			want = "200"

@@ -185,7 +185,7 @@ func (s *soak) read(method, path, accept, body string) (a answer, failure error)
 }
 
 func (s *soak) buy() {
-	name, began := users.SeriesName(1+rand.IntN(s.clients.names)), time.Now()
+	name, began := users.AbleName(1+rand.IntN(s.clients.names)), time.Now()
 	a, err := s.read(http.MethodPost, "/api/flash-sale/purchase", "application/json", fmt.Sprintf(`{"username":%q}`, name))
 	if err != nil {
 		s.count("reset", false, err.Error())

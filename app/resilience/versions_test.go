@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,8 @@ func soldByBoth(t *testing.T, r *report, long time.Duration, programs ...string)
 	s := plain(t)
 	s.first = func(t *testing.T, env ...string) *process { return v.start(t, before, freePort(t), env...) }
 	v.mix = &mix{world: newWorld(t, r, s, versionsStock, versionsShoppers)}
+	v.names = sharedName
+	v.perform(before, "seed", "/api/users/seed", fmt.Sprintf(`{"userCount":%d}`, sharedLength*versionsShoppers))
 	v.book = newReceiptHistory(v.shoppers, v.watched(t))
 	began := time.Now()
 	v.join()
@@ -91,6 +94,15 @@ func soldByBoth(t *testing.T, r *report, long time.Duration, programs ...string)
 		v.round(n)
 	}
 	v.conclude()
+}
+
+// sharedLength is how many accounts of a series there are for each of those that both versions make and let purchase.
+const sharedLength = 5
+
+// sharedName is the name of the n-th such account, from 1. The two versions have different series: of ten names, these two are
+// in both and may purchase in both.
+func sharedName(n int) string {
+	return []string{"john_doe", "jane_smith"}[(n-1)%2] + "_" + strconv.Itoa((n-1)/2+1)
 }
 
 // start runs one version at a port until it is ready.
@@ -132,7 +144,7 @@ func (v *versions) round(n int) {
 	v.t.Helper()
 	acting := n % 2
 	v.shopperCount += 20 // shoppers whom the other version has not made, and who buy there, too
-	v.perform(acting, "seed", "/api/users/seed", fmt.Sprintf(`{"userCount":%d}`, v.shopperCount))
+	v.perform(acting, "seed", "/api/users/seed", fmt.Sprintf(`{"userCount":%d}`, sharedLength*v.shopperCount))
 	l := v.everybody(v.instances...)
 	v.operateAll(acting)
 	l.stop()

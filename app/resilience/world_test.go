@@ -20,6 +20,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"flashsale/inventory"
+	"flashsale/users"
 )
 
 // full says that every row runs, with one instance and with three.
@@ -49,6 +50,16 @@ type world struct {
 	stock        int
 	shopperCount int
 	next         int // the first shopper who has not asked
+	// names is the name of the n-th shopper, from 1; nil: of the series.
+	names func(n int) string
+}
+
+// name is that of the n-th shopper, from 1, who may purchase.
+func (w *world) name(n int) string {
+	if w.names != nil {
+		return w.names(n)
+	}
+	return users.AbleName(n)
 }
 
 // newWorld starts the product on these servers, with a sale of that many units.

@@ -144,11 +144,11 @@ func (r *run) pressAgain() func(context.Context, *shopper) error {
 		switch {
 		case err != nil:
 			return err
-		case code == http.StatusOK && said == bought:
-		case code == http.StatusOK && said.ID != "":
-			fault("changed: the receipt of %s was %v and is %v now", s.name, bought, said)
-		case code == http.StatusCreated:
-			fault("doubled: %s, who has %v, bought once more: %v", s.name, bought, said)
+		case said.ID != "" && said.Success:
+			fault("doubled: %s, who has %v, bought once more: %v", s.name, bought, said.receipt)
+		case said.receipt == bought:
+		case said.ID != "":
+			fault("changed: the receipt of %s was %v and is %v now", s.name, bought, said.receipt)
 		default:
 			fault("lost: %s, who has %v, was answered %d", s.name, bought, code)
 		}
@@ -157,22 +157,21 @@ func (r *run) pressAgain() func(context.Context, *shopper) error {
 }
 
 // repeat presses once more, and again only while there is no answer or the server asks to wait.
-func (r *run) repeat(ctx context.Context, s *shopper) (receipt, int, error) {
+func (r *run) repeat(ctx context.Context, s *shopper) (said pressed, code int, err error) {
 	for try := 0; ; try++ {
 		answer, answered := r.purchase(ctx, s)
 		busy := !answered || slices.Contains([]int{http.StatusAccepted, http.StatusTooManyRequests, http.StatusServiceUnavailable}, answer.code)
 		switch {
 		case ctx.Err() != nil:
-			return receipt{}, 0, ctx.Err()
+			return pressed{}, 0, ctx.Err()
 		case !busy:
-			var said pressed
 			err := answer.decode(&said)
-			return said.receipt, answer.code, err
+			return said, answer.code, err
 		case try == maxPresses:
-			return receipt{}, answer.code, nil
+			return pressed{}, answer.code, nil
 		}
 		if err := r.pause(ctx, jitter(s, max(backoff(try), answer.retryAfter))); err != nil {
-			return receipt{}, 0, err
+			return pressed{}, 0, err
 		}
 	}
 }

@@ -28,6 +28,7 @@ type shop struct {
 	sold   func(int) int
 	verify []Check
 	guard  bool
+	legacy bool // statuses are those of the original
 	stuck  bool // live updates show the beginning for ever
 	cut    bool // live updates end after the first
 
@@ -128,11 +129,15 @@ func (s *shop) purchase(w http.ResponseWriter, q *http.Request) {
 	if s.after != nil {
 		code = s.after(asked.Username, code, &said)
 	}
+	status := code
+	if s.legacy {
+		status = 201
+	}
 	if code == 409 {
-		refuse(w, code, "sold-out")
+		refuse(w, status, "sold-out")
 		return
 	}
-	say(w, code, said)
+	say(w, status, pressed{receipt: said, Success: code == 201})
 }
 
 // decide is called with the lock bought.

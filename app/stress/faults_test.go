@@ -205,11 +205,14 @@ func TestEveryFaultOfAServerIsReported(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newShop()
-			tt.fault(s)
-			r := one(t, Config{URL: []string{s.open(t)}, Users: 12, Stock: 5, Patience: time.Second})
-			if r.OK || !strings.Contains(strings.Join(r.Faults, "\n"), tt.says) {
-				t.Fatalf("OK=%v, faults %q, want %q", r.OK, r.Faults, tt.says)
+			for _, legacy := range []bool{false, true} {
+				s := newShop()
+				s.legacy = legacy
+				tt.fault(s)
+				r := one(t, Config{URL: []string{s.open(t)}, Users: 12, Stock: 5, Patience: time.Second})
+				if r.OK || !strings.Contains(strings.Join(r.Faults, "\n"), tt.says) {
+					t.Errorf("legacy statuses %v: OK=%v, faults %q, want %q", legacy, r.OK, r.Faults, tt.says)
+				}
 			}
 		})
 	}

@@ -64,9 +64,9 @@ func message(answer reply) string {
 	return "without a message"
 }
 
-// seed makes the first n shoppers of the series exist.
+// seed makes the first n shoppers of the series exist who may purchase.
 func (r *run) seed(ctx context.Context, n int) error {
-	return r.order(ctx, "/api/users/seed", map[string]int{"userCount": n}, nil)
+	return r.order(ctx, "/api/users/seed", map[string]int{"userCount": SeriesLength(n)}, nil)
 }
 
 // stock starts a new generation with n units and waits until every instance sells them.

@@ -20,11 +20,22 @@ const (
 
 const problemPrefix = "/problems/"
 
-// pressed is the document of a purchase, whatever it says.
+// pressed is the document of a purchase, whatever it says. A receipt is what has a purchaseId; success tells the request that
+// bought the unit from a repeat. The status tells neither: with LEGACY_STATUS it is 201 for both, and for refusals.
 type pressed struct {
 	receipt
-	Type  string `json:"type"`
-	State string `json:"state"`
+	Success bool   `json:"success"`
+	Type    string `json:"type"`
+	State   string `json:"state"`
+}
+
+// conclusive are the kinds of refusals that a sale gives and that another press does not change.
+func conclusive(kind string) bool {
+	switch kind {
+	case "not-started", "ended", "paused", "sold-out", "all-claimed", "undecidable":
+		return true
+	}
+	return false
 }
 
 // kind is the short name of a problem.
@@ -75,11 +86,16 @@ func (r *run) press(ctx context.Context, s *shopper, try int) (wait time.Duratio
 	case unreadable != nil:
 		r.tally.unexpected("%v", unreadable)
 		return backoff(try), false, nil
-	case answer.code == http.StatusCreated, answer.code == http.StatusOK:
-		r.bought(s, answer.code, said)
-		return 0, true, nil
 	case answer.code == http.StatusAccepted:
 		return r.follow(ctx, s, answer)
+	case said.ID != "":
+		s.inherited = s.inherited || !said.Success && s.presses == 1
+		s.keep(said.receipt)
+		return 0, true, nil
+	case said.Success:
+		r.tally.unexpected("a purchase answered %d without a purchaseId", answer.code)
+		s.refused(said.kind())
+		return 0, true, nil
 	}
 	return r.onRefusal(s, answer, said.kind(), try)
 }
@@ -92,7 +108,7 @@ func (r *run) onRefusal(s *shopper, answer reply, kind string, try int) (wait ti
 		return max(answer.retryAfter, backoff(try)), false, nil
 	case kind == "generation-changed":
 		return 0, false, nil
-	case answer.code != http.StatusConflict:
+	case !conclusive(kind):
 		r.tally.unexpected("a purchase answered %d: %s", answer.code, message(answer))
 	}
 	s.refused(kind)
@@ -109,16 +125,6 @@ func (r *run) purchase(ctx context.Context, s *shopper) (answer reply, answered 
 
 func (r *run) pick(s *shopper) string {
 	return r.client.bases[s.random.IntN(len(r.client.bases))]
-}
-
-func (r *run) bought(s *shopper, code int, said pressed) {
-	if said.ID == "" {
-		r.tally.unexpected("a purchase answered %d without a purchaseId", code)
-		s.refused("untyped")
-		return
-	}
-	s.inherited = s.inherited || code == http.StatusOK && s.presses == 1
-	s.keep(said.receipt)
 }
 
 // follow looks at a pending claim, where its 202 said, until it has a verdict.

@@ -40,7 +40,7 @@ func newRun(cfg Config, c *client, sc Scenario) *run {
 	return &run{cfg: cfg, client: c, scenario: sc, tally: newTally(), bar: newBar(cfg.Progress)}
 }
 
-// makeShoppers makes the first n shoppers of the series, in random order.
+// makeShoppers makes the first n shoppers of the series who may purchase, in random order.
 func (r *run) makeShoppers(n int) {
 	r.shoppers = make([]*shopper, n)
 	for i := range r.shoppers {

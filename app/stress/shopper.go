@@ -3,7 +3,6 @@ package stress
 import (
 	"math/rand/v2"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -31,7 +30,7 @@ type shopper struct {
 }
 
 func newShopper(n int, seed int64) *shopper {
-	return &shopper{name: seriesName(n), random: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
+	return &shopper{name: string(AppendShopper(nil, n)), random: rand.New(rand.NewPCG(uint64(seed), uint64(n)))}
 }
 
 // keep remembers a receipt.
@@ -43,12 +42,3 @@ func (s *shopper) keep(r receipt) {
 }
 
 func (s *shopper) refused(kind string) { s.refusal, s.unsettled = kind, false }
-
-// seriesName is the n-th name, from 1, of the shoppers that POST /api/users/seed creates.
-func seriesName(n int) string {
-	names := [...]string{
-		"john_doe", "jane_smith", "bob_wilson", "alice_johnson", "charlie_davis",
-		"diana_prince", "eve_adams", "fiona_rodriguez", "george_miller", "hannah_clark",
-	}
-	return names[(n-1)%len(names)] + "_" + strconv.Itoa((n-1)/len(names)+1)
-}

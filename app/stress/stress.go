@@ -27,7 +27,7 @@ import (
 
 // Limits of what one run may ask for.
 const (
-	MaxUsers       = 1_000_000
+	MaxUsers       = 700_000 // who may purchase, of the million that one request creates
 	MaxConnections = 4096
 )
 

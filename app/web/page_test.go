@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/static"
 	"flashsale/users"
 )
 
@@ -347,4 +348,30 @@ func TestPagesAreRenderedWithoutAServer(t *testing.T) {
 	w := newWorld(t)
 	w.catalog.change(func(s *sale.Snapshot) { s.Stale, s.Age = true, 5*time.Second })
 	w.browse(t, "/").shows(t, 200, "may be out of date")
+}
+
+// Browsers ask for an icon at an address of their own choice, also beside answers that are no pages.
+func TestTheIconIsServedWhereBrowsersAskForIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *Config) { c.Static = static.Serve })
+	for _, method := range []string{"GET", "HEAD"} {
+		r := w.send(t, method, "/favicon.ico", "", "Accept: image/avif,image/webp,*/*;q=0.8")
+		if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "image/x-icon" || (r.raw == "") != (method == "HEAD") {
+			t.Errorf("%s: %d %s, %d bytes", method, r.StatusCode, r.Header.Get("Content-Type"), len(r.raw))
+		}
+		if method == "GET" && !strings.HasPrefix(r.raw, "\x00\x00\x01\x00") {
+			t.Errorf("it is no icon: %.8q", r.raw)
+		}
+	}
+}
+
+// The check says whose name it looked at, and in which generation, so that the page can tell when it no longer applies.
+func TestACheckNamesTheOwnerItFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.checkout.receipts["ann"] = receipt("ann")
+	for _, fields := range [][]string{nil, fragment("check-outcome")} {
+		w.send(t, "GET", "/?check=1&username=+Ann+", "", append(fields, "Accept: text/html")...).shows(t, 200, `data-owner="Ann"`, `data-generation="3"`)
+		w.send(t, "GET", "/?check=1&username=bob", "", append(fields, "Accept: text/html")...).lacks(t, "data-owner")
+	}
 }

@@ -1,12 +1,14 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/app/web/request"
 	"flashsale/events"
@@ -87,6 +89,7 @@ func TestAnswersOfAPurchase(t *testing.T) {
 				t.Errorf("status %d, want %d", res.StatusCode, c.status)
 			}
 			res.has(t, c.fields)
+			sameWithLegacyStatus(t, c.answer, res)
 			for field, want := range c.header {
 				if got := res.Header.Get(field); got != want {
 					t.Errorf("%s: %q, want %q", field, got, want)
@@ -96,6 +99,85 @@ func TestAnswersOfAPurchase(t *testing.T) {
 				t.Errorf("Sale-Version %q", v)
 			}
 		})
+	}
+}
+
+// sameWithLegacyStatus compares an answer with the one that LEGACY_STATUS makes of it. Outcomes that the original answered
+// 201 are 201; all else in the document and in the header is the same. Metrics and pages do not change.
+func sameWithLegacyStatus(t *testing.T, a sale.Answer, res reply) {
+	t.Helper()
+	reg := prometheus.NewPedanticRegistry()
+	w := newWorld(t, func(c *Config) { c.LegacyStatus, c.Registerer = true, reg })
+	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return a }
+	legacy := w.send(t, "POST", buy, `{"username":"alice"}`)
+	status, contentType := res.StatusCode, res.Header.Get("Content-Type")
+	switch status {
+	case http.StatusOK, http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
+		status, contentType = http.StatusCreated, "application/json; charset=utf-8"
+	}
+	if legacy.StatusCode != status || legacy.Header.Get("Content-Type") != contentType {
+		t.Errorf("with legacy status it is %d %s, want %d %s", legacy.StatusCode, legacy.Header.Get("Content-Type"), status, contentType)
+	}
+	if said := legacy.json["status"]; said != nil {
+		if said != float64(status) {
+			t.Errorf("with legacy status the document says %v", said)
+		}
+		res.json["status"] = said
+	}
+	if !maps.Equal(legacy.json, res.json) {
+		t.Errorf("with legacy status the document is %s, want %s", legacy.raw, res.raw)
+	}
+	for _, field := range []string{"Location", "Retry-After", "Sale-Version"} {
+		if got, want := legacy.Header.Get(field), res.Header.Get(field); got != want {
+			t.Errorf("with legacy status %s is %q, want %q", field, got, want)
+		}
+	}
+	if bought, want := purchases(t, reg, "bought"), float64(0); a.Kind == sale.Bought && bought != 1 || a.Kind != sale.Bought && bought != want {
+		t.Errorf("%v purchases are counted as bought", bought)
+	}
+	plain := newWorld(t)
+	plain.checkout.buy = w.checkout.buy
+	if page, same := w.send(t, "POST", buy, `{"username":"alice"}`, "HX-Request: true"), plain.send(t, "POST", buy, `{"username":"alice"}`, "HX-Request: true"); page.StatusCode != same.StatusCode {
+		t.Errorf("with legacy status the page is %d, want %d", page.StatusCode, same.StatusCode)
+	}
+}
+
+// purchases is how many purchase requests are counted under an outcome.
+func purchases(t *testing.T, reg prometheus.Gatherer, outcome string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "flashsale_purchases_total" && m.GetLabel()[0].GetValue() == outcome {
+				return m.GetCounter().GetValue()
+			}
+		}
+	}
+	return 0
+}
+
+// What never reached the sale keeps its status with LEGACY_STATUS.
+func TestLegacyStatusKeepsRefusalsOfTheRequest(t *testing.T) {
+	t.Parallel()
+	legacy := func(c *Config) { c.LegacyStatus = true }
+	w := newWorld(t, legacy)
+	w.send(t, "POST", buy, `{"username":1}`).problem(t, 422, "invalid-request")
+	w.send(t, "POST", buy, strings.Repeat(" ", request.MaxBody+1)).problem(t, 413, "too-large")
+	w.send(t, "POST", buy, `x`, "Content-Type: text/plain").problem(t, 415, "media-type")
+	w.send(t, "GET", buy, "").problem(t, 405, "method-not-allowed")
+	w.catalog.snaps = nil
+	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer { return sale.Answer{Kind: sale.Unavailable, Username: p.Name} }
+	w.send(t, "POST", buy, `{"username":"alice"}`).problem(t, 404, "no-sale")
+	w = newWorld(t, accountsMode, legacy, func(c *Config) { c.PurchaseRate = .01 })
+	w.send(t, "POST", buy, `{"username":"alice"}`).problem(t, 401, "sign-in")
+	w.send(t, "POST", buy, `{"username":"bob"}`, "Test-Session: alice").problem(t, 403, "not-you")
+	w.send(t, "POST", buy, `{"username":"alice"}`, "Test-Session: alice").problem(t, 429, "too-many-requests")
+	w.checkout.receipts["alice"] = receipt("alice")
+	if r := w.send(t, "POST", buy, `{"username":"alice"}`, "Test-Session: alice"); r.StatusCode != http.StatusCreated || r.json["success"] != false {
+		t.Errorf("over the limit a repeat is answered %d %s", r.StatusCode, r.raw)
 	}
 }
 

@@ -32,12 +32,13 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Admin: true},
 		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Admin: true},
 		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Admin: true},
-
-		// The original's routes for debugging and load: gone, and the answer says what to use instead.
-		{Method: anyMethod, Path: "/api/flash-sale/debug/*", Handler: s.api.Gone},
-		{Method: anyMethod, Path: "/api/flash-sale/stress-test/*", Handler: s.api.Gone},
-		{Method: anyMethod, Path: "/api/debug/*", Handler: s.api.Gone},
-		{Method: anyMethod, Path: "/api/stress-test/*", Handler: s.api.Gone},
+	}
+	// The original's routes for debugging and load: there are none, and the answer says what to use instead.
+	for _, base := range []string{"", "/api", request.CurrentSale} {
+		for _, name := range []string{"/debug", "/stress-test"} {
+			t = append(t, request.Route{Method: anyMethod, Path: base + name, Handler: s.api.Gone},
+				request.Route{Method: anyMethod, Path: base + name + "/*", Handler: s.api.Gone})
+		}
 	}
 	for _, base := range []string{request.CurrentSale, request.AnySale} {
 		t = append(t, []request.Route{
@@ -66,7 +67,8 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 		{Method: "GET", Path: "/status", Handler: pages.Status},
 	}
 	if static != nil {
-		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Anyone: true})
+		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Anyone: true},
+			request.Route{Method: "GET", Path: "/favicon.ico", Handler: asset(static, "/static/favicon.ico"), Anyone: true})
 	}
 	return t
 }
@@ -74,6 +76,18 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 func files(static func(http.ResponseWriter, *http.Request) bool) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !static(c.Response(), c.Request()) {
+			return request.ErrNotFound
+		}
+		return nil
+	}
+}
+
+// asset answers with one file of static, for browsers that ask for it at an address of their own choice.
+func asset(static func(http.ResponseWriter, *http.Request) bool, path string) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request().Clone(c.Request().Context())
+		r.URL.Path = path
+		if !static(c.Response(), r) {
 			return request.ErrNotFound
 		}
 		return nil

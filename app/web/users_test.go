@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,5 +65,45 @@ func TestAnEmptyListIsAList(t *testing.T) {
 	res := newWorld(t).send(t, "GET", "/api/users", "")
 	if !strings.HasPrefix(res.raw, `{"users":[],`) {
 		t.Errorf("%s", res.raw)
+	}
+}
+
+// A page beyond the last one is an answer, not an error: it says which pages there are, and leads there.
+func TestAPageThatDoesNotExistLeadsBack(t *testing.T) {
+	t.Parallel()
+	const next, last = `</api/users?page=2&limit=20>; rel="next"`, `</api/users?page=3&limit=20>; rel="last"`
+	for _, c := range []struct {
+		page, total int
+		message     any
+		link        []string
+		shows       []string
+		lacks       []string
+	}{
+		{1_000_000_000, 41, "There is no page 1000000000; the last one is page 3",
+			[]string{`</api/users?page=1&limit=20>; rel="first"`, `</api/users?page=3&limit=20>; rel="prev"`, last},
+			[]string{"Total: 41 users. There is no page 1000000000; the last one is page 3.", "/?tab=users&amp;page=3", "/?tab=users&amp;page=1"},
+			[]string{"page=999999999", "Previous", "Next", "(Page"}},
+		{4, 0, "There is no page 4; the last one is page 1", []string{`rel="prev"`, `</api/users?page=1&limit=20>; rel="last"`},
+			[]string{"Total: 0 users. There is no page 4", "First page"}, []string{"Last page"}},
+		{1, 41, nil, []string{next, last}, []string{"Total: 41 users (Page 1 of 3)", "Next"}, []string{"Previous", "There is no page"}},
+		{1, 0, nil, []string{`rel="last"`}, []string{"Total: 0 users (Page 1 of 1)"}, []string{"There is no page", "Next"}},
+	} {
+		w := newWorld(t)
+		w.users.page = users.Page{Total: int64(c.total)}
+		target := "/api/users?page=" + strconv.Itoa(c.page)
+		res := w.send(t, "GET", target, "")
+		if res.StatusCode != http.StatusOK || res.json["message"] != c.message {
+			t.Errorf("page %d of %d: %d %s", c.page, c.total, res.StatusCode, res.raw)
+		}
+		for _, part := range c.link {
+			if link := res.Header.Get("Link"); !strings.Contains(link, part) || c.page == 1 && strings.Contains(link, `"prev"`) || c.page > 3 && strings.Contains(link, `"next"`) {
+				t.Errorf("page %d of %d: Link %s lacks %s or has too much", c.page, c.total, link, part)
+			}
+		}
+		for _, address := range []string{target, "/?tab=users&page=" + strconv.Itoa(c.page)} {
+			page := w.browse(t, address)
+			page.shows(t, 200, c.shows...)
+			page.lacks(t, c.lacks...)
+		}
 	}
 }

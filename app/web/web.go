@@ -54,6 +54,8 @@ type Config struct {
 	// PurchaseRate is how many purchases a second a network may send outside demo mode, with bursts of four
 	// times that. 0 means 10.
 	PurchaseRate float64
+	// LegacyStatus answers the API's repeats and refused purchases with 201 and success:false, as the original did.
+	LegacyStatus bool
 
 	// Logger gets the request log. Nil: slog.Default.
 	Logger *slog.Logger
@@ -96,7 +98,7 @@ func New(cfg Config) *Server {
 	s.api = api.New(api.Config{
 		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain, Log: log,
 		Pages:        api.Pages{Purchase: pages.Purchase, Checked: pages.Checked, Frame: shop.Frame},
-		MaxPurchases: cfg.MaxPurchases, PurchaseRate: cfg.PurchaseRate, Registerer: cfg.Registerer,
+		MaxPurchases: cfg.MaxPurchases, PurchaseRate: cfg.PurchaseRate, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,

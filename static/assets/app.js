@@ -9,9 +9,12 @@
   const live = byId('live');
   const sale = () => byId('sale');
 
-  // The button for buying is off while the name is empty or the sale is not active.
+  // The button for buying is off while the name is empty, the sale is not active, or the check says that this name has bought.
   function switchBuy() {
-    buy.disabled = input.value.trim() === '' || sale().dataset.status !== 'active';
+    const { status, generation } = sale().dataset;
+    const checked = byId('check-outcome').querySelector('[data-owner]')?.dataset;
+    const bought = checked?.owner === input.value.trim() && checked.generation === generation;
+    buy.disabled = input.value.trim() === '' || status !== 'active' || bought;
   }
 
   // A frame may have waited on the server, so its time is at most the true one: of all frames the one that is
@@ -89,43 +92,23 @@
   }
   open(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
 
-  // "Try this user" fills the form and checks.
+  // "Try this user" takes the former shopper's results away, fills the form and checks.
   document.addEventListener('click', (event) => {
     const link = event.target.closest('[data-try]');
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
+    for (const outcome of ['purchase-outcome', 'check-outcome']) byId(outcome).replaceChildren();
+    choose(tabs[0]);
     input.value = link.dataset.try;
     switchBuy();
     input.focus();
     byId('check-purchase-button').click();
   });
 
-  // Operators' forms. Each names its act by a key, so that it is done once however often it is sent, and the revision of the sale
-  // that it is meant for. A double click and a key that is held down are one press.
-  const acts = (element) => element.closest?.('form')?.elements.namedItem('Idempotency-Key');
-  const once = (event) => { if (acts(event.target)) event.preventDefault(); };
-  document.addEventListener('click', (event) => { if (event.detail > 1 && event.target.closest('button')) once(event); }, true);
-  document.addEventListener('keydown', (event) => { if (event.repeat && event.key === 'Enter') once(event); }, true);
-
-  // An answer settles the act, and the next press is another one. Without an answer, or with one that leaves it open, the next press
-  // is the same act again.
-  document.addEventListener('htmx:after:request', ({ detail: { ctx: { sourceElement, response } } }) => {
-    const key = acts(sourceElement);
-    if (!key) return;
-    if (response.status < 500 && response.status !== 409) {
-      key.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, '0')).join('');
-    }
-    const revision = response.headers.get('ETag');
-    if (revision) document.getElementsByName('If-Match').forEach((seen) => { seen.value = revision; });
-  });
-
-  // Presets and resets are meant for the sale as the page shows it.
-  document.addEventListener('htmx:after:swap', () => {
-    const { revision } = sale().dataset;
-    if (revision) document.querySelectorAll('[data-live]').forEach((seen) => { seen.value = `"${revision}"`; });
-  });
-
   // The stream of frames: the extension does not try again when its first connection fails, so this does.
+  // A page that is left ends its stream itself: htmx logs an error when the browser breaks it. A page that stays connects again.
+  let connection;
+  for (const leaving of ['beforeunload', 'pagehide']) window.addEventListener(leaving, () => connection?.abortController.abort());
   let streaming = false;
   let retry = 0;
 
@@ -137,7 +120,7 @@
     retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), seconds > 0 ? seconds * 1000 : 1000 + 2000 * Math.random());
   }
 
-  live.addEventListener('htmx:sse:after:connection', () => { streaming = true; delete live.dataset.offline; });
+  live.addEventListener('htmx:sse:after:connection', ({ detail }) => { ({ connection } = detail); streaming = true; delete live.dataset.offline; });
   live.addEventListener('htmx:sse:error', () => { live.dataset.offline = ''; });
   live.addEventListener('htmx:sse:close', () => reconnect());
   live.addEventListener('htmx:finally:request', ({ detail }) => {
@@ -153,11 +136,7 @@
   });
 
   // No answer at all is said where the answer would have been.
-  const hooks = {
-    'purchase-outcome': 'purchase-result',
-    'check-outcome': 'user-purchase-status',
-    'operator-outcome': 'reset-message',
-  };
+  const hooks = { 'purchase-outcome': 'purchase-result', 'check-outcome': 'user-purchase-status', 'operator-outcome': 'reset-message' };
   document.addEventListener('htmx:error', ({ detail }) => {
     const place = detail.ctx?.target;
     if (!place || !hooks[place.id]) return;

@@ -67,8 +67,8 @@ type Status struct {
 	Text, Badge string
 	// Left, Total and Sold are units.
 	Left, Total, Sold int64
-	// Version grows with every change of the sale, Revision with every act of an operator.
-	Version, Revision int64
+	// Version grows with every change of the sale, Revision with every act of an operator, Generation with every reset.
+	Version, Revision, Generation int64
 	// When says what Until is: "Starts", "Ends" or "Ended"; empty when there is no time to tell.
 	When string
 	// Until is a moment in words, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
@@ -96,6 +96,9 @@ type Outcome struct {
 	Title, Text string
 	// Receipt is shown when there is one.
 	Receipt *Receipt
+	// Owner is the name, as it was asked for, that a check found to have bought in that generation.
+	Owner      string
+	Generation int64
 	// AskAgain is where a purchase that has no verdict yet is asked about again.
 	AskAgain string
 }
@@ -121,6 +124,8 @@ type UserList struct {
 	Users       []User
 	Page, Pages int
 	Total       int64
+	// Absent says which pages there are when Page is not one of them.
+	Absent string
 	// Problem stands in for the list when it could not be read.
 	Problem string
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -24,6 +25,8 @@ const (
 type userList struct {
 	Users      []userDocument `json:"users"`
 	Pagination pagination     `json:"pagination"`
+	// Message says which pages there are when the one that was asked for is not among them.
+	Message string `json:"message,omitzero"`
 }
 
 type userDocument struct {
@@ -44,6 +47,31 @@ type pagination struct {
 	TotalPages int64 `json:"totalPages"`
 }
 
+// last is the number of the last page. An empty list has one page.
+func (p pagination) last() int { return max(1, int(p.TotalPages)) }
+
+// absent says which pages there are, and is empty when the page that was asked for is one of them.
+func (p pagination) absent() string {
+	if p.Page <= p.last() {
+		return ""
+	}
+	return "There is no page " + strconv.Itoa(p.Page) + "; the last one is page " + strconv.Itoa(p.last())
+}
+
+// link is the Link field that leads to other pages of the list (RFC 8288).
+func (p pagination) link(path string) string {
+	var links []string
+	for _, to := range []struct {
+		rel  string
+		page int
+	}{{"first", 1}, {"prev", min(p.Page-1, p.last())}, {"next", p.Page + 1}, {"last", p.last()}} {
+		if to.page >= 1 && to.page <= p.last() {
+			links = append(links, "<"+path+"?page="+strconv.Itoa(to.page)+"&limit="+strconv.Itoa(p.Limit)+`>; rel="`+to.rel+`"`)
+		}
+	}
+	return strings.Join(links, ", ")
+}
+
 // ListUsers shows a page of the shoppers.
 func (hs *Handlers) ListUsers(c echo.Context) error {
 	page, err := request.QueryNumber(c, "page", 1, maxPage, 1)
@@ -61,6 +89,7 @@ func (hs *Handlers) ListUsers(c echo.Context) error {
 	if request.WantsPage(c.Request()) {
 		return hs.cfg.Pages.Users(c, shownList(list))
 	}
+	c.Response().Header().Set("Link", list.Pagination.link(c.Path()))
 	return request.WriteJSON(c, http.StatusOK, list)
 }
 
@@ -80,11 +109,9 @@ func (hs *Handlers) UsersTab(c echo.Context) (shop.UserList, error) {
 	return shownList(list), nil
 }
 
-// shownList is the list as the page shows it. An empty list has one page.
+// shownList is the list as the page shows it.
 func shownList(l userList) shop.UserList {
-	v := shop.UserList{
-		Page: l.Pagination.Page, Pages: max(1, int(l.Pagination.TotalPages)), Total: l.Pagination.Total,
-	}
+	v := shop.UserList{Page: l.Pagination.Page, Pages: l.Pagination.last(), Total: l.Pagination.Total, Absent: l.Message}
 	for _, u := range l.Users {
 		line := shop.User{Name: u.Username, Email: u.Email, MayPurchase: u.CanPurchase}
 		if u.PurchaseID != uuid.Nil {
@@ -113,6 +140,7 @@ func (hs *Handlers) userList(c echo.Context, page, limit int) (userList, error) 
 	list := userList{Users: make([]userDocument, 0, len(p.Accounts)), Pagination: pagination{
 		Page: page, Limit: limit, Total: p.Total, TotalPages: (p.Total + int64(limit) - 1) / int64(limit),
 	}}
+	list.Message = list.Pagination.absent()
 	for _, a := range p.Accounts {
 		r, owns := bought[a.ID]
 		list.Users = append(list.Users, userOf(a, r, owns))
@@ -144,7 +172,7 @@ func (hs *Handlers) SeedUsers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := v.Whole(field, 1, maxSeed, defaultSeed)
+	n, err := v.Whole(field, 0, maxSeed, defaultSeed)
 	if err != nil {
 		return err
 	}
@@ -153,6 +181,9 @@ func (hs *Handlers) SeedUsers(c echo.Context) error {
 		return err
 	}
 	message := "The first " + strconv.FormatInt(n, 10) + " shoppers of the series exist, " + strconv.Itoa(created) + " of them new"
+	if n == 0 {
+		message = "No shoppers were asked for, and none were made"
+	}
 	return hs.done(c, nil, message, seedDocument{Success: true, Message: message, UsersCreated: created})
 }
 

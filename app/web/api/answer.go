@@ -51,18 +51,19 @@ func (hs *Handlers) appendAnswer(b []byte, a *sale.Answer, wait int) (int, []str
 	case sale.Bought:
 		return http.StatusCreated, request.PlainJSON, appendReceipt(b, true, messageBought, a)
 	case sale.AlreadyBought:
-		return http.StatusOK, request.PlainJSON, appendReceipt(b, a.SameKey, messageAlreadyBought, a)
+		return hs.statuses.repeat, request.PlainJSON, appendReceipt(b, a.SameKey, messageAlreadyBought, a)
 	case sale.Pending:
 		return http.StatusAccepted, request.PlainJSON, appendPending(b, a)
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
 	}
 	k := request.AnswerKind(a)
-	if head := hs.heads[k]; k == request.ErrNotStarted && !a.Sale.StartsAt.IsZero() {
-		b = appendNotStarted(b, head, a.Sale.StartsAt)
+	r := hs.statuses.refusals[k]
+	if k == request.ErrNotStarted && !a.Sale.StartsAt.IsZero() {
+		b = appendNotStarted(b, r.head, a.Sale.StartsAt)
 	} else {
-		b = append(b, head...)
+		b = append(b, r.head...)
 	}
-	return k.Status, request.ProblemJSON, appendRefusal(b, a, wait)
+	return r.status, r.contentType, appendRefusal(b, a, wait)
 }
 
 // appendNotStarted writes the beginning of a problem with the announced start in it: in the detail for people, and in a field
@@ -102,7 +103,7 @@ func appendPending(b []byte, a *sale.Answer) []byte {
 	return appendWho(append(b, '"'), a)
 }
 
-// appendRefusal writes the end of a problem. Its beginning, up to the message, was made at the start (refusalHeads).
+// appendRefusal writes the end of a problem. Its beginning, up to the message, was made at the start (newStatuses).
 func appendRefusal(b []byte, a *sale.Answer, wait int) []byte {
 	if wait > 0 {
 		b = append(b, `,"retryAfter":`...)
@@ -124,24 +125,6 @@ func appendVersion(b []byte, a *sale.Answer) []byte {
 	b = append(b, `,"version":`...)
 	b = request.AppendInt(b, a.Sale.Version)
 	return append(b, '}', '\n')
-}
-
-// refusalHeads are the beginnings of the problems that a purchase request may end with, up to and with the message.
-func refusalHeads() map[*request.Kind][]byte {
-	heads := map[*request.Kind][]byte{}
-	for _, k := range request.Kinds() {
-		b := append([]byte(nil), `{"type":`...)
-		b = request.AppendString(b, "/problems/"+k.Name)
-		b = append(b, `,"title":`...)
-		b = request.AppendString(b, k.Title)
-		b = append(b, `,"status":`...)
-		b = request.AppendInt(b, int64(k.Status))
-		b = append(b, `,"detail":`...)
-		b = request.AppendString(b, k.Message)
-		b = append(b, `,"success":false,"message":`...)
-		heads[k] = request.AppendString(b, k.Message)
-	}
-	return heads
 }
 
 // retryAfter is the whole seconds after which another request can have another answer; 0: no such time is known.

@@ -19,7 +19,7 @@ func TestHandWrittenProblemsAreTheSame(t *testing.T) {
 	hs, _ := newHandlers(t)
 	for _, k := range request.Kinds() {
 		a := sale.Answer{Username: "a\"\\\u2028é\x01", Sale: activeSale()}
-		byHand := appendRefusal(append([]byte(nil), hs.heads[k]...), &a, 2)
+		byHand := appendRefusal(append([]byte(nil), hs.statuses.refusals[k].head...), &a, 2)
 		p := k.Problem("")
 		p.Timestamp, p.UserID, p.Version, p.RetryAfter = at12, a.Username, 57, 2
 		ordinary, err := json.Marshal(p)

@@ -70,6 +70,8 @@ type Config struct {
 	// PurchaseRate is how many purchases a second a network may send outside demo mode, with bursts of four times that.
 	// 0 means 10.
 	PurchaseRate float64
+	// LegacyStatus answers repeats and refused purchases with 201 and success:false, see statuses.
+	LegacyStatus bool
 	// Heartbeat is how often a quiet stream gets a comment, so that proxies keep it and dead peers are noticed.
 	// 0 means 15 s.
 	Heartbeat time.Duration
@@ -84,8 +86,8 @@ type Handlers struct {
 	limits    *request.RateLimiter
 	metrics   *instruments
 	feed      *live.Feed
-	// heads, version, purchaseBody, bodies and lines are what the hot routes have ready.
-	heads        map[*request.Kind][]byte
+	// statuses, version, purchaseBody, bodies and lines are what the hot routes have ready.
+	statuses     statuses
 	version      request.SaleVersion
 	purchaseBody request.Spec
 	bodies       bodies
@@ -101,7 +103,7 @@ func New(cfg Config) *Handlers {
 		limits:       request.NewRateLimiter(cfg.PurchaseRate, 4*cfg.PurchaseRate, time.Now),
 		metrics:      newInstruments(cfg.Registerer, cfg.Hub),
 		feed:         newFeed(cfg.Hub, cfg.Heartbeat),
-		heads:        refusalHeads(),
+		statuses:     newStatuses(cfg.LegacyStatus),
 		purchaseBody: purchaseSpec(),
 	}
 }

@@ -61,8 +61,8 @@ var (
 
 	ErrNotFound = &Kind{"not-found", 404, "Not found", "There is nothing at this address",
 		"No route of this server has that path."}
-	ErrGoneRoute = &Kind{"gone", 404, "Moved to the command line", "This route is gone: run `flashsale stress` instead",
-		"The debug and stress-test routes of the earlier system are gone. `flashsale stress` drives the load from the outside and checks every answer."}
+	ErrGoneRoute = &Kind{"gone", 404, "No such route", "There are no debug and stress-test routes: run `flashsale stress` on the command line",
+		"The earlier system had routes for debugging and for load; this one has none. `flashsale stress` drives the load from the outside and checks every answer."}
 	ErrNoSale = &Kind{"no-sale", 404, "No such sale", "There is no such sale",
 		"There is no current sale, or none of that name."}
 	ErrNoClaim = &Kind{"no-claim", 404, "No such claim", "There is no such claim",

@@ -2,6 +2,7 @@ package shop
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -61,7 +62,7 @@ func receiptView(r sale.Receipt) *shop.Receipt {
 
 // Checked shows whether name owns a unit.
 func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found bool) error {
-	outcome := checkView(r, found)
+	outcome := checkView(name, r, found)
 	if byHTMX(c) {
 		return hs.send(c, http.StatusOK, shop.CheckOutcome(outcome))
 	}
@@ -70,11 +71,13 @@ func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found b
 	return hs.send(c, http.StatusOK, shop.HomePage(home))
 }
 
-func checkView(r sale.Receipt, found bool) shop.Outcome {
+// checkView says what the shopper of that name, as it was asked for, owns.
+func checkView(name string, r sale.Receipt, found bool) shop.Outcome {
 	if !found {
 		return shop.Outcome{Tone: shop.Note, Title: "You haven't purchased this item yet"}
 	}
-	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item!", Receipt: receiptView(r)}
+	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item!", Receipt: receiptView(r),
+		Owner: strings.TrimSpace(name), Generation: r.Generation}
 }
 
 // check answers htmx when the button for the check is pressed.
@@ -93,7 +96,7 @@ func (hs *Handlers) checked(c echo.Context, raw string) (shop.Outcome, int) {
 		}
 		return refused(problem), problem.Status
 	}
-	return checkView(r, found), http.StatusOK
+	return checkView(raw, r, found), http.StatusOK
 }
 
 func (hs *Handlers) owned(c echo.Context, raw string) (sale.Receipt, bool, error) {

@@ -53,6 +53,7 @@ func New(cfg Config) *Handlers {
 	return &Handlers{cfg: cfg, assets: layout.Assets{
 		Style:      static.URL("app.css"),
 		Script:     static.URL("app.js"),
+		Acts:       static.URL("acts.js"),
 		HTMX:       static.URL("htmx.js"),
 		HTMXStream: static.URL("htmx-sse.js"),
 		Icon:       static.URL("icon.svg"),

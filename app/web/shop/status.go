@@ -41,7 +41,7 @@ func statusView(s sale.Snapshot) shop.Status {
 	status := s.Status()
 	v := shop.Status{
 		Status: string(status), Left: s.Left(), Total: s.Total, Sold: s.Taken,
-		Version: s.Version, Revision: s.Revision, NowMilli: s.Now.UnixMilli(),
+		Version: s.Version, Revision: s.Revision, Generation: s.Generation, NowMilli: s.Now.UnixMilli(),
 	}
 	v.Text, v.Badge = statusWords(status)
 	until, when := deadline(s, status)

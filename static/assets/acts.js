@@ -1,0 +1,29 @@
+// What operators' forms do beyond htmx. The forms work without it.
+(() => {
+  'use strict';
+
+  // Operators' forms. Each names its act by a key, so that it is done once however often it is sent, and the revision of the sale
+  // that it is meant for. A double click and a key that is held down are one press.
+  const acts = (element) => element.closest?.('form')?.elements.namedItem('Idempotency-Key');
+  const once = (event) => { if (acts(event.target)) event.preventDefault(); };
+  document.addEventListener('click', (event) => { if (event.detail > 1 && event.target.closest('button')) once(event); }, true);
+  document.addEventListener('keydown', (event) => { if (event.repeat && event.key === 'Enter') once(event); }, true);
+
+  // An answer settles the act, and the next press is another one. Without an answer, or with one that leaves it open, the next press
+  // is the same act again.
+  document.addEventListener('htmx:after:request', ({ detail: { ctx: { sourceElement, response } } }) => {
+    const key = acts(sourceElement);
+    if (!key) return;
+    if (response.status < 500 && response.status !== 409) {
+      key.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, '0')).join('');
+    }
+    const revision = response.headers.get('ETag');
+    if (revision) document.getElementsByName('If-Match').forEach((seen) => { seen.value = revision; });
+  });
+
+  // Presets and resets are meant for the sale as the page shows it.
+  document.addEventListener('htmx:after:swap', () => {
+    const { revision } = document.getElementById('sale').dataset;
+    if (revision) document.querySelectorAll('[data-live]').forEach((seen) => { seen.value = `"${revision}"`; });
+  });
+})();
