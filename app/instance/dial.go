@@ -2,6 +2,7 @@ package instance
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"time"
@@ -10,27 +11,33 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/app/config"
+	"flashsale/app/embedded"
 )
 
 // startupPatience is how long a start waits for a configured service before it says that it is missing.
 const startupPatience = 8 * time.Second
 
-// openRedis dials until a server answers; embedded says that it is the one in this process, which speaks the older protocol.
-func openRedis(address string, embedded bool) (rueidis.Client, error) {
-	client, err := patiently(func() (rueidis.Client, error) { return DialRedis(address, embedded) })
+// openRedis dials until a server answers.
+func openRedis(at embedded.Settings) (rueidis.Client, error) {
+	client, err := patiently(func() (rueidis.Client, error) { return DialRedis(at) })
 	if err != nil {
-		return nil, missing("Redis", config.HideSecrets(address), "REDIS_URL", "docker compose up -d redis", err)
+		return nil, missing("Redis", RedisAddress(at), "REDIS_URL", "docker compose up -d redis", err)
 	}
 	return client, nil
 }
 
-// DialRedis connects to Redis at that address, without trying again.
-func DialRedis(address string, embedded bool) (rueidis.Client, error) {
-	opt, err := config.RedisOptions(address)
+// DialRedis connects to Redis, without trying again. The embedded one speaks the older protocol.
+func DialRedis(at embedded.Settings) (rueidis.Client, error) {
+	opt, err := config.RedisOptions(at.RedisURL)
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
-	opt.AlwaysRESP2 = embedded
+	opt.AlwaysRESP2 = at.RedisEmbedded
+	if dial := at.RedisDial; dial != nil {
+		opt.DialCtxFn = func(ctx context.Context, address string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return dial(ctx, "", address)
+		}
+	}
 	return rueidis.NewClient(opt)
 }
 

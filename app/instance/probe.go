@@ -2,9 +2,6 @@ package instance
 
 import (
 	"context"
-	"fmt"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,15 +36,15 @@ type probe struct {
 func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 	s := c.servers
 	p := &probes{degraded: degraded(reg), list: []probe{
-		{"PostgreSQL", BareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
+		{"PostgreSQL", DatabaseAddress(s.Settings), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
 			var v string
 			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
 			return v, err
 		}},
-		{"Redis", BareURL(s.RedisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
+		{"Redis", RedisAddress(s.Settings), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
 			return "", c.places.Ping(ctx)
 		}},
-		{"Kafka", strings.Join(s.KafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
+		{"Kafka", KafkaAddress(s.Settings), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
 			return "", s.log.Ping(ctx)
 		}},
 	}}
@@ -133,12 +130,3 @@ type acting struct {
 
 // Dependencies says of each server whether it answered the last probe, and since when that is so.
 func (a acting) Dependencies(context.Context) []admin.Dependency { return a.probing.dependencies() }
-
-// BareURL is the host and port of an address, without user and password.
-func BareURL(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return config.HideSecrets(address)
-	}
-	return fmt.Sprintf("%s%s", u.Host, strings.TrimSuffix(u.Path, "/"))
-}

@@ -83,10 +83,10 @@ func (s *Servers) use(set embedded.Settings) {
 		s.DatabaseURL = set.DatabaseURL
 	}
 	if set.RedisURL != "" {
-		s.RedisURL, s.RedisEmbedded = set.RedisURL, true
+		s.RedisURL, s.RedisEmbedded, s.RedisDial, s.RedisSocket = set.RedisURL, true, set.RedisDial, set.RedisSocket
 	}
 	if len(set.KafkaBrokers) > 0 {
-		s.KafkaBrokers, s.KafkaID = set.KafkaBrokers, set.KafkaID
+		s.KafkaBrokers, s.KafkaID, s.KafkaDial, s.KafkaSocket = set.KafkaBrokers, set.KafkaID, set.KafkaDial, set.KafkaSocket
 	}
 	s.Services = set.Services
 }
@@ -166,7 +166,7 @@ func (s *Servers) Log() *claimlog.Log { return s.log }
 
 // OpenRedis connects to Redis.
 func (s *Servers) OpenRedis() (err error) {
-	s.redis, err = openRedis(s.RedisURL, s.RedisEmbedded)
+	s.redis, err = openRedis(s.Settings)
 	return err
 }
 
@@ -178,19 +178,19 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	}
 	s.log, err = patiently(func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
 	if err != nil {
-		return missing("Kafka", fmt.Sprint(s.KafkaBrokers), "KAFKA_BROKERS", "docker compose up -d kafka", err)
+		return missing("Kafka", KafkaAddress(s.Settings), "KAFKA_BROKERS", "docker compose up -d kafka", err)
 	}
 	return nil
 }
 
-// LogConfig is the addresses of a deployment's log and its credentials. Logger and registry may be nil.
+// LogConfig is how a deployment's log is reached, with its credentials. Logger and registry may be nil.
 func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (claimlog.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
 		return claimlog.Config{}, fmt.Errorf("KAFKA_SASL: %w", err)
 	}
 	return claimlog.Config{
-		Brokers: s.KafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
+		Brokers: s.KafkaBrokers, Dial: s.KafkaDial, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
 		Namespace: cfg.Namespace, LogID: s.KafkaID, Logger: log, Registerer: reg,
 	}, nil
 }
