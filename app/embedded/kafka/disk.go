@@ -66,6 +66,9 @@ func (d *disk) settleOne(p partition) error {
 	f := d.of(p)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := d.failure(); err != nil { // the one before has failed, and a second sync would succeed
+		return err
+	}
 	dir := filepath.Join(d.dir, fmt.Sprintf("%s-%d", url.PathEscape(p.topic), p.number))
 	there, err := segments(dir)
 	if err != nil {
