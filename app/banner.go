@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"flashsale/app/embedded"
 	"flashsale/app/instance"
 )
 
@@ -19,7 +20,7 @@ func banner(w io.Writer, a *instance.Instance, demo bool) {
 		b.WriteString("  Demo mode: anybody who reaches this address may buy under any name and operate the sale (DEMO=false turns it off).\n")
 	}
 	for _, s := range a.Embedded() {
-		fmt.Fprintf(&b, "  %-11s embedded, %s at %s%s\n", s.Name, s.Version, s.Address, location(s.Dir))
+		fmt.Fprintf(&b, "  %-11s embedded, %s %s%s\n", s.Name, s.Version, place(s.Address), location(s.Dir))
 	}
 	if len(a.Embedded()) > 0 {
 		b.WriteString("  Real servers: set DATABASE_URL, REDIS_URL or KAFKA_BROKERS, each on its own (see .env.example).\n")
@@ -29,6 +30,13 @@ func banner(w io.Writer, a *instance.Instance, demo bool) {
 	}
 	b.WriteString("  Ctrl-C stops it; orders stay.\n")
 	_, _ = io.WriteString(w, b.String())
+}
+
+func place(address string) string {
+	if address == embedded.InProcess {
+		return address
+	}
+	return "at " + address
 }
 
 func location(dir string) string {

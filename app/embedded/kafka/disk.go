@@ -150,7 +150,7 @@ func (d *disk) syncOne(path string, flag int) error {
 	if closing := f.Close(); err == nil {
 		return closing
 	}
-	return d.fail(fmt.Errorf("sync %s: %w", path, err))
+	return d.fail(err)
 }
 
 // fail keeps the first failure for good.
