@@ -109,7 +109,7 @@ func (s *Stack) occupy(o *Options) error {
 
 func (s *Stack) start(ctx context.Context, o Options) (err error) {
 	if o.Redis || o.Kafka {
-		if s.sockets, err = sockets.Make(filepath.Join(o.Dir, "sockets")); err != nil {
+		if s.sockets, err = sockets.Make(o.Dir); err != nil {
 			return err
 		}
 	}

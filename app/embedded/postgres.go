@@ -84,7 +84,7 @@ func (p *postgres) makeSockets() (err error) {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
-	if p.sockets, err = sockets.Make(filepath.Join(filepath.Dir(p.cluster.data), "sockets")); err != nil {
+	if p.sockets, err = sockets.Make(filepath.Dir(p.cluster.data)); err != nil {
 		return err
 	}
 	if as := p.cluster.as; as.other() {

@@ -2,8 +2,9 @@
 // whatever the data directory is called, and closed to every other user, because what listens there trusts whoever
 // reaches it.
 //
-// A directory has a random name below the system's directory for temporary files. A note in the data directory says
-// which one it is, so that the next start removes what a killed process has left, and nothing else.
+// A directory has a random name below the system's directory for temporary files, and in it a file that its process has
+// locked. The lock ends with the process in any way, so that the next start removes what a killed process has left, and
+// nothing else.
 package sockets
 
 import (
@@ -13,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gofrs/flock"
 )
 
 const (
@@ -29,26 +32,28 @@ const (
 	Postgres = ".s.PGSQL.5432"
 	// postgresLock is made by Postgres beside its socket.
 	postgresLock = Postgres + ".lock"
+	// lock is held by the process that uses the directory.
+	lock = "lock"
 )
 
 // Dir is a private directory for sockets.
 type Dir struct {
-	path string
-	note string // the file in the data directory that names it
+	path  string
+	alive *flock.Flock // held as long as the directory is used
 }
 
-// Make makes a directory that only this user can enter, and writes its path to the file note first. What the note says
-// of an earlier process is removed.
-func Make(note string) (*Dir, error) {
-	removeNoted(note)
+// Make makes a directory that only this user can enter. The data directory is the last place where it may be, because its
+// path is often too long.
+func Make(data string) (*Dir, error) {
 	var errs []error
-	for _, base := range bases(filepath.Dir(note)) {
+	for _, base := range []string{os.TempDir(), "/tmp", data} {
 		path := filepath.Join(base, prefix+strings.ToLower(rand.Text()[:16]))
 		if len(path) > longest {
 			errs = append(errs, fmt.Errorf("%s is too long a path for Unix sockets", path))
 			continue
 		}
-		d := &Dir{path: path, note: note}
+		sweep(base)
+		d := &Dir{path: path, alive: flock.New(filepath.Join(path, lock), flock.SetPermissions(0o600))}
 		err := d.make()
 		if err == nil {
 			return d, nil
@@ -58,23 +63,21 @@ func Make(note string) (*Dir, error) {
 	return nil, fmt.Errorf("make a directory for Unix sockets (TMPDIR names another place): %w", errors.Join(errs...))
 }
 
-// bases are where a directory may be made. The data directory is the last, because its path is often too long.
-func bases(data string) []string {
-	all := []string{os.TempDir()}
-	if os.PathSeparator == '/' {
-		all = append(all, "/tmp")
-	}
-	return append(all, data)
-}
-
 func (d *Dir) make() error {
-	if err := os.WriteFile(d.note, []byte(d.path+"\n"), 0o600); err != nil {
+	if err := os.Mkdir(d.path, private); err != nil {
 		return err
 	}
-	if err := os.Mkdir(d.path, private); err != nil {
-		return errors.Join(err, os.Remove(d.note))
+	if err := os.Chmod(d.path, private); err != nil { // a umask may have closed it to ourselves
+		return errors.Join(err, os.Remove(d.path))
 	}
-	return os.Chmod(d.path, private) // a umask may have closed it to ourselves
+	taken, err := d.alive.TryLock()
+	if err == nil && !taken {
+		err = errors.New("another start of the program took it for left over")
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(d.path))
+	}
+	return nil
 }
 
 // Path is the directory.
@@ -91,37 +94,54 @@ func (d *Dir) Give(uid, gid int) error {
 	return nil
 }
 
-// Remove removes the directory with its sockets, and the note.
-func (d *Dir) Remove() { removeNoted(d.note) }
+// Remove removes the directory with its sockets.
+func (d *Dir) Remove() {
+	_ = d.alive.Unlock()
+	removeSockets(d.path)
+}
 
-// removeNoted removes the directory that the note names, if it is one of ours: its name, its kind, its owner and its mode
-// are as Make leaves them, and it holds nothing but our sockets.
-func removeNoted(note string) {
-	b, err := os.ReadFile(note)
+// sweep removes the directories whose processes have ended.
+func sweep(base string) {
+	found, err := filepath.Glob(filepath.Join(base, prefix+strings.Repeat("?", 16)))
 	if err != nil {
 		return
 	}
-	if path := strings.TrimSpace(string(b)); ours(path) {
-		removeSockets(path)
+	for _, path := range found {
+		if abandoned(path) {
+			removeSockets(path)
+		}
 	}
-	_ = os.Remove(note)
 }
 
-func ours(path string) bool {
+// abandoned reports whether a directory is one of ours and its process has ended: its kind, its owner and its mode are as
+// Make leaves them, and nobody has the lock that is in it.
+func abandoned(path string) bool {
 	info, err := os.Lstat(path)
-	return err == nil && filepath.IsAbs(path) && strings.HasPrefix(filepath.Base(path), prefix) &&
-		info.IsDir() && closed(info)
+	if err != nil || !info.IsDir() || !closed(info) {
+		return false
+	}
+	file, err := os.Lstat(filepath.Join(path, lock))
+	if err != nil || !file.Mode().IsRegular() || !mine(file) {
+		return false
+	}
+	alive := flock.New(filepath.Join(path, lock), flock.SetFlag(os.O_RDWR))
+	taken, err := alive.TryLock()
+	_ = alive.Unlock()
+	return err == nil && taken
 }
 
-// removeSockets removes sockets of known names and then the directory, which fails when anything else is in it.
+// removeSockets removes what has our names and kinds and then the directory, which fails when anything else is in it.
 func removeSockets(path string) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
 		return
 	}
-	for _, name := range []string{Kafka, Redis, Postgres, postgresLock} {
+	for _, name := range []string{Kafka, Redis, Postgres, postgresLock, lock} {
 		info, err := root.Lstat(name)
-		if err == nil && (isSocket(info.Mode()) || name == postgresLock && info.Mode().IsRegular()) {
+		if err != nil {
+			continue
+		}
+		if file := name == postgresLock || name == lock; file && info.Mode().IsRegular() || !file && isSocket(info.Mode()) {
 			_ = root.Remove(name)
 		}
 	}

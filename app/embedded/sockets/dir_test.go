@@ -20,7 +20,7 @@ func TestADirectoryIsShortAndPrivate(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", long) // a place that is too long is passed over
-	d := newDir(t, filepath.Join(long, "sockets"))
+	d := newDir(t, long)
 	if at := d.Socket(Postgres); len(at) > 103 {
 		t.Errorf("%s has %d bytes", at, len(at))
 	}
@@ -28,18 +28,13 @@ func TestADirectoryIsShortAndPrivate(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v %v", info, err)
 	}
-	note, err := os.Stat(filepath.Join(long, "sockets"))
-	if err != nil || note.Mode().Perm() != 0o600 {
-		t.Errorf("the note: %v %v", note, err)
-	}
 	d.Remove()
 	gone(t, d.Path())
-	gone(t, filepath.Join(long, "sockets"))
 }
 
-func newDir(t *testing.T, note string) *Dir {
+func newDir(t *testing.T, data string) *Dir {
 	t.Helper()
-	d, err := Make(note)
+	d, err := Make(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,59 +49,54 @@ func gone(t *testing.T, path string) {
 	}
 }
 
-// TestWhatAKilledProcessLeftGoes, and nothing that is not ours.
+// TestWhatAKilledProcessLeftGoes, and nothing that is used.
 func TestWhatAKilledProcessLeftGoes(t *testing.T) {
 	t.Parallel()
-	note := filepath.Join(t.TempDir(), "sockets")
-	killed := newDir(t, note)
+	killed, used := newDir(t, t.TempDir()), newDir(t, t.TempDir())
 	l, err := net.Listen("unix", killed.Socket(Kafka))
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	if err := errors.Join(l.Close(), os.WriteFile(killed.Socket(postgresLock), []byte("1"), 0o600)); err != nil {
+	if err := errors.Join(l.Close(), os.WriteFile(killed.Socket(postgresLock), []byte("1"), 0o600), killed.alive.Unlock()); err != nil {
 		t.Fatal(err)
 	}
-	next := newDir(t, note)
+	newDir(t, t.TempDir())
 	gone(t, killed.Path())
-	if next.Path() == killed.Path() {
-		t.Error("two directories have one name")
+	if _, err := os.Stat(used.Path()); err != nil {
+		t.Errorf("a directory that is used is gone: %v", err)
 	}
 }
 
 func TestNothingElseIsRemoved(t *testing.T) {
 	t.Parallel()
 	base := t.TempDir()
-	dir := func(name string, mode os.FileMode) string {
+	var kept []string
+	dir := func(name string, mode os.FileMode, files ...string) {
 		path := filepath.Join(base, name)
-		if err := os.Mkdir(path, 0o700); err != nil {
+		err := errors.Join(os.Mkdir(path, 0o700), os.Chmod(path, mode))
+		for _, f := range files {
+			err = errors.Join(err, os.WriteFile(filepath.Join(path, f), nil, 0o600))
+			kept = append(kept, filepath.Join(path, f))
+		}
+		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-		return path
+		kept = append(kept, path)
 	}
-	file := func(path string) string {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	foreign, open, full := dir("photos", 0o700), dir(prefix+"open", 0o755), dir(prefix+"full", 0o700)
-	kept := []string{foreign, open, full, file(filepath.Join(full, "letter")), file(filepath.Join(full, Kafka))}
-	link := filepath.Join(base, prefix+"link")
-	if err := os.Symlink(foreign, link); err != nil {
+	dir("photos", 0o700, lock)
+	dir(prefix+"name-is-too-long!", 0o700, lock)
+	dir(prefix+"opentoeverybody1", 0o755, lock)
+	dir(prefix+"withoutourlock01", 0o700)
+	dir(prefix+"withanotherfile1", 0o700, "letter", Kafka)
+	link := filepath.Join(base, prefix+"linktothephotos1")
+	if err := os.Symlink(filepath.Join(base, "photos"), link); err != nil {
 		t.Fatal(err)
 	}
-	for _, named := range append(kept, link, base, "", "/", "flashsale-relative", filepath.Join(base, "missing")) {
-		note := filepath.Join(t.TempDir(), "sockets")
-		if err := os.WriteFile(note, []byte(named+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		removeNoted(note)
-		gone(t, note)
+	if err := os.WriteFile(filepath.Join(base, prefix+"withanotherfile1", lock), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
+	sweep(base)
 	for _, path := range append(kept, link) {
 		if _, err := os.Lstat(path); err != nil {
 			t.Errorf("%s is gone: %v", path, err)
@@ -116,7 +106,7 @@ func TestNothingElseIsRemoved(t *testing.T) {
 
 func TestASocketServesSoManyConnections(t *testing.T) {
 	t.Parallel()
-	d := newDir(t, filepath.Join(t.TempDir(), "sockets"))
+	d := newDir(t, t.TempDir())
 	l, err := Listen(d.Socket(Redis), func(c net.Conn) { _, _ = io.Copy(c, c) })
 	if err != nil {
 		t.Fatal(err)
