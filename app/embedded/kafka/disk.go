@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrDisk: the log could not be written to disk. What was appended since may be lost with the machine, and a second try
+// ErrDisk says that the log could not be written to disk. What was appended since may be lost with the machine, and a second try
 // would say that all is well although it is not, so the broker answers nothing until it is started again.
 var ErrDisk = errors.New("the embedded Kafka could not write its log to disk and answers no request until a restart")
 

@@ -13,7 +13,7 @@ import (
 const (
 	keyProduce      = 0
 	keyFetch        = 1
-	keyApiVersions  = 18
+	keyAPIVersions  = 18
 	lastNamed       = 12
 	flexibleProduce = 9
 	flexibleFetch   = 12
@@ -56,7 +56,7 @@ func parseHead(head []byte) (request, error) {
 		return r, fmt.Errorf("%w: the key %d", errFrame, r.key)
 	}
 	// A client may ask for a version of ApiVersions that does not exist, and is told which do.
-	if r.version < 0 || r.version > known.MaxVersion() && r.key != keyApiVersions {
+	if r.version < 0 || r.version > known.MaxVersion() && r.key != keyAPIVersions {
 		return r, fmt.Errorf("%w: version %d of the key %d", errFrame, r.version, r.key)
 	}
 	return r, nil

@@ -38,8 +38,8 @@ func TestOnlyRequestsPass(t *testing.T) {
 		"the newest version":            {frame(10, 3, newest), true},
 		"a version that does not exist": {frame(10, 3, newest+1), false},
 		"a negative version":            {frame(10, 3, -1), false},
-		"any version of the question of versions": {frame(10, keyApiVersions, 1<<15-1), true},
-		"but a negative one":                      {frame(10, keyApiVersions, -1), false},
+		"any version of the question of versions": {frame(10, keyAPIVersions, 1<<15-1), true},
+		"but a negative one":                      {frame(10, keyAPIVersions, -1), false},
 		"a web page":                              {[]byte("POST / HTTP/1.1\r\n\r\n"), false},
 		"a command to Redis":                      {[]byte("*1\r\n$4\r\nPING\r\n"), false},
 		"the start of TLS":                        {[]byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00"), false},
@@ -98,7 +98,7 @@ func FuzzFrames(f *testing.F) {
 	good := frame(14, 3, 1, 1, 2, 3, 4)
 	for _, seed := range [][]byte{
 		good, append(bytes.Clone(good), good...), append(bytes.Clone(good), 0, 0, 0, 1), frame(10, 9999, 0), frame(1<<31, 3, 1),
-		[]byte("POST / HTTP/1.1\r\nHost: a\r\n\r\n"), {0, 0, 0, 10}, frame(20, 0, 9, 0), frame(10, keyApiVersions, 99),
+		[]byte("POST / HTTP/1.1\r\nHost: a\r\n\r\n"), {0, 0, 0, 10}, frame(20, 0, 9, 0), frame(10, keyAPIVersions, 99),
 	} {
 		f.Add(seed, uint8(3))
 	}
