@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"flashsale/app/config"
+	"flashsale/app/embedded"
 	"flashsale/app/instance"
 )
 
@@ -23,7 +24,7 @@ func banner(w io.Writer, a *instance.Instance, cfg config.Config) {
 		b.WriteString("  Legacy statuses: the API answers refused purchases and repeats with 201 and success:false (LEGACY_STATUS=false turns it off).\n")
 	}
 	for _, s := range a.Embedded() {
-		fmt.Fprintf(&b, "  %-11s embedded, %s at %s%s\n", s.Name, s.Version, s.Address, location(s.Dir))
+		fmt.Fprintf(&b, "  %-11s embedded, %s %s%s\n", s.Name, s.Version, reachedAt(s.Address), location(s.Dir))
 	}
 	if len(a.Embedded()) > 0 {
 		b.WriteString("  Real servers: set DATABASE_URL, REDIS_URL or KAFKA_BROKERS, each on its own (see .env.example).\n")
@@ -41,6 +42,14 @@ func audience(a *instance.Instance) string {
 		return "everybody on this machine"
 	}
 	return "everybody whose machine can connect to this one"
+}
+
+// reachedAt says where an embedded server is reached.
+func reachedAt(address string) string {
+	if address == embedded.InProcess {
+		return address
+	}
+	return "at " + address
 }
 
 func location(dir string) string {

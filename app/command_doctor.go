@@ -87,9 +87,9 @@ type dependency struct {
 func (d *doctor) dependencies() []dependency {
 	s, cfg := d.servers, d.cfg
 	all := []dependency{
-		{"PostgreSQL", instance.BareURL(s.DatabaseURL), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
-		{"Redis", instance.BareURL(s.RedisURL), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
-		{"Kafka", strings.Join(s.KafkaBrokers, ","), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
+		{"PostgreSQL", instance.DatabaseAddress(s), "docker compose up -d postgres", cfg.DatabaseURL == "", d.connectDatabase, d.askDatabase},
+		{"Redis", instance.RedisAddress(s), "docker compose up -d redis", cfg.RedisURL == "", d.connectRedis, d.askRedis},
+		{"Kafka", instance.KafkaAddress(s), "docker compose up -d kafka", len(cfg.KafkaBrokers) == 0, d.connectLog, d.askLog},
 	}
 	return slices.DeleteFunc(all, func(p dependency) bool { return p.embedded && d.absent != nil })
 }
@@ -176,7 +176,7 @@ func (d *doctor) askDatabase(ctx context.Context) (version string, err error) {
 }
 
 func (d *doctor) connectRedis(context.Context) (err error) {
-	d.redis, err = instance.DialRedis(d.servers.RedisURL, d.servers.RedisEmbedded)
+	d.redis, err = instance.DialRedis(d.servers)
 	return err
 }
 

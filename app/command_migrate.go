@@ -100,7 +100,7 @@ func migrateDown(ctx context.Context, s *instance.Servers, cfg config.Config, ye
 		return fmt.Errorf("nothing was taken back: %w", err)
 	}
 	if !yes {
-		question := fmt.Sprintf("This takes back %s in schema %s at %s. %s", step.File, cfg.Namespace, instance.BareURL(s.DatabaseURL), consequences(step))
+		question := fmt.Sprintf("This takes back %s in schema %s at %s. %s", step.File, cfg.Namespace, instance.DatabaseAddress(s.Settings), consequences(step))
 		if !confirmed(ctx, t, question, cfg.Namespace) {
 			return errors.New("nothing was taken back")
 		}

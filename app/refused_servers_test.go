@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/twmb/franz-go/pkg/kfake"
 
+	"flashsale/app/embedded"
 	"flashsale/app/embedded/embeddedtest"
 	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
@@ -105,7 +106,7 @@ func TestAServerThatSaysNothing(t *testing.T) {
 func TestNewEnoughServersAreTaken(t *testing.T) {
 	t.Parallel()
 	for _, lines := range [][]string{{"redis_version:7.0.15"}, {"redis_version:8.2.2"}, {"redis_version:7.2.4", "valkey_version:8.0.1"}, nil} {
-		client, err := instance.DialRedis("redis://"+redisOfVersion(t, lines...), true)
+		client, err := instance.DialRedis(embedded.Settings{RedisURL: "redis://" + redisOfVersion(t, lines...), RedisEmbedded: true})
 		if err != nil {
 			t.Fatal(err)
 		}

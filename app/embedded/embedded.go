@@ -2,13 +2,17 @@
 // where nothing else is installed: Redis is miniredis and Kafka is kfake, both in this process; Postgres is a real
 // server in a child process, because the verdicts and every receipt live in it.
 //
-// Everything listens on 127.0.0.1 only, on free ports, and keeps its data below one directory that one process at a
-// time may use. What is durable survives SIGKILL: Postgres recovers by itself, the log is written with fsync, and Redis
-// is a cache that the ledger rebuilds. A guardian process (the same binary again) is between this process and Postgres;
-// it stops Postgres when this process has ended for any reason.
+// No other user of the machine can reach them, and no web page: Redis and Kafka have no port at all. This process
+// reaches them by pipes, and commands beside it by Unix sockets in a private directory, where Postgres has its socket too.
+// (Windows has no such socket for Postgres, which listens there on a port of 127.0.0.1 and asks for its password.)
 //
-// The rest of the program sees connection settings and nothing else: it cannot tell an embedded server from a
-// configured one, apart from the few client options that miniredis needs.
+// All data lies below one directory that one process at a time may use. What is durable survives SIGKILL: Postgres
+// recovers by itself, the log is synced before it is acknowledged, and Redis is a cache that the ledger rebuilds. A
+// guardian process (the same binary again) is between this process and Postgres; it stops Postgres when this process has
+// ended for any reason.
+//
+// The rest of the program sees connection settings and dialers and nothing else: it cannot tell an embedded server from
+// a configured one, apart from the few client options that miniredis needs.
 package embedded
 
 import (
@@ -23,6 +27,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"flashsale/app/embedded/datadir"
+	"flashsale/app/embedded/kafka"
+	"flashsale/app/embedded/redis"
+	"flashsale/app/embedded/sockets"
 )
 
 // Options says what to start and where.
@@ -37,28 +44,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Progress receives the progress of a download: a bar when it is a terminal, else plain lines.
 	Progress io.Writer
-}
-
-// Settings is what clients need to reach the servers. Fields of servers that were not asked for are empty.
-type Settings struct {
-	// DatabaseURL contains the password and belongs in no log.
-	DatabaseURL string
-	// RedisURL contains a password as well.
-	RedisURL string
-	// RedisEmbedded is set for miniredis, whose clients must neither track keys nor speak RESP3.
-	RedisEmbedded bool
-	KafkaBrokers  []string
-	// KafkaID is the identity of the log: random, made with its directory, and lost with it.
-	KafkaID string
-	// Services describes each started server for people.
-	Services []Service
-}
-
-// Service is one embedded server as shown to people.
-type Service struct {
-	Name, Version, Address string
-	// Dir is where its data lies; empty when it keeps none.
-	Dir string
+	// KafkaAddress is what the broker calls itself. It is for tests that put a port before it, and empty otherwise.
+	KafkaAddress string
 }
 
 // Stack is a set of running servers. Its methods may be called concurrently.
@@ -66,9 +53,10 @@ type Stack struct {
 	settings Settings
 	lock     *DirLock
 	ownsLock bool
+	sockets  *sockets.Dir // of Redis and Kafka
 	postgres *postgres
-	redis    *redis
-	kafka    *kafka
+	redis    *redis.Server
+	kafka    *kafka.Broker
 
 	once     sync.Once
 	closeErr error
@@ -132,7 +120,12 @@ func (s *Stack) occupy(o *Options) error {
 	return err
 }
 
-func (s *Stack) start(ctx context.Context, o Options) error {
+func (s *Stack) start(ctx context.Context, o Options) (err error) {
+	if o.Redis || o.Kafka {
+		if s.sockets, err = sockets.Make(o.Dir); err != nil {
+			return err
+		}
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	if o.Postgres {
 		g.Go(func() (err error) {
@@ -141,15 +134,17 @@ func (s *Stack) start(ctx context.Context, o Options) error {
 		})
 	}
 	if o.Redis {
-		g.Go(func() (err error) {
-			s.redis, err = startRedis()
-			return err
+		g.Go(func() error {
+			s.redis = redis.Start()
+			return s.redis.Listen(s.sockets.Socket(sockets.Redis))
 		})
 	}
 	if o.Kafka {
 		g.Go(func() (err error) {
-			s.kafka, err = startKafka(filepath.Join(o.Dir, datadir.Kafka), o.Logger)
-			return err
+			if s.kafka, err = kafka.Start(filepath.Join(o.Dir, datadir.Kafka), o.KafkaAddress, o.Logger); err != nil {
+				return err
+			}
+			return s.kafka.Listen(s.sockets.Socket(sockets.Kafka))
 		})
 	}
 	return g.Wait()
@@ -162,12 +157,14 @@ func (s *Stack) describe() Settings {
 		set.Services = append(set.Services, p.service())
 	}
 	if r := s.redis; r != nil {
-		set.RedisURL, set.RedisEmbedded = r.url(), true
-		set.Services = append(set.Services, r.service())
+		set.RedisURL, set.RedisEmbedded, set.RedisDial = r.URL(), true, r.Dial
+		set.RedisSocket = s.sockets.Socket(sockets.Redis)
+		set.Services = append(set.Services, Service{Name: "Redis", Version: "miniredis", Address: InProcess})
 	}
 	if k := s.kafka; k != nil {
-		set.KafkaBrokers, set.KafkaID = k.brokers(), k.id
-		set.Services = append(set.Services, k.service())
+		set.KafkaBrokers, set.KafkaID, set.KafkaDial = []string{k.Address()}, k.ID(), k.Dial
+		set.KafkaSocket = s.sockets.Socket(sockets.Kafka)
+		set.Services = append(set.Services, Service{Name: "Kafka", Version: "kfake", Address: InProcess, Dir: k.Dir()})
 	}
 	return set
 }
@@ -185,13 +182,16 @@ func (s *Stack) Close(ctx context.Context) error {
 func (s *Stack) stop(ctx context.Context) error {
 	var errs []error
 	if s.kafka != nil {
-		errs = append(errs, s.kafka.close(ctx))
+		errs = append(errs, s.kafka.Close(ctx))
 	}
 	if s.redis != nil {
-		s.redis.close()
+		errs = append(errs, s.redis.Close())
 	}
 	if s.postgres != nil {
 		errs = append(errs, s.postgres.close(ctx))
+	}
+	if s.sockets != nil {
+		s.sockets.Remove()
 	}
 	if s.ownsLock && s.lock != nil {
 		errs = append(errs, s.lock.Unlock())

@@ -63,6 +63,11 @@ func TestNothingIsLeftAndNothingLostAfterSIGKILL(t *testing.T) {
 	}
 	checkRecords(t, broker(t, s), "a", "b")
 	checkOffset(t, broker(t, s), 1)
+	for _, dir := range n.Sockets {
+		if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("the killed program's sockets are left in %s: %v", dir, err)
+		}
+	}
 }
 
 // TestRestartRightAfterSIGKILL starts again while the dead program's server is still shutting down.
@@ -197,6 +202,9 @@ func TestAnUnguardedServerIsStoppedFirst(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), filepath.Join(ord.Bin, "postgres"), append([]string{"-D", ord.Data}, ord.Args...)...)
 	cmd.SysProcAttr = attributes(ord.As)
 	cmd.Env = serverEnv(os.Environ())
+	if err := os.Mkdir(first.postgres.sockets.Path(), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ const parentVariable = "FLASHSALE_TEST_PARENT"
 type note struct {
 	Postgres int
 	Data     string
+	Sockets  []string
 }
 
 // runParent starts everything, commits, says so, and behaves like a program that is told to stop: on an
@@ -32,7 +33,7 @@ func runParent(dir string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	log := &kafkago.Client{Addr: kafkago.TCP(s.Settings().KafkaBrokers...)}
+	log := &kafkago.Client{Addr: kafkago.TCP(s.Settings().KafkaBrokers...), Transport: &kafkago.Transport{Dial: s.Settings().KafkaDial}}
 	err = errors.Join(commitRow(ctx, s.Settings().DatabaseURL, "before"), produce(ctx, log, "a", "b"), moveGroup(ctx, log, 1))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -40,7 +41,7 @@ func runParent(dir string) int {
 	}
 	data := s.postgres.cluster.data
 	pid, _ := postmaster(data)
-	_ = json.NewEncoder(os.Stdout).Encode(note{pid, data})
+	_ = json.NewEncoder(os.Stdout).Encode(note{pid, data, []string{s.sockets.Path(), s.postgres.sockets.Path()}})
 	select {
 	case <-interrupts:
 	case <-ctx.Done():

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"flashsale/app/embedded/datadir"
+	"flashsale/app/embedded/sockets"
 )
 
 const (
@@ -28,12 +30,14 @@ const (
 	stopPatience   = 10 * time.Second
 	portAttempts   = 5
 	guardianPause  = time.Second
+	socketPort     = 5432 // of sockets.Postgres
 )
 
 // postgres is a running server.
 type postgres struct {
 	cluster *cluster
-	port    int
+	sockets *sockets.Dir // nil where the server has no Unix socket
+	port    int          // of 127.0.0.1 without a socket; with one it is a part of the socket's name
 	log     *serverLog
 	logger  *slog.Logger
 
@@ -63,29 +67,59 @@ func runCluster(ctx context.Context, c *cluster, logger *slog.Logger) (*postgres
 	}
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
-	p := &postgres{cluster: c, log: log, logger: logger, closing: make(chan struct{})}
-	for range portAttempts {
-		if err = p.launch(ctx); !errors.Is(err, errPortTaken) {
-			break
-		}
+	p := &postgres{cluster: c, port: socketPort, log: log, logger: logger, closing: make(chan struct{})}
+	if err = p.makeSockets(); err == nil {
+		err = p.launchSomewhere(ctx)
 	}
 	if err != nil {
+		p.removeSockets()
 		return nil, errors.Join(err, log.Close())
 	}
 	p.watching.Go(p.watch)
 	return p, nil
 }
 
+// makeSockets makes the directory of the server's Unix socket. Such a socket cannot be reached by other users or by web
+// pages, who could otherwise open connections without a password until no place is left for ours.
+func (p *postgres) makeSockets() (err error) {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	if p.sockets, err = sockets.Make(filepath.Dir(p.cluster.data)); err != nil {
+		return err
+	}
+	if as := p.cluster.as; as.other() {
+		return p.sockets.Give(as.UID, as.GID)
+	}
+	return nil
+}
+
+func (p *postgres) removeSockets() {
+	if p.sockets != nil {
+		p.sockets.Remove()
+	}
+}
+
+// launchSomewhere tries another port when one is taken.
+func (p *postgres) launchSomewhere(ctx context.Context) (err error) {
+	for range portAttempts {
+		if err = p.launch(ctx); !errors.Is(err, errPortTaken) {
+			break
+		}
+	}
+	return err
+}
+
 // errPortTaken: somebody else bound the port between our choice and the server's start.
 var errPortTaken = errors.New("port taken")
 
-// launch starts the guardian on a free port and waits for the server to answer.
-func (p *postgres) launch(ctx context.Context) error {
-	port, err := freePort(ctx)
-	if err != nil {
-		return err
+// launch starts the guardian and waits for the server to answer.
+func (p *postgres) launch(ctx context.Context) (err error) {
+	if p.sockets == nil {
+		if p.port, err = freePort(ctx); err != nil {
+			return err
+		}
 	}
-	p.port = port
 	if p.guardian, err = startGuardian(p.order(), p.log.File); err != nil {
 		return err
 	}
@@ -102,18 +136,23 @@ func (p *postgres) order() order {
 		Bin:  p.cluster.programs.bin,
 		Data: p.cluster.data,
 		Lock: filepath.Join(filepath.Dir(p.cluster.data), datadir.GuardianLock),
-		Args: settings(p.port),
+		Args: settings(p.sockets, p.port),
 		As:   p.cluster.as,
 	}
 }
 
-// settings are the server's: durable above all, reachable from this machine only, and sized for a laptop.
-func settings(port int) []string {
+// settings are the server's: durable above all, reachable for this user only, and sized for a laptop.
+func settings(at *sockets.Dir, port int) []string {
+	addresses, directories := "127.0.0.1", ""
+	if at != nil { // a list, in which a name may be quoted
+		addresses, directories = "", `"`+strings.ReplaceAll(at.Path(), `"`, `""`)+`"`
+	}
 	var args []string
 	for _, s := range [][2]string{
-		{"listen_addresses", "127.0.0.1"},
+		{"listen_addresses", addresses},
 		{"port", strconv.Itoa(port)},
-		{"unix_socket_directories", ""},
+		{"unix_socket_directories", directories},
+		{"unix_socket_permissions", "0700"},
 		{"fsync", "on"},
 		{"full_page_writes", "on"},
 		{"synchronous_commit", "on"},
@@ -246,21 +285,26 @@ func (p *postgres) replaceGuardian() error {
 	return nil
 }
 
-func (p *postgres) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port)) }
-
+// url names the directory of the socket as the host, as drivers expect it.
 func (p *postgres) url() string {
-	u := url.URL{
-		Scheme:   "postgres",
-		User:     url.UserPassword(role, p.cluster.password),
-		Host:     p.address(),
-		Path:     "/postgres",
-		RawQuery: "sslmode=disable",
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, p.cluster.password), Path: "/postgres"}
+	q := url.Values{"sslmode": {"disable"}}
+	if p.sockets == nil {
+		u.Host = net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
+	} else {
+		q.Set("host", p.sockets.Path())
+		q.Set("port", strconv.Itoa(p.port))
 	}
+	u.RawQuery = q.Encode()
 	return u.String()
 }
 
 func (p *postgres) service() Service {
-	return Service{Name: "PostgreSQL", Version: p.cluster.programs.version, Address: p.address(), Dir: p.cluster.data}
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(p.port))
+	if p.sockets != nil {
+		address = p.sockets.Socket(sockets.Postgres)
+	}
+	return Service{Name: "PostgreSQL", Version: p.cluster.programs.version, Address: address, Dir: p.cluster.data}
 }
 
 // close has the server shut down and returns when it has ended. It is called once.
@@ -271,5 +315,6 @@ func (p *postgres) close(ctx context.Context) error {
 	p.mu.Unlock()
 	err := g.stop(ctx)
 	p.watching.Wait()
+	p.removeSockets()
 	return errors.Join(err, p.log.Close())
 }

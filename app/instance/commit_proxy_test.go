@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // breakage is what a commitProxy does to the commit of a transaction.
@@ -23,6 +25,7 @@ const (
 // given text, the mark.
 type commitProxy struct {
 	listener net.Listener
+	network  string // of target
 	target   string
 
 	mu    sync.Mutex
@@ -46,10 +49,17 @@ func through(t *testing.T, d *deployment) *commitProxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &commitProxy{listener: l, target: u.Host, open: map[net.Conn]bool{}}
+	server, err := pgconn.ParseConfig(d.Servers.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &commitProxy{listener: l, open: map[net.Conn]bool{}}
+	p.network, p.target = pgconn.NetworkAddress(server.Host, server.Port)
 	u.Host = l.Addr().String()
 	q := u.Query()
 	q.Set("sslmode", "disable") // the proxy reads what passes
+	q.Del("host")               // of the server's socket
+	q.Del("port")
 	u.RawQuery = q.Encode()
 	d.Servers.DatabaseURL = u.String()
 	p.pipes.Go(p.accept)
@@ -84,7 +94,7 @@ func (p *commitProxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", p.target)
+		server, err := net.Dial(p.network, p.target)
 		if err != nil {
 			_ = client.Close()
 			continue

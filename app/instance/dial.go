@@ -2,13 +2,19 @@ package instance
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/rueidis"
 
 	"flashsale/app/config"
+	"flashsale/app/embedded"
 )
 
 // startupPatience is how long a start waits for a configured service before it says that it is missing.
@@ -25,26 +31,31 @@ func kafkaService() service {
 	return service{"Kafka", "KAFKA_BROKERS, KAFKA_SASL or KAFKA_TLS", "docker compose up -d kafka"}
 }
 
-// openRedis dials until a server answers; embedded says that it is the one in this process, which speaks the older protocol.
-func openRedis(ctx context.Context, address string, embedded bool) (rueidis.Client, error) {
-	client, err := patiently(ctx, func() (rueidis.Client, error) { return DialRedis(address, embedded) })
+// openRedis dials until a server answers.
+func openRedis(ctx context.Context, at embedded.Settings) (rueidis.Client, error) {
+	client, err := patiently(ctx, func() (rueidis.Client, error) { return DialRedis(at) })
 	if err != nil {
-		return nil, redisService().fault(config.Place(address), err)
+		return nil, redisService().fault(RedisAddress(at), err)
 	}
 	if _, err := RedisVersion(ctx, client); err != nil {
 		client.Close()
-		return nil, redisService().fault(config.Place(address), err)
+		return nil, redisService().fault(RedisAddress(at), err)
 	}
 	return client, nil
 }
 
-// DialRedis connects to Redis at that address, without trying again.
-func DialRedis(address string, embedded bool) (rueidis.Client, error) {
-	opt, err := config.RedisOptions(address)
+// DialRedis connects to Redis, without trying again. The embedded one speaks the older protocol.
+func DialRedis(at embedded.Settings) (rueidis.Client, error) {
+	opt, err := config.RedisOptions(at.RedisURL)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Redis: %w", err)
 	}
-	opt.AlwaysRESP2 = embedded
+	opt.AlwaysRESP2 = at.RedisEmbedded
+	if dial := at.RedisDial; dial != nil {
+		opt.DialCtxFn = func(ctx context.Context, address string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+			return dial(ctx, "", address)
+		}
+	}
 	return rueidis.NewClient(opt)
 }
 
@@ -85,3 +96,39 @@ func patiently[T any](ctx context.Context, dial func() (T, error)) (T, error) {
 		}
 	}
 }
+
+// DatabaseAddress is where Postgres is, for people: without user and password.
+func DatabaseAddress(s embedded.Settings) string {
+	u, err := url.Parse(s.DatabaseURL)
+	if err == nil && u.Host == "" && filepath.IsAbs(u.Query().Get("host")) {
+		return "socket in " + u.Query().Get("host")
+	}
+	return BareURL(s.DatabaseURL)
+}
+
+// RedisAddress is where Redis is, for people.
+func RedisAddress(s embedded.Settings) string {
+	if s.RedisDial != nil {
+		return reach(s.RedisSocket, s)
+	}
+	return BareURL(s.RedisURL)
+}
+
+// KafkaAddress is where Kafka is, for people.
+func KafkaAddress(s embedded.Settings) string {
+	if s.KafkaDial != nil {
+		return reach(s.KafkaSocket, s)
+	}
+	return strings.Join(s.KafkaBrokers, ",")
+}
+
+// reach says how this process reaches an embedded server that has no port: one that it has not started is another's.
+func reach(socket string, s embedded.Settings) string {
+	if len(s.Services) > 0 || socket == "" {
+		return embedded.InProcess
+	}
+	return "in the running instance, by " + socket
+}
+
+// BareURL is the host and port of an address, without user and password.
+func BareURL(address string) string { return config.Place(address) }

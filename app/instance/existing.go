@@ -127,7 +127,7 @@ func (s *Servers) SchemaExists(ctx context.Context, cfg config.Config) error {
 
 func (s *Servers) schemaError(cfg config.Config, err error) error {
 	if errors.Is(err, migrations.ErrNoSchema) {
-		return &MissingError{"schema " + cfg.Namespace, BareURL(s.DatabaseURL), startOrMigrate}
+		return &MissingError{"schema " + cfg.Namespace, DatabaseAddress(s.Settings), startOrMigrate}
 	}
 	return err
 }

@@ -3,13 +3,11 @@ package instance
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"flashsale/app/config"
 	"flashsale/app/operator"
 	"flashsale/app/web/admin"
 )
@@ -38,7 +36,7 @@ type probe struct {
 func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 	s := c.servers
 	p := &probes{degraded: degraded(reg), list: []probe{
-		{"PostgreSQL", BareURL(s.DatabaseURL), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
+		{"PostgreSQL", DatabaseAddress(s.Settings), c.cfg.DatabaseURL == "", func(ctx context.Context) (string, error) {
 			var v string
 			err := s.pool.QueryRow(ctx, "SHOW server_version").Scan(&v)
 			if err == nil {
@@ -46,10 +44,10 @@ func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 			}
 			return v, err
 		}},
-		{"Redis", BareURL(s.RedisURL), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
+		{"Redis", RedisAddress(s.Settings), c.cfg.RedisURL == "", func(ctx context.Context) (string, error) {
 			return "", c.places.Ping(ctx)
 		}},
-		{"Kafka", strings.Join(s.KafkaBrokers, ","), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
+		{"Kafka", KafkaAddress(s.Settings), len(c.cfg.KafkaBrokers) == 0, func(ctx context.Context) (string, error) {
 			err := s.log.Ping(ctx)
 			if err == nil {
 				err = troubled("it answers, but records cannot be written", s.log.Trouble())
@@ -147,6 +145,3 @@ type acting struct {
 
 // Dependencies says of each server whether it answered the last probe, and since when that is so.
 func (a acting) Dependencies(context.Context) []admin.Dependency { return a.probing.dependencies() }
-
-// BareURL is the host and port of an address, without user and password.
-func BareURL(address string) string { return config.Place(address) }

@@ -43,7 +43,7 @@ func TestAnInstanceStaysReadyWhileRedisIsAway(t *testing.T) {
 	redis := miniredis.RunT(t)
 	address := redis.Addr()
 	d := newDeployment(t)
-	d.Servers.RedisURL, d.Servers.RedisEmbedded = "redis://"+address, true
+	d.Servers.RedisURL, d.Servers.RedisEmbedded, d.Servers.RedisDial = "redis://"+address, true, nil
 	a := d.start(t)
 	shoppers, operators := newClient(t, a.URL()), operatorsOf(t, a)
 	if r := shoppers.Buy("john_doe"); r.Status != http.StatusCreated {
@@ -91,7 +91,7 @@ func TestPublicAnswersNameNoServerAndNoMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	needles := append([]string{
-		a.wiring.id, host + "-", fmt.Sprintf("-%d-", os.Getpid()), Version(), BareURL(d.Servers.DatabaseURL), BareURL(d.Servers.RedisURL), d.Config.Namespace,
+		a.wiring.id, host + "-", fmt.Sprintf("-%d-", os.Getpid()), Version(), DatabaseAddress(d.Servers), BareURL(d.Servers.RedisURL), d.Config.Namespace,
 		"PostgreSQL", "Redis", "Kafka",
 	}, d.Servers.KafkaBrokers...)
 	c := newClient(t, a.URL())

@@ -13,7 +13,7 @@ import (
 )
 
 // runFile is what a running instance leaves in DATA_DIR/run.json, so that verify, doctor and seed can work beside
-// it on the servers it has embedded. It contains passwords and is readable by its owner only.
+// it on the servers it has embedded, by their Unix sockets. It contains passwords and is readable by its owner only.
 type runFile struct {
 	PID           int       `json:"pid"`
 	Since         time.Time `json:"since"`
@@ -23,21 +23,23 @@ type runFile struct {
 	RedisEmbedded bool      `json:"redisEmbedded,omitempty"`
 	KafkaBrokers  []string  `json:"kafkaBrokers,omitempty"`
 	KafkaID       string    `json:"kafkaId,omitempty"`
+	RedisSocket   string    `json:"redisSocket,omitempty"`
+	KafkaSocket   string    `json:"kafkaSocket,omitempty"`
 }
 
 func runFileOf(e embedded.Settings, url string) runFile {
 	return runFile{
 		PID: os.Getpid(), Since: time.Now().UTC(), URL: url,
 		DatabaseURL: e.DatabaseURL, RedisURL: e.RedisURL, RedisEmbedded: e.RedisEmbedded,
-		KafkaBrokers: e.KafkaBrokers, KafkaID: e.KafkaID,
+		KafkaBrokers: e.KafkaBrokers, KafkaID: e.KafkaID, RedisSocket: e.RedisSocket, KafkaSocket: e.KafkaSocket,
 	}
 }
 
 func (r runFile) settings() embedded.Settings {
 	return embedded.Settings{
 		DatabaseURL: r.DatabaseURL, RedisURL: r.RedisURL, RedisEmbedded: r.RedisEmbedded,
-		KafkaBrokers: r.KafkaBrokers, KafkaID: r.KafkaID,
-	}
+		KafkaBrokers: r.KafkaBrokers, KafkaID: r.KafkaID, RedisSocket: r.RedisSocket, KafkaSocket: r.KafkaSocket,
+	}.Borrowed()
 }
 
 func runFilePath(dir string) string { return filepath.Join(dir, "run.json") }

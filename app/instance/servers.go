@@ -91,10 +91,10 @@ func (s *Servers) use(set embedded.Settings) {
 		s.DatabaseURL = set.DatabaseURL
 	}
 	if set.RedisURL != "" {
-		s.RedisURL, s.RedisEmbedded = set.RedisURL, true
+		s.RedisURL, s.RedisEmbedded, s.RedisDial, s.RedisSocket = set.RedisURL, true, set.RedisDial, set.RedisSocket
 	}
 	if len(set.KafkaBrokers) > 0 {
-		s.KafkaBrokers, s.KafkaID = set.KafkaBrokers, set.KafkaID
+		s.KafkaBrokers, s.KafkaID, s.KafkaDial, s.KafkaSocket = set.KafkaBrokers, set.KafkaID, set.KafkaDial, set.KafkaSocket
 	}
 	s.Services = set.Services
 }
@@ -193,7 +193,7 @@ func (s *Servers) Log() *claimlog.Log { return s.log }
 
 // OpenRedis connects to Redis.
 func (s *Servers) OpenRedis(ctx context.Context) (err error) {
-	s.redis, err = openRedis(ctx, s.RedisURL, s.RedisEmbedded)
+	s.redis, err = openRedis(ctx, s.Settings)
 	return err
 }
 
@@ -211,17 +211,17 @@ func (s *Servers) logError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return kafkaService().fault(strings.Join(s.KafkaBrokers, ","), err)
+	return kafkaService().fault(KafkaAddress(s.Settings), err)
 }
 
-// LogConfig is the addresses of a deployment's log and its credentials. Logger and registry may be nil.
+// LogConfig is how a deployment's log is reached, with its credentials. Logger and registry may be nil.
 func LogConfig(s embedded.Settings, cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (claimlog.Config, error) {
 	mechanism, err := config.KafkaSASL(cfg.KafkaSASL)
 	if err != nil {
 		return claimlog.Config{}, err
 	}
 	return claimlog.Config{
-		Brokers: s.KafkaBrokers, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
+		Brokers: s.KafkaBrokers, Dial: s.KafkaDial, TLS: config.KafkaTLS(cfg.KafkaTLS), SASL: mechanism,
 		Namespace: cfg.Namespace, LogID: s.KafkaID, Logger: log, Registerer: reg,
 	}, nil
 }

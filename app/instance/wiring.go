@@ -85,7 +85,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.servers
 	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
 	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
-		Dial: func() (rueidis.Client, error) { return DialRedis(s.RedisURL, s.RedisEmbedded) }})
+		Dial: func() (rueidis.Client, error) { return DialRedis(s.Settings) }})
 	c.parts.add("bus", serving, c.bus)
 	c.catalog = checkout.NewCatalog(checkout.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("catalog", serving, c.catalog)

@@ -22,6 +22,8 @@ import (
 type Config struct {
 	// Brokers are the addresses to start from, host:port.
 	Brokers []string
+	// Dial connects to a broker that no address reaches; nil: by its address.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// TLS and SASL are nil when the brokers want neither.
 	TLS  *tls.Config
 	SASL sasl.Mechanism
@@ -83,9 +85,12 @@ func newLog(cfg Config) *Log {
 	}
 	l.gone = events.NewOutage(l.logger, "a topic is gone; creating it again", "the log takes records again")
 	l.refused = events.NewOutage(l.logger, "records cannot be written to the log", "records are written to the log again")
-	dialer := &net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}
+	dial := cfg.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}).DialContext
+	}
 	l.transport = &kafka.Transport{
-		Dial:           dialer.DialContext,
+		Dial:           dial,
 		DialTimeout:    3 * time.Second,
 		IdleTimeout:    time.Minute,
 		MetadataTTL:    4 * time.Second,
@@ -173,6 +178,7 @@ func (l *Log) Dialer() *kafka.Dialer {
 		ClientID:      l.transport.ClientID,
 		Timeout:       2 * time.Second,
 		KeepAlive:     15 * time.Second,
+		DialFunc:      l.cfg.Dial,
 		TLS:           l.cfg.TLS,
 		SASLMechanism: l.cfg.SASL,
 	}

@@ -78,7 +78,7 @@ func (d *dialer) dial() (rueidis.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options.DisableCache, options.AlwaysRESP2 = true, true
+	options.DisableCache, options.AlwaysRESP2, options.ForceSingleClient = true, true, true
 	client, err := rueidis.NewClient(options)
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Proxy stands between a pool and Postgres and can lose the reply to a COMMIT: the server has committed, the program
@@ -17,6 +19,7 @@ import (
 type Proxy struct {
 	ctx      context.Context // the test's
 	listener net.Listener
+	network  string
 	server   string
 	// Lose is how many more replies to commits are to be lost, Lost how many were.
 	Lose, Lost atomic.Int32
@@ -34,13 +37,22 @@ func NewProxy(t *testing.T, database string) (*Proxy, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{ctx: t.Context(), listener: listener, server: address.Host}
+	config, err := pgconn.ParseConfig(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{ctx: t.Context(), listener: listener}
+	p.network, p.server = pgconn.NetworkAddress(config.Host, config.Port)
 	p.serving.Go(p.accept)
 	t.Cleanup(func() {
 		_ = listener.Close()
 		p.serving.Wait()
 	})
 	address.Host = listener.Addr().String()
+	q := address.Query()
+	q.Del("host") // of the server's socket
+	q.Del("port")
+	address.RawQuery = q.Encode()
 	return p, address.String()
 }
 
@@ -56,7 +68,7 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := new(net.Dialer).DialContext(p.ctx, "tcp", p.server)
+	server, err := new(net.Dialer).DialContext(p.ctx, p.network, p.server)
 	if err != nil {
 		return
 	}

@@ -3,6 +3,9 @@
 // real thing starts in a second or two, and only on first use: a package whose tests never ask for
 // Postgres never waits for it.
 //
+// Tests treat real and embedded servers alike, by address. The embedded Redis and Kafka have none, so each gets a port here,
+// which passes on what comes and goes; tests of the whole product use the dialers instead, as the product does.
+//
 // Tests stay apart by names: each takes a schema or a namespace of its own, runs in parallel with the
 // others, and leaves nothing behind on a real server.
 package embeddedtest
@@ -50,6 +53,7 @@ type server struct {
 
 	once  sync.Once
 	stack *embedded.Stack
+	port  *port // of Redis and Kafka
 	err   error
 }
 
@@ -78,10 +82,29 @@ func (s *server) start() {
 	s.options.Dir = filepath.Join(dir, strings.ToLower(s.variable))
 	ctx, cancel := context.WithTimeout(context.Background(), startPatience)
 	defer cancel()
-	s.stack, s.err = embedded.Start(ctx, s.options)
+	if s.options.Postgres {
+		s.stack, s.err = embedded.Start(ctx, s.options)
+		return
+	}
+	if s.port, s.err = openPort(); s.err != nil {
+		return
+	}
+	s.options.KafkaAddress = s.port.address()
+	if s.stack, s.err = embedded.Start(ctx, s.options); s.err != nil {
+		return
+	}
+	set := s.stack.Settings()
+	if s.options.Kafka {
+		s.port.serve(set.KafkaDial)
+	} else {
+		s.port.serve(set.RedisDial)
+	}
 }
 
 func (s *server) close() error {
+	if s.port != nil {
+		s.port.close()
+	}
 	if s.stack == nil {
 		return nil
 	}

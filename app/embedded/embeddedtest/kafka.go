@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/segmentio/kafka-go"
+
+	"flashsale/app/embedded"
 )
 
 // Kafka is the brokers' addresses and the log's identity, which is empty for a real cluster: that one is
@@ -17,6 +19,16 @@ func Kafka(t testing.TB) (brokers []string, logID string) {
 	}
 	s := servers.kafka.settings(t)
 	return s.KafkaBrokers, s.KafkaID
+}
+
+// KafkaDial connects to the embedded broker as the product does; nil for a real cluster. The broker's port exists for
+// tests only.
+func KafkaDial(t testing.TB) embedded.Dial {
+	t.Helper()
+	if servers.kafka.real() != "" {
+		return nil
+	}
+	return servers.kafka.settings(t).KafkaDial
 }
 
 // deleteTopics removes the namespace's topics from a real cluster, which otherwise keeps their files for days.

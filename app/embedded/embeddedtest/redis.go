@@ -2,10 +2,13 @@ package embeddedtest
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/redis/rueidis"
+
+	"flashsale/app/embedded"
 )
 
 // RealRedis reports whether the tests run against a real Redis, for those that need what miniredis lacks.
@@ -17,7 +20,22 @@ func RedisURL(t testing.TB) string {
 	if url := servers.redis.real(); url != "" {
 		return url
 	}
-	return servers.redis.settings(t).RedisURL
+	u, err := url.Parse(servers.redis.settings(t).RedisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = servers.redis.port.address()
+	return u.String()
+}
+
+// RedisDial connects to the embedded server as the product does; nil for a real one. The port of RedisURL exists for tests
+// only.
+func RedisDial(t testing.TB) embedded.Dial {
+	t.Helper()
+	if servers.redis.real() != "" {
+		return nil
+	}
+	return servers.redis.settings(t).RedisDial
 }
 
 // Redis is a client of the test's own, closed at its end. Use a Namespace for the keys.

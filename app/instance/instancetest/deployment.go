@@ -44,7 +44,7 @@ func Servers(t testing.TB) embedded.Settings {
 	brokers, logID := embeddedtest.Kafka(t)
 	return embedded.Settings{
 		DatabaseURL: embeddedtest.DatabaseURL(t), RedisURL: embeddedtest.RedisURL(t), RedisEmbedded: !embeddedtest.RealRedis(),
-		KafkaBrokers: brokers, KafkaID: logID,
+		KafkaBrokers: brokers, KafkaID: logID, RedisDial: embeddedtest.RedisDial(t), KafkaDial: embeddedtest.KafkaDial(t),
 	}
 }
 

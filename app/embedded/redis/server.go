@@ -1,0 +1,97 @@
+// Package redis is the embedded Redis: miniredis, in this process, without a port. It is a cache here, whose contents go
+// with the process.
+//
+// A panic inside miniredis ends the process and cannot be recovered from outside: an empty array is enough for one.
+// Therefore it is reached by pipes inside the process, and by a Unix socket in a private directory for commands beside
+// it, where each command's frame is looked at before miniredis sees it. The password is asked for on both.
+package redis
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"net/url"
+	"sync"
+
+	"github.com/alicebob/miniredis/v2"
+
+	"flashsale/app/embedded/sockets"
+)
+
+// Address is what URLs say. Nothing listens there: clients need Dial.
+const Address = "redis.embedded.invalid:6379"
+
+// errClosed: the server has been closed.
+var errClosed = errors.New("the embedded Redis is closed")
+
+// Server is one Redis. Its methods may be called concurrently.
+type Server struct {
+	mini     *miniredis.Miniredis
+	password string
+	socket   *sockets.Listener
+
+	mu     sync.Mutex
+	closed bool
+}
+
+// Start starts a server that is empty.
+func Start() *Server {
+	s := &Server{mini: miniredis.NewMiniRedis(), password: rand.Text()}
+	s.mini.RequireAuth(s.password)
+	// Without it keys never expire outside of miniredis' own tests.
+	s.mini.ClockTTL(true)
+	return s
+}
+
+// URL carries the password, and the options that clients of miniredis need.
+func (s *Server) URL() string {
+	u := url.URL{Scheme: "redis", User: url.UserPassword("", s.password), Host: Address, RawQuery: "protocol=2&client_cache=0"}
+	return u.String()
+}
+
+// Dial connects to the server by a pipe. Network and address are ignored.
+func (s *Server) Dial(context.Context, string, string) (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed // miniredis would start again
+	}
+	return s.mini.Dial()
+}
+
+// Listen serves the Unix socket at the path too, until Close. It is called once at most.
+func (s *Server) Listen(path string) (err error) {
+	s.socket, err = sockets.Listen(path, s.serve)
+	return err
+}
+
+// serve passes on what comes and goes over a connection from outside, until one side ends it.
+func (s *Server) serve(outside net.Conn) {
+	inside, err := s.Dial(context.Background(), "", "")
+	if err != nil {
+		return
+	}
+	var answering sync.WaitGroup
+	answering.Go(func() {
+		defer func() { _ = outside.Close() }()
+		_, _ = bufio.NewReader(inside).WriteTo(outside)
+	})
+	passCommands(inside, outside)
+	_ = inside.Close()
+	answering.Wait()
+}
+
+// Close ends every connection.
+func (s *Server) Close() error {
+	var err error
+	if s.socket != nil {
+		err = s.socket.Close()
+	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.mini.Close()
+	return err
+}
