@@ -72,7 +72,7 @@ func Start(dir, address string, logger *slog.Logger) (*Broker, error) {
 		kfake.ClusterID(datadir.LogPrefix+rand.Text()), // of a new log; a log that is there keeps its own
 		kfake.MaxVersions(versions()),
 		kfake.DataDir(dir),
-		kfake.WithLogger(kfakeLogger{logger}),
+		kfake.WithLogger(&complaints{to: logger}),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded Kafka from %s (its files were left as they are: "+
@@ -146,14 +146,5 @@ func (b *Broker) Close(ctx context.Context) error {
 		return b.err
 	case <-ctx.Done():
 		return errors.Join(errors.New("close the embedded Kafka"), ctx.Err())
-	}
-}
-
-// kfakeLogger passes on what goes wrong inside kfake.
-type kfakeLogger struct{ logger *slog.Logger }
-
-func (l kfakeLogger) Logf(level kfake.LogLevel, msg string, args ...any) {
-	if level == kfake.LogLevelError || level == kfake.LogLevelWarn {
-		l.logger.Warn("embedded Kafka", "level", level.String(), "message", fmt.Sprintf(msg, args...))
 	}
 }
