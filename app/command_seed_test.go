@@ -90,7 +90,7 @@ func TestASeedingThatIsKilledLeavesItsStart(t *testing.T) {
 		t.Errorf("recorded %q, want %q", got, start)
 	}
 	// A command that was killed is no act under way.
-	again := int(exist())/users.Chunk*users.Chunk + users.Chunk/2
+	again := int(exist()) + 2*users.Chunk
 	code, out, errOut := command(t, "", "seed", fmt.Sprint(again))
 	if code != 0 || !strings.Contains(out, fmt.Sprintf("the first %d of the series exist", again)) {
 		t.Errorf("exit %d %s%s", code, out, errOut)

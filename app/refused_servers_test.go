@@ -37,7 +37,7 @@ func TestAServerThatRefusesIsNotCalledAway(t *testing.T) {
 		"wrong password of Postgres": {"DATABASE_URL=" + changed(t, d.Servers.DatabaseURL, func(u *url.URL) { u.User = url.UserPassword("flashsale", secret) }), "PostgreSQL at PLACE answers, but refuses this user with this password; correct DATABASE_URL (or DB_*)"},
 		"unknown user of Postgres":   {"DATABASE_URL=" + changed(t, d.Servers.DatabaseURL, func(u *url.URL) { u.User = url.UserPassword("nobody", secret) }), "PostgreSQL at PLACE answers, but refuses this user with this password"},
 		"unknown database":           {"DATABASE_URL=" + changed(t, d.Servers.DatabaseURL, func(u *url.URL) { u.Path = "/nowhere" }), "PostgreSQL at PLACE answers, but has no database of that name"},
-		"Postgres without TLS":       {"DATABASE_URL=" + changed(t, d.Servers.DatabaseURL, func(u *url.URL) { u.RawQuery = "sslmode=require" }), "PostgreSQL at PLACE answers, but speaks no TLS, which the address asks for"},
+		"Postgres without TLS":       {"DATABASE_URL=postgres://u:" + secret + "@" + oldPostgres(t, "17.2") + "/x?sslmode=require", "PostgreSQL at PLACE answers, but speaks no TLS, which the address asks for"},
 		"unknown parameter":          {"DATABASE_URL=" + changed(t, d.Servers.DatabaseURL, func(u *url.URL) { u.RawQuery += "&applicationname=x" }), "PostgreSQL at PLACE answers, but does not know a parameter of the address"},
 		"old Postgres":               {"DATABASE_URL=postgres://u:" + secret + "@" + oldPostgres(t, "14.9 (Debian 14.9-1)") + "/x?sslmode=disable", "PostgreSQL at PLACE answers, but is version 14.9 (Debian 14.9-1); 15 or newer is needed"},
 		"wrong password of Redis":    {"REDIS_URL=" + changed(t, d.Servers.RedisURL, func(u *url.URL) { u.User = url.UserPassword("", secret) }), "Redis at PLACE answers, but refuses this user with this password; correct REDIS_URL"},
@@ -50,11 +50,8 @@ func TestAServerThatRefusesIsNotCalledAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			settings := append(append([]string(nil), there...), append(strings.Fields(one.settings), "PORT="+unusedPort(t))...)
-			place := ""
-			if _, address, ok := strings.Cut(strings.Fields(one.settings)[0], "://"); ok {
-				place = address[strings.LastIndexByte(address, '@')+1:]
-				place, _, _ = strings.Cut(place, "?")
-			}
+			_, address, _ := strings.Cut(strings.Fields(one.settings)[0], "=")
+			place := instance.BareURL(address)
 			says := strings.Replace(one.says, "PLACE", place, 1)
 			code, printed := program(t, t.TempDir(), settings, "serve")
 			if code != 1 || !strings.HasPrefix(lastLine(printed), "flashsale: "+says) || strings.Contains(printed, secret) {
@@ -183,7 +180,13 @@ func oldPostgres(t *testing.T, version string) string {
 func answerAsPostgres(conn net.Conn, version string) error {
 	defer func() { _ = conn.Close() }()
 	backend := pgproto3.NewBackend(conn, conn)
-	if _, err := backend.ReceiveStartupMessage(); err != nil {
+	first, err := backend.ReceiveStartupMessage()
+	if _, asksForTLS := first.(*pgproto3.SSLRequest); err == nil && asksForTLS {
+		if _, err = conn.Write([]byte("N")); err == nil {
+			_, err = backend.ReceiveStartupMessage()
+		}
+	}
+	if err != nil {
 		return err
 	}
 	backend.Send(&pgproto3.AuthenticationOk{})

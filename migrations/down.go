@@ -123,7 +123,7 @@ func effect(ctx context.Context, pool *pgxpool.Pool, schema, statement string) (
 			return kind.say(found[1], rows), err
 		}
 	}
-	return "does " + statement[:min(len(statement), longestShown)], nil
+	return "runs " + statement[:min(len(statement), longestShown)], nil
 }
 
 // longestShown is how much of a statement is shown.

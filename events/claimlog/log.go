@@ -54,24 +54,25 @@ type Log struct {
 
 // Open connects, creates the topics that are missing and learns the log's identity. The error names the brokers.
 func Open(ctx context.Context, cfg Config) (*Log, error) {
-	if len(cfg.Brokers) == 0 || cfg.Namespace == "" {
-		return nil, fmt.Errorf("%w: brokers and a namespace are required", events.ErrLog)
-	}
-	l := newLog(cfg)
-	if err := l.open(ctx); err != nil {
-		_ = l.Close()
-		return nil, fmt.Errorf("%w at %s: %w", events.ErrLog, strings.Join(cfg.Brokers, ","), err)
-	}
-	return l, nil
+	return reached(ctx, cfg, (*Log).open)
 }
 
 // Connect is Open without making topics, for those who look at a log or remove one. Missing tells which topics there are.
 func Connect(ctx context.Context, cfg Config) (*Log, error) {
+	return reached(ctx, cfg, (*Log).connect)
+}
+
+// reached is a log whose brokers answer, and that was opened.
+func reached(ctx context.Context, cfg Config, open func(*Log, context.Context) error) (*Log, error) {
 	if len(cfg.Brokers) == 0 || cfg.Namespace == "" {
 		return nil, fmt.Errorf("%w: brokers and a namespace are required", events.ErrLog)
 	}
 	l := newLog(cfg)
-	if err := l.connect(ctx); err != nil {
+	err := l.greet(ctx)
+	if err == nil {
+		err = open(l, ctx)
+	}
+	if err != nil {
 		_ = l.Close()
 		return nil, fmt.Errorf("%w at %s: %w", events.ErrLog, strings.Join(cfg.Brokers, ","), err)
 	}
@@ -104,9 +105,6 @@ func newLog(cfg Config) *Log {
 }
 
 func (l *Log) open(ctx context.Context) error {
-	if err := l.greet(ctx); err != nil {
-		return err
-	}
 	if err := l.createTopics(ctx); err != nil {
 		return err
 	}
