@@ -161,13 +161,13 @@ func TestNobodyArchivesInTheMiddleOfASeeding(t *testing.T) {
 	d := newDeployment(t)
 	a, other := d.start(t), newClient(t, d.start(t).URL())
 	archive := func() reply { return other.Act(http.MethodDelete, "/api/users/reset", nil) }
-	const n = users.Chunk + 7
+	const n = 2*users.Chunk + 7
 	asked := false
 	_, err := a.wiring.acts.Seed(t.Context(), operator.Act{}, n, func(done, _ int) {
-		if done == users.Chunk {
+		if done < n && !asked {
 			asked = true
 			archive().Is(t, http.StatusConflict, "busy")
-			other.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": n}).Is(t, http.StatusConflict, "busy")
+			other.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 2 * n}).Is(t, http.StatusConflict, "busy")
 			other.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": 20}).Is(t, http.StatusOK, "")
 		}
 	})
@@ -186,28 +186,29 @@ func TestASeedingThatEndsEarlySaysWhatExists(t *testing.T) {
 	a := newDeployment(t).start(t)
 	c := newClient(t, a.URL())
 	refuse := `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'locked' USING ERRCODE = '55P03'; END $$;
-		CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.username = '` + users.SeriesName(users.Chunk+1) + `') EXECUTE FUNCTION refuse()`
+		CREATE TRIGGER refuse BEFORE INSERT ON users FOR EACH ROW WHEN (NEW.username = '` + users.SeriesName(2*users.Chunk) + `') EXECUTE FUNCTION refuse()`
 	if _, err := a.wiring.servers.pool.Exec(t.Context(), refuse); err != nil {
 		t.Fatal(err)
 	}
-	n := 2*users.Chunk + 7
+	const exist = users.FirstShoppers + users.Chunk // after the first chunk
+	n := 3*users.Chunk + 7
 	seed := func() reply {
 		return c.Act(http.MethodPost, "/api/users/seed", map[string]int{"userCount": n}, "Idempotency-Key: k")
 	}
 	r := seed()
 	r.Is(t, http.StatusConflict, "busy")
-	if says := fmt.Sprintf("The first %d of %d shoppers exist", users.Chunk, n); !strings.Contains(r.Text("message"), says) {
+	if says := fmt.Sprintf("The first %d of %d shoppers exist", exist, n); !strings.Contains(r.Text("message"), says) {
 		t.Errorf("%q does not say %q", r.Text("message"), says)
 	}
 	if _, err := a.wiring.servers.pool.Exec(t.Context(), `DROP TRIGGER refuse ON users`); err != nil {
 		t.Fatal(err)
 	}
-	if r := seed(); r.Status != http.StatusOK || r.Number("usersCreated") != float64(n-users.Chunk) {
+	if r := seed(); r.Status != http.StatusOK || r.Number("usersCreated") != float64(n-exist) {
 		t.Errorf("the same request again is answered %d %s", r.Status, r.Raw)
 	}
 	want := []string{
 		fmt.Sprintf(`users.seed-started {"created": 0, "userCount": %d}`, n), fmt.Sprintf(`users.seed-started {"created": 0, "userCount": %d}`, n),
-		fmt.Sprintf(`users.seed {"created": %d, "userCount": %d}`, n-users.Chunk, n),
+		fmt.Sprintf(`users.seed {"created": %d, "userCount": %d}`, n-exist, n),
 	}
 	if got := a.acts(t); !slices.Equal(got, want) {
 		t.Errorf("recorded %q, want %q", got, want)

@@ -86,6 +86,8 @@ func postgresRefusal(answer *pgconn.PgError) (why string, answers bool) {
 		return "does not know a parameter of the address", true
 	case "57P03":
 		return "it is starting or stopping", false
+	case "53100":
+		return "its disk is full", false
 	case "53300":
 		return "it has no connection left", false
 	}

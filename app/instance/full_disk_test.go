@@ -41,7 +41,7 @@ func TestOperatorsAreToldOfADiskThatIsFull(t *testing.T) {
 	}
 	all.Wait()
 	told := awaitAway(t, operators, "PostgreSQL")
-	if told.Status != http.StatusOK || told.Text("status") != "degraded" || !strings.Contains(told.Raw, "No space left on device") {
+	if told.Status != http.StatusOK || told.Text("status") != "degraded" || !strings.Contains(told.Raw, "claims cannot be decided: its disk is full") {
 		t.Errorf("operators are told %d %s", told.Status, told.Raw)
 	}
 	if r := operators.Call(http.MethodGet, "/metrics", nil); !strings.Contains(r.Raw, `flashsale_degraded{part="postgres"} 1`) {

@@ -2,7 +2,7 @@ package instance
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 	"time"
 
@@ -63,12 +63,20 @@ func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 	return p
 }
 
-// troubled says that a server answers and yet does not do what it is there for, as with a full disk.
+// troubleError says that a server answers and yet does not do what it is there for, as with a full disk.
+type troubleError struct {
+	what  string
+	cause error
+}
+
+func (e *troubleError) Error() string { return e.what + ": " + e.cause.Error() }
+func (e *troubleError) Unwrap() error { return e.cause }
+
 func troubled(what string, cause error) error {
 	if cause == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", what, cause)
+	return &troubleError{what, cause}
 }
 
 // Run probes until ctx ends.
@@ -128,6 +136,9 @@ func (p *probes) note(i int, version string, err error) {
 	}
 	if err != nil {
 		d.Detail, _ = Refusal(err)
+		if trouble := (*troubleError)(nil); errors.As(err, &trouble) {
+			d.Detail = trouble.what + ": " + d.Detail
+		}
 	}
 }
 

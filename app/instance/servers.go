@@ -19,7 +19,6 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
-	"flashsale/app/embedded/datadir"
 	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/events/cluster"
@@ -75,7 +74,7 @@ func startServers(ctx context.Context, cfg config.Config, log *slog.Logger, prog
 func embeddedOptions(cfg config.Config) (embedded.Options, error) {
 	dir, err := filepath.Abs(cfg.DataDir)
 	if err != nil {
-		return embedded.Options{}, datadir.Unusable(err)
+		return embedded.Options{}, fmt.Errorf("DATA_DIR cannot be used (%w); set it to an absolute path", err)
 	}
 	return embedded.Options{Dir: dir, Postgres: cfg.DatabaseURL == "", Redis: cfg.RedisURL == "", Kafka: len(cfg.KafkaBrokers) == 0}, nil
 }

@@ -87,6 +87,12 @@ func TestPoisonOnEveryEndpoint(t *testing.T) {
 // pour sends the bytes on so many connections and keeps them open until a shopper was answered.
 func pour(t *testing.T, p *process, e endpoint, name, bytes string, connections int) {
 	t.Helper()
+	var open []net.Conn
+	defer func() {
+		for _, conn := range open {
+			_ = conn.Close()
+		}
+	}()
 	for range connections {
 		conn, err := net.DialTimeout(e.network, e.address, time.Second)
 		if err != nil {
@@ -95,7 +101,7 @@ func pour(t *testing.T, p *process, e endpoint, name, bytes string, connections 
 			}
 			continue
 		}
-		defer func() { _ = conn.Close() }()
+		open = append(open, conn)
 		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = conn.Write([]byte(bytes)) // a refusal may come before the last byte
 	}

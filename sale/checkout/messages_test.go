@@ -40,7 +40,7 @@ func redisBus(t *testing.T, namespace string) *cluster.Bus {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.DisableCache, options.AlwaysRESP2 = true, true
+	options.DisableCache, options.AlwaysRESP2, options.ForceSingleClient = true, true, true
 	return cluster.NewBus(cluster.BusConfig{Namespace: namespace, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 		Dial: func() (rueidis.Client, error) { return rueidis.NewClient(options) }})
 }
