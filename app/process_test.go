@@ -35,11 +35,12 @@ type place struct {
 	env []string
 }
 
-// newPlace is an empty directory that is HOME and the working directory, with these settings and no others.
+// newPlace is an empty directory that is HOME and the working directory, with these settings and no others. GOCOVERDIR is for a
+// program that counts what its tests cover: without it the program ends with a warning.
 func newPlace(t *testing.T, env ...string) place {
 	t.Helper()
 	dir := t.TempDir()
-	return place{dir, append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "HOST=127.0.0.1"}, env...)}
+	return place{dir, append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "HOST=127.0.0.1", "GOCOVERDIR=" + os.Getenv("GOCOVERDIR")}, env...)}
 }
 
 // command is one command line of the program in its place.
