@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -164,6 +165,9 @@ func silence(err error) string {
 		return "it closes the connection; is it that kind of server, with TLS and credentials as it wants them?"
 	case errors.As(err, &op):
 		return config.HideSecrets(op.Err.Error())
+	}
+	if code := claimlog.Code(err); code != "" {
+		return "it answers with the error " + strconv.Quote(code)
 	}
 	return "what answers there is not understood"
 }

@@ -58,6 +58,15 @@ func closing(ctx context.Context, d *kafka.Dialer) *kafka.Dialer {
 	return d
 }
 
+// Code is what a broker has answered, in the protocol's words; "" when err is not from a broker.
+func Code(err error) string {
+	var code kafka.Error
+	if !errors.As(err, &code) {
+		return ""
+	}
+	return code.Title()
+}
+
 // Refusal says in words why a cluster that answers cannot be used; "" when err does not say so.
 func Refusal(err error) string {
 	switch {

@@ -3,6 +3,7 @@ package claimlog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -211,5 +212,16 @@ func TestOnlyTheClustersFailuresMakeItConnectAnew(t *testing.T) {
 	}
 	if n := eventstest.Measured(t, w.log.metrics.refreshed) - before; n != 0 {
 		t.Errorf("connected anew %v times", n)
+	}
+}
+
+func TestWhatABrokerAnsweredIsToldInItsWords(t *testing.T) {
+	t.Parallel()
+	refused := fmt.Errorf("%w: append: %w", claimlog.ErrUnacknowledged, kafka.KafkaStorageError)
+	if code := claimlog.Code(refused); code != kafka.KafkaStorageError.Title() {
+		t.Errorf("%q", code)
+	}
+	if code := claimlog.Code(errors.New("connection refused")); code != "" {
+		t.Errorf("a connection that failed is an answer: %q", code)
 	}
 }
