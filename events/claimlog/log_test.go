@@ -217,11 +217,11 @@ func TestOnlyTheClustersFailuresMakeItConnectAnew(t *testing.T) {
 
 func TestWhatABrokerAnsweredIsToldInItsWords(t *testing.T) {
 	t.Parallel()
-	refused := fmt.Errorf("%w: append: %w", claimlog.ErrUnacknowledged, kafka.KafkaStorageError)
-	if code := claimlog.Code(refused); code != kafka.KafkaStorageError.Title() {
+	refused := fmt.Errorf("%w: append: %w", ErrUnacknowledged, kafka.KafkaStorageError)
+	if code := Code(refused); code != kafka.KafkaStorageError.Title() {
 		t.Errorf("%q", code)
 	}
-	if code := claimlog.Code(errors.New("connection refused")); code != "" {
+	if code := Code(errors.New("connection refused")); code != "" {
 		t.Errorf("a connection that failed is an answer: %q", code)
 	}
 }
