@@ -41,6 +41,7 @@ func BenchmarkScript(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	option.ForceSingleClient = true
 	option.DialCtxFn = func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
 		return s.Settings().RedisDial(ctx, "", "")
 	}

@@ -147,6 +147,7 @@ func TestRedisNeedsItsPasswordAndExpiresKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	option.ForceSingleClient = true
 	option.DialCtxFn = func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
 		return set.RedisDial(ctx, "", "")
 	}

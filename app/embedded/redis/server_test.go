@@ -42,6 +42,7 @@ func TestBothWaysAskForThePassword(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		option.ForceSingleClient = true
 		option.DialCtxFn = func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
 			return dial(ctx, "", "")
 		}
