@@ -29,7 +29,7 @@ func besideInstance(t *testing.T) (*instancetest.Client, *instance.Servers) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Port, cfg.Hosts, cfg.OpsAddr = 0, []string{"127.0.0.1"}, ""
+	cfg.Port, cfg.Hosts, cfg.OpsAddr, cfg.Demo = 0, []string{"127.0.0.1"}, "", true
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	a, err := instance.Start(ctx, cfg, slog.New(slog.DiscardHandler), instancetest.Writer{T: t})
