@@ -31,6 +31,7 @@ func Begin(ctx context.Context, pool *pgxpool.Pool, log *claimlog.Log, lock func
 		leftOut, err = beginAtEnd(ctx, tx, log)
 		return err
 	})
+	// gofail: var cursorCreated struct{}
 	return leftOut, err
 }
 
@@ -66,6 +67,7 @@ func beginAtEnd(ctx context.Context, tx pgx.Tx, log *claimlog.Log) (leftOut int6
 		leftOut += r.End - r.Start
 		b.Queue(sqlFirstCursor, log.ID(), partition, r.End, fingerprint)
 	}
+	// gofail: var cursorDue struct{}
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return 0, fmt.Errorf("create the first cursors: %w", err)
 	}

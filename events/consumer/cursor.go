@@ -143,11 +143,9 @@ func (l *Ledger) resumeFirst(ctx context.Context, partition int) (offset, error)
 		l.logger.Error("ALARM: the claims log is another one than before; reading it from its beginning",
 			"log", l.log.ID(), "partition", partition, "offset", start)
 	}
-	// gofail: var cursorDue struct{}
 	if _, err := l.pool.Exec(ctx, sqlNewCursor, l.log.ID(), partition, start); err != nil {
 		return offset{}, fmt.Errorf("create cursor: %w", err)
 	}
-	// gofail: var cursorCreated struct{}
 	at, _, _, err := l.cursor(ctx, partition)
 	return at, err
 }
