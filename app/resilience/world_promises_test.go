@@ -104,7 +104,7 @@ func (w *world) verified() {
 				if c.State == "broken" {
 					w.t.Fatalf("%s is broken: %s", c.ID, c.Detail)
 				}
-				if c.State != "ok" && c.ID != "I3" && c.ID != "I6" {
+				if c.State != "ok" && c.ID != "I3" && c.ID != "I6" && !writtenBefore(c.ID, c.Detail) {
 					last = a.Raw
 					return false
 				}
@@ -112,6 +112,11 @@ func (w *world) verified() {
 		}
 		return true
 	})
+}
+
+// writtenBefore is true for what verify cannot know of the orders and generations that the version before has written.
+func writtenBefore(id, detail string) bool {
+	return id == "I8" && (strings.Contains(detail, "have no time of their press") || strings.Contains(detail, "its times are not known"))
 }
 
 // assertInPostgres reads every receipt in Postgres, past the product.
