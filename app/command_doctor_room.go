@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"flashsale/app/config"
 	"flashsale/app/server"
@@ -60,16 +61,12 @@ func runningFigures(ctx context.Context, cfg config.Config) (map[string]float64,
 	if answer.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("the metrics at %s: %s", cfg.OpsAddr, answer.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 8<<20))
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(io.LimitReader(answer.Body, 8<<20))
 	shown := map[string]float64{}
-	for line := range strings.Lines(string(text)) {
-		series, figure, _ := strings.Cut(strings.TrimSpace(line), " ")
-		name, _, labelled := strings.Cut(series, "{")
-		if labelled {
-			figure = line[strings.LastIndexByte(line, ' ')+1:]
-		}
-		if n, err := strconv.ParseFloat(strings.TrimSpace(figure), 64); err == nil {
-			shown[name] += n
+	for name, family := range families {
+		for _, m := range family.GetMetric() {
+			shown[name] += m.GetGauge().GetValue() + m.GetCounter().GetValue() // it is one of the two, and the other is zero
 		}
 	}
 	return shown, err

@@ -113,14 +113,7 @@ func TestHealthOfAnInstanceInDemoMode(t *testing.T) {
 	} else {
 		_ = l.Close()
 	}
-	a := start(t, d)
-	if err := health(t.Context(), d.Config); err != nil {
-		t.Error(err)
-	}
-	stop(t, a)
-	if err := health(t.Context(), d.Config); err == nil {
-		t.Error("the health check passes for an instance that was stopped")
-	}
+	assertHealthFollows(t, d)
 }
 
 // Where only proxies may connect, the question goes to the operators' listener.
@@ -134,6 +127,16 @@ func TestHealthOfAnInstanceBehindAPROXYHeader(t *testing.T) {
 	}
 	d.Config.Port = port
 	d.Config.OpsAddr, d.Config.OpsStrict = "127.0.0.1:"+unusedPort(t), true
+	assertHealthFollows(t, d)
+	d.Config.OpsAddr = ""
+	if err := health(t.Context(), d.Config); err == nil || !strings.Contains(err.Error(), "OPS_ADDR") {
+		t.Errorf("without an operators' listener: %v", err)
+	}
+}
+
+// assertHealthFollows: the check passes while the instance runs, and not afterwards.
+func assertHealthFollows(t *testing.T, d instancetest.Deployment) {
+	t.Helper()
 	a := start(t, d)
 	if err := health(t.Context(), d.Config); err != nil {
 		t.Error(err)
@@ -141,9 +144,5 @@ func TestHealthOfAnInstanceBehindAPROXYHeader(t *testing.T) {
 	stop(t, a)
 	if err := health(t.Context(), d.Config); err == nil {
 		t.Error("the health check passes for an instance that was stopped")
-	}
-	d.Config.OpsAddr = ""
-	if err := health(t.Context(), d.Config); err == nil || !strings.Contains(err.Error(), "OPS_ADDR") {
-		t.Errorf("without an operators' listener: %v", err)
 	}
 }

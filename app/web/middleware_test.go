@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -66,11 +65,7 @@ func TestSecurityFields(t *testing.T) {
 
 func ask(t *testing.T, h http.Handler, path string) reply {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodGet, path, nil)
-	r.Host = "localhost"
-	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, r)
-	return read(t, rec.Result())
+	return askOps(t, h, "localhost", path)
 }
 
 func TestMetricsAreForOperatorsOnly(t *testing.T) {
