@@ -303,8 +303,13 @@ type fakeSessions struct{}
 func (fakeSessions) Check(credential string, _ time.Time) (login.Session, error) {
 	name := strings.TrimRight(credential, "?!")
 	role := map[string]login.Role{"": login.NoRole, "?": login.Viewer, "!": login.Operator, "!!": login.Owner}[credential[len(name):]]
-	if name == "" {
+	switch name {
+	case "":
 		return login.Session{}, login.ErrNoSession
+	case "expired":
+		return login.Session{}, login.ErrExpired
+	case "revoked":
+		return login.Session{}, login.ErrRevoked
 	}
 	return login.Session{Account: int64(crc32.ChecksumIEEE([]byte(name))), Username: name, Role: role}, nil
 }
@@ -312,6 +317,8 @@ func (fakeSessions) Check(credential string, _ time.Time) (login.Session, error)
 func (fakeSessions) Fresh() bool { return true }
 
 func (fakeSessions) Refresh(context.Context) error { return nil }
+
+func (fakeSessions) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) { return "", old, nil }
 
 // reply is an answer with its body decoded, when it is JSON.
 type reply struct {

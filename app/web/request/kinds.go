@@ -30,6 +30,8 @@ var (
 		"A session ends after a time without a visit, when you sign out, and when an operator or a new password ends it. Nothing was bought; sign in and press again."}
 	ErrTokenBuys = &Kind{"token", 403, "Not for programs", "An API token cannot do this",
 		"API tokens are for the operators' desk. Buying and one's own account need a person who is signed in."}
+	ErrTokenScope = &Kind{"token-scope", 403, "Not in the token's scope", "The API token has no scope for this",
+		"A token may do what its scopes say: read, operate or export. What only owners may do needs a person who is signed in."}
 	ErrDemoMode = &Kind{"demo-mode", 409, "Demo mode", "There is nothing to sign in to in demo mode; start with DEMO=false",
 		"In demo mode the shopper is whoever the request names and everybody is an operator. There are no passwords, sessions, roles or tokens in it."}
 	ErrInsecure = &Kind{"insecure", 403, "Not over HTTP", "Signing in needs HTTPS",
@@ -116,7 +118,7 @@ var (
 func Kinds() []*Kind {
 	return []*Kind{
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
-		ErrSignIn, ErrSessionEnded, ErrTokenBuys, ErrDemoMode, ErrInsecure, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
+		ErrSignIn, ErrSessionEnded, ErrTokenBuys, ErrTokenScope, ErrDemoMode, ErrInsecure, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
 		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,

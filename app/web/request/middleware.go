@@ -90,6 +90,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 			m.fail(c, err)
 			return nil
 		}
+		m.renew(rt, c)
 		if err := rt.Handler(c); err != nil {
 			m.fail(c, err)
 		}

@@ -20,6 +20,8 @@ type sessions interface {
 	// Fresh is true while everything that ended more than a second ago is known. Refresh asks for it.
 	Fresh() bool
 	Refresh(ctx context.Context) error
+	// Renew gives a session of yesterday its full time again; the credential is empty when there is nothing to do.
+	Renew(ctx context.Context, old login.Session, now time.Time) (credential string, renewed login.Session, err error)
 }
 
 // Token is a program that asks with an API token.
@@ -123,23 +125,18 @@ func (p *Principal) Username() string {
 	return p.session.Username
 }
 
-// Role is what the principal may do at the operators' desk. A token has the role that its scopes come nearest to.
-func (p *Principal) Role() login.Role {
+// Has reports whether the principal has that role or a greater one, or a token with its scope. No token is an owner.
+func (p *Principal) Has(least login.Role) bool {
 	switch p.kind {
 	case inDemo:
-		return login.Owner
+		return true
 	case bySession:
-		return p.session.Role
+		return p.session.Role >= least
 	case byToken:
-		switch {
-		case p.token.Scopes&login.Operate != 0:
-			return login.Operator
-		case p.token.Scopes&login.Read != 0:
-			return login.Viewer
-		}
+		return least == login.Viewer && p.token.Scopes&login.Read != 0 || least == login.Operator && p.token.Scopes&login.Operate != 0
 	case nobody:
 	}
-	return login.NoRole
+	return false
 }
 
 // Name is the name under which an act is recorded. Idempotency keys of different names are different keys.
@@ -173,10 +170,12 @@ func (p *Principal) Means() string {
 // RequireRole refuses everybody who has neither that role nor a greater one.
 func (p *Principal) RequireRole(least login.Role) error {
 	switch {
-	case p.Role() >= least && least > login.NoRole:
+	case p.Has(least):
 		return nil
 	case p.kind == nobody:
 		return p.signIn()
+	case p.kind == byToken:
+		return ErrTokenScope
 	}
 	refused := ErrNotOperator.Problem("This needs the role " + least.String() + ". You are signed in without it; an owner can give it to you")
 	return &ProblemError{ErrNotOperator, refused}
@@ -225,7 +224,7 @@ func (p *Principal) is(name string) bool {
 // MayAsk refuses everybody but name and those who see the desk when somebody asks what name has bought. name is in normal form.
 func (p *Principal) MayAsk(name string) error {
 	switch {
-	case p.Role() >= login.Viewer, p.kind == bySession && p.is(name):
+	case p.Has(login.Viewer), p.kind == bySession && p.is(name):
 		return nil
 	case p.kind == nobody:
 		return p.signIn()

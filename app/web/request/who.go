@@ -2,6 +2,9 @@ package request
 
 import (
 	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"flashsale/users/login"
 )
@@ -24,7 +27,7 @@ const (
 )
 
 func (w Who) String() string {
-	return [...]string{"", "anybody", "oneself", "signed in", "viewer", "operator", "owner"}[w]
+	return [...]string{"undeclared", "anybody", "oneself", "signed in", "viewer", "operator", "owner"}[w]
 }
 
 // Scope is what a token needs for a route: empty when no token gets in, or none is needed.
@@ -51,6 +54,26 @@ func (w Who) role() login.Role {
 	case Anybody, Oneself, SignedIn:
 	}
 	return login.NoRole
+}
+
+// renew gives the session of somebody who looks at a page its full time again, at most once a day. A page is shown also when that
+// fails: the session still has most of its time.
+func (m *Middleware) renew(rt Route, c echo.Context) {
+	r := c.Request()
+	if rt.Hot || rt.Stream || r.Method != http.MethodGet || m.cfg.Principals.Demo || m.cfg.Principals.Sessions == nil || !WantsPage(r) {
+		return
+	}
+	p := m.cfg.Principals.Of(r)
+	if !p.SignedIn() {
+		return
+	}
+	credential, renewed, err := m.cfg.Principals.Sessions.Renew(r.Context(), p.session, time.Now())
+	if err == nil && credential != "" {
+		err = SetSession(c.Response(), r, credential, renewed.Expires)
+	}
+	if err != nil {
+		m.cfg.Log.Fault(c, err)
+	}
 }
 
 // may refuses who may not use a route.
