@@ -175,9 +175,9 @@ func TestNobodyWaitsForEver(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { _ = h.Run(ctx) })
-		var busy *BusyError
 		for n := range 3 {
 			all.Go(func() {
+				var busy *BusyError
 				if err := h.do(t.Context(), work); n > 0 && !errors.As(err, &busy) || n == 0 && err != nil {
 					t.Errorf("%d: %v", n, err)
 				}
@@ -191,6 +191,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 			t.Errorf("those who waited for a worker that ends are told after %s", took)
 		}
 		start = time.Now()
+		var busy *BusyError
 		if err := h.do(t.Context(), work); !errors.As(err, &busy) || time.Since(start) != maxHashWait {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
