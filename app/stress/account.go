@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Account is a shopper of an instance outside demo mode: who it is, and the cookies that it was given. Like a browser it
@@ -16,8 +17,10 @@ type Account struct {
 	// TRUSTED_PROXIES has this machine.
 	Address string
 
-	// spent is the last mail whose code was typed. It belongs to whoever signs the account in; one at a time does.
-	spent string
+	// spent is the last mail whose code was typed, and mailed when it came. They belong to whoever signs the account in; one
+	// at a time does.
+	spent  string
+	mailed time.Time
 
 	mu      sync.Mutex
 	cookies map[string]string

@@ -135,7 +135,7 @@ func (r Result) WriteText(w io.Writer) error {
 	line("Latency: p50 %.2fms  p90 %.2fms  p99 %.2fms  max %.2fms", r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max)
 	line("Waited for a connection: avg %.2fms  max %.2fms", r.Wait.Avg, r.Wait.Max)
 	if a := r.Ahead; a != nil {
-		line("Ahead: %d accounts created in %.0fms, signed in again in %.0fms", a.Accounts, a.Creating, a.SigningIn)
+		line("Ahead: %d accounts signed up and in after %.0fms", a.Accounts, a.Took)
 	}
 	if a := r.Arrivals; a != nil {
 		line("Open loop: %.0f of %.0f shoppers/second came, started late p99 %.2fms  max %.2fms", a.Achieved, a.Planned, a.Late.P99, a.Late.Max)

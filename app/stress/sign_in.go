@@ -2,11 +2,13 @@ package stress
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -28,6 +30,8 @@ const (
 	longestWait = 30 * time.Second
 	// mailPatience bounds the wait for one mail.
 	mailPatience = 20 * time.Second
+	// betweenMails is how long after a code an account gets the next one.
+	betweenMails = 61 * time.Second
 	// signers is how many accounts sign in at once; more would only queue for the instance's mails.
 	signers = 48
 )
@@ -38,11 +42,12 @@ type SignIns struct {
 	base   string
 	client *client
 	tag    string
+	pause  time.Duration // between two mails to one account
 }
 
 // NewSignIns is for the instance at a base address. Close ends its connections.
 func NewSignIns(base string) *SignIns {
-	return &SignIns{base: base, client: newClient([]string{base}, signers), tag: strconv.FormatUint(rand.Uint64N(1<<40), 36)}
+	return &SignIns{base: base, client: newClient([]string{base}, signers), tag: strconv.FormatUint(rand.Uint64N(1<<40), 36), pause: betweenMails}
 }
 
 // Close ends the connections.
@@ -57,9 +62,13 @@ func (s *SignIns) Create(ctx context.Context, n int, done func()) ([]*Account, e
 	return list, s.each(ctx, list, done, s.signUp)
 }
 
-// SignIn gives each of the accounts a new session. done is called after each one.
+// SignIn gives each of the accounts a new session. done is called after each one. An instance sends an address no second code
+// within a minute: where the last one is younger than that, SignIn waits first.
 func (s *SignIns) SignIn(ctx context.Context, list []*Account, done func()) error {
 	return s.each(ctx, list, done, func(ctx context.Context, a *Account) error {
+		if err := pause(ctx, time.Until(a.mailed.Add(s.pause))); err != nil {
+			return err
+		}
 		a.forget()
 		if err := s.code(ctx, a); err != nil {
 			return err
@@ -153,8 +162,18 @@ func (s *SignIns) refusal(path string, answer reply) error {
 
 // devMail is a mail as GET /dev/mail shows it.
 type devMail struct {
-	ID   string `json:"id"`
-	Text string `json:"text"`
+	ID   json.Number `json:"id"`
+	To   string      `json:"to"`
+	Text string      `json:"text"`
+}
+
+// newest is the newest mail to an address; an instance lists the newest first.
+func newest(mails []devMail, to string) devMail {
+	at := slices.IndexFunc(mails, func(m devMail) bool { return m.To == to })
+	if at < 0 {
+		return devMail{}
+	}
+	return mails[at]
 }
 
 // mailed waits for the mail with the account's next code. The mails are shown on loopback only, so nothing is forwarded.
@@ -174,9 +193,9 @@ func (s *SignIns) mailed(ctx context.Context, a *Account) (string, error) {
 		if err := answer.decode(&said); err != nil {
 			return "", fmt.Errorf("%w: %w", errNoMail, err)
 		}
-		if len(said.Mails) > 0 && said.Mails[0].ID != a.spent { // the newest first
-			if code := digits.FindString(said.Mails[0].Text); code != "" {
-				a.spent = said.Mails[0].ID
+		if mail := newest(said.Mails, a.Email); string(mail.ID) != a.spent {
+			if code := digits.FindString(mail.Text); code != "" {
+				a.spent, a.mailed = string(mail.ID), time.Now()
 				return code, nil
 			}
 		}

@@ -47,34 +47,25 @@ func sellToAccounts(ctx context.Context, r *run) error {
 	return r.audit(ctx)
 }
 
-// signInAhead makes the accounts and signs each of them in once more, so that both have been done; or it takes those whose
-// sessions were given.
+// signInAhead makes the accounts, whose sign-up leaves a session; or it takes those whose sessions were given.
 func (r *run) signInAhead(ctx context.Context) ([]*Account, error) {
 	if len(r.cfg.Sessions) > 0 {
 		return r.cfg.Sessions, nil
 	}
 	signIns := NewSignIns(r.client.bases[0])
 	defer signIns.Close()
+	r.bar.begin("signing up and in", r.cfg.Accounts)
+	defer r.bar.end()
 	began := time.Now()
-	r.bar.begin("creating accounts", r.cfg.Accounts)
 	list, err := signIns.Create(ctx, r.cfg.Accounts, r.bar.step)
-	r.bar.end()
-	if err != nil {
-		return nil, err
-	}
-	created := time.Now()
-	r.bar.begin("signing in", len(list))
-	err = signIns.SignIn(ctx, list, r.bar.step)
-	r.bar.end()
-	r.ahead = &Ahead{Accounts: len(list), Creating: milliseconds(created.Sub(began)), SigningIn: milliseconds(time.Since(created))}
+	r.ahead = &Ahead{Accounts: len(list), Took: milliseconds(time.Since(began))}
 	return list, err
 }
 
-// Ahead says what was done before the first press outside demo mode. Durations are in milliseconds.
+// Ahead says what was done before the first press outside demo mode. Took is in milliseconds.
 type Ahead struct {
-	Accounts  int     `json:"accounts"`
-	Creating  float64 `json:"creatingMs"`
-	SigningIn float64 `json:"signingInMs"`
+	Accounts int     `json:"accounts"`
+	Took     float64 `json:"tookMs"`
 }
 
 // findAgain looks up what a shopper has bought, as the shopper.
