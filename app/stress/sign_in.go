@@ -39,15 +39,17 @@ const (
 // SignIns makes accounts and sessions on an instance outside demo mode, by codes that it reads at /dev/mail: a password
 // costs the instance 50 ms of CPU by design, so that a thousand of them would take a minute.
 type SignIns struct {
+	// Pause is how long after a code an account gets the next one; NewSignIns sets what the product takes.
+	Pause time.Duration
+
 	base   string
 	client *client
 	tag    string
-	pause  time.Duration // between two mails to one account
 }
 
 // NewSignIns is for the instance at a base address. Close ends its connections.
 func NewSignIns(base string) *SignIns {
-	return &SignIns{base: base, client: newClient([]string{base}, signers), tag: strconv.FormatUint(rand.Uint64N(1<<40), 36), pause: betweenMails}
+	return &SignIns{base: base, client: newClient([]string{base}, signers), tag: strconv.FormatUint(rand.Uint64N(1<<40), 36), Pause: betweenMails}
 }
 
 // Close ends the connections.
@@ -62,13 +64,23 @@ func (s *SignIns) Create(ctx context.Context, n int, done func()) ([]*Account, e
 	return list, s.each(ctx, list, done, s.signUp)
 }
 
-// SignIn gives each of the accounts a new session. done is called after each one. An instance sends an address no second code
-// within a minute: where the last one is younger than that, SignIn waits first.
-func (s *SignIns) SignIn(ctx context.Context, list []*Account, done func()) error {
-	return s.each(ctx, list, done, func(ctx context.Context, a *Account) error {
-		if err := pause(ctx, time.Until(a.mailed.Add(s.pause))); err != nil {
-			return err
+// Rest waits until each of the accounts can have another code: an instance sends an address one a minute.
+func (s *SignIns) Rest(ctx context.Context, list []*Account) error {
+	var last time.Time
+	for _, a := range list {
+		if a.mailed.After(last) {
+			last = a.mailed
 		}
+	}
+	return pause(ctx, time.Until(last.Add(s.Pause)))
+}
+
+// SignIn gives each of the accounts a new session, after a Rest. done is called after each one.
+func (s *SignIns) SignIn(ctx context.Context, list []*Account, done func()) error {
+	if err := s.Rest(ctx, list); err != nil {
+		return err
+	}
+	return s.each(ctx, list, done, func(ctx context.Context, a *Account) error {
 		a.forget()
 		if err := s.code(ctx, a); err != nil {
 			return err
@@ -154,8 +166,8 @@ func busy(answer reply) bool {
 
 func (s *SignIns) refusal(path string, answer reply) error {
 	var said pressed
-	if answer.decode(&said) == nil && said.kind() == "demo-mode" {
-		return errDemo
+	if answer.decode(&said) == nil && (said.kind() == "demo-mode" || said.kind() == "forwarded") {
+		return errDemo // a demo for this machine alone refuses what was forwarded before it looks further
 	}
 	return fmt.Errorf("%w: %s answered %d: %s", ErrAccounts, path, answer.code, message(answer))
 }

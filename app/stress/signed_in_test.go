@@ -19,7 +19,7 @@ import (
 type guarded struct {
 	*shop
 	mu       sync.Mutex
-	demo     bool
+	demo     string // why it cannot be signed in to
 	noMail   bool
 	accounts map[string]string // username by address
 	sessions map[string]string // username by session
@@ -69,8 +69,8 @@ func (g *guarded) sendCode(w http.ResponseWriter, q *http.Request) {
 	defer g.mu.Unlock()
 	g.from[q.Header.Get("X-Forwarded-For")] = true
 	switch {
-	case g.demo:
-		refuse(w, 409, "demo-mode")
+	case g.demo != "":
+		refuse(w, 409, g.demo)
 		return
 	case g.refuse > 0:
 		g.refuse--
@@ -222,7 +222,7 @@ func TestAccountsSignInAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := list[7].Session()
-	s.pause = 600 * time.Millisecond
+	s.Pause = 600 * time.Millisecond
 	began := time.Now()
 	if err := s.SignIn(t.Context(), list, done); err != nil {
 		t.Fatal(err)
@@ -292,7 +292,8 @@ func TestFaultsOfSignedInPurchasesAreFound(t *testing.T) {
 func TestAccountsThatCannotBeMade(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(*guarded){
-		"it is in demo mode":              func(g *guarded) { g.demo = true },
+		"it is in demo mode":              func(g *guarded) { g.demo = "demo-mode" },
+		"start it with DEMO=false":        func(g *guarded) { g.demo = "forwarded" },
 		"an instance with MAIL_DEV=true":  func(g *guarded) { g.noMail = true },
 		"the sale is \"sold-out\" with 0": func(g *guarded) { g.stock = 0 },
 	} {
