@@ -19,6 +19,7 @@ type fakeOutside struct {
 	*fakeProduct
 	mu       sync.Mutex
 	names    map[string]string // by session
+	mails    []string          // the addresses, newest first
 	signIns  int
 	pressers map[string]bool // addresses of peers
 	closed   bool            // nobody can sign in
@@ -52,6 +53,9 @@ func openOutside(t *testing.T) (*fakeOutside, Config) {
 			http.Error(w, "{}", http.StatusNotFound)
 			return
 		}
+		var asked struct{ Name string }
+		_ = json.NewDecoder(q.Body).Decode(&asked)
+		f.mails = slices.Insert(f.mails, 0, asked.Name)
 		f.signIns++
 		f.busy++
 		http.SetCookie(w, &http.Cookie{Name: "code", Value: "c"})
@@ -60,7 +64,9 @@ func openOutside(t *testing.T) (*fakeOutside, Config) {
 	mux.HandleFunc("GET /dev/mail", func(w http.ResponseWriter, q *http.Request) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		fmt.Fprintf(w, `{"mails":[{"id":%d,"to":%q,"text":"Your code is\n\n    123456\n"}]}`, f.signIns, q.URL.Query().Get("to"))
+		for n, to := range f.mails {
+			fmt.Fprintf(w, `<td>%s</td><td><a href="/dev/mail/%d">123456 is your code`, to, len(f.mails)-n)
+		}
 	})
 	mux.HandleFunc("POST /sign-in/code/verify", func(w http.ResponseWriter, q *http.Request) { f.start(w, q, false) })
 	mux.HandleFunc("POST /sign-up", func(w http.ResponseWriter, q *http.Request) { f.start(w, q, true) })

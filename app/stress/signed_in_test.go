@@ -25,7 +25,7 @@ type guarded struct {
 	sessions map[string]string // username by session
 	flows    map[string]string // address by flow
 	proven   map[string]string // address by flow whose code was typed
-	mails    map[string][]string
+	mails    []mailed
 	codes    int
 	refuse   int // requests for a code that are refused first
 	from     map[string]bool
@@ -37,9 +37,12 @@ type guarded struct {
 	mixedUp   bool // a receipt has another's name
 }
 
+// mailed is a mail with a code.
+type mailed struct{ to, code string }
+
 func newGuarded() *guarded {
 	return &guarded{shop: newShop(), accounts: map[string]string{}, sessions: map[string]string{}, flows: map[string]string{},
-		proven: map[string]string{}, mails: map[string][]string{}, from: map[string]bool{}, mailFrom: map[string]bool{}}
+		proven: map[string]string{}, from: map[string]bool{}, mailFrom: map[string]bool{}}
 }
 
 func (g *guarded) openGuarded(t *testing.T) string {
@@ -80,7 +83,7 @@ func (g *guarded) sendCode(w http.ResponseWriter, q *http.Request) {
 	g.codes++
 	flow, to := fmt.Sprint("flow", g.codes), body(q)["name"]
 	g.flows[flow] = to
-	g.mails[to] = append(g.mails[to], fmt.Sprintf("Your code is %06d.", 123456+g.codes))
+	g.mails = append(g.mails, mailed{to, fmt.Sprintf("%06d", 123456+g.codes)})
 	http.SetCookie(w, &http.Cookie{Name: "code-flow", Value: flow})
 	say(w, 202, map[string]any{})
 }
@@ -93,11 +96,9 @@ func (g *guarded) readMail(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	g.mailFrom[q.Header.Get("X-Forwarded-For")] = true
-	mails := []devMail{}
-	for n, text := range g.mails[q.URL.Query().Get("to")] {
-		mails = slices.Insert(mails, 0, devMail{ID: json.Number(fmt.Sprint(n + 1)), To: q.URL.Query().Get("to"), Text: text})
+	for n, m := range slices.Backward(g.mails) {
+		fmt.Fprintf(w, "<tr><td>2026</td><td>%s</td><td><a href=\"/dev/mail/%d\">%s is your code for localhost</a></td></tr>", m.to, n+1, m.code)
 	}
-	say(w, 200, map[string]any{"mails": mails})
 }
 
 // typeCode takes the newest code of the flow's address and no other.
@@ -110,7 +111,13 @@ func (g *guarded) typeCode(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	to := g.flows[flow.Value]
-	if sent := g.mails[to]; len(sent) == 0 || sent[len(sent)-1] != "Your code is "+body(q)["code"]+"." {
+	newest := mailed{}
+	for _, m := range g.mails {
+		if m.to == to {
+			newest = m
+		}
+	}
+	if newest.to == "" || newest.code != body(q)["code"] {
 		refuse(w, 401, "refused")
 		return
 	}
