@@ -35,6 +35,7 @@ type guarded struct {
 	trusting  bool // the name in the body decides
 	talkative bool // everybody may look up everybody
 	mixedUp   bool // a receipt has another's name
+	forgetful bool // nobody is told what was bought
 }
 
 // mailed is a mail with a code.
@@ -195,6 +196,10 @@ func (g *guarded) lookUp(w http.ResponseWriter, q *http.Request) {
 		refuse(w, 403, "not-you")
 		return
 	}
+	if g.forgetful {
+		say(w, 200, map[string]any{"hasPurchased": false})
+		return
+	}
 	g.check(w, q)
 }
 
@@ -285,6 +290,7 @@ func TestFaultsOfSignedInPurchasesAreFound(t *testing.T) {
 		"pressed for another and was answered":              func(g *guarded) { g.trusting = true },
 		"pressed without a session and was answered":        func(g *guarded) { g.trusting = true },
 		"asked what another has bought and was answered 20": func(g *guarded) { g.talkative = true },
+		"is told {{ 0} false}":                              func(g *guarded) { g.forgetful = true },
 		`was given the receipt of "somebody"`:               func(g *guarded) { g.mixedUp = true },
 	} {
 		g := newGuarded()
