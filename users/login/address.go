@@ -18,6 +18,10 @@ const longestLocal = 64
 func plainAddress(raw string) (string, error) {
 	refused := &users.NameError{Reason: "it must be one plain e-mail address, like name@example.com"}
 	raw = strings.TrimSpace(raw)
+	// The rules of domains leave out what is invisible; here it is refused.
+	if _, err := users.NormalName(raw); err != nil {
+		return "", err
+	}
 	at := strings.LastIndexByte(raw, '@')
 	if at < 1 || at > longestLocal || !plainLocal(raw[:at]) {
 		return "", refused
@@ -31,9 +35,6 @@ func plainAddress(raw string) (string, error) {
 	read, err := mail.ParseAddress(address)
 	if err != nil || read.Name != "" || read.Address != address {
 		return "", refused
-	}
-	if _, err := users.NormalName(address); err != nil {
-		return "", err
 	}
 	return address, nil
 }

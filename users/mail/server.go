@@ -37,6 +37,14 @@ func (s Server) policy() mail.TLSPolicy {
 	}
 }
 
+// auth is how to sign in. Without TLS the library finds no way by itself, and takes PLAIN on this machine only.
+func (s Server) auth() mail.SMTPAuthType {
+	if !s.Implicit && onThisMachine(s.Host) {
+		return mail.SMTPAuthPlain
+	}
+	return mail.SMTPAuthAutoDiscover
+}
+
 func onThisMachine(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
@@ -59,7 +67,7 @@ func (s Server) connect(ctx context.Context, from string) (*connection, error) {
 		mail.WithTLSConfig(s.tls()), mail.WithDialContextFunc(c.dial(s)),
 	}
 	if s.User != "" {
-		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.User), mail.WithPassword(s.Password))
+		options = append(options, mail.WithSMTPAuth(s.auth()), mail.WithUsername(s.User), mail.WithPassword(s.Password))
 	}
 	var err error
 	if c.client, err = mail.NewClient(s.Host, options...); err != nil {
