@@ -9,7 +9,6 @@
 --   link    the link works, the code does not: too many wrong ones
 --   quiet   nothing was mailed, because something was a moment ago
 --   void    a newer one has taken its place
---   proven  it was used for an address without an account; whoever has the ticket may give the address to one
 --   used
 
 -- +goose Up
@@ -21,12 +20,11 @@ CREATE TABLE login_codes (
     address    text        NOT NULL DEFAULT '',    -- as it is written on the mail
     account    bigint,                             -- NULL: there is none yet
     mailed     boolean     NOT NULL,
-    state      text        NOT NULL CHECK (state IN ('sent', 'link', 'quiet', 'void', 'proven', 'used')),
+    state      text        NOT NULL CHECK (state IN ('sent', 'link', 'quiet', 'void', 'used')),
     tries      integer     NOT NULL DEFAULT 0 CHECK (tries BETWEEN 0 AND 5),
     flow       bytea       NOT NULL UNIQUE,
     code       bytea       NOT NULL,
     link       bytea       NOT NULL UNIQUE,
-    ticket     bytea       UNIQUE,
     created_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
 );

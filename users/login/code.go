@@ -98,8 +98,6 @@ type Proof struct {
 	Account users.Account
 	// Email is the address.
 	Email string
-	// Ticket lets the browser give the address to a new account, when none has it: see Proven. Peek gives none.
-	Ticket string
 }
 
 // purpose is what a code is for. The values are in the table.
@@ -237,15 +235,14 @@ func (c *Codes) Verify(ctx context.Context, flow, code string) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	ticket := newSecret()
-	row, err := c.store.tryCode(ctx, codeTry{purpose: signingIn, flow: flow, code: code, ticket: ticket})
+	row, err := c.store.tryCode(ctx, codeTry{purpose: signingIn, flow: flow, code: code})
 	if err != nil {
 		return Proof{}, err
 	}
-	return c.proof(ctx, row, ticket)
+	return c.proof(ctx, row)
 }
 
-// Peek is what Spend would return, without a ticket. It spends nothing: programs that scan mails open links.
+// Peek is what Spend would return. It spends nothing: programs that scan mails open links.
 func (c *Codes) Peek(ctx context.Context, link string) (Proof, error) {
 	if c.mail == nil {
 		return Proof{}, ErrCodesOff
@@ -254,7 +251,7 @@ func (c *Codes) Peek(ctx context.Context, link string) (Proof, error) {
 	if err != nil {
 		return Proof{}, err
 	}
-	return c.proof(ctx, row, "")
+	return c.proof(ctx, row)
 }
 
 // Spend uses a link. It works once; ErrExpired otherwise.
@@ -262,16 +259,15 @@ func (c *Codes) Spend(ctx context.Context, link string) (Proof, error) {
 	if c.mail == nil {
 		return Proof{}, ErrCodesOff
 	}
-	ticket := newSecret()
-	row, err := c.store.spendLink(ctx, link, ticket)
+	row, err := c.store.spendLink(ctx, link)
 	if err != nil {
 		return Proof{}, err
 	}
-	return c.proof(ctx, row, ticket)
+	return c.proof(ctx, row)
 }
 
 // proof looks at the account again: it may be archived meanwhile, have another address, or be the first one with this address.
-func (c *Codes) proof(ctx context.Context, row codeRow, ticket string) (Proof, error) {
+func (c *Codes) proof(ctx context.Context, row codeRow) (Proof, error) {
 	found, err := c.cfg.Accounts.Reachable(ctx, row.subject)
 	switch {
 	case err != nil:
@@ -281,18 +277,7 @@ func (c *Codes) proof(ctx context.Context, row codeRow, ticket string) (Proof, e
 	case row.account != 0, found.Verified:
 		return Proof{}, ErrExpired
 	}
-	return Proof{Email: row.address, Ticket: ticket}, nil
-}
-
-// Proven is the address that the browser with this ticket has shown to be its owner's, as long as no account was made with it.
-// ErrExpired when there is none any more.
-func (c *Codes) Proven(ctx context.Context, ticket string) (email string, err error) {
-	return c.store.provenAddress(ctx, selectTicket, ticket)
-}
-
-// Claim is Proven for the last time: call it once the account is made.
-func (c *Codes) Claim(ctx context.Context, ticket string) (email string, err error) {
-	return c.store.provenAddress(ctx, spendTicket, ticket)
+	return Proof{Email: row.address}, nil
 }
 
 // sixDigits takes a code as people type it.

@@ -40,25 +40,18 @@ const (
 	// Only one change of address of an account is under way.
 	voidChanges = `UPDATE login_codes SET state = 'void' WHERE purpose = 'email' AND account = $1 AND state = 'sent' AND flow <> $2`
 	selectFlow  = `SELECT EXISTS (SELECT FROM login_codes WHERE purpose = 'sign-in' AND flow = $1 AND asked = $2
-		AND state NOT IN ('used', 'proven') AND created_at > now() - make_interval(secs => $3))`
+		AND state <> 'used' AND created_at > now() - make_interval(secs => $3))`
 
 	codeColumns = `id, subject, address, coalesce(account, 0), mailed, state, tries`
 	lockCode    = `SELECT ` + codeColumns + `, code FROM login_codes WHERE purpose = $1 AND flow = $2 AND coalesce(account, 0) = coalesce($3, account, 0)
 		AND expires_at > now() FOR UPDATE`
-	countTry = `UPDATE login_codes SET tries = tries + 1, state = CASE WHEN state = 'sent' AND tries + 1 >= $2 THEN 'link' ELSE state END WHERE id = $1`
-	// A ticket works for as long as a code does.
-	useCode = `UPDATE login_codes SET state = CASE WHEN account IS NULL THEN 'proven' ELSE 'used' END,
-			ticket = CASE WHEN account IS NULL THEN $2::bytea END, expires_at = now() + make_interval(secs => $3)
-		WHERE id = $1 AND mailed AND state IN ('sent', 'link') RETURNING ` + codeColumns
+	countTry    = `UPDATE login_codes SET tries = tries + 1, state = CASE WHEN state = 'sent' AND tries + 1 >= $2 THEN 'link' ELSE state END WHERE id = $1`
+	useCode     = `UPDATE login_codes SET state = 'used' WHERE id = $1`
 	spendChange = `UPDATE login_codes SET state = 'used' WHERE id = $1 AND state = 'sent'`
 
-	linkWorks   = ` FROM login_codes WHERE purpose = 'sign-in' AND link = $1 AND mailed AND state IN ('sent', 'link') AND expires_at > now()`
-	selectLink  = `SELECT ` + codeColumns + linkWorks
-	selectLinks = `SELECT id` + linkWorks + ` FOR UPDATE`
-
-	ticketWorks  = ` WHERE ticket = $1 AND state = 'proven' AND expires_at > now()`
-	selectTicket = `SELECT address FROM login_codes` + ticketWorks
-	spendTicket  = `UPDATE login_codes SET state = 'used'` + ticketWorks + ` RETURNING address`
+	linkWorks  = ` WHERE purpose = 'sign-in' AND link = $1 AND mailed AND state IN ('sent', 'link') AND expires_at > now()`
+	selectLink = `SELECT ` + codeColumns + ` FROM login_codes` + linkWorks
+	spendLink  = `UPDATE login_codes SET state = 'used'` + linkWorks + ` RETURNING ` + codeColumns
 
 	deleteCodes = `DELETE FROM login_codes WHERE id = ANY (ARRAY(SELECT id FROM login_codes
 		WHERE created_at < now() - make_interval(secs => $1) ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED))`
@@ -123,8 +116,7 @@ func (s *Store) recentFlow(ctx context.Context, flow, asked string) (recent bool
 type codeTry struct {
 	purpose    purpose
 	flow, code string
-	account    int64  // of a change of address
-	ticket     string // of a sign-in
+	account    int64 // of a change of address
 }
 
 // tryCode compares a code. Every look but the right one counts, in the transaction in which it happens, with the row locked: there
@@ -158,7 +150,8 @@ func (s *Store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 			return nil
 		}
 		outcome = nil
-		return tx.QueryRow(ctx, useCode, row.id, secretDigest(t.ticket), CodeLifetime.Seconds()).Scan(row.fields()...)
+		_, err = tx.Exec(ctx, useCode, row.id)
+		return err
 	})
 	if err != nil {
 		return codeRow{}, fmt.Errorf("look at a code: %w", err)
@@ -166,40 +159,26 @@ func (s *Store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 	return row, outcome
 }
 
-func (s *Store) linkedCode(ctx context.Context, link string) (row codeRow, err error) {
+func (s *Store) linkedCode(ctx context.Context, link string) (codeRow, error) {
+	return s.codeOfLink(ctx, selectLink, link)
+}
+
+// spendLink is linkedCode for the last time. Of several at once one finds the row.
+func (s *Store) spendLink(ctx context.Context, link string) (codeRow, error) {
+	return s.codeOfLink(ctx, spendLink, link)
+}
+
+func (s *Store) codeOfLink(ctx context.Context, statement, link string) (row codeRow, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
-	err = s.pool.QueryRow(ctx, selectLink, secretDigest(link)).Scan(row.fields()...)
-	return row, expiredOr(err, "look at a link")
-}
-
-func (s *Store) spendLink(ctx context.Context, link, ticket string) (row codeRow, err error) {
-	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		var id int64
-		if err := tx.QueryRow(ctx, selectLinks, secretDigest(link)).Scan(&id); err != nil {
-			return err
-		}
-		return tx.QueryRow(ctx, useCode, id, secretDigest(ticket), CodeLifetime.Seconds()).Scan(row.fields()...)
-	})
-	return row, expiredOr(err, "use a link")
-}
-
-func (s *Store) provenAddress(ctx context.Context, statement, ticket string) (email string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, statementTime)
-	defer cancel()
-	err = s.pool.QueryRow(ctx, statement, secretDigest(ticket)).Scan(&email)
-	return email, expiredOr(err, "read a proven address")
-}
-
-// expiredOr is ErrExpired when no row was found.
-func expiredOr(err error, doing string) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, pgx.ErrNoRows):
-		return ErrExpired
+	err = s.pool.QueryRow(ctx, statement, secretDigest(link)).Scan(row.fields()...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return codeRow{}, ErrExpired
 	}
-	return fmt.Errorf("%s: %w", doing, err)
+	if err != nil {
+		return codeRow{}, fmt.Errorf("look at a link: %w", err)
+	}
+	return row, nil
 }
 
 // deleteOldCodes deletes at most limit rows that nobody counts any more, and returns how many.
