@@ -69,6 +69,7 @@ func (d *doctor) examine(ctx context.Context, cfg config.Config, s *instance.Ser
 	}
 	d.examineServers(ctx)
 	d.examineState(ctx)
+	d.examineMail(ctx)
 	d.examineRoom(ctx)
 	if d.bad {
 		return errReported

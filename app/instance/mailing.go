@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,12 +15,6 @@ import (
 
 // mailing makes what sends mails, and the codes that go by mail. Without SMTP_URL and MAIL_DEV codes are off.
 func (c *wiring) mailing(log *slog.Logger, reg prometheus.Registerer) {
-	store, cfg := login.NewStore(c.servers.pool), login.CodesConfig{Accounts: c.users, Shop: c.cfg.PublicURL, Logger: log}
-	if !c.cfg.Mails() {
-		c.codes = login.NewCodes(store, nil, cfg)
-		c.parts.add("codes", serving, c.codes)
-		return
-	}
 	to := mail.Config{From: c.cfg.MailFrom, Logger: log, Server: mailServer(c.cfg)}
 	if c.cfg.MailDev {
 		c.mailbox = new(mail.Mailbox)
@@ -30,7 +25,12 @@ func (c *wiring) mailing(log *slog.Logger, reg prometheus.Registerer) {
 		events.Register(reg, metric)
 	}
 	c.parts.add("mails", serving, c.mails)
-	c.codes = login.NewCodes(store, mailsTo{c.mails}, cfg)
+	store, cfg := login.NewStore(c.servers.pool), login.CodesConfig{Accounts: c.users, Shop: c.cfg.PublicURL, Logger: log}
+	if c.cfg.Mails() {
+		c.codes = login.NewCodes(store, mailsTo{c.mails}, cfg)
+	} else {
+		c.codes = login.NewCodes(store, nil, cfg)
+	}
 	c.parts.add("codes", serving, c.codes)
 }
 
@@ -57,3 +57,6 @@ func (c *wiring) devMail() session.Mailbox {
 	}
 	return c.mailbox
 }
+
+// ProbeMail connects to the mail server, signs in there and leaves. It is for a configuration that has one.
+func ProbeMail(ctx context.Context, cfg config.Config) error { return mailServer(cfg).Probe(ctx) }

@@ -46,7 +46,7 @@ type wiring struct {
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
 	ledger     *consumer.Ledger
-	mails      *mail.Sender  // nil: no mails
+	mails      *mail.Sender
 	mailbox    *mail.Mailbox // nil: nobody reads mails here
 	codes      *login.Codes
 	acts       *operator.Acts

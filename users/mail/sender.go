@@ -83,6 +83,9 @@ func (s *Sender) Full() bool { return s.cfg.Server != nil && s.queue.full() }
 func (s *Sender) Run(ctx context.Context) error {
 	var working sync.WaitGroup
 	for range workers {
+		if s.cfg.Server == nil {
+			break
+		}
 		working.Go(func() { s.work(ctx) })
 	}
 	<-ctx.Done()
