@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func devMailWithOne(t *testing.T) *DevMail {
 
 func askedDevMail(d *DevMail, path, from, host string, fields ...string) (string, error) {
 	e := echo.New()
-	r := httptest.NewRequest("GET", path, nil)
+	r := httptest.NewRequest(http.MethodGet, path, nil)
 	r.RemoteAddr, r.Host = from, host
 	for _, f := range fields {
 		r.Header.Set(f, "x")
