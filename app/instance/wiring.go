@@ -24,6 +24,7 @@ import (
 	"flashsale/users"
 	"flashsale/users/directory"
 	"flashsale/users/login"
+	"flashsale/users/mail"
 )
 
 // wiring is the domains, connected with each other. Nothing in it runs by itself: an instance starts its list of parts, a
@@ -46,6 +47,9 @@ type wiring struct {
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
 	ledger     *consumer.Ledger
+	mails      *mail.Sender
+	mailbox    *mail.Mailbox // nil: nobody reads mails here
+	codes      *login.Codes
 	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining
@@ -56,6 +60,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c := &wiring{id: processID(), cfg: cfg, servers: s}
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
+	c.mailing(log, reg)
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
 		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
