@@ -89,6 +89,8 @@ const (
 		WHERE u.archived_at IS NULL AND u.email_key = ANY($2)`
 	selectIDs = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
 		WHERE u.archived_at IS NULL AND u.id = ANY($1)`
+	// The condition is that of the index users_barred, word by word, so that Postgres uses it.
+	selectBarred = `SELECT id FROM users WHERE (archived_at IS NOT NULL OR NOT may_purchase) AND id > $1 ORDER BY id LIMIT $2`
 )
 
 // replan keeps Postgres from caching a generic plan: one made while the table was empty stays slow for long.
@@ -171,4 +173,19 @@ func (s *Store) Named(ctx context.Context, usernames, emails []string) ([]Record
 // WithID are the live accounts of these ids, in no order.
 func (s *Store) WithID(ctx context.Context, ids []int64) ([]Record, int64, error) {
 	return s.records(ctx, selectIDs, ids)
+}
+
+// BarredAfter are the ids above one of the accounts that may not purchase, archived ones too, in ascending order.
+func (s *Store) BarredAfter(ctx context.Context, afterID int64, limit int) ([]int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, selectBarred, replan, afterID, limit)
+	var ids []int64
+	if err == nil {
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read barred accounts: %w", err)
+	}
+	return ids, nil
 }

@@ -1,0 +1,134 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"flashsale/users"
+)
+
+const (
+	// pageIDs is how many ids have their bits in one page, which takes 4 KiB.
+	pageIDs = 32_768
+	// barredChunk is how many ids one statement reads.
+	barredChunk = 50_000
+)
+
+// barred is the set of ids of accounts that may not buy: a bit for each id, in pages. A page without such an id is not there, so
+// a million of them take 125 KiB when their ids have no gaps, and 4 KiB each when every one is far from the others.
+//
+// Readers take no lock. Whoever holds the directory's token following is the only writer. It changes bits in place, and puts
+// new pages into a copy of the map, because a map that others read cannot grow.
+type barred struct {
+	known atomic.Bool
+	pages atomic.Pointer[map[int64]*page]
+	// at is the place up to which changes were applied, and followed when that was last done while names are being loaded.
+	at       users.Position
+	followed time.Time
+}
+
+type page [pageIDs / 64]atomic.Uint64
+
+// place is the page of an id, and its word and bit there. Shifts and masks are right for negative ids too.
+func place(id int64) (at int64, word int, bit uint64) {
+	const pageBits = 15
+	return id >> pageBits, int(id & (pageIDs - 1) / 64), 1 << (uint64(id) & 63)
+}
+
+func (b *barred) has(id int64) bool {
+	pages := b.pages.Load()
+	if pages == nil {
+		return false
+	}
+	at, word, bit := place(id)
+	p := (*pages)[at]
+	return p != nil && p[word].Load()&bit != 0
+}
+
+// replace takes a whole set, which was read after a version.
+func (b *barred) replace(pages map[int64]*page, version int64) {
+	b.at, b.followed = upTo(version), time.Now()
+	b.pages.Store(&pages)
+	b.known.Store(true)
+}
+
+// apply takes accounts as they are now, in the order of their changes. It does no harm to apply the same changes twice.
+func (b *barred) apply(list []users.Record) {
+	pages, own := *b.pages.Load(), false
+	for i := range list {
+		r := &list[i]
+		b.at = users.Position{Changed: r.Changed, ID: r.ID}
+		at, word, bit := place(r.ID)
+		p := pages[at]
+		switch bars := r.Archived || !r.MayPurchase; {
+		case bars && p == nil:
+			if !own {
+				pages, own = maps.Clone(pages), true
+			}
+			p = new(page)
+			p[word].Store(bit)
+			pages[at] = p
+		case bars:
+			p[word].Or(bit)
+		case p != nil:
+			p[word].And(^bit)
+		}
+	}
+	if own {
+		b.pages.Store(&pages)
+	}
+}
+
+// Barred reports whether an account may not buy: it is barred, archived or erased. It answers from memory, for all accounts,
+// whatever Config.Limit is, and without allocating. Ids that no account has are not barred. While BarredKnown is false, a false
+// says nothing.
+func (d *Directory) Barred(id int64) bool { return d.barred.has(id) }
+
+// BarredKnown reports whether the accounts that may not buy have been read. It becomes false again while they are read from
+// another database; it stays true while Postgres is away.
+func (d *Directory) BarredKnown() bool { return d.barred.known.Load() }
+
+// loadBarred reads the whole set after a version of the roster. What changes meanwhile has a later version and is followed.
+func (d *Directory) loadBarred(ctx context.Context, version int64) error {
+	if version < d.barred.at.Changed {
+		d.barred.known.Store(false) // in another database the ids belong to others
+	}
+	pages := map[int64]*page{}
+	for last, more := int64(-1<<63), true; more; {
+		ids, err := d.store.BarredAfter(ctx, last, barredChunk)
+		if err != nil {
+			return fmt.Errorf("load barred accounts: %w", err)
+		}
+		for _, id := range ids {
+			at, word, bit := place(id)
+			if pages[at] == nil {
+				pages[at] = new(page)
+			}
+			pages[at][word].Or(bit)
+			last = id
+		}
+		more = len(ids) == barredChunk
+	}
+	d.barred.replace(pages, version)
+	return nil
+}
+
+// followBarred applies what has changed, at most once a second, while the names of millions of accounts are being read.
+func (d *Directory) followBarred(ctx context.Context, now time.Time) error {
+	if now.Sub(d.barred.followed) < followEvery {
+		return nil
+	}
+	for more := true; more; {
+		list, _, err := d.store.Changes(ctx, d.barred.at, readChunk)
+		if err != nil {
+			return fmt.Errorf("follow barred accounts: %w", err)
+		}
+		d.barred.apply(list)
+		more = len(list) == readChunk
+	}
+	d.barred.followed = now
+	return nil
+}
