@@ -155,7 +155,7 @@ func TestBarredIsFollowedWhileNamesAreRead(t *testing.T) {
 func TestBarredIsReadWhileItChanges(t *testing.T) {
 	t.Parallel()
 	d := New(nil, Config{})
-	d.barred.replace(map[int64]*page{}, 0)
+	d.barred.replace((&index{}).clone(), 0)
 	var readers sync.WaitGroup
 	end := make(chan struct{})
 	for range 2 {
@@ -198,7 +198,7 @@ func TestAMillionBarredTakeLittleMemory(t *testing.T) {
 		list[i].ID = int64(i) + 1
 	}
 	d := New(nil, Config{})
-	d.barred.replace(map[int64]*page{}, 0)
+	d.barred.replace((&index{}).clone(), 0)
 	before := heap()
 	d.barred.apply(list)
 	if took := heap() - before; took > 200<<10 {
@@ -220,14 +220,14 @@ func heap() int64 {
 func BenchmarkBarred(b *testing.B) {
 	list := make([]users.Record, 1_000_000)
 	for i := range list {
-		list[i].ID = int64(i)*50 + 1
+		list[i].ID = int64(i)*3 + 1
 	}
 	d := New(nil, Config{})
-	d.barred.replace(map[int64]*page{}, 0)
+	d.barred.replace((&index{}).clone(), 0)
 	d.barred.apply(list)
 	id := int64(1)
 	for b.Loop() {
-		id = (id*6364136223846793005 + 1442695040888963407) & (1<<26 - 1)
+		id = (id*6364136223846793005 + 1442695040888963407) & (1<<21 - 1)
 		_ = d.Barred(id)
 	}
 }
