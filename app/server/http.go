@@ -22,7 +22,6 @@ func HTTP(h http.Handler) *http.Server {
 			MaxConcurrentStreams: 100, // a page has one live stream and a few requests; a proxy opens further connections
 			SendPingTimeout:      30 * time.Second,
 			PingTimeout:          15 * time.Second,
-			WriteByteTimeout:     writeWithin,
 		},
 	}
 }
