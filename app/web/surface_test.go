@@ -21,7 +21,7 @@ import (
 // Outside demo mode a cookie is all that says who asks, so what brings it along unasked must not change anything.
 func TestUnsafeRequestsWithACookie(t *testing.T) {
 	t.Parallel()
-	const cookie, form = "Cookie: __Host-session=abc", "Content-Type: application/x-www-form-urlencoded"
+	const cookie, form = "Test-Session: alice", "Content-Type: application/x-www-form-urlencoded"
 	for name, c := range map[string]struct {
 		body   string
 		fields []string
@@ -42,9 +42,7 @@ func TestUnsafeRequestsWithACookie(t *testing.T) {
 		"JSON of a type that begins so":     {`{"username":"alice"}`, []string{"Content-Type: application/jsonp"}, 415},
 		"plain text from our page, even so": {`{"username":"alice"}`, []string{"Sec-Fetch-Site: same-origin", "Content-Type: text/plain"}, 415},
 	} {
-		w := newWorld(t, accountsMode, func(c *Config) {
-			c.Session = func(*http.Request) (request.Identity, bool) { return request.Identity{Username: "alice"}, true }
-		})
+		w := newWorld(t, accountsMode)
 		fields := append([]string{cookie}, c.fields...)
 		if !strings.Contains(strings.Join(c.fields, ","), "Content-Type") {
 			fields = append(fields, "Content-Type: -")
@@ -129,12 +127,12 @@ func TestNoSecretOfARequestIsShown(t *testing.T) {
 	e := router(request.NewMiddleware(request.MiddlewareConfig{
 		Drain: drain, Log: request.NewLog(log), Registerer: reg, ProblemPage: pages.Problem,
 	}), []request.Route{
-		{Method: "GET", Path: "/invitations/:token", Handler: failing(request.ErrNotFound)},
-		{Method: "POST", Path: "/invitations/:token", Handler: failing(errors.New("the database is on fire"))},
-		{Method: "GET", Path: "/sign-in/link/:token", Handler: failing(request.ErrUnavailable)},
-		{Method: "POST", Path: "/sign-in/link/:token", Handler: func(echo.Context) error { panic("a fault") }},
-		{Method: "GET", Path: "/receipts/:secret", Handler: failing(fmt.Errorf("read: %w", http.ErrHandlerTimeout))},
-		{Method: "POST", Path: "/sign-in/code/verify", Handler: failing(request.BadField("code", "is wrong"))},
+		{Method: "GET", Path: "/invitations/:token", Who: request.Anybody, Handler: failing(request.ErrNotFound)},
+		{Method: "POST", Path: "/invitations/:token", Who: request.Anybody, Handler: failing(errors.New("the database is on fire"))},
+		{Method: "GET", Path: "/sign-in/link/:token", Who: request.Anybody, Handler: failing(request.ErrUnavailable)},
+		{Method: "POST", Path: "/sign-in/link/:token", Who: request.Anybody, Handler: func(echo.Context) error { panic("a fault") }},
+		{Method: "GET", Path: "/receipts/:secret", Who: request.Anybody, Handler: failing(fmt.Errorf("read: %w", http.ErrHandlerTimeout))},
+		{Method: "POST", Path: "/sign-in/code/verify", Who: request.Anybody, Handler: failing(request.BadField("code", "is wrong"))},
 	})
 	for _, accept := range []string{"application/json", "text/html"} {
 		for _, ask := range []string{
