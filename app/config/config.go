@@ -51,6 +51,11 @@ type Config struct {
 	MailFrom  string // the sender of mails
 	MailDev   bool   // mails can be read at /dev/mail
 
+	TLSCert, TLSKey string // files of the public listener's certificate; "": it speaks no TLS
+
+	SessionLifetime time.Duration
+	SessionKeys     [][]byte // the first signs, all verify; none: the ledger's database has them
+
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
 
@@ -95,6 +100,8 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 	c.proxies(r)
 	c.audience(r)
 	c.mails(r)
+	c.certificate(r)
+	c.sessions(r)
 	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {
 		r.refuse("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339Nano), "later than FLASH_SALE_START_TIME")
 	}

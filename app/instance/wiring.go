@@ -43,6 +43,7 @@ type wiring struct {
 	users      *users.Store
 	directory  *directory.Directory
 	sessions   *login.Sessions
+	passwords  *login.Passwords
 	outbox     *outbox.Outbox
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
@@ -85,7 +86,8 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
 	// Over the connections of the lease: what has ended is known however busy the others are.
-	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{Logger: log})
+	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{
+		Lifetime: c.cfg.SessionLifetime, Keys: c.cfg.SessionKeys, Gone: c.directory.Gone, Logger: log})
 	c.parts.add("sessions", knowing, c.sessions)
 }
 
@@ -100,6 +102,8 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.catalog = checkout.NewCatalog(checkout.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("catalog", serving, c.catalog)
 	cursor.catalog = c.catalog
+	c.passwords = login.NewPasswords(login.NewStore(s.pool), c.users, login.PasswordsConfig{Logger: log, Registerer: reg, Open: c.selling})
+	c.parts.add("passwords", serving, c.passwords)
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
 		inventory.ReconcilerConfig{Logger: log, Registerer: reg})
 	c.parts.add("reconciler", serving, c.reconciler)
