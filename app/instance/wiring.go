@@ -23,6 +23,7 @@ import (
 	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
+	"flashsale/users/login"
 )
 
 // wiring is the domains, connected with each other. Nothing in it runs by itself: an instance starts its list of parts, a
@@ -40,6 +41,7 @@ type wiring struct {
 	checkout   *checkout.Checkout
 	users      *users.Store
 	directory  *directory.Directory
+	limits     *login.Limits
 	outbox     *outbox.Outbox
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
@@ -77,6 +79,7 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
+	c.limits = login.NewLimits(s.redis, login.LimitsConfig{Namespace: c.cfg.Namespace, Live: c.heartbeat.Live, Logger: log, Registerer: reg})
 }
 
 // purchasePath makes everything between a purchase request and its verdict. Checkout and ledger need each other: the checkout
@@ -97,7 +100,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = checkout.New(checkout.Deps{
 		Store: c.sales, Catalog: c.catalog, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
-		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Live: c.heartbeat.Live,
+		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Presses: pressesOf{login.NewPurchaseLimit(c.heartbeat.Live)}, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
 	c.parts.add("checkout", serving, c.checkout)

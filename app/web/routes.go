@@ -8,6 +8,7 @@ import (
 	"flashsale/app/web/api"
 	"flashsale/app/web/request"
 	"flashsale/app/web/shop"
+	"flashsale/users/login"
 )
 
 // table has every route of the public listener except those of pageTable. The routes of a sale appear twice: for the
@@ -21,7 +22,7 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Anyone: true},
 
 		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales},
-		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Admin: true},
+		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Admin: true, Policy: login.LimitAPI},
 		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Admin: true, Limit: long},
 		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Admin: true, Limit: long},
 		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Admin: true, Limit: long},
@@ -44,9 +45,9 @@ func (s *Server) table() []request.Route {
 		t = append(t, []request.Route{
 			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Hot: true},
 			{Method: "GET", Path: base + "/product", Handler: s.api.Product},
-			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Hot: true},
-			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check},
-			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim},
+			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Hot: true, Policy: login.LimitPurchase},
+			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Policy: login.LimitAPI},
+			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Policy: login.LimitClaims},
 			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Stream: true},
 			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Admin: true, Limit: long},
 			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Admin: true, Limit: long},
