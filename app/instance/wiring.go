@@ -42,6 +42,7 @@ type wiring struct {
 	users      *users.Store
 	directory  *directory.Directory
 	limits     *login.Limits
+	sessions   *login.Sessions
 	outbox     *outbox.Outbox
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
@@ -80,6 +81,9 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
 	c.limits = login.NewLimits(s.redis, login.LimitsConfig{Namespace: c.cfg.Namespace, Live: c.heartbeat.Live, Logger: log, Registerer: reg})
+	// Over the connections of the lease: what has ended is known however busy the others are.
+	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{Logger: log})
+	c.parts.add("sessions", knowing, c.sessions)
 }
 
 // purchasePath makes everything between a purchase request and its verdict. Checkout and ledger need each other: the checkout

@@ -94,11 +94,12 @@ func (hs *Handlers) purchaseRequest(r *http.Request, slug, named string) (sale.P
 	if err != nil {
 		return sale.PurchaseRequest{}, err
 	}
-	name, err := hs.cfg.Principals.Of(r).Shopper(named, fieldUsername)
+	who := hs.cfg.Principals.Of(r)
+	name, shopper, err := who.Shopper(named, fieldUsername)
 	if err != nil {
 		return sale.PurchaseRequest{}, err
 	}
-	p := sale.PurchaseRequest{Slug: slug, Name: name, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}
+	p := sale.PurchaseRequest{Slug: slug, Name: name, Shopper: shopper, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}
 	if !hs.cfg.Principals.Demo {
 		p.From = clientAddress(r)
 	}

@@ -2,12 +2,15 @@ package api
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"flashsale/users/login"
 
 	"github.com/labstack/echo/v4"
 
@@ -35,14 +38,14 @@ func TestAPressTooOften(t *testing.T) {
 	snap.Limit = sale.PressLimit{AccountRate: 2, AccountBurst: 10, NetworkRate: 50, NetworkBurst: 200}
 	shopper := &limitedShopper{answer: sale.Answer{Kind: sale.TooOften, RetryAfter: 1100 * time.Millisecond, Sale: snap}}
 	hs.cfg.Checkout = shopper
-	hs.cfg.Principals = request.Principals{Session: func(*http.Request) (request.Identity, bool) { return request.Identity{Username: "alice"}, true }}
+	hs.cfg.Principals = request.Principals{Sessions: aliceSession{}}
 	for over, want := range map[sale.PressBudget]string{
 		sale.PressesOfAccount: `"purchase";q=10;w=5`, sale.PressesOfNetwork: `"purchase";q=200;w=4`,
 	} {
 		shopper.answer.Over = over
 		rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil)
 		r.RemoteAddr = "[::ffff:192.0.2.7]:4711"
-		if err := hs.Purchase(echo.New().NewContext(r, rec)); err != nil || rec.Code != http.StatusTooManyRequests ||
+		if err := hs.Purchase(echo.New().NewContext(signedIn(r), rec)); err != nil || rec.Code != http.StatusTooManyRequests ||
 			!strings.Contains(rec.Body.String(), `"type":"/problems/too-many-requests"`) || !strings.Contains(rec.Body.String(), `"retryAfter":2`) ||
 			!strings.Contains(rec.Body.String(), `"timestamp":"`+at12+`","userId":"alice","version":57}`) {
 			t.Errorf("%d %s, %v", rec.Code, rec.Body, err)
@@ -67,7 +70,7 @@ func TestAPressHasAnAddressOutsideDemoModeOnly(t *testing.T) {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"username":"alice"}`))
 		r.Header.Set("Content-Type", "application/json")
 		r.RemoteAddr = remote
-		if err := hs.Purchase(echo.New().NewContext(r, httptest.NewRecorder())); err != nil {
+		if err := hs.Purchase(echo.New().NewContext(signedIn(r), httptest.NewRecorder())); err != nil {
 			t.Fatal(err)
 		}
 		return shopper.asked.From
@@ -75,8 +78,29 @@ func TestAPressHasAnAddressOutsideDemoModeOnly(t *testing.T) {
 	if at := press("192.0.2.7:80"); at.IsValid() {
 		t.Errorf("in demo mode a press is one from %v", at)
 	}
-	hs.cfg.Principals = request.Principals{Session: func(*http.Request) (request.Identity, bool) { return request.Identity{Username: "alice"}, true }}
+	hs.cfg.Principals = request.Principals{Sessions: aliceSession{}}
 	if at := press("@"); !at.IsValid() {
 		t.Error("a client without an address has no limit")
 	}
+}
+
+// aliceSession takes every credential for alice's.
+type aliceSession struct{}
+
+func (aliceSession) Check(string, time.Time) (login.Session, error) {
+	return login.Session{Account: 7, Username: "alice"}, nil
+}
+
+func (aliceSession) Fresh() bool { return true }
+
+func (aliceSession) Refresh(context.Context) error { return nil }
+
+func (aliceSession) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) {
+	return "", old, nil
+}
+
+func signedIn(r *http.Request) *http.Request {
+	r.TLS = &tls.ConnectionState{}
+	r.Header.Set("Cookie", "__Host-session=any")
+	return r
 }

@@ -68,7 +68,7 @@ func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 }
 
 // Wrap is called once for each route, at the start. The handler it returns does in order: request id, security fields,
-// deadline, the client's address, guard, the route's limit, the operator's role, the route's own handler; then recovery from a panic, metrics and log. The error of
+// deadline, the client's address, guard, who may use the route, the route's limit, the route's own handler; then recovery from a panic, metrics and log. The error of
 // the route's handler becomes a problem here and nowhere else. The returned handler never returns an error.
 func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	if rt.Limit == 0 {
@@ -96,6 +96,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 			m.fail(c, err)
 			return nil
 		}
+		m.renew(rt, c)
 		if err := rt.Handler(c); err != nil {
 			m.fail(c, err)
 		}
@@ -121,13 +122,11 @@ func (m *Middleware) admit(c echo.Context, rt Route, limited bool, came way) err
 	if err := m.guard.check(rt, c.Request(), came); err != nil {
 		return err
 	}
-	if limited {
-		if err := m.cfg.Limits.Allow(c, rt.Policy); err != nil {
-			return err
-		}
+	if err := m.may(rt, c.Request()); err != nil {
+		return err
 	}
-	if rt.Admin {
-		return m.cfg.Principals.Of(c.Request()).RequireOperator()
+	if limited {
+		return m.cfg.Limits.Allow(c, rt.Policy)
 	}
 	return nil
 }
