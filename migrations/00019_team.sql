@@ -1,16 +1,9 @@
--- Owner: users/login. Who has a role at the operators' desk, how roles are given, second factors, and API tokens.
+-- Owner: users/login. How roles at the operators' desk are given, second factors, and API tokens.
 --
 -- Of everything that somebody could sign in with, only SHA-256 digests of random values are here: links, recovery codes and
 -- tokens. The exception is the secret of a second factor, which the server needs to compute its codes; alone it signs nobody in.
 
 -- +goose Up
-CREATE TABLE roles (
-    user_id  bigint      PRIMARY KEY REFERENCES users (id),
-    role     text        NOT NULL CHECK (role IN ('viewer', 'operator', 'owner')),
-    given_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    given_by text        NOT NULL
-);
-
 -- The one row that every change of roles locks, after the roster: two owners who remove each other come one after the other, and of
 -- two who use the link of the first owner one finds that there is an owner.
 CREATE TABLE team (
@@ -73,4 +66,3 @@ DROP TABLE recovery_codes;
 DROP TABLE second_factors;
 DROP TABLE invitations;
 DROP TABLE team;
-DROP TABLE roles;

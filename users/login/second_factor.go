@@ -157,9 +157,9 @@ func (f *SecondFactors) Enrolled(ctx context.Context, account int64) (enrolled b
 	return enrolled, nil
 }
 
-// ResetTx removes the second factor of an account with its recovery codes, and ends the account's sessions: whoever has them may be
+// ResetSecondFactorTx removes the second factor of an account with its recovery codes, and ends the account's sessions: whoever has them may be
 // somebody else. It returns false when there was none.
-func (s *Store) ResetTx(ctx context.Context, tx pgx.Tx, account int64, by Giver) (bool, error) {
+func (s *Store) ResetSecondFactorTx(ctx context.Context, tx pgx.Tx, account int64, by Giver) (bool, error) {
 	if err := s.lockTx(ctx, tx); err != nil {
 		return false, err
 	}
