@@ -23,6 +23,7 @@ import (
 	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
+	"flashsale/users/login"
 )
 
 // wiring is the domains, connected with each other. Nothing in it runs by itself: an instance starts its list of parts, a
@@ -40,8 +41,10 @@ type wiring struct {
 	checkout   *checkout.Checkout
 	users      *users.Store
 	directory  *directory.Directory
+	login      *login.Store
 	outbox     *outbox.Outbox
 	audit      *audit.Log
+	refusals   *audit.Refusals
 	heartbeat  *cluster.Heartbeat
 	ledger     *consumer.Ledger
 	acts       *operator.Acts
@@ -56,7 +59,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c.purchasePath(log, reg)
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
-		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
+		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Audit: c.audit, Ledger: c.ledger,
 		Alone: s.stack != nil, Logger: log,
 	})
 	c.probing = newProbes(c, reg)
@@ -77,6 +80,9 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
+	c.login = login.NewStore(s.pool)
+	c.refusals = audit.NewRefusals(c.audit, log, reg)
+	c.parts.add("refusals", serving, c.refusals)
 }
 
 // purchasePath makes everything between a purchase request and its verdict. Checkout and ledger need each other: the checkout

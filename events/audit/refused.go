@@ -129,16 +129,17 @@ func (r *Refusals) put(e Entry) {
 func (r *Refusals) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	whole := context.WithoutCancel(ctx) // a record that was taken from the queue is written
 	for {
 		select {
 		case <-ctx.Done():
-			r.finish(context.WithoutCancel(ctx))
+			r.finish(whole)
 			return ctx.Err()
 		case e := <-r.records:
-			r.write(ctx, e)
+			r.write(whole, e)
 		case <-tick.C:
 			for _, e := range r.summaries(r.now().Add(-refusedWindow)) {
-				r.write(ctx, e)
+				r.write(whole, e)
 			}
 		}
 	}
