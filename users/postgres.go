@@ -58,7 +58,7 @@ const (
 	archiveAll = `
 		WITH gone AS (
 			UPDATE users SET archived_at = now(), updated_at = now(), changed = $1
-			WHERE archived_at IS NULL AND id <> ALL (coalesce($2::bigint[], '{}')) RETURNING may_purchase
+			WHERE archived_at IS NULL RETURNING may_purchase
 		)
 		SELECT count(*), -count(*), -count(*) FILTER (WHERE may_purchase), count(*) FROM gone`
 

@@ -113,10 +113,10 @@ func (s *Store) extendTx(ctx context.Context, tx pgx.Tx, from, to int) (created 
 	return created, nil
 }
 
-// ArchiveAllTx hides every account but those at one moment, in the caller's READ COMMITTED transaction, and returns how many
-// it hid. Their names are not free for others. It keeps the roster locked until that ends.
-func (s *Store) ArchiveAllTx(ctx context.Context, tx pgx.Tx, but ...int64) (int64, error) {
-	hidden, err := change(ctx, tx, archiveAll, but)
+// ArchiveAllTx hides every account at one moment, in the caller's READ COMMITTED transaction, and returns how many it
+// hid. Their names are not free for others. It keeps the roster locked until that ends.
+func (s *Store) ArchiveAllTx(ctx context.Context, tx pgx.Tx) (int64, error) {
+	hidden, err := change(ctx, tx, archiveAll)
 	if err != nil {
 		return 0, fmt.Errorf("archive accounts: %w", err)
 	}
@@ -196,16 +196,16 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) e
 	})
 }
 
-// change locks the roster, then runs a statement that is given the next version and the arguments, and returns how many
-// accounts it changed, by how much it changed live and able, and the number to return.
-func change(ctx context.Context, tx pgx.Tx, statement string, args ...any) (result int64, err error) {
+// change locks the roster, then runs a statement that is given the next version and returns how many accounts it
+// changed, by how much it changed live and able, and the number to return.
+func change(ctx context.Context, tx pgx.Tx, statement string) (result int64, err error) {
 	before, err := readRoster(tx.QueryRow(ctx, lockRoster))
 	if err != nil {
 		return 0, err
 	}
 	next := before.Version + 1
 	var touched, live, able int64
-	if err := tx.QueryRow(ctx, statement, append([]any{replan, next}, args...)...).Scan(&touched, &live, &able, &result); err != nil {
+	if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able, &result); err != nil {
 		return 0, err
 	}
 	if touched == 0 {

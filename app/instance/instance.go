@@ -24,6 +24,7 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/app/live"
+	"flashsale/app/operator"
 	"flashsale/app/server"
 	"flashsale/app/web"
 	"flashsale/static"
@@ -190,7 +191,7 @@ func (a *Instance) leaveRunFile() error {
 	if err := s.lock.Announce(a.URL()); err != nil {
 		return err
 	}
-	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL()))
+	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL(), a.cfg.Demo))
 }
 
 // URL is the address to open in a browser on this machine.
@@ -217,6 +218,9 @@ func (a *Instance) demoHosts() []string {
 
 // OpsAddr is where metrics, profiles and probes are served on a port of their own, or "".
 func (a *Instance) OpsAddr() string { return a.cfg.OpsAddr }
+
+// Acts are the operators' acts on the instance.
+func (a *Instance) Acts() *operator.Acts { return a.wiring.acts }
 
 // Embedded are the servers that this instance has started.
 func (a *Instance) Embedded() []embedded.Service { return a.servers.Services }

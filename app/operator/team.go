@@ -124,6 +124,15 @@ func (o *Acts) RevokeToken(ctx context.Context, a Act, id uuid.UUID) (login.Toke
 	})
 }
 
+// RotateKeys makes a new key that signs sessions from now on. With forget, what older keys have signed is void at once.
+func (o *Acts) RotateKeys(ctx context.Context, a Act, forget bool) error {
+	_, err := teamAct(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (struct{}, audit.Entry, error) {
+		return struct{}{}, audit.Entry{Action: "session-keys.rotate", Subject: "session keys", Detail: map[string]bool{"forget": forget}},
+			o.team.RotateKeysTx(ctx, tx, forget)
+	})
+	return err
+}
+
 func tokenEntry(action string, t login.Token) audit.Entry {
 	return audit.Entry{Action: action, Subject: t.ID.String(), Detail: map[string]any{
 		"name": t.Name, "username": t.Username, "scopes": t.Scopes.Names(), "expires": t.Expires,
