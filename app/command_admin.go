@@ -292,7 +292,7 @@ func setRole(ctx context.Context, acts *operator.Acts, username string, role log
 // memberError says in a sentence why an act on an account was refused.
 func memberError(err error, username string) error {
 	switch {
-	case errors.Is(err, login.ErrNoAccount), errors.Is(err, users.ErrName):
+	case errors.Is(err, users.ErrNoAccount), errors.Is(err, users.ErrName):
 		return fmt.Errorf("there is no account %q", username)
 	case errors.Is(err, login.ErrLastOwner):
 		return fmt.Errorf("%s is the last owner; make somebody else an owner first", username)

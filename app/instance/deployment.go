@@ -3,9 +3,12 @@ package instance
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"flashsale/app/config"
 	"flashsale/app/operator"
+	"flashsale/users"
+	"flashsale/users/login"
 )
 
 // Deployment is the connected domains of a deployment, in which nothing runs by itself. Commands work with it, beside running
@@ -37,6 +40,17 @@ func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) 
 
 // Acts are the operators' acts on the deployment.
 func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
+
+// SignUp makes an account with a password, as somebody does who signs up. The errors are those of login.Passwords.
+func (d *Deployment) SignUp(ctx context.Context, username, password string) (users.Account, error) {
+	passwords := login.NewPasswords(d.wiring.login, d.wiring.users, login.PasswordsConfig{Logger: d.log})
+	ctx, end := context.WithCancel(ctx)
+	var hashing sync.WaitGroup
+	hashing.Go(func() { _ = passwords.Run(ctx) })
+	defer hashing.Wait()
+	defer end()
+	return passwords.SignUp(ctx, login.SignUp{Username: username, Password: password})
+}
 
 // Close sends the messages that instances have not received yet, and ends what this process uses of the deployment. The
 // connections stay open.

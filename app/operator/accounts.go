@@ -110,11 +110,7 @@ func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 		if err != nil {
 			return 0, audit.Entry{}, err
 		}
-		team, err := o.team.HoldersTx(ctx, tx)
-		if err != nil {
-			return 0, audit.Entry{}, err
-		}
-		n, err := o.users.ArchiveAllTx(ctx, tx, team...)
+		n, err := o.users.ArchiveAllTx(ctx, tx)
 		return n, usersEntry("users.archive", archiving{n}), err
 	})
 	if first {

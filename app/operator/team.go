@@ -147,7 +147,7 @@ func teamAct[A any](ctx context.Context, o *Acts, a Act, do work[A]) (A, error) 
 	return answer, err
 }
 
-// accountOf is the account of a username. login.ErrNoAccount: there is none.
+// accountOf is the account of a username. users.ErrNoAccount: there is none.
 func (o *Acts) accountOf(ctx context.Context, username string) (users.Record, error) {
 	name, err := users.NormalName(username)
 	if err != nil {
@@ -158,7 +158,7 @@ func (o *Acts) accountOf(ctx context.Context, username string) (users.Record, er
 		return users.Record{}, err
 	}
 	if len(found) == 0 {
-		return users.Record{}, login.ErrNoAccount
+		return users.Record{}, users.ErrNoAccount
 	}
 	return found[0], nil
 }

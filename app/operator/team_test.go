@@ -14,6 +14,7 @@ import (
 	"flashsale/app/operator"
 	"flashsale/events/audit"
 	"flashsale/migrations"
+	"flashsale/users"
 	"flashsale/users/login"
 )
 
@@ -91,7 +92,7 @@ func TestActsOnTheTeamAreRecordedWithoutTheirSecrets(t *testing.T) {
 	if _, err := o.SetRole(ctx, owner, "jane_smith", login.Operator); err != nil { // no change, no record
 		t.Error(err)
 	}
-	if _, err := o.SetRole(ctx, owner, "nobody_at_all", login.Viewer); !errors.Is(err, login.ErrNoAccount) {
+	if _, err := o.SetRole(ctx, owner, "nobody_at_all", login.Viewer); !errors.Is(err, users.ErrNoAccount) {
 		t.Errorf("a role for nobody: %v", err)
 	}
 	if _, err := o.SetRole(ctx, command, "john_doe", login.NoRole); !errors.Is(err, login.ErrLastOwner) {

@@ -24,8 +24,6 @@ var (
 	ErrNotOwner = errors.New("login: only an owner may do that")
 	// ErrHasRole means that an account may do already what an invitation gives.
 	ErrHasRole = errors.New("login: the account has that role, or a higher one")
-	// ErrNoAccount means that there is no such account, or that it is archived.
-	ErrNoAccount = errors.New("login: no such account")
 	// ErrEnrolled means that the account has a second factor, which only a reset removes.
 	ErrEnrolled = errors.New("login: the account has a second factor")
 	// ErrNotEnrolled means that the account has no second factor, or has not begun to make one.

@@ -57,7 +57,7 @@ func (s *Store) InviteTx(ctx context.Context, tx pgx.Tx, role Role, by Giver) (t
 	if role == NoRole {
 		return "", made, ErrRole
 	}
-	if err := s.lockTx(ctx, tx); err != nil {
+	if err := lockTeamTx(ctx, tx); err != nil {
 		return "", made, err
 	}
 	if err := ownerTx(ctx, tx, by); err != nil {
@@ -68,7 +68,7 @@ func (s *Store) InviteTx(ctx context.Context, tx pgx.Tx, role Role, by Giver) (t
 
 // FirstOwnerLinkTx makes the link of the first owner, which voids the one before. Error: ErrOwnerExists.
 func (s *Store) FirstOwnerLinkTx(ctx context.Context, tx pgx.Tx) (token string, made Invitation, err error) {
-	if err := s.lockTx(ctx, tx); err != nil {
+	if err := lockTeamTx(ctx, tx); err != nil {
 		return "", made, err
 	}
 	exists, err := anotherOwner(tx.QueryRow(ctx, countOwners, 0))
@@ -116,9 +116,9 @@ func (s *Store) LookAtInvitation(ctx context.Context, token string) (Invitation,
 
 // AcceptTx gives an account the role of a link and spends the link, in the caller's READ COMMITTED transaction. The account's
 // sessions end. Who has accepted it before is answered the same again, as after a second click. Errors: ErrExpired, also for
-// what never was a link, ErrHasRole when the account may do as much already (the link is not spent then), ErrNoAccount.
+// what never was a link, ErrHasRole when the account may do as much already (the link is not spent then), users.ErrNoAccount.
 func (s *Store) AcceptTx(ctx context.Context, tx pgx.Tx, token string, account int64) (Role, error) {
-	if err := s.lockTx(ctx, tx); err != nil {
+	if err := s.lockAccountsTx(ctx, tx); err != nil {
 		return NoRole, err
 	}
 	digest := sha256.Sum256([]byte(token))

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"flashsale/users"
 )
 
 func invite(t testing.TB, s *Store, role Role, by Giver) (token string, err error) {
@@ -57,7 +59,7 @@ func TestALinkGivesItsRoleOnce(t *testing.T) {
 			t.Errorf("%+v %v", i, err)
 		}
 	}
-	if _, err := accept(t, s, token, 1<<40); !errors.Is(err, ErrNoAccount) {
+	if _, err := accept(t, s, token, 1<<40); !errors.Is(err, users.ErrNoAccount) {
 		t.Errorf("without an account: %v", err)
 	}
 	for range 2 { // a second click by the same

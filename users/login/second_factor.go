@@ -160,7 +160,7 @@ func (f *SecondFactors) Enrolled(ctx context.Context, account int64) (enrolled b
 // ResetSecondFactorTx removes the second factor of an account with its recovery codes, and ends the account's sessions: whoever has them may be
 // somebody else. It returns false when there was none.
 func (s *Store) ResetSecondFactorTx(ctx context.Context, tx pgx.Tx, account int64, by Giver) (bool, error) {
-	if err := s.lockTx(ctx, tx); err != nil {
+	if err := lockTeamTx(ctx, tx); err != nil {
 		return false, err
 	}
 	if err := ownerTx(ctx, tx, by); err != nil {

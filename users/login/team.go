@@ -19,11 +19,9 @@ const (
 	selectTeam = `SELECT u.id, u.username, r.role, r.given_at, r.given_by,
 			EXISTS (SELECT FROM second_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL)
 		FROM roles r JOIN users u ON u.id = r.user_id WHERE u.archived_at IS NULL ORDER BY u.username_key`
-	selectHolders = `SELECT user_id FROM roles ORDER BY user_id`
 	// An owner whom an older version of the program has archived cannot sign in, and does not count.
 	countOwners = `SELECT count(*) FROM roles r JOIN users u ON u.id = r.user_id
 		WHERE r.role = 'owner' AND u.archived_at IS NULL AND r.user_id <> $1`
-	selectPresent = `SELECT EXISTS (SELECT FROM users WHERE id = $1 AND archived_at IS NULL)`
 
 	putRole = `INSERT INTO roles (user_id, role, given_by) VALUES ($1, $2, $3)
 		ON CONFLICT (user_id) DO UPDATE SET role = excluded.role, given_at = excluded.given_at, given_by = excluded.given_by`
@@ -112,28 +110,11 @@ func anotherOwner(row pgx.Row) (bool, error) {
 	return owners > 0, nil
 }
 
-// HoldersTx are the ids of all accounts with a role. It locks the roster and the team: nobody gets a role until the caller's
-// transaction ends.
-func (s *Store) HoldersTx(ctx context.Context, tx pgx.Tx) ([]int64, error) {
-	if err := s.lockTx(ctx, tx); err != nil {
-		return nil, err
-	}
-	rows, err := tx.Query(ctx, selectHolders)
-	if err != nil {
-		return nil, fmt.Errorf("read roles: %w", err)
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	if err != nil {
-		return nil, fmt.Errorf("read roles: %w", err)
-	}
-	return ids, nil
-}
-
 // SetRoleTx gives an account a role, or takes its role away (NoRole), in the caller's READ COMMITTED transaction, and returns the
 // role it had. A change ends the sessions of the account, and its tokens that may do more than the new role. Errors: ErrLastOwner,
-// ErrNotOwner, ErrNoAccount.
+// ErrNotOwner, users.ErrNoAccount.
 func (s *Store) SetRoleTx(ctx context.Context, tx pgx.Tx, account int64, role Role, by Giver) (before Role, err error) {
-	if err := s.lockTx(ctx, tx); err != nil {
+	if err := s.lockAccountsTx(ctx, tx); err != nil {
 		return NoRole, err
 	}
 	if err := ownerTx(ctx, tx, by); err != nil {
@@ -142,15 +123,8 @@ func (s *Store) SetRoleTx(ctx context.Context, tx pgx.Tx, account int64, role Ro
 	return s.changeRoleTx(ctx, tx, account, role, by.Name)
 }
 
-// changeRoleTx is SetRoleTx under the lock of the team, for somebody who may do it.
+// changeRoleTx is SetRoleTx under the locks of roster and team, for somebody who may do it.
 func (s *Store) changeRoleTx(ctx context.Context, tx pgx.Tx, account int64, role Role, by string) (before Role, err error) {
-	var present bool
-	if err := tx.QueryRow(ctx, selectPresent, account).Scan(&present); err != nil {
-		return NoRole, fmt.Errorf("look for the account: %w", err)
-	}
-	if !present {
-		return NoRole, ErrNoAccount
-	}
 	if before, err = roleTx(ctx, tx, account); err != nil || before == role {
 		return before, err
 	}
@@ -162,6 +136,10 @@ func (s *Store) changeRoleTx(ctx context.Context, tx pgx.Tx, account int64, role
 		if !another {
 			return before, ErrLastOwner
 		}
+	}
+	// Archiving passes over who has a role. The roster is locked already.
+	if err := users.NewStore(s.pool).ProtectTx(ctx, tx, account, role != NoRole); err != nil {
+		return before, err
 	}
 	if err := putRoleTx(ctx, tx, account, role, by); err != nil {
 		return before, err
@@ -185,11 +163,16 @@ func putRoleTx(ctx context.Context, tx pgx.Tx, account int64, role Role, by stri
 	return nil
 }
 
-// lockTx locks the roster, then the team.
-func (s *Store) lockTx(ctx context.Context, tx pgx.Tx) error {
+// lockAccountsTx locks the roster, then the team: for a change of roles.
+func (s *Store) lockAccountsTx(ctx context.Context, tx pgx.Tx) error {
 	if err := users.NewStore(s.pool).LockTx(ctx, tx); err != nil {
 		return err
 	}
+	return lockTeamTx(ctx, tx)
+}
+
+// lockTeamTx keeps all roles as they are.
+func lockTeamTx(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, lockTeam); err != nil {
 		return fmt.Errorf("lock the team: %w", err)
 	}

@@ -60,7 +60,7 @@ func TestARoleIsGivenAndTaken(t *testing.T) {
 		{"by an operator", other.ID, Owner, Giver{other.ID, other.Username}, NoRole, ErrNotOwner},
 		{"the last owner leaves", owner.ID, NoRole, byOwner, Owner, ErrLastOwner},
 		{"the last owner steps down", owner.ID, Viewer, byOwner, Owner, ErrLastOwner},
-		{"no account", 1 << 40, Viewer, byOwner, NoRole, ErrNoAccount},
+		{"no account", 1 << 40, Viewer, byOwner, NoRole, users.ErrNoAccount},
 		{"taken", other.ID, NoRole, byOwner, Operator, nil},
 	} {
 		before, err := give(t, s, step.account, step.role, step.by)
@@ -158,12 +158,8 @@ func TestTheTeamIsNotArchived(t *testing.T) {
 		must(t, err)
 	}
 	var hidden int64
-	must(t, inTx(t, s, func(ctx context.Context, tx pgx.Tx) error {
-		team, err := s.HoldersTx(ctx, tx)
-		if err != nil {
-			return err
-		}
-		hidden, err = accounts.ArchiveAllTx(ctx, tx, team...)
+	must(t, inTx(t, s, func(ctx context.Context, tx pgx.Tx) (err error) {
+		hidden, err = accounts.ArchiveAllTx(ctx, tx)
 		return err
 	}))
 	live, err := accounts.Live(testContext(t))
@@ -177,7 +173,7 @@ func TestTheTeamIsNotArchived(t *testing.T) {
 	if roleOf(t, s, who[0].ID) != NoRole {
 		t.Error("an archived account has a role")
 	}
-	if _, err := give(t, s, who[2].ID, Viewer, command); !errors.Is(err, ErrNoAccount) {
+	if _, err := give(t, s, who[2].ID, Viewer, command); !errors.Is(err, users.ErrNoAccount) {
 		t.Errorf("a role for an archived account: %v", err)
 	}
 }

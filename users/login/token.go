@@ -86,7 +86,7 @@ func (s *Store) CreateTokenTx(ctx context.Context, tx pgx.Tx, r TokenRequest) (s
 		return "", made, err
 	}
 	// Under this lock the role does not change, and a token is not made that a change of it would have ended.
-	if err := s.lockTx(ctx, tx); err != nil {
+	if err := lockTeamTx(ctx, tx); err != nil {
 		return "", made, err
 	}
 	role, err := roleTx(ctx, tx, r.By.Account)
