@@ -40,7 +40,7 @@ func TestTheTeamByCommand(t *testing.T) {
 	if tokens[0] == tokens[1] {
 		t.Error("a new link has the token of the one before")
 	}
-	admin(t, "a long enough pass phrase of mine\n", 0, "anna is an owner", "create", "Anna", "--role", "owner")
+	admin(t, "a long enough pass phrase of mine\n", 0, "Anna is an owner", "create", "Anna", "--role", "owner")
 	for _, step := range []struct {
 		args, stdin string
 		code        int
@@ -68,7 +68,7 @@ func TestTheTeamByCommand(t *testing.T) {
 	} {
 		admin(t, step.stdin, step.code, step.says, strings.Fields(step.args)...)
 	}
-	if out := admin(t, "", 0, "anna", "list"); !regexp.MustCompile(`^[Aa]nna +owner +no second factor +since \S+ \S+ UTC, by operator\n$`).MatchString(out) {
+	if out := admin(t, "", 0, "Anna", "list"); !regexp.MustCompile(`^Anna +owner +no second factor +since \S+ \S+ UTC, by operator\n$`).MatchString(out) {
 		t.Errorf("the team is %q", out)
 	}
 	got := recorded(t, servers)

@@ -36,14 +36,14 @@ func (c *clock) move(d time.Duration) {
 }
 
 // newRefusals is one that runs on a clock of the test's until stop is called, which waits for its end.
-func newRefusals(t *testing.T, pool *pgxpool.Pool) (r *Refusals, c *clock, stop func()) {
+func newRefusals(t *testing.T, pool *pgxpool.Pool) (*Refusals, *clock, func()) {
 	t.Helper()
-	r, c = NewRefusals(New(pool), slog.New(slog.DiscardHandler), prometheus.NewRegistry()), &clock{now: time.Unix(1_800_000_000, 0)}
+	r, c := NewRefusals(New(pool), slog.New(slog.DiscardHandler), prometheus.NewRegistry()), &clock{now: time.Unix(1_800_000_000, 0)}
 	r.now = c.Now
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	stop = sync.OnceFunc(func() {
+	stop := sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("it ended with %v", err)

@@ -27,12 +27,12 @@ const (
 )
 
 const (
-	tokenColumns = `t.id, t.name, t.user_id, u.username, t.scopes, t.made_at, t.expires_at, t.last_used_at, t.revoked_at`
-	insertToken  = `INSERT INTO api_tokens (id, name, digest, scopes, user_id, made_at, expires_at)
+	accessColumns = `t.id, t.name, t.user_id, u.username, t.scopes, t.made_at, t.expires_at, t.last_used_at, t.revoked_at`
+	insertAccess  = `INSERT INTO api_tokens (id, name, digest, scopes, user_id, made_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, clock_timestamp(), $6) RETURNING made_at`
-	selectTokens = `SELECT ` + tokenColumns + ` FROM api_tokens t JOIN users u ON u.id = t.user_id ORDER BY t.made_at DESC, t.id`
+	selectTokens = `SELECT ` + accessColumns + ` FROM api_tokens t JOIN users u ON u.id = t.user_id ORDER BY t.made_at DESC, t.id`
 	// One token by its digest, with what its maker may do now.
-	checkToken = `SELECT ` + tokenColumns + `, coalesce(r.role, ''), u.archived_at IS NOT NULL, t.expires_at <= clock_timestamp(),
+	checkToken = `SELECT ` + accessColumns + `, coalesce(r.role, ''), u.archived_at IS NOT NULL, t.expires_at <= clock_timestamp(),
 			t.last_used_at IS NULL OR t.last_used_at < clock_timestamp() - interval '1 minute'
 		FROM api_tokens t JOIN users u ON u.id = t.user_id LEFT JOIN roles r ON r.user_id = t.user_id WHERE t.digest = $1`
 	// Whoever comes second, or meets a revocation, does not wait.
@@ -40,7 +40,7 @@ const (
 		WHERE id = (SELECT id FROM api_tokens WHERE id = $1 AND revoked_at IS NULL
 			AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - interval '1 minute') FOR UPDATE SKIP LOCKED)`
 	revokeToken = `UPDATE api_tokens AS t SET revoked_at = coalesce(revoked_at, clock_timestamp()) FROM users u
-		WHERE t.id = $1 AND u.id = t.user_id RETURNING ` + tokenColumns
+		WHERE t.id = $1 AND u.id = t.user_id RETURNING ` + accessColumns
 )
 
 // Token is a program's way in. It acts for the account that made it.
@@ -98,7 +98,7 @@ func (s *Store) CreateTokenTx(ctx context.Context, tx pgx.Tx, r TokenRequest) (s
 	}
 	secret = tokenPrefix + randomText(tokenBytes)
 	digest := sha256.Sum256([]byte(secret))
-	err = tx.QueryRow(ctx, insertToken, made.ID, made.Name, digest[:], int16(r.Scopes), r.By.Account, made.Expires).Scan(&made.Made)
+	err = tx.QueryRow(ctx, insertAccess, made.ID, made.Name, digest[:], int16(r.Scopes), r.By.Account, made.Expires).Scan(&made.Made)
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
 		switch refused.ConstraintName {
 		case "api_tokens_name":
@@ -215,7 +215,7 @@ func (n tokenState) limit(t *Token) error {
 	return nil
 }
 
-// scanToken reads tokenColumns, and what follows them.
+// scanToken reads accessColumns, and what follows them.
 func scanToken(row pgx.Row, more ...any) (t Token, err error) {
 	var scopes int16
 	var used, revoked *time.Time

@@ -175,7 +175,7 @@ func TestATokenIsRevokedByItsMakerOrAnOwner(t *testing.T) {
 			t.Errorf("once more: %+v %v", again, err)
 		}
 		// The name is free again.
-		if _, made, err = makeToken(t, s, TokenRequest{name, Read, time.Now().Add(time.Hour), givers["operator"]}); err != nil {
+		if _, _, err = makeToken(t, s, TokenRequest{name, Read, time.Now().Add(time.Hour), givers["operator"]}); err != nil {
 			t.Errorf("its name: %v", err)
 		}
 	}
