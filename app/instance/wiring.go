@@ -42,6 +42,7 @@ type wiring struct {
 	users      *users.Store
 	directory  *directory.Directory
 	login      *login.Store
+	sessions   *login.Sessions
 	outbox     *outbox.Outbox
 	audit      *audit.Log
 	refusals   *audit.Refusals
@@ -80,6 +81,9 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
+	// Over the connections of the lease: what has ended is known however busy the others are.
+	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{Logger: log})
+	c.parts.add("sessions", knowing, c.sessions)
 	c.login = login.NewStore(s.pool)
 	c.refusals = audit.NewRefusals(c.audit, log, reg)
 	c.parts.add("refusals", serving, c.refusals)

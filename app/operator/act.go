@@ -15,7 +15,7 @@ type Act struct {
 	Account int64
 	// Network is from where the act comes: the address of the client, empty for a command.
 	Network string
-	// Means is by what: "session", "token NAME", "command", or empty in demo mode.
+	// Means is by what: "session", "token NAME", "command" or "demo mode".
 	Means string
 	// Match is the revisions of the sale that the act may meet.
 	Match Match

@@ -15,45 +15,45 @@ import (
 func (s *Server) table() []request.Route {
 	long := request.OperationTime
 	t := []request.Route{
-		{Method: "GET", Path: "/health", Handler: s.admin.Health, Anyone: true},
-		{Method: "GET", Path: "/livez", Handler: s.admin.Livez, Anyone: true},
-		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz, Anyone: true},
-		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Anyone: true},
+		{Method: "GET", Path: "/health", Handler: s.admin.Health, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/livez", Handler: s.admin.Livez, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Forwarded: true, Who: request.Anybody},
 
-		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales},
-		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Admin: true},
-		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Admin: true, Limit: long},
-		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Admin: true, Limit: long},
-		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Admin: true, Limit: long},
-		{Method: "POST", Path: "/api/admin/pause", Handler: s.admin.Pause, Admin: true},
-		{Method: "POST", Path: "/api/admin/resume", Handler: s.admin.Resume, Admin: true},
-		{Method: "POST", Path: "/api/admin/close", Handler: s.admin.Close, Admin: true},
-		{Method: "GET", Path: "/api/admin/sales", Handler: s.admin.Sales, Admin: true},
-		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Admin: true},
-		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Admin: true},
-		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Admin: true},
+		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales, Who: request.Anybody},
+		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Who: request.Viewers},
+		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Who: request.Operators, Limit: long},
+		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Who: request.Operators, Limit: long},
+		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Who: request.Viewers, Limit: long},
+		{Method: "POST", Path: "/api/admin/pause", Handler: s.admin.Pause, Who: request.Operators, EvenStale: true},
+		{Method: "POST", Path: "/api/admin/resume", Handler: s.admin.Resume, Who: request.Operators},
+		{Method: "POST", Path: "/api/admin/close", Handler: s.admin.Close, Who: request.Operators},
+		{Method: "GET", Path: "/api/admin/sales", Handler: s.admin.Sales, Who: request.Viewers},
+		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Who: request.Viewers},
+		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Who: request.Operators},
+		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Who: request.Operators},
 	}
 	// The original's routes for debugging and load: there are none, and the answer says what to use instead.
 	for _, base := range []string{"", "/api", request.CurrentSale} {
 		for _, name := range []string{"/debug", "/stress-test"} {
-			t = append(t, request.Route{Method: anyMethod, Path: base + name, Handler: s.api.Gone},
-				request.Route{Method: anyMethod, Path: base + name + "/*", Handler: s.api.Gone})
+			t = append(t, request.Route{Method: anyMethod, Path: base + name, Handler: s.api.Gone, Who: request.Anybody},
+				request.Route{Method: anyMethod, Path: base + name + "/*", Handler: s.api.Gone, Who: request.Anybody})
 		}
 	}
 	for _, base := range []string{request.CurrentSale, request.AnySale} {
 		t = append(t, []request.Route{
-			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Hot: true},
-			{Method: "GET", Path: base + "/product", Handler: s.api.Product},
-			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Hot: true},
-			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check},
-			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim},
-			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Stream: true},
-			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Admin: true, Limit: long},
-			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Admin: true, Limit: long},
-			{Method: "POST", Path: base + "/update-stock", Handler: s.admin.UpdateStock, Admin: true},
-			{Method: "POST", Path: base + "/pause", Handler: s.admin.Pause, Admin: true},
-			{Method: "POST", Path: base + "/resume", Handler: s.admin.Resume, Admin: true},
-			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Admin: true},
+			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Who: request.Anybody, Hot: true},
+			{Method: "GET", Path: base + "/product", Handler: s.api.Product, Who: request.Anybody},
+			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true},
+			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Who: request.Oneself},
+			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Who: request.Anybody},
+			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Who: request.Anybody, Stream: true},
+			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Who: request.Operators, Limit: long},
+			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Who: request.Operators, Limit: long},
+			{Method: "POST", Path: base + "/update-stock", Handler: s.admin.UpdateStock, Who: request.Operators},
+			{Method: "POST", Path: base + "/pause", Handler: s.admin.Pause, Who: request.Operators, EvenStale: true},
+			{Method: "POST", Path: base + "/resume", Handler: s.admin.Resume, Who: request.Operators},
+			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Who: request.Operators},
 		}...)
 	}
 	return t
@@ -62,13 +62,13 @@ func (s *Server) table() []request.Route {
 // pageTable has the routes that only browsers use.
 func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseWriter, *http.Request) bool) []request.Route {
 	t := []request.Route{
-		{Method: "GET", Path: "/", Handler: pages.Home},
-		{Method: "GET", Path: "/live", Handler: a.PageStream, Stream: true},
-		{Method: "GET", Path: "/status", Handler: pages.Status},
+		{Method: "GET", Path: "/", Handler: pages.Home, Who: request.Anybody},
+		{Method: "GET", Path: "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
+		{Method: "GET", Path: "/status", Handler: pages.Status, Who: request.Anybody},
 	}
 	if static != nil {
-		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Anyone: true},
-			request.Route{Method: "GET", Path: "/favicon.ico", Handler: asset(static, "/static/favicon.ico"), Anyone: true})
+		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Forwarded: true, Who: request.Anybody},
+			request.Route{Method: "GET", Path: "/favicon.ico", Handler: asset(static, "/static/favicon.ico"), Forwarded: true, Who: request.Anybody})
 	}
 	return t
 }
@@ -94,6 +94,11 @@ func asset(static func(http.ResponseWriter, *http.Request) bool, path string) ec
 	}
 }
 
+// Routes is every route of the public listener, for people who want to see who may use what. The handlers are not usable.
+func Routes() []request.Route {
+	return append((&Server{}).table(), pageTable(nil, nil, func(http.ResponseWriter, *http.Request) bool { return false })...)
+}
+
 // anyMethod is the method of a route that takes them all.
 const anyMethod = "*"
 
@@ -105,13 +110,16 @@ func router(m *request.Middleware, table []request.Route) *echo.Echo {
 	e.IPExtractor = echo.ExtractIPDirect()
 	preflight, options := request.Preflight(e), map[string]bool{}
 	for _, r := range table {
+		if r.Who == 0 {
+			panic("web: the route " + r.Method + " " + r.Path + " does not say who may use it")
+		}
 		register(e, m, r)
 		if !options[r.Path] && r.Method != anyMethod {
 			options[r.Path] = true
-			e.Add(http.MethodOptions, r.Path, m.Wrap(request.Route{Method: "OPTIONS", Path: r.Path, Handler: preflight}))
+			e.Add(http.MethodOptions, r.Path, m.Wrap(request.Route{Method: "OPTIONS", Path: r.Path, Handler: preflight, Who: request.Anybody}))
 		}
 	}
-	unmatched := m.Wrap(request.Route{Method: anyMethod, Path: unmatchedRoute, Handler: unmatchedError})
+	unmatched := m.Wrap(request.Route{Method: anyMethod, Path: unmatchedRoute, Handler: unmatchedError, Who: request.Anybody})
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		c.Set(unmatchedRoute, err)
 		_ = unmatched(c)

@@ -46,8 +46,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// CORSOrigins are the origins ("http://localhost:3000") whose pages may call with credentials.
 	CORSOrigins []string
-	// Session names the signed-in subject of a request outside demo mode. Nil: nobody is signed in.
-	Session func(*http.Request) (request.Identity, bool)
+	// Principals says who a request is from. Its Demo is this Demo.
+	Principals request.Principals
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
@@ -90,7 +90,8 @@ func New(cfg Config) *Server {
 		panic("web.New: Catalog, Checkout, Users, Operations and Hub are required")
 	}
 	s := &Server{}
-	principals, log := request.Principals{Demo: cfg.Demo, Session: cfg.Session}, request.NewLog(cfg.Logger)
+	principals, log := cfg.Principals, request.NewLog(cfg.Logger)
+	principals.Demo = cfg.Demo
 	pages := shop.New(shop.Config{
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Log: log,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },

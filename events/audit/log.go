@@ -21,7 +21,7 @@ type Entry struct {
 	Actor string
 	// Network is the address of the client, empty for a command.
 	Network string
-	// Means is "session", "token NAME", "command", or empty in demo mode.
+	// Means is "session", "token NAME", "command" or "demo mode".
 	Means   string
 	Action  string
 	Subject string

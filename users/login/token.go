@@ -162,11 +162,11 @@ func (s *Store) RevokeTokenTx(ctx context.Context, tx pgx.Tx, id uuid.UUID, by G
 }
 
 // CheckToken says whose token a secret is and what it may do now: never more than its maker. It is one look-up by an index; at most
-// once a minute it also writes when the token was used. Errors: ErrRefused for what is no token, ErrExpired, ErrRevoked, also when
+// once a minute it also writes when the token was used. Errors: ErrNoSession for what is no token, ErrExpired, ErrRevoked, also when
 // its maker may do nothing of it any more.
 func (s *Store) CheckToken(ctx context.Context, secret string) (Token, error) {
 	if len(secret) != tokenLength || !strings.HasPrefix(secret, tokenPrefix) {
-		return Token{}, ErrRefused
+		return Token{}, ErrNoSession
 	}
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
@@ -174,7 +174,7 @@ func (s *Store) CheckToken(ctx context.Context, secret string) (Token, error) {
 	digest := sha256.Sum256([]byte(secret))
 	t, err := scanToken(s.pool.QueryRow(ctx, checkToken, digest[:]), &now.role, &now.archived, &now.expired, &now.due)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Token{}, ErrRefused
+		return Token{}, ErrNoSession
 	}
 	if err != nil {
 		return Token{}, fmt.Errorf("look for a token: %w", err)

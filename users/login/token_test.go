@@ -66,7 +66,7 @@ func TestATokenIsMadeAndChecked(t *testing.T) {
 		t.Errorf("%+v %v", got, err)
 	}
 	for _, wrong := range []string{"", "fst_", secret[:46], secret + "A", "FST_" + secret[4:], secret[:46] + "-", strings.Repeat("x", 47)} {
-		if _, err := s.CheckToken(testContext(t), wrong); !errors.Is(err, ErrRefused) {
+		if _, err := s.CheckToken(testContext(t), wrong); !errors.Is(err, ErrNoSession) {
 			t.Errorf("%d characters: %v", len(wrong), err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 
+	"flashsale/users/login"
+
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
@@ -53,10 +55,11 @@ func (hs *Handlers) Status(c echo.Context) error {
 // page is the first page before anything is pressed.
 func (hs *Handlers) page(c echo.Context) shop.Home {
 	snapshot, err := hs.cfg.Catalog.Snapshot("")
+	who := hs.cfg.Principals.Of(c.Request())
 	home := shop.Home{
 		Assets: hs.assets,
 		Tab:    shop.TabMain,
-		Demo:   hs.cfg.Principals.Of(c.Request()).RequireOperator() == nil,
+		Demo:   who.RequireRole(login.Operator) == nil,
 		Status: statusPanel(snapshot, err),
 	}
 	home.Acts.Key = rand.Text()
