@@ -264,6 +264,10 @@ func (c *wiring) principals() request.Principals {
 	return request.Principals{
 		Demo: c.cfg.Demo, Sessions: c.sessions,
 		Barred: c.directory.Barred,
+		Token: func(ctx context.Context, secret string) (request.Token, error) {
+			t, err := c.login.CheckToken(ctx, secret)
+			return request.Token{Name: t.Name, Account: t.Account, Username: t.Username, Scopes: t.Scopes}, err
+		},
 		Known: func(name string) (int64, bool) {
 			a, known := c.directory.Known(name)
 			return a.ID, known
@@ -275,3 +279,14 @@ func (c *wiring) principals() request.Principals {
 func (c *wiring) selling() bool {
 	return slices.ContainsFunc(c.catalog.All(), func(s sale.Snapshot) bool { return s.Status() == sale.Active })
 }
+
+// Times of the wiring. app/timebudget.md says which has to be shorter than which, here and in the domains.
+const (
+	// reserveTime, produceTime, decideTime, nameTime and receiptTime bound the batches behind the combiners. A caller who
+	// has less time leaves earlier; the batch goes on for the others.
+	reserveTime = time.Second
+	produceTime = 2 * time.Second
+	decideTime  = 5 * time.Second
+	nameTime    = 2 * time.Second
+	receiptTime = 2 * time.Second
+)

@@ -215,7 +215,7 @@ func (a *Instance) leaveRunFile() error {
 	if err := s.lock.Announce(a.URL()); err != nil {
 		return err
 	}
-	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL()))
+	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL(), a.cfg.Demo))
 }
 
 // URL is the address to open in a browser on this machine.
