@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -262,6 +263,7 @@ func (l ledgerOf) Owners(ctx context.Context, k inventory.Key) (owners []int64, 
 func (c *wiring) principals() request.Principals {
 	return request.Principals{
 		Demo: c.cfg.Demo, Sessions: c.sessions,
+		Barred: c.directory.Barred,
 		Token: func(ctx context.Context, secret string) (request.Token, error) {
 			t, err := c.login.CheckToken(ctx, secret)
 			return request.Token{Name: t.Name, Account: t.Account, Username: t.Username, Scopes: t.Scopes}, err
@@ -271,4 +273,9 @@ func (c *wiring) principals() request.Principals {
 			return a.ID, known
 		},
 	}
+}
+
+// selling is true while any sale takes purchases.
+func (c *wiring) selling() bool {
+	return slices.ContainsFunc(c.catalog.All(), func(s sale.Snapshot) bool { return s.Status() == sale.Active })
 }

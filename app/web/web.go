@@ -18,6 +18,7 @@ import (
 	"flashsale/app/web/admin"
 	"flashsale/app/web/api"
 	"flashsale/app/web/request"
+	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
 	views "flashsale/views/shop"
 )
@@ -56,6 +57,9 @@ type Config struct {
 	PurchaseRate float64
 	// LegacyStatus answers the API's repeats and refused purchases with 201 and success:false, as the original did.
 	LegacyStatus bool
+	// DevMail has the last mails, for /dev/mail. Nil: there is no such page. It is set only where nobody but this machine can
+	// connect.
+	DevMail session.Mailbox
 
 	// Logger gets the request log. Nil: slog.Default.
 	Logger *slog.Logger
@@ -111,7 +115,11 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
-	s.echo = router(m, append(s.table(), pageTable(s.api, pages, cfg.Static)...))
+	table := append(s.table(), pageTable(s.api, pages, cfg.Static)...)
+	if cfg.DevMail != nil {
+		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
+	}
+	s.echo = router(m, table)
 	return s
 }
 

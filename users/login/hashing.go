@@ -148,7 +148,7 @@ func (h *hashing) next() *hashTask {
 	if first == nil {
 		return nil
 	}
-	t := h.waiting.Remove(first).(*hashTask) //nolint:forcetypeassert // nothing else is ever put in
+	t := h.waiting.Remove(first).(*hashTask)
 	t.place = nil
 	return t
 }

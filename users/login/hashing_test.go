@@ -108,12 +108,12 @@ func TestAFullQueueSaysHowLong(t *testing.T) {
 			for range 60 { // the cost is learnt
 				_ = h.do(t.Context(), work)
 			}
-			factor := time.Duration(1)
+			each := piece
 			if open() {
-				factor = 5
+				each = 5 * piece
 				time.Sleep(restTimes * piece)
 			}
-			if wait := h.Wait().Round(time.Millisecond); wait != factor*piece {
+			if wait := h.Wait().Round(time.Millisecond); wait != each {
 				t.Errorf("nobody waits, and it says %s", wait)
 			}
 			var callers sync.WaitGroup
@@ -126,7 +126,7 @@ func TestAFullQueueSaysHowLong(t *testing.T) {
 				synctest.Wait()
 			}
 			var busy *BusyError
-			if err := h.do(t.Context(), work); !errors.As(err, &busy) || busy.Wait.Round(time.Millisecond) != 6*factor*piece {
+			if err := h.do(t.Context(), work); !errors.As(err, &busy) || busy.Wait.Round(time.Millisecond) != 6*each {
 				t.Errorf("a seventh: %v", err)
 			}
 			callers.Wait()
@@ -175,18 +175,23 @@ func TestNobodyWaitsForEver(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		all.Go(func() { _ = h.Run(ctx) })
-		var busy *BusyError
 		for n := range 3 {
 			all.Go(func() {
+				var busy *BusyError
 				if err := h.do(t.Context(), work); n > 0 && !errors.As(err, &busy) || n == 0 && err != nil {
 					t.Errorf("%d: %v", n, err)
 				}
 			})
 			synctest.Wait()
 		}
+		start := time.Now()
 		cancel()
 		all.Wait()
-		start := time.Now()
+		if took := time.Since(start); took != piece {
+			t.Errorf("those who waited for a worker that ends are told after %s", took)
+		}
+		start = time.Now()
+		var busy *BusyError
 		if err := h.do(t.Context(), work); !errors.As(err, &busy) || time.Since(start) != maxHashWait {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}

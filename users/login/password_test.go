@@ -188,16 +188,8 @@ func TestAHashThatIsNoneOfOursIsNotComputed(t *testing.T) {
 func TestAChangeOfPassword(t *testing.T) {
 	t.Parallel()
 	p := newPasswords(t, newPool(t), PasswordsConfig{})
-	sessions := NewSessions(p.store, SessionsConfig{})
-	succeeds(t, sessions.Refresh(t.Context()))
 	ann := signUp(t, p, SignUp{Username: "ann", Password: good})
-	_, _, err := sessions.Start(t.Context(), ann, Origin{})
-	succeeds(t, err)
-	live := func() int {
-		list, err := sessions.List(t.Context(), ann.ID)
-		succeeds(t, err)
-		return len(list)
-	}
+	live := signedIn(t, p, ann)
 	const next = "sieben warme Steine singen"
 	var w *WeakError
 	if err := p.Change(t.Context(), ann.ID, good+"!", next); !errors.Is(err, ErrRefused) {
@@ -219,7 +211,7 @@ func TestAChangeOfPassword(t *testing.T) {
 	if _, err := p.Check(t.Context(), "ann", good); !errors.Is(err, ErrRefused) {
 		t.Errorf("the old password: %v", err)
 	}
-	_, err = p.Check(t.Context(), "ann", next)
+	_, err := p.Check(t.Context(), "ann", next)
 	succeeds(t, err)
 	// Two changes from the same password: one of them is somebody else's.
 	succeeds(t, p.store.transact(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
@@ -229,6 +221,19 @@ func TestAChangeOfPassword(t *testing.T) {
 		}
 		return err
 	}))
+}
+
+// signedIn starts a session of the account and gives how many it has.
+func signedIn(t *testing.T, p *Passwords, account users.Account) (live func() int) {
+	t.Helper()
+	sessions := process(t, p.store.pool, SessionsConfig{})
+	_, _, err := sessions.Start(t.Context(), account, Origin{})
+	succeeds(t, err)
+	return func() int {
+		list, err := sessions.List(t.Context(), account.ID)
+		succeeds(t, err)
+		return len(list)
+	}
 }
 
 func TestAPasswordThatIsSet(t *testing.T) {
@@ -241,7 +246,11 @@ func TestAPasswordThatIsSet(t *testing.T) {
 		return p.store.transact(t.Context(), func(ctx context.Context, tx pgx.Tx) error { return p.SetTx(ctx, tx, account, hash) })
 	}
 	for range 2 {
+		live := signedIn(t, p, codes)
 		succeeds(t, set(codes.ID))
+		if live() != 0 {
+			t.Error("sessions outlive the password")
+		}
 		if got, err := p.Check(t.Context(), "codes@example.org", good); err != nil || got.ID != codes.ID {
 			t.Errorf("%+v, %v", got, err)
 		}
@@ -274,7 +283,11 @@ func TestAnErasedAccountIsNobodys(t *testing.T) {
 	t.Parallel()
 	p := newPasswords(t, newPool(t), PasswordsConfig{})
 	ann := signUp(t, p, SignUp{Username: "ann", Password: good, VerifiedEmail: "ann@example.org"})
+	live := signedIn(t, p, ann)
 	succeeds(t, p.store.transact(t.Context(), func(ctx context.Context, tx pgx.Tx) error { return p.EraseTx(ctx, tx, ann.ID) }))
+	if live() != 0 {
+		t.Error("its sessions outlive it")
+	}
 	for _, name := range []string{"ann", "ann@example.org"} {
 		if _, err := p.Check(t.Context(), name, good); !errors.Is(err, ErrRefused) {
 			t.Errorf("%s: %v", name, err)
