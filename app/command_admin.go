@@ -72,6 +72,9 @@ func refuseDemo(cfg config.Config) error {
 
 // shopURL is the address at which people open a link.
 func shopURL(cfg config.Config) string {
+	if cfg.PublicURL != "" {
+		return cfg.PublicURL
+	}
 	if running, found, err := instance.FindRunning(cfg); err == nil && found {
 		return running.URL
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,7 @@ func announceFirstOwner(ctx context.Context, a *instance.Instance, cfg config.Co
 	if err == nil && !exists {
 		var link operator.Link
 		if link, err = a.Acts().InviteFirstOwner(ctx, byCommand()); err == nil {
-			err = firstOwnerLine(w, a.URL(), link)
+			err = firstOwnerLine(w, cmp.Or(cfg.PublicURL, a.URL()), link)
 		}
 	}
 	if err != nil && !errors.Is(err, login.ErrOwnerExists) {

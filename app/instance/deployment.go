@@ -50,7 +50,7 @@ func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
 
 // SignUp makes an account with a password, as somebody does who signs up. The errors are those of login.Passwords.
 func (d *Deployment) SignUp(ctx context.Context, username, password string) (users.Account, error) {
-	passwords := login.NewPasswords(d.wiring.login, d.wiring.users, login.PasswordsConfig{Logger: d.log})
+	passwords := d.wiring.passwords
 	ctx, end := context.WithCancel(ctx)
 	var hashing sync.WaitGroup
 	hashing.Go(func() { _ = passwords.Run(ctx) })
