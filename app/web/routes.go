@@ -7,6 +7,7 @@ import (
 
 	"flashsale/app/web/api"
 	"flashsale/app/web/request"
+	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
 )
 
@@ -69,6 +70,53 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 	if static != nil {
 		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Anyone: true},
 			request.Route{Method: "GET", Path: "/favicon.ico", Handler: asset(static, "/static/favicon.ico"), Anyone: true})
+	}
+	return t
+}
+
+// accountTable has the routes of signing in and of accounts. In demo mode they are there and refuse: nobody is to make a credential
+// in it.
+func accountTable(h *session.Handlers) []request.Route {
+	t := []request.Route{
+		{Method: "GET", Path: "/sign-up", Handler: h.SignUpPage},
+		{Method: "POST", Path: "/sign-up", Handler: h.SignUp},
+		{Method: "GET", Path: "/sign-in", Handler: h.SignInPage},
+		{Method: "POST", Path: "/sign-in", Handler: h.SignIn},
+		{Method: "GET", Path: "/sign-in/second-factor", Handler: h.FactorPage},
+		{Method: "POST", Path: "/sign-in/second-factor", Handler: h.Factor},
+		{Method: "POST", Path: "/sign-in/code", Handler: h.SendCode},
+		{Method: "GET", Path: "/sign-in/code/verify", Handler: h.CodePage},
+		{Method: "POST", Path: "/sign-in/code/verify", Handler: h.VerifyCode},
+		{Method: "GET", Path: "/sign-in/link/:token", Handler: h.LinkPage},
+		{Method: "POST", Path: "/sign-in/link/:token", Handler: h.SpendLink},
+		{Method: "POST", Path: "/sign-out", Handler: h.SignOut},
+
+		{Method: "GET", Path: "/account", Handler: h.Account},
+		{Method: "POST", Path: "/account/password", Handler: h.ChangePassword},
+		{Method: "POST", Path: "/account/email", Handler: h.ChangeEmail},
+		{Method: "GET", Path: "/account/email/verify", Handler: h.EmailPage},
+		{Method: "POST", Path: "/account/email/verify", Handler: h.VerifyEmail},
+		{Method: "GET", Path: "/account/sessions", Handler: h.Sessions},
+		{Method: "POST", Path: "/account/sessions/end-all", Handler: h.EndSessions},
+		{Method: "POST", Path: "/account/sessions/:id/end", Handler: h.EndSession},
+		{Method: "GET", Path: "/account/orders", Handler: h.Orders},
+		{Method: "GET", Path: "/account/second-factor", Handler: h.EnrolPage},
+		{Method: "POST", Path: "/account/second-factor", Handler: h.Enrol},
+		{Method: "GET", Path: "/account/second-factor/qr.png", Handler: h.Picture},
+
+		{Method: "GET", Path: "/invitations/:token", Handler: h.InvitationPage},
+		{Method: "POST", Path: "/invitations/:token", Handler: h.Accept},
+		{Method: "GET", Path: "/admin/team", Handler: h.TeamPage, Admin: true},
+		{Method: "GET", Path: "/api/admin/team", Handler: h.Team, Admin: true},
+		{Method: "POST", Path: "/api/admin/team/invitations", Handler: h.Invite, Admin: true},
+		{Method: "POST", Path: "/api/admin/team/:username/role", Handler: h.SetRole, Admin: true},
+		{Method: "POST", Path: "/api/admin/team/:username/second-factor/reset", Handler: h.ResetFactor, Admin: true},
+		{Method: "GET", Path: "/api/admin/tokens", Handler: h.Tokens, Admin: true},
+		{Method: "POST", Path: "/api/admin/tokens", Handler: h.CreateToken, Admin: true},
+		{Method: "POST", Path: "/api/admin/tokens/:id/revoke", Handler: h.RevokeToken, Admin: true},
+	}
+	for i := range t {
+		t[i].Handler = h.OutsideDemo(t[i].Handler)
 	}
 	return t
 }

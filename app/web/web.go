@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,6 +19,7 @@ import (
 	"flashsale/app/web/admin"
 	"flashsale/app/web/api"
 	"flashsale/app/web/request"
+	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
 	views "flashsale/views/shop"
 )
@@ -48,6 +50,9 @@ type Config struct {
 	CORSOrigins []string
 	// Session names the signed-in subject of a request outside demo mode. Nil: nobody is signed in.
 	Session func(*http.Request) (request.Identity, bool)
+
+	// SignIn is what signing in and the pages about accounts need; Demo and Who are set by New. Without Sessions nobody can sign in.
+	SignIn session.Config
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
@@ -110,8 +115,21 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
-	s.echo = router(m, append(s.table(), pageTable(s.api, pages, cfg.Static)...))
+	s.echo = router(m, slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg, principals)))
 	return s
+}
+
+// signInRoutes are the routes of signing in, where that is possible, and in demo mode, where they refuse.
+func signInRoutes(cfg Config, principals request.Principals) []request.Route {
+	if cfg.SignIn.Sessions == nil && !cfg.Demo {
+		return nil
+	}
+	c := cfg.SignIn
+	c.Demo = cfg.Demo
+	if c.Who == nil {
+		c.Who = func(r *http.Request) session.Visitor { return session.Visitor{Username: principals.Of(r).Username} }
+	}
+	return accountTable(session.New(c))
 }
 
 // Handler answers everything the public listener takes.

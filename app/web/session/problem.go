@@ -1,0 +1,41 @@
+package session
+
+import (
+	"errors"
+
+	"flashsale/app/web/request"
+	"flashsale/users"
+	"flashsale/users/login"
+)
+
+// problem is the answer to an error of a domain. field is the one that a refused name was in. An error that means the same in
+// every place is found here; what a refusal means depends on the place, which passes its own kind.
+func problem(err error, field string, refused error) error {
+	var (
+		weak *WeakError
+		busy *BusyError
+		name *users.NameError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &weak):
+		return request.WrongField(request.ErrWeak, weak.Field, weak.Reason)
+	case errors.As(err, &busy):
+		return later(request.ErrSignInBusy, busy.Wait)
+	case errors.As(err, &name):
+		return request.BadField(field, "is not acceptable: "+name.Reason)
+	case errors.Is(err, login.ErrTaken):
+		return request.WrongField(request.ErrTaken, field, "is taken, please choose another one")
+	case errors.Is(err, login.ErrRefused):
+		return refused
+	case errors.Is(err, login.ErrExpired):
+		return request.ErrCodeExpired
+	}
+	return err
+}
+
+// wrongCode says at the field that a code is not right.
+func wrongCode() error {
+	return request.WrongField(request.ErrWrongCode, fieldCode, "is not right: look again, or ask for a new one")
+}
