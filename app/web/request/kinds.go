@@ -58,6 +58,8 @@ var (
 		"The name in the address belongs to no account, or to one that was archived."}
 	ErrNoToken = &Kind{"no-token", 404, "No such token", "There is no such token",
 		"GET /api/admin/tokens lists them all."}
+	ErrShownBefore = &Kind{"shown-before", 409, "Shown before", "It was made, and its secret was shown before",
+		"A secret is shown once and not kept. Revoke what was made, or let it expire, and make another one."}
 	ErrNoSession = &Kind{"no-session", 404, "No such session", "There is no such session",
 		"It has ended, or is not yours. GET /account/sessions lists them all."}
 	ErrNotYou = &Kind{"not-you", 403, "Somebody else's name", "You can only buy and look up purchases for yourself",
@@ -143,7 +145,7 @@ func Kinds() []*Kind {
 	return []*Kind{
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
 		ErrDemoMode, ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrTaken, ErrWeak,
-		ErrSignInBusy, ErrTooManyAttempts, ErrNoInvitation, ErrLastOwner, ErrHasRole, ErrNoAccount, ErrNoToken, ErrNoSession,
+		ErrSignInBusy, ErrTooManyAttempts, ErrNoInvitation, ErrLastOwner, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
 		ErrSignIn, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
 		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,

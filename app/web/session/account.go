@@ -71,7 +71,7 @@ func (hs *Handlers) accountPage(c echo.Context, who Visitor) (account.Account, e
 	if err != nil {
 		return account.Account{}, err
 	}
-	page := account.Account{Page: account.Page{Frame: hs.frame(c, "Your account")}, Username: one.Username, Email: shownEmail(one), Mail: hs.cfg.Codes != nil}
+	page := account.Account{Page: account.Page{Frame: hs.frame(c, "Your account")}, Username: one.Username, Email: shownEmail(one), Mail: hs.mail()}
 	if who.Role != login.NoRole {
 		page.Role = who.Role.String()
 		if page.SecondFactor, err = hs.cfg.Factors.Enrolled(ctx, who.Account); err != nil {
@@ -102,8 +102,7 @@ func passwordForm(username string) account.Form {
 	next.ID, next.Name, next.Label = "next", fieldNext, "New password"
 	next.Hint = "Every other browser is signed out then."
 	current := passwordInput("current-password")
-	current.ID, current.Name, current.Label, current.Optional = "current", fieldCurrent, "Current password", true
-	current.Hint = "Leave it empty if you have never had one."
+	current.ID, current.Name, current.Label = "current", fieldCurrent, "Current password"
 	return account.Form{
 		Heading: "Change the password", Action: "/account/password", Submit: "Change the password", Quiet: true,
 		Hidden: []account.Hidden{{Name: fieldUsername, Value: username}}, Inputs: []account.Input{current, next},
@@ -150,6 +149,10 @@ func (hs *Handlers) ChangePassword(c echo.Context) error {
 }
 
 func (hs *Handlers) changePassword(c echo.Context, who Visitor, v fields) error {
+	current, err := v.required(fieldCurrent)
+	if err != nil {
+		return err
+	}
 	next, err := v.required(fieldNext)
 	if err != nil {
 		return err
@@ -157,7 +160,7 @@ func (hs *Handlers) changePassword(c echo.Context, who Visitor, v fields) error 
 	if err := hs.attempt(c, LimitSignIn, Asker{Account: who.Account}); err != nil {
 		return err
 	}
-	err = hs.cfg.Passwords.Change(c.Request().Context(), who.Account, v.text(fieldCurrent), next)
+	err = hs.cfg.Passwords.Change(c.Request().Context(), who.Account, current, next)
 	wrong := request.WrongField(request.ErrWrongSignIn, fieldCurrent, "is not right")
 	if err := problem(err, fieldNext, wrong); err != nil {
 		return renamed(err, fieldPassword, fieldNext)
@@ -173,7 +176,7 @@ func renamed(err error, from, to string) error {
 	p := request.ProblemOf(err)
 	for i := range p.Errors {
 		if p.Errors[i].Field == from {
-			return request.WrongField(request.ErrWeak, to, p.Errors[i].Message)
+			return weakPassword(to, p.Errors[i].Message)
 		}
 	}
 	return err
@@ -186,7 +189,7 @@ func (hs *Handlers) renew(c echo.Context, who Visitor) error {
 	if err != nil {
 		return err
 	}
-	credential, started, err := hs.cfg.Sessions.Start(r.Context(), one, Origin{Network: request.Network(r.RemoteAddr), Agent: r.UserAgent()})
+	credential, started, err := hs.cfg.Sessions.Start(r.Context(), one, login.Origin{Network: request.Network(r.RemoteAddr), Agent: r.UserAgent()})
 	if err != nil {
 		return err
 	}
@@ -211,7 +214,7 @@ func (hs *Handlers) ChangeEmail(c echo.Context) error {
 }
 
 func (hs *Handlers) changeEmail(c echo.Context, who Visitor, v fields) error {
-	if hs.cfg.Codes == nil {
+	if !hs.mail() {
 		return request.ErrMailOff
 	}
 	if _, err := request.NormalName(v.text(fieldEmail), fieldEmail); err != nil {
@@ -253,7 +256,7 @@ func (hs *Handlers) VerifyEmail(c echo.Context) error {
 }
 
 func (hs *Handlers) verifyEmail(c echo.Context, who Visitor, v fields, next string) error {
-	if hs.cfg.Codes == nil {
+	if !hs.mail() {
 		return request.ErrMailOff
 	}
 	code, err := v.required(fieldCode)

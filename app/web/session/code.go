@@ -17,7 +17,7 @@ type sentDocument struct {
 	Message string `json:"message"`
 }
 
-// namedDocument tells a client that has proved an address what comes next.
+// provedDocument tells a client that has proved an address what comes next.
 type provedDocument struct {
 	Email  string `json:"email"`
 	SignUp bool   `json:"signUp"`
@@ -36,7 +36,7 @@ func (hs *Handlers) SendCode(c echo.Context) error {
 }
 
 func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
-	if hs.cfg.Codes == nil {
+	if !hs.mail() {
 		return request.ErrMailOff
 	}
 	name, err := request.NormalName(v.text(fieldName), fieldName)
@@ -46,7 +46,7 @@ func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
 	if err := hs.attemptAs(c, LimitCode, name); err != nil {
 		return err
 	}
-	flow, err := hs.cfg.Codes.Begin(c.Request().Context(), v.text(fieldName))
+	flow, err := hs.cfg.Codes.Resume(c.Request().Context(), cookie(c, cookieFlow), v.text(fieldName))
 	if err != nil {
 		return problem(err, fieldName, request.ErrWrongSignIn)
 	}
@@ -68,7 +68,7 @@ func (hs *Handlers) sendForm(c echo.Context, next, name string) account.Page {
 // CodePage asks for the code.
 func (hs *Handlers) CodePage(c echo.Context) error {
 	next := asked(c)
-	if hs.cfg.Codes == nil || cookie(c, cookieFlow) == "" {
+	if !hs.mail() || cookie(c, cookieFlow) == "" {
 		return c.Redirect(http.StatusSeeOther, carrying("/sign-in", next))
 	}
 	return hs.send(c, http.StatusOK, account.FormPage(hs.codeForm(c, next)))
@@ -85,7 +85,7 @@ func (hs *Handlers) VerifyCode(c echo.Context) error {
 }
 
 func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
-	if hs.cfg.Codes == nil {
+	if !hs.mail() {
 		return request.ErrMailOff
 	}
 	code, err := v.required(fieldCode)
@@ -111,7 +111,7 @@ func (hs *Handlers) admitProof(c echo.Context, proof Proof, next string) error {
 	if proof.Account.ID != 0 {
 		return hs.admit(c, proof.Account, http.StatusOK, next)
 	}
-	setCookie(c, cookieProof, hs.cfg.Seals.Seal(cookieProof, proof.Email, hs.cfg.Now().Add(stepTime)), stepTime)
+	setCookie(c, cookieProof, proof.Ticket, stepTime)
 	clearCookie(c, cookieFlow)
 	return done(c, carrying("/sign-up", next), http.StatusOK, provedDocument{Email: proof.Email, SignUp: true})
 }
@@ -127,7 +127,7 @@ func (hs *Handlers) codeForm(c echo.Context, next string) account.Page {
 // LinkPage shows whom the link of a mail signs in, with a button. It spends nothing: scanners open the links of mails.
 func (hs *Handlers) LinkPage(c echo.Context) error {
 	unreferred(c)
-	if hs.cfg.Codes == nil {
+	if !hs.mail() {
 		return request.ErrMailOff
 	}
 	proof, err := hs.cfg.Codes.Peek(c.Request().Context(), request.Param(c, "token"))
@@ -140,7 +140,7 @@ func (hs *Handlers) LinkPage(c echo.Context) error {
 // SpendLink signs in by the link of a mail.
 func (hs *Handlers) SpendLink(c echo.Context) error {
 	unreferred(c)
-	if hs.cfg.Codes == nil {
+	if !hs.mail() {
 		return request.ErrMailOff
 	}
 	if err := hs.attempt(c, LimitCodeVerify, Asker{}); err != nil {

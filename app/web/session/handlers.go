@@ -77,6 +77,9 @@ func (hs *Handlers) OutsideDemo(h echo.HandlerFunc) echo.HandlerFunc {
 	return func(echo.Context) error { return request.ErrDemoMode }
 }
 
+// mail is true when codes can be sent.
+func (hs *Handlers) mail() bool { return hs.cfg.Codes != nil && hs.cfg.Codes.On() }
+
 // signedIn is who the request is from, or request.ErrSignIn.
 func (hs *Handlers) signedIn(c echo.Context) (Visitor, error) {
 	who := hs.cfg.Who(c.Request())

@@ -6,9 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flashsale/app/operator"
 	"flashsale/app/web/request"
-	"flashsale/events/audit"
 	"flashsale/users"
 	"flashsale/users/login"
 	"flashsale/views/account"
@@ -59,8 +57,7 @@ func (hs *Handlers) accept(c echo.Context, v fields) error {
 	if err != nil {
 		return err
 	}
-	act := operator.Act{ActKey: audit.ActKey{Principal: who.Username, Route: c.Request().Method + " " + c.Path()}}
-	role, err := hs.cfg.Acts.AcceptInvitation(c.Request().Context(), act, request.Param(c, "token"), who.ID)
+	role, err := hs.cfg.Acts.Accept(c.Request().Context(), actOf(c, who.ID, who.Username), request.Param(c, "token"))
 	if err != nil {
 		return invitationProblem(err)
 	}

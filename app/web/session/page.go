@@ -83,11 +83,19 @@ func marked(page account.Page, p request.Problem) account.Page {
 	return page
 }
 
+// said is a message about a field. One that is a whole sentence begins with a capital.
+func said(label, message string) string {
+	if first, _ := utf8.DecodeRuneInString(message); unicode.IsUpper(first) {
+		return message
+	}
+	return label + " " + message
+}
+
 func mark(forms []account.Form, e request.FieldProblem) bool {
 	for f := range forms {
 		for i := range forms[f].Inputs {
 			if in := &forms[f].Inputs[i]; in.Name == e.Field {
-				in.Error = sentence(in.Label + " " + e.Message)
+				in.Error = sentence(said(in.Label, e.Message))
 				return true
 			}
 		}

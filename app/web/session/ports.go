@@ -15,16 +15,16 @@ import (
 // sessions is login.Sessions.
 type sessions interface {
 	// Start signs an account in. The credential is for the browser's cookie.
-	Start(ctx context.Context, account users.Account, from Origin) (credential string, started Session, err error)
+	Start(ctx context.Context, account users.Account, from login.Origin) (credential string, started login.Session, err error)
 	End(ctx context.Context, account int64, id uuid.UUID) error
 	// EndAll ends all sessions of an account but one.
 	EndAll(ctx context.Context, account int64, but uuid.UUID) (int, error)
-	List(ctx context.Context, account int64) ([]Session, error)
+	List(ctx context.Context, account int64) ([]login.Session, error)
 }
 
 // seals is login.Sessions: a text that only this deployment can have written, and that nobody can change. It is readable.
 type seals interface {
-	Seal(purpose, text string, until time.Time) string
+	Seal(purpose, text string, until time.Time) (string, error)
 	// Unseal fails with login.ErrNoSession, or login.ErrExpired.
 	Unseal(purpose, sealed string, now time.Time) (string, error)
 }
@@ -40,12 +40,17 @@ type passwords interface {
 
 // codes is login.Codes.
 type codes interface {
-	// Begin sends a code to whoever has that name or address. The flow is for the browser's cookie.
-	Begin(ctx context.Context, name string) (flow string, err error)
+	// On is true when mails can be sent.
+	On() bool
+	// Resume sends a code to whoever has that name or address. The flow is for the browser's cookie; earlier is the one that it has.
+	Resume(ctx context.Context, earlier, name string) (flow string, err error)
 	Verify(ctx context.Context, flow, code string) (Proof, error)
 	// Peek says whom the link of a mail would sign in, and spends nothing.
-	Peek(ctx context.Context, token string) (Proof, error)
-	Spend(ctx context.Context, token string) (Proof, error)
+	Peek(ctx context.Context, link string) (Proof, error)
+	Spend(ctx context.Context, link string) (Proof, error)
+	// Proven is the address of a ticket, as long as no account was made with it; Claim is Proven for the last time.
+	Proven(ctx context.Context, ticket string) (email string, err error)
+	Claim(ctx context.Context, ticket string) (email string, err error)
 	BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error)
 	VerifyEmailChange(ctx context.Context, account int64, flow, code string) error
 }
@@ -59,22 +64,24 @@ type secondFactors interface {
 	Enrolled(ctx context.Context, account int64) (bool, error)
 }
 
-// team is login.Store: who has a role, and the tokens.
+// team is login.Store.
 type team interface {
 	RoleOf(ctx context.Context, account int64) (login.Role, error)
-	Team(ctx context.Context) ([]Member, error)
-	Tokens(ctx context.Context) ([]Token, error)
 	LookAtInvitation(ctx context.Context, token string) (Invitation, error)
 }
 
-// acts is operator.Acts: what owners do, each with its audit record in one transaction.
+// acts is operator.Acts: who has a role and which programs may act, and what owners do about it. Each act is one transaction with its
+// audit record.
 type acts interface {
-	AcceptInvitation(ctx context.Context, a operator.Act, token string, account int64) (login.Role, error)
-	Invite(ctx context.Context, a operator.Act, role login.Role) (token string, until time.Time, err error)
-	SetRole(ctx context.Context, a operator.Act, username string, role login.Role) error
-	ResetSecondFactor(ctx context.Context, a operator.Act, username string) error
-	CreateToken(ctx context.Context, a operator.Act, t TokenRequest) (secret string, made Token, err error)
-	RevokeToken(ctx context.Context, a operator.Act, id uuid.UUID) error
+	Team(ctx context.Context) ([]Member, error)
+	Tokens(ctx context.Context) ([]Token, error)
+	// Accept gives the account of the act the role of an invitation.
+	Accept(ctx context.Context, a operator.Act, token string) (login.Role, error)
+	Invite(ctx context.Context, a operator.Act, role login.Role) (Link, error)
+	SetRole(ctx context.Context, a operator.Act, username string, role login.Role) (RoleChange, error)
+	ResetSecondFactor(ctx context.Context, a operator.Act, username string) (bool, error)
+	CreateToken(ctx context.Context, a operator.Act, name string, scopes login.Scope, expires time.Time) (MadeToken, error)
+	RevokeToken(ctx context.Context, a operator.Act, id uuid.UUID) (Token, error)
 }
 
 // accounts is users.Store.

@@ -2,11 +2,15 @@ package session
 
 import (
 	"errors"
+	"time"
 
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
 )
+
+// mailWait is when it is worth another try while too many mails wait.
+const mailWait = 10 * time.Second
 
 // problem is the answer to an error of a domain. field is the one that a refused name was in. An error that means the same in
 // every place is found here; what a refusal means depends on the place, which passes its own kind.
@@ -20,7 +24,7 @@ func problem(err error, field string, refused error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &weak):
-		return request.WrongField(request.ErrWeak, weak.Field, weak.Reason)
+		return weakPassword(weak.Field, weak.Reason)
 	case errors.As(err, &busy):
 		return later(request.ErrSignInBusy, busy.Wait)
 	case errors.As(err, &name):
@@ -29,10 +33,21 @@ func problem(err error, field string, refused error) error {
 		return request.WrongField(request.ErrTaken, field, "is taken, please choose another one")
 	case errors.Is(err, login.ErrRefused):
 		return refused
+	case errors.Is(err, ErrCooling):
+		return request.ErrTooManyAttempts
+	case errors.Is(err, ErrMailBusy):
+		return later(request.ErrSignInBusy, mailWait)
 	case errors.Is(err, login.ErrExpired):
 		return request.ErrCodeExpired
 	}
 	return err
+}
+
+// weakPassword says in whole sentences why a password is not taken.
+func weakPassword(field, reason string) error {
+	p := request.ErrWeak.Problem(reason)
+	p.Message, p.Errors = reason, []request.FieldProblem{{Field: field, Message: reason}}
+	return &request.ProblemError{Kind: request.ErrWeak, Problem: p}
 }
 
 // wrongCode says at the field that a code is not right.

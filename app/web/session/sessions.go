@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -55,7 +56,7 @@ func (hs *Handlers) Sessions(c echo.Context) error {
 	return request.WriteJSON(c, http.StatusOK, d)
 }
 
-func (hs *Handlers) sessionsPage(c echo.Context, who Visitor, list []Session) account.Sessions {
+func (hs *Handlers) sessionsPage(c echo.Context, who Visitor, list []login.Session) account.Sessions {
 	page := account.Sessions{Page: account.Page{
 		Frame: hs.frame(c, "Where you are signed in"), Links: []layout.Link{{Label: "Back to the account", Path: "/account"}},
 	}}

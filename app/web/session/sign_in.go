@@ -97,7 +97,10 @@ func (hs *Handlers) admit(c echo.Context, who users.Account, status int, next st
 	if !enrolled {
 		return hs.start(c, who, status, carrying("/account/second-factor", next))
 	}
-	half := hs.cfg.Seals.Seal(cookieHalf, strconv.FormatInt(who.ID, 10), hs.cfg.Now().Add(stepTime))
+	half, err := hs.cfg.Seals.Seal(cookieHalf, strconv.FormatInt(who.ID, 10), hs.cfg.Now().Add(stepTime))
+	if err != nil {
+		return err
+	}
 	setCookie(c, cookieHalf, half, stepTime)
 	return done(c, carrying("/sign-in/second-factor", next), http.StatusOK, halfDocument{SecondFactor: true})
 }
@@ -105,7 +108,7 @@ func (hs *Handlers) admit(c echo.Context, who users.Account, status int, next st
 // start gives the browser a session. The one that it had ends: a session that somebody planted in a browser is worth nothing.
 func (hs *Handlers) start(c echo.Context, who users.Account, status int, next string) error {
 	r := c.Request()
-	credential, started, err := hs.cfg.Sessions.Start(r.Context(), who, Origin{Network: request.Network(r.RemoteAddr), Agent: r.UserAgent()})
+	credential, started, err := hs.cfg.Sessions.Start(r.Context(), who, login.Origin{Network: request.Network(r.RemoteAddr), Agent: r.UserAgent()})
 	if err != nil {
 		return problem(err, fieldName, request.ErrWrongSignIn)
 	}
@@ -129,7 +132,7 @@ func (hs *Handlers) signInForm(c echo.Context, next, name string) account.Page {
 		Action: "/sign-in", Hidden: hiddenNext(next), Submit: "Sign in",
 		Inputs: []account.Input{nameInput(name), passwordInput("current-password")},
 	}}}
-	if hs.cfg.Codes != nil {
+	if hs.mail() {
 		page.Forms = append(page.Forms, account.Form{
 			Heading: "Or sign in by e-mail", Action: "/sign-in/code", Hidden: hiddenNext(next), Submit: "Send me a code", Quiet: true,
 			Inputs: []account.Input{{

@@ -35,7 +35,7 @@ func (hs *Handlers) SignUp(c echo.Context) error {
 func (hs *Handlers) signUp(c echo.Context, v fields, next, proved string) error {
 	email := v.text(fieldEmail)
 	if email != "" && proved == "" {
-		if hs.cfg.Codes == nil {
+		if !hs.mail() {
 			return request.ErrMailOff
 		}
 		if _, err := request.NormalName(email, fieldEmail); err != nil {
@@ -45,6 +45,10 @@ func (hs *Handlers) signUp(c echo.Context, v fields, next, proved string) error 
 	who, err := hs.newcomer(c, v, proved)
 	if err != nil {
 		return err
+	}
+	if proved != "" {
+		// The account has the address, so the ticket gives it to nobody else; that it is spent too is tidiness.
+		_, _ = hs.cfg.Codes.Claim(c.Request().Context(), cookie(c, cookieProof))
 	}
 	if email == "" || proved != "" {
 		return hs.start(c, who, http.StatusCreated, onward(next))
@@ -87,7 +91,7 @@ func (hs *Handlers) signUpForm(c echo.Context, next string, v fields, proved str
 		page.Lead = []string{"Your address is " + proved + ". Choose the name of your account."}
 		password.Optional, password.Hint = true, "Without a password you sign in by a code sent to your address."
 		form.Inputs = []account.Input{username, password}
-	case hs.cfg.Codes != nil:
+	case hs.mail():
 		form.Inputs = []account.Input{username, password, {
 			ID: "email", Name: fieldEmail, Label: "E-mail", Type: "email", Autocomplete: "email", Value: v.text(fieldEmail), Optional: true,
 			MaxLength: "254", Hint: "With an address you can sign in when you have forgotten the password.",
@@ -107,11 +111,11 @@ func newNameInput(value string) account.Input {
 
 // proved is the address that this browser's visitor has just proved and that no account has, or "".
 func (hs *Handlers) proved(c echo.Context) string {
-	sealed := cookie(c, cookieProof)
-	if sealed == "" {
+	ticket := cookie(c, cookieProof)
+	if ticket == "" || !hs.mail() {
 		return ""
 	}
-	email, err := hs.cfg.Seals.Unseal(cookieProof, sealed, hs.cfg.Now())
+	email, err := hs.cfg.Codes.Proven(c.Request().Context(), ticket)
 	if err != nil {
 		return ""
 	}

@@ -39,6 +39,7 @@ type invitationDocument struct {
 
 type roleDocument struct {
 	Username string `json:"username"`
+	Before   string `json:"before"`
 	Role     string `json:"role"`
 }
 
@@ -67,13 +68,13 @@ func teamNotice(name string) string {
 
 // Team lists everybody with a role.
 func (hs *Handlers) Team(c echo.Context) error {
-	members, err := hs.cfg.Team.Team(c.Request().Context())
+	members, err := hs.cfg.Acts.Team(c.Request().Context())
 	if err != nil {
 		return err
 	}
 	d := teamDocument{Members: make([]memberDocument, 0, len(members))}
 	for _, m := range members {
-		d.Members = append(d.Members, memberDocument{m.Username, m.Role.String(), m.SecondFactor, request.Instant(m.Since)})
+		d.Members = append(d.Members, memberDocument{m.Username, m.Role.String(), m.SecondFactor, request.Instant(m.GivenAt)})
 	}
 	private(c)
 	return request.WriteJSON(c, http.StatusOK, d)
@@ -81,11 +82,11 @@ func (hs *Handlers) Team(c echo.Context) error {
 
 func (hs *Handlers) teamPage(c echo.Context) (account.Team, error) {
 	ctx := c.Request().Context()
-	members, err := hs.cfg.Team.Team(ctx)
+	members, err := hs.cfg.Acts.Team(ctx)
 	if err != nil {
 		return account.Team{}, err
 	}
-	tokens, err := hs.cfg.Team.Tokens(ctx)
+	tokens, err := hs.cfg.Acts.Tokens(ctx)
 	if err != nil {
 		return account.Team{}, err
 	}
@@ -96,7 +97,7 @@ func (hs *Handlers) teamPage(c echo.Context) (account.Team, error) {
 	}
 	for _, m := range members {
 		page.Members = append(page.Members, account.Member{
-			Username: m.Username, Role: m.Role.String(), SecondFactor: m.SecondFactor, Since: moment(m.Since), Self: m.Username == who.Username,
+			Username: m.Username, Role: m.Role.String(), SecondFactor: m.SecondFactor, Since: moment(m.GivenAt), Self: m.Username == who.Username,
 		})
 	}
 	for i := range tokens {
@@ -124,9 +125,17 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, field
 	if err != nil {
 		return operator.Act{}, fields(textsOf(request.Form(r.Header, body))), err
 	}
-	return operator.Act{Waits: request.WantsPage(r), ActKey: audit.ActKey{
-		Principal: hs.cfg.Who(r).Username, Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, body),
-	}}, fields(v), nil
+	who := hs.cfg.Who(r)
+	a := actOf(c, who.Account, who.Username)
+	a.Key, a.Digest = key, request.Digest(r, body)
+	return a, fields(v), nil
+}
+
+// actOf is an act of an account, without a key.
+func actOf(c echo.Context, account int64, username string) operator.Act {
+	_ = account
+	r := c.Request()
+	return operator.Act{Waits: request.WantsPage(r), ActKey: audit.ActKey{Principal: username, Route: r.Method + " " + c.Path()}}
 }
 
 // teamRefused shows the team's page with what went wrong.
@@ -179,18 +188,21 @@ func (hs *Handlers) invite(c echo.Context, a operator.Act, v fields) error {
 	if err != nil {
 		return err
 	}
-	token, until, err := hs.cfg.Acts.Invite(c.Request().Context(), a, role)
+	made, err := hs.cfg.Acts.Invite(c.Request().Context(), a, role)
 	if err != nil {
 		return err
 	}
-	link := hs.origin(c) + "/invitations/" + token
+	if made.Token == "" {
+		return request.ErrShownBefore
+	}
+	link := hs.origin(c) + "/invitations/" + made.Token
 	private(c)
 	if !request.WantsPage(c.Request()) {
-		return request.WriteJSON(c, http.StatusCreated, invitationDocument{Link: link, Role: role.String(), Expires: request.Instant(until)})
+		return request.WriteJSON(c, http.StatusCreated, invitationDocument{Link: link, Role: role.String(), Expires: request.Instant(made.Expires)})
 	}
 	return hs.send(c, http.StatusCreated, account.SecretsPage(account.Secrets{
 		Page: account.Page{Frame: hs.frame(c, "Invitation"), Lead: []string{
-			"Send this link to the person who is to be " + article(role) + ". It is shown once, works once, and ends on " + moment(until).Text + ".",
+			"Send this link to the person who is to be " + article(role) + ". It is shown once, works once, and ends on " + moment(made.Expires).Text + ".",
 		}},
 		Label: "Link", Secret: link, Next: layout.Link{Label: "Back to the team", Path: "/admin/team"},
 	}))
@@ -224,18 +236,26 @@ func (hs *Handlers) setRole(c echo.Context, a operator.Act, v fields) error {
 			return request.BadField(fieldRole, "must be viewer, operator, owner or none")
 		}
 	}
-	username := request.Param(c, "username")
-	if err := hs.cfg.Acts.SetRole(c.Request().Context(), a, username, role); err != nil {
+	change, err := hs.cfg.Acts.SetRole(c.Request().Context(), a, request.Param(c, "username"), role)
+	if err != nil {
 		return err
 	}
-	return done(c, "/admin/team?notice=role", http.StatusOK, roleDocument{Username: username, Role: shown})
+	return done(c, "/admin/team?notice=role", http.StatusOK, roleDocument{Username: change.Username, Before: roleName(change.Before), Role: roleName(change.After)})
+}
+
+// roleName is the name of a role, or "none".
+func roleName(r login.Role) string {
+	if r == login.NoRole {
+		return "none"
+	}
+	return r.String()
 }
 
 // ResetFactor removes somebody's second factor.
 func (hs *Handlers) ResetFactor(c echo.Context) error {
 	a, v, err := hs.act(c, nil)
 	if err == nil {
-		err = hs.cfg.Acts.ResetSecondFactor(c.Request().Context(), a, request.Param(c, "username"))
+		_, err = hs.cfg.Acts.ResetSecondFactor(c.Request().Context(), a, request.Param(c, "username"))
 	}
 	if err == nil {
 		return done(c, "/admin/team?notice=second-factor", http.StatusNoContent, nil)

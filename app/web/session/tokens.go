@@ -58,7 +58,7 @@ func known(t time.Time) *request.Instant {
 
 // Tokens lists the API tokens, without their secrets.
 func (hs *Handlers) Tokens(c echo.Context) error {
-	tokens, err := hs.cfg.Team.Tokens(c.Request().Context())
+	tokens, err := hs.cfg.Acts.Tokens(c.Request().Context())
 	if err != nil {
 		return err
 	}
@@ -97,19 +97,22 @@ func (hs *Handlers) createToken(c echo.Context, a operator.Act, v fields) error 
 		return err
 	}
 	expires := hs.cfg.Now().Add(time.Duration(days) * 24 * time.Hour)
-	secret, made, err := hs.cfg.Acts.CreateToken(c.Request().Context(), a, TokenRequest{Name: name, Scopes: may, Expires: expires})
+	made, err := hs.cfg.Acts.CreateToken(c.Request().Context(), a, name, may, expires)
 	if err != nil {
 		return err
 	}
+	if made.Secret == "" {
+		return request.ErrShownBefore
+	}
 	private(c)
 	if !request.WantsPage(c.Request()) {
-		d := tokenOf(&made)
-		d.Secret = secret
+		d := tokenOf(&made.Token)
+		d.Secret = made.Secret
 		return request.WriteJSON(c, http.StatusCreated, d)
 	}
 	return hs.send(c, http.StatusCreated, account.SecretsPage(account.Secrets{
 		Page:  account.Page{Frame: hs.frame(c, "API token"), Lead: []string{"This is the token " + name + ". It is shown once: put it where the program finds it."}},
-		Label: "Token", Secret: secret, Next: layout.Link{Label: "Back to the team", Path: "/admin/team"},
+		Label: "Token", Secret: made.Secret, Next: layout.Link{Label: "Back to the team", Path: "/admin/team"},
 	}))
 }
 
@@ -151,7 +154,8 @@ func (hs *Handlers) revokeToken(c echo.Context, a operator.Act) error {
 	if err != nil {
 		return request.ErrNoToken
 	}
-	return hs.cfg.Acts.RevokeToken(c.Request().Context(), a, id)
+	_, err = hs.cfg.Acts.RevokeToken(c.Request().Context(), a, id)
+	return err
 }
 
 // scopeWord is a scope with its name in the API and its explanation.

@@ -20,6 +20,10 @@ var (
 	ErrHasRole = errors.New("login: the account has that role, or a higher one")
 	// ErrNotOwner means that who gives a role is no owner any more.
 	ErrNotOwner = errors.New("login: only an owner may do that")
+	// ErrCooling means that after too many wrong codes only a recovery code is taken for a while.
+	ErrCooling = errors.New("login: too many wrong codes")
+	// ErrMailBusy means that too many mails wait to be sent.
+	ErrMailBusy = errors.New("login: too many mails wait")
 	// ErrNoAccount means that there is no such account.
 	ErrNoAccount = errors.New("login: no such account")
 	// ErrNoToken means that there is no such token.
@@ -30,28 +34,13 @@ var (
 	ErrScope = errors.New("login: a token may do what the role of its maker allows, and no more")
 )
 
-// Origin is from where somebody signs in.
-type Origin struct{ Network, Agent string }
-
-// Session is a browser that is signed in.
-type Session struct {
-	ID               uuid.UUID
-	Account          int64
-	Username         string
-	Role             login.Role
-	Renewed, Expires time.Time
-	// Created and Origin are known to List only.
-	Created time.Time
-	Origin  Origin
-}
-
 // SignUp is somebody new. VerifiedEmail is an address whose owner has typed a code; then the password may be empty.
 type SignUp struct{ Username, Password, VerifiedEmail string }
 
 // WeakError says why a password is refused.
 type WeakError struct{ Field, Reason string }
 
-func (e *WeakError) Error() string { return e.Field + " " + e.Reason }
+func (e *WeakError) Error() string { return e.Reason }
 
 // BusyError says for how long the queue of passwords is full.
 type BusyError struct{ Wait time.Duration }
@@ -62,6 +51,8 @@ func (e *BusyError) Error() string { return "too many passwords wait to be check
 type Proof struct {
 	Account users.Account
 	Email   string
+	// Ticket lets the browser give the address to a new account.
+	Ticket string
 }
 
 // Enrolment is what an authenticator app needs to know.
@@ -80,23 +71,37 @@ type Member struct {
 	Account      int64
 	Username     string
 	Role         login.Role
+	GivenAt      time.Time
 	SecondFactor bool
-	Since        time.Time
+}
+
+// Link is an invitation that was made. A repeat of the act is not told the token again.
+type Link struct {
+	Token   string
+	Role    login.Role
+	Expires time.Time
+}
+
+// RoleChange is the role of an account before and after an act.
+type RoleChange struct {
+	Username      string
+	Before, After login.Role
 }
 
 // Token is a program's way in, without its secret.
 type Token struct {
 	ID                               uuid.UUID
-	Name, Username                   string
+	Name                             string
+	Account                          int64
+	Username                         string
 	Scopes                           login.Scope
 	Made, Expires, LastUsed, Revoked time.Time
 }
 
-// TokenRequest is a token to be made.
-type TokenRequest struct {
-	Name    string
-	Scopes  login.Scope
-	Expires time.Time
+// MadeToken is a token that was made. A repeat of the act is not told the secret again.
+type MadeToken struct {
+	Secret string
+	Token
 }
 
 // Policy names a limit on attempts.

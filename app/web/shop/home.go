@@ -115,7 +115,7 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 		return hs.problemPage(c, problem)
 	}
 	outcome := refused(problem)
-	if problem.Type == signInType() {
+	if signInNeeded(problem) {
 		outcome.Title, outcome.Text = signInTitle, ""
 		c.Response().Header().Set("Hx-Redirect", request.SignInPath(wayBack(c)))
 	}

@@ -16,7 +16,10 @@ const buyPath = "/?buy=1"
 // signInTitle is what a shopper reads instead of the API's text, which also tells developers about demo mode.
 const signInTitle = "Sign in to go on"
 
-func signInType() string { return request.ErrSignIn.Problem("").Type }
+// signInNeeded is true for the refusal of somebody who is not signed in, or not any more.
+func signInNeeded(p request.Problem) bool {
+	return p.Type == request.ErrSignIn.Problem("").Type
+}
 
 // visitor is who looks at a page.
 func (hs *Handlers) visitor(r *http.Request) layout.Visitor {
@@ -28,9 +31,10 @@ func (hs *Handlers) visitor(r *http.Request) layout.Visitor {
 // from a press of the button for buying, else by a link, because the form would have to be filled again.
 func (hs *Handlers) problemPage(c echo.Context, problem request.Problem) error {
 	page := layout.Problem{Status: problem.Status, Title: problem.Title, Detail: problem.Detail, Visitor: hs.visitor(c.Request())}
-	if problem.Type == signInType() {
+	if signInNeeded(problem) {
 		way := request.SignInPath(wayBack(c))
 		if c.Request().Method == http.MethodGet || purchase(c) {
+			c.Response().Header().Del("WWW-Authenticate") // it belongs to a 401
 			return c.Redirect(http.StatusSeeOther, way)
 		}
 		page.Title, page.Detail = signInTitle, "Nothing was done, because nobody is signed in. Sign in, and then do it again."
