@@ -54,12 +54,21 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
+// Shopper is an account, as far as a purchase needs it.
+type Shopper struct {
+	ID          int64
+	Username    string
+	MayPurchase bool
+}
+
 // PurchaseRequest is one press of the button.
 type PurchaseRequest struct {
 	// Slug names the sale; "" is the current one.
 	Slug string
 	// Name is the shopper's username or address in its normal form.
 	Name string
+	// Shopper is the account of Name when the request says by itself who asks. Zero: it is looked up.
+	Shopper Shopper
 	// Async asks for Pending as soon as the log has the claim.
 	Async bool
 	// IdempotencyKey is the request's Idempotency-Key, or "".

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/app/combine"
+	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/events/consumer"
@@ -215,20 +216,20 @@ func newShoppers(d *directory.Directory) *shoppersOf {
 	return &shoppersOf{d, combine.New(d.Find, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: nameTime, MaxWait: maxWait})}
 }
 
-func (s *shoppersOf) Known(name string) (checkout.Shopper, bool) {
+func (s *shoppersOf) Known(name string) (sale.Shopper, bool) {
 	a, ok := s.directory.Known(name)
 	return shopper(a), ok
 }
 
-func (s *shoppersOf) Find(ctx context.Context, name string) (checkout.Shopper, bool, error) {
+func (s *shoppersOf) Find(ctx context.Context, name string) (sale.Shopper, bool, error) {
 	a, err := s.find.Do(ctx, name)
 	return shopper(a), a.ID != 0, saleError(err)
 }
 
 func (s *shoppersOf) Warm(ctx context.Context, ids []int64) error { return s.directory.Warm(ctx, ids) }
 
-func shopper(a users.Account) checkout.Shopper {
-	return checkout.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
+func shopper(a users.Account) sale.Shopper {
+	return sale.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
 }
 
 // ledgerOf tells the reconciler who owns a unit and how many there are, read at one moment of the ledger.
@@ -255,4 +256,15 @@ func (l ledgerOf) Owners(ctx context.Context, k inventory.Key) (owners []int64, 
 		return err
 	})
 	return owners, limit, version, err
+}
+
+// principals says who a request is from.
+func (c *wiring) principals() request.Principals {
+	return request.Principals{
+		Demo: c.cfg.Demo, Sessions: c.sessions,
+		Known: func(name string) (int64, bool) {
+			a, known := c.directory.Known(name)
+			return a.ID, known
+		},
+	}
 }

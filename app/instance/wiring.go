@@ -23,6 +23,7 @@ import (
 	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
+	"flashsale/users/login"
 )
 
 // wiring is the domains, connected with each other. Nothing in it runs by itself: an instance starts its list of parts, a
@@ -40,6 +41,7 @@ type wiring struct {
 	checkout   *checkout.Checkout
 	users      *users.Store
 	directory  *directory.Directory
+	sessions   *login.Sessions
 	outbox     *outbox.Outbox
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
@@ -77,6 +79,9 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
+	// Over the connections of the lease: what has ended is known however busy the others are.
+	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{Logger: log})
+	c.parts.add("sessions", knowing, c.sessions)
 }
 
 // purchasePath makes everything between a purchase request and its verdict. Checkout and ledger need each other: the checkout

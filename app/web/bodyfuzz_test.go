@@ -40,6 +40,9 @@ func (w *world) asks(t testing.TB, a asking) reply {
 		r.URL.RawPath = a.path
 	}
 	r.Host, r.RemoteAddr, r.Header = a.host, a.from, a.fields
+	if name := a.fields.Get("Test-Session"); name != "" {
+		signIn(r, name)
+	}
 	rec := httptest.NewRecorder()
 	w.Handler().ServeHTTP(rec, r)
 	return read(t, rec.Result())

@@ -3,7 +3,9 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"hash/crc32"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"flashsale/users/login"
 
 	"github.com/google/uuid"
 
@@ -290,12 +294,31 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 // operator.
 func accountsMode(c *Config) {
 	c.Demo = false
-	c.Session = func(r *http.Request) (request.Identity, bool) {
-		name := r.Header.Get("Test-Session")
-		operator := strings.HasSuffix(name, "!")
-		return request.Identity{Username: strings.TrimSuffix(name, "!"), Operator: operator}, name != ""
-	}
+	c.Principals = request.Principals{Sessions: fakeSessions{}}
 }
+
+// fakeSessions takes a name for a credential: "vera?" is a viewer, "root!" an operator, "olga!!" an owner.
+type fakeSessions struct{}
+
+func (fakeSessions) Check(credential string, _ time.Time) (login.Session, error) {
+	name := strings.TrimRight(credential, "?!")
+	role := map[string]login.Role{"": login.NoRole, "?": login.Viewer, "!": login.Operator, "!!": login.Owner}[credential[len(name):]]
+	switch name {
+	case "":
+		return login.Session{}, login.ErrNoSession
+	case "expired":
+		return login.Session{}, login.ErrExpired
+	case "revoked":
+		return login.Session{}, login.ErrRevoked
+	}
+	return login.Session{Account: int64(crc32.ChecksumIEEE([]byte(name))), Username: name, Role: role}, nil
+}
+
+func (fakeSessions) Fresh() bool { return true }
+
+func (fakeSessions) Refresh(context.Context) error { return nil }
+
+func (fakeSessions) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) { return "", old, nil }
 
 // reply is an answer with its body decoded, when it is JSON.
 type reply struct {
@@ -318,6 +341,8 @@ func (w *world) send(t testing.TB, method, target, body string, fields ...string
 		switch {
 		case name == "Host":
 			r.Host = value
+		case name == "Test-Session":
+			signIn(r, value)
 		case value == "-":
 			r.Header.Del(name)
 		default:
@@ -371,4 +396,10 @@ func (r reply) problem(t testing.TB, status int, name string) {
 	if m, _ := r.json["message"].(string); m == "" {
 		t.Errorf("no message in %s", r.raw)
 	}
+}
+
+// signIn gives a request the session of that name, over TLS.
+func signIn(r *http.Request, name string) {
+	r.TLS = &tls.ConnectionState{}
+	r.Header.Set("Cookie", "__Host-session="+name)
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -16,45 +17,45 @@ import (
 func (s *Server) table() []request.Route {
 	long := request.OperationTime
 	t := []request.Route{
-		{Method: "GET", Path: "/health", Handler: s.admin.Health, Anyone: true},
-		{Method: "GET", Path: "/livez", Handler: s.admin.Livez, Anyone: true},
-		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz, Anyone: true},
-		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Anyone: true},
+		{Method: "GET", Path: "/health", Handler: s.admin.Health, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/livez", Handler: s.admin.Livez, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Forwarded: true, Who: request.Anybody},
 
-		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales},
-		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Admin: true},
-		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Admin: true, Limit: long},
-		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Admin: true, Limit: long},
-		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Admin: true, Limit: long},
-		{Method: "POST", Path: "/api/admin/pause", Handler: s.admin.Pause, Admin: true},
-		{Method: "POST", Path: "/api/admin/resume", Handler: s.admin.Resume, Admin: true},
-		{Method: "POST", Path: "/api/admin/close", Handler: s.admin.Close, Admin: true},
-		{Method: "GET", Path: "/api/admin/sales", Handler: s.admin.Sales, Admin: true},
-		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Admin: true},
-		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Admin: true},
-		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Admin: true},
+		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales, Who: request.Anybody},
+		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Who: request.Viewers},
+		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Who: request.Operators, Limit: long},
+		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Who: request.Operators, Limit: long},
+		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Who: request.Viewers, Limit: long},
+		{Method: "POST", Path: "/api/admin/pause", Handler: s.admin.Pause, Who: request.Operators, EvenStale: true},
+		{Method: "POST", Path: "/api/admin/resume", Handler: s.admin.Resume, Who: request.Operators},
+		{Method: "POST", Path: "/api/admin/close", Handler: s.admin.Close, Who: request.Operators},
+		{Method: "GET", Path: "/api/admin/sales", Handler: s.admin.Sales, Who: request.Viewers},
+		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Who: request.Viewers},
+		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Who: request.Operators},
+		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Who: request.Operators},
 	}
 	// The original's routes for debugging and load: there are none, and the answer says what to use instead.
 	for _, base := range []string{"", "/api", request.CurrentSale} {
 		for _, name := range []string{"/debug", "/stress-test"} {
-			t = append(t, request.Route{Method: anyMethod, Path: base + name, Handler: s.api.Gone},
-				request.Route{Method: anyMethod, Path: base + name + "/*", Handler: s.api.Gone})
+			t = append(t, request.Route{Method: anyMethod, Path: base + name, Handler: s.api.Gone, Who: request.Anybody},
+				request.Route{Method: anyMethod, Path: base + name + "/*", Handler: s.api.Gone, Who: request.Anybody})
 		}
 	}
 	for _, base := range []string{request.CurrentSale, request.AnySale} {
 		t = append(t, []request.Route{
-			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Hot: true},
-			{Method: "GET", Path: base + "/product", Handler: s.api.Product},
-			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Hot: true},
-			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check},
-			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim},
-			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Stream: true},
-			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Admin: true, Limit: long},
-			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Admin: true, Limit: long},
-			{Method: "POST", Path: base + "/update-stock", Handler: s.admin.UpdateStock, Admin: true},
-			{Method: "POST", Path: base + "/pause", Handler: s.admin.Pause, Admin: true},
-			{Method: "POST", Path: base + "/resume", Handler: s.admin.Resume, Admin: true},
-			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Admin: true},
+			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Who: request.Anybody, Hot: true},
+			{Method: "GET", Path: base + "/product", Handler: s.api.Product, Who: request.Anybody},
+			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true},
+			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Who: request.Oneself},
+			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Who: request.Anybody},
+			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Who: request.Anybody, Stream: true},
+			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Who: request.Operators, Limit: long},
+			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Who: request.Operators, Limit: long},
+			{Method: "POST", Path: base + "/update-stock", Handler: s.admin.UpdateStock, Who: request.Operators},
+			{Method: "POST", Path: base + "/pause", Handler: s.admin.Pause, Who: request.Operators, EvenStale: true},
+			{Method: "POST", Path: base + "/resume", Handler: s.admin.Resume, Who: request.Operators},
+			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Who: request.Operators},
 		}...)
 	}
 	return t
@@ -63,60 +64,59 @@ func (s *Server) table() []request.Route {
 // pageTable has the routes that only browsers use.
 func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseWriter, *http.Request) bool) []request.Route {
 	t := []request.Route{
-		{Method: "GET", Path: "/", Handler: pages.Home},
-		{Method: "GET", Path: "/live", Handler: a.PageStream, Stream: true},
-		{Method: "GET", Path: "/status", Handler: pages.Status},
+		{Method: "GET", Path: "/", Handler: pages.Home, Who: request.Anybody},
+		{Method: "GET", Path: "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
+		{Method: "GET", Path: "/status", Handler: pages.Status, Who: request.Anybody},
 	}
 	if static != nil {
-		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Anyone: true},
-			request.Route{Method: "GET", Path: "/favicon.ico", Handler: asset(static, "/static/favicon.ico"), Anyone: true})
+		t = append(t, request.Route{Method: "GET", Path: "/static/*", Handler: files(static), Forwarded: true, Who: request.Anybody},
+			request.Route{Method: "GET", Path: "/favicon.ico", Handler: asset(static, "/static/favicon.ico"), Forwarded: true, Who: request.Anybody})
 	}
 	return t
 }
 
-// accountTable has the routes of signing in and of accounts. In demo mode they are there and refuse: nobody is to make a credential
-// in it.
+// accountTable has the routes of signing in and of accounts.
 func accountTable(h *session.Handlers) []request.Route {
 	t := []request.Route{
-		{Method: "GET", Path: "/sign-up", Handler: h.SignUpPage},
-		{Method: "POST", Path: "/sign-up", Handler: h.SignUp},
-		{Method: "GET", Path: "/sign-in", Handler: h.SignInPage},
-		{Method: "POST", Path: "/sign-in", Handler: h.SignIn},
-		{Method: "GET", Path: "/sign-in/second-factor", Handler: h.FactorPage},
-		{Method: "POST", Path: "/sign-in/second-factor", Handler: h.Factor},
-		{Method: "POST", Path: "/sign-in/code", Handler: h.SendCode},
-		{Method: "GET", Path: "/sign-in/code/verify", Handler: h.CodePage},
-		{Method: "POST", Path: "/sign-in/code/verify", Handler: h.VerifyCode},
-		{Method: "GET", Path: "/sign-in/link/:token", Handler: h.LinkPage},
-		{Method: "POST", Path: "/sign-in/link/:token", Handler: h.SpendLink},
-		{Method: "POST", Path: "/sign-out", Handler: h.SignOut},
+		{Method: "GET", Path: "/sign-up", Handler: h.SignUpPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-up", Handler: h.SignUp, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in", Handler: h.SignInPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in", Handler: h.SignIn, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in/second-factor", Handler: h.FactorPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/second-factor", Handler: h.Factor, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/code", Handler: h.SendCode, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in/code/verify", Handler: h.CodePage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/code/verify", Handler: h.VerifyCode, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in/link/:token", Handler: h.LinkPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/link/:token", Handler: h.SpendLink, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-out", Handler: h.SignOut, Who: request.Anybody},
 
-		{Method: "GET", Path: "/account", Handler: h.Account},
-		{Method: "POST", Path: "/account/password", Handler: h.ChangePassword},
-		{Method: "POST", Path: "/account/email", Handler: h.ChangeEmail},
-		{Method: "GET", Path: "/account/email/verify", Handler: h.EmailPage},
-		{Method: "POST", Path: "/account/email/verify", Handler: h.VerifyEmail},
-		{Method: "GET", Path: "/account/sessions", Handler: h.Sessions},
-		{Method: "POST", Path: "/account/sessions/end-all", Handler: h.EndSessions},
-		{Method: "POST", Path: "/account/sessions/:id/end", Handler: h.EndSession},
-		{Method: "GET", Path: "/account/orders", Handler: h.Orders},
-		{Method: "GET", Path: "/account/second-factor", Handler: h.EnrolPage},
-		{Method: "POST", Path: "/account/second-factor", Handler: h.Enrol},
-		{Method: "GET", Path: "/account/second-factor/qr.png", Handler: h.Picture},
+		{Method: "GET", Path: "/account", Handler: h.Account, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/password", Handler: h.ChangePassword, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/email", Handler: h.ChangeEmail, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/email/verify", Handler: h.EmailPage, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/email/verify", Handler: h.VerifyEmail, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/sessions", Handler: h.Sessions, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/sessions/end-all", Handler: h.EndSessions, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/sessions/:id/end", Handler: h.EndSession, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/orders", Handler: h.Orders, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/second-factor", Handler: h.EnrolPage, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/second-factor", Handler: h.Enrol, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/second-factor/qr.png", Handler: h.Picture, Who: request.SignedIn},
 
-		{Method: "GET", Path: "/invitations/:token", Handler: h.InvitationPage},
-		{Method: "POST", Path: "/invitations/:token", Handler: h.Accept},
-		{Method: "GET", Path: "/admin/team", Handler: h.TeamPage, Admin: true},
-		{Method: "GET", Path: "/api/admin/team", Handler: h.Team, Admin: true},
-		{Method: "POST", Path: "/api/admin/team/invitations", Handler: h.Invite, Admin: true},
-		{Method: "POST", Path: "/api/admin/team/:username/role", Handler: h.SetRole, Admin: true},
-		{Method: "POST", Path: "/api/admin/team/:username/second-factor/reset", Handler: h.ResetFactor, Admin: true},
-		{Method: "GET", Path: "/api/admin/tokens", Handler: h.Tokens, Admin: true},
-		{Method: "POST", Path: "/api/admin/tokens", Handler: h.CreateToken, Admin: true},
-		{Method: "POST", Path: "/api/admin/tokens/:id/revoke", Handler: h.RevokeToken, Admin: true},
+		{Method: "GET", Path: "/invitations/:token", Handler: h.InvitationPage, Who: request.Anybody},
+		{Method: "POST", Path: "/invitations/:token", Handler: h.Accept, Who: request.Anybody},
+		{Method: "GET", Path: "/admin/team", Handler: h.TeamPage, Who: request.Owners},
+		{Method: "GET", Path: "/api/admin/team", Handler: h.Team, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/team/invitations", Handler: h.Invite, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/team/:username/role", Handler: h.SetRole, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/team/:username/second-factor/reset", Handler: h.ResetFactor, Who: request.Owners},
+		{Method: "GET", Path: "/api/admin/tokens", Handler: h.Tokens, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/tokens", Handler: h.CreateToken, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/tokens/:id/revoke", Handler: h.RevokeToken, Who: request.Owners},
 	}
 	for i := range t {
-		t[i].Handler = h.OutsideDemo(t[i].Handler)
+		t[i].Accounts, t[i].Handler = true, h.Ready(t[i].Handler)
 	}
 	return t
 }
@@ -142,6 +142,11 @@ func asset(static func(http.ResponseWriter, *http.Request) bool, path string) ec
 	}
 }
 
+// Routes is every route of the public listener, for people who want to see who may use what. The handlers are not usable.
+func Routes() []request.Route {
+	return slices.Concat((&Server{}).table(), pageTable(nil, nil, func(http.ResponseWriter, *http.Request) bool { return false }), accountTable(nil))
+}
+
 // anyMethod is the method of a route that takes them all.
 const anyMethod = "*"
 
@@ -153,13 +158,16 @@ func router(m *request.Middleware, table []request.Route) *echo.Echo {
 	e.IPExtractor = echo.ExtractIPDirect()
 	preflight, options := request.Preflight(e), map[string]bool{}
 	for _, r := range table {
+		if r.Who == 0 {
+			panic("web: the route " + r.Method + " " + r.Path + " does not say who may use it")
+		}
 		register(e, m, r)
 		if !options[r.Path] && r.Method != anyMethod {
 			options[r.Path] = true
-			e.Add(http.MethodOptions, r.Path, m.Wrap(request.Route{Method: "OPTIONS", Path: r.Path, Handler: preflight}))
+			e.Add(http.MethodOptions, r.Path, m.Wrap(request.Route{Method: "OPTIONS", Path: r.Path, Handler: preflight, Who: request.Anybody}))
 		}
 	}
-	unmatched := m.Wrap(request.Route{Method: anyMethod, Path: unmatchedRoute, Handler: unmatchedError})
+	unmatched := m.Wrap(request.Route{Method: anyMethod, Path: unmatchedRoute, Handler: unmatchedError, Who: request.Anybody})
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		c.Set(unmatchedRoute, err)
 		_ = unmatched(c)

@@ -48,10 +48,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// CORSOrigins are the origins ("http://localhost:3000") whose pages may call with credentials.
 	CORSOrigins []string
-	// Session names the signed-in subject of a request outside demo mode. Nil: nobody is signed in.
-	Session func(*http.Request) (request.Identity, bool)
+	// Principals says who a request is from. Its Demo is this Demo.
+	Principals request.Principals
 
-	// SignIn is what signing in and the pages about accounts need; Demo and Who are set by New. Without Sessions nobody can sign in.
+	// SignIn is what signing in and the pages about accounts need; New sets Who. Without Sessions nobody can sign in.
 	SignIn session.Config
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
@@ -95,7 +95,8 @@ func New(cfg Config) *Server {
 		panic("web.New: Catalog, Checkout, Users, Operations and Hub are required")
 	}
 	s := &Server{}
-	principals, log := request.Principals{Demo: cfg.Demo, Session: cfg.Session}, request.NewLog(cfg.Logger)
+	principals, log := cfg.Principals, request.NewLog(cfg.Logger)
+	principals.Demo = cfg.Demo
 	pages := shop.New(shop.Config{
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Log: log,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
@@ -115,21 +116,20 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
-	s.echo = router(m, slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg, principals)))
+	s.echo = router(m, slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals)))
 	return s
 }
 
-// signInRoutes are the routes of signing in, where that is possible, and in demo mode, where they refuse.
-func signInRoutes(cfg Config, principals request.Principals) []request.Route {
-	if cfg.SignIn.Sessions == nil && !cfg.Demo {
-		return nil
+// signInRoutes are the routes of signing in and of accounts.
+func signInRoutes(cfg session.Config, principals request.Principals) []request.Route {
+	cfg.Who = func(r *http.Request) session.Visitor {
+		p := principals.Of(r)
+		if !p.SignedIn() {
+			return session.Visitor{}
+		}
+		return session.Visitor{Account: p.Account(), Username: p.Username(), Role: p.Session().Role, Session: p.SessionID(), Means: p.Means()}
 	}
-	c := cfg.SignIn
-	c.Demo = cfg.Demo
-	if c.Who == nil {
-		c.Who = func(r *http.Request) session.Visitor { return session.Visitor{Username: principals.Of(r).Username} }
-	}
-	return accountTable(session.New(c))
+	return accountTable(session.New(cfg))
 }
 
 // Handler answers everything the public listener takes.

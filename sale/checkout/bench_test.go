@@ -21,8 +21,8 @@ type instantServers struct {
 }
 
 // Known makes each request that of another shopper, so nobody buys twice.
-func (c *instantServers) Known(name string) (Shopper, bool) {
-	return Shopper{ID: 1 + c.bought, Username: name, MayPurchase: true}, true
+func (c *instantServers) Known(name string) (sale.Shopper, bool) {
+	return sale.Shopper{ID: 1 + c.bought, Username: name, MayPurchase: true}, true
 }
 
 func (c *instantServers) ReadChanges(context.Context, map[int64]sale.Key, map[int64]int64) (sale.Changes, error) {

@@ -66,7 +66,7 @@ func TestACancelWithoutRedisSaysThatThePlaceIsStillTaken(t *testing.T) {
 		if err := p.Cancelled(t.Context(), r); !errors.Is(err, errAway) {
 			t.Errorf("%v", err)
 		}
-		if _, ok := p.catalog.find("").receipts.receipt(sale.Key{Sale: r.SaleID, Generation: r.Generation}, Shopper{ID: r.UserID}); ok {
+		if _, ok := p.catalog.find("").receipts.receipt(sale.Key{Sale: r.SaleID, Generation: r.Generation}, sale.Shopper{ID: r.UserID}); ok {
 			t.Error("the receipt is still shown")
 		}
 	})

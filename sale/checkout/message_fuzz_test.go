@@ -74,7 +74,7 @@ func FuzzMessageOfAnotherProcess(f *testing.F) {
 		clear(p.attempts.next)
 		p.attempts.mu.Unlock()
 		for user := range int64(6) {
-			if r, ok := p.catalog.find("flash").receipts.receipt(k, Shopper{ID: user, Username: "x"}); ok && (r.OrderID == uuid.Nil || r.Unit < 1 || r.Attempt < 1) {
+			if r, ok := p.catalog.find("flash").receipts.receipt(k, sale.Shopper{ID: user, Username: "x"}); ok && (r.OrderID == uuid.Nil || r.Unit < 1 || r.Attempt < 1) {
 				t.Fatalf("after %s shopper %d owns %+v", payload, user, r)
 			}
 		}

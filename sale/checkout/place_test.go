@@ -49,7 +49,7 @@ func TestOnlyTheLedgerSaysSoldOut(t *testing.T) {
 		})
 	}
 	whileAsked("the last unit goes", func(s *simulatedServers, p *process) error {
-		s.ledger.sell(Shopper{ID: 99, Username: "other"}, sale.PurchaseRequest{})
+		s.ledger.sell(sale.Shopper{ID: 99, Username: "other"}, sale.PurchaseRequest{})
 		return p.catalog.refresh(context.Background())
 	}, sale.Refused, sale.ReasonSoldOut)
 	whileAsked("the sale is paused", func(s *simulatedServers, p *process) error {

@@ -50,7 +50,7 @@ type purchase struct {
 	request sale.PurchaseRequest
 	entry   *catalogEntry
 	sale    sale.Snapshot
-	shopper Shopper
+	shopper sale.Shopper
 	// askedAt is when the request arrived, by Postgres' clock. pressedAt is the same for the ledger: zero if it is not known well.
 	askedAt, pressedAt time.Time
 	// deadline is when the request has to be answered, by this process's clock.
@@ -80,12 +80,14 @@ func (p *purchase) starting() bool {
 // open is true while the sale can be bought from, as far as this process knows.
 func (p *purchase) open() bool { return p.sale.Status() == sale.Active || p.starting() }
 
-// identify finds the shopper, in memory if the name is known there, and answers what depends on the shopper alone.
+// identify finds the shopper, in memory if the name is known there and the request does not say who it is, and answers what depends on the shopper alone.
 func (p *purchase) identify(ctx context.Context) (sale.Answer, bool) {
-	var known bool
-	if p.shopper, known = p.shoppers.Known(p.request.Name); !known {
-		if done, ok := p.findShopper(ctx); ok {
-			return done, true
+	if p.shopper = p.request.Shopper; p.shopper.ID == 0 {
+		var known bool
+		if p.shopper, known = p.shoppers.Known(p.request.Name); !known {
+			if done, ok := p.findShopper(ctx); ok {
+				return done, true
+			}
 		}
 	}
 	if !p.shopper.MayPurchase {

@@ -52,7 +52,7 @@ type cachedReceipt struct {
 }
 
 // receipt finds the shopper's receipt.
-func (c *receiptCache) receipt(k sale.Key, s Shopper) (sale.Receipt, bool) {
+func (c *receiptCache) receipt(k sale.Key, s sale.Shopper) (sale.Receipt, bool) {
 	layers := c.layers.Load()
 	if layers == nil {
 		return sale.Receipt{}, false
@@ -141,7 +141,7 @@ func (c *receiptCache) withdraw(r sale.Receipt) bool {
 	defer c.mu.Unlock()
 	// An answer from before the cancellation that is still on its way is not added any more.
 	c.changes.Add(1)
-	known, ok := c.receipt(sale.Key{Sale: r.SaleID, Generation: r.Generation}, Shopper{ID: r.UserID})
+	known, ok := c.receipt(sale.Key{Sale: r.SaleID, Generation: r.Generation}, sale.Shopper{ID: r.UserID})
 	if !ok {
 		return true
 	}

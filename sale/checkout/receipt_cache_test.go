@@ -25,7 +25,7 @@ func orderFor(user int64, attempt int, revision int64, live bool) sale.OrderRow 
 }
 
 func cachedFor(c *receiptCache, user int64) (sale.Receipt, bool) {
-	return c.receipt(saletest.Key(), Shopper{ID: user, Username: "shopper"})
+	return c.receipt(saletest.Key(), sale.Shopper{ID: user, Username: "shopper"})
 }
 
 func TestTheReceiptCacheGivesReceiptsAsTheyWere(t *testing.T) {

@@ -68,17 +68,10 @@ type cursors interface {
 	Cursor(ctx context.Context, partition int) (offset int64, movedAt time.Time, err error)
 }
 
-// Shopper is an account, as far as a purchase needs it.
-type Shopper struct {
-	ID          int64
-	Username    string
-	MayPurchase bool
-}
-
 // shoppers finds shoppers by the normal form of their name or address. Known asks memory only.
 type shoppers interface {
-	Known(name string) (Shopper, bool)
-	Find(ctx context.Context, name string) (Shopper, bool, error)
+	Known(name string) (sale.Shopper, bool)
+	Find(ctx context.Context, name string) (sale.Shopper, bool, error)
 	// Warm makes the names of these shoppers known, for as long as the process lives.
 	Warm(ctx context.Context, ids []int64) error
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"flashsale/sale"
 )
 
 // simulatedAccounts are the accounts: those known in memory, and all that are in Postgres.
@@ -13,14 +15,14 @@ type simulatedAccounts struct {
 	calls *callCounts
 
 	mu         sync.Mutex
-	known, all map[string]Shopper
+	known, all map[string]sale.Shopper
 }
 
 func newSimulatedAccounts(calls *callCounts) *simulatedAccounts {
-	return &simulatedAccounts{calls: calls, known: make(map[string]Shopper), all: make(map[string]Shopper)}
+	return &simulatedAccounts{calls: calls, known: make(map[string]sale.Shopper), all: make(map[string]sale.Shopper)}
 }
 
-func (a *simulatedAccounts) add(s Shopper, known bool) {
+func (a *simulatedAccounts) add(s sale.Shopper, known bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.all[s.Username] = s
@@ -32,23 +34,23 @@ func (a *simulatedAccounts) add(s Shopper, known bool) {
 // shopperName is the name of a shopper of simulatedServers.addShoppers.
 func shopperName(i int) string { return fmt.Sprintf("s%d", i) }
 
-func (a *simulatedAccounts) shopper(name string) Shopper {
+func (a *simulatedAccounts) shopper(name string) sale.Shopper {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.all[name]
 }
 
-func (a *simulatedAccounts) Known(name string) (Shopper, bool) {
+func (a *simulatedAccounts) Known(name string) (sale.Shopper, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, ok := a.known[name]
 	return s, ok
 }
 
-func (a *simulatedAccounts) Find(ctx context.Context, name string) (Shopper, bool, error) {
+func (a *simulatedAccounts) Find(ctx context.Context, name string) (sale.Shopper, bool, error) {
 	a.calls.add("find")
 	if err := a.ask(ctx); err != nil {
-		return Shopper{}, false, err
+		return sale.Shopper{}, false, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -109,7 +109,7 @@ func (l *simulatedLedger) cancel(id uuid.UUID) {
 }
 
 // sell makes an order, as for a request to another process.
-func (l *simulatedLedger) sell(user Shopper, request sale.PurchaseRequest) events.Verdict {
+func (l *simulatedLedger) sell(user sale.Shopper, request sale.PurchaseRequest) events.Verdict {
 	l.mu.Lock()
 	k, secret := l.row.Key, l.row.Secret
 	l.mu.Unlock()

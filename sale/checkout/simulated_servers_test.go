@@ -42,7 +42,7 @@ func newSimulatedServers(t testing.TB, total int64) *simulatedServers {
 		log: newSimulatedLog(calls), accounts: newSimulatedAccounts(calls),
 	}
 	for i, name := range []string{"anna", "ben", "cleo", "dora", "barred"} {
-		s.accounts.add(Shopper{ID: int64(i + 1), Username: name, MayPurchase: name != "barred"}, name != "dora")
+		s.accounts.add(sale.Shopper{ID: int64(i + 1), Username: name, MayPurchase: name != "barred"}, name != "dora")
 	}
 	s.ledger.cursor = s.log.position
 	ctx, stop := context.WithCancel(context.Background())
@@ -79,7 +79,7 @@ func (s *simulatedServers) consume(ctx context.Context) {
 // addShoppers adds so many accounts that are known in memory: s0, s1 and so on.
 func (s *simulatedServers) addShoppers(n int) {
 	for i := range n {
-		s.accounts.add(Shopper{ID: int64(100 + i), Username: shopperName(i), MayPurchase: true}, true)
+		s.accounts.add(sale.Shopper{ID: int64(100 + i), Username: shopperName(i), MayPurchase: true}, true)
 	}
 }
 

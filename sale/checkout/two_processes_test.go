@@ -76,10 +76,12 @@ func (unavailable) Reserve(context.Context, sale.Key, int64) (Place, error) {
 func (unavailable) Release(context.Context, sale.Key, []int64) error { return nil }
 func (unavailable) Reconcile(context.Context, sale.Key) error        { return sale.ErrUnavailable }
 func (unavailable) Warm(context.Context, []int64) error              { return nil }
-func (unavailable) Known(name string) (Shopper, bool) {
-	return Shopper{ID: int64(name[0]), Username: name, MayPurchase: true}, true
+func (unavailable) Known(name string) (sale.Shopper, bool) {
+	return sale.Shopper{ID: int64(name[0]), Username: name, MayPurchase: true}, true
 }
-func (unavailable) Find(context.Context, string) (s Shopper, ok bool, _ error) { return s, ok, nil }
+func (unavailable) Find(context.Context, string) (s sale.Shopper, ok bool, _ error) {
+	return s, ok, nil
+}
 func (unavailable) Cursor(context.Context, int) (int64, time.Time, error) {
 	return 0, time.Time{}, nil
 }
@@ -99,7 +101,7 @@ func TestTwoProcessesSellOneStock(t *testing.T) {
 	first := buy(a, "a")
 	expect(t, first, sale.Bought, "")
 	saletest.InTime(t, "the order is announced to the other process", func() bool {
-		_, known := b.catalog.find("").receipts.receipt(b.catalog.find("").Key, Shopper{ID: 'a'})
+		_, known := b.catalog.find("").receipts.receipt(b.catalog.find("").Key, sale.Shopper{ID: 'a'})
 		return known
 	})
 	again := buy(b, "a")

@@ -83,23 +83,23 @@ func (s *Sessions) Start(ctx context.Context, account users.Account, from Origin
 	return credential, started, err
 }
 
-// Renew gives a session that is at least a day old its full time again. renewed is false when there is nothing to do. It is for
-// views of pages: a press for a unit never waits for it.
-func (s *Sessions) Renew(ctx context.Context, old Session, now time.Time) (credential string, renewed bool, err error) {
+// Renew gives a session that is at least a day old its full time again. The credential is empty when there is nothing to do. It
+// is for views of pages: a press for a unit never waits for it.
+func (s *Sessions) Renew(ctx context.Context, old Session, now time.Time) (credential string, renewed Session, err error) {
 	if now.Sub(old.Renewed) < min(renewAfter, s.lifetime/2) {
-		return "", false, nil
+		return "", old, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
 	err = s.store.pool.QueryRow(ctx, sqlRenew, old.ID, s.lifetime).Scan(&old.Renewed, &old.Expires)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return "", false, ErrRevoked
+		return "", old, ErrRevoked
 	case err != nil:
-		return "", false, fmt.Errorf("renew a session: %w", err)
+		return "", old, fmt.Errorf("renew a session: %w", err)
 	}
 	credential, err = s.sign(&old)
-	return credential, err == nil, err
+	return credential, old, err
 }
 
 // List is the sessions of an account that have not ended, the newest first, at most a hundred.

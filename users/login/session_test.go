@@ -206,12 +206,12 @@ func TestASessionIsRenewedAtMostOnceADay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, renewed, err := s.Renew(ctx, started, time.Now().Add(23*time.Hour)); renewed || err != nil {
-		t.Errorf("after less than a day: %t %v", renewed, err)
+	if credential, _, err := s.Renew(ctx, started, time.Now().Add(23*time.Hour)); credential != "" || err != nil {
+		t.Errorf("after less than a day: %q %v", credential, err)
 	}
 	credential, renewed, err := s.Renew(ctx, started, time.Now().Add(25*time.Hour))
-	if err != nil || !renewed {
-		t.Fatalf("%t %v", renewed, err)
+	if err != nil || renewed.ID != started.ID || renewed.Expires.Before(started.Expires) {
+		t.Fatalf("%+v %v", renewed, err)
 	}
 	if got, err := s.Check(credential, time.Now()); err != nil || got.ID != started.ID {
 		t.Errorf("%+v %v", got, err)

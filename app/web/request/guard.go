@@ -57,7 +57,7 @@ func hostname(host string) string {
 // check refuses what a proxy has forwarded to a private demo, what does not come to this host, and what comes from another
 // site.
 func (g guard) check(rt Route, r *http.Request, came way) error {
-	if came.forwarded && !rt.Anyone {
+	if came.forwarded && !rt.Forwarded {
 		return ErrForwarded
 	}
 	if g.hosts != nil && !(g.ours(r.Host) && (came.host == "" || g.ours(came.host))) {

@@ -26,8 +26,16 @@ var (
 
 	ErrSignIn = &Kind{"sign-in", 401, "Not signed in", "Sign in, or start with DEMO=true",
 		"This server is not in demo mode, so it must know who is asking. Sign in, or start it with DEMO=true."}
+	ErrSessionEnded = &Kind{"session-ended", 401, "Signed out", "Your session has ended, please sign in again",
+		"A session ends after a time without a visit, when you sign out, and when an operator or a new password ends it. Nothing was bought; sign in and press again."}
+	ErrTokenBuys = &Kind{"token", 403, "Not for programs", "An API token cannot do this",
+		"API tokens are for the operators' desk. Buying and one's own account need a person who is signed in."}
+	ErrTokenScope = &Kind{"token-scope", 403, "Not in the token's scope", "The API token has no scope for this",
+		"A token may do what its scopes say: read, operate or export. What only owners may do needs a person who is signed in."}
 	ErrDemoMode = &Kind{"demo-mode", 409, "Demo mode", "There is nothing to sign in to in demo mode; start with DEMO=false",
-		"In demo mode the shopper is whoever the request names, and everybody is an operator. Accounts, roles and tokens exist outside it."}
+		"In demo mode the shopper is whoever the request names and everybody is an operator. There are no passwords, sessions, roles or tokens in it."}
+	ErrInsecure = &Kind{"insecure", 403, "Not over HTTP", "Signing in needs HTTPS",
+		"Over HTTP everybody on the way could read your password and your session. Use the https address of the shop."}
 	ErrWrongSignIn = &Kind{"wrong-sign-in", 401, "Not signed in", "The name and the password do not belong together",
 		"Either there is no such account, or it has no password, or the password is another one. The answer is the same for all three."}
 	ErrWrongCode = &Kind{"wrong-code", 401, "Wrong code", "This code is not right",
@@ -144,9 +152,9 @@ var (
 func Kinds() []*Kind {
 	return []*Kind{
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
-		ErrDemoMode, ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrTaken, ErrWeak,
+		ErrSignIn, ErrSessionEnded, ErrTokenBuys, ErrTokenScope, ErrDemoMode, ErrInsecure, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
+		ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrTaken, ErrWeak,
 		ErrSignInBusy, ErrTooManyAttempts, ErrNoInvitation, ErrLastOwner, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
-		ErrSignIn, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
 		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,

@@ -66,7 +66,7 @@ func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 }
 
 // Wrap is called once for each route, at the start. The handler it returns does in order: request id, security fields,
-// deadline, the client's address, guard, the operator's role, the route's own handler; then recovery from a panic, metrics and log. The error of
+// deadline, the client's address, guard, who may use the route, the route's own handler; then recovery from a panic, metrics and log. The error of
 // the route's handler becomes a problem here and nowhere else. The returned handler never returns an error.
 func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	if rt.Limit == 0 {
@@ -90,6 +90,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 			m.fail(c, err)
 			return nil
 		}
+		m.renew(rt, c)
 		if err := rt.Handler(c); err != nil {
 			m.fail(c, err)
 		}
@@ -114,10 +115,7 @@ func (m *Middleware) admit(rt Route, r *http.Request, came way) error {
 	if err := m.guard.check(rt, r, came); err != nil {
 		return err
 	}
-	if rt.Admin {
-		return m.cfg.Principals.Of(r).RequireOperator()
-	}
-	return nil
+	return m.may(rt, r)
 }
 
 // Drain says whether this process stops. The zero value says no. It is safe for concurrent use.

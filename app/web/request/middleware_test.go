@@ -22,7 +22,7 @@ func newTestMiddleware(log *bytes.Buffer, page func(echo.Context, Problem) error
 
 func TestHalfAnAnswerIsCutOff(t *testing.T) {
 	t.Parallel()
-	h := newTestMiddleware(&bytes.Buffer{}, nil).Wrap(Route{Path: "/torn", Handler: func(c echo.Context) error {
+	h := newTestMiddleware(&bytes.Buffer{}, nil).Wrap(Route{Path: "/torn", Who: Anybody, Handler: func(c echo.Context) error {
 		_ = c.String(http.StatusOK, "half")
 		panic("torn")
 	}})
@@ -47,7 +47,7 @@ func TestAProblemWithoutAPageIsJSON(t *testing.T) {
 			}
 			return c.HTML(p.Status, "<p>"+p.Title)
 		})
-		h := m.Wrap(Route{Path: "/busy", Handler: func(echo.Context) error { return ErrBusy }})
+		h := m.Wrap(Route{Path: "/busy", Who: Anybody, Handler: func(echo.Context) error { return ErrBusy }})
 		r, rec := httptest.NewRequest(http.MethodGet, "http://localhost/busy", nil), httptest.NewRecorder()
 		r.Header.Set("Accept", "text/html")
 		_ = h(echo.New().NewContext(r, rec))
@@ -79,7 +79,7 @@ func TestEveryHandlerSeesTheClientsAddress(t *testing.T) {
 	m := NewMiddleware(MiddlewareConfig{
 		Drain: &Drain{}, Log: NewLog(slog.New(slog.DiscardHandler)), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 	})
-	for _, rt := range []Route{{Path: "/ordinary"}, {Path: "/hot", Hot: true}, {Path: "/stream", Stream: true}} {
+	for _, rt := range []Route{{Path: "/ordinary", Who: Anybody}, {Path: "/hot", Who: Anybody, Hot: true}, {Path: "/stream", Who: Anybody, Stream: true}} {
 		seen := ""
 		rt.Handler = func(c echo.Context) error {
 			seen = c.Request().RemoteAddr

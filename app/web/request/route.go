@@ -22,14 +22,18 @@ type Route struct {
 	Method  string
 	Path    string
 	Handler echo.HandlerFunc
-	// Admin routes need the operator's role outside demo mode.
-	Admin bool
+	// Who may use the route. Required.
+	Who Who
+	// Accounts marks the routes of sign-ins and accounts, which there are none of in demo mode.
+	Accounts bool
+	// EvenStale lets an operator act while this process cannot know which sessions have ended.
+	EvenStale bool
 	// Hot routes have no context of their own and sampled log lines.
 	Hot bool
 	// Stream routes have no deadline for the whole answer.
 	Stream bool
-	// Anyone may ask for what these routes give also through a proxy in front of a private demo.
-	Anyone bool
+	// Forwarded routes answer also through a proxy in front of a private demo.
+	Forwarded bool
 	// Limit is the time the whole answer may take; 0 means AnswerTime.
 	Limit time.Duration
 }

@@ -193,7 +193,9 @@ func (hs *Handlers) renew(c echo.Context, who Visitor) error {
 	if err != nil {
 		return err
 	}
-	setCookie(c, cookieSession, credential, started.Expires.Sub(hs.cfg.Now()))
+	if err := request.SetSession(c.Response(), r, credential, started.Expires); err != nil {
+		return err
+	}
 	if who.Session == uuid.Nil {
 		return nil
 	}
@@ -227,7 +229,7 @@ func (hs *Handlers) changeEmail(c echo.Context, who Visitor, v fields) error {
 	if err != nil {
 		return problem(err, fieldEmail, request.ErrSignIn)
 	}
-	setCookie(c, cookieEmail, flow, stepTime)
+	setCookie(c, cookieEmail, flow)
 	return done(c, "/account/email/verify", http.StatusAccepted, sentDocument{Message: sentToNew})
 }
 

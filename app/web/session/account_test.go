@@ -30,7 +30,7 @@ func TestTheAccount(t *testing.T) {
 		{name: "a viewer", method: "GET", target: "/account", fields: []string{asVic}, status: 200, has: []string{`"role":"viewer","secondFactor":false`}},
 
 		{name: "a new password", method: "POST", target: "/account/password", body: `{"current":"` + rightPassword + `","next":"another long one"}`, fields: []string{asAnn}, status: 204,
-			cookies: []string{"session=credential-of-ann"}, calls: []string{"password of ann", "start ann 192.0.2.7", "end ann 0b"}},
+			cookies: []string{"session=credential-of-ann"}, calls: []string{"password of ann", "start ann 127.0.0.1", "end ann 0b"}},
 		{name: "a new password by form", method: "POST", target: "/account/password", body: form("current", rightPassword, "next", "another long one"), fields: []string{asAnn}, status: 303,
 			location: "/account?notice=password", cookies: []string{"session=credential-of-ann"}},
 		{name: "a wrong password", method: "POST", target: "/account/password", body: `{"current":"no","next":"another long one"}`, fields: []string{asAnn}, status: 401,
@@ -90,7 +90,7 @@ func TestSettingUpASecondFactor(t *testing.T) {
 		{name: "the page when it is there", method: "GET", target: "/account/second-factor", fields: []string{asOda, page}, status: 200, has: []string{"It is set up."}, not: []string{"qr.png"}},
 		{name: "the picture when it is there", method: "GET", target: "/account/second-factor/qr.png", fields: []string{asOda}, status: 409, has: []string{"second-factor-done"}},
 		{name: "the first code", method: "POST", target: "/account/second-factor", body: form("code", "654321", "next", "/x"), fields: []string{asVic}, status: 200,
-			has: []string{"AAAAA-11111", "BBBBB-22222", `href="/x"`, "shown once"}, cookies: []string{"session=credential-of-vic"}, calls: []string{"start vic 192.0.2.7", "end vic 0d"}},
+			has: []string{"AAAAA-11111", "BBBBB-22222", `href="/x"`, "shown once"}, cookies: []string{"session=credential-of-vic"}, calls: []string{"start vic 127.0.0.1", "end vic 0d"}},
 		{name: "the first code as JSON", method: "POST", target: "/account/second-factor", body: `{"code":"654321"}`, fields: []string{asVic}, status: 200,
 			has: []string{`{"recoveryCodes":["AAAAA-11111","BBBBB-22222"]}`}, cookies: []string{"session=credential-of-vic"}},
 		{name: "a wrong code", method: "POST", target: "/account/second-factor", body: form("code", "1"), fields: []string{asVic}, status: 401,

@@ -50,7 +50,7 @@ func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return problem(err, fieldName, request.ErrWrongSignIn)
 	}
-	setCookie(c, cookieFlow, flow, stepTime)
+	setCookie(c, cookieFlow, flow)
 	return done(c, carrying("/sign-in/code/verify", next), http.StatusAccepted, sentDocument{Message: sent})
 }
 
@@ -111,7 +111,7 @@ func (hs *Handlers) admitProof(c echo.Context, proof Proof, next string) error {
 	if proof.Account.ID != 0 {
 		return hs.admit(c, proof.Account, http.StatusOK, next)
 	}
-	setCookie(c, cookieProof, proof.Ticket, stepTime)
+	setCookie(c, cookieProof, proof.Ticket)
 	clearCookie(c, cookieFlow)
 	return done(c, carrying("/sign-up", next), http.StatusOK, provedDocument{Email: proof.Email, SignUp: true})
 }

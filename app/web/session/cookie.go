@@ -1,16 +1,13 @@
 package session
 
 import (
-	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
-)
 
-// cookieSession is the credential of a session.
-const cookieSession = "session"
+	"flashsale/app/web/request"
+)
 
 // The cookies of signing in. They live for as long as it takes, and no script can read them.
 const (
@@ -28,44 +25,22 @@ const (
 const stepTime = 15 * time.Minute
 
 // cookieName has the prefix that makes browsers keep the cookie for this very host, and send it encrypted only. Without TLS on
-// loopback browsers would refuse it.
+// this machine browsers would refuse it.
 func cookieName(r *http.Request, name string) string {
-	if plain(r) {
-		return name
+	if request.Secure(r) {
+		return "__Host-" + name
 	}
-	return "__Host-" + name
+	return name
 }
 
-// plain is true for a request over http to a loopback name.
-func plain(r *http.Request) bool {
-	if r.TLS != nil {
-		return false
-	}
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
-}
-
-// setCookie gives the browser a value for a time. No time at all takes the cookie away.
-func setCookie(c echo.Context, name, value string, life time.Duration) {
-	r := c.Request()
-	cookie := &http.Cookie{
-		Name: cookieName(r, name), Value: value, Path: "/", MaxAge: int(life / time.Second),
-		Secure: !plain(r), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	if life <= 0 {
-		cookie.MaxAge = -1
-	}
-	http.SetCookie(c.Response(), cookie)
+// setCookie gives the browser a value for one step of signing in.
+func setCookie(c echo.Context, name, value string) {
+	request.SetCookie(c.Response(), c.Request(), cookieName(c.Request(), name), value, time.Now().Add(stepTime))
 }
 
 func clearCookie(c echo.Context, name string) {
 	if cookie(c, name) != "" {
-		setCookie(c, name, "", 0)
+		request.SetCookie(c.Response(), c.Request(), cookieName(c.Request(), name), "", time.Time{})
 	}
 }
 

@@ -5,7 +5,7 @@
 // never with a password. What says who somebody is, or lets somebody be that, is decided in package users/login: a handler carries a
 // credential from there into a cookie and never looks into it.
 //
-// Nothing here is open in demo mode, so that no credential is made in it.
+// In demo mode the middleware refuses all of these routes, so that no credential is made in it.
 package session
 
 import (
@@ -26,12 +26,12 @@ type Visitor struct {
 	Username string
 	Role     login.Role
 	Session  uuid.UUID
+	// Means is by what the visitor acts, for the audit log.
+	Means string
 }
 
 // Config is what the Handlers need. All fields are required, except where it says otherwise.
 type Config struct {
-	// Demo refuses everything.
-	Demo bool
 	// SecondFactor is true when accounts with a role need one.
 	SecondFactor bool
 	// Who is who a request is from.
@@ -69,12 +69,13 @@ func New(cfg Config) *Handlers {
 	return &Handlers{cfg: cfg, assets: layout.Embedded()}
 }
 
-// OutsideDemo is a handler that is refused in demo mode.
-func (hs *Handlers) OutsideDemo(h echo.HandlerFunc) echo.HandlerFunc {
-	if !hs.cfg.Demo {
+// Ready is a handler that is refused while there are no sessions to give. On a nil pointer it is the handler itself, for a table of
+// routes that nobody serves.
+func (hs *Handlers) Ready(h echo.HandlerFunc) echo.HandlerFunc {
+	if hs == nil || hs.cfg.Sessions != nil {
 		return h
 	}
-	return func(echo.Context) error { return request.ErrDemoMode }
+	return func(echo.Context) error { return request.ErrUnavailable }
 }
 
 // mail is true when codes can be sent.
@@ -127,8 +128,11 @@ func (f fields) required(name string) (string, error) {
 	return "", request.BadField(name, "is required")
 }
 
-// attempt counts an attempt. Over the limit it is refused with the time to wait.
+// attempt counts an attempt. Over the limit it is refused with the time to wait, and everywhere that a session could not be kept.
 func (hs *Handlers) attempt(c echo.Context, policy Policy, who Asker) error {
+	if !request.KeepsSessions(c.Request()) {
+		return request.ErrInsecure
+	}
 	if hs.cfg.Limits == nil {
 		return nil
 	}

@@ -89,7 +89,7 @@ func (hs *Handlers) EndSession(c echo.Context) error {
 		return problem(err, "id", request.ErrNoSession)
 	}
 	if id == who.Session {
-		clearCookie(c, cookieSession)
+		request.ClearSession(c.Response(), c.Request())
 		return done(c, "/", http.StatusNoContent, nil)
 	}
 	return done(c, "/account/sessions?notice=ended", http.StatusNoContent, nil)

@@ -101,7 +101,7 @@ func (hs *Handlers) admit(c echo.Context, who users.Account, status int, next st
 	if err != nil {
 		return err
 	}
-	setCookie(c, cookieHalf, half, stepTime)
+	setCookie(c, cookieHalf, half)
 	return done(c, carrying("/sign-in/second-factor", next), http.StatusOK, halfDocument{SecondFactor: true})
 }
 
@@ -117,7 +117,9 @@ func (hs *Handlers) start(c echo.Context, who users.Account, status int, next st
 			return err
 		}
 	}
-	setCookie(c, cookieSession, credential, started.Expires.Sub(hs.cfg.Now()))
+	if err := request.SetSession(c.Response(), r, credential, started.Expires); err != nil {
+		return err
+	}
 	for _, name := range []string{cookieFlow, cookieHalf, cookieProof} {
 		clearCookie(c, name)
 	}

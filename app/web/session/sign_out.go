@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
 )
 
 // SignOut ends the session. It succeeds without one too.
@@ -14,7 +16,8 @@ func (hs *Handlers) SignOut(c echo.Context) error {
 			return err
 		}
 	}
-	for _, name := range []string{cookieSession, cookieFlow, cookieEmail, cookieHalf, cookieProof} {
+	request.ClearSession(c.Response(), c.Request())
+	for _, name := range []string{cookieFlow, cookieEmail, cookieHalf, cookieProof} {
 		clearCookie(c, name)
 	}
 	return done(c, "/", http.StatusNoContent, nil)

@@ -58,7 +58,7 @@ func (hs *Handlers) signUp(c echo.Context, v fields, next, proved string) error 
 		// The account is there; the address can be added later.
 		return hs.start(c, who, http.StatusCreated, "/account")
 	}
-	setCookie(c, cookieEmail, flow, stepTime)
+	setCookie(c, cookieEmail, flow)
 	return hs.start(c, who, http.StatusCreated, carrying("/account/email/verify", next))
 }
 

@@ -213,7 +213,7 @@ func (hs *Handlers) origin(c echo.Context) string {
 	if hs.cfg.PublicURL != "" {
 		return strings.TrimSuffix(hs.cfg.PublicURL, "/")
 	}
-	if plain(c.Request()) {
+	if !request.Secure(c.Request()) {
 		return "http://" + c.Request().Host
 	}
 	return "https://" + c.Request().Host

@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/users/login"
 	"flashsale/views/shop"
 )
 
@@ -52,10 +53,11 @@ func (hs *Handlers) Status(c echo.Context) error {
 // page is the first page before anything is pressed.
 func (hs *Handlers) page(c echo.Context) shop.Home {
 	snapshot, err := hs.cfg.Catalog.Snapshot("")
+	who := hs.cfg.Principals.Of(c.Request())
 	home := shop.Home{
 		Assets: hs.assets,
 		Tab:    shop.TabMain,
-		Demo:   hs.cfg.Principals.Of(c.Request()).RequireOperator() == nil,
+		Demo:   who.RequireRole(login.Operator) == nil,
 		Status: statusPanel(snapshot, err), Visitor: hs.visitor(c.Request()), SignIn: request.SignInPath(buyPath),
 	}
 	home.Acts.Key = rand.Text()

@@ -107,7 +107,8 @@ func (hs *Handlers) owned(c echo.Context, raw string) (sale.Receipt, bool, error
 	if err != nil {
 		return sale.Receipt{}, false, err
 	}
-	if err := hs.cfg.Principals.Of(c.Request()).MayAsk(name); err != nil {
+	who := hs.cfg.Principals.Of(c.Request())
+	if err := who.MayAsk(name); err != nil {
 		return sale.Receipt{}, false, err
 	}
 	return hs.cfg.Receipts.Receipt(c.Request().Context(), "", name)

@@ -18,13 +18,16 @@ const signInTitle = "Sign in to go on"
 
 // signInNeeded is true for the refusal of somebody who is not signed in, or not any more.
 func signInNeeded(p request.Problem) bool {
-	return p.Type == request.ErrSignIn.Problem("").Type
+	return p.Type == request.ErrSignIn.Problem("").Type || p.Type == request.ErrSessionEnded.Problem("").Type
 }
 
 // visitor is who looks at a page.
 func (hs *Handlers) visitor(r *http.Request) layout.Visitor {
-	p := hs.cfg.Principals.Of(r)
-	return layout.Visitor{Accounts: !hs.cfg.Principals.Demo, Username: p.Username}
+	v := layout.Visitor{Accounts: !hs.cfg.Principals.Demo}
+	if p := hs.cfg.Principals.Of(r); p.SignedIn() {
+		v.Username = p.Username()
+	}
+	return v
 }
 
 // problemPage is the page for a request that failed. Somebody who is not signed in is led to the sign-in: at once from a page or

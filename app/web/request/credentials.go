@@ -1,0 +1,115 @@
+package request
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+const (
+	// secureCookie is the name of the session's cookie over TLS. Browsers take a cookie of such a name only from this very host
+	// and over TLS, so no other site and no network can plant one.
+	secureCookie = "__Host-session"
+	// plainCookie is its name on this machine over HTTP, and nowhere else.
+	plainCookie = "session"
+)
+
+// sessionCookie is the credential that the browser sent, or "".
+func sessionCookie(r *http.Request) string {
+	lines := r.Header["Cookie"]
+	if len(lines) == 0 {
+		return ""
+	}
+	name, ok := cookieName(r)
+	if !ok {
+		return ""
+	}
+	return cookie(lines, name)
+}
+
+// Secure is true for a request over TLS.
+func Secure(r *http.Request) bool { return r.TLS != nil }
+
+// cookie is the value of the first cookie of that name.
+func cookie(lines []string, name string) string {
+	for _, line := range lines {
+		for part, rest := "", line; rest != ""; {
+			part, rest, _ = strings.Cut(rest, ";")
+			part = strings.TrimLeft(part, " ")
+			if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
+				return part[len(name)+1:]
+			}
+		}
+	}
+	return ""
+}
+
+// cookieName is the name that the session's cookie has for this request. It is false where there may be none: over HTTP from
+// elsewhere everybody on the way can read it.
+func cookieName(r *http.Request) (name string, ok bool) {
+	if Secure(r) {
+		return secureCookie, true
+	}
+	return plainCookie, local(r)
+}
+
+// KeepsSessions is true where a browser can be given a session: over TLS, and on this machine.
+func KeepsSessions(r *http.Request) bool {
+	_, ok := cookieName(r)
+	return ok
+}
+
+// local is true for a request over HTTP that comes from this machine.
+func local(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().Unmap().IsLoopback() && loopbackHost(r.Host)
+}
+
+// loopbackHost is true for the names that browsers know to be this machine.
+func loopbackHost(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.Trim(strings.ToLower(name), "[]")
+	ip := net.ParseIP(name)
+	return name == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// SetSession gives the browser a credential until expires. ErrInsecure: over HTTP from elsewhere there are no sessions.
+func SetSession(w http.ResponseWriter, r *http.Request, credential string, expires time.Time) error {
+	name, ok := cookieName(r)
+	if !ok {
+		return ErrInsecure
+	}
+	SetCookie(w, r, name, credential, expires)
+	return nil
+}
+
+// ClearSession takes the credential away.
+func ClearSession(w http.ResponseWriter, r *http.Request) {
+	if name, ok := cookieName(r); ok {
+		SetCookie(w, r, name, "", time.Time{})
+	}
+}
+
+// SetCookie sets a cookie that no script reads and no other site's form brings along. An empty value removes it.
+func SetCookie(w http.ResponseWriter, r *http.Request, name, value string, expires time.Time) {
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: Secure(r), SameSite: http.SameSiteLaxMode, Expires: expires}
+	if value == "" {
+		c.MaxAge, c.Expires = -1, time.Time{}
+	}
+	http.SetCookie(w, c)
+}
+
+// bearer is the API token of a request.
+func bearer(h http.Header) (secret string, found bool) {
+	for _, line := range h["Authorization"] {
+		if scheme, value, ok := strings.Cut(line, " "); ok && strings.EqualFold(scheme, "Bearer") {
+			return strings.TrimLeft(value, " "), true
+		}
+	}
+	return "", false
+}

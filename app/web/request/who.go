@@ -1,0 +1,109 @@
+package request
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/users/login"
+)
+
+// Who says who may use a route. A route that does not say it does not start.
+type Who int8
+
+const (
+	// Anybody needs no credential.
+	Anybody Who = iota + 1
+	// Oneself is for a shopper about the own purchases, and for those who see the desk. The handler checks it, because a wrong body
+	// is refused before a wrong shopper.
+	Oneself
+	// SignedIn is for an account with a session, about itself.
+	SignedIn
+	// Viewers, Operators and Owners have at least that role.
+	Viewers
+	Operators
+	Owners
+)
+
+func (w Who) String() string {
+	return [...]string{"undeclared", "anybody", "oneself", "signed in", "viewer", "operator", "owner"}[w]
+}
+
+// Scope is what a token needs for a route: empty when no token gets in, or none is needed.
+func (w Who) Scope() string {
+	switch w {
+	case Viewers:
+		return "read"
+	case Operators:
+		return "operate"
+	case Anybody, Oneself, SignedIn, Owners:
+	}
+	return ""
+}
+
+// role is the least role that a route asks for.
+func (w Who) role() login.Role {
+	switch w {
+	case Viewers:
+		return login.Viewer
+	case Operators:
+		return login.Operator
+	case Owners:
+		return login.Owner
+	case Anybody, Oneself, SignedIn:
+	}
+	return login.NoRole
+}
+
+// renew gives the session of somebody who looks at a page its full time again, at most once a day. A page is shown also when that
+// fails: the session still has most of its time.
+func (m *Middleware) renew(rt Route, c echo.Context) {
+	r := c.Request()
+	if rt.Hot || rt.Stream || r.Method != http.MethodGet || m.cfg.Principals.Demo || m.cfg.Principals.Sessions == nil || !WantsPage(r) {
+		return
+	}
+	p := m.cfg.Principals.Of(r)
+	if !p.SignedIn() {
+		return
+	}
+	credential, renewed, err := m.cfg.Principals.Sessions.Renew(r.Context(), p.session, time.Now())
+	if err == nil && credential != "" {
+		err = SetSession(c.Response(), r, credential, renewed.Expires)
+	}
+	if err != nil {
+		m.cfg.Log.Fault(c, err)
+	}
+}
+
+// may refuses who may not use a route.
+func (m *Middleware) may(rt Route, r *http.Request) error {
+	if rt.Accounts && m.cfg.Principals.Demo {
+		return ErrDemoMode
+	}
+	if rt.Who == Anybody || rt.Who == Oneself {
+		return nil
+	}
+	p := m.cfg.Principals.Of(r)
+	if rt.Who == SignedIn {
+		switch {
+		case p.SignedIn() || p.kind == inDemo:
+			return nil
+		case p.kind == byToken:
+			return ErrTokenBuys
+		}
+		return p.signIn()
+	}
+	if err := p.RequireRole(rt.Who.role()); err != nil {
+		return err
+	}
+	if p.kind != bySession || rt.EvenStale || m.cfg.Principals.Sessions.Fresh() {
+		return nil
+	}
+	// A session that was ended elsewhere must not act. Operators are few: each may ask.
+	if err := m.cfg.Principals.Sessions.Refresh(r.Context()); err != nil {
+		return ErrUnavailable
+	}
+	again := m.cfg.Principals.Of(r)
+	return again.RequireRole(rt.Who.role())
+}
