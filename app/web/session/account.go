@@ -219,13 +219,14 @@ func (hs *Handlers) changeEmail(c echo.Context, who Visitor, v fields) error {
 	if !hs.mail() {
 		return request.ErrMailOff
 	}
-	if _, err := request.NormalName(v.text(fieldEmail), fieldEmail); err != nil {
+	email, err := v.required(fieldEmail)
+	if err != nil {
 		return err
 	}
 	if err := hs.attempt(c, LimitCode, Asker{Account: who.Account}); err != nil {
 		return err
 	}
-	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.Account, v.text(fieldEmail))
+	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.Account, email)
 	if err != nil {
 		return problem(err, fieldEmail, request.ErrSignIn)
 	}

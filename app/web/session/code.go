@@ -39,14 +39,18 @@ func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
 	if !hs.mail() {
 		return request.ErrMailOff
 	}
-	name, err := request.NormalName(v.text(fieldName), fieldName)
+	typed, err := v.required(fieldName)
+	if err != nil {
+		return err
+	}
+	name, err := request.NormalName(typed, fieldName)
 	if err != nil {
 		return err
 	}
 	if err := hs.attemptAs(c, LimitCode, name); err != nil {
 		return err
 	}
-	flow, err := hs.cfg.Codes.Resume(c.Request().Context(), cookie(c, cookieFlow), v.text(fieldName))
+	flow, err := hs.cfg.Codes.Resume(c.Request().Context(), cookie(c, cookieFlow), typed)
 	if err != nil {
 		return problem(err, fieldName, request.ErrWrongSignIn)
 	}

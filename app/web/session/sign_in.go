@@ -53,7 +53,11 @@ func (hs *Handlers) SignIn(c echo.Context) error {
 }
 
 func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
-	name, err := request.NormalName(v.text(fieldName), fieldName)
+	typed, err := v.required(fieldName)
+	if err != nil {
+		return err
+	}
+	name, err := request.NormalName(typed, fieldName)
 	if err != nil {
 		return err
 	}
