@@ -84,8 +84,50 @@ func (h *benchHarness) provide(ctx context.Context, flags benchFlags, cfg *bench
 		}
 		return nil
 	}
-	cfg.Saturated, err = h.instance(ctx, "bench-saturated", newNamespace(), servers)
+	if cfg.Saturated, err = h.instance(ctx, "bench-saturated", newNamespace(), servers); err != nil {
+		return err
+	}
+	return h.provideSignedIn(ctx, cfg, servers)
+}
+
+// provideSignedIn starts the instance outside demo mode. What 127.0.0.1 forwards is believed, so that each account can be made
+// from an address of its own; presses come from other loopback addresses, and forward nothing.
+func (h *benchHarness) provideSignedIn(ctx context.Context, cfg *bench.Config, servers []string) error {
+	if cfg.Accounts == 0 {
+		return nil
+	}
+	at, err := h.instance(ctx, "serve", newNamespace(), servers, "DEMO=false", "MAIL_DEV=true", "TRUSTED_PROXIES=127.0.0.1/32")
+	cfg.SignedIn = bench.SignedIn{Target: at, Operator: &commands{h, h.environment}}
 	return err
+}
+
+// commands are what an operator does on an instance by the product's commands, because outside demo mode nobody is an operator
+// over HTTP.
+type commands struct {
+	harness     *benchHarness
+	environment []string
+}
+
+// commandTime bounds a command that is short.
+const commandTime = 2 * time.Minute
+
+func (c *commands) Begin(ctx context.Context, units int) error {
+	return c.harness.command(ctx, c.environment, commandTime, "reset", "--users", "0", "--stock", strconv.Itoa(units))
+}
+
+// Verify asks again when an invariant is broken, because some hold only when no work is left.
+func (c *commands) Verify(ctx context.Context) error {
+	for try := 0; ; try++ {
+		err := c.harness.command(ctx, c.environment, commandTime, "verify")
+		if err == nil || try == 5 {
+			return err
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // shared is true when every server is one that several processes can use.
@@ -129,8 +171,9 @@ func configuredServers() (variables []string, words string, err error) {
 	return variables, words, nil
 }
 
-// instance starts one of the product's commands as an instance of its own.
-func (h *benchHarness) instance(ctx context.Context, command, namespace string, servers []string) (bench.Target, error) {
+// instance starts one of the product's commands as an instance of its own, in demo mode unless settings, which come last, say
+// something else.
+func (h *benchHarness) instance(ctx context.Context, command, namespace string, servers []string, settings ...string) (bench.Target, error) {
 	port, err := freePort(ctx)
 	if err != nil {
 		return bench.Target{}, err
@@ -142,7 +185,7 @@ func (h *benchHarness) instance(ctx context.Context, command, namespace string, 
 	env := append([]string{
 		"DEMO=true", "HOST=127.0.0.1", "PORT=" + port, "OPS_ADDR=127.0.0.1:" + opsPort, "LOG_FORMAT=json",
 		"NAMESPACE=" + namespace, "DATA_DIR=" + filepath.Join(h.dir, command+strconv.Itoa(len(h.processes))),
-	}, servers...)
+	}, append(slices.Clone(servers), settings...)...)
 	for _, v := range servers {
 		if strings.HasPrefix(v, "DATABASE_URL=") {
 			h.cleanups = append(h.cleanups, func(ctx context.Context) error {

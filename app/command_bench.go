@@ -55,6 +55,8 @@ func benchCommand(t terminal) *cobra.Command {
 	f.IntVar(&cfg.Shoppers, "shoppers", cfg.Shoppers, "shoppers that exist, and units in a sale of confirmed purchases")
 	f.IntVar(&cfg.Crowd.Shoppers, "crowd", cfg.Crowd.Shoppers, "shoppers of the sale that is measured from its opening to its last unit")
 	f.IntVar(&cfg.Crowd.Units, "units", cfg.Crowd.Units, "units of that sale (0: there is none)")
+	f.IntVar(&cfg.Accounts, "accounts", cfg.Accounts, "accounts that buy with sessions on one more instance, outside demo mode (0: nothing is measured there)")
+	f.IntVar(&cfg.Storm, "storm", cfg.Storm, "of those, how many sign in by code at once beside a running sale, three times (0: none)")
 	f.IntVar(&cfg.Streams, "streams", cfg.Streams, "live updates, and as many idle connections, that are open at the same time")
 	f.Int64Var(&cfg.Seed, "seed", 0, "seed of every random choice (0: a new one, printed)")
 	f.BoolVar(&cfg.JSON, "json", false, "print the report as JSON")
@@ -118,7 +120,8 @@ func withQuickSizes(cfg bench.Config, asked func(flag string) bool) bench.Config
 		"cycles": func() { cfg.Cycles = quick.Cycles }, "slice": func() { cfg.Slice = quick.Slice },
 		"connections": func() { cfg.Connections = quick.Connections }, "streams": func() { cfg.Streams = quick.Streams },
 		"shoppers": func() { cfg.Shoppers = quick.Shoppers }, "crowd": func() { cfg.Crowd.Shoppers = quick.Crowd.Shoppers },
-		"units": func() { cfg.Crowd.Units = quick.Crowd.Units },
+		"units": func() { cfg.Crowd.Units = quick.Crowd.Units }, "accounts": func() { cfg.Accounts = quick.Accounts },
+		"storm": func() { cfg.Storm = quick.Storm },
 	} {
 		if !asked(flag) {
 			set()

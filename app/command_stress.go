@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 
 func stressCommand(t terminal) *cobra.Command {
 	cfg := stress.Config{Scenario: "1000", Out: t.out, Progress: isTerminal(t.err)}
+	var sessions string
 	var names []string
 	for _, s := range stress.Scenarios() {
 		names = append(names, s.Name)
@@ -31,7 +33,12 @@ func stressCommand(t terminal) *cobra.Command {
 		Short: "Send many shoppers at once and check that the sale stays exact",
 		Long: "stress sends many shoppers at once, follows every answer to its verdict and compares receipts with the\n" +
 			"units sold. Without --url it starts an instance of its own in a temporary directory and removes it\n" +
-			"afterwards. It exits with 1 when anything was sold twice, oversold or lost.",
+			"afterwards. It exits with 1 when anything was sold twice, oversold or lost.\n\n" +
+			"With --accounts everybody is somebody: accounts are created and signed in ahead, each from an address of its own,\n" +
+			"and press with their sessions; buying for somebody else must be refused. The instance of its own then runs with\n" +
+			"DEMO=false. One at --url must have DEMO=false and MAIL_DEV=true, because the codes are read at its /dev/mail, and\n" +
+			"TRUSTED_PROXIES with this machine, or its limits see one address; or give sessions with --accounts-file. It is not\n" +
+			"reset: what its sale has left is sold.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -40,13 +47,18 @@ func stressCommand(t terminal) *cobra.Command {
 			if !slices.Contains(names, cfg.Scenario) {
 				return fmt.Errorf("there is no scenario %q; choose one of %s", cfg.Scenario, strings.Join(names, ", "))
 			}
+			if err := withSessions(&cfg, sessions, len(args) == 1); err != nil {
+				return err
+			}
 			return runStress(cmd.Context(), cfg)
 		},
 	}
 	f := c.Flags()
 	f.StringSliceVar(&cfg.URL, "url", nil, "address of a running instance; repeat it for several, shoppers pick one at random")
 	f.IntVar(&cfg.Users, "users", 0, "number of shoppers (instead of a scenario)")
-	f.IntVar(&cfg.Stock, "stock", 0, "units on sale (with --users)")
+	f.IntVar(&cfg.Stock, "stock", 0, "units on sale (with --users; with --accounts half of them when it is not given)")
+	f.IntVar(&cfg.Accounts, "accounts", 0, "outside demo mode: accounts that sign in ahead and then press (instead of a scenario)")
+	f.StringVar(&sessions, "accounts-file", "", "with --url: take their sessions from this file, a line \"USERNAME session=VALUE\" for each account")
 	f.IntVar(&cfg.Connections, "connections", 0, "keep-alive connections the shoppers share (0: the scenario's)")
 	f.Float64Var(&cfg.OpenLoop, "open-loop", 0, "let so many shoppers a second come, whatever the server does (0: all at once)")
 	f.DurationVar(&cfg.Ramp, "ramp", 0, "with --open-loop: how long the rate takes to grow from nothing")
@@ -56,17 +68,67 @@ func stressCommand(t terminal) *cobra.Command {
 	return c
 }
 
+// withSessions checks the flags of accounts and reads their sessions from the named file, if any.
+func withSessions(cfg *stress.Config, file string, scenario bool) error {
+	switch {
+	case cfg.Accounts == 0 && file == "":
+		return nil
+	case scenario || cfg.Users > 0:
+		return errors.New("--accounts and --accounts-file are instead of a scenario and of --users; leave those out")
+	case cfg.Accounts > 0 && file != "":
+		return errors.New("--accounts makes accounts and --accounts-file names some; choose one of them")
+	case cfg.Stock > 0 && len(cfg.URL) > 0:
+		return errors.New("--stock with accounts is for an instance of its own; the one at --url sells what its sale has left")
+	case file == "":
+		return nil
+	case len(cfg.URL) == 0:
+		return errors.New("--accounts-file is for an instance that is named with --url")
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("--accounts-file: %w", err)
+	}
+	cfg.Sessions, err = stress.ReadAccounts(string(content))
+	return err
+}
+
+// signInSettings are those of an instance outside demo mode whose mails the load generator reads, and which believes it that
+// every shopper has an address of its own.
+func signInSettings(cfg *stress.Config) map[string]string {
+	if cfg.Stock == 0 {
+		cfg.Stock = max(1, cfg.Accounts/2)
+	}
+	return map[string]string{"DEMO": "false", "MAIL_DEV": "true", "TRUSTED_PROXIES": "127.0.0.0/8,::1/128", "MAX_STOCK": strconv.Itoa(cfg.Stock)}
+}
+
+// verifyOf asks an instance of this process for its invariants; over HTTP only an operator may.
+func verifyOf(ctx context.Context, a *instance.Instance) ([]stress.Check, error) {
+	found, err := a.Acts().Verify(ctx)
+	var checks []stress.Check
+	for _, c := range found {
+		checks = append(checks, stress.Check(c))
+	}
+	return checks, err
+}
+
 // runStress drives the given instances, or one of its own.
 func runStress(ctx context.Context, cfg stress.Config) error {
 	if len(cfg.URL) > 0 {
 		cfg.Remote = true // naming an address is the operator's decision to send load there
 		return report(stress.Run(ctx, cfg))
 	}
-	a, cleanup, err := temporaryInstance(ctx)
+	settings := map[string]string{}
+	if cfg.Accounts > 0 {
+		settings = signInSettings(&cfg)
+	}
+	a, cleanup, err := temporaryInstance(ctx, settings)
 	if err != nil {
 		return err
 	}
 	cfg.URL = []string{a.URL()}
+	if cfg.Accounts > 0 {
+		cfg.Verify = func(ctx context.Context) ([]stress.Check, error) { return verifyOf(ctx, a) }
+	}
 	err = report(stress.Run(ctx, cfg))
 	return errors.Join(err, cleanup())
 }
@@ -81,13 +143,17 @@ func report(r stress.Report, err error) error {
 	return nil
 }
 
-// temporaryInstance is the whole product on embedded servers, with its data in a directory that cleanup removes.
-func temporaryInstance(ctx context.Context) (*instance.Instance, func() error, error) {
+// temporaryInstance is the whole product on embedded servers with these settings and no others, with its data in a directory
+// that cleanup removes.
+func temporaryInstance(ctx context.Context, settings map[string]string) (*instance.Instance, func() error, error) {
 	dir, err := os.MkdirTemp("", "flashsale-stress-")
 	if err != nil {
 		return nil, nil, fmt.Errorf("temporary directory: %w", err)
 	}
-	cfg, err := config.From(func(string) (string, bool) { return "", false })
+	cfg, err := config.From(func(name string) (string, bool) {
+		value, ok := settings[name]
+		return value, ok
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,10 +5,12 @@ import "time"
 // Account is one shopper as the rest of the program sees it. An archived account is not seen at all.
 type Account struct {
 	// ID is stable for ever; zero means "no such account" where a batch answers in the order of its questions.
-	ID          int64
-	Username    string
-	Email       string
-	MayPurchase bool
+	ID       int64
+	Username string
+	// Email is empty for an account that has no address. EmailVerified: its owner has typed a code that was sent there.
+	Email         string
+	EmailVerified bool
+	MayPurchase   bool
 	// CreatedAt and UpdatedAt are in UTC, by Postgres' clock.
 	CreatedAt, UpdatedAt time.Time
 }
@@ -16,7 +18,7 @@ type Account struct {
 // Record is an account with what the directory needs to follow its changes.
 type Record struct {
 	Account
-	// UsernameKey and EmailKey are the names in normal form.
+	// UsernameKey and EmailKey are the names in normal form; EmailKey is empty for an account that has no address.
 	UsernameKey string
 	EmailKey    string
 	// Changed is the roster's version of the last change.
@@ -24,8 +26,13 @@ type Record struct {
 	Archived bool
 }
 
-// utc is the record with its times in UTC; Postgres gives them in its own zone.
-func (r *Record) utc() { r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC() }
+// tidy gives the times in UTC, because Postgres gives them in its own zone, and no address where there is only a placeholder.
+func (r *Record) tidy() {
+	r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC()
+	if !reachable(r.EmailKey) {
+		r.Email, r.EmailKey = "", ""
+	}
+}
 
 // Position is a place in the order of changes: everything up to it has been read.
 type Position struct{ Changed, ID int64 }

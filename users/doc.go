@@ -1,7 +1,8 @@
 // Package users owns the accounts: who exists, under which name, and who may purchase.
 //
 // A name is bound to its id for ever. Orders refer to ids, so an account is never deleted: archiving hides it, and
-// seeding the same name again shows the same account again. Every change of accounts locks the one row of the roster
+// seeding the same name again shows the same account again, unless somebody can, or could, sign in as it: such an account stays
+// hidden, and signing up never takes a name that any account has or had. Every change of accounts locks the one row of the roster
 // first and increases its version. This has three advantages: seeds may run at the same time, the number of live
 // accounts is exact without counting, and a reader that has followed the changes up to a version knows that it has
 // missed none before it. The cost is that changes wait for each other; they are rare, and lookups are not.

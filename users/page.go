@@ -36,7 +36,7 @@ func (s *Store) List(ctx context.Context, page, limit int) (Page, error) {
 		if err := rows.Scan(append(r.fields(), &found.Total)...); err != nil {
 			return Page{}, fmt.Errorf("read page: %w", err)
 		}
-		r.utc()
+		r.tidy()
 		found.Accounts = append(found.Accounts, r.Account)
 	}
 	if err := rows.Err(); err != nil {

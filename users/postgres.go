@@ -3,6 +3,7 @@ package users
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,7 @@ const (
 
 const (
 	recordColumns = `u.id, u.username, u.username_key, u.email, u.email_key, u.may_purchase,
-		u.created_at, u.updated_at, u.changed, u.archived_at IS NOT NULL`
+		u.created_at, u.updated_at, u.changed, u.archived_at IS NOT NULL, u.email_verified_at IS NOT NULL`
 
 	selectRoster = `SELECT version, live, able, series FROM roster`
 	lockRoster   = `SELECT version, live, able, series FROM roster FOR UPDATE`
@@ -34,7 +35,7 @@ const (
 		email text, email_key text COLLATE "C", may_purchase boolean) ON COMMIT DROP`
 	dropSeeding = `DROP TABLE seeding`
 	// Live accounts are left out before the insert: a conflict locks their rows and uses up ids. Those who must not purchase
-	// are barred, whoever has created them. Accounts are looked up one by one, because a join may read all of them.
+	// are barred, whoever has created them, unless somebody signs in as them. Accounts are looked up one by one, because a join may read all of them.
 	insertSeeding = `
 		WITH known AS MATERIALIZED (
 			SELECT s.*, (SELECT u.id FROM users u WHERE u.username_key = s.username_key AND u.archived_at IS NULL) AS live
@@ -44,11 +45,11 @@ const (
 			SELECT username, username_key, email, email_key, may_purchase, $1 FROM known WHERE live IS NULL ORDER BY ordinal
 			ON CONFLICT (username_key) DO UPDATE SET archived_at = NULL, updated_at = now(), changed = excluded.changed,
 				may_purchase = users.may_purchase AND excluded.may_purchase
-			WHERE users.archived_at IS NOT NULL
+			WHERE users.archived_at IS NOT NULL AND NOT users.has_credential
 			RETURNING may_purchase
 		), barred AS (
 			UPDATE users SET may_purchase = false, updated_at = now(), changed = $1
-			WHERE id = ANY (ARRAY(SELECT live FROM known WHERE live IS NOT NULL AND NOT may_purchase)) AND may_purchase
+			WHERE id = ANY (ARRAY(SELECT live FROM known WHERE live IS NOT NULL AND NOT may_purchase)) AND may_purchase AND NOT has_credential
 			RETURNING 1
 		), counted AS (
 			SELECT (SELECT count(*) FROM put) AS put, (SELECT count(*) FROM put WHERE may_purchase) AS able,
@@ -58,7 +59,7 @@ const (
 	archiveAll = `
 		WITH gone AS (
 			UPDATE users SET archived_at = now(), updated_at = now(), changed = $1
-			WHERE archived_at IS NULL RETURNING may_purchase
+			WHERE archived_at IS NULL AND NOT kept RETURNING may_purchase
 		)
 		SELECT count(*), -count(*), -count(*) FILTER (WHERE may_purchase), count(*) FROM gone`
 
@@ -136,7 +137,7 @@ func (s *Store) records(ctx context.Context, query string, args ...any) ([]Recor
 		if err := rows.Scan(into...); err != nil {
 			return nil, 0, fmt.Errorf("read accounts: %w", err)
 		}
-		r.utc()
+		r.tidy()
 		list = append(list, r)
 	}
 	if err := rows.Err(); err != nil {
@@ -149,7 +150,7 @@ func (s *Store) records(ctx context.Context, query string, args ...any) ([]Recor
 func (r *Record) fields() []any {
 	return []any{
 		&r.ID, &r.Username, &r.UsernameKey, &r.Email, &r.EmailKey, &r.MayPurchase,
-		&r.CreatedAt, &r.UpdatedAt, &r.Changed, &r.Archived,
+		&r.CreatedAt, &r.UpdatedAt, &r.Changed, &r.Archived, &r.EmailVerified,
 	}
 }
 
@@ -165,6 +166,7 @@ func (s *Store) LiveAfter(ctx context.Context, afterID int64, limit int) ([]Reco
 
 // Named are the live accounts of these usernames and addresses, in normal form, in no order.
 func (s *Store) Named(ctx context.Context, usernames, emails []string) ([]Record, int64, error) {
+	emails = slices.DeleteFunc(slices.Clone(emails), func(key string) bool { return !reachable(key) })
 	return s.records(ctx, selectNames, usernames, emails)
 }
 

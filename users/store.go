@@ -32,6 +32,8 @@ func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 //
 // It works in chunks, each a transaction of its own, and calls progress (which may be nil) after each. After an error the
 // chunks before it are kept, and calling again completes the series. n is at most MaxSeries.
+//
+// An account that somebody can, or could, sign in as is a person's: it is neither revived nor barred.
 func (s *Store) EnsureSeries(ctx context.Context, n int, progress func(done, total int)) (created int, err error) {
 	if n < 0 || n > MaxSeries {
 		return 0, fmt.Errorf("a series of %d accounts: it has 0 to %d", n, MaxSeries)
@@ -113,8 +115,8 @@ func (s *Store) extendTx(ctx context.Context, tx pgx.Tx, from, to int) (created 
 	return created, nil
 }
 
-// ArchiveAllTx hides every account at one moment, in the caller's READ COMMITTED transaction, and returns how many it
-// hid. Their names are not free for others. It keeps the roster locked until that ends.
+// ArchiveAllTx hides every account at one moment, but those of ProtectTx, in the caller's READ COMMITTED transaction, and
+// returns how many it hid. Their names are not free for others. It keeps the roster locked until that ends.
 func (s *Store) ArchiveAllTx(ctx context.Context, tx pgx.Tx) (int64, error) {
 	hidden, err := change(ctx, tx, archiveAll)
 	if err != nil {
@@ -196,16 +198,16 @@ func (s *Store) transact(ctx context.Context, do func(context.Context, pgx.Tx) e
 	})
 }
 
-// change locks the roster, then runs a statement that is given the next version and returns how many accounts it
+// change locks the roster, then runs a statement that is given the next version, then args, and returns how many accounts it
 // changed, by how much it changed live and able, and the number to return.
-func change(ctx context.Context, tx pgx.Tx, statement string) (result int64, err error) {
+func change(ctx context.Context, tx pgx.Tx, statement string, args ...any) (result int64, err error) {
 	before, err := readRoster(tx.QueryRow(ctx, lockRoster))
 	if err != nil {
 		return 0, err
 	}
 	next := before.Version + 1
 	var touched, live, able int64
-	if err := tx.QueryRow(ctx, statement, replan, next).Scan(&touched, &live, &able, &result); err != nil {
+	if err := tx.QueryRow(ctx, statement, append([]any{replan, next}, args...)...).Scan(&touched, &live, &able, &result); err != nil {
 		return 0, err
 	}
 	if touched == 0 {

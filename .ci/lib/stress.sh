@@ -4,12 +4,21 @@ build_binary() {
   [[ -x $RUN/flashsale ]] || go build -o "$RUN/flashsale" .
 }
 
-# Every scenario, embedded. The command starts an instance of its own and removes it.
+# Every scenario, embedded, then accounts that sign in. The command starts an instance of its own and removes it.
 part_stress() {
   build_binary
   mkdir -p "$RUN/stress"
   cd "$RUN/stress" || return
   no_settings timeout --foreground -k 30 15m "$RUN/flashsale" stress all
+  stress_accounts
+}
+
+# STRESS_ACCOUNTS=0 leaves them out: a program without sign-in has no accounts.
+stress_accounts() {
+  local accounts=${STRESS_ACCOUNTS:-0}
+  ((accounts > 0)) || { echo "stress --accounts: NOT RUN (STRESS_ACCOUNTS is 0)"; return; }
+  "$RUN/flashsale" stress --help | grep -q -- --accounts || { echo "stress has no --accounts"; return 1; }
+  no_settings timeout --foreground -k 30 5m "$RUN/flashsale" stress --accounts "$accounts"
 }
 
 instance_env() { # number port

@@ -60,6 +60,8 @@ type Config struct {
 	// Saturated is an instance in which every place is taken although no unit is sold. A purchase request goes as far as
 	// the places in Redis there, and no further. With an empty URL the reserve path is not measured.
 	Saturated Target
+	// SignedIn is an instance outside demo mode. With an empty URL nothing is measured with sessions.
+	SignedIn SignedIn
 	// Servers says, in words for the report, which Postgres, Redis and Kafka the product uses.
 	Servers string
 
@@ -70,6 +72,8 @@ type Config struct {
 	Connections int
 	// Shoppers is how many shoppers exist who may purchase, and how many units are for sale in a slice of purchases.
 	Shoppers int
+	// Accounts is how many accounts SignedIn has, Storm how many of them sign in at once beside a running sale; 0: none do.
+	Accounts, Storm int
 	// Crowd is the size of the sale that is measured from its opening to its last unit.
 	Crowd Crowd
 	// Streams is how many live updates, and how many idle connections beside them, are open while memory is measured.
@@ -80,6 +84,9 @@ type Config struct {
 	// only this path gets requests. nil: no profile.
 	Profile   io.Writer
 	ProfileOf string
+
+	// betweenMails is how long an account waits for its next code; 0 means as long as the product takes.
+	betweenMails time.Duration
 
 	// JSON makes Out receive one JSON document instead of text.
 	JSON bool
@@ -95,12 +102,12 @@ type Crowd struct {
 
 // Full gives the sizes that the goals are about.
 func Full() Config {
-	return Config{Cycles: 20, Slice: 500 * time.Millisecond, Connections: 256, Shoppers: 100_000, Crowd: Crowd{100_000, 10_000}, Streams: 10_000}
+	return Config{Cycles: 20, Slice: 500 * time.Millisecond, Connections: 256, Shoppers: 100_000, Accounts: 12_000, Storm: 1000, Crowd: Crowd{100_000, 10_000}, Streams: 10_000}
 }
 
 // Quick gives the sizes of a run that only shows that everything works: it is too short for reliable figures.
 func Quick() Config {
-	return Config{Cycles: 3, Slice: 150 * time.Millisecond, Connections: 64, Shoppers: 10_000, Crowd: Crowd{5_000, 500}, Streams: 200}
+	return Config{Cycles: 3, Slice: 150 * time.Millisecond, Connections: 64, Shoppers: 10_000, Accounts: 500, Crowd: Crowd{5_000, 500}, Streams: 200}
 }
 
 // prepare checks the configuration and chooses a seed when there is none.
@@ -119,6 +126,10 @@ func (cfg *Config) prepare() error {
 		return fmt.Errorf("connections must be 1 to %d", maxConnections)
 	case cfg.Shoppers < 100 || cfg.Shoppers > maxShoppers:
 		return fmt.Errorf("shoppers must be 100 to %d", maxShoppers)
+	case cfg.SignedIn.URL != "" && (cfg.Accounts < 10 || cfg.Accounts > stress.MaxAccounts || cfg.SignedIn.Operator == nil):
+		return fmt.Errorf("accounts must be 10 to %d, and need an operator", stress.MaxAccounts)
+	case cfg.Storm < 0 || cfg.SignedIn.URL != "" && cfg.Storm*stormRounds > cfg.Accounts:
+		return fmt.Errorf("a storm must be of at most a %dth of the accounts", stormRounds)
 	case cfg.Crowd.Units < 0 || cfg.Crowd.Units > cfg.Crowd.Shoppers || cfg.Crowd.Shoppers > maxShoppers:
 		return fmt.Errorf("a crowd must be at most %d shoppers, for at most as many units", maxShoppers)
 	case cfg.Profile != nil && !slices.Contains(Profiled(), cfg.ProfileOf):
@@ -134,10 +145,13 @@ type meter struct {
 	cfg      Config
 	client   *http.Client // for operators' requests and /metrics
 	operator *operator
-	paths    []*path
-	bar      *bar
-	report   report
-	random   *rand.Rand
+	// outside reads the instance outside demo mode, where nobody is an operator over HTTP; members are its accounts.
+	outside *operator
+	members members
+	paths   []*path
+	bar     *bar
+	report  report
+	random  *rand.Rand
 	// scrapes is how often each process was asked for its metrics, scrapeCost what one such request costs the process;
 	// both by the address of its metrics.
 	scrapes    map[string]int
@@ -187,6 +201,7 @@ func newMeter(cfg Config) (*meter, error) {
 	}
 	m := &meter{
 		cfg: cfg, client: client, operator: &operator{base: cfg.Product.URL, client: client},
+		outside: &operator{base: cfg.SignedIn.URL, client: client},
 		scrapes: map[string]int{}, scrapeCost: map[string]cost{},
 		report: report{OK: true, Machine: thisMachine(), Servers: cfg.Servers, Seed: cfg.Seed, Cycles: cfg.Cycles,
 			Slice: milliseconds(cfg.Slice), Connections: cfg.Connections, Notes: []string{}},
@@ -203,6 +218,7 @@ func (m *meter) close() {
 	for _, p := range m.paths {
 		p.load.close()
 	}
+	m.members.close()
 	m.client.CloseIdleConnections()
 }
 
@@ -217,6 +233,9 @@ func (m *meter) measure(ctx context.Context) error {
 	if err := m.operator.seed(ctx, stress.SeriesLength(max(m.cfg.Shoppers, m.cfg.Crowd.Shoppers))); err != nil {
 		return err
 	}
+	if err := m.signUp(ctx); err != nil {
+		return err
+	}
 	before, _ := m.scrape(ctx, m.cfg.Product) // the second one, in measureDecisions, reports the reason
 	for n := range m.cfg.Cycles {
 		if err := m.cycle(ctx, n); err != nil {
@@ -224,6 +243,9 @@ func (m *meter) measure(ctx context.Context) error {
 		}
 	}
 	if err := m.measureCrowds(ctx); err != nil {
+		return err
+	}
+	if err := m.measureStorm(ctx); err != nil {
 		return err
 	}
 	if err := m.profile(ctx); err != nil {
@@ -241,6 +263,12 @@ func (m *meter) verify(ctx context.Context) error {
 		return fmt.Errorf("verify: %w", err)
 	}
 	m.report.Verify, m.report.OK = checks, !anyBroken(checks)
+	if len(m.members.accounts) > 0 {
+		if err := m.cfg.SignedIn.Operator.Verify(ctx); err != nil {
+			m.note("outside demo mode: %v", err)
+			m.report.OK = false
+		}
+	}
 	return nil
 }
 

@@ -26,6 +26,7 @@ var errAnswer = errors.New("not an HTTP/1.1 answer that bench can read")
 // product share one machine: CPU time that the generator uses is missing in the product. A conn belongs to one goroutine.
 type conn struct {
 	address string
+	from    *net.TCPAddr // nil: the system chooses
 	net     net.Conn
 	r       *bufio.Reader
 	body    []byte
@@ -34,6 +35,9 @@ type conn struct {
 
 func (c *conn) open(ctx context.Context) error {
 	dialer := net.Dialer{Timeout: dialTime}
+	if c.from != nil {
+		dialer.LocalAddr = c.from
+	}
 	n, err := dialer.DialContext(ctx, "tcp", c.address)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)

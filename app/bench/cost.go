@@ -67,7 +67,7 @@ func (m *meter) scrape(ctx context.Context, of Target) (metrics, error) {
 // calibrate finds out what one scrape costs each process.
 func (m *meter) calibrate(ctx context.Context) {
 	const times = 10
-	for _, of := range []Target{m.cfg.Product, m.cfg.Noop, m.cfg.Saturated} {
+	for _, of := range []Target{m.cfg.Product, m.cfg.Noop, m.cfg.Saturated, m.cfg.SignedIn.Target} {
 		before, err := m.scrape(ctx, of)
 		if err != nil {
 			continue // usage notes the reason
@@ -96,7 +96,7 @@ func (m *meter) usage(ctx context.Context, of Target) usage {
 			now.used[part] = s[metric]
 		}
 	}
-	if of.URL == m.cfg.Product.URL {
+	if of == m.cfg.Product || of == m.cfg.SignedIn.Target {
 		cpu, err := descendantsCPU(of.PID)
 		now.set(costServers, cpu, err)
 		m.noteUnmeasured("CPU of the servers the product has started", err)

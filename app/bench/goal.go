@@ -45,6 +45,7 @@ const (
 	goalShoppers = 100_000
 	goalUnits    = 10_000
 	goalStreams  = 10_000
+	goalSignIns  = 1000
 )
 
 // goals compares the figures of the report with the goals.
@@ -54,9 +55,12 @@ func (r *report) goals() []goal {
 		{What: "reserve path / noop", AtLeast: .75, Aim: .85, Found: r.ratio(pathReserve)},
 		{What: "status / noop", AtLeast: .85, Aim: .95, Found: r.ratio(pathStatus)},
 		{What: "confirmed purchases / noop", AtLeast: .35, Aim: .5, Found: r.ratio(pathPurchase)},
+		{What: "sold-out answers with sessions / in demo mode", AtLeast: .95, Aim: 1, Found: r.toDemo(pathSignedInSoldOut)},
+		{What: "confirmed purchases with sessions / in demo mode", AtLeast: .95, Aim: 1, Found: r.toDemo(pathSignedInPurchase)},
 	}
 	list = append(list, r.crowdGoals()...)
 	list = append(list, r.streamGoals()...)
+	list = append(list, r.stormGoal())
 	for i := range list {
 		list[i].judge()
 	}
@@ -98,4 +102,16 @@ func (r *report) streamGoals() []goal {
 		}
 	}
 	return []goal{each, open}
+}
+
+func (r *report) stormGoal() goal {
+	refused := goal{What: "presses refused beside 1,000 sign-ins by code", Lower: true}
+	if s := r.Storm; s != nil {
+		n := float64(s.Refused)
+		refused.Found = &quartiles{n, n, n}
+		if s.SignIns < goalSignIns {
+			refused.Why = fmt.Sprintf("with %d sign-ins", s.SignIns)
+		}
+	}
+	return refused
 }

@@ -64,6 +64,10 @@ func (m *meter) allPaths() ([]*path, error) {
 		{name: pathReserve, about: "purchase requests that go as far as Redis, answered 409 all claimed", target: m.cfg.Saturated, want: http.StatusConflict},
 		{name: pathPurchase, about: "confirmed purchases, 201 after the commit", target: product, want: http.StatusCreated,
 			begin: m.openSale, after: m.settle},
+		{name: pathSignedInSoldOut, about: "the same 409 sold out, outside demo mode and with sessions", target: m.cfg.SignedIn.Target,
+			want: http.StatusConflict, begin: m.sellOutSignedIn},
+		{name: pathSignedInPurchase, about: "the same 201, outside demo mode and with sessions", target: m.cfg.SignedIn.Target,
+			want: http.StatusCreated, begin: m.openSignedIn, after: m.settleSignedIn},
 	}
 	var paths []*path
 	// Paths to one process share a generator. With one generator for each path more connections stay open, and the process
@@ -77,6 +81,9 @@ func (m *meter) allPaths() ([]*path, error) {
 			var err error
 			if loads[p.target.URL], err = newGenerator(p.target.URL, m.cfg.Connections); err != nil {
 				return nil, err
+			}
+			if p.target == m.cfg.SignedIn.Target {
+				loads[p.target.URL].distances()
 			}
 		}
 		p.load = loads[p.target.URL]
@@ -184,14 +191,20 @@ func (m *meter) path(name string) *path {
 	return m.paths[at]
 }
 
-// cycle measures one slice of every path. Each cycle begins with another path, so that each path is the first one, the
-// last one and between equally often.
+// cycle measures one slice of every path. Each cycle begins with another station, so that each is the first one, the last one
+// and between equally often.
 func (m *meter) cycle(ctx context.Context, n int) error {
-	for i := range m.paths {
-		p := m.paths[(n+i)%len(m.paths)]
-		m.bar.show(fmt.Sprintf("cycle %d of %d: %s", n+1, m.cfg.Cycles, p.name))
-		if err := m.measureSlice(ctx, p); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
+	all := stations(m.paths)
+	for i := range all {
+		station := all[(n+i)%len(all)]
+		if n%2 == 1 {
+			slices.Reverse(station)
+		}
+		for _, p := range station {
+			m.bar.show(fmt.Sprintf("cycle %d of %d: %s", n+1, m.cfg.Cycles, p.name))
+			if err := m.measureSlice(ctx, p); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
 		}
 	}
 	m.bar.step()
@@ -233,9 +246,13 @@ func (m *meter) measureSlice(ctx context.Context, p *path) error {
 func (m *meter) settle(ctx context.Context) error { return m.settleWithin(ctx, settleTime) }
 
 func (m *meter) settleWithin(ctx context.Context, limit time.Duration) error {
+	return m.settleAt(ctx, m.cfg.Product, limit)
+}
+
+func (m *meter) settleAt(ctx context.Context, at Target, limit time.Duration) error {
 	last, still := -1.0, 0
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
-		s, err := m.scrape(ctx, m.cfg.Product)
+		s, err := m.scrape(ctx, at)
 		if err != nil {
 			return pause(ctx, time.Second) // without metrics: the time that most of the work takes
 		}

@@ -30,6 +30,7 @@ type report struct {
 	Crowd            *crowdFigures  `json:"crowd,omitempty"`
 	CrowdWithStreams *crowdFigures  `json:"crowdWithStreams,omitempty"`
 	Streams          *streamFigures `json:"streams,omitempty"`
+	Storm            *stormFigures  `json:"stormOfSignIns,omitempty"`
 	// Batch is how many claims a transaction of the ledger decided on average, Direct the share of claims that were
 	// not decided through the log; 0 and nil when not known.
 	Batch  float64  `json:"claimsPerTransaction,omitempty"`
@@ -52,8 +53,10 @@ type pathFigures struct {
 	// Rate is wanted answers a second, Ratio that rate divided by the rate of noop in the same cycle.
 	Rate  *quartiles `json:"perSecond"`
 	Ratio *quartiles `json:"ratioToNoop"`
-	P50   *quartiles `json:"p50Ms"`
-	P99   *quartiles `json:"p99Ms"`
+	// Demo is, for a path outside demo mode, its rate divided by that of the same path in demo mode in the same cycle.
+	Demo *quartiles `json:"ratioToDemo,omitempty"`
+	P50  *quartiles `json:"p50Ms"`
+	P99  *quartiles `json:"p99Ms"`
 	// Codes counts the answers by status code.
 	Codes map[int]int `json:"codes"`
 	// The costs are those of one answer: CPU in microseconds, of the process, of the servers it has started and of the load
@@ -123,14 +126,12 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 
 // finish computes the figures of the paths from those of the slices, then compares them with the goals.
 func (r *report) finish(paths []*path) {
-	var noop []slice
+	by := map[string][]slice{}
 	for _, p := range paths {
-		if p.name == pathNoop {
-			noop = p.slices
-		}
+		by[p.name] = p.slices
 	}
 	for _, p := range paths {
-		r.Paths = append(r.Paths, p.figures(noop))
+		r.Paths = append(r.Paths, p.figures(by[pathNoop], by[p.partner()]))
 		if p.name == pathPurchase {
 			slices.Sort(p.took)
 			r.Latency = percentilesOf(p.took)
@@ -139,10 +140,16 @@ func (r *report) finish(paths []*path) {
 	r.Goals = r.goals()
 }
 
-func (p *path) figures(noop []slice) pathFigures {
+func (p *path) figures(noop, demo []slice) pathFigures {
 	f := pathFigures{Name: p.name, About: p.about, Codes: map[int]int{}}
 	f.Rate = p.over(func(_ int, s slice) (float64, bool) { return s.rate, true })
 	f.Ratio = p.over(func(n int, s slice) (float64, bool) { return s.rate / noop[n].rate, noop[n].rate > 0 })
+	f.Demo = p.over(func(n int, s slice) (float64, bool) {
+		if n >= len(demo) || demo[n].rate == 0 {
+			return 0, false
+		}
+		return s.rate / demo[n].rate, true
+	})
 	f.P50 = p.over(func(_ int, s slice) (float64, bool) { return milliseconds(s.p50), s.p50 > 0 })
 	f.P99 = p.over(func(_ int, s slice) (float64, bool) { return milliseconds(s.p99), s.p99 > 0 })
 	f.CPU, f.Servers, f.Generator = p.cost(costCPU, 1e6), p.cost(costServers, 1e6), p.cost(costGenerator, 1e6)
@@ -176,13 +183,18 @@ func (p *path) cost(part string, unit float64) *quartiles {
 	})
 }
 
-func (r *report) ratio(name string) *quartiles {
+// ratio is that of a path to noop, toDemo that to the same path in demo mode.
+func (r *report) ratio(name string) *quartiles  { return r.path(name).Ratio }
+func (r *report) toDemo(name string) *quartiles { return r.path(name).Demo }
+
+// path gives the figures of a path; none of them is set when it was not measured.
+func (r *report) path(name string) pathFigures {
 	for _, p := range r.Paths {
 		if p.Name == name {
-			return p.Ratio
+			return p
 		}
 	}
-	return nil
+	return pathFigures{}
 }
 
 func (r report) writeText(w io.Writer) error {
@@ -231,9 +243,9 @@ func unit(u string) string {
 
 func (r report) writePaths(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line(t, "path", "per second", "/ noop", "p50 ms", "p99 ms", "CPU µs", "servers µs", "generator µs", "allocs", "bytes", "codes")
+	line(t, "path", "per second", "/ noop", "/ demo", "p50 ms", "p99 ms", "CPU µs", "servers µs", "generator µs", "allocs", "bytes", "codes")
 	for _, p := range r.Paths {
-		line(t, p.Name, p.Rate.String(), p.Ratio.String(), p.P50.medianText(), p.P99.medianText(), p.CPU.medianText(), p.Servers.medianText(),
+		line(t, p.Name, p.Rate.String(), p.Ratio.String(), p.Demo.String(), p.P50.medianText(), p.P99.medianText(), p.CPU.medianText(), p.Servers.medianText(),
 			p.Generator.medianText(), p.Allocations.medianText(), p.Bytes.medianText(), codes(p.Codes))
 	}
 	_ = t.Flush()
@@ -254,6 +266,10 @@ func (r report) writeRest(w io.Writer) {
 	}
 	if s := r.Streams; s != nil {
 		add("Idle streams: %d open, %.1f KiB each", s.Open, s.BytesEach/1024)
+	}
+	if s := r.Storm; s != nil {
+		add("%d sign-ins by code beside a running sale: done after %s ms; p99 of 201s %s ms with them, %s ms without, ratio %s; %d presses meanwhile, %d refused",
+			s.SignIns, s.Took, s.Storm, s.Calm, s.Ratio, s.Presses, s.Refused)
 	}
 	add("Claims per ledger transaction: %.1f", r.Batch)
 	if r.Direct != nil {

@@ -24,6 +24,7 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/app/live"
+	"flashsale/app/operator"
 	"flashsale/app/server"
 	"flashsale/app/web"
 	"flashsale/static"
@@ -214,6 +215,9 @@ func (a *Instance) demoHosts() []string {
 	}
 	return hosts
 }
+
+// Acts are the operators' acts on the deployment of this instance, for a command in the same process.
+func (a *Instance) Acts() *operator.Acts { return a.wiring.acts }
 
 // OpsAddr is where metrics, profiles and probes are served on a port of their own, or "".
 func (a *Instance) OpsAddr() string { return a.cfg.OpsAddr }

@@ -60,7 +60,7 @@ func (r *run) atRate(ctx context.Context) error {
 	began := time.Now()
 	for n, s := range r.shoppers {
 		s.due = began.Add(plan.due(n))
-		if err := r.pause(acting, time.Until(s.due)); err != nil {
+		if err := pause(acting, time.Until(s.due)); err != nil {
 			break
 		}
 		group.Go(func() error {

@@ -84,7 +84,7 @@ func (r *run) checkSold(ctx context.Context) error {
 	var last status
 	err := r.eachInstance(ctx, func(now status) error {
 		last = now
-		if now.Sold != r.distinct || now.Generation != r.generation {
+		if now.Sold != r.before+r.distinct || now.Generation != r.generation {
 			return fmt.Errorf("%d units sold in generation %d", now.Sold, now.Generation)
 		}
 		return nil
@@ -95,7 +95,7 @@ func (r *run) checkSold(ctx context.Context) error {
 	if last == (status{}) {
 		return err
 	}
-	r.sold, r.left = last.Sold, last.CurrentStock
+	r.sold, r.left = last.Sold-r.before, last.CurrentStock
 	if last.Generation != r.generation {
 		r.fault("disturbed: somebody reset the sale during the run (generation %d became %d)", r.generation, last.Generation)
 	}
@@ -116,10 +116,10 @@ func (r *run) checkSold(ctx context.Context) error {
 
 func (r *run) checkDifference(last status) {
 	switch {
-	case last.Sold < r.distinct:
-		r.fault("lost: shoppers have %d receipts, but only %d units are sold", r.distinct, last.Sold)
-	case last.Sold > r.distinct:
-		r.fault("lost: %d units are sold, but shoppers have only %d receipts", last.Sold, r.distinct)
+	case last.Sold-r.before < r.distinct:
+		r.fault("lost: shoppers have %d receipts, but only %d units are sold", r.distinct, last.Sold-r.before)
+	case last.Sold-r.before > r.distinct:
+		r.fault("lost: %d units are sold, but shoppers have only %d receipts", last.Sold-r.before, r.distinct)
 	}
 }
 
@@ -170,7 +170,7 @@ func (r *run) repeat(ctx context.Context, s *shopper) (said pressed, code int, e
 		case try == maxPresses:
 			return pressed{}, answer.code, nil
 		}
-		if err := r.pause(ctx, jitter(s, max(backoff(try), answer.retryAfter))); err != nil {
+		if err := pause(ctx, jitter(s, max(backoff(try), answer.retryAfter))); err != nil {
 			return pressed{}, 0, err
 		}
 	}

@@ -53,6 +53,7 @@ type reply struct {
 	code       int
 	body       []byte
 	location   string
+	cookies    []*http.Cookie
 	retryAfter time.Duration
 	// took is from sending the request to having read the answer; slot is how long it waited for a connection before.
 	took, slot time.Duration
@@ -60,6 +61,11 @@ type reply struct {
 
 // send makes one request with the given deadline. Any status is a reply; an error means there was none.
 func (c *client) send(ctx context.Context, limit time.Duration, method, url string, body any) (reply, error) {
+	return c.sendAs(ctx, nil, limit, method, url, body)
+}
+
+// sendAs is send as an account; nil: as nobody.
+func (c *client) sendAs(ctx context.Context, who *Account, limit time.Duration, method, url string, body any) (reply, error) {
 	var content io.Reader
 	if body != nil {
 		raw, err := json.Marshal(body)
@@ -85,6 +91,9 @@ func (c *client) send(ctx context.Context, limit time.Duration, method, url stri
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
+	if who != nil {
+		who.sign(request)
+	}
 	sent := time.Now()
 	r, err := c.roundTrip(request)
 	r.slot, r.took = sent.Sub(queued), time.Since(sent)
@@ -101,7 +110,7 @@ func (c *client) roundTrip(request *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, fmt.Errorf("read answer: %w", err)
 	}
-	r := reply{code: response.StatusCode, body: body, location: response.Header.Get("Location")}
+	r := reply{code: response.StatusCode, body: body, location: response.Header.Get("Location"), cookies: response.Cookies()}
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds >= 0 {
 		r.retryAfter = time.Duration(min(seconds, 3600)) * time.Second
 	}

@@ -25,6 +25,7 @@ const problemPrefix = "/problems/"
 type pressed struct {
 	receipt
 	Success bool   `json:"success"`
+	UserID  string `json:"userId"`
 	Type    string `json:"type"`
 	State   string `json:"state"`
 }
@@ -57,7 +58,7 @@ func (r *run) buy(ctx context.Context, s *shopper) error {
 			return err
 		}
 		r.tally.retried()
-		if err := r.pause(ctx, jitter(s, wait)); err != nil {
+		if err := pause(ctx, jitter(s, wait)); err != nil {
 			return err
 		}
 	}
@@ -88,6 +89,10 @@ func (r *run) press(ctx context.Context, s *shopper, try int) (wait time.Duratio
 		return backoff(try), false, nil
 	case answer.code == http.StatusAccepted:
 		return r.follow(ctx, s, answer)
+	case said.ID != "" && s.account != nil && said.UserID != s.name:
+		r.tally.unexpected("%s was given the receipt of %q", s.name, said.UserID)
+		s.refused("not-mine")
+		return 0, true, nil
 	case said.ID != "":
 		s.inherited = s.inherited || !said.Success && s.presses == 1
 		s.keep(said.receipt)
@@ -119,7 +124,10 @@ func (r *run) onRefusal(s *shopper, answer reply, kind string, try int) (wait ti
 // purchase may have been made or not, and pressing again shows which.
 func (r *run) purchase(ctx context.Context, s *shopper) (answer reply, answered bool) {
 	body := map[string]string{"username": s.name}
-	answer, err := r.client.send(ctx, requestTimeout, http.MethodPost, r.pick(s)+"/api/flash-sale/purchase", body)
+	if s.account != nil && s.presses == 0 {
+		body = map[string]string{} // the session says who it is
+	}
+	answer, err := r.client.sendAs(ctx, s.account, requestTimeout, http.MethodPost, r.pick(s)+"/api/flash-sale/purchase", body)
 	return answer, err == nil
 }
 
@@ -137,10 +145,10 @@ func (r *run) follow(ctx context.Context, s *shopper, accepted reply) (wait time
 	}
 	patience := time.Now().Add(r.cfg.Patience)
 	for time.Now().Before(patience) {
-		if err := r.pause(ctx, jitter(s, pollEvery)); err != nil {
+		if err := pause(ctx, jitter(s, pollEvery)); err != nil {
 			return 0, false, err
 		}
-		answer, err := r.client.send(ctx, requestTimeout, http.MethodGet, r.pick(s)+path, nil)
+		answer, err := r.client.sendAs(ctx, s.account, requestTimeout, http.MethodGet, r.pick(s)+path, nil)
 		if ctx.Err() != nil {
 			return 0, false, ctx.Err()
 		}
@@ -212,7 +220,7 @@ func jitter(s *shopper, wait time.Duration) time.Duration {
 
 // settle finds out for a shopper without a final answer whether there is a purchase, without making one.
 func (r *run) settle(ctx context.Context, s *shopper) error {
-	answer, err := r.look(ctx, "/api/flash-sale/purchase/"+s.name)
+	answer, err := r.look(ctx, s.account, "/api/flash-sale/purchase/"+s.name)
 	if err != nil {
 		return err
 	}
@@ -230,9 +238,9 @@ func (r *run) settle(ctx context.Context, s *shopper) error {
 }
 
 // look reads something that a healthy server has at once, and retries for a while when the server has it not.
-func (r *run) look(ctx context.Context, path string) (reply, error) {
+func (r *run) look(ctx context.Context, who *Account, path string) (reply, error) {
 	for try := 0; ; try++ {
-		answer, err := r.client.send(ctx, requestTimeout, http.MethodGet, r.client.bases[try%len(r.client.bases)]+path, nil)
+		answer, err := r.client.sendAs(ctx, who, requestTimeout, http.MethodGet, r.client.bases[try%len(r.client.bases)]+path, nil)
 		if err == nil && answer.code == http.StatusOK {
 			return answer, nil
 		}
@@ -242,7 +250,7 @@ func (r *run) look(ctx context.Context, path string) (reply, error) {
 		if try == 10 || ctx.Err() != nil {
 			return reply{}, errors.Join(err, ctx.Err())
 		}
-		if err := r.pause(ctx, backoff(try)); err != nil {
+		if err := pause(ctx, backoff(try)); err != nil {
 			return reply{}, err
 		}
 	}

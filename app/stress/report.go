@@ -49,6 +49,8 @@ type Result struct {
 	// Latency is of purchase requests, from sending to having read the answer; Wait is for a free connection before.
 	Latency Spread `json:"responseTimeMs"`
 	Wait    Spread `json:"connectionWaitMs"`
+	// Ahead is what was done before the first press, outside demo mode.
+	Ahead *Ahead `json:"signedInAhead,omitempty"`
 	// Arrivals are the figures of shoppers who came at a rate, Watched those of the streams of live updates.
 	Arrivals *Arrivals `json:"openLoop,omitempty"`
 	Watched  *Watched  `json:"liveUpdates,omitempty"`
@@ -108,7 +110,7 @@ func (r *run) result() Result {
 	if result.Arrivals = r.arrivals; r.arrivals != nil {
 		r.arrivals.Late, r.arrivals.Answer, r.arrivals.Settled = spread(t.late), spread(t.answer), spread(t.final)
 	}
-	result.Watched = r.watched
+	result.Watched, result.Ahead = r.watched, r.ahead
 	if users > 0 {
 		result.SuccessRate = 100 * float64(won) / float64(users)
 	}
@@ -132,6 +134,9 @@ func (r Result) WriteText(w io.Writer) error {
 	line("Throughput: %.0f requests/second", r.Throughput)
 	line("Latency: p50 %.2fms  p90 %.2fms  p99 %.2fms  max %.2fms", r.Latency.P50, r.Latency.P90, r.Latency.P99, r.Latency.Max)
 	line("Waited for a connection: avg %.2fms  max %.2fms", r.Wait.Avg, r.Wait.Max)
+	if a := r.Ahead; a != nil {
+		line("Ahead: %d accounts signed up and in after %.0fms", a.Accounts, a.Took)
+	}
 	if a := r.Arrivals; a != nil {
 		line("Open loop: %.0f of %.0f shoppers/second came, started late p99 %.2fms  max %.2fms", a.Achieved, a.Planned, a.Late.P99, a.Late.Max)
 		line("Due to answer: p50 %.2fms  p90 %.2fms  p99 %.2fms  max %.2fms", a.Answer.P50, a.Answer.P90, a.Answer.P99, a.Answer.Max)
@@ -171,7 +176,7 @@ func counts(m map[string]int) string {
 
 func checksText(list []Check) string {
 	if len(list) == 0 {
-		return "not run"
+		return "not asked, which only an operator may; run flashsale verify"
 	}
 	var parts []string
 	for _, c := range list {

@@ -30,6 +30,11 @@ type run struct {
 	streams    *Streams
 	watched    *Watched
 
+	// before is how many units were sold when the run began.
+	before int
+	// ahead is what was done before the first press; nil in demo mode.
+	ahead *Ahead
+
 	// What the audit found.
 	sold, left, distinct int
 	checks               []Check
@@ -46,8 +51,13 @@ func (r *run) makeShoppers(n int) {
 	for i := range r.shoppers {
 		r.shoppers[i] = newShopper(i+1, r.cfg.Seed)
 	}
+	r.shuffle()
+}
+
+// shuffle puts the shoppers in the random order of the seed.
+func (r *run) shuffle() {
 	random := rand.New(rand.NewPCG(uint64(r.cfg.Seed), 0))
-	random.Shuffle(n, func(i, j int) { r.shoppers[i], r.shoppers[j] = r.shoppers[j], r.shoppers[i] })
+	random.Shuffle(len(r.shoppers), func(i, j int) { r.shoppers[i], r.shoppers[j] = r.shoppers[j], r.shoppers[i] })
 }
 
 // pressAll makes all shoppers press and returns when all have a final answer.
@@ -90,7 +100,7 @@ func (r *run) pressAfterAllClaimed(ctx context.Context) error {
 		if now.CurrentStock == 0 {
 			return nil
 		}
-		if err := r.pause(ctx, time.Second); err != nil {
+		if err := pause(ctx, time.Second); err != nil {
 			return err
 		}
 		if err := r.forEach(ctx, "trying again", refused, r.buy); err != nil {
@@ -123,21 +133,6 @@ func (r *run) forEach(ctx context.Context, what string, list []*shopper, act fun
 		})
 	}
 	return group.Wait()
-}
-
-// pause waits, or fails with ctx.
-func (r *run) pause(ctx context.Context, wait time.Duration) error {
-	if wait <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // fault adds a line to what is wrong.

@@ -14,8 +14,10 @@ type receipt struct {
 
 // shopper remembers everything that one shopper was told. Only one goroutine acts as a shopper at a time.
 type shopper struct {
-	name   string
-	random *rand.Rand
+	name string
+	// account is who presses outside demo mode; nil in demo mode, where a name is enough.
+	account *Account
+	random  *rand.Rand
 	// receipts are all different ones, in the order in which they were first seen.
 	receipts []receipt
 	// inherited is a 200 to the first press: a purchase that this shopper did not make.

@@ -209,7 +209,7 @@ func (r *run) checkStreams(ctx context.Context) error {
 		return err
 	}
 	for deadline := time.Now().Add(r.cfg.settling); r.streams.Behind(now.Version) > 0 && time.Now().Before(deadline); {
-		if err := r.pause(ctx, 50*time.Millisecond); err != nil {
+		if err := pause(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -29,6 +29,7 @@ import (
 const (
 	MaxUsers       = 700_000 // who may purchase, of the million that one request creates
 	MaxConnections = 4096
+	MaxAccounts    = 100_000 // outside demo mode
 )
 
 // ErrNotDemo is returned when the server wants to know who resets it: it may be a real shop.
@@ -51,6 +52,12 @@ type Config struct {
 	Scenario string
 	// Users (1 to MaxUsers) for Stock units are run instead of a Scenario, if they are set.
 	Users, Stock int
+	// Accounts (1 to MaxAccounts) are made outside demo mode, by codes that are read at /dev/mail, and sign in ahead; then they
+	// press all at once for what the sale has left. Sessions are accounts that have signed in elsewhere, instead of those.
+	Accounts int
+	Sessions []*Account
+	// Verify checks the invariants where nobody is an operator over HTTP; nil: outside demo mode they are not checked.
+	Verify func(context.Context) ([]Check, error)
 	// JSON makes Out receive one JSON document at the end, instead of text after every scenario.
 	JSON bool
 	// Out receives the report; nil for none.
@@ -174,6 +181,13 @@ func loopback(host string) bool {
 
 func (cfg *Config) scenarios() ([]Scenario, error) {
 	switch {
+	case len(cfg.Sessions) > 0:
+		return []Scenario{signedIn(len(cfg.Sessions))}, nil
+	case cfg.Accounts != 0:
+		if cfg.Accounts < 1 || cfg.Accounts > MaxAccounts {
+			return nil, fmt.Errorf("%w: there can be 1 to %d accounts", ErrScenario, MaxAccounts)
+		}
+		return []Scenario{signedIn(cfg.Accounts)}, nil
 	case cfg.Users != 0 || cfg.Stock != 0:
 		if cfg.Users < 1 || cfg.Users > MaxUsers || cfg.Stock < 1 {
 			return nil, fmt.Errorf("%w: it takes 1 to %d users and at least 1 unit of stock", ErrScenario, MaxUsers)

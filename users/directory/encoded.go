@@ -80,7 +80,7 @@ func (s encoded) textEnd() int {
 
 // named is true for both of the account's names.
 func (s encoded) named(name string) bool {
-	return string(s.usernameKey()) == name || string(s.emailKey()) == name
+	return string(s.usernameKey()) == name || name != "" && string(s.emailKey()) == name
 }
 
 func (s encoded) keys() [2]string { return [2]string{text(s.usernameKey()), text(s.emailKey())} }

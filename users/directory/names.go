@@ -48,8 +48,12 @@ func (n *names) find(name string) (users.Account, bool) {
 	return n.arena.at(s.ref(found)).account(), true
 }
 
-// put lets a name lead to a ref, wherever it led before. Two names of one account with the same hash share a slot.
+// put lets a name lead to a ref, wherever it led before. Two names of one account with the same hash share a slot. An account
+// without an address has an empty name in its place, which leads nowhere.
 func (n *names) put(name string, to ref) {
+	if name == "" {
+		return
+	}
 	at, tag := split(n.hash(name))
 	s := &n.shards[at]
 	known := s.seek(tag, func(p ref) bool { return n.arena.at(p).named(name) })
@@ -69,6 +73,9 @@ func (n *names) put(name string, to ref) {
 
 // move lets a name lead to another ref, if it leads to this one.
 func (n *names) move(name string, from, to ref) {
+	if name == "" {
+		return
+	}
 	at, tag := split(n.hash(name))
 	s := &n.shards[at]
 	if known := s.seek(tag, func(p ref) bool { return p == from }); known >= 0 {
@@ -80,6 +87,9 @@ func (n *names) move(name string, from, to ref) {
 
 // remove forgets a name, if it leads to this ref.
 func (n *names) remove(name string, from ref) {
+	if name == "" {
+		return
+	}
 	at, tag := split(n.hash(name))
 	s := &n.shards[at]
 	known := s.seek(tag, func(p ref) bool { return p == from })

@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 
 // examineRoom tells for how many clients there is room: in the instance that answers on OPS_ADDR, else in one that is started
 // from here.
-func (d *doctor) examineRoom(ctx context.Context) {
+func (d *Doctor) examineRoom(ctx context.Context) {
 	descriptors := server.Descriptors()
 	room := server.NewLimiter(server.LimitFor(descriptors))
 	connections, streams, where := room.Limit(), room.StreamShare(), "an instance started from here"
@@ -42,7 +42,7 @@ const fewDescriptors = 10_000
 
 // runningFigures are the metrics of the instance on OPS_ADDR by name, summed over their labels.
 func runningFigures(ctx context.Context, cfg config.Config) (map[string]float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+cfg.OpsAddr+"/metrics", nil)
 	if err != nil {

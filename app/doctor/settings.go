@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"context"
@@ -8,7 +8,7 @@ import (
 
 // examineSettings shows of the first sale what is stored beside what the environment gives. What is given counts only when the
 // first sale is made, so a difference is no fault.
-func (d *doctor) examineSettings(ctx context.Context) {
+func (d *Doctor) examineSettings(ctx context.Context) {
 	compared, err := instance.CompareSettings(ctx, d.cfg, d.pool)
 	if err != nil {
 		d.say(false, "%-11s %s", "settings", oneLine(err.Error()))

@@ -1,0 +1,191 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"flashsale/app/stress"
+)
+
+// The paths of the instance outside demo mode. Each is compared with the same path of the product, which is in demo mode.
+const (
+	pathSignedInSoldOut  = "signed-in-" + pathSoldOut
+	pathSignedInPurchase = "signed-in-" + pathPurchase
+)
+
+// partner is the path that a path is compared with; "" when there is none.
+func (p *path) partner() string {
+	name, ok := strings.CutPrefix(p.name, "signed-in-")
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// SignedIn is an instance outside demo mode. It shows mails at /dev/mail, and believes 127.0.0.1 what it forwards, so that the
+// accounts are made from an address each.
+type SignedIn struct {
+	Target
+	// Operator does what only operators may there.
+	Operator Operator
+}
+
+// Operator does on an instance outside demo mode what only its operators may.
+type Operator interface {
+	// Begin begins a sale of so many units.
+	Begin(ctx context.Context, units int) error
+	// Verify fails when an invariant is broken.
+	Verify(ctx context.Context) error
+}
+
+// members are the accounts of the instance outside demo mode, with the session of each as a Cookie field has it.
+type members struct {
+	signIns  *stress.SignIns
+	accounts []*stress.Account
+	cookies  []string
+}
+
+// signUp makes the accounts. Without them what needs sessions is not measured, and the report says why.
+func (m *meter) signUp(ctx context.Context) error {
+	if m.cfg.SignedIn.URL == "" {
+		return nil
+	}
+	m.bar.show("accounts")
+	m.members.signIns = stress.NewSignIns(m.cfg.SignedIn.URL)
+	if m.cfg.betweenMails > 0 {
+		m.members.signIns.Pause = m.cfg.betweenMails
+	}
+	list, err := m.members.signIns.Create(ctx, m.cfg.Accounts, func() {})
+	if errors.Is(err, stress.ErrAccounts) {
+		m.note("purchases with sessions: not measured: %v", err)
+		m.paths = slices.DeleteFunc(m.paths, func(p *path) bool { return p.partner() != "" })
+		m.members.accounts = nil
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("accounts: %w", err)
+	}
+	m.members.accounts = list
+	for _, a := range list {
+		m.members.cookies = append(m.members.cookies, a.Session())
+	}
+	return nil
+}
+
+func (m *members) close() {
+	if m.signIns != nil {
+		m.signIns.Close()
+	}
+}
+
+// distances gives every connection a loopback address of its own to come from, as shoppers have: outside demo mode an address
+// may press only so often. Only Linux has these addresses without configuration.
+func (g *generator) distances() {
+	if runtime.GOOS != "linux" {
+		return
+	}
+	for i, c := range g.conns {
+		c.from = &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+i/250), byte(1+i%250))}
+	}
+}
+
+// cookieRequests are one request each of the first n accounts, or with repeat again and again. They begin at a random account.
+func (m *meter) cookieRequests(host string, n int, repeat bool) requests {
+	first, count := m.random.IntN(n), &atomic.Int64{}
+	return func(b []byte) ([]byte, bool) {
+		at := int(count.Add(1)) - 1
+		if at >= n && !repeat {
+			return b, false
+		}
+		return appendPress(b, host, m.members.cookies[(first+at)%n]), true
+	}
+}
+
+// appendPress appends a press by the owner of a session. It names nobody: the session says who it is.
+func appendPress(b []byte, host, cookie string) []byte {
+	b = append(append(b, "POST /api/flash-sale/purchase HTTP/1.1\r\nHost: "...), host...)
+	b = append(append(b, "\r\nCookie: "...), cookie...)
+	return append(b, "\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"...)
+}
+
+// beginSignedIn begins a sale of the instance outside demo mode and returns when its units are on sale.
+func (m *meter) beginSignedIn(ctx context.Context, units int) error {
+	before, err := m.outside.status(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.cfg.SignedIn.Operator.Begin(ctx, units); err != nil {
+		return fmt.Errorf("begin a sale: %w", err)
+	}
+	return m.outside.await(ctx, "the new units are on sale", func(now state) bool {
+		return now.Generation > before.Generation && now.Status == "active" && now.MaxStock == units && now.Sold == 0
+	})
+}
+
+// openSignedIn is openSale with sessions.
+func (m *meter) openSignedIn(ctx context.Context) (requests, error) {
+	n := len(m.members.cookies)
+	if err := m.beginSignedIn(ctx, n); err != nil {
+		return nil, err
+	}
+	return m.cookieRequests(m.host(pathSignedInPurchase), n, false), nil
+}
+
+// sellOutSignedIn is sellOut with sessions.
+func (m *meter) sellOutSignedIn(ctx context.Context) (requests, error) {
+	if err := m.beginSignedIn(ctx, buyers); err != nil {
+		return nil, err
+	}
+	load, n := m.path(pathSignedInSoldOut).load, len(m.members.cookies)
+	for i := range buyers {
+		if err := load.buy(ctx, i, m.members.cookies[n-1-i]); err != nil {
+			return nil, err
+		}
+	}
+	err := m.outside.await(ctx, "the sale is sold out", func(now state) bool { return now.Status == "sold-out" })
+	return m.cookieRequests(load.host, n-buyers, true), err
+}
+
+// buy presses until the press has its receipt.
+func (g *generator) buy(ctx context.Context, conn int, cookie string) error {
+	for try := 0; ; try++ {
+		code, body, err := g.conns[conn%len(g.conns)].do(ctx, appendPress(nil, g.host, cookie), time.Now().Add(answerTime))
+		if err == nil && (code == http.StatusCreated || code == http.StatusOK) {
+			return nil
+		}
+		if try == 20 {
+			return errors.Join(fmt.Errorf("a press with a session answers %d: %.300s", code, body), err)
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// settleSignedIn is settle for the instance outside demo mode.
+func (m *meter) settleSignedIn(ctx context.Context) error {
+	return m.settleAt(ctx, m.cfg.SignedIn.Target, settleTime)
+}
+
+// stations are the paths in the order in which a cycle measures them. Two that are compared are one station: they are measured
+// one directly after the other, in each cycle in the other order.
+func stations(paths []*path) [][]*path {
+	var list [][]*path
+	for _, p := range paths {
+		at := slices.IndexFunc(list, func(s []*path) bool { return s[0].name == p.partner() })
+		if at < 0 {
+			list = append(list, []*path{p})
+		} else {
+			list[at] = append(list[at], p)
+		}
+	}
+	return list
+}
