@@ -67,7 +67,7 @@ func accountNotice(name string) string {
 
 func (hs *Handlers) accountPage(c echo.Context, who Visitor) (account.Account, error) {
 	ctx := c.Request().Context()
-	one, err := hs.cfg.Accounts.ByID(ctx, who.Account)
+	one, err := hs.account(ctx, who.Account)
 	if err != nil {
 		return account.Account{}, err
 	}
@@ -185,7 +185,7 @@ func renamed(err error, from, to string) error {
 // renew gives this browser a new session of the same account. What the account may do is read anew.
 func (hs *Handlers) renew(c echo.Context, who Visitor) error {
 	r := c.Request()
-	one, err := hs.cfg.Accounts.ByID(r.Context(), who.Account)
+	one, err := hs.account(r.Context(), who.Account)
 	if err != nil {
 		return err
 	}

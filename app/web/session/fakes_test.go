@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -108,7 +107,7 @@ func (w *world) List(_ context.Context, account int64) ([]login.Session, error) 
 	}, nil
 }
 
-func (w *world) SignUp(_ context.Context, s SignUp) (users.Account, error) {
+func (w *world) SignUp(_ context.Context, s login.SignUp) (users.Account, error) {
 	w.called("sign up", s.Username, s.Password, s.VerifiedEmail)
 	switch {
 	case s.Username == "taken":
@@ -116,9 +115,9 @@ func (w *world) SignUp(_ context.Context, s SignUp) (users.Account, error) {
 	case strings.Contains(s.Username, "/"):
 		return users.Account{}, &users.NameError{Reason: "a username must not contain /"}
 	case s.Password == "12345678":
-		return users.Account{}, &WeakError{Field: fieldPassword, Reason: "This password is easy to guess."}
+		return users.Account{}, &login.WeakError{Field: fieldPassword, Reason: "This password is easy to guess."}
 	case s.Password == "later":
-		return users.Account{}, &BusyError{Wait: 1500 * time.Millisecond}
+		return users.Account{}, &login.BusyError{Wait: 1500 * time.Millisecond}
 	}
 	made := users.Account{ID: 20, Username: s.Username, Email: s.VerifiedEmail}
 	w.people[20] = made
@@ -130,7 +129,7 @@ func (w *world) Check(_ context.Context, name, password string) (users.Account, 
 	a := w.named(name)
 	switch {
 	case password == "later":
-		return users.Account{}, &BusyError{Wait: 1500 * time.Millisecond}
+		return users.Account{}, &login.BusyError{Wait: 1500 * time.Millisecond}
 	case a.ID == 0 || password != rightPassword:
 		return users.Account{}, login.ErrRefused
 	}
@@ -142,7 +141,7 @@ func (w *world) Change(_ context.Context, account int64, current, next string) e
 	case current != rightPassword:
 		return login.ErrRefused
 	case next == "12345678":
-		return &WeakError{Field: fieldPassword, Reason: "This password is easy to guess."}
+		return &login.WeakError{Field: fieldPassword, Reason: "This password is easy to guess."}
 	}
 	w.called("password of", w.people[account].Username)
 	return nil
@@ -304,11 +303,11 @@ func (w *world) WithName(_ context.Context, name string) (users.Account, error) 
 	return w.named(name), nil
 }
 
-func (w *world) ByID(_ context.Context, id int64) (users.Account, error) {
-	if a, ok := w.people[id]; ok {
-		return a, nil
+func (w *world) WithID(_ context.Context, ids []int64) ([]users.Record, int64, error) {
+	if a, ok := w.people[ids[0]]; ok {
+		return []users.Record{{Account: a}}, 1, nil
 	}
-	return users.Account{}, errors.New("no such account")
+	return nil, 1, nil
 }
 
 func (w *world) OrdersOf(_ context.Context, user int64, _ int) ([]sale.Order, error) {

@@ -9,6 +9,7 @@
 package session
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/users"
 	"flashsale/users/login"
 	"flashsale/views/layout"
 )
@@ -88,6 +90,18 @@ func (hs *Handlers) signedIn(c echo.Context) (Visitor, error) {
 		return who, request.ErrSignIn
 	}
 	return who, nil
+}
+
+// account is the live account with that id, or users.ErrNoAccount.
+func (hs *Handlers) account(ctx context.Context, id int64) (users.Account, error) {
+	found, _, err := hs.cfg.Accounts.WithID(ctx, []int64{id})
+	if err == nil && len(found) == 0 {
+		err = users.ErrNoAccount
+	}
+	if err != nil {
+		return users.Account{}, err
+	}
+	return found[0].Account, nil
 }
 
 // values reads the fields of a request's body.

@@ -78,7 +78,7 @@ func (hs *Handlers) accept(c echo.Context, v fields) error {
 // invited is the account that accepts.
 func (hs *Handlers) invited(c echo.Context, v fields) (users.Account, error) {
 	if who := hs.cfg.Who(c.Request()); who.Account != 0 {
-		return hs.cfg.Accounts.ByID(c.Request().Context(), who.Account)
+		return hs.account(c.Request().Context(), who.Account)
 	}
 	return hs.newcomer(c, v, "")
 }

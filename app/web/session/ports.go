@@ -31,9 +31,9 @@ type seals interface {
 
 // passwords is login.Passwords.
 type passwords interface {
-	// SignUp fails with a *WeakError, *BusyError, login.ErrTaken or users.ErrName.
-	SignUp(ctx context.Context, who SignUp) (users.Account, error)
-	// Check fails with login.ErrRefused or a *BusyError.
+	// SignUp fails with a *login.WeakError, *login.BusyError, login.ErrTaken or users.ErrName.
+	SignUp(ctx context.Context, who login.SignUp) (users.Account, error)
+	// Check fails with login.ErrRefused or a *login.BusyError.
 	Check(ctx context.Context, name, password string) (users.Account, error)
 	Change(ctx context.Context, account int64, current, next string) error
 }
@@ -88,8 +88,8 @@ type acts interface {
 type accounts interface {
 	// WithName is the account with that username, or that verified address, in normal form. Its ID is zero when there is none.
 	WithName(ctx context.Context, name string) (users.Account, error)
-	// ByID is the account with that id; users.ErrNoAccount when there is none.
-	ByID(ctx context.Context, id int64) (users.Account, error)
+	// WithID are the live accounts with these ids.
+	WithID(ctx context.Context, ids []int64) ([]users.Record, int64, error)
 }
 
 // orders is ledger.Store: what somebody bought, the newest first.

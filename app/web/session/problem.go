@@ -16,9 +16,10 @@ const mailWait = 10 * time.Second
 // every place is found here; what a refusal means depends on the place, which passes its own kind.
 func problem(err error, field string, refused error) error {
 	var (
-		weak *WeakError
-		busy *BusyError
+		weak *login.WeakError
+		busy *login.BusyError
 		name *users.NameError
+		own  *users.TakenError
 	)
 	switch {
 	case err == nil:
@@ -29,7 +30,9 @@ func problem(err error, field string, refused error) error {
 		return later(request.ErrSignInBusy, busy.Wait)
 	case errors.As(err, &name):
 		return request.BadField(field, "is not acceptable: "+name.Reason)
-	case errors.Is(err, login.ErrTaken):
+	case errors.As(err, &own) && own.Field == fieldEmail:
+		return request.WrongField(request.ErrTaken, fieldEmail, "is taken, please use another one")
+	case errors.Is(err, login.ErrTaken), errors.Is(err, users.ErrTaken):
 		return request.WrongField(request.ErrTaken, field, "is taken, please choose another one")
 	case errors.Is(err, login.ErrRefused):
 		return refused
@@ -37,6 +40,8 @@ func problem(err error, field string, refused error) error {
 		return request.ErrTooManyAttempts
 	case errors.Is(err, ErrMailBusy):
 		return later(request.ErrSignInBusy, mailWait)
+	case errors.Is(err, users.ErrNoAccount):
+		return request.ErrSessionEnded // the account is gone, and its sessions with it
 	case errors.Is(err, login.ErrExpired):
 		return request.ErrCodeExpired
 	}

@@ -53,7 +53,7 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 	if err := hs.cfg.Factors.Check(c.Request().Context(), id, code); err != nil {
 		return problem(err, fieldCode, wrongCode())
 	}
-	who, err := hs.cfg.Accounts.ByID(c.Request().Context(), id)
+	who, err := hs.account(c.Request().Context(), id)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/users"
+	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -75,7 +76,7 @@ func (hs *Handlers) newcomer(c echo.Context, v fields, proved string) (users.Acc
 	if err := hs.attempt(c, LimitSignUp, Asker{}); err != nil {
 		return users.Account{}, err
 	}
-	who, err := hs.cfg.Passwords.SignUp(c.Request().Context(), SignUp{Username: username, Password: password, VerifiedEmail: proved})
+	who, err := hs.cfg.Passwords.SignUp(c.Request().Context(), login.SignUp{Username: username, Password: password, VerifiedEmail: proved})
 	return who, problem(err, fieldUsername, request.ErrWrongSignIn)
 }
 

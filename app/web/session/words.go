@@ -34,19 +34,6 @@ var (
 	ErrScope = errors.New("login: a token may do what the role of its maker allows, and no more")
 )
 
-// SignUp is somebody new. VerifiedEmail is an address whose owner has typed a code; then the password may be empty.
-type SignUp struct{ Username, Password, VerifiedEmail string }
-
-// WeakError says why a password is refused.
-type WeakError struct{ Field, Reason string }
-
-func (e *WeakError) Error() string { return e.Reason }
-
-// BusyError says for how long the queue of passwords is full.
-type BusyError struct{ Wait time.Duration }
-
-func (e *BusyError) Error() string { return "too many passwords wait to be checked" }
-
 // Proof is whose address a code was sent to. The account's ID is zero while nobody has that address.
 type Proof struct {
 	Account users.Account
