@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -40,6 +41,12 @@ func health(ctx context.Context, cfg config.Config) error {
 	defer cancel()
 	// What the environment says about proxies is for servers elsewhere.
 	transport := &http.Transport{}
+	scheme := "http://"
+	if cfg.TLS() && !cfg.ProxyProtocol {
+		scheme = "https://"
+		// The certificate is for the shop's name and not for this machine's. The question says nothing that others may not know.
+		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} //nolint:gosec // see above
+	}
 	defer transport.CloseIdleConnections()
 	hosts, port := cfg.Hosts, strconv.Itoa(cfg.Port)
 	if cfg.ProxyProtocol {
@@ -51,7 +58,7 @@ func health(ctx context.Context, cfg config.Config) error {
 	}
 	var errs []error
 	for _, host := range reachable(hosts) {
-		err := alive(ctx, &http.Client{Transport: transport}, net.JoinHostPort(host, port))
+		err := alive(ctx, &http.Client{Transport: transport}, scheme+net.JoinHostPort(host, port))
 		if err == nil {
 			return nil
 		}
@@ -77,8 +84,8 @@ func reachable(hosts []string) []string {
 	return all
 }
 
-func alive(ctx context.Context, client *http.Client, address string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/livez", nil)
+func alive(ctx context.Context, client *http.Client, base string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/livez", nil)
 	if err != nil {
 		return fmt.Errorf("health: %w", err)
 	}
@@ -86,11 +93,11 @@ func alive(ctx context.Context, client *http.Client, address string) error {
 	req.Host = "localhost"
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("nothing answers on %s: %w", address, err)
+		return fmt.Errorf("nothing answers on %s: %w", base, err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", address, res.Status)
+		return fmt.Errorf("%s answers %s", base, res.Status)
 	}
 	return nil
 }

@@ -90,6 +90,8 @@ const (
 		WHERE u.archived_at IS NULL AND u.email_key = ANY($2)`
 	selectIDs = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
 		WHERE u.archived_at IS NULL AND u.id = ANY($1)`
+	// The condition is that of the index users_barred, word by word, so that Postgres uses it.
+	selectBarred = `SELECT id, archived_at IS NOT NULL FROM users WHERE (archived_at IS NOT NULL OR NOT may_purchase) AND id > $1 ORDER BY id LIMIT $2`
 )
 
 // replan keeps Postgres from caching a generic plan: one made while the table was empty stays slow for long.
@@ -173,4 +175,26 @@ func (s *Store) Named(ctx context.Context, usernames, emails []string) ([]Record
 // WithID are the live accounts of these ids, in no order.
 func (s *Store) WithID(ctx context.Context, ids []int64) ([]Record, int64, error) {
 	return s.records(ctx, selectIDs, ids)
+}
+
+// Barred is an account that may not purchase.
+type Barred struct {
+	ID int64
+	// Archived is true when the account is not seen at all.
+	Archived bool
+}
+
+// BarredAfter are the accounts above an id that may not purchase, archived ones too, in ascending order.
+func (s *Store) BarredAfter(ctx context.Context, afterID int64, limit int) ([]Barred, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, selectBarred, replan, afterID, limit)
+	var list []Barred
+	if err == nil {
+		list, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Barred])
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read barred accounts: %w", err)
+	}
+	return list, nil
 }

@@ -46,6 +46,16 @@ type Config struct {
 	TrustedProxies []netip.Prefix // peers whose word on a client's address counts
 	ProxyProtocol  bool           // connections begin with a PROXY header of one of them
 
+	PublicURL string // the address of the shop, without a path or a slash at its end; "": it is not known
+	SMTP      *SMTP  // takes the mails; nil: none are sent
+	MailFrom  string // the sender of mails
+	MailDev   bool   // mails can be read at /dev/mail
+
+	TLSCert, TLSKey string // files of the public listener's certificate; "": it speaks no TLS
+
+	SessionLifetime time.Duration
+	SessionKeys     [][]byte // the first signs, all verify; none: the ledger's database has them
+
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
 
@@ -89,6 +99,9 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 	c.listeners(r)
 	c.proxies(r)
 	c.audience(r)
+	c.mails(r)
+	c.certificate(r)
+	c.sessions(r)
 	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {
 		r.refuse("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339Nano), "later than FLASH_SALE_START_TIME")
 	}

@@ -23,7 +23,9 @@ var knownVariables = map[string][]string{
 	"DEMO": {"TRUE", "si"}, "DEMO_HOSTS": {"shop.local,[::1]:80,10.0.0.1", "http://x", ",,", "*"}, "CORS_ORIGINS": {"https://shop.example,http://[::1]:3000/", "null", "http://", "https://a/b"},
 	"DEMO_PUBLIC": {"true", "2"}, "PROXY_PROTOCOL": {"true", "v2"},
 	"TRUSTED_PROXIES": {"10.0.0.0/8, 192.0.2.1", "::1,2001:db8::/32", "::ffff:10.0.0.0/104", "::ffff:0:0/95", "fe80::1%eth0", "10.0.0.0/33", "proxy.example", "10.0.0.1/8"},
-	"LOG_LEVEL":       {"INFO+4", "debug", "loud"}, "LOG_FORMAT": {"json", "xml"}, "NODE_ENV": {"production"},
+	"SMTP_URL":        {"smtp://u:p@mx.example:587", "smtps://mx.example", "smtp://mx/x", "http://mx"}, "MAIL_FROM": {"Shop <shop@example.com>", "shop"},
+	"MAIL_DEV": {"true", "2"}, "PUBLIC_URL": {"https://shop.example/", "https://shop.example/x"},
+	"LOG_LEVEL": {"INFO+4", "debug", "loud"}, "LOG_FORMAT": {"json", "xml"}, "NODE_ENV": {"production"},
 }
 
 // FuzzVariables: two variables with any values make a configuration that everything behind it takes, or one sentence

@@ -57,9 +57,17 @@ func (r *reader) keep(err *VariableError) {
 	}
 }
 
-// value is a variable without the space around it. No variable holds control characters, which only a .env file can
-// contain: drivers report them in errors that name no variable.
+// value is a variable, or the text of the file that its twin names.
 func (r *reader) value(name string) (string, bool) {
+	if isSecret(name) {
+		return r.secret(name)
+	}
+	return r.plain(name)
+}
+
+// plain is a variable without the space around it. No variable holds control characters, which only a .env file can
+// contain: drivers report them in errors that name no variable.
+func (r *reader) plain(name string) (string, bool) {
 	v, ok := r.lookup(name)
 	v = strings.TrimSpace(v)
 	if !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {

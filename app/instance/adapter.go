@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -262,9 +263,15 @@ func (l ledgerOf) Owners(ctx context.Context, k inventory.Key) (owners []int64, 
 func (c *wiring) principals() request.Principals {
 	return request.Principals{
 		Demo: c.cfg.Demo, Sessions: c.sessions,
+		Barred: c.directory.Barred,
 		Known: func(name string) (int64, bool) {
 			a, known := c.directory.Known(name)
 			return a.ID, known
 		},
 	}
+}
+
+// selling is true while any sale takes purchases.
+func (c *wiring) selling() bool {
+	return slices.ContainsFunc(c.catalog.All(), func(s sale.Snapshot) bool { return s.Status() == sale.Active })
 }

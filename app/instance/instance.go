@@ -42,6 +42,8 @@ type Instance struct {
 	address *net.TCPAddr
 	// connections bounds those of the public listener.
 	connections *server.Limiter
+	// certificate is that of the public listener; nil: it speaks no TLS.
+	certificate *server.Certificate
 	failed      chan error
 }
 
@@ -98,6 +100,9 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	a.connections = server.NewLimiter(how.places)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(how.measured...)
+	if err := a.readCertificate(); err != nil {
+		return err
+	}
 	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
 	if err != nil {
 		return err
@@ -136,6 +141,9 @@ const networkShare = 8
 
 // wire makes the domains and the web server of an instance. Nothing runs yet.
 func (a *Instance) wire(registry *prometheus.Registry) {
+	if a.cfg.PublicURL == "" && a.OnLoopback() {
+		a.cfg.PublicURL = a.URL()
+	}
 	a.wiring = newWiring(a.cfg, a.servers, a.log, registry)
 	observePlaces(a.connections, registry)
 	streams := a.connections.StreamShare()
@@ -143,10 +151,13 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	a.web = web.New(web.Config{
 		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: hub,
 		Demo: a.cfg.Demo, Principals: a.wiring.principals(), DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins,
-		LegacyStatus: a.cfg.LegacyStatus, Logger: a.log,
+		LegacyStatus: a.cfg.LegacyStatus, DevMail: a.wiring.devMail(), Logger: a.log,
 		Registerer: registry, Gatherer: registry, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
 	})
 	a.wiring.parts.add("live updates", serving, a.web)
+	if a.certificate != nil {
+		a.wiring.parts.add("certificate", serving, a.certificate)
+	}
 }
 
 // namesPatience is how long a start waits for the names of all shoppers.
@@ -166,16 +177,29 @@ func (a *Instance) startParts(ctx context.Context) {
 	a.wiring.parts.start(deciding, a.log)
 }
 
+// readCertificate reads the certificate of the public listener before anything is started: a wrong pair stops the start.
+func (a *Instance) readCertificate() (err error) {
+	if a.cfg.TLS() {
+		a.certificate, err = server.NewCertificate(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
+	}
+	return err
+}
+
 func (a *Instance) serve(listeners []net.Listener) {
 	a.public = server.HTTP(a.web.Handler())
 	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	a.public.ConnState = a.connections.ConnState
+	serve := a.public.Serve
+	if a.certificate != nil {
+		a.public.TLSConfig = a.certificate.TLS()
+		serve = func(l net.Listener) error { return a.public.ServeTLS(l, "", "") }
+	}
 	for _, l := range listeners {
 		if a.cfg.ProxyProtocol {
 			l = server.ProxyProtocol(l, a.cfg.TrustedProxies)
 		}
 		go func() {
-			if err := a.public.Serve(a.connections.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(a.connections.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
 				a.failed <- fmt.Errorf("the public listener ended: %w", err)
 			}
 		}()
@@ -200,7 +224,11 @@ func (a *Instance) URL() string {
 	if ip := a.address.IP; !ip.IsUnspecified() && !ip.Equal(net.IPv4(127, 0, 0, 1)) && !ip.Equal(net.IPv6loopback) {
 		host = ip.String()
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(a.address.Port))
+	scheme := "http://"
+	if a.certificate != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, fmt.Sprint(a.address.Port))
 }
 
 // OnLoopback is true when only this machine can connect to the public listener.

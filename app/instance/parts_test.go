@@ -23,6 +23,7 @@ import (
 func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
+	d.withTLS(t)
 	a := d.start(t)
 	d.stop(t, a) // nothing changes while the values are inspected
 	list := a.wiring.parts.list
@@ -190,7 +191,9 @@ func TestTheReadmeListsTheParts(t *testing.T) {
 	for _, row := range firstColumn.FindAllStringSubmatch(section, -1) {
 		told = append(told, row[1])
 	}
-	for _, one := range newDeployment(t).start(t).wiring.parts.running {
+	d := newDeployment(t)
+	d.withTLS(t)
+	for _, one := range d.start(t).wiring.parts.running {
 		run = append(run, one.name)
 	}
 	if !slices.Equal(told, run) {

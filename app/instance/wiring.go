@@ -24,6 +24,7 @@ import (
 	"flashsale/users"
 	"flashsale/users/directory"
 	"flashsale/users/login"
+	"flashsale/users/mail"
 )
 
 // wiring is the domains, connected with each other. Nothing in it runs by itself: an instance starts its list of parts, a
@@ -42,10 +43,14 @@ type wiring struct {
 	users      *users.Store
 	directory  *directory.Directory
 	sessions   *login.Sessions
+	passwords  *login.Passwords
 	outbox     *outbox.Outbox
 	audit      *audit.Log
 	heartbeat  *cluster.Heartbeat
 	ledger     *consumer.Ledger
+	mails      *mail.Sender
+	mailbox    *mail.Mailbox // nil: nobody reads mails here
+	codes      *login.Codes
 	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining
@@ -56,6 +61,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c := &wiring{id: processID(), cfg: cfg, servers: s}
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
+	c.mailing(log, reg)
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
 		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
@@ -80,7 +86,8 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
 	// Over the connections of the lease: what has ended is known however busy the others are.
-	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{Logger: log})
+	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{
+		Lifetime: c.cfg.SessionLifetime, Keys: c.cfg.SessionKeys, Gone: c.directory.Gone, Logger: log})
 	c.parts.add("sessions", knowing, c.sessions)
 }
 
@@ -95,6 +102,8 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.catalog = checkout.NewCatalog(checkout.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("catalog", serving, c.catalog)
 	cursor.catalog = c.catalog
+	c.passwords = login.NewPasswords(login.NewStore(s.pool), c.users, login.PasswordsConfig{Logger: log, Registerer: reg, Open: c.selling})
+	c.parts.add("passwords", serving, c.passwords)
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
 		inventory.ReconcilerConfig{Logger: log, Registerer: reg})
 	c.parts.add("reconciler", serving, c.reconciler)

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -53,7 +54,7 @@ type Feed struct {
 // member is a connection of the feed. The feed's goroutine owns it.
 type member struct {
 	stream *Stream
-	conn   net.Conn
+	conn   io.Closer
 	pusher pusher
 	last   string // the id of the frame it was shown
 	rest   []byte // of a frame that was only taken in part
@@ -71,7 +72,15 @@ func NewFeed(cfg FeedConfig) *Feed {
 // Add hands a connection over: from now on the feed writes the stream's frames to it, and closes both when the client
 // has left or is too slow. last is the id of the frame the client was shown already.
 func (f *Feed) Add(s *Stream, conn net.Conn, last string) {
-	m := &member{stream: s, conn: conn, pusher: newPusher(conn), last: last, sentAt: time.Now()}
+	f.add(&member{stream: s, conn: conn, pusher: newPusher(conn), last: last, sentAt: time.Now()})
+}
+
+// AddWriter is Add for a stream whose connection cannot be handed over.
+func (f *Feed) AddWriter(s *Stream, to Writer, last string) {
+	f.add(&member{stream: s, conn: to, pusher: writerPusher{to}, last: last, sentAt: time.Now()})
+}
+
+func (f *Feed) add(m *member) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.isClosed() {

@@ -15,6 +15,22 @@ type pusher interface {
 	hungUp() bool
 }
 
+// Writer is a stream that somebody else writes to its connection. Its methods are called by one goroutine and do not wait.
+type Writer interface {
+	// Push takes all of b, which nobody changes, or nothing while what it took before is not yet written.
+	Push(b []byte) (int, error)
+	// HungUp reports whether the client has left, or takes nothing any more.
+	HungUp() bool
+	// Close ends the stream once what was taken is written.
+	Close() error
+}
+
+// writerPusher pushes to a Writer.
+type writerPusher struct{ Writer }
+
+func (p writerPusher) push(b []byte) (int, error) { return p.Push(b) }
+func (p writerPusher) hungUp() bool               { return p.HungUp() }
+
 // waitingPusher is for systems and connections that cannot tell how much they take: it waits, for a short time.
 type waitingPusher struct{ conn net.Conn }
 

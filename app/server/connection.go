@@ -68,9 +68,11 @@ func (c *trackedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// SetWriteDeadline bounds the writes of the request that is under way.
+// SetWriteDeadline bounds the writes of the request that is under way. No deadline gives the bound back to the connection: so
+// net/http ends the time of a TLS handshake.
 func (c *trackedConn) SetWriteDeadline(t time.Time) error {
-	c.ownBound.Store(true)
+	c.ownBound.Store(!t.IsZero())
+	c.writeBound.Store(0)
 	return c.Conn.SetWriteDeadline(t)
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"slices"
@@ -171,6 +172,9 @@ func (l *Limiter) quietest(now time.Time) []*trackedConn {
 
 // ConnState is for http.Server.ConnState: it notes which connections are between two requests.
 func (l *Limiter) ConnState(conn net.Conn, s http.ConnState) {
+	if over, ok := conn.(*tls.Conn); ok {
+		conn = over.NetConn()
+	}
 	if c, ok := conn.(*trackedConn); ok {
 		c.setState(s)
 	}

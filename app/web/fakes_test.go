@@ -318,7 +318,9 @@ func (fakeSessions) Fresh() bool { return true }
 
 func (fakeSessions) Refresh(context.Context) error { return nil }
 
-func (fakeSessions) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) { return "", old, nil }
+func (fakeSessions) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) {
+	return "", old, nil
+}
 
 // reply is an answer with its body decoded, when it is JSON.
 type reply struct {

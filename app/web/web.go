@@ -61,6 +61,9 @@ type Config struct {
 	PurchaseRate float64
 	// LegacyStatus answers the API's repeats and refused purchases with 201 and success:false, as the original did.
 	LegacyStatus bool
+	// DevMail has the last mails, for /dev/mail. Nil: there is no such page. It is set only where nobody but this machine can
+	// connect.
+	DevMail session.Mailbox
 
 	// Logger gets the request log. Nil: slog.Default.
 	Logger *slog.Logger
@@ -116,7 +119,11 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
-	s.echo = router(m, slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals)))
+	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals))
+	if cfg.DevMail != nil {
+		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
+	}
+	s.echo = router(m, table)
 	return s
 }
 

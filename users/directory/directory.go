@@ -47,6 +47,8 @@ type Directory struct {
 	store *users.Store
 	log   *slog.Logger
 	cache *cache
+	// barred is complete, whatever the limit of cache.
+	barred barred
 	// following and finding bound what runs at once: one refresh, and a few look-ups.
 	following, finding chan struct{}
 	loaded             bool // guarded by following
@@ -207,10 +209,13 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	return d.follow(ctx, now.Version)
 }
 
-// load reads the live accounts, oldest first, as far as there is room.
+// load reads the accounts that may not buy, all of them, and then the live accounts, oldest first, as far as there is room.
 func (d *Directory) load(ctx context.Context, version int64) error {
 	d.loaded = false
 	d.cache.clear(version)
+	if err := d.loadBarred(ctx, version); err != nil {
+		return err
+	}
 	for last := int64(0); d.cache.room() > 0; {
 		list, seen, err := d.store.LiveAfter(ctx, last, readChunk)
 		if err != nil {
@@ -221,6 +226,9 @@ func (d *Directory) load(ctx context.Context, version int64) error {
 		}
 		d.cache.add(list[:min(len(list), d.cache.room())], seen, false)
 		last = list[len(list)-1].ID
+		if err := d.followBarred(ctx, time.Now()); err != nil {
+			return err
+		}
 	}
 	d.cache.advance(upTo(version))
 	d.loaded = true
@@ -237,6 +245,7 @@ func (d *Directory) follow(ctx context.Context, version int64) error {
 			return fmt.Errorf("follow names: %w", err)
 		}
 		d.cache.follow(list)
+		d.barred.apply(list)
 		if len(list) < readChunk {
 			break
 		}
@@ -244,6 +253,7 @@ func (d *Directory) follow(ctx context.Context, version int64) error {
 	if at := d.cache.position(); at.Changed <= version {
 		d.cache.advance(upTo(version))
 	}
+	d.barred.at = d.cache.position()
 	return nil
 }
 

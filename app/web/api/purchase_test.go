@@ -68,7 +68,9 @@ func (aliceSession) Fresh() bool { return true }
 
 func (aliceSession) Refresh(context.Context) error { return nil }
 
-func (aliceSession) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) { return "", old, nil }
+func (aliceSession) Renew(_ context.Context, old login.Session, _ time.Time) (string, login.Session, error) {
+	return "", old, nil
+}
 
 func signedIn(r *http.Request) *http.Request {
 	r.TLS = &tls.ConnectionState{}

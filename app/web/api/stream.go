@@ -60,6 +60,12 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 	if now, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
 		snap = now
 	}
+	if !request.OwnConnection(c.Request()) {
+		held := newHeldStream(c.Request().Context())
+		hs.feed.AddWriter(sub, held, frameID(&snap))
+		held.serve(c.Response(), retryHint(), frame(&snap))
+		return nil
+	}
 	conn, err := beginStream(c.Response(), retryHint(), frame(&snap))
 	if err != nil {
 		sub.Close()

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,10 +27,12 @@ type proxies struct {
 	log    *Log
 	// private is demo mode for this machine only, which refuses what a proxy has forwarded.
 	private bool
+	// outside stands for the TLS of a client's connection to a proxy, of which nothing else is known.
+	outside *tls.ConnectionState
 }
 
 func newProxies(trusted []netip.Prefix, private bool, log *Log, reg prometheus.Registerer) *proxies {
-	return &proxies{trusted: trusted, private: private, log: log, unread: promauto.With(reg).NewCounter(prometheus.CounterOpts{
+	return &proxies{trusted: trusted, private: private, log: log, outside: &tls.ConnectionState{HandshakeComplete: true}, unread: promauto.With(reg).NewCounter(prometheus.CounterOpts{
 		Name: "flashsale_forwarded_unread_total",
 		Help: "Requests with Forwarded or X-Forwarded-For of a peer that TRUSTED_PROXIES does not name.",
 	})}
@@ -43,13 +46,14 @@ type way struct {
 	host string
 }
 
-// locate sets the request's RemoteAddr to the client's address. Whoever asks for the address of a client takes it from there.
+// locate sets the request's RemoteAddr to the client's address, and its TLS to whether the client's own connection has any, as a
+// trusted proxy says it. Whoever asks for the address of a client takes it from there, and for the other there is Secure.
 func (p *proxies) locate(r *http.Request) way {
 	if p.private {
 		return p.passed(r)
 	}
 	listed, forwarded := r.Header[fieldForwardedFor], r.Header[fieldForwarded]
-	if listed == nil && forwarded == nil && (p.trusted == nil || r.Header[fieldForwardedHost] == nil) {
+	if listed == nil && forwarded == nil && (p.trusted == nil || r.Header[fieldForwardedHost] == nil && r.Header[fieldForwardedProto] == nil) {
 		return way{}
 	}
 	peer, ok := peerAddress(r.RemoteAddr)
@@ -57,11 +61,12 @@ func (p *proxies) locate(r *http.Request) way {
 		p.notice(r.RemoteAddr, listed, forwarded)
 		return way{}
 	}
-	client, host := p.client(peer, listed, forwarded)
+	client, said := p.client(peer, listed, forwarded)
 	if client != peer {
 		r.RemoteAddr = net.JoinHostPort(client.String(), "0") // the port of a client behind a proxy is not known
 	}
-	return way{host: p.agreedHost(host, r.Header[fieldForwardedHost])}
+	p.settleTLS(r, said.proto, r.Header[fieldForwardedProto])
+	return way{host: p.agreedHost(said.host, r.Header[fieldForwardedHost])}
 }
 
 // passed tells whether a request to a private demo has passed a proxy. It is then refused, whoever the client is.
@@ -88,36 +93,36 @@ func (p *proxies) trusts(a netip.Addr) bool {
 	return false
 }
 
-// client is the address that the fields of a trusted peer name, or the peer's own, and the host of the field Forwarded.
-func (p *proxies) client(peer netip.Addr, listed, forwarded []string) (client netip.Addr, host string) {
+// client is the address that the fields of a trusted peer name, or the peer's own, and what the field Forwarded says of it.
+func (p *proxies) client(peer netip.Addr, listed, forwarded []string) (client netip.Addr, said hop) {
 	client = peer
 	if listed != nil {
 		client = p.listedClient(peer, listed)
 	}
 	if forwarded == nil {
-		return client, ""
+		return client, hop{}
 	}
-	named, host := p.forwardedClient(peer, forwarded)
+	named, said := p.forwardedClient(peer, forwarded)
 	if listed != nil && named != client {
-		return peer, ""
+		return peer, hop{}
 	}
-	return named, host
+	return named, said
 }
 
 // forwardedClient reads Forwarded. When all of it is trusted, the first address is the client's.
-func (p *proxies) forwardedClient(peer netip.Addr, lines []string) (client netip.Addr, host string) {
+func (p *proxies) forwardedClient(peer netip.Addr, lines []string) (client netip.Addr, said hop) {
 	hops, ok := forwardedHops(lines)
 	client = peer
 	for i := len(hops) - 1; ok && i >= 0; i-- {
 		if !hops[i].from.IsValid() {
-			return peer, ""
+			return peer, hop{}
 		}
-		client, host = hops[i].from, hops[i].host
+		client, said = hops[i].from, hops[i]
 		if !p.trusts(client) {
 			break
 		}
 	}
-	return client, host
+	return client, said
 }
 
 // listedClient reads X-Forwarded-For from its end, as far as it is trusted. What the client wrote itself stands before that and
@@ -158,6 +163,32 @@ func (p *proxies) agreedHost(host string, named []string) string {
 	}
 	return named[0]
 }
+
+// settleTLS takes the word of a trusted peer on the client's connection. When it says nothing, the peer's own connection counts;
+// when it says two things, the client's counts as one without TLS, because then no answer relies on it.
+func (p *proxies) settleTLS(r *http.Request, said string, named []string) {
+	if said == "" && named == nil {
+		return
+	}
+	if named == nil {
+		named = []string{said}
+	}
+	r.TLS = nil
+	if len(named) == 1 && strings.EqualFold(named[0], "https") && (said == "" || strings.EqualFold(said, "https")) {
+		r.TLS = p.outside
+	}
+}
+
+// Secure reports whether the client's connection has TLS: its own to this process, or the one to a trusted proxy, by that proxy's
+// word. It is for requests that have passed the middleware.
+func Secure(r *http.Request) bool { return r.TLS != nil }
+
+// ownTLS reports whether the connection that this process reads has TLS.
+func ownTLS(r *http.Request) bool { return r.TLS != nil && r.TLS.Version != 0 }
+
+// OwnConnection reports whether a handler may take the connection of a request over and write to it directly: one request at a
+// time is on it, and nothing is encrypted.
+func OwnConnection(r *http.Request) bool { return r.ProtoMajor == 1 && !ownTLS(r) }
 
 // notice counts a request whose fields were not read, and logs the first.
 func (p *proxies) notice(remote string, listed, forwarded []string) {

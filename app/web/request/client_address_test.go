@@ -1,6 +1,7 @@
 package request
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -180,4 +181,45 @@ func heldIn(text, address string) bool {
 		}
 	}
 	return false
+}
+
+// Whether a client has TLS: by its own connection, or by the word of a proxy that is trusted. In doubt it has none.
+func TestSecureIsATrustedProxysWordOnly(t *testing.T) {
+	t.Parallel()
+	own := &tls.ConnectionState{Version: tls.VersionTLS13}
+	for name, c := range map[string]struct {
+		peer   string
+		own    *tls.ConnectionState
+		fields []string
+		want   bool
+	}{
+		"a plain connection":                {"10.0.0.9:1", nil, nil, false},
+		"its own TLS":                       {"192.0.2.1:1", own, nil, true},
+		"a stranger's word":                 {"192.0.2.1:1", nil, []string{"X-Forwarded-Proto: https", "Forwarded: for=192.0.2.7;proto=https"}, false},
+		"a stranger's word takes nothing":   {"192.0.2.1:1", own, []string{"X-Forwarded-Proto: http"}, true},
+		"a proxy's word":                    {"10.0.0.9:1", nil, []string{"X-Forwarded-Proto: https"}, true},
+		"with an address":                   {"10.0.0.9:1", nil, []string{"X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: HTTPS"}, true},
+		"Forwarded":                         {"10.0.0.9:1", nil, []string{"Forwarded: for=192.0.2.1;proto=https"}, true},
+		"both":                              {"10.0.0.9:1", nil, []string{"Forwarded: for=192.0.2.1;proto=https", "X-Forwarded-Proto: https"}, true},
+		"two words":                         {"10.0.0.9:1", nil, []string{"Forwarded: for=192.0.2.1;proto=http", "X-Forwarded-Proto: https"}, false},
+		"a list":                            {"10.0.0.9:1", nil, []string{"X-Forwarded-Proto: https, http"}, false},
+		"two lines":                         {"10.0.0.9:1", nil, []string{"X-Forwarded-Proto: https", "X-Forwarded-Proto: https"}, false},
+		"nonsense":                          {"10.0.0.9:1", nil, []string{"X-Forwarded-Proto: h2"}, false},
+		"the client's own hop counts":       {"10.0.0.9:1", nil, []string{"Forwarded: for=192.0.2.7;proto=https, for=192.0.2.1;proto=http, for=10.0.0.2;proto=https"}, false},
+		"what the client wrote stands left": {"10.0.0.9:1", nil, []string{"Forwarded: for=192.0.2.7;proto=http, for=192.0.2.1;proto=https"}, true},
+		"TLS to the proxy's back only":      {"10.0.0.9:1", own, []string{"X-Forwarded-Proto: http"}, false},
+		"TLS on both sides":                 {"10.0.0.9:1", own, []string{"X-Forwarded-Proto: https"}, true},
+		"a proxy that says nothing of it":   {"10.0.0.9:1", own, []string{"X-Forwarded-For: 192.0.2.1"}, true},
+	} {
+		p := newProxies([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, false, NewLog(slog.New(slog.DiscardHandler)), nil)
+		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{}, TLS: c.own}
+		for _, f := range c.fields {
+			field, value, _ := strings.Cut(f, ": ")
+			r.Header.Add(field, value)
+		}
+		p.locate(r)
+		if got := Secure(r); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }

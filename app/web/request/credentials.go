@@ -29,9 +29,6 @@ func sessionCookie(r *http.Request) string {
 	return cookie(lines, name)
 }
 
-// Secure is true for a request over TLS.
-func Secure(r *http.Request) bool { return r.TLS != nil }
-
 // cookie is the value of the first cookie of that name.
 func cookie(lines []string, name string) string {
 	for _, line := range lines {

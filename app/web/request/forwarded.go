@@ -8,9 +8,10 @@ import (
 
 // Fields by which proxies say for whom they ask.
 const (
-	fieldForwarded     = "Forwarded"
-	fieldForwardedFor  = "X-Forwarded-For"
-	fieldForwardedHost = "X-Forwarded-Host"
+	fieldForwarded      = "Forwarded"
+	fieldForwardedFor   = "X-Forwarded-For"
+	fieldForwardedHost  = "X-Forwarded-Host"
+	fieldForwardedProto = "X-Forwarded-Proto"
 )
 
 // maxHops is how many proxies one request may have passed. A longer list counts as malformed.
@@ -40,11 +41,12 @@ func isForwarded(h http.Header) bool {
 	return false
 }
 
-// hop is what one proxy says: from where it was asked, and for which host. An address that is not valid was hidden or is not
+// hop is what one proxy says: from where it was asked, for which host, and by which scheme. An address that is not valid was hidden or is not
 // known.
 type hop struct {
-	from netip.Addr
-	host string
+	from  netip.Addr
+	host  string
+	proto string
 }
 
 // forwardedHops reads the field Forwarded (RFC 7239): one hop for each proxy, the last proxy's last. It is false when any part
@@ -90,6 +92,8 @@ func (p *fieldParser) hop() (h hop, ok bool) {
 				}
 			case "host":
 				h.host = value
+			case "proto":
+				h.proto = value
 			}
 		}
 		p.space()

@@ -66,7 +66,23 @@ func (g guard) check(rt Route, r *http.Request, came way) error {
 	if safe(r.Method) {
 		return nil
 	}
-	return g.sameSite(r, came.host)
+	if err := g.sameSite(r, came.host); err != nil {
+		return err
+	}
+	return g.readable(r)
+}
+
+// readable refuses a body that a browser sends with its cookies and no page of ours would: a page of another site may send text
+// that looks like JSON under any plain type, or none, without asking first. In demo mode cookies mean nothing.
+func (g guard) readable(r *http.Request) error {
+	if g.hosts != nil || r.ContentLength == 0 || r.Header["Cookie"] == nil {
+		return nil
+	}
+	if r.Header["Content-Type"] == nil {
+		return ErrMediaType
+	}
+	_, err := bodyEncoding(r.Header)
+	return err
 }
 
 func (g guard) ours(host string) bool {
@@ -79,7 +95,8 @@ func safe(method string) bool {
 }
 
 // sameSite lets through requests that no browser sent, that our own pages sent, and that pages of an allowed
-// origin sent. Old browsers send no Sec-Fetch-Site but an Origin.
+// origin sent. Old browsers send no Sec-Fetch-Site but an Origin. One with neither comes from no browser, even with a cookie: every
+// browser since 2020 sends one of them with a POST. "none" is what the user does without any page.
 func (g guard) sameSite(r *http.Request, asked string) error {
 	site, origin := Header(r, "Sec-Fetch-Site"), Header(r, "Origin")
 	switch {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -65,8 +66,8 @@ func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 	return m
 }
 
-// Wrap is called once for each route, at the start. The handler it returns does in order: request id, security fields,
-// deadline, the client's address, guard, who may use the route, the route's own handler; then recovery from a panic, metrics and log. The error of
+// Wrap is called once for each route, at the start. The handler it returns does in order: request id, the client's address,
+// security fields, deadline, guard, who may use the route, the route's own handler; then recovery from a panic, metrics and log. The error of
 // the route's handler becomes a problem here and nowhere else. The returned handler never returns an error.
 func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	if rt.Limit == 0 {
@@ -77,8 +78,8 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		start := time.Now()
 		r, h := c.Request(), c.Response().Header()
 		m.ids.identify(r, h)
-		m.secure(rt, r, h)
 		came := m.proxies.locate(r) // before the request is copied with its deadline
+		m.secure(rt, r, h)
 		defer func() {
 			m.recovered(c, recover())
 			meter.observe(r.Method, c.Response().Status, time.Since(start))
@@ -151,9 +152,27 @@ func (m *Middleware) secure(rt Route, r *http.Request, h http.Header) {
 	if rt.Hot && !WantsPage(r) {
 		return
 	}
-	h["Content-Security-Policy"] = []string{policy}
-	h["Referrer-Policy"] = []string{"same-origin"}
-	h["Cross-Origin-Opener-Policy"] = []string{"same-origin"}
+	h["Content-Security-Policy"] = headerPolicy
+	h["Permissions-Policy"] = headerPermissions
+	h["Referrer-Policy"] = headerSameOrigin
+	h["Cross-Origin-Opener-Policy"] = headerSameOrigin
+	h["Cross-Origin-Resource-Policy"] = headerSameOrigin
+	if Secure(r) && !namesThisMachine(r.Host) {
+		h["Strict-Transport-Security"] = headerHSTS
+	}
+}
+
+// hsts lets a browser ask for nothing of this host but over TLS for a year. It says nothing of hosts below this one, which may be
+// somebody else's.
+const hsts = "max-age=31536000"
+
+// permissions are what no page of ours asks a browser for.
+const permissions = "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), usb=()"
+
+// namesThisMachine: the rule of TLS would be for every port of it, so for every other program that a developer runs there.
+func namesThisMachine(host string) bool {
+	name := hostname(host)
+	return strings.EqualFold(name, "localhost") || name == "127.0.0.1" || name == "[::1]"
 }
 
 // doubtfulLength is true when the end of the body may be elsewhere for a proxy in front: the request may have had a

@@ -16,13 +16,17 @@ import (
 //
 //nolint:gochecknoglobals // constants in all but name: a header takes a slice
 var (
-	PlainJSON        = []string{"application/json; charset=utf-8"}
-	ProblemJSON      = []string{"application/problem+json; charset=utf-8"}
-	headerNosniff    = []string{"nosniff"}
-	headerVaryOrigin = []string{"Origin"}
-	headerNoStore    = []string{"no-store"}
-	headerClose      = []string{"close"}
-	headerChallenge  = []string{`Bearer realm="flashsale"`}
+	PlainJSON         = []string{"application/json; charset=utf-8"}
+	ProblemJSON       = []string{"application/problem+json; charset=utf-8"}
+	headerNosniff     = []string{"nosniff"}
+	headerVaryOrigin  = []string{"Origin"}
+	headerNoStore     = []string{"no-store"}
+	headerClose       = []string{"close"}
+	headerPolicy      = []string{policy}
+	headerPermissions = []string{permissions}
+	headerSameOrigin  = []string{"same-origin"}
+	headerHSTS        = []string{hsts}
+	headerChallenge   = []string{`Bearer realm="flashsale"`}
 )
 
 // WriteBytes sends a finished body. A client that has gone away is no error of ours.

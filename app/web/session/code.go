@@ -111,11 +111,15 @@ func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
 }
 
 // admitProof signs in whoever has proved an address, or lets somebody new choose a name for it.
-func (hs *Handlers) admitProof(c echo.Context, proof Proof, next string) error {
+func (hs *Handlers) admitProof(c echo.Context, proof login.Proof, next string) error {
 	if proof.Account.ID != 0 {
 		return hs.admit(c, proof.Account, http.StatusOK, next)
 	}
-	setCookie(c, cookieProof, proof.Ticket)
+	sealed, err := hs.cfg.Seals.Seal(cookieProof, proof.Email, hs.cfg.Now().Add(stepTime))
+	if err != nil {
+		return err
+	}
+	setCookie(c, cookieProof, sealed)
 	clearCookie(c, cookieFlow)
 	return done(c, carrying("/sign-up", next), http.StatusOK, provedDocument{Email: proof.Email, SignUp: true})
 }
@@ -165,7 +169,7 @@ func linkProblem(err error) error {
 	return err
 }
 
-func (hs *Handlers) linkForm(c echo.Context, proof Proof) account.Page {
+func (hs *Handlers) linkForm(c echo.Context, proof login.Proof) account.Page {
 	page := account.Page{Frame: hs.frame(c, "Sign in"), Forms: []account.Form{{Action: c.Request().URL.EscapedPath()}}}
 	if proof.Account.ID != 0 {
 		page.Lead, page.Forms[0].Submit = []string{"This link signs this browser in as " + proof.Account.Username + "."}, "Sign in as "+proof.Account.Username

@@ -17,7 +17,7 @@ const (
 	cookieEmail = "email-code"
 	// cookieHalf is a sealed account whose password or code was right and whose second factor is still asked for.
 	cookieHalf = "second-factor"
-	// cookieProof is the ticket of an address that was proved and that no account has yet.
+	// cookieProof is a sealed address that was proved and that no account had then. Once an account has it, it gives it to nobody.
 	cookieProof = "proof"
 )
 

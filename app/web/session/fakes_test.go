@@ -36,8 +36,6 @@ type world struct {
 	people  map[int64]users.Account
 	roles   map[int64]login.Role
 	factors map[int64]bool
-	// ticket has an address that was proved.
-	tickets map[string]string
 	calls   []string
 	err     error // of the next act
 	spent   bool  // an act's secret was shown before
@@ -52,7 +50,6 @@ func newWorld(change ...func(*world, *Config)) *world {
 			vic: {ID: vic, Username: "vic", Email: "vic@example.com"},
 		},
 		roles: map[int64]login.Role{oda: login.Owner, vic: login.Viewer}, factors: map[int64]bool{oda: true},
-		tickets: map[string]string{"ticket": "new@example.com"},
 	}
 	cfg := Config{
 		SecondFactor: true, Sessions: w, Seals: seal{}, Accounts: w, Passwords: w, Factors: factors{w}, Team: w, Acts: w, Orders: w,
@@ -157,42 +154,30 @@ func (l letters) Resume(_ context.Context, earlier, name string) (string, error)
 	return "flow", nil
 }
 
-func (l letters) Verify(_ context.Context, flow, code string) (Proof, error) {
+func (l letters) Verify(_ context.Context, flow, code string) (login.Proof, error) {
 	switch {
 	case code == "000000":
-		return Proof{}, login.ErrExpired
+		return login.Proof{}, login.ErrExpired
 	case code != "123456":
-		return Proof{}, login.ErrRefused
+		return login.Proof{}, login.ErrRefused
 	case flow == "flow-of-nobody":
-		return Proof{Email: "new@example.com", Ticket: "ticket"}, nil
+		return login.Proof{Email: "new@example.com"}, nil
 	case flow == "flow-of-oda":
-		return Proof{Account: l.w.people[oda]}, nil
+		return login.Proof{Account: l.w.people[oda]}, nil
 	}
-	return Proof{Account: l.w.people[ann]}, nil
+	return login.Proof{Account: l.w.people[ann]}, nil
 }
 
-func (l letters) Peek(_ context.Context, link string) (Proof, error) {
+func (l letters) Peek(_ context.Context, link string) (login.Proof, error) {
 	if link != "link" {
-		return Proof{}, login.ErrExpired
+		return login.Proof{}, login.ErrExpired
 	}
-	return Proof{Account: l.w.people[ann]}, nil
+	return login.Proof{Account: l.w.people[ann]}, nil
 }
 
-func (l letters) Spend(ctx context.Context, link string) (Proof, error) {
+func (l letters) Spend(ctx context.Context, link string) (login.Proof, error) {
 	l.w.called("spend", link)
 	return l.Peek(ctx, link)
-}
-
-func (l letters) Proven(_ context.Context, ticket string) (string, error) {
-	if email := l.w.tickets[ticket]; email != "" {
-		return email, nil
-	}
-	return "", login.ErrExpired
-}
-
-func (l letters) Claim(ctx context.Context, ticket string) (string, error) {
-	l.w.called("claim", ticket)
-	return l.Proven(ctx, ticket)
 }
 
 func (l letters) BeginEmailChange(_ context.Context, account int64, email string) (string, error) {

@@ -44,13 +44,10 @@ type codes interface {
 	On() bool
 	// Resume sends a code to whoever has that name or address. The flow is for the browser's cookie; earlier is the one that it has.
 	Resume(ctx context.Context, earlier, name string) (flow string, err error)
-	Verify(ctx context.Context, flow, code string) (Proof, error)
+	Verify(ctx context.Context, flow, code string) (login.Proof, error)
 	// Peek says whom the link of a mail would sign in, and spends nothing.
-	Peek(ctx context.Context, link string) (Proof, error)
-	Spend(ctx context.Context, link string) (Proof, error)
-	// Proven is the address of a ticket, as long as no account was made with it; Claim is Proven for the last time.
-	Proven(ctx context.Context, ticket string) (email string, err error)
-	Claim(ctx context.Context, ticket string) (email string, err error)
+	Peek(ctx context.Context, link string) (login.Proof, error)
+	Spend(ctx context.Context, link string) (login.Proof, error)
 	BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error)
 	VerifyEmailChange(ctx context.Context, account int64, flow, code string) error
 }

@@ -38,7 +38,9 @@ func problem(err error, field string, refused error) error {
 		return refused
 	case errors.Is(err, ErrCooling):
 		return request.ErrTooManyAttempts
-	case errors.Is(err, ErrMailBusy):
+	case errors.Is(err, login.ErrCodesOff):
+		return request.ErrMailOff
+	case errors.Is(err, login.ErrMailBusy):
 		return later(request.ErrSignInBusy, mailWait)
 	case errors.Is(err, users.ErrNoAccount):
 		return request.ErrSessionEnded // the account is gone, and its sessions with it

@@ -110,7 +110,7 @@ func TestSigningInByCode(t *testing.T) {
 		{name: "right, with a role", method: "POST", target: "/sign-in/code/verify", body: `{"code":"123456"}`, fields: []string{"Cookie: code=flow-of-oda"}, status: 200,
 			has: []string{`{"secondFactor":true}`}, cookies: []string{"second-factor=second-factor|12|2026-11-29T12:15:00Z"}, never: []string{"start"}},
 		{name: "right, new address", method: "POST", target: "/sign-in/code/verify", body: form("code", "123456", "next", "/x"), fields: []string{"Cookie: code=flow-of-nobody"}, status: 303,
-			location: "/sign-up?next=%2Fx", cookies: []string{"proof=ticket", "-code"}, never: []string{"start"}},
+			location: "/sign-up?next=%2Fx", cookies: []string{"proof=proof|new@example.com|2026-11-29T12:15:00Z", "-code"}, never: []string{"start"}},
 		{name: "wrong", method: "POST", target: "/sign-in/code/verify", body: form("code", "111111"), fields: []string{"Cookie: code=flow"}, status: 401,
 			has: []string{`aria-describedby="code-error"`, "autofocus"}, not: []string{`value="111111"`}, never: []string{"start"}},
 		{name: "too late", method: "POST", target: "/sign-in/code/verify", body: `{"code":"000000"}`, fields: []string{"Cookie: code=flow"}, status: 410, has: []string{"code-expired"}},
@@ -126,12 +126,12 @@ func TestSigningInByCode(t *testing.T) {
 }
 
 func TestSigningUp(t *testing.T) {
-	proof := "Cookie: proof=ticket"
+	proof := "Cookie: proof=proof|new@example.com|2026-11-29T12:10:00Z"
 	runAll(t, []scenario{
 		{name: "the page", method: "GET", target: "/sign-up?next=/x", status: 200, has: []string{`autocomplete="new-password"`, `type="email"`, `value="/x"`}},
 		{name: "the page without mail", method: "GET", target: "/sign-up", world: noMail, status: 200, not: []string{`type="email"`}},
 		{name: "the page with a proved address", method: "GET", target: "/sign-up", fields: []string{proof}, status: 200, has: []string{"new@example.com", "(optional)"}, not: []string{`type="email"`}},
-		{name: "the page with a ticket of nobody", method: "GET", target: "/sign-up", fields: []string{"Cookie: proof=guess"}, status: 200, not: []string{"new@example.com"}},
+		{name: "the page with a proof of nothing", method: "GET", target: "/sign-up", fields: []string{"Cookie: proof=guess"}, status: 200, not: []string{"new@example.com"}},
 		{name: "by password", method: "POST", target: "/sign-up", body: `{"username":"New","password":"` + rightPassword + `"}`, status: 201, has: []string{`{"username":"New"}`},
 			cookies: []string{"session=credential-of-New"}, calls: []string{"sign up New " + rightPassword + " ", "take sign-up  127.0.0.1:40000"}},
 		{name: "by form", method: "POST", target: "/sign-up", body: form("username", "New", "password", rightPassword, "next", "/?buy=1"), status: 303, location: "/?buy=1",
@@ -142,9 +142,11 @@ func TestSigningUp(t *testing.T) {
 		{name: "with an address, without mail", method: "POST", target: "/sign-up", body: `{"username":"New","password":"` + rightPassword + `","email":"n@example.com"}`,
 			world: noMail, status: 409, has: []string{"mail-off"}, never: []string{"sign up"}},
 		{name: "with a proved address alone", method: "POST", target: "/sign-up", body: `{"username":"New"}`, fields: []string{proof}, status: 201,
-			cookies: []string{"session=credential-of-New", "-proof"}, calls: []string{"sign up New  new@example.com", "claim ticket"}},
+			cookies: []string{"session=credential-of-New", "-proof"}, calls: []string{"sign up New  new@example.com"}},
 		{name: "without password and proof", method: "POST", target: "/sign-up", body: `{"username":"New"}`, status: 422, has: []string{`"field":"password"`}, never: []string{"sign up"}},
-		{name: "with a ticket of nobody", method: "POST", target: "/sign-up", body: `{"username":"New"}`, fields: []string{"Cookie: proof=guess"}, status: 422, never: []string{"sign up"}},
+		{name: "with an old proof", method: "POST", target: "/sign-up", body: `{"username":"New"}`, fields: []string{"Cookie: proof=proof|new@example.com|2026-11-29T12:00:00Z"}, status: 422, never: []string{"sign up"}},
+		{name: "with the seal of something else", method: "POST", target: "/sign-up", body: `{"username":"New"}`, fields: []string{"Cookie: proof=second-factor|new@example.com|2026-11-29T12:10:00Z"}, status: 422, never: []string{"sign up"}},
+		{name: "with a proof of nothing", method: "POST", target: "/sign-up", body: `{"username":"New"}`, fields: []string{"Cookie: proof=guess"}, status: 422, never: []string{"sign up"}},
 		{name: "a name that is taken", method: "POST", target: "/sign-up", body: `{"username":"taken","password":"` + rightPassword + `"}`, status: 409,
 			has: []string{"/problems/taken", `"field":"username"`}, never: []string{"start"}},
 		{name: "a name that is taken, by form", method: "POST", target: "/sign-up", body: form("username", "taken", "password", rightPassword, "email", "n@example.com"), status: 409,

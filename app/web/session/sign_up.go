@@ -47,10 +47,6 @@ func (hs *Handlers) signUp(c echo.Context, v fields, next, proved string) error 
 	if err != nil {
 		return err
 	}
-	if proved != "" {
-		// The account has the address, so the ticket gives it to nobody else; that it is spent too is tidiness.
-		_, _ = hs.cfg.Codes.Claim(c.Request().Context(), cookie(c, cookieProof))
-	}
 	if email == "" || proved != "" {
 		return hs.start(c, who, http.StatusCreated, onward(next))
 	}
@@ -112,11 +108,11 @@ func newNameInput(value string) account.Input {
 
 // proved is the address that this browser's visitor has just proved and that no account has, or "".
 func (hs *Handlers) proved(c echo.Context) string {
-	ticket := cookie(c, cookieProof)
-	if ticket == "" || !hs.mail() {
+	sealed := cookie(c, cookieProof)
+	if sealed == "" {
 		return ""
 	}
-	email, err := hs.cfg.Codes.Proven(c.Request().Context(), ticket)
+	email, err := hs.cfg.Seals.Unseal(cookieProof, sealed, hs.cfg.Now())
 	if err != nil {
 		return ""
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"flashsale/users"
 	"flashsale/users/login"
 )
 
@@ -22,8 +21,6 @@ var (
 	ErrNotOwner = errors.New("login: only an owner may do that")
 	// ErrCooling means that after too many wrong codes only a recovery code is taken for a while.
 	ErrCooling = errors.New("login: too many wrong codes")
-	// ErrMailBusy means that too many mails wait to be sent.
-	ErrMailBusy = errors.New("login: too many mails wait")
 	// ErrNoAccount means that there is no such account.
 	ErrNoAccount = errors.New("login: no such account")
 	// ErrNoToken means that there is no such token.
@@ -33,14 +30,6 @@ var (
 	// ErrScope means that a token may not do that.
 	ErrScope = errors.New("login: a token may do what the role of its maker allows, and no more")
 )
-
-// Proof is whose address a code was sent to. The account's ID is zero while nobody has that address.
-type Proof struct {
-	Account users.Account
-	Email   string
-	// Ticket lets the browser give the address to a new account.
-	Ticket string
-}
 
 // Enrolment is what an authenticator app needs to know.
 type Enrolment struct{ Secret, URI string }

@@ -1,0 +1,103 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/users"
+)
+
+// BeginEmailChange sends a code to an address that an account wants to have, and returns the flow, which the browser has to
+// keep. It fails with users.ErrName for what is no address, users.ErrNoAccount, ErrCodesOff or ErrMailBusy. When the address
+// belongs to another account it says nothing: the owner gets a mail that says so. An earlier change of the account ends.
+func (c *Codes) BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error) {
+	if err := c.ready(); err != nil {
+		return "", err
+	}
+	address, err := plainAddress(email)
+	if err != nil {
+		return "", err
+	}
+	key, err := users.NormalName(address)
+	if err != nil {
+		return "", err
+	}
+	own, err := c.own(ctx, account)
+	if err != nil {
+		return "", err
+	}
+	found, err := c.cfg.Accounts.Reachable(ctx, key)
+	if err != nil {
+		return "", err
+	}
+	r := codeRequest{purpose: changingEmail, asked: key, subject: key, address: address, account: own.ID}
+	if found.ID != 0 && found.ID != own.ID {
+		r.taken, r.address = true, ""
+		if found.Verified && !found.Archived {
+			r.address = found.Email
+		}
+	}
+	return c.begin(ctx, r)
+}
+
+func (c *Codes) own(ctx context.Context, account int64) (users.Reach, error) {
+	own, err := c.cfg.Accounts.ReachableID(ctx, account)
+	if err == nil && (own.ID == 0 || own.Archived) {
+		err = users.ErrNoAccount
+	}
+	return own, err
+}
+
+// VerifyEmailChange gives the account the new address when the code is right. The old address, if its owner had verified it, gets
+// a notice. It fails as Verify does, and with ErrTaken when another account was faster.
+func (c *Codes) VerifyEmailChange(ctx context.Context, account int64, flow, code string) error {
+	if c.mail == nil {
+		return ErrCodesOff
+	}
+	code, err := sixDigits(code)
+	if err != nil {
+		return err
+	}
+	row, err := c.store.tryCode(ctx, codeTry{purpose: changingEmail, flow: flow, code: code, account: account})
+	if err != nil {
+		return err
+	}
+	before, err := c.own(ctx, account)
+	if err != nil {
+		return err
+	}
+	if err := c.store.changeEmail(ctx, c.cfg.Accounts, account, row); err != nil {
+		return err
+	}
+	if before.Verified && before.Email != row.address {
+		m := Mail{To: before.Email, Private: c.private(ctx, account)}
+		m.Subject, m.Text = codeText{shop: c.cfg.Shop}.changed()
+		c.send(m)
+	}
+	return nil
+}
+
+// changeEmail spends the code and changes the address, both or neither. The roster is locked first, as in every change of
+// accounts.
+func (s *Store) changeEmail(ctx context.Context, accounts *users.Store, account int64, row codeRow) error {
+	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if err := accounts.VerifyEmailTx(ctx, tx, account, row.address); err != nil {
+			return err
+		}
+		done, err := tx.Exec(ctx, spendChange, row.id)
+		if err == nil && done.RowsAffected() == 0 {
+			err = ErrExpired
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, users.ErrTaken):
+		return ErrTaken
+	case errors.Is(err, ErrExpired), errors.Is(err, users.ErrNoAccount), err == nil:
+		return err
+	}
+	return fmt.Errorf("change an address: %w", err)
+}
