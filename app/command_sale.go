@@ -23,16 +23,17 @@ func saleCommand(t terminal) *cobra.Command {
 type saleSet struct {
 	slug, start, end string
 	stock            int64
+	limit            sale.PressLimit
 }
 
 func saleSetCommand(t terminal) *cobra.Command {
 	var set saleSet
 	c := &cobra.Command{
-		Use:   "set [--slug S] [--start T] [--end T] [--stock N]",
-		Short: "Change the times and the stock of a sale, also of one that runs; what is sold stays sold",
+		Use:   "set [--slug S] [--start T] [--end T] [--stock N] [--account-press-rate N] ...",
+		Short: "Change the times, the stock and the limit of presses of a sale, also of one that runs; what is sold stays sold",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			to, err := set.amendment(cmd.Flags().Changed("stock"))
+			to, err := set.amendment(cmd.Flags().Changed)
 			if err != nil {
 				return err
 			}
@@ -43,26 +44,62 @@ func saleSetCommand(t terminal) *cobra.Command {
 	c.Flags().StringVar(&set.start, "start", "", "when it starts, like 2026-01-01T10:00:00Z; not once it has orders")
 	c.Flags().StringVar(&set.end, "end", "", "when it ends, like 2026-01-01T12:00:00Z; never in the past")
 	c.Flags().Int64Var(&set.stock, "stock", 0, "units on sale, at least as many as are sold")
+	c.Flags().Int64Var(&set.limit.AccountRate, flagAccountRate, 0, "presses of the button that one account has each second")
+	c.Flags().Int64Var(&set.limit.AccountBurst, flagAccountBurst, 0, "presses that one account has at once")
+	c.Flags().Int64Var(&set.limit.NetworkRate, flagNetworkRate, 0, "presses that everybody behind one address has each second")
+	c.Flags().Int64Var(&set.limit.NetworkBurst, flagNetworkBurst, 0, "presses that everybody behind one address has at once")
 	return c
 }
 
-func (s saleSet) amendment(setStock bool) (to sale.Amendment, err error) {
+const (
+	flagAccountRate  = "account-press-rate"
+	flagAccountBurst = "account-press-burst"
+	flagNetworkRate  = "network-press-rate"
+	flagNetworkBurst = "network-press-burst"
+)
+
+// amendment is what the flags change. given tells which flags there are.
+func (s *saleSet) amendment(given func(flag string) bool) (to sale.Amendment, err error) {
 	if to.StartsAt, err = flagTime("--start", s.start); err != nil {
 		return to, err
 	}
 	if to.EndsAt, err = flagTime("--end", s.end); err != nil {
 		return to, err
 	}
-	if setStock {
+	if given("stock") {
 		if s.stock < 0 || s.stock > config.MaxStock {
 			return to, fmt.Errorf("--stock must be from 0 to %d", config.MaxStock)
 		}
 		to.Total = &s.stock
 	}
+	if err := s.amendLimit(&to, given); err != nil {
+		return to, err
+	}
 	if to == (sale.Amendment{}) {
-		return to, errors.New("nothing to change: give at least one of --start, --end and --stock")
+		return to, errors.New("nothing to change: give at least one of --start, --end, --stock and the limits of presses")
 	}
 	return to, nil
+}
+
+// amendLimit reads the flags that change the limit of presses.
+func (s *saleSet) amendLimit(to *sale.Amendment, given func(flag string) bool) error {
+	for _, one := range []struct {
+		flag  string
+		value *int64
+		into  **int64
+	}{
+		{flagAccountRate, &s.limit.AccountRate, &to.AccountRate}, {flagAccountBurst, &s.limit.AccountBurst, &to.AccountBurst},
+		{flagNetworkRate, &s.limit.NetworkRate, &to.NetworkRate}, {flagNetworkBurst, &s.limit.NetworkBurst, &to.NetworkBurst},
+	} {
+		if !given(one.flag) {
+			continue
+		}
+		if *one.value < 1 || *one.value > sale.MaxPressLimit {
+			return fmt.Errorf("--%s must be from 1 to %d", one.flag, sale.MaxPressLimit)
+		}
+		*one.into = one.value
+	}
+	return nil
 }
 
 func flagTime(name, value string) (*time.Time, error) {

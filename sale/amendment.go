@@ -10,6 +10,23 @@ type Amendment struct {
 	StartsAt *time.Time `json:"startTime,omitempty"`
 	EndsAt   *time.Time `json:"endTime,omitempty"`
 	Total    *int64     `json:"stock,omitempty"`
+	// The four numbers of the PressLimit.
+	AccountRate  *int64 `json:"accountPressRate,omitempty"`
+	AccountBurst *int64 `json:"accountPressBurst,omitempty"`
+	NetworkRate  *int64 `json:"networkPressRate,omitempty"`
+	NetworkBurst *int64 `json:"networkPressBurst,omitempty"`
+}
+
+// Limit is the PressLimit with what the Amendment changes of it.
+func (a Amendment) Limit(l PressLimit) PressLimit {
+	for from, to := range map[*int64]*int64{
+		a.AccountRate: &l.AccountRate, a.AccountBurst: &l.AccountBurst, a.NetworkRate: &l.NetworkRate, a.NetworkBurst: &l.NetworkBurst,
+	} {
+		if from != nil {
+			*to = *from
+		}
+	}
+	return l
 }
 
 // Field is a part of an Amendment.
@@ -20,6 +37,11 @@ const (
 	FieldStart Field = "startTime"
 	FieldEnd   Field = "endTime"
 	FieldStock Field = "stock"
+
+	FieldAccountRate  Field = "accountPressRate"
+	FieldAccountBurst Field = "accountPressBurst"
+	FieldNetworkRate  Field = "networkPressRate"
+	FieldNetworkBurst Field = "networkPressBurst"
 )
 
 var (

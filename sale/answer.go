@@ -1,6 +1,7 @@
 package sale
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +30,8 @@ const (
 	UnknownShopper
 	// Overloaded: as Unavailable, because the process has reached its limit of undecided claims.
 	Overloaded
+	// TooOften: not bought, because the account or its network has pressed more often than the sale allows; Over says which.
+	TooOften
 )
 
 // String names the outcome, for logs and metrics.
@@ -50,6 +53,8 @@ func (k Kind) String() string {
 		return "unknown-shopper"
 	case Overloaded:
 		return "overloaded"
+	case TooOften:
+		return "too-many-requests"
 	}
 	return "unknown"
 }
@@ -69,6 +74,8 @@ type PurchaseRequest struct {
 	Name string
 	// Shopper is the account of Name when the request says by itself who asks. Zero: it is looked up.
 	Shopper Shopper
+	// From is the client's address, whose network has a limit. The zero address: neither it nor the shopper has one.
+	From netip.Addr
 	// Async asks for Pending as soon as the log has the claim.
 	Async bool
 	// IdempotencyKey is the request's Idempotency-Key, or "".
@@ -82,6 +89,8 @@ type Answer struct {
 	Kind Kind
 	// Reason is set with Refused.
 	Reason Reason
+	// Over is set with TooOften.
+	Over PressBudget
 	// Receipt is set with Bought and AlreadyBought.
 	Receipt Receipt
 	// SameKey is true when the receipt was bought with this request's Idempotency-Key.

@@ -14,6 +14,8 @@ type Row struct {
 	StartsAt, EndsAt time.Time
 	// Partition is the partition of the claims log that has all claims of the sale.
 	Partition int
+	// Limit is how often the button may be pressed.
+	Limit PressLimit
 	// Secret is the key from which claim ids are derived.
 	Secret []byte
 	// Ledger is the identity of the ledger that the row is of. Claims name it.

@@ -30,7 +30,9 @@ type Snapshot struct {
 	// the ledger at an older version than before, as after a restore from a backup. Other processes have their own count.
 	Epoch, Version int64
 	// Revision grows by one with each act of an operator, and for no other reason.
-	Revision   int64
+	Revision int64
+	// Limit is how often the button may be pressed.
+	Limit      PressLimit
 	AllClaimed bool
 	Stale      bool
 	Age        time.Duration

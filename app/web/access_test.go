@@ -164,7 +164,7 @@ func TestOutsideDemoMode(t *testing.T) {
 
 func TestAPurchaseOverTheLimitIsAProblem(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, accountsMode, func(c *Config) { c.PurchaseRate = 0.25 }) // one request at once, the next in four seconds
+	w := newWorld(t, accountsMode, pressOnce)
 	alice := "Test-Session: alice"
 	if res := w.send(t, "POST", buy, "", alice); res.StatusCode != http.StatusCreated {
 		t.Fatalf("within the limit: %d %s", res.StatusCode, res.raw)
@@ -178,7 +178,7 @@ func TestAPurchaseOverTheLimitIsAProblem(t *testing.T) {
 
 func TestDemoModeHasNoLimitPerNetwork(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(c *Config) { c.PurchaseRate = 0.001 })
+	w := newWorld(t, pressOnce)
 	for range 50 {
 		if res := w.send(t, "POST", buy, `{"username":"alice"}`); res.StatusCode != http.StatusCreated {
 			t.Fatalf("%d %s", res.StatusCode, res.raw)

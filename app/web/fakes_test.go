@@ -80,6 +80,9 @@ type fakeCheckout struct {
 	asked    []string
 	at       *events.Position
 
+	// limit bounds the presses that have an address; nil: nothing does. Owners find their receipt beyond it.
+	limit    *login.PurchaseLimit
+	rate     login.Rate
 	buy      func(sale.PurchaseRequest) sale.Answer
 	receipts map[string]sale.Receipt
 	claim    sale.ClaimState
@@ -90,7 +93,17 @@ func (f *fakeCheckout) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answe
 	f.mu.Lock()
 	f.requests = append(f.requests, p)
 	f.mu.Unlock()
-	return f.buy(p)
+	if f.limit == nil || !p.From.IsValid() {
+		return f.buy(p)
+	}
+	v := f.limit.Take(1, 1, p.From, login.PurchaseRates{Account: login.Rate{Limit: 1_000_000, Window: time.Second, Burst: 1_000_000}, Network: f.rate})
+	if v.OK {
+		return f.buy(p)
+	}
+	if r, owner := f.receipts[p.Name]; owner {
+		return sale.Answer{Kind: sale.AlreadyBought, Receipt: r, Username: p.Name, Sale: activeSale()}
+	}
+	return sale.Answer{Kind: sale.TooOften, Over: sale.PressesOfNetwork, RetryAfter: v.Wait, Username: p.Name, Sale: activeSale()}
 }
 
 func (f *fakeCheckout) Receipt(_ context.Context, slug, name string) (sale.Receipt, bool, error) {
@@ -116,6 +129,12 @@ func (f *fakeCheckout) Receipts(_ context.Context, _ string, ids []int64) (map[i
 func (f *fakeCheckout) Claim(_ context.Context, _ uuid.UUID, at *events.Position) (sale.ClaimState, error) {
 	f.at = at
 	return f.claim, f.err
+}
+
+// pressOnce lets a network press once, and again in four seconds.
+func pressOnce(c *Config) {
+	f := c.Checkout.(*fakeCheckout)
+	f.limit, f.rate = login.NewPurchaseLimit(func() int { return 1 }), login.Rate{Limit: 1, Window: 4 * time.Second, Burst: 1}
 }
 
 // asks is how often the checkout was asked anything.
@@ -249,6 +268,7 @@ func activeSale() sale.Snapshot {
 		ID: 1, Slug: "first", Generation: 3, State: sale.Open, Partition: 2,
 		StartsAt: noon.Add(-2 * time.Hour), EndsAt: noon.Add(time.Hour),
 		Total: 5, Taken: 2, Version: 57, Revision: 9, Now: noon,
+		Limit: sale.PressLimit{AccountRate: 2, AccountBurst: 10, NetworkRate: 50, NetworkBurst: 250},
 		Product: &sale.Product{
 			Name: "Lamp", Details: []string{"bright"}, CurrencyCode: "USD", CurrencySymbol: "$",
 			PriceMinor: 49_900, DiscountMinor: 20_005,

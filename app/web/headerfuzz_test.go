@@ -83,7 +83,7 @@ func FuzzNetworkOfAClient(f *testing.F) {
 		if err != nil {
 			return // a connection has an address
 		}
-		w := quietWorld(t, accountsMode, func(c *Config) { c.PurchaseRate = 0.25 }) // one request at once, the next in four seconds
+		w := quietWorld(t, accountsMode, pressOnce)
 		at := func(address string, port uint16, fields ...string) int {
 			h := http.Header{"Test-Session": {"alice"}}
 			for _, name := range fields {
@@ -98,7 +98,7 @@ func FuzzNetworkOfAClient(f *testing.F) {
 		again := at(address, other, "X-Forwarded-For", "X-Real-Ip", "Forwarded", "True-Client-Ip", "Cf-Connecting-Ip")
 		if ip.Is6() && !ip.Is4In6() && ip.Zone() == "" {
 			neighbour := ip.As16()
-			neighbour[15], neighbour[7] = neighbour[15]^last, neighbour[7]^last
+			neighbour[15], neighbour[8] = neighbour[15]^last, neighbour[8]^last
 			again = min(again, at(netip.AddrFrom16(neighbour).String(), port))
 		}
 		if again != http.StatusTooManyRequests {

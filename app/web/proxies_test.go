@@ -81,11 +81,10 @@ func TestDemoModeRefusesAPageFromElsewhereBehindAReplacedHost(t *testing.T) {
 // The limit of purchases counts clients and not the proxy before them.
 func TestClientsBehindATrustedProxyHaveLimitsOfTheirOwn(t *testing.T) {
 	t.Parallel()
-	once := func(c *Config) { c.PurchaseRate = 0.25 } // one request at once, the next in four seconds
 	press := func(w *world, fields ...string) int {
 		return w.send(t, "POST", buy, `{"username":"alice"}`, append(fields, "Test-Session: alice")...).StatusCode
 	}
-	trusting := newWorld(t, accountsMode, once, behindProxies)
+	trusting := newWorld(t, accountsMode, pressOnce, behindProxies)
 	for _, field := range []string{"X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 8.8.8.8, 203.0.113.2, 10.1.1.1", `Forwarded: for="[2001:db8:1::1]:80"`} {
 		if status := press(trusting, field); status != 201 {
 			t.Errorf("%s: the first press is answered %d", field, status)
@@ -96,7 +95,7 @@ func TestClientsBehindATrustedProxyHaveLimitsOfTheirOwn(t *testing.T) {
 			t.Errorf("%s: the second press of that network is answered %d", field, status)
 		}
 	}
-	unknown := newWorld(t, accountsMode, once)
+	unknown := newWorld(t, accountsMode, pressOnce)
 	for i, field := range []string{"X-Forwarded-For: 203.0.113.1", "X-Forwarded-For: 203.0.113.2", "Forwarded: for=203.0.113.3"} {
 		if status := press(unknown, field); (status == 201) != (i == 0) {
 			t.Errorf("a peer that is not trusted says %s: press %d is answered %d", field, i+1, status)

@@ -171,9 +171,10 @@ func TestLegacyStatusKeepsRefusalsOfTheRequest(t *testing.T) {
 	w.catalog.snaps = nil
 	w.checkout.buy = func(p sale.PurchaseRequest) sale.Answer { return sale.Answer{Kind: sale.Unavailable, Username: p.Name} }
 	w.send(t, "POST", buy, `{"username":"alice"}`).problem(t, 404, "no-sale")
-	w = newWorld(t, accountsMode, legacy, func(c *Config) { c.PurchaseRate = .01 })
+	w = newWorld(t, accountsMode, legacy, pressOnce)
 	w.send(t, "POST", buy, `{"username":"alice"}`).problem(t, 401, "sign-in")
 	w.send(t, "POST", buy, `{"username":"bob"}`, "Test-Session: alice").problem(t, 403, "not-you")
+	w.send(t, "POST", buy, `{"username":"alice"}`, "Test-Session: alice") // the one press that is taken
 	w.send(t, "POST", buy, `{"username":"alice"}`, "Test-Session: alice").problem(t, 429, "too-many-requests")
 	w.checkout.receipts["alice"] = receipt("alice")
 	if r := w.send(t, "POST", buy, `{"username":"alice"}`, "Test-Session: alice"); r.StatusCode != http.StatusCreated || r.json["success"] != false {

@@ -10,6 +10,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
+	"flashsale/users/login"
 )
 
 // table has every route of the public listener except those of pageTable. The routes of a sale appear twice: for the
@@ -23,7 +24,7 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Forwarded: true, Who: request.Anybody},
 
 		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales, Who: request.Anybody},
-		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Who: request.Viewers},
+		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Who: request.Viewers, Policy: login.LimitAPI},
 		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Who: request.Operators, Limit: long},
 		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Who: request.Operators, Limit: long},
 		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Who: request.Viewers, Limit: long},
@@ -46,9 +47,9 @@ func (s *Server) table() []request.Route {
 		t = append(t, []request.Route{
 			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Who: request.Anybody, Hot: true},
 			{Method: "GET", Path: base + "/product", Handler: s.api.Product, Who: request.Anybody},
-			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true},
-			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Who: request.Oneself},
-			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Who: request.Anybody},
+			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true, Policy: login.LimitPurchase},
+			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Who: request.Oneself, Policy: login.LimitAPI},
+			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Who: request.Anybody, Policy: login.LimitClaims},
 			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Who: request.Anybody, Stream: true},
 			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Who: request.Operators, Limit: long},
 			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Who: request.Operators, Limit: long},

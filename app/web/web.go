@@ -56,9 +56,8 @@ type Config struct {
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
-	// PurchaseRate is how many purchases a second a network may send outside demo mode, with bursts of four
-	// times that. 0 means 10.
-	PurchaseRate float64
+	// Limits counts attempts of the routes that name a policy. Nil, and in demo mode: they have no limit.
+	Limits request.Attempts
 	// LegacyStatus answers the API's repeats and refused purchases with 201 and success:false, as the original did.
 	LegacyStatus bool
 	// DevMail has the last mails, for /dev/mail. Nil: there is no such page. It is set only where nobody but this machine can
@@ -98,6 +97,7 @@ func New(cfg Config) *Server {
 		panic("web.New: Catalog, Checkout, Users, Operations and Hub are required")
 	}
 	s := &Server{}
+	limits := request.NewLimits(cfg.Limits, cfg.Demo, cfg.Registerer)
 	principals, log := cfg.Principals, request.NewLog(cfg.Logger)
 	principals.Demo = cfg.Demo
 	pages := shop.New(shop.Config{
@@ -107,7 +107,7 @@ func New(cfg Config) *Server {
 	s.api = api.New(api.Config{
 		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain, Log: log,
 		Pages:        api.Pages{Purchase: pages.Purchase, Checked: pages.Checked, Frame: shop.Frame},
-		MaxPurchases: cfg.MaxPurchases, PurchaseRate: cfg.PurchaseRate, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
+		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,
@@ -116,7 +116,7 @@ func New(cfg Config) *Server {
 	})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
-		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Log: log,
+		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
 	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals))

@@ -22,7 +22,7 @@ import (
 	"flashsale/sale"
 )
 
-// Deps are what a Checkout needs. All are required but Bus, Verdict, Logger and Registerer.
+// Deps are what a Checkout needs. All are required but Bus, Presses, Verdict, Logger and Registerer.
 type Deps struct {
 	Store    decisions
 	Catalog  *Catalog
@@ -34,6 +34,8 @@ type Deps struct {
 	Direct   director
 	Cursors  cursors
 	Shoppers shoppers
+	// Presses bounds how often a shopper, and a network, may press. Nil: nothing does.
+	Presses pressLimit
 	// Live is how many processes serve the sale, at least 1.
 	Live func() int
 	// Lookup is Store.LiveReceipts for one shopper, combined by the wiring with those of others who wait.
@@ -64,6 +66,7 @@ type Checkout struct {
 	log      appender
 	direct   director
 	shoppers shoppers
+	presses  pressLimit
 	live     func() int
 	lookup   func(ctx context.Context, k sale.Key, user int64) (sale.Receipt, error)
 	// verdictOf is Deps.Verdict.
@@ -89,7 +92,7 @@ func New(d Deps) *Checkout {
 	}
 	c := &Checkout{
 		ledger: d.Store, catalog: d.Catalog, bus: orNoBus(d.Bus), places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
-		direct: d.Direct, shoppers: d.Shoppers, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
+		direct: d.Direct, shoppers: d.Shoppers, presses: d.Presses, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
 		progress:   progress{cursors: d.Cursors},
 		lostClaims: lostClaims{settled: d.Settled},
 		releases:   make(chan release, releaseQueue),

@@ -13,7 +13,7 @@ import (
 
 // Buy takes a purchase request to its answer. Every stage is bounded by a time of its own and by what is left of buyTime, so
 // the answer comes within buyTime, whatever fails. The answers have an order of precedence: who asks, one's own receipt in
-// any state of the sale, the sale's state, then the places. A sale that does not exist is Unavailable with a zero
+// any state of the sale, the sale's state, the limit of presses, then the places. A sale that does not exist is Unavailable with a zero
 // Answer.Sale. If ctx ends before a place is reserved, the request ends with it. After that the claim goes on to its
 // verdict, because nobody else can use the place until then.
 func (c *Checkout) Buy(ctx context.Context, request sale.PurchaseRequest) sale.Answer {
@@ -34,6 +34,9 @@ func (c *Checkout) Buy(ctx context.Context, request sale.PurchaseRequest) sale.A
 	if done, ok := p.answerFromMemory(ctx); ok {
 		return done
 	}
+	if done, ok := p.tooOften(ctx); ok {
+		return done
+	}
 	return p.reserve(ctx)
 }
 
@@ -41,6 +44,7 @@ func (c *Checkout) Buy(ctx context.Context, request sale.PurchaseRequest) sale.A
 //
 //	identified  the shopper is known and has no receipt in memory          identify
 //	open        the sale can be bought from, as far as this process knows  awaitStart, answerFromMemory
+//	admitted    the shopper and the network may press once more            tooOften
 //	placed      Redis gave a place or the shopper has one; or Redis is     reserve
 //	            away and this process admits the claim
 //	written     the log has the claim, or the ledger is asked directly     writeAndWait, waitResult
@@ -200,6 +204,26 @@ func (p *purchase) lookUpReceipt(ctx context.Context) (sale.Receipt, error) {
 		p.entry.receipts.addLookedUp(r, changes)
 	}
 	return r, err
+}
+
+// tooOften answers a press beyond the limit of the shopper or of the network. An owner whose receipt is not in memory gets it here
+// once a second; whoever presses more often than that waits.
+func (p *purchase) tooOften(ctx context.Context) (sale.Answer, bool) {
+	if p.presses == nil || !p.request.From.IsValid() {
+		return sale.Answer{}, false
+	}
+	over, wait, ok := p.presses.Take(p.sale.ID, p.sale.Limit, p.shopper.ID, p.request.From)
+	if ok {
+		return sale.Answer{}, false
+	}
+	if p.presses.MayLook(p.sale.ID, p.shopper.ID) {
+		if r, err := p.lookUpReceipt(ctx); err == nil && r.OrderID != uuid.Nil {
+			return p.alreadyBought(ctx, r), true
+		}
+	}
+	a := p.answer(sale.TooOften)
+	a.Over, a.RetryAfter = over, wait
+	return a, true
 }
 
 // reserve asks for a place and goes on with what comes of it.

@@ -116,7 +116,7 @@ func (s *scriptWorld) checkAnswer(a *answered) error {
 		return s.checkPending(a)
 	case sale.Refused:
 		return s.checkRefusal(a)
-	case sale.Unavailable, sale.Overloaded:
+	case sale.Unavailable, sale.Overloaded, sale.TooOften:
 		return s.checkUnavailable(a)
 	case sale.NotAuthorized, sale.UnknownShopper:
 	}

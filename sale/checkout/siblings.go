@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/google/uuid"
@@ -74,6 +75,15 @@ type shoppers interface {
 	Find(ctx context.Context, name string) (sale.Shopper, bool, error)
 	// Warm makes the names of these shoppers known, for as long as the process lives.
 	Warm(ctx context.Context, ids []int64) error
+}
+
+// pressLimit counts presses in memory. It is not asked about a press that is answered from memory. Its arguments are values: with a
+// pointer every request would be on the heap.
+type pressLimit interface {
+	// Take counts a press of a shopper from an address, or says whose budget is spent and for how long.
+	Take(saleID int64, limit sale.PressLimit, shopper int64, from netip.Addr) (over sale.PressBudget, wait time.Duration, ok bool)
+	// MayLook is true once a second for a shopper over the limit: then the ledger may be asked for the receipt.
+	MayLook(saleID, shopper int64) bool
 }
 
 // The package's channels between the processes. What a lost message said is found later, by the reads of the catalog and the

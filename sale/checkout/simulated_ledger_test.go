@@ -38,7 +38,8 @@ type simulatedLedger struct {
 func newSimulatedLedger(calls *callCounts, total int64) *simulatedLedger {
 	l := &simulatedLedger{calls: calls, orders: make(map[uuid.UUID]*sale.OrderRow)}
 	l.row = sale.Row{
-		Key: saleKey, Slug: "flash", State: sale.Open, StartsAt: time.Now().Add(-time.Hour), EndsAt: time.Now().Add(time.Hour),
+		Limit: sale.UsualPressLimit(),
+		Key:   saleKey, Slug: "flash", State: sale.Open, StartsAt: time.Now().Add(-time.Hour), EndsAt: time.Now().Add(time.Hour),
 		Partition: 3, Secret: []byte("a secret of the sale's own"), Version: 1,
 	}
 	l.state = ledger.BatchState{

@@ -11,7 +11,7 @@ import (
 	"flashsale/sale"
 )
 
-// AmendTx changes a sale's times and stock together. Errors: *AmendError, ErrNoSale, ErrBusy.
+// AmendTx changes a sale's times, stock and limit of presses together. Errors: *AmendError, ErrNoSale, ErrBusy.
 //
 // The times belong to the generation. Once it had an order, its start cannot change. A new end must be later than now by more
 // than sale.Lease: by then every process has the new end in its snapshot. The state follows the new times: a scheduled sale opens
@@ -27,7 +27,8 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amen
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, sqlAmend, h.Sale, next.startsAt, next.endsAt, next.state); err != nil {
+	if _, err := tx.Exec(ctx, sqlAmend, h.Sale, next.startsAt, next.endsAt, next.state,
+		next.limit.AccountRate, next.limit.AccountBurst, next.limit.NetworkRate, next.limit.NetworkBurst); err != nil {
 		return fmt.Errorf("amend sale: %w", err)
 	}
 	var messages []events.Message
@@ -50,6 +51,7 @@ func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
 		return h, &sale.AmendError{Field: sale.FieldStock, Reason: fmt.Sprintf("cannot be less than the %d units that are sold", h.level.Taken), Kind: sale.ErrBelowSold}
 	}
 	next := h
+	next.limit = a.Limit(h.limit)
 	start, startMoves := moved(h.startsAt, a.StartsAt)
 	end, endMoves := moved(h.endsAt, a.EndsAt)
 	if !startMoves && !endMoves {

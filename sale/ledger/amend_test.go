@@ -116,6 +116,26 @@ func TestAnAmendmentChangesEverythingOrNothing(t *testing.T) {
 	d.verify()
 }
 
+func TestTheLimitOfPressesChangesWhileTheSaleRuns(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 5)
+	before := d.locked("")
+	if before.Limit != sale.UsualPressLimit() {
+		t.Fatalf("a new sale has the limit %+v", before.Limit)
+	}
+	one, twenty := int64(1), int64(20)
+	d.Must(d.tryAmend(sale.Amendment{AccountRate: &one, NetworkBurst: &twenty}))
+	want := before.Limit
+	want.AccountRate, want.NetworkBurst = 1, 20
+	if s := d.locked(""); s.Limit != want || s.Revision != before.Revision+1 || s.State != sale.Open {
+		t.Errorf("amended to %+v", s)
+	}
+	changes, err := d.ReadChanges(t.Context(), nil, nil)
+	if err != nil || len(changes.Rows) != 1 || changes.Rows[0].Limit != want {
+		t.Errorf("the catalog reads %+v (%v)", changes.Rows, err)
+	}
+}
+
 // An amendment changes the sale's version. The close record has the version of the closing, and must still close the sale.
 func TestTheCloseRecordIsValidAfterAnAmendment(t *testing.T) {
 	t.Parallel()

@@ -81,6 +81,7 @@ const (
 
 	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
 	coalesce(s.closing_version, 0), s.revision, ` + ledgerID + `,
+	s.account_press_rate, s.account_press_burst, s.network_press_rate, s.network_press_burst,
 	p.name, p.description, p.details, p.specification, p.important_info, p.images,
 	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
 FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
@@ -102,7 +103,8 @@ const (
 	sqlGate        = `SELECT sale_id FROM products WHERE sale_id = ` + sqlBySlug + ` FOR UPDATE`
 	sqlCurrentGate = `SELECT sale_id FROM products WHERE sale_id = ` + sqlCurrentID + ` FOR UPDATE`
 
-	sqlSaleColumns = `SELECT id, slug, generation, state, starts_at, ends_at, partition, version, revision, closing_at, clock_timestamp()
+	sqlSaleColumns = `SELECT id, slug, generation, state, starts_at, ends_at, partition, version, revision, closing_at, clock_timestamp(),
+	account_press_rate, account_press_burst, network_press_rate, network_press_burst
 FROM sales WHERE id = `
 	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
 	sqlCurrentSale = sqlSaleColumns + sqlCurrentID
@@ -120,7 +122,8 @@ FROM sales WHERE id = `
 	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
 
 	// A change of state means that the sale is not closed any more, so nothing of the closing is kept.
-	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4, version = version + 1, revision = revision + 1,
+	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4,
+	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, version = version + 1, revision = revision + 1,
 	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
 

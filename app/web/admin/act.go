@@ -107,12 +107,19 @@ type figures struct {
 	StartTime  request.Instant `json:"startTime"`
 	EndTime    request.Instant `json:"endTime"`
 	Revision   int64           `json:"revision"`
+	// How often the button may be pressed.
+	AccountPressRate  int64 `json:"accountPressRate"`
+	AccountPressBurst int64 `json:"accountPressBurst"`
+	NetworkPressRate  int64 `json:"networkPressRate"`
+	NetworkPressBurst int64 `json:"networkPressBurst"`
 }
 
 func figuresOf(s *sale.Snapshot) figures {
 	return figures{
 		Status: s.Status(), State: s.State, Total: s.Total, Sold: s.Taken, Generation: s.Generation,
 		StartTime: request.Instant(s.StartsAt), EndTime: request.Instant(s.EndsAt), Revision: s.Revision,
+		AccountPressRate: s.Limit.AccountRate, AccountPressBurst: s.Limit.AccountBurst,
+		NetworkPressRate: s.Limit.NetworkRate, NetworkPressBurst: s.Limit.NetworkBurst,
 	}
 }
 

@@ -59,9 +59,17 @@ type amendDocument struct {
 	After  figures `json:"after"`
 }
 
-// Amend changes the times and the stock of a sale, if the sale is at a revision that If-Match names.
+func amendmentSpec() request.Spec {
+	s := request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number}
+	for _, field := range []sale.Field{sale.FieldAccountRate, sale.FieldAccountBurst, sale.FieldNetworkRate, sale.FieldNetworkBurst} {
+		s[string(field)] = request.Number
+	}
+	return s
+}
+
+// Amend changes the times, the stock and the limit of presses of a sale, if the sale is at a revision that If-Match names.
 func (hs *Handlers) Amend(c echo.Context) error {
-	slug, a, v, err := hs.saleAct(c, request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number})
+	slug, a, v, err := hs.saleAct(c, amendmentSpec())
 	if err != nil {
 		return err
 	}
@@ -86,7 +94,7 @@ func (hs *Handlers) Amend(c echo.Context) error {
 // amendment reads the fields that are given. A body without any of them is refused.
 func amendment(v request.Values) (to sale.Amendment, err error) {
 	if len(v) == 0 {
-		return to, request.BadField("body", "must have at least one of startTime, endTime and stock")
+		return to, request.BadField("body", "must have at least one of startTime, endTime, stock, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
 	}
 	if to.StartsAt, err = v.Instant(string(sale.FieldStart)); err != nil {
 		return to, err
@@ -100,6 +108,19 @@ func amendment(v request.Values) (to sale.Amendment, err error) {
 			return to, err
 		}
 		to.Total = &n
+	}
+	for field, into := range map[sale.Field]**int64{
+		sale.FieldAccountRate: &to.AccountRate, sale.FieldAccountBurst: &to.AccountBurst,
+		sale.FieldNetworkRate: &to.NetworkRate, sale.FieldNetworkBurst: &to.NetworkBurst,
+	} {
+		if _, given := v[string(field)]; !given {
+			continue
+		}
+		n, err := v.Whole(string(field), 1, sale.MaxPressLimit, -1)
+		if err != nil {
+			return to, err
+		}
+		*into = &n
 	}
 	return to, nil
 }

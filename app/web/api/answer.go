@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/users/login"
 )
 
 const (
@@ -30,6 +31,9 @@ func (hs *Handlers) answer(c echo.Context, p sale.PurchaseRequest, a *sale.Answe
 	if a.Kind == sale.Pending {
 		h.Set("Location", claimAddress(p.Slug, a))
 	}
+	if a.Kind == sale.TooOften {
+		hs.cfg.Limits.Refused(h, login.LimitPurchase, pressVerdict(a))
+	}
 	wait := retryAfter(a)
 	if wait > 0 {
 		h["Retry-After"] = []string{strconv.Itoa(wait)}
@@ -45,6 +49,15 @@ func (hs *Handlers) answer(c echo.Context, p sale.PurchaseRequest, a *sale.Answe
 	return nil
 }
 
+// pressVerdict is the limit of presses that refused a purchase request, as the operator has set it for all processes.
+func pressVerdict(a *sale.Answer) login.Verdict {
+	rate, burst := a.Sale.Limit.AccountRate, a.Sale.Limit.AccountBurst
+	if a.Over == sale.PressesOfNetwork {
+		rate, burst = a.Sale.Limit.NetworkRate, a.Sale.Limit.NetworkBurst
+	}
+	return login.Verdict{Wait: a.RetryAfter, Limit: int(burst), Window: time.Duration(burst) * time.Second / time.Duration(max(1, rate))}
+}
+
 // appendAnswer writes the document of an answer and gives its status and content type.
 func (hs *Handlers) appendAnswer(b []byte, a *sale.Answer, wait int) (int, []string, []byte) {
 	switch a.Kind {
@@ -54,7 +67,7 @@ func (hs *Handlers) appendAnswer(b []byte, a *sale.Answer, wait int) (int, []str
 		return hs.statuses.repeat, request.PlainJSON, appendReceipt(b, a.SameKey, messageAlreadyBought, a)
 	case sale.Pending:
 		return http.StatusAccepted, request.PlainJSON, appendPending(b, a)
-	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
+	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
 	}
 	k := request.AnswerKind(a)
 	r := hs.statuses.refusals[k]
@@ -130,10 +143,10 @@ func appendVersion(b []byte, a *sale.Answer) []byte {
 // retryAfter is the whole seconds after which another request can have another answer; 0: no such time is known.
 func retryAfter(a *sale.Answer) int {
 	if a.RetryAfter > 0 {
-		return ceilSeconds(a.RetryAfter)
+		return request.CeilSeconds(a.RetryAfter)
 	}
 	switch a.Kind {
-	case sale.Unavailable, sale.Overloaded, sale.Pending:
+	case sale.Unavailable, sale.Overloaded, sale.Pending, sale.TooOften:
 		return 1
 	case sale.Refused:
 		if a.Reason == sale.ReasonAllClaimed {

@@ -65,11 +65,10 @@ type Config struct {
 	Drain *request.Drain
 	// Log says when streams are refused.
 	Log *request.Log
+	// Limits count, and say in the answer's header, that a shopper has pressed too often. Required.
+	Limits *request.Limits
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
-	// PurchaseRate is how many purchases a second a network may send outside demo mode, with bursts of four times that.
-	// 0 means 10.
-	PurchaseRate float64
 	// LegacyStatus answers repeats and refused purchases with 201 and success:false, see statuses.
 	LegacyStatus bool
 	// Heartbeat is how often a quiet stream gets a comment, so that proxies keep it and dead peers are noticed.
@@ -83,7 +82,6 @@ type Config struct {
 type Handlers struct {
 	cfg       Config
 	purchases *request.Concurrency
-	limits    *request.RateLimiter
 	metrics   *instruments
 	feed      *live.Feed
 	// statuses, version, purchaseBody, bodies and lines are what the hot routes have ready.
@@ -100,7 +98,6 @@ func New(cfg Config) *Handlers {
 	return &Handlers{
 		cfg:          cfg,
 		purchases:    request.NewConcurrency(int64(cfg.MaxPurchases)),
-		limits:       request.NewRateLimiter(cfg.PurchaseRate, 4*cfg.PurchaseRate, time.Now),
 		metrics:      newInstruments(cfg.Registerer, cfg.Hub),
 		feed:         newFeed(cfg.Hub, cfg.Heartbeat),
 		statuses:     newStatuses(cfg.LegacyStatus),
@@ -111,9 +108,6 @@ func New(cfg Config) *Handlers {
 func withDefaults(cfg Config) Config {
 	if cfg.MaxPurchases <= 0 {
 		cfg.MaxPurchases = 20_000
-	}
-	if cfg.PurchaseRate <= 0 {
-		cfg.PurchaseRate = 10
 	}
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = 15 * time.Second

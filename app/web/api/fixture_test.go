@@ -71,7 +71,7 @@ func newHandlers(t testing.TB) (*Handlers, *oneSale) {
 	t.Helper()
 	b := &oneSale{snap: activeSale()}
 	return New(Config{
-		Catalog: b, Hub: live.New(3), Principals: request.Principals{Demo: true}, Drain: &request.Drain{}, Heartbeat: time.Millisecond,
+		Catalog: b, Hub: live.New(3), Principals: request.Principals{Demo: true}, Limits: request.NewLimits(nil, false, nil), Drain: &request.Drain{}, Heartbeat: time.Millisecond,
 		Pages: Pages{Frame: func(sale.Snapshot) []byte { return []byte("<p>first</p>\n<p>2</p>") }},
 	}), b
 }

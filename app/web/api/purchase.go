@@ -1,10 +1,9 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"strconv"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/users/login"
 )
 
 // bodies are the buffers into which purchase bodies are read. A buffer is given back before the checkout is asked.
@@ -28,7 +28,7 @@ func (b *bodies) take() *[request.MaxBody + 1]byte {
 func (b *bodies) give(buf *[request.MaxBody + 1]byte) { b.pool.Put(buf) }
 
 // Purchase answers a purchase request. This route carries most of a sale's traffic. The first of these that refuses decides
-// the answer: the body, the principal, the limit of the network, the checkout.
+// the answer: the body, the principal, the checkout.
 func (hs *Handlers) Purchase(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -41,11 +41,6 @@ func (hs *Handlers) Purchase(c echo.Context) error {
 	p, err := hs.purchaseRequest(c.Request(), slug, named)
 	if err != nil {
 		return hs.refusePurchase(c, slug, named, err)
-	}
-	if !hs.cfg.Principals.Demo {
-		if done, err := hs.overLimit(c, p); done {
-			return err
-		}
 	}
 	return hs.buy(c, p)
 }
@@ -104,7 +99,19 @@ func (hs *Handlers) purchaseRequest(r *http.Request, slug, named string) (sale.P
 	if err != nil {
 		return sale.PurchaseRequest{}, err
 	}
-	return sale.PurchaseRequest{Slug: slug, Name: name, Shopper: shopper, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}, nil
+	p := sale.PurchaseRequest{Slug: slug, Name: name, Shopper: shopper, IdempotencyKey: key, Async: request.PrefersAsync(r), Traceparent: traceparent(r)}
+	if !hs.cfg.Principals.Demo {
+		p.From = clientAddress(r)
+	}
+	return p, nil
+}
+
+// clientAddress is from where a press comes. Clients without an address, as on a socket of this machine, are one network.
+func clientAddress(r *http.Request) netip.Addr {
+	if at, ok := login.ClientAddress(r.RemoteAddr); ok {
+		return at
+	}
+	return netip.IPv6Unspecified()
 }
 
 // traceparent is the W3C trace context of the request, or "" when it has none that is well formed.
@@ -126,38 +133,6 @@ func hexadecimal(s string) bool {
 		}
 	}
 	return true
-}
-
-// receiptTime bounds the search for a receipt when a request is over its network's limit.
-const receiptTime = time.Second
-
-// overLimit applies the limit per network. A shopper over the limit who owns a unit gets the receipt; every other shopper
-// over it is refused. done is false when the request may go on.
-func (hs *Handlers) overLimit(c echo.Context, p sale.PurchaseRequest) (done bool, err error) {
-	wait, ok := hs.limits.Take(request.Network(c.Request().RemoteAddr))
-	if ok {
-		return false, nil
-	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), receiptTime)
-	defer cancel()
-	if r, found, err := hs.cfg.Checkout.Receipt(ctx, p.Slug, p.Name); err == nil && found {
-		snap, err := hs.cfg.Catalog.Snapshot(p.Slug)
-		if err != nil {
-			return true, err
-		}
-		return true, hs.answer(c, p, &sale.Answer{Kind: sale.AlreadyBought, Receipt: r, Username: r.Username, Sale: snap})
-	}
-	seconds := ceilSeconds(wait)
-	h := c.Response().Header()
-	h.Set("RateLimit-Policy", `"purchase";q=`+strconv.Itoa(hs.limits.Burst())+`;w=`+strconv.Itoa(ceilSeconds(hs.limits.Window())))
-	h.Set("RateLimit", `"purchase";r=0;t=`+strconv.Itoa(seconds))
-	over := request.ErrTooMany.Problem("")
-	over.RetryAfter = seconds
-	return true, hs.refusePurchase(c, p.Slug, p.Name, &request.ProblemError{Kind: request.ErrTooMany, Problem: over})
-}
-
-func ceilSeconds(d time.Duration) int {
-	return max(1, int((d+time.Second-1)/time.Second))
 }
 
 // refusePurchase is the problem of a purchase request that did not reach the checkout. It has the same fields as the

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -17,43 +18,69 @@ import (
 	"flashsale/sale"
 )
 
-// A network over its limit is told when to come back, and a shopper in it who owns a unit gets the receipt.
-func TestLimitPerNetwork(t *testing.T) {
+// limitedShopper is a checkout that answers every press in the same way.
+type limitedShopper struct {
+	oneShopper
+	answer sale.Answer
+	asked  sale.PurchaseRequest
+}
+
+func (c *limitedShopper) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answer {
+	c.asked = p
+	return c.answer
+}
+
+// A shopper, or a network, over its limit is told which limit it is and when to come back.
+func TestAPressTooOften(t *testing.T) {
 	t.Parallel()
 	hs, _ := newHandlers(t)
-	shopper, now := &oneShopper{}, noon
+	snap := activeSale()
+	snap.Limit = sale.PressLimit{AccountRate: 2, AccountBurst: 10, NetworkRate: 50, NetworkBurst: 200}
+	shopper := &limitedShopper{answer: sale.Answer{Kind: sale.TooOften, RetryAfter: 1100 * time.Millisecond, Sale: snap}}
 	hs.cfg.Checkout = shopper
 	hs.cfg.Principals = request.Principals{Sessions: aliceSession{}}
-	hs.limits = request.NewRateLimiter(0.5, 2, func() time.Time { return now })
-	press := func() (*httptest.ResponseRecorder, error) {
-		rec := httptest.NewRecorder()
-		return rec, hs.Purchase(echo.New().NewContext(signedIn(httptest.NewRequest(http.MethodPost, "/", nil)), rec))
-	}
-	for range 2 {
-		if rec, err := press(); err != nil || rec.Code != http.StatusCreated {
-			t.Fatalf("within the limit: %d, %v", rec.Code, err)
+	for over, want := range map[sale.PressBudget]string{
+		sale.PressesOfAccount: `"purchase";q=10;w=5`, sale.PressesOfNetwork: `"purchase";q=200;w=4`,
+	} {
+		shopper.answer.Over = over
+		rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/", nil)
+		r.RemoteAddr = "[::ffff:192.0.2.7]:4711"
+		if err := hs.Purchase(echo.New().NewContext(signedIn(r), rec)); err != nil || rec.Code != http.StatusTooManyRequests ||
+			!strings.Contains(rec.Body.String(), `"type":"/problems/too-many-requests"`) || !strings.Contains(rec.Body.String(), `"retryAfter":2`) ||
+			!strings.Contains(rec.Body.String(), `"timestamp":"`+at12+`","userId":"alice","version":57}`) {
+			t.Errorf("%d %s, %v", rec.Code, rec.Body, err)
+		}
+		for field, value := range map[string]string{"RateLimit-Policy": want, "RateLimit": `"purchase";r=0;t=2`, "Retry-After": "2", "Sale-Version": "57"} {
+			if got := rec.Header().Get(field); got != value {
+				t.Errorf("%s: %s, want %s", field, got, value)
+			}
 		}
 	}
-	rec, err := press()
-	if p := request.ProblemOf(err); p.Type != "/problems/too-many-requests" || p.Status != http.StatusTooManyRequests || p.UserID != "alice" || p.RetryAfter != 2 ||
-		p.Version != 57 || p.Timestamp != at12 {
-		t.Errorf("over the limit: %v, %+v", err, p)
+	if shopper.asked.From != netip.MustParseAddr("192.0.2.7") {
+		t.Errorf("the checkout was asked for a press from %v", shopper.asked.From)
 	}
-	for field, want := range map[string]string{"RateLimit": `"purchase";r=0;t=2`, "RateLimit-Policy": `"purchase";q=2;w=4`, "Sale-Version": "57"} {
-		if got := rec.Header().Get(field); got != want {
-			t.Errorf("%s: %s, want %s", field, got, want)
+}
+
+func TestAPressHasAnAddressOutsideDemoModeOnly(t *testing.T) {
+	t.Parallel()
+	hs, _ := newHandlers(t)
+	shopper := &limitedShopper{answer: sale.Answer{Kind: sale.Refused, Reason: sale.ReasonSoldOut, Sale: activeSale()}}
+	hs.cfg.Checkout = shopper
+	press := func(remote string) netip.Addr {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{"username":"alice"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.RemoteAddr = remote
+		if err := hs.Purchase(echo.New().NewContext(signedIn(r), httptest.NewRecorder())); err != nil {
+			t.Fatal(err)
 		}
+		return shopper.asked.From
 	}
-	if shopper.requests != 2 {
-		t.Errorf("%d requests reached the checkout", shopper.requests)
+	if at := press("192.0.2.7:80"); at.IsValid() {
+		t.Errorf("in demo mode a press is one from %v", at)
 	}
-	shopper.owns = &sale.Receipt{Username: "alice", Unit: 3}
-	if rec, err := press(); err != nil || rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), `"unit":3`) {
-		t.Errorf("over the limit an owner gets %d %s, %v", rec.Code, rec.Body, err)
-	}
-	shopper.owns, now = nil, now.Add(2*time.Second)
-	if rec, err := press(); err != nil || rec.Code != http.StatusCreated {
-		t.Errorf("after the wait: %d, %v", rec.Code, err)
+	hs.cfg.Principals = request.Principals{Sessions: aliceSession{}}
+	if at := press("@"); !at.IsValid() {
+		t.Error("a client without an address has no limit")
 	}
 }
 

@@ -83,8 +83,8 @@ var (
 		"A part of the system did not answer in time. Nothing was bought, and pressing again is safe: you can never get two."}
 	ErrOverloaded = &Kind{"overloaded", 503, "Too busy", "Too busy right now: not bought, safe to retry",
 		"More purchases are under way than this process takes at once. Nothing was bought; press again after Retry-After seconds."}
-	ErrTooMany = &Kind{"too-many-requests", 429, "Too many requests", "Too many requests from your network, please wait",
-		"Your network has sent more purchases than it may. Retry-After says when the next one is taken. Receipts can still be looked up."}
+	ErrTooMany = &Kind{"too-many-requests", 429, "Too many requests", "Too many requests, please wait",
+		"You, or all who share your network address, have sent more of these requests than may be sent. RateLimit-Policy names the limit, and Retry-After says when the next request is taken. Receipts can still be looked up."}
 	ErrTooManyStreams = &Kind{"too-many-streams", 503, "Too many live streams", "This process has no room for another live stream",
 		"Streams have a share of the connections, so that there is always room for purchases, and that share is full. Ask for the status instead, or connect again after Retry-After seconds."}
 	ErrTooManyOfYours = &Kind{"too-many-streams-of-network", 503, "Too many live streams", "Your network has as many live streams open as it may",
@@ -194,6 +194,8 @@ func AnswerKind(a *sale.Answer) *Kind {
 		return ErrUnknownShopper
 	case sale.Overloaded:
 		return ErrOverloaded
+	case sale.TooOften:
+		return ErrTooMany
 	case sale.Unavailable, sale.Bought, sale.AlreadyBought, sale.Pending: // but for the first, no refusals
 	}
 	return ErrNotBought

@@ -1,10 +1,17 @@
 package request
 
 import (
-	"math"
-	"sync"
+	"context"
+	"net/http"
 	"sync/atomic"
 	"time"
+
+	"github.com/dunglas/httpsfv"
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"flashsale/users/login"
 )
 
 // Concurrency bounds how many requests are under way at once. The zero value admits none.
@@ -28,78 +35,68 @@ func (c *Concurrency) Acquire() bool {
 // Release ends an admitted request.
 func (c *Concurrency) Release() { c.underWay.Add(-1) }
 
-// maxNetworks bounds the memory of a RateLimiter: at most so many networks are remembered.
-const maxNetworks = 1 << 16
-
-// RateLimiter is a token bucket per network, in this process. A network that was forgotten starts with a full
-// bucket. So the bound on memory can let more requests through, and never fewer.
-type RateLimiter struct {
-	rate, burst float64
-	now         func() time.Time
-
-	mu      sync.Mutex
-	buckets map[string]bucket
+// Attempts is login.Limits: it counts attempts for all processes together.
+type Attempts interface {
+	Take(ctx context.Context, policy login.Policy, keys ...string) login.Verdict
 }
 
-type bucket struct {
-	tokens float64
-	at     time.Time
+// Limits refuse requests beyond the budgets of their policies, all in the same way: 429 with Retry-After and the RateLimit fields.
+// In demo mode, and without Attempts, they refuse none. Safe for concurrent use.
+type Limits struct {
+	attempts Attempts
+	limited  map[login.Policy]prometheus.Counter
 }
 
-// NewRateLimiter makes a RateLimiter of rate tokens a second that saves up to burst.
-func NewRateLimiter(rate, burst float64, now func() time.Time) *RateLimiter {
-	return &RateLimiter{rate: rate, burst: burst, now: now, buckets: map[string]bucket{}}
-}
-
-// Burst is how many tokens a full bucket has.
-func (l *RateLimiter) Burst() int { return int(l.burst) }
-
-// Window is the time in which an empty bucket fills.
-func (l *RateLimiter) Window() time.Duration {
-	return time.Duration(l.burst / l.rate * float64(time.Second))
-}
-
-// Take uses up one token of the network. wait is the time until there is one when there was none.
-func (l *RateLimiter) Take(network string) (wait time.Duration, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := l.now()
-	b, known := l.buckets[network]
-	if !known {
-		l.makeRoom(now)
-		b = bucket{tokens: l.burst, at: now}
+// NewLimits refuses what attempts refuses. In demo mode nobody has a limit.
+func NewLimits(attempts Attempts, demo bool, reg prometheus.Registerer) *Limits {
+	l := &Limits{attempts: attempts, limited: map[login.Policy]prometheus.Counter{}}
+	if demo {
+		l.attempts = nil
 	}
-	b = l.refill(b, now)
-	if ok = b.tokens >= 1; ok {
-		b.tokens--
+	limited := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
+		Name: "flashsale_limited_total", Help: "Requests refused because they were too many, by the policy of the route.",
+	}, []string{"policy"})
+	for _, row := range login.Policies() {
+		l.limited[row.Policy] = limited.WithLabelValues(string(row.Policy))
 	}
-	l.buckets[network] = b
-	if !ok {
-		wait = time.Duration((1 - b.tokens) / l.rate * float64(time.Second))
-	}
-	return wait, ok
+	return l
 }
 
-func (l *RateLimiter) refill(b bucket, now time.Time) bucket {
-	b.tokens = math.Min(l.burst, b.tokens+now.Sub(b.at).Seconds()*l.rate)
-	b.at = now
-	return b
+// Allow takes an attempt of the client's network, and of the account if the handler knows it (login.AccountKey, login.NameKey).
+// Its error is the problem that refuses the request.
+func (l *Limits) Allow(c echo.Context, policy login.Policy, account ...string) error {
+	if l.attempts == nil {
+		return nil
+	}
+	r := c.Request()
+	v := l.attempts.Take(r.Context(), policy, append(account, login.NetworkKey(r.RemoteAddr))...)
+	if v.OK {
+		return nil
+	}
+	l.Refused(c.Response().Header(), policy, v)
+	p := ErrTooMany.Problem("")
+	p.RetryAfter = CeilSeconds(v.Wait)
+	return &ProblemError{ErrTooMany, p}
 }
 
-// makeRoom forgets the networks whose bucket is full again. When that is not enough it forgets any eighth of them.
-func (l *RateLimiter) makeRoom(now time.Time) {
-	if len(l.buckets) < maxNetworks {
-		return
+// Refused counts a refusal, and sets the fields that say what the limit is and when it is over.
+func (l *Limits) Refused(h http.Header, policy login.Policy, v login.Verdict) {
+	if n, ok := l.limited[policy]; ok {
+		n.Inc()
 	}
-	for n, b := range l.buckets {
-		if l.refill(b, now).tokens >= l.burst {
-			delete(l.buckets, n)
+	quota, rest := httpsfv.NewItem(string(policy)), httpsfv.NewItem(string(policy))
+	quota.Params.Add("q", int64(v.Limit))
+	quota.Params.Add("w", int64(CeilSeconds(v.Window)))
+	rest.Params.Add("r", int64(v.Remaining))
+	rest.Params.Add("t", int64(CeilSeconds(v.Wait)))
+	for name, item := range map[string]httpsfv.Item{"RateLimit-Policy": quota, "RateLimit": rest} {
+		if value, err := httpsfv.Marshal(httpsfv.List{item}); err == nil {
+			h.Set(name, value)
 		}
 	}
-	for n := range l.buckets {
-		if len(l.buckets) <= maxNetworks*7/8 {
-			return
-		}
-		delete(l.buckets, n)
-	}
+}
+
+// CeilSeconds is a time to wait in whole seconds, at least 1.
+func CeilSeconds(d time.Duration) int {
+	return max(1, int((d+time.Second-1)/time.Second))
 }

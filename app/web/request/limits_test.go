@@ -1,57 +1,72 @@
 package request
 
 import (
-	"strconv"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"flashsale/users/login"
 )
 
-func TestLimiterRefills(t *testing.T) {
+// counting answers every attempt with the same verdict, and remembers for whom it was asked.
+type counting struct {
+	login.Verdict
+	policy login.Policy
+	keys   []string
+}
+
+func (c *counting) Take(_ context.Context, policy login.Policy, keys ...string) login.Verdict {
+	c.policy, c.keys = policy, keys
+	return c.Verdict
+}
+
+func attempt(l *Limits, keys ...string) (*httptest.ResponseRecorder, error) {
+	rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/sign-in", nil)
+	r.RemoteAddr = "192.0.2.7:4711"
+	return rec, l.Allow(echo.New().NewContext(r, rec), login.LimitSignIn, keys...)
+}
+
+func TestTooManyRequestsAreAProblemThatSaysWhenToComeBack(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	l := NewRateLimiter(2, 4, func() time.Time { return now })
-	for i := range 4 {
-		if _, ok := l.Take("a"); !ok {
-			t.Fatalf("refused within the burst, at %d", i)
+	reg := prometheus.NewRegistry()
+	c := &counting{Verdict: login.Verdict{OK: true, Remaining: 3, Limit: 10, Window: 10 * time.Minute}}
+	l := NewLimits(c, false, reg)
+	if rec, err := attempt(l, login.AccountKey(7)); err != nil || rec.Header().Get("RateLimit") != "" {
+		t.Errorf("within the limit: %v, %v", err, rec.Header())
+	}
+	if c.policy != login.LimitSignIn || !slices.Equal(c.keys, []string{"account:7", "network:192.0.2.7:4711"}) {
+		t.Errorf("asked for %s of %q", c.policy, c.keys)
+	}
+	c.Verdict = login.Verdict{Wait: 59100 * time.Millisecond, Limit: 10, Window: 10 * time.Minute}
+	rec, err := attempt(l, login.AccountKey(7))
+	if p := ProblemOf(err); !errors.Is(err, ErrTooMany) || p.Status != http.StatusTooManyRequests || p.RetryAfter != 60 {
+		t.Errorf("beyond the limit: %v, %+v", err, p)
+	}
+	for field, want := range map[string]string{"RateLimit": `"sign-in";r=0;t=60`, "RateLimit-Policy": `"sign-in";q=10;w=600`} {
+		if got := rec.Header().Get(field); got != want {
+			t.Errorf("%s is %s, want %s", field, got, want)
 		}
 	}
-	wait, ok := l.Take("a")
-	if ok || wait != 500*time.Millisecond {
-		t.Fatalf("took %v, wait %v", ok, wait)
-	}
-	if _, ok := l.Take("b"); !ok {
-		t.Error("one network used up another's")
-	}
-	now = now.Add(wait)
-	if _, ok := l.Take("a"); !ok {
-		t.Error("refused after the wait it was told")
-	}
-	now = now.Add(time.Hour)
-	for range 4 {
-		l.Take("a")
-	}
-	if _, ok := l.Take("a"); ok {
-		t.Error("an hour of rest saved up more than the burst")
+	if n := testutil.ToFloat64(l.limited[login.LimitSignIn]); n != 1 {
+		t.Errorf("%v refusals are counted", n)
 	}
 }
 
-func TestLimiterForgetsInTime(t *testing.T) {
+func TestNobodyHasALimitInDemoMode(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	l := NewRateLimiter(1, 1, func() time.Time { return now })
-	for i := range maxNetworks + 10 {
-		l.Take(strconv.Itoa(i))
-	}
-	if n := len(l.buckets); n > maxNetworks {
-		t.Errorf("%d networks are remembered", n)
-	}
-	now = now.Add(time.Minute)
-	for i := range maxNetworks {
-		l.Take("again" + strconv.Itoa(i))
-	}
-	if n := len(l.buckets); n > maxNetworks {
-		t.Errorf("%d networks are remembered", n)
+	for name, l := range map[string]*Limits{"demo mode": NewLimits(&counting{}, true, nil), "nobody counts": NewLimits(nil, false, nil)} {
+		if _, err := attempt(l); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -33,6 +33,8 @@ type MiddlewareConfig struct {
 	CORSOrigins []string
 	// Drain ends the connections of a process that stops. Required.
 	Drain *Drain
+	// Limits refuse too many requests of the routes that name a policy. Required.
+	Limits *Limits
 	// Log gets the request log. Required.
 	Log *Log
 	// Registerer takes the metrics; nil: they are counted but not registered.
@@ -67,12 +69,16 @@ func NewMiddleware(cfg MiddlewareConfig) *Middleware {
 }
 
 // Wrap is called once for each route, at the start. The handler it returns does in order: request id, the client's address,
-// security fields, deadline, guard, who may use the route, the route's own handler; then recovery from a panic, metrics and log. The error of
+// security fields, deadline, guard, who may use the route, the route's limit, the route's own handler; then recovery from a panic, metrics and log. The error of
 // the route's handler becomes a problem here and nowhere else. The returned handler never returns an error.
 func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	if rt.Limit == 0 {
 		rt.Limit = AnswerTime
 	}
+	if rt.Policy != "" && !rt.Policy.Known() {
+		panic("the route " + rt.Path + " names a policy that is not in the table: " + string(rt.Policy))
+	}
+	limited := rt.Policy != "" && !rt.Policy.Late()
 	meter, lines := m.metrics.route(rt.Path), &sampler{}
 	return func(c echo.Context) error {
 		start := time.Now()
@@ -87,7 +93,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		}()
 		done := bound(c, rt, start)
 		defer done()
-		if err := m.admit(rt, r, came); err != nil {
+		if err := m.admit(c, rt, limited, came); err != nil {
 			m.fail(c, err)
 			return nil
 		}
@@ -112,11 +118,18 @@ func bound(c echo.Context, rt Route, start time.Time) context.CancelFunc {
 	return cancel
 }
 
-func (m *Middleware) admit(rt Route, r *http.Request, came way) error {
-	if err := m.guard.check(rt, r, came); err != nil {
+// admit refuses a request before its handler. A handler that knows the account takes the attempt itself.
+func (m *Middleware) admit(c echo.Context, rt Route, limited bool, came way) error {
+	if err := m.guard.check(rt, c.Request(), came); err != nil {
 		return err
 	}
-	return m.may(rt, r)
+	if err := m.may(rt, c.Request()); err != nil {
+		return err
+	}
+	if limited {
+		return m.cfg.Limits.Allow(c, rt.Policy)
+	}
+	return nil
 }
 
 // Drain says whether this process stops. The zero value says no. It is safe for concurrent use.

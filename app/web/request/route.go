@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"flashsale/users/login"
 )
 
 // Route is one line of the route table.
@@ -34,6 +36,8 @@ type Route struct {
 	Stream bool
 	// Forwarded routes answer also through a proxy in front of a private demo.
 	Forwarded bool
+	// Policy names the limit on how often the route may be asked. "": there is none.
+	Policy login.Policy
 	// Limit is the time the whole answer may take; 0 means AnswerTime.
 	Limit time.Duration
 }

@@ -43,7 +43,7 @@ func purchaseView(a sale.Answer) (shop.Outcome, int) {
 	case sale.Pending:
 		return shop.Outcome{Tone: shop.Note, Title: "Your purchase is being confirmed.",
 			Text: "Your place is kept and the verdict follows. Pressing again changes nothing."}, http.StatusAccepted
-	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded:
+	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
 	}
 	k := request.AnswerKind(&a)
 	outcome := refused(k.Problem(""))
