@@ -2,11 +2,13 @@ package web
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/api"
 	"flashsale/app/web/request"
+	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
 	"flashsale/users/login"
 )
@@ -74,6 +76,52 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 	return t
 }
 
+// accountTable has the routes of signing in and of accounts.
+func accountTable(h *session.Handlers) []request.Route {
+	t := []request.Route{
+		{Method: "GET", Path: "/sign-up", Handler: h.SignUpPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-up", Handler: h.SignUp, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in", Handler: h.SignInPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in", Handler: h.SignIn, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in/second-factor", Handler: h.FactorPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/second-factor", Handler: h.Factor, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/code", Handler: h.SendCode, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in/code/verify", Handler: h.CodePage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/code/verify", Handler: h.VerifyCode, Who: request.Anybody},
+		{Method: "GET", Path: "/sign-in/link/:token", Handler: h.LinkPage, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-in/link/:token", Handler: h.SpendLink, Who: request.Anybody},
+		{Method: "POST", Path: "/sign-out", Handler: h.SignOut, Who: request.Anybody},
+
+		{Method: "GET", Path: "/account", Handler: h.Account, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/password", Handler: h.ChangePassword, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/email", Handler: h.ChangeEmail, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/email/verify", Handler: h.EmailPage, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/email/verify", Handler: h.VerifyEmail, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/sessions", Handler: h.Sessions, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/sessions/end-all", Handler: h.EndSessions, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/sessions/:id/end", Handler: h.EndSession, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/orders", Handler: h.Orders, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/second-factor", Handler: h.EnrolPage, Who: request.SignedIn},
+		{Method: "POST", Path: "/account/second-factor", Handler: h.Enrol, Who: request.SignedIn},
+		{Method: "GET", Path: "/account/second-factor/qr.png", Handler: h.Picture, Who: request.SignedIn},
+
+		{Method: "GET", Path: "/invitations/:token", Handler: h.InvitationPage, Who: request.Anybody},
+		{Method: "POST", Path: "/invitations/:token", Handler: h.Accept, Who: request.Anybody},
+		{Method: "GET", Path: "/admin/team", Handler: h.TeamPage, Who: request.Owners},
+		{Method: "GET", Path: "/api/admin/team", Handler: h.Team, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/team/invitations", Handler: h.Invite, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/team/:username/role", Handler: h.SetRole, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/team/:username/second-factor/reset", Handler: h.ResetFactor, Who: request.Owners},
+		{Method: "GET", Path: "/api/admin/tokens", Handler: h.Tokens, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/tokens", Handler: h.CreateToken, Who: request.Owners},
+		{Method: "POST", Path: "/api/admin/tokens/:id/revoke", Handler: h.RevokeToken, Who: request.Owners},
+	}
+	for i := range t {
+		t[i].Accounts, t[i].Handler = true, h.Ready(t[i].Handler)
+	}
+	return t
+}
+
 func files(static func(http.ResponseWriter, *http.Request) bool) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if !static(c.Response(), c.Request()) {
@@ -97,7 +145,7 @@ func asset(static func(http.ResponseWriter, *http.Request) bool, path string) ec
 
 // Routes is every route of the public listener, for people who want to see who may use what. The handlers are not usable.
 func Routes() []request.Route {
-	return append((&Server{}).table(), pageTable(nil, nil, func(http.ResponseWriter, *http.Request) bool { return false })...)
+	return slices.Concat((&Server{}).table(), pageTable(nil, nil, func(http.ResponseWriter, *http.Request) bool { return false }), accountTable(nil))
 }
 
 // anyMethod is the method of a route that takes them all.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -49,6 +50,9 @@ type Config struct {
 	CORSOrigins []string
 	// Principals says who a request is from. Its Demo is this Demo.
 	Principals request.Principals
+
+	// SignIn is what signing in and the pages about accounts need; New sets Who. Without Sessions nobody can sign in.
+	SignIn session.Config
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
@@ -115,12 +119,24 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
-	table := append(s.table(), pageTable(s.api, pages, cfg.Static)...)
+	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
 	}
 	s.echo = router(m, table)
 	return s
+}
+
+// signInRoutes are the routes of signing in and of accounts.
+func signInRoutes(cfg session.Config, principals request.Principals) []request.Route {
+	cfg.Who = func(r *http.Request) session.Visitor {
+		p := principals.Of(r)
+		if !p.SignedIn() {
+			return session.Visitor{}
+		}
+		return session.Visitor{Account: p.Account(), Username: p.Username(), Role: p.Session().Role, Session: p.SessionID(), Means: p.Means()}
+	}
+	return accountTable(session.New(cfg))
 }
 
 // Handler answers everything the public listener takes.

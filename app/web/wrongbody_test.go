@@ -39,6 +39,13 @@ func TestWhoHasToSignInIsToldHow(t *testing.T) {
 	for _, target := range []string{buy, "/api/flash-sale/reset", "/api/admin/verify"} {
 		for _, accept := range []string{"application/json", "text/html"} {
 			res := w.send(t, http.MethodPost, target, `{"username":"alice"}`, "Accept: "+accept)
+			if target == buy && accept == "text/html" {
+				// A press of the button leads to the sign-in and back to the button.
+				if to := res.Header.Get("Location"); res.StatusCode != http.StatusSeeOther || to != "/sign-in?next=%2F%3Fbuy%3D1" {
+					t.Errorf("a press leads to %d %s", res.StatusCode, to)
+				}
+				continue
+			}
 			if res.StatusCode != http.StatusUnauthorized || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Bearer ") {
 				t.Errorf("%s as %s: %d, WWW-Authenticate %q", target, accept, res.StatusCode, res.Header.Get("WWW-Authenticate"))
 			}

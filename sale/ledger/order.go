@@ -32,6 +32,22 @@ func (s *Store) OrderTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.Orde
 	return o, nil
 }
 
+// OrdersOf is what a shopper bought in all sales, the newest first, cancelled orders too. It looks into the newest thousand generations
+// and finds at most limit orders.
+func (s *Store) OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error) {
+	var found []sale.Order
+	b := &pgx.Batch{}
+	b.Queue(sqlProbes + `, ` + sqlProof)
+	b.Queue(sqlOrdersOfShopper, user, limit).Query(func(rows pgx.Rows) (err error) {
+		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (sale.Order, error) { return scanWholeOrder(row) })
+		return err
+	})
+	if err := s.prove(ctx, b); err != nil {
+		return nil, fmt.Errorf("read a shopper's orders: %w", err)
+	}
+	return found, nil
+}
+
 func scanWholeOrder(row pgx.Row) (sale.Order, error) {
 	var o sale.Order
 	var pressed, decided time.Time

@@ -51,6 +51,30 @@ func TestReceiptsAreThoseOfLiveOrdersOnly(t *testing.T) {
 	}
 }
 
+// A shopper sees the own orders of all sales and generations, cancelled ones too, and nobody else's.
+func TestAShopperSeesTheOwnOrders(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 5)
+	first := d.decideOne(d.claim(11, 1))
+	d.decideOne(d.claim(12, 1))
+	d.cancel(first.ClaimID)
+	again := d.decideOne(d.claim(11, 2))
+	list, err := d.OrdersOf(t.Context(), 11, 10)
+	d.Must(err)
+	if len(list) != 2 || list[0].OrderID != again.ClaimID || list[1].OrderID != first.ClaimID {
+		t.Fatalf("%+v", list)
+	}
+	if !list[0].CancelledAt.IsZero() || list[1].CancelledAt.IsZero() || list[0].Slug == "" || list[0].Unit != again.Unit || !list[0].At.Equal(again.PressedAt) {
+		t.Errorf("%+v of %+v", list, again)
+	}
+	if list, err = d.OrdersOf(t.Context(), 11, 1); err != nil || len(list) != 1 || list[0].OrderID != again.ClaimID {
+		t.Errorf("of one: %+v %v", list, err)
+	}
+	if list, err = d.OrdersOf(t.Context(), 13, 10); err != nil || len(list) != 0 {
+		t.Errorf("of somebody without orders: %+v %v", list, err)
+	}
+}
+
 // The receipt caches read what has changed since the revision that they know.
 func TestOrdersSinceARevisionAreTheNewAndTheCancelledOnes(t *testing.T) {
 	t.Parallel()

@@ -144,6 +144,16 @@ WHERE id = $1 AND released_at IS NULL`
 	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales WHERE id = sale_id)
 FROM orders WHERE id = $1`
 
+	// The indexes of orders begin with the generation, so each generation is one search. An index by shopper would cost every order.
+	sqlOrdersOfShopper = `SELECT mine.*, (SELECT slug FROM sales WHERE id = mine.sale_id)
+FROM (SELECT sale_id, generation FROM generations ORDER BY begun_at DESC LIMIT 1000) g, LATERAL (
+	(SELECT ` + orderColumns + `, released_at FROM orders WHERE sale_id = g.sale_id AND generation = g.generation
+		AND user_id BETWEEN $1 AND $1 AND released_at IS NULL ORDER BY user_id LIMIT 1)
+	UNION ALL
+	(SELECT ` + orderColumns + `, released_at FROM orders WHERE sale_id = g.sale_id AND generation = g.generation
+		AND user_id BETWEEN $1 AND $1 AND released_at IS NOT NULL ORDER BY user_id LIMIT 100)) mine
+ORDER BY mine.decided_at DESC, mine.id LIMIT $2`
+
 	sqlForgetDigest = `UPDATE generations SET digest = NULL WHERE sale_id = $1 AND generation = $2`
 )
 

@@ -2,19 +2,20 @@
 (() => {
   'use strict';
   const byId = (id) => document.getElementById(id);
-  const input = byId('user-id-input');
-  if (!input) return; // a page without the form
-
-  const buy = byId('buy-now-button');
   const live = byId('live');
+  if (!live) return; // a page without a sale
+  // Outside demo mode the form has no field for a name, and without anybody signed in there is no form.
+  const input = byId('user-id-input');
+  const buy = byId('buy-now-button');
+  const shopper = () => (input ? input.value.trim() : byId('purchase')?.dataset.shopper ?? '');
   const sale = () => byId('sale');
 
   // The button for buying is off while the name is empty, the sale is not active, or the check says that this name has bought.
   function switchBuy() {
     const { status, generation } = sale().dataset;
     const checked = byId('check-outcome').querySelector('[data-owner]')?.dataset;
-    const bought = checked?.owner === input.value.trim() && checked.generation === generation;
-    buy.disabled = input.value.trim() === '' || status !== 'active' || bought;
+    const bought = checked?.owner === shopper() && checked.generation === generation;
+    if (buy) buy.disabled = shopper() === '' || status !== 'active' || bought;
   }
 
   // A frame may have waited on the server, so its time is at most the true one: of all frames the one that is
@@ -38,8 +39,7 @@
     return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   }
 
-  input.addEventListener('input', switchBuy);
-  input.addEventListener('change', switchBuy);
+  for (const change of ['input', 'change']) input?.addEventListener(change, switchBuy);
   window.addEventListener('pageshow', switchBuy);
   document.addEventListener('htmx:after:swap', () => { switchBuy(); drawCountdown(); });
   setInterval(drawCountdown, 1000);
@@ -95,7 +95,7 @@
   // "Try this user" takes the former shopper's results away, fills the form and checks.
   document.addEventListener('click', (event) => {
     const link = event.target.closest('[data-try]');
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (!link || !input || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     for (const outcome of ['purchase-outcome', 'check-outcome']) byId(outcome).replaceChildren();
     choose(tabs[0]);

@@ -1,14 +1,63 @@
 package layout
 
+import "flashsale/static"
+
 // Assets are the addresses of what every page loads.
 type Assets struct {
 	Style, Script, HTMX, HTMXStream, Icon string
 	// Acts is the script of operators' forms, for pages that have them.
 	Acts string
+	// AccountStyle is the further style sheet of the pages about accounts.
+	AccountStyle string
+}
+
+// Embedded are the addresses of the files in static.
+func Embedded() Assets {
+	return Assets{
+		Style:        static.URL("app.css"),
+		Script:       static.URL("app.js"),
+		Acts:         static.URL("acts.js"),
+		HTMX:         static.URL("htmx.js"),
+		HTMXStream:   static.URL("htmx-sse.js"),
+		Icon:         static.URL("icon.svg"),
+		AccountStyle: static.URL("account.css"),
+	}
+}
+
+// Frame is what surrounds the contents of a page.
+type Frame struct {
+	Assets  Assets
+	Visitor Visitor
+	// Title is the page's name; empty for the page of the sale.
+	Title string
+	// Still pages load no scripts, have a heading of their own, and the style of the pages about accounts.
+	Still bool
+}
+
+func (f Frame) title() string {
+	const product = "Flash Sale System"
+	if f.Title == "" {
+		return product
+	}
+	return f.Title + " · " + product
+}
+
+// Visitor is who looks at a page. The zero value is everybody in demo mode.
+type Visitor struct {
+	// Accounts is true outside demo mode, where shoppers sign in.
+	Accounts bool
+	// Username is empty while nobody is signed in.
+	Username string
 }
 
 // Problem is a page or a fragment that says why a request was not answered.
 type Problem struct {
 	Status        int
 	Title, Detail string
+	Visitor       Visitor
+	// Way is what the reader can do next; the zero value leads back to the sale.
+	Way Link
 }
+
+// Link is a path on our origin with what it is called.
+type Link struct{ Label, Path string }

@@ -20,6 +20,11 @@ type Home struct {
 	Demo    bool
 	Product Product
 	Status  Status
+	// Visitor is who looks at the page. Outside demo mode that decides who buys.
+	Visitor layout.Visitor
+	// SignIn leads to the sign-in and from there back to the button. Repeat is true on the page that it leads back to.
+	SignIn string
+	Repeat bool
 	// Username fills the form.
 	Username string
 	// Purchase, Check and Notice are what the last press came to; nil and "" leave their places empty.

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"crypto/sha256"
 	"net"
 	"net/http"
 	"strings"
@@ -22,7 +21,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
-	conditions, body, err := conditionsOf(r.Header, body)
+	conditions, body, err := request.Conditions(r.Header, body)
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
@@ -43,7 +42,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 	who := hs.cfg.Principals.Of(r)
 	network, _, _ := net.SplitHostPort(r.RemoteAddr)
 	return operator.Act{Account: who.Account(), Network: network, Means: who.Means(), Match: match, Waits: request.WantsPage(r), ActKey: audit.ActKey{
-		Principal: who.Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: digest(r, body),
+		Principal: who.Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, body),
 	}}, v, nil
 }
 
@@ -55,17 +54,6 @@ func (hs *Handlers) saleAct(c echo.Context, known request.Spec) (string, operato
 	}
 	a, v, err := hs.act(c, known)
 	return slug, a, v, err
-}
-
-// digest differs for different requests, so that a key cannot be used for a second one.
-func digest(r *http.Request, body []byte) [32]byte {
-	h := sha256.New()
-	for _, part := range []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(body)} {
-		h.Write(request.AppendInt(nil, int64(len(part))))
-		h.Write([]byte{' '})
-		h.Write([]byte(part))
-	}
-	return [32]byte(h.Sum(nil))
 }
 
 // ifMatch reads the If-Match field: "*", or a list of entity tags. A weak tag is well formed and matches nothing, as the

@@ -44,7 +44,7 @@ func TestADigestIsOfMethodAddressAndBody(t *testing.T) {
 	for _, c := range [][3]string{
 		{"POST", "/a", ""}, {"PUT", "/a", ""}, {"POST", "/b", ""}, {"POST", "/a?x", ""}, {"POST", "/a", "x"}, {"POST", "/ax", ""}, {"POST", "/a", "?x"},
 	} {
-		d := digest(httptest.NewRequest(c[0], c[1], nil), []byte(c[2]))
+		d := request.Digest(httptest.NewRequest(c[0], c[1], nil), []byte(c[2]))
 		if other, ok := seen[d]; ok {
 			t.Errorf("%q has the digest of %s", c, other)
 		}

@@ -52,6 +52,12 @@ func cookieName(r *http.Request) (name string, ok bool) {
 	return plainCookie, local(r)
 }
 
+// KeepsSessions is true where a browser can be given a session: over TLS, and on this machine.
+func KeepsSessions(r *http.Request) bool {
+	_, ok := cookieName(r)
+	return ok
+}
+
 // local is true for a request over HTTP that comes from this machine.
 func local(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)

@@ -36,6 +36,40 @@ var (
 		"In demo mode the shopper is whoever the request names and everybody is an operator. There are no passwords, sessions, roles or tokens in it."}
 	ErrInsecure = &Kind{"insecure", 403, "Not over HTTP", "Signing in needs HTTPS",
 		"Over HTTP everybody on the way could read your password and your session. Use the https address of the shop."}
+	ErrWrongSignIn = &Kind{"wrong-sign-in", 401, "Not signed in", "The name and the password do not belong together",
+		"Either there is no such account, or it has no password, or the password is another one. The answer is the same for all three."}
+	ErrWrongCode = &Kind{"wrong-code", 401, "Wrong code", "This code is not right",
+		"The code was mistyped, belongs to another browser, or a newer one was sent. Each code works once."}
+	ErrCodeExpired = &Kind{"code-expired", 410, "Too late", "This code or link is too old, or was used before",
+		"Codes and links work once and for a short time. Ask for a new one."}
+	ErrMailOff = &Kind{"mail-off", 409, "No codes by e-mail", "Codes by e-mail are off",
+		"This server sends no mail, so it can neither sign in by a code nor verify an address. Sign in with a password."}
+	ErrSecondFactor = &Kind{"second-factor-needed", 403, "Second factor needed", "Set up your second factor first",
+		"An account with a role needs the codes of an authenticator app. Set them up at /account/second-factor, and then do this again."}
+	ErrSecondFactorDone = &Kind{"second-factor-done", 409, "Set up already", "Your second factor is set up already",
+		"An owner can reset it at /admin/team, or somebody with access to the server with `flashsale admin reset-second-factor`."}
+	ErrTaken = &Kind{"taken", 409, "Taken", "The name is taken",
+		"It belongs to an account, or once did: a name is never given to somebody new. The errors list says which field."}
+	ErrWeak = &Kind{"weak-password", 422, "Weak password", "The password is too easy to guess",
+		"The errors list says why. A few words that do not belong together make a good password."}
+	ErrSignInBusy = &Kind{"sign-in-busy", 503, "Many are signing in", "Many people are signing in right now, please try again",
+		"Checking a password takes time by design, and the queue is full. Retry-After says when there is room again."}
+	ErrTooManyAttempts = &Kind{"too-many-attempts", 429, "Too many attempts", "Too many attempts, please wait",
+		"So many attempts in a short time look like guessing. Retry-After says when the next one is taken."}
+	ErrNoInvitation = &Kind{"no-invitation", 410, "No invitation", "This invitation is too old, or was used before",
+		"The link of an invitation works once and for a limited time. Ask an owner for a new one."}
+	ErrLastOwner = &Kind{"last-owner", 409, "The last owner", "The last owner stays an owner",
+		"Without an owner nobody could give roles any more. Make somebody else an owner first."}
+	ErrHasRole = &Kind{"has-role", 409, "Has the role", "The account has this role already, or a higher one",
+		"The invitation was not used. Sign in as the person that it is for."}
+	ErrNoAccount = &Kind{"no-account", 404, "No such account", "There is no such account",
+		"The name in the address belongs to no account, or to one that was archived."}
+	ErrNoToken = &Kind{"no-token", 404, "No such token", "There is no such token",
+		"GET /api/admin/tokens lists them all."}
+	ErrShownBefore = &Kind{"shown-before", 409, "Shown before", "It was made, and its secret was shown before",
+		"A secret is shown once and not kept. Revoke what was made, or let it expire, and make another one."}
+	ErrNoSession = &Kind{"no-session", 404, "No such session", "There is no such session",
+		"It has ended, or is not yours. GET /account/sessions lists them all."}
 	ErrNotYou = &Kind{"not-you", 403, "Somebody else's name", "You can only buy and look up purchases for yourself",
 		"The name in the request is not the one you are signed in as. Leave it out, or sign in as that shopper."}
 	ErrNotOperator = &Kind{"not-operator", 403, "Operators only", "This needs the operator's role",
@@ -119,6 +153,8 @@ func Kinds() []*Kind {
 	return []*Kind{
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
 		ErrSignIn, ErrSessionEnded, ErrTokenBuys, ErrTokenScope, ErrDemoMode, ErrInsecure, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
+		ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrTaken, ErrWeak,
+		ErrSignInBusy, ErrTooManyAttempts, ErrNoInvitation, ErrLastOwner, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
 		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,

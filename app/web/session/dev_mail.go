@@ -35,8 +35,8 @@ const devMailPath = "/dev/mail"
 // Routes are the pages of the mailbox.
 func (d *DevMail) Routes() []request.Route {
 	return []request.Route{
-		{Method: "GET", Path: devMailPath, Handler: d.List},
-		{Method: "GET", Path: devMailPath + "/:id", Handler: d.Mail},
+		{Method: "GET", Path: devMailPath, Handler: d.List, Who: request.Anybody},
+		{Method: "GET", Path: devMailPath + "/:id", Handler: d.Mail, Who: request.Anybody},
 	}
 }
 

@@ -6,14 +6,12 @@ import (
 	"net/http"
 	"strings"
 
-	"flashsale/users/login"
-
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
-	"flashsale/views/layout"
+	"flashsale/users/login"
 	"flashsale/views/shop"
 )
 
@@ -29,7 +27,7 @@ func (hs *Handlers) Home(c echo.Context) error {
 		return hs.listTab(c)
 	}
 	home := hs.page(c)
-	home.Username = shown(q.Get("username"))
+	home.Username, home.Repeat = shown(q.Get("username")), q.Has("buy")
 	home.Tab = tabNamed(q.Get("tab"), home.Demo)
 	home.Notice = notice(q.Get("notice"))
 	if home.Tab == shop.TabUsers {
@@ -60,7 +58,7 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 		Assets: hs.assets,
 		Tab:    shop.TabMain,
 		Demo:   who.RequireRole(login.Operator) == nil,
-		Status: statusPanel(snapshot, err),
+		Status: statusPanel(snapshot, err), Visitor: hs.visitor(c.Request()), SignIn: request.SignInPath(buyPath),
 	}
 	home.Acts.Key = rand.Text()
 	if err == nil {
@@ -116,11 +114,13 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 		if shown, err := hs.refusedAct(c, problem); shown {
 			return err
 		}
-		return hs.send(c, problem.Status, layout.ProblemPage(hs.assets, layout.Problem{
-			Status: problem.Status, Title: problem.Title, Detail: problem.Detail,
-		}))
+		return hs.problemPage(c, problem)
 	}
 	outcome := refused(problem)
+	if signInNeeded(problem) {
+		outcome.Title, outcome.Text = signInTitle, ""
+		c.Response().Header().Set("Hx-Redirect", request.SignInPath(wayBack(c)))
+	}
 	switch target(c) {
 	case "check-outcome":
 		return hs.send(c, problem.Status, shop.CheckOutcome(outcome))

@@ -88,6 +88,9 @@ func (hs *Handlers) check(c echo.Context, raw string) error {
 
 // checked looks up what the shopper of that name owns.
 func (hs *Handlers) checked(c echo.Context, raw string) (shop.Outcome, int) {
+	if raw == "" {
+		raw = hs.visitor(c.Request()).Username
+	}
 	r, found, err := hs.owned(c, raw)
 	if err != nil {
 		problem := request.ProblemOf(err)

@@ -12,7 +12,6 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
-	"flashsale/static"
 	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
@@ -50,12 +49,5 @@ type Handlers struct {
 
 // New puts the pages together.
 func New(cfg Config) *Handlers {
-	return &Handlers{cfg: cfg, assets: layout.Assets{
-		Style:      static.URL("app.css"),
-		Script:     static.URL("app.js"),
-		Acts:       static.URL("acts.js"),
-		HTMX:       static.URL("htmx.js"),
-		HTMXStream: static.URL("htmx-sse.js"),
-		Icon:       static.URL("icon.svg"),
-	}}
+	return &Handlers{cfg: cfg, assets: layout.Embedded()}
 }

@@ -1,0 +1,109 @@
+package session
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/users"
+	"flashsale/users/login"
+	"flashsale/views/account"
+	"flashsale/views/layout"
+)
+
+// InvitationPage shows what a link gives. Who is signed in gets a button, everybody else a form to sign up.
+func (hs *Handlers) InvitationPage(c echo.Context) error {
+	unreferred(c)
+	invited, err := hs.invitation(c)
+	if err != nil {
+		return err
+	}
+	return hs.send(c, http.StatusOK, account.FormPage(hs.invitationForm(c, invited, "")))
+}
+
+func (hs *Handlers) invitation(c echo.Context) (Invitation, error) {
+	invited, err := hs.cfg.Team.LookAtInvitation(c.Request().Context(), request.Param(c, "token"))
+	return invited, invitationProblem(err)
+}
+
+func invitationProblem(err error) error {
+	switch {
+	case errors.Is(err, login.ErrExpired), errors.Is(err, login.ErrRefused):
+		return request.ErrNoInvitation
+	case errors.Is(err, ErrHasRole):
+		return request.ErrHasRole
+	}
+	return err
+}
+
+// Accept gives an account the role of a link: who is signed in, or somebody who signs up here.
+func (hs *Handlers) Accept(c echo.Context) error {
+	unreferred(c)
+	v, err := values(c, request.Spec{fieldUsername: request.Text, fieldPassword: request.Text})
+	invited, missing := hs.invitation(c)
+	if missing != nil {
+		return missing
+	}
+	if err == nil {
+		err = hs.accept(c, v)
+	}
+	return hs.refused(c, err, formPage(hs.invitationForm(c, invited, v.text(fieldUsername))))
+}
+
+func (hs *Handlers) accept(c echo.Context, v fields) error {
+	who, err := hs.invited(c, v)
+	if err != nil {
+		return err
+	}
+	role, err := hs.cfg.Acts.Accept(c.Request().Context(), actOf(c, who.ID, who.Username), request.Param(c, "token"))
+	if err != nil {
+		return invitationProblem(err)
+	}
+	next := "/account?notice=invited"
+	if role != login.NoRole && hs.cfg.SecondFactor {
+		enrolled, err := hs.cfg.Factors.Enrolled(c.Request().Context(), who.ID)
+		if err != nil {
+			return err
+		}
+		if !enrolled {
+			next = "/account/second-factor"
+		}
+	}
+	// The role ended the sessions that the account had, and a new one knows of it.
+	return hs.start(c, who, http.StatusOK, next)
+}
+
+// invited is the account that accepts.
+func (hs *Handlers) invited(c echo.Context, v fields) (users.Account, error) {
+	if who := hs.cfg.Who(c.Request()); who.Account != 0 {
+		return hs.account(c.Request().Context(), who.Account)
+	}
+	return hs.newcomer(c, v, "")
+}
+
+func (hs *Handlers) invitationForm(c echo.Context, i Invitation, username string) account.Page {
+	lead := "You are invited to be " + article(i.Role) + " of this shop."
+	if i.FirstOwner {
+		lead = "This shop has no owner yet. With this link you become its owner."
+	}
+	page := account.Page{Frame: hs.frame(c, "Invitation"), Lead: []string{lead}}
+	path := c.Request().URL.EscapedPath()
+	if who := hs.cfg.Who(c.Request()); who.Account != 0 {
+		page.Forms = []account.Form{{Action: path, Submit: "Accept as " + who.Username}}
+		return page
+	}
+	name := newNameInput(username)
+	name.Focus = true
+	page.Forms = []account.Form{{Action: path, Inputs: []account.Input{name, passwordInput("new-password")}, Submit: "Sign up and accept"}}
+	page.Links = []layout.Link{{Label: "You have an account? Sign in first", Path: request.SignInPath(path)}}
+	return page
+}
+
+func article(r login.Role) string {
+	if r == login.Viewer {
+		return "a " + r.String()
+	}
+	return "an " + r.String()
+}

@@ -1,0 +1,165 @@
+package session
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/views/account"
+	"flashsale/views/layout"
+)
+
+// frame surrounds a page.
+func (hs *Handlers) frame(c echo.Context, title string) layout.Frame {
+	return layout.Frame{
+		Assets: hs.assets, Title: title, Still: true,
+		Visitor: layout.Visitor{Accounts: true, Username: hs.cfg.Who(c.Request()).Username},
+	}
+}
+
+// send writes a page. Nobody keeps it: it is about one person, and some of it is shown once.
+func (hs *Handlers) send(c echo.Context, status int, page templ.Component) error {
+	var out bytes.Buffer
+	if err := page.Render(c.Request().Context(), &out); err != nil {
+		return err
+	}
+	private(c)
+	return c.HTMLBlob(status, out.Bytes())
+}
+
+func private(c echo.Context) {
+	h := c.Response().Header()
+	h.Set(echo.HeaderCacheControl, "private, no-store")
+	h.Set("Vary", "Accept, Cookie")
+}
+
+// unreferred is for pages whose address is a secret: no other page is told of it.
+func unreferred(c echo.Context) { c.Response().Header().Set("Referrer-Policy", "no-referrer") }
+
+// refused answers a form that did nothing: a browser gets the page again with the errors in it, everybody else the problem.
+// Faults are not the form's, and are shown as every other.
+func (hs *Handlers) refused(c echo.Context, err error, again func(request.Problem) templ.Component) error {
+	if err == nil {
+		return nil
+	}
+	p := request.ProblemOf(err)
+	fault := p.Status >= http.StatusInternalServerError && p.RetryAfter == 0
+	if fault || !request.WantsPage(c.Request()) || p.Type == request.ErrSignIn.Problem("").Type {
+		return err
+	}
+	if p.RetryAfter > 0 {
+		c.Response().Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	return hs.send(c, p.Status, again(p))
+}
+
+// formPage is a page with nothing but forms, to be shown again with the errors of a problem.
+func formPage(page account.Page) func(request.Problem) templ.Component {
+	return func(p request.Problem) templ.Component { return account.FormPage(marked(page, p)) }
+}
+
+// marked puts the errors of a problem at their fields. The first of them gets the focus, and what belongs to no field is said
+// above the forms.
+func marked(page account.Page, p request.Problem) account.Page {
+	for _, e := range p.Errors {
+		if !mark(page.Forms, e) && page.Problem == "" {
+			page.Problem = sentence(p.Message)
+		}
+	}
+	if len(p.Errors) == 0 {
+		page.Problem = sentence(p.Message)
+		if p.RetryAfter > 0 {
+			page.Problem += " The next attempt is taken in " + spelled(p.RetryAfter) + "."
+		}
+	}
+	focus(page.Forms)
+	return page
+}
+
+// said is a message about a field. One that is a whole sentence begins with a capital.
+func said(label, message string) string {
+	if first, _ := utf8.DecodeRuneInString(message); unicode.IsUpper(first) {
+		return message
+	}
+	return label + " " + message
+}
+
+func mark(forms []account.Form, e request.FieldProblem) bool {
+	for f := range forms {
+		for i := range forms[f].Inputs {
+			if in := &forms[f].Inputs[i]; in.Name == e.Field {
+				in.Error = sentence(said(in.Label, e.Message))
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// focus puts the cursor into the first field with an error, else where it was.
+func focus(forms []account.Form) {
+	for f := range forms {
+		for i := range forms[f].Inputs {
+			if forms[f].Inputs[i].Error == "" {
+				continue
+			}
+			unfocused(forms)
+			forms[f].Inputs[i].Focus = true
+			return
+		}
+	}
+}
+
+func unfocused(forms []account.Form) {
+	for f := range forms {
+		for i := range forms[f].Inputs {
+			forms[f].Inputs[i].Focus = false
+		}
+	}
+}
+
+// sentence begins with a capital and ends with a full stop.
+func sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[size:]
+	if last := s[len(s)-1]; last != '.' && last != '!' && last != '?' {
+		s += "."
+	}
+	return s
+}
+
+// spelled is a time to wait, in words.
+func spelled(seconds int) string {
+	switch {
+	case seconds == 1:
+		return "1 second"
+	case seconds < 120:
+		return strconv.Itoa(seconds) + " seconds"
+	}
+	return strconv.Itoa((seconds+59)/60) + " minutes"
+}
+
+// moment is a time for people, in UTC.
+func moment(t time.Time) account.Moment {
+	t = t.UTC()
+	return account.Moment{Text: t.Format("2 January 2006, 15:04 UTC"), ISO: t.Format(request.InstantLayout)}
+}
+
+// done answers a form that did what it should: a browser is led on, everybody else gets a document, or nothing.
+func done(c echo.Context, next string, status int, document any) error {
+	private(c)
+	if request.WantsPage(c.Request()) {
+		return c.Redirect(http.StatusSeeOther, next)
+	}
+	if document == nil {
+		return c.NoContent(status)
+	}
+	return request.WriteJSON(c, status, document)
+}

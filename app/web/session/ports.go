@@ -1,0 +1,102 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/app/operator"
+	"flashsale/sale"
+	"flashsale/users"
+	"flashsale/users/login"
+)
+
+// sessions is login.Sessions.
+type sessions interface {
+	// Start signs an account in. The credential is for the browser's cookie.
+	Start(ctx context.Context, account users.Account, from login.Origin) (credential string, started login.Session, err error)
+	End(ctx context.Context, account int64, id uuid.UUID) error
+	// EndAll ends all sessions of an account but one.
+	EndAll(ctx context.Context, account int64, but uuid.UUID) (int, error)
+	List(ctx context.Context, account int64) ([]login.Session, error)
+}
+
+// seals is login.Sessions: a text that only this deployment can have written, and that nobody can change. It is readable.
+type seals interface {
+	Seal(purpose, text string, until time.Time) (string, error)
+	// Unseal fails with login.ErrNoSession, or login.ErrExpired.
+	Unseal(purpose, sealed string, now time.Time) (string, error)
+}
+
+// passwords is login.Passwords.
+type passwords interface {
+	// SignUp fails with a *login.WeakError, *login.BusyError, login.ErrTaken or users.ErrName.
+	SignUp(ctx context.Context, who login.SignUp) (users.Account, error)
+	// Check fails with login.ErrRefused or a *login.BusyError.
+	Check(ctx context.Context, name, password string) (users.Account, error)
+	Change(ctx context.Context, account int64, current, next string) error
+}
+
+// codes is login.Codes.
+type codes interface {
+	// On is true when mails can be sent.
+	On() bool
+	// Resume sends a code to whoever has that name or address. The flow is for the browser's cookie; earlier is the one that it has.
+	Resume(ctx context.Context, earlier, name string) (flow string, err error)
+	Verify(ctx context.Context, flow, code string) (login.Proof, error)
+	// Peek says whom the link of a mail would sign in, and spends nothing.
+	Peek(ctx context.Context, link string) (login.Proof, error)
+	Spend(ctx context.Context, link string) (login.Proof, error)
+	BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error)
+	VerifyEmailChange(ctx context.Context, account int64, flow, code string) error
+}
+
+// secondFactors is login.SecondFactors.
+type secondFactors interface {
+	// Begin gives the same secret again until a code confirms it.
+	Begin(ctx context.Context, account int64, label string) (Enrolment, error)
+	Confirm(ctx context.Context, account int64, code string) (recovery []string, err error)
+	Check(ctx context.Context, account int64, code string) error
+	Enrolled(ctx context.Context, account int64) (bool, error)
+}
+
+// team is login.Store.
+type team interface {
+	RoleOf(ctx context.Context, account int64) (login.Role, error)
+	LookAtInvitation(ctx context.Context, token string) (Invitation, error)
+}
+
+// acts is operator.Acts: who has a role and which programs may act, and what owners do about it. Each act is one transaction with its
+// audit record.
+type acts interface {
+	Team(ctx context.Context) ([]Member, error)
+	Tokens(ctx context.Context) ([]Token, error)
+	// Accept gives the account of the act the role of an invitation.
+	Accept(ctx context.Context, a operator.Act, token string) (login.Role, error)
+	Invite(ctx context.Context, a operator.Act, role login.Role) (Link, error)
+	SetRole(ctx context.Context, a operator.Act, username string, role login.Role) (RoleChange, error)
+	ResetSecondFactor(ctx context.Context, a operator.Act, username string) (bool, error)
+	CreateToken(ctx context.Context, a operator.Act, name string, scopes login.Scope, expires time.Time) (MadeToken, error)
+	RevokeToken(ctx context.Context, a operator.Act, id uuid.UUID) (Token, error)
+}
+
+// accounts is users.Store.
+type accounts interface {
+	// WithName is the account with that username, or that verified address, in normal form. Its ID is zero when there is none.
+	WithName(ctx context.Context, name string) (users.Account, error)
+	// WithID are the live accounts with these ids.
+	WithID(ctx context.Context, ids []int64) ([]users.Record, int64, error)
+}
+
+// orders is ledger.Store: what somebody bought, the newest first.
+type orders interface {
+	OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error)
+}
+
+// limits is login.Limits: how many attempts somebody may make.
+type limits interface {
+	Take(ctx context.Context, policy Policy, who Asker) Verdict
+	// Remember says that an account's owner has signed in from a network, so that attempts from elsewhere do not count there.
+	Remember(ctx context.Context, account int64, remote string)
+}

@@ -1,0 +1,63 @@
+package session
+
+import (
+	"errors"
+	"time"
+
+	"flashsale/app/web/request"
+	"flashsale/users"
+	"flashsale/users/login"
+)
+
+// mailWait is when it is worth another try while too many mails wait.
+const mailWait = 10 * time.Second
+
+// problem is the answer to an error of a domain. field is the one that a refused name was in. An error that means the same in
+// every place is found here; what a refusal means depends on the place, which passes its own kind.
+func problem(err error, field string, refused error) error {
+	var (
+		weak *login.WeakError
+		busy *login.BusyError
+		name *users.NameError
+		own  *users.TakenError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &weak):
+		return weakPassword(weak.Field, weak.Reason)
+	case errors.As(err, &busy):
+		return later(request.ErrSignInBusy, busy.Wait)
+	case errors.As(err, &name):
+		return request.BadField(field, "is not acceptable: "+name.Reason)
+	case errors.As(err, &own) && own.Field == fieldEmail:
+		return request.WrongField(request.ErrTaken, fieldEmail, "is taken, please use another one")
+	case errors.Is(err, login.ErrTaken), errors.Is(err, users.ErrTaken):
+		return request.WrongField(request.ErrTaken, field, "is taken, please choose another one")
+	case errors.Is(err, login.ErrRefused):
+		return refused
+	case errors.Is(err, ErrCooling):
+		return request.ErrTooManyAttempts
+	case errors.Is(err, login.ErrCodesOff):
+		return request.ErrMailOff
+	case errors.Is(err, login.ErrMailBusy):
+		return later(request.ErrSignInBusy, mailWait)
+	case errors.Is(err, users.ErrNoAccount):
+		return request.ErrSessionEnded // the account is gone, and its sessions with it
+	case errors.Is(err, login.ErrExpired):
+		return request.ErrCodeExpired
+	}
+	return err
+}
+
+// weakPassword says in whole sentences why a password is not taken.
+func weakPassword(field, reason string) error {
+	p := request.ErrWeak.Problem(reason)
+	p.Message, p.Errors = reason, []request.FieldProblem{{Field: field, Message: reason}}
+	return &request.ProblemError{Kind: request.ErrWeak, Problem: p}
+}
+
+// wrongCode says at the field that a code is not right.
+func wrongCode() error {
+	return request.WrongField(request.ErrWrongCode, fieldCode, "is not right: look again, or ask for a new one")
+}

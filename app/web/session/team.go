@@ -1,0 +1,264 @@
+package session
+
+import (
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/operator"
+	"flashsale/app/web/request"
+	"flashsale/events/audit"
+	"flashsale/users/login"
+	"flashsale/views/account"
+	"flashsale/views/layout"
+)
+
+const fieldRole = "role"
+
+type memberDocument struct {
+	Username     string          `json:"username"`
+	Role         string          `json:"role"`
+	SecondFactor bool            `json:"secondFactor"`
+	Since        request.Instant `json:"since"`
+}
+
+type teamDocument struct {
+	Members []memberDocument `json:"members"`
+}
+
+type invitationDocument struct {
+	// Link works once, and is shown once.
+	Link    string          `json:"link"`
+	Role    string          `json:"role"`
+	Expires request.Instant `json:"expiresAt"`
+}
+
+type roleDocument struct {
+	Username string `json:"username"`
+	Before   string `json:"before"`
+	Role     string `json:"role"`
+}
+
+// TeamPage shows everybody with a role, and the tokens.
+func (hs *Handlers) TeamPage(c echo.Context) error {
+	page, err := hs.teamPage(c)
+	if err != nil {
+		return err
+	}
+	page.Notice = teamNotice(c.QueryParam("notice"))
+	return hs.send(c, http.StatusOK, account.TeamPage(page))
+}
+
+// teamNotice is the sentence for what an act did. The query only selects it.
+func teamNotice(name string) string {
+	switch name {
+	case "role":
+		return "The role is changed. The sessions of that account have ended."
+	case "second-factor":
+		return "The second factor is gone. At the next sign-in a new one is set up."
+	case "revoked":
+		return "The token does not work any more."
+	}
+	return ""
+}
+
+// Team lists everybody with a role.
+func (hs *Handlers) Team(c echo.Context) error {
+	members, err := hs.cfg.Acts.Team(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	d := teamDocument{Members: make([]memberDocument, 0, len(members))}
+	for _, m := range members {
+		d.Members = append(d.Members, memberDocument{m.Username, m.Role.String(), m.SecondFactor, request.Instant(m.GivenAt)})
+	}
+	private(c)
+	return request.WriteJSON(c, http.StatusOK, d)
+}
+
+func (hs *Handlers) teamPage(c echo.Context) (account.Team, error) {
+	ctx := c.Request().Context()
+	members, err := hs.cfg.Acts.Team(ctx)
+	if err != nil {
+		return account.Team{}, err
+	}
+	tokens, err := hs.cfg.Acts.Tokens(ctx)
+	if err != nil {
+		return account.Team{}, err
+	}
+	who := hs.cfg.Who(c.Request())
+	page := account.Team{
+		Page:  account.Page{Frame: hs.frame(c, "Team"), Forms: []account.Form{{Inputs: tokenInputs("", "")}}, Links: []layout.Link{{Label: "Your account", Path: "/account"}}},
+		Roles: []string{login.Viewer.String(), login.Operator.String(), login.Owner.String()}, Scopes: scopeChoices(), Key: rand.Text(),
+	}
+	for _, m := range members {
+		page.Members = append(page.Members, account.Member{
+			Username: m.Username, Role: m.Role.String(), SecondFactor: m.SecondFactor, Since: moment(m.GivenAt), Self: m.Username == who.Username,
+		})
+	}
+	for i := range tokens {
+		page.Tokens = append(page.Tokens, hs.tokenRow(&tokens[i]))
+	}
+	return page, nil
+}
+
+// act reads an act of an owner: who acts, the key, and the fields of the body.
+func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, fields, error) {
+	r := c.Request()
+	body, err := request.ReadBody(r, make([]byte, request.MaxBody+1))
+	if err != nil {
+		return operator.Act{}, nil, err
+	}
+	conditions, body, err := request.Conditions(r.Header, body)
+	if err != nil {
+		return operator.Act{}, nil, err
+	}
+	key, err := request.IdempotencyKey(conditions)
+	if err != nil {
+		return operator.Act{}, nil, err
+	}
+	v, err := request.DecodeBody(r.Header, body, known)
+	if err != nil {
+		return operator.Act{}, fields(textsOf(request.Form(r.Header, body))), err
+	}
+	who := hs.cfg.Who(r)
+	a := actOf(c, who.Account, who.Username)
+	a.Key, a.Digest = key, request.Digest(r, body)
+	return a, fields(v), nil
+}
+
+// actOf is an act of an account, without a key.
+func actOf(c echo.Context, account int64, username string) operator.Act {
+	_ = account
+	r := c.Request()
+	return operator.Act{Waits: request.WantsPage(r), ActKey: audit.ActKey{Principal: username, Route: r.Method + " " + c.Path()}}
+}
+
+// teamRefused shows the team's page with what went wrong.
+func (hs *Handlers) teamRefused(c echo.Context, err error, v fields) error {
+	return hs.refused(c, teamProblem(err), func(p request.Problem) templ.Component {
+		page, again := hs.teamPage(c)
+		if again != nil {
+			page = account.Team{Page: account.Page{Frame: hs.frame(c, "Team")}}
+		} else {
+			page.Forms[0].Inputs = tokenInputs(v.text(fieldName), v.text(fieldDays))
+		}
+		page.Page = marked(page.Page, p)
+		return account.TeamPage(page)
+	})
+}
+
+func teamProblem(err error) error {
+	switch {
+	case errors.Is(err, ErrLastOwner):
+		return request.ErrLastOwner
+	case errors.Is(err, ErrNotOwner):
+		return request.ErrNotOperator
+	case errors.Is(err, ErrNoAccount):
+		return request.ErrNoAccount
+	case errors.Is(err, ErrNoToken):
+		return request.ErrNoToken
+	case errors.Is(err, ErrHasRole):
+		return request.ErrHasRole
+	case errors.Is(err, ErrTokenName):
+		return request.BadField(fieldName, "must be of 1 to 60 characters and not that of another token of yours")
+	case errors.Is(err, ErrScope):
+		return request.BadField(fieldScopes, "must be one or more of read, operate and export, as far as your role allows")
+	case errors.Is(err, login.ErrRole):
+		return request.BadField(fieldRole, "must be viewer, operator or owner")
+	}
+	return err
+}
+
+// Invite makes a link that gives a role.
+func (hs *Handlers) Invite(c echo.Context) error {
+	a, v, err := hs.act(c, request.Spec{fieldRole: request.Text})
+	if err == nil {
+		err = hs.invite(c, a, v)
+	}
+	return hs.teamRefused(c, err, v)
+}
+
+func (hs *Handlers) invite(c echo.Context, a operator.Act, v fields) error {
+	role, err := login.ParseRole(v.text(fieldRole))
+	if err != nil {
+		return err
+	}
+	made, err := hs.cfg.Acts.Invite(c.Request().Context(), a, role)
+	if err != nil {
+		return err
+	}
+	if made.Token == "" {
+		return request.ErrShownBefore
+	}
+	link := hs.origin(c) + "/invitations/" + made.Token
+	private(c)
+	if !request.WantsPage(c.Request()) {
+		return request.WriteJSON(c, http.StatusCreated, invitationDocument{Link: link, Role: role.String(), Expires: request.Instant(made.Expires)})
+	}
+	return hs.send(c, http.StatusCreated, account.SecretsPage(account.Secrets{
+		Page: account.Page{Frame: hs.frame(c, "Invitation"), Lead: []string{
+			"Send this link to the person who is to be " + article(role) + ". It is shown once, works once, and ends on " + moment(made.Expires).Text + ".",
+		}},
+		Label: "Link", Secret: link, Next: layout.Link{Label: "Back to the team", Path: "/admin/team"},
+	}))
+}
+
+// origin begins the links that are sent to others.
+func (hs *Handlers) origin(c echo.Context) string {
+	if hs.cfg.PublicURL != "" {
+		return strings.TrimSuffix(hs.cfg.PublicURL, "/")
+	}
+	if !request.Secure(c.Request()) {
+		return "http://" + c.Request().Host
+	}
+	return "https://" + c.Request().Host
+}
+
+// SetRole changes what somebody may do; "none" takes the role away.
+func (hs *Handlers) SetRole(c echo.Context) error {
+	a, v, err := hs.act(c, request.Spec{fieldRole: request.Text})
+	if err == nil {
+		err = hs.setRole(c, a, v)
+	}
+	return hs.teamRefused(c, err, v)
+}
+
+func (hs *Handlers) setRole(c echo.Context, a operator.Act, v fields) error {
+	role, shown := login.NoRole, v.text(fieldRole)
+	if shown != "none" {
+		var err error
+		if role, err = login.ParseRole(shown); err != nil {
+			return request.BadField(fieldRole, "must be viewer, operator, owner or none")
+		}
+	}
+	change, err := hs.cfg.Acts.SetRole(c.Request().Context(), a, request.Param(c, "username"), role)
+	if err != nil {
+		return err
+	}
+	return done(c, "/admin/team?notice=role", http.StatusOK, roleDocument{Username: change.Username, Before: roleName(change.Before), Role: roleName(change.After)})
+}
+
+// roleName is the name of a role, or "none".
+func roleName(r login.Role) string {
+	if r == login.NoRole {
+		return "none"
+	}
+	return r.String()
+}
+
+// ResetFactor removes somebody's second factor.
+func (hs *Handlers) ResetFactor(c echo.Context) error {
+	a, v, err := hs.act(c, nil)
+	if err == nil {
+		_, err = hs.cfg.Acts.ResetSecondFactor(c.Request().Context(), a, request.Param(c, "username"))
+	}
+	if err == nil {
+		return done(c, "/admin/team?notice=second-factor", http.StatusNoContent, nil)
+	}
+	return hs.teamRefused(c, err, v)
+}

@@ -1,0 +1,62 @@
+package shop
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/views/layout"
+)
+
+// buyPath is the page of the current sale with the focus on the button. It buys nothing by itself.
+const buyPath = "/?buy=1"
+
+// signInTitle is what a shopper reads instead of the API's text, which also tells developers about demo mode.
+const signInTitle = "Sign in to go on"
+
+// signInNeeded is true for the refusal of somebody who is not signed in, or not any more.
+func signInNeeded(p request.Problem) bool {
+	return p.Type == request.ErrSignIn.Problem("").Type || p.Type == request.ErrSessionEnded.Problem("").Type
+}
+
+// visitor is who looks at a page.
+func (hs *Handlers) visitor(r *http.Request) layout.Visitor {
+	v := layout.Visitor{Accounts: !hs.cfg.Principals.Demo}
+	if p := hs.cfg.Principals.Of(r); p.SignedIn() {
+		v.Username = p.Username()
+	}
+	return v
+}
+
+// problemPage is the page for a request that failed. Somebody who is not signed in is led to the sign-in: at once from a page or
+// from a press of the button for buying, else by a link, because the form would have to be filled again.
+func (hs *Handlers) problemPage(c echo.Context, problem request.Problem) error {
+	page := layout.Problem{Status: problem.Status, Title: problem.Title, Detail: problem.Detail, Visitor: hs.visitor(c.Request())}
+	if signInNeeded(problem) {
+		way := request.SignInPath(wayBack(c))
+		if c.Request().Method == http.MethodGet || purchase(c) {
+			c.Response().Header().Del("WWW-Authenticate") // it belongs to a 401
+			return c.Redirect(http.StatusSeeOther, way)
+		}
+		page.Title, page.Detail = signInTitle, "Nothing was done, because nobody is signed in. Sign in, and then do it again."
+		page.Way = layout.Link{Label: "Sign in", Path: way}
+	}
+	return hs.send(c, problem.Status, layout.ProblemPage(hs.assets, page))
+}
+
+// wayBack is where somebody goes on after the sign-in: the same page, or the button that was pressed.
+func wayBack(c echo.Context) string {
+	switch r := c.Request(); {
+	case r.Method == http.MethodGet && !byHTMX(c) && !strings.HasPrefix(r.URL.Path, "/api/"):
+		return r.URL.RequestURI()
+	case purchase(c), byHTMX(c):
+		return buyPath
+	}
+	return "/"
+}
+
+func purchase(c echo.Context) bool {
+	return c.Request().Method == http.MethodPost && strings.HasSuffix(c.Path(), "/purchase")
+}
