@@ -53,7 +53,7 @@ func newWorld(change ...func(*world, *Config)) *world {
 	}
 	cfg := Config{
 		SecondFactor: true, Sessions: w, Seals: seal{}, Accounts: w, Passwords: w, Factors: factors{w}, Team: w, Acts: w, Orders: w,
-		Codes: letters{w}, Limits: w, Now: func() time.Time { return noon },
+		Codes: letters{w}, Limits: request.NewLimits(w, false, nil), Owners: w, Now: func() time.Time { return noon },
 		Who: func(r *http.Request) Visitor {
 			name := r.Header.Get("Test-Session")
 			for id, a := range w.people {
@@ -305,9 +305,18 @@ func (w *world) OrdersOf(_ context.Context, user int64, _ int) ([]sale.Order, er
 	}, nil
 }
 
-func (w *world) Take(_ context.Context, policy Policy, who Asker) Verdict {
-	w.called("take", string(policy), w.people[who.Account].Username, who.Remote)
-	return Verdict{OK: !w.over, Wait: 90 * time.Second}
+func (w *world) Take(_ context.Context, policy login.Policy, keys ...string) login.Verdict {
+	words := []string{"take", string(policy)}
+	for _, key := range keys {
+		for id, a := range w.people {
+			if key == login.AccountKey(id) {
+				key = a.Username
+			}
+		}
+		words = append(words, key)
+	}
+	w.called(words...)
+	return login.Verdict{OK: !w.over, Wait: 90 * time.Second}
 }
 
 func (w *world) Remember(_ context.Context, account int64, _ string) {

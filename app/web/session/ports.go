@@ -94,9 +94,7 @@ type orders interface {
 	OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error)
 }
 
-// limits is login.Limits: how many attempts somebody may make.
-type limits interface {
-	Take(ctx context.Context, policy Policy, who Asker) Verdict
-	// Remember says that an account's owner has signed in from a network, so that attempts from elsewhere do not count there.
+// owners is login.Limits: from where the owners of accounts sign in, so that attempts from elsewhere do not count there.
+type owners interface {
 	Remember(ctx context.Context, account int64, remote string)
 }

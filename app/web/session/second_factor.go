@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -47,7 +48,7 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, LimitSecondFactor, Asker{Account: id}); err != nil {
+	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(id)); err != nil {
 		return err
 	}
 	if err := hs.cfg.Factors.Check(c.Request().Context(), id, code); err != nil {
@@ -173,7 +174,7 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, LimitSecondFactor, Asker{Account: who.Account}); err != nil {
+	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	recovery, err := hs.cfg.Factors.Confirm(c.Request().Context(), who.Account, code)

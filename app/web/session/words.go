@@ -79,29 +79,3 @@ type MadeToken struct {
 	Secret string
 	Token
 }
-
-// Policy names a limit on attempts.
-type Policy string
-
-// The policies of signing in.
-const (
-	LimitSignIn       Policy = "sign-in"
-	LimitSignUp       Policy = "sign-up"
-	LimitCode         Policy = "code"
-	LimitCodeVerify   Policy = "code-verify"
-	LimitSecondFactor Policy = "second-factor"
-)
-
-// Asker is who makes an attempt. A name counts while nobody has it; without account and name only the network counts.
-type Asker struct {
-	Account int64
-	Name    string
-	// Remote is the client's address.
-	Remote string
-}
-
-// Verdict says whether an attempt may be made, and if not, after what time.
-type Verdict struct {
-	OK   bool
-	Wait time.Duration
-}
