@@ -8,10 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"flashsale/app/embedded"
+	"flashsale/app/instance"
 	"flashsale/app/server"
 )
 
@@ -68,6 +70,19 @@ func rootCommand(long, t terminal) *cobra.Command {
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), saleCommand(t), stressCommand(t),
-		benchCommand(t), noopCommand(long), saturatedCommand(long), verifyCommand(t), doctorCommand(t), healthCommand(), routesCommand(t), versionCommand(t))
+		benchCommand(t), noopCommand(long), saturatedCommand(long), verifyCommand(t), doctorCommand(t), healthCommand(), routesCommand(t),
+		adminCommand(t), versionCommand(t))
 	return root
+}
+
+func versionCommand(t terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(t.out, "flashsale %s %s %s/%s\n", instance.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
 }

@@ -23,6 +23,12 @@ import (
 // besideInstance runs an instance on embedded servers of its own, for commands beside it, and opens its database.
 func besideInstance(t *testing.T) (*instancetest.Client, *instance.Servers) {
 	t.Helper()
+	return besideInstanceWith(t, func(*config.Config) {})
+}
+
+// besideInstanceWith is besideInstance for an instance with other settings.
+func besideInstanceWith(t *testing.T, change func(*config.Config)) (*instancetest.Client, *instance.Servers) {
+	t.Helper()
 	t.Setenv("DATA_DIR", filepath.Join(t.TempDir(), "data"))
 	t.Setenv("NAMESPACE", embeddedtest.Namespace(t))
 	cfg, err := config.Load()
@@ -30,6 +36,7 @@ func besideInstance(t *testing.T) (*instancetest.Client, *instance.Servers) {
 		t.Fatal(err)
 	}
 	cfg.Port, cfg.Hosts, cfg.OpsAddr, cfg.Demo = 0, []string{"127.0.0.1"}, "", true
+	change(&cfg)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	a, err := instance.Start(ctx, cfg, slog.New(slog.DiscardHandler), instancetest.Writer{T: t})

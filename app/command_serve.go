@@ -1,15 +1,20 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
 	"flashsale/app/instance"
+	"flashsale/app/operator"
 	"flashsale/app/server"
+	"flashsale/users/login"
 )
 
 func serveCommand(t terminal) *cobra.Command {
@@ -41,6 +46,7 @@ func serve(ctx context.Context, cfg config.Config, t terminal, options ...instan
 		return err
 	}
 	banner(t.out, a, cfg)
+	announceFirstOwner(ctx, a, cfg, log, t.out)
 	var failure error
 	select {
 	case <-ctx.Done():
@@ -50,4 +56,26 @@ func serve(ctx context.Context, cfg config.Config, t terminal, options ...instan
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), instance.StopPatience)
 	defer cancel()
 	return errors.Join(failure, a.Stop(stopping))
+}
+
+// announceFirstOwner prints the link of the first owner to a person at a terminal while there is no owner. A log, which others may
+// read, is told how to get one.
+func announceFirstOwner(ctx context.Context, a *instance.Instance, cfg config.Config, log *slog.Logger, w io.Writer) {
+	if cfg.Demo {
+		return
+	}
+	exists, err := a.Acts().OwnerExists(ctx)
+	if err == nil && !exists && !isTerminal(w) {
+		log.Info("nobody may operate this deployment yet: run `flashsale admin invite` for the link of the first owner")
+		return
+	}
+	if err == nil && !exists {
+		var link operator.Link
+		if link, err = a.Acts().InviteFirstOwner(ctx, byCommand()); err == nil {
+			err = firstOwnerLine(w, cmp.Or(cfg.PublicURL, a.URL()), link)
+		}
+	}
+	if err != nil && !errors.Is(err, login.ErrOwnerExists) {
+		log.Warn("the link of the first owner could not be made; `flashsale admin invite` makes one", "error", err)
+	}
 }

@@ -90,7 +90,7 @@ func TestCommandsRefuseWhatTheyDoNotKnow(t *testing.T) {
 
 func TestEveryCommandHasHelp(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"serve", "migrate", "seed", "reset", "stress", "verify", "doctor", "version"} {
+	for _, name := range []string{"serve", "migrate", "seed", "reset", "stress", "verify", "doctor", "admin", "version"} {
 		code, out, _ := command(t, "", name, "--help")
 		if code != 0 || !strings.Contains(out, "Usage:") {
 			t.Errorf("flashsale %s --help: exit %d\n%s", name, code, out)

@@ -22,7 +22,9 @@ import (
 )
 
 // byCommand is the actor of an act by a command, on a machine of the deployment.
-func byCommand() operator.Act { return operator.Act{ActKey: audit.ActKey{Principal: "operator"}} }
+func byCommand() operator.Act {
+	return operator.Act{ActKey: audit.ActKey{Principal: "operator"}, Means: "command"}
+}
 
 // withDeployment opens the deployment that the environment names and hands its acts to do. Afterwards the instances get
 // the messages about what was done. A deployment that does not exist is not made.

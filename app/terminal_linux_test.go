@@ -7,6 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -83,4 +86,54 @@ func TestCtrlCStopsAnInstanceInOrder(t *testing.T) {
 	if err != nil || bytes.Count(log, []byte("received fast shutdown request")) != 1 {
 		t.Errorf("PostgreSQL heard more than the guardian (%v): %s", err, log)
 	}
+}
+
+// While there is no owner, a start outside demo mode prints the link of the first one, to a person and nowhere else.
+func TestAStartWithoutAnOwnerPrintsTheLinkInATerminal(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, "DEMO=false")
+	person, program := openTerminal(t)
+	s := p.serve(t, func(c *exec.Cmd) {
+		c.Stdin, c.Stdout, c.Stderr = program, program, program
+		c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	})
+	_ = program.Close()
+	said := &sharedBuffer{}
+	go func() { _, _ = io.Copy(said, person) }()
+	address := strings.Replace(s.url, "127.0.0.1", "localhost", 1)
+	line := regexp.MustCompile(`Create the first owner: ` + address + `/invitations/[A-Za-z0-9_-]{22} \(30 minutes\)`)
+	instancetest.Eventually(t, "the link", func() bool { return line.MatchString(said.String()) })
+	if _, err := person.Write([]byte{3}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.end(t); err != nil {
+		t.Errorf("it ended with %v: %s", err, said)
+	}
+	_ = person.Close()
+	// Its output is no terminal: what it prints may be kept, and read by others.
+	s = p.serve(t)
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.end(t); err != nil || strings.Contains(s.said.String(), "/invitations/") || !strings.Contains(s.said.String(), "flashsale admin invite") {
+		t.Errorf("it ended with %v, and the log says %s", err, s.said)
+	}
+}
+
+// sharedBuffer may be read while it is written.
+type sharedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *sharedBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *sharedBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

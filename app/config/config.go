@@ -40,6 +40,8 @@ type Config struct {
 	DemoPublic  bool // demo mode may be reached from elsewhere, and through a proxy
 	DemoHosts   []string
 	CORSOrigins []string
+	// OperatorSecondFactor is true when whoever has a role signs in with a second factor too.
+	OperatorSecondFactor bool
 	// LegacyStatus answers refused purchases and repeats with 201 and success:false, as the original did.
 	LegacyStatus bool
 
@@ -91,8 +93,11 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 		EndTime:      r.instant("FLASH_SALE_END_TIME"),
 		DemoHosts:    r.each("DEMO_HOSTS", "host names, separated by commas, like shop.local", validDemoHost),
 		LegacyStatus: r.boolean("LEGACY_STATUS", false),
-		LogLevel:     r.level("LOG_LEVEL"),
-		LogFormat:    r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
+
+		OperatorSecondFactor: r.boolean("OPERATOR_SECOND_FACTOR", true),
+
+		LogLevel:  r.level("LOG_LEVEL"),
+		LogFormat: r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
 	}
 	c.OpsToken = r.checked("OPS_TOKEN", "", "16 to 200 letters, digits and any of -._~+/=", validToken)
 	_, c.StockSet = r.value("MAX_STOCK")

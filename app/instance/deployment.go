@@ -2,10 +2,20 @@ package instance
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"strings"
+	"sync"
 
 	"flashsale/app/config"
+	"flashsale/app/embedded"
 	"flashsale/app/operator"
+	"flashsale/events/claimlog"
+	"flashsale/migrations"
+	"flashsale/users"
+	"flashsale/users/login"
 )
 
 // Deployment is the connected domains of a deployment, in which nothing runs by itself. Commands work with it, beside running
@@ -38,6 +48,17 @@ func Open(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) 
 // Acts are the operators' acts on the deployment.
 func (d *Deployment) Acts() *operator.Acts { return d.wiring.acts }
 
+// SignUp makes an account with a password, as somebody does who signs up. The errors are those of login.Passwords.
+func (d *Deployment) SignUp(ctx context.Context, username, password string) (users.Account, error) {
+	passwords := d.wiring.passwords
+	ctx, end := context.WithCancel(ctx)
+	var hashing sync.WaitGroup
+	hashing.Go(func() { _ = passwords.Run(ctx) })
+	defer hashing.Wait()
+	defer end()
+	return passwords.SignUp(ctx, login.SignUp{Username: username, Password: password})
+}
+
 // Close sends the messages that instances have not received yet, and ends what this process uses of the deployment. The
 // connections stay open.
 func (d *Deployment) Close(ctx context.Context) {
@@ -45,4 +66,132 @@ func (d *Deployment) Close(ctx context.Context) {
 		d.log.Debug("running instances were not told; they find out with their next read", "error", untold)
 	}
 	d.wiring.close()
+}
+
+// MissingError says that what a command works with does not exist, so that the command has made nothing either. Only a start
+// and `migrate up` make a deployment.
+type MissingError struct {
+	// What is missing, for example "deployment", and At where it was looked for.
+	What, At string
+	// Remedy is what to do.
+	Remedy string
+}
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("There is no %s at %s: %s", e.What, e.At, e.Remedy)
+}
+
+const startOrMigrate = "start the product, or run `flashsale migrate`, to make it"
+
+// FindDeployment is FindServers for commands that change a deployment and make none: where there is none, it returns a
+// *MissingError. An embedded claims log that is missing is made, as a start does when the log was moved away.
+func FindDeployment(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	o, err := embeddedOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	o.Kafka = false
+	if cfg.AnyEmbedded() {
+		o.Redis = true // whatever is embedded, the directory has to be there
+	}
+	return findExisting(ctx, cfg, o, log, progress)
+}
+
+// FindToLook is FindDeployment for commands that change nothing: nothing at all is made.
+func FindToLook(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	o, err := embeddedOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return findExisting(ctx, cfg, o, log, progress)
+}
+
+// TakeDeployment is FindDeployment for a command that no other process may work beside: when one runs on the embedded servers,
+// it returns embedded.ErrInUse.
+func TakeDeployment(ctx context.Context, cfg config.Config, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	o, err := embeddedOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := missingIn(o); err != nil {
+		return nil, err
+	}
+	return startServers(ctx, cfg, log, progress)
+}
+
+func findExisting(ctx context.Context, cfg config.Config, o embedded.Options, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	if err := missingIn(o); err != nil {
+		return nil, err
+	}
+	return FindServers(ctx, cfg, log, progress)
+}
+
+func missingIn(o embedded.Options) error {
+	what := embedded.Missing(o)
+	if what == "" {
+		return nil
+	}
+	return &MissingError{what, o.Dir, "start the product there, or set DATA_DIR to the directory in which it was started"}
+}
+
+// Look connects to the servers of a deployment whose schema this program knows, and changes nothing. Its acts must not be
+// used but for Verify. The caller closes the servers, also when Look fails.
+func Look(ctx context.Context, cfg config.Config, s *Servers, log *slog.Logger) (*Deployment, error) {
+	if err := s.look(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	d := &Deployment{newWiring(cfg, s, log, nil), log}
+	if err := d.wiring.catalog.Refresh(ctx); err != nil {
+		d.wiring.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// look opens every connection. The schema and the topics have to be there.
+func (s *Servers) look(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	if err := s.OpenDatabase(ctx, cfg); err != nil {
+		return err
+	}
+	err := migrations.Current(ctx, s.pool, cfg.Namespace)
+	if errors.Is(err, migrations.ErrBehind) {
+		return fmt.Errorf("nothing was looked at: %w; run `flashsale migrate`, or start this version, to bring it up to date", err)
+	}
+	if err != nil {
+		return s.schemaError(cfg, err)
+	}
+	if err := s.OpenRedis(ctx); err != nil {
+		return err
+	}
+	if err := s.FindLog(ctx, cfg, log); err != nil {
+		return err
+	}
+	topics, err := s.log.Missing(ctx)
+	if err == nil && len(topics) > 0 {
+		err = &MissingError{"topic " + strings.Join(topics, " and "), strings.Join(s.KafkaBrokers, ","), "start the product to make it"}
+	}
+	return err
+}
+
+// SchemaExists returns a *MissingError when the database has no schema of this deployment. The database is open.
+func (s *Servers) SchemaExists(ctx context.Context, cfg config.Config) error {
+	_, err := migrations.Status(ctx, s.pool, cfg.Namespace)
+	return s.schemaError(cfg, err)
+}
+
+func (s *Servers) schemaError(cfg config.Config, err error) error {
+	if errors.Is(err, migrations.ErrNoSchema) {
+		return &MissingError{"schema " + cfg.Namespace, DatabaseAddress(s.Settings), startOrMigrate}
+	}
+	return err
+}
+
+// FindLog connects to Kafka and makes no topic.
+func (s *Servers) FindLog(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	at, err := LogConfig(s.Settings, cfg, log, nil)
+	if err != nil {
+		return err
+	}
+	s.log, err = patiently(ctx, func() (*claimlog.Log, error) { return claimlog.Connect(ctx, at) })
+	return s.logError(err)
 }

@@ -25,7 +25,7 @@ func (c *wiring) mailing(log *slog.Logger, reg prometheus.Registerer) {
 		events.Register(reg, metric)
 	}
 	c.parts.add("mails", serving, c.mails)
-	store, cfg := login.NewStore(c.servers.pool), login.CodesConfig{Accounts: c.users, Shop: c.cfg.PublicURL, Logger: log}
+	store, cfg := c.login, login.CodesConfig{Accounts: c.users, Roles: c.login, Shop: c.cfg.PublicURL, Logger: log}
 	if c.cfg.Mails() {
 		c.codes = login.NewCodes(store, mailsTo{c.mails}, cfg)
 	} else {

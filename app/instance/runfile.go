@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"flashsale/app/config"
 	"flashsale/app/embedded"
 )
 
@@ -25,13 +26,15 @@ type runFile struct {
 	KafkaID       string    `json:"kafkaId,omitempty"`
 	RedisSocket   string    `json:"redisSocket,omitempty"`
 	KafkaSocket   string    `json:"kafkaSocket,omitempty"`
+	// Demo is true when the instance is in demo mode.
+	Demo bool `json:"demo,omitempty"`
 }
 
-func runFileOf(e embedded.Settings, url string) runFile {
+func runFileOf(e embedded.Settings, url string, demo bool) runFile {
 	return runFile{
 		PID: os.Getpid(), Since: time.Now().UTC(), URL: url,
 		DatabaseURL: e.DatabaseURL, RedisURL: e.RedisURL, RedisEmbedded: e.RedisEmbedded,
-		KafkaBrokers: e.KafkaBrokers, KafkaID: e.KafkaID, RedisSocket: e.RedisSocket, KafkaSocket: e.KafkaSocket,
+		KafkaBrokers: e.KafkaBrokers, KafkaID: e.KafkaID, RedisSocket: e.RedisSocket, KafkaSocket: e.KafkaSocket, Demo: demo,
 	}
 }
 
@@ -78,6 +81,24 @@ func readRunFile(dir string) (runFile, bool, error) {
 		return r, false, fmt.Errorf("%s is damaged (%w); stop the instance and remove the file", runFilePath(dir), err)
 	}
 	return r, true, nil
+}
+
+// Running is what an instance on embedded servers tells commands on its machine.
+type Running struct {
+	URL  string
+	Demo bool
+}
+
+// FindRunning is the instance that runs on the data directory. It is false when none does, and when nothing is embedded.
+func FindRunning(cfg config.Config) (Running, bool, error) {
+	if !cfg.AnyEmbedded() {
+		return Running{}, false, nil
+	}
+	run, found, err := readRunFile(cfg.DataDir)
+	if err != nil || !found || !inUse(cfg.DataDir) {
+		return Running{}, false, err
+	}
+	return Running{URL: run.URL, Demo: run.Demo}, true, nil
 }
 
 func removeRunFile(dir string) { _ = os.Remove(runFilePath(dir)) }

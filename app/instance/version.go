@@ -1,6 +1,85 @@
 package instance
 
-import "runtime/debug"
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/redis/rueidis"
+)
+
+// The oldest major versions that hold what the schema, the scripts and the protocol need.
+const (
+	oldestPostgres = 15
+	oldestRedis    = 7
+	oldestValkey   = 8
+)
+
+// versionError says that a server is too old.
+type versionError struct {
+	version string
+	oldest  int
+}
+
+func (e *versionError) Error() string {
+	return fmt.Sprintf("is version %s; %d or newer is needed", e.version, e.oldest)
+}
+
+// refuseOld passes over a version that is no number, which is some other server's.
+func refuseOld(version string, oldest int) error {
+	major, _, _ := strings.Cut(version, ".")
+	end := strings.IndexFunc(major, func(r rune) bool { return r < '0' || r > '9' })
+	if end >= 0 {
+		major = major[:end] // as in 19beta1
+	}
+	if n, err := strconv.Atoi(major); err == nil && n < oldest {
+		return &versionError{version, oldest}
+	}
+	return nil
+}
+
+// PostgresVersion asks the server for its version. The error says that it does not answer, or is too old.
+func PostgresVersion(ctx context.Context, pool *pgxpool.Pool) (version string, err error) {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return "", fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	defer conn.Release()
+	if err := conn.Ping(ctx); err != nil {
+		return "", fmt.Errorf("ask PostgreSQL: %w", err)
+	}
+	version = conn.Conn().PgConn().ParameterStatus("server_version")
+	return version, refuseOld(version, oldestPostgres)
+}
+
+// RedisVersion asks the server for its version; one that does not tell it, such as the embedded one, is taken. The error says
+// that it does not answer, or is too old.
+func RedisVersion(ctx context.Context, client rueidis.Client) (version string, err error) {
+	if err := client.Do(ctx, client.B().Ping().Build()).Error(); err != nil {
+		return "", fmt.Errorf("ask Redis: %w", err)
+	}
+	info, err := client.Do(ctx, client.B().Info().Section("server").Build()).ToString()
+	if _, answered := rueidis.IsRedisErr(err); err != nil && !answered {
+		return "", fmt.Errorf("ask Redis for its version: %w", err)
+	}
+	if valkey, ok := infoLine(info, "valkey_version:"); ok {
+		return valkey, refuseOld(valkey, oldestValkey)
+	}
+	version, _ = infoLine(info, "redis_version:")
+	return version, refuseOld(version, oldestRedis)
+}
+
+func infoLine(info, name string) (string, bool) {
+	for line := range strings.Lines(info) {
+		if value, ok := strings.CutPrefix(line, name); ok {
+			return strings.TrimSpace(value), true
+		}
+	}
+	return "", false
+}
 
 // Version names the build: the module's version or the commit it was built from.
 func Version() string {

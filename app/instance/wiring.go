@@ -43,10 +43,12 @@ type wiring struct {
 	users      *users.Store
 	directory  *directory.Directory
 	limits     *login.Limits
+	login      *login.Store
 	sessions   *login.Sessions
 	passwords  *login.Passwords
 	outbox     *outbox.Outbox
 	audit      *audit.Log
+	refusals   *audit.Refusals
 	heartbeat  *cluster.Heartbeat
 	ledger     *consumer.Ledger
 	mails      *mail.Sender
@@ -65,7 +67,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c.mailing(log, reg)
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
-		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Audit: c.audit, Ledger: c.ledger,
+		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Audit: c.audit, Ledger: c.ledger,
 		Alone: s.stack != nil, Logger: log,
 	})
 	c.probing = newProbes(c, reg)
@@ -91,6 +93,9 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{
 		Lifetime: c.cfg.SessionLifetime, Keys: c.cfg.SessionKeys, Gone: c.directory.Gone, Logger: log})
 	c.parts.add("sessions", knowing, c.sessions)
+	c.login = login.NewStore(s.pool)
+	c.refusals = audit.NewRefusals(c.audit, log, reg)
+	c.parts.add("refusals", serving, c.refusals)
 }
 
 // purchasePath makes everything between a purchase request and its verdict. Checkout and ledger need each other: the checkout
@@ -104,7 +109,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.catalog = checkout.NewCatalog(checkout.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("catalog", serving, c.catalog)
 	cursor.catalog = c.catalog
-	c.passwords = login.NewPasswords(login.NewStore(s.pool), c.users, login.PasswordsConfig{Logger: log, Registerer: reg, Open: c.selling})
+	c.passwords = login.NewPasswords(c.login, c.users, login.PasswordsConfig{Logger: log, Registerer: reg, Open: c.selling})
 	c.parts.add("passwords", serving, c.passwords)
 	c.reconciler = inventory.NewReconciler(c.places, c.stock, ledgerOf{c.sales, c.stock, s.pool}, claimsOf{cursor},
 		inventory.ReconcilerConfig{Logger: log, Registerer: reg})

@@ -96,8 +96,8 @@ func (o *Acts) seedChunks(ctx context.Context, tx pgx.Tx, a Act, n int, progress
 	return created, errors.Join(err, lost)
 }
 
-// ArchiveUsers hides every account at one moment; their orders stay sold, and seeding brings a name back as the same
-// person.
+// ArchiveUsers hides every account without a role at one moment; their orders stay sold, and seeding brings a name back as the
+// same person.
 func (o *Acts) ArchiveUsers(ctx context.Context, a Act) (int64, error) {
 	archived, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (int64, audit.Entry, error) {
 		if err := o.exclusive(ctx, tx); err != nil {
@@ -132,8 +132,7 @@ func (o *Acts) exclusive(ctx context.Context, tx pgx.Tx) error {
 
 // recordStart says in the audit log that something long begins.
 func (o *Acts) recordStart(ctx context.Context, a Act, record audit.Entry) error {
-	record.Actor = a.Principal
-	return o.audit.Act(ctx, func(tx pgx.Tx) error { return o.audit.RecordTx(ctx, tx, record) })
+	return o.audit.Act(ctx, func(tx pgx.Tx) error { return o.audit.RecordTx(ctx, tx, a.signed(record)) })
 }
 
 func usersEntry(action string, detail any) audit.Entry {

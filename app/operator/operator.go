@@ -1,5 +1,6 @@
 // Package operator carries out the acts of operators, which change the data of several domains: resets, presets, stock, pause
-// and resume, the end of a sale, cancelled orders, and the accounts of the series. It also checks the invariants.
+// and resume, the end of a sale, cancelled orders, the accounts of the series, roles, and API tokens. It also checks the
+// invariants.
 //
 // Each act is one transaction. The act opens it, passes it to the ...Tx methods of the domains, and writes in it the record
 // for the audit log and, when the request has an idempotency key, its answer; see perform. So the answer to an act is what it
@@ -24,6 +25,7 @@ import (
 	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
+	"flashsale/users/login"
 )
 
 // Config has the stores of the domains that the acts change. All fields are required, except Alone.
@@ -38,6 +40,7 @@ type Config struct {
 	Checkout   *checkout.Checkout
 	Users      *users.Store
 	Directory  *directory.Directory
+	Team       *login.Store
 	Audit      *audit.Log
 	Ledger     *consumer.Ledger
 	// Alone is true when this process has started its servers itself. Until an instance runs in it, nobody has brought the
@@ -65,6 +68,7 @@ type Acts struct {
 	checkout   *checkout.Checkout
 	users      *users.Store
 	directory  *directory.Directory
+	team       *login.Store
 	audit      *audit.Log
 	ledger     *consumer.Ledger
 	alone      bool
@@ -78,7 +82,7 @@ type Acts struct {
 func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
-		checkout: c.Checkout, users: c.Users, directory: c.Directory, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
+		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
 		patience: settlePatience,
 	}
 }

@@ -92,8 +92,7 @@ func try[A any](ctx context.Context, o *Acts, a Act, do work[A]) (answer A, firs
 // writeRecord writes the audit record of an act and, when it has a key, its answer.
 func (o *Acts) writeRecord(ctx context.Context, tx pgx.Tx, a Act, record audit.Entry, answer any) error {
 	if record.Action != "" {
-		record.Actor = a.Principal
-		if err := o.audit.RecordTx(ctx, tx, record); err != nil {
+		if err := o.audit.RecordTx(ctx, tx, a.signed(record)); err != nil {
 			return err
 		}
 	}

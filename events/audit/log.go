@@ -16,9 +16,13 @@ type Log struct{ pool *pgxpool.Pool }
 // New returns the audit log of the pool's schema.
 func New(pool *pgxpool.Pool) *Log { return &Log{pool: pool} }
 
-// Entry is one act of an operator: who did what to what.
+// Entry is one act of an operator: who did what to what, from where and by what.
 type Entry struct {
-	Actor   string
+	Actor string
+	// Network is the address of the client, empty for a command.
+	Network string
+	// Means is "session", "token NAME", "command" or "demo mode".
+	Means   string
 	Action  string
 	Subject string
 	// Detail is kept as JSON.
@@ -30,6 +34,8 @@ type Recorded struct {
 	ID      int64
 	At      time.Time
 	Actor   string
+	Network string
+	Means   string
 	Action  string
 	Subject string
 	Detail  json.RawMessage
@@ -41,7 +47,7 @@ func (l *Log) RecordTx(ctx context.Context, tx pgx.Tx, e Entry) error {
 	if err != nil {
 		return fmt.Errorf("encode audit entry %s: %w", e.Action, err)
 	}
-	if _, err := tx.Exec(ctx, sqlRecord, e.Actor, e.Action, e.Subject, string(detail)); err != nil {
+	if _, err := tx.Exec(ctx, sqlRecord, e.Actor, e.Network, e.Means, e.Action, e.Subject, string(detail)); err != nil {
 		return fmt.Errorf("record audit entry %s: %w", e.Action, err)
 	}
 	return nil
@@ -56,7 +62,7 @@ func (l *Log) Recent(ctx context.Context, n int) ([]Recorded, error) {
 	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Recorded, error) {
 		var r Recorded
 		var detail string
-		err := row.Scan(&r.ID, &r.At, &r.Actor, &r.Action, &r.Subject, &detail)
+		err := row.Scan(&r.ID, &r.At, &r.Actor, &r.Network, &r.Means, &r.Action, &r.Subject, &detail)
 		r.Detail = json.RawMessage(detail)
 		return r, err
 	})

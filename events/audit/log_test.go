@@ -17,7 +17,7 @@ func TestAuditLogKeepsWhatWasDone(t *testing.T) {
 	log := New(pool)
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		for _, action := range []string{"pause", "reset", "resume"} {
-			e := Entry{Actor: "alice", Action: action, Subject: "lamp", Detail: map[string]any{"total": 5}}
+			e := Entry{Actor: "alice", Network: "192.0.2.7", Means: "session", Action: action, Subject: "lamp", Detail: map[string]any{"total": 5}}
 			if err := log.RecordTx(t.Context(), tx, e); err != nil {
 				return err
 			}
@@ -31,7 +31,7 @@ func TestAuditLogKeepsWhatWasDone(t *testing.T) {
 	if err != nil || len(entries) != 2 {
 		t.Fatalf("%d entries (%v)", len(entries), err)
 	}
-	if e := entries[0]; e.Action != "resume" || e.Actor != "alice" || e.Subject != "lamp" || string(e.Detail) != `{"total": 5}` {
+	if e := entries[0]; e.Action != "resume" || e.Actor != "alice" || e.Network != "192.0.2.7" || e.Means != "session" || e.Subject != "lamp" || string(e.Detail) != `{"total": 5}` {
 		t.Errorf("the newest entry is %+v", e)
 	}
 	if entries[1].Action != "reset" || time.Since(entries[1].At).Abs() > time.Hour {
@@ -64,7 +64,7 @@ func TestAuditEntryGoesWithItsTransaction(t *testing.T) {
 func TestAuditLogRefusesChanges(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)
-	if _, err := pool.Exec(t.Context(), sqlRecord, "a", "b", "c", "null"); err != nil {
+	if _, err := pool.Exec(t.Context(), sqlRecord, "a", "", "", "b", "c", "null"); err != nil {
 		t.Fatal(err)
 	}
 	for _, change := range []string{`UPDATE audit_log SET actor = 'x'`, `DELETE FROM audit_log`, `TRUNCATE audit_log`} {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/app/embedded/embeddedtest"
@@ -39,4 +40,25 @@ func seeded(t testing.TB, pool *pgxpool.Pool) []users.Account {
 		t.Fatal(err)
 	}
 	return page.Accounts
+}
+
+// inTx is one transaction, as an act is one.
+func inTx(t testing.TB, s *Store, do func(ctx context.Context, tx pgx.Tx) error) error {
+	t.Helper()
+	return s.transact(testContext(t), do)
+}
+
+// must ends the test when something failed that is not its subject.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// exec changes rows behind the store's back.
+func exec(t testing.TB, pool *pgxpool.Pool, sql string, args ...any) {
+	t.Helper()
+	_, err := pool.Exec(testContext(t), sql, args...)
+	must(t, err)
 }

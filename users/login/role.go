@@ -1,6 +1,9 @@
 package login
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Role is what an account may do at the operators' desk. Each role may do what the roles before it may.
 type Role int8
@@ -29,6 +32,17 @@ func ParseRole(name string) (Role, error) {
 	return NoRole, fmt.Errorf("%w: there are viewer, operator and owner", ErrRole)
 }
 
+// MarshalText gives a role by its name in JSON; NoRole is empty.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads what MarshalText gives.
+func (r *Role) UnmarshalText(name []byte) (err error) {
+	if *r = NoRole; len(name) > 0 {
+		*r, err = ParseRole(string(name))
+	}
+	return err
+}
+
 // Scope is what an API token may do.
 type Scope uint8
 
@@ -38,3 +52,30 @@ const (
 	Operate
 	Export
 )
+
+// scopeNames are part of the API, in the order of their values.
+func scopeNames() [3]string { return [...]string{"read", "operate", "export"} }
+
+// Names are the names of the scopes.
+func (s Scope) Names() []string {
+	names := []string{}
+	for i, name := range scopeNames() {
+		if s&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// ParseScopes are the scopes of those names, which may come in any order. ErrScope: there is none of such a name.
+func ParseScopes(names []string) (all Scope, err error) {
+	known := scopeNames()
+	for _, name := range names {
+		i := slices.Index(known[:], name)
+		if i < 0 {
+			return 0, fmt.Errorf("%w: there are read, operate and export", ErrScope)
+		}
+		all |= 1 << i
+	}
+	return all, nil
+}

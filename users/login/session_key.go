@@ -98,19 +98,22 @@ func (s *Store) ensureKey(ctx context.Context) error {
 // RotateKeys makes a new key that signs from now on. What older keys have signed stays valid for its time; with forget it is void
 // at once, and everybody has to sign in again. Other processes follow within a second.
 func (s *Store) RotateKeys(ctx context.Context, forget bool) error {
-	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		old := sqlRetire
-		if forget {
-			old = sqlForget
-		}
-		if err := changeTx(ctx, tx, nil, nil); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, old); err != nil {
-			return err
-		}
-		return insertKey(ctx, tx)
-	})
+	return s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error { return s.RotateKeysTx(ctx, tx, forget) })
+}
+
+// RotateKeysTx is RotateKeys in the caller's READ COMMITTED transaction. It keeps login_state locked until that ends.
+func (s *Store) RotateKeysTx(ctx context.Context, tx pgx.Tx, forget bool) error {
+	old := sqlRetire
+	if forget {
+		old = sqlForget
+	}
+	err := changeTx(ctx, tx, nil, nil)
+	if err == nil {
+		_, err = tx.Exec(ctx, old)
+	}
+	if err == nil {
+		err = insertKey(ctx, tx)
+	}
 	if err != nil {
 		return fmt.Errorf("rotate the session keys: %w", err)
 	}

@@ -39,7 +39,7 @@ func problem(err error, field string, refused error) error {
 		return request.WrongField(request.ErrTaken, field, "is taken, please choose another one")
 	case errors.Is(err, login.ErrRefused):
 		return refused
-	case errors.Is(err, ErrCooling):
+	case errors.Is(err, login.ErrCooling):
 		return later(request.ErrTooMany, coolDown)
 	case errors.Is(err, login.ErrCodesOff):
 		return request.ErrMailOff

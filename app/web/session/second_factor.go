@@ -99,7 +99,7 @@ func (hs *Handlers) EnrolPage(c echo.Context) error {
 		return err
 	}
 	enrolment, err := hs.cfg.Factors.Begin(c.Request().Context(), who.Account, who.Username)
-	enrolled := errors.Is(err, ErrEnrolled)
+	enrolled := errors.Is(err, login.ErrEnrolled)
 	if err != nil && !enrolled {
 		return err
 	}
@@ -117,7 +117,7 @@ func (hs *Handlers) Picture(c echo.Context) error {
 		return err
 	}
 	enrolment, err := hs.cfg.Factors.Begin(c.Request().Context(), who.Account, who.Username)
-	if errors.Is(err, ErrEnrolled) {
+	if errors.Is(err, login.ErrEnrolled) {
 		return request.ErrSecondFactorDone
 	}
 	if err != nil {
@@ -178,7 +178,7 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 		return err
 	}
 	recovery, err := hs.cfg.Factors.Confirm(c.Request().Context(), who.Account, code)
-	if errors.Is(err, ErrEnrolled) {
+	if errors.Is(err, login.ErrEnrolled) {
 		return request.ErrSecondFactorDone
 	}
 	if err != nil {
@@ -199,7 +199,7 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	}))
 }
 
-func (hs *Handlers) enrolForm(c echo.Context, e Enrolment, done bool, next string) account.SecondFactor {
+func (hs *Handlers) enrolForm(c echo.Context, e login.Enrolment, done bool, next string) account.SecondFactor {
 	page := account.SecondFactor{
 		Page: account.Page{Frame: hs.frame(c, "Second factor"), Links: []layout.Link{{Label: "Back to the account", Path: "/account"}}},
 		Done: done, Picture: "/account/second-factor/qr.png", Secret: grouped(e.Secret),
