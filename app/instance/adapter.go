@@ -13,6 +13,7 @@ import (
 
 	"flashsale/app/combine"
 	"flashsale/app/web/request"
+	"flashsale/app/web/session"
 	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/events/consumer"
@@ -22,6 +23,7 @@ import (
 	"flashsale/sale/ledger"
 	"flashsale/users"
 	"flashsale/users/directory"
+	"flashsale/users/login"
 )
 
 // The adapters in this file translate between domains that do not import each other, and combine the many single calls of
@@ -272,6 +274,15 @@ func (c *wiring) principals() request.Principals {
 			a, known := c.directory.Known(name)
 			return a.ID, known
 		},
+	}
+}
+
+// signIn is what the pages of signing in and of accounts need.
+func (c *wiring) signIn() session.Config {
+	return session.Config{
+		SecondFactor: c.cfg.OperatorSecondFactor, Sessions: c.sessions, Seals: c.sessions, Accounts: c.users, Passwords: c.passwords,
+		Factors: login.NewSecondFactors(c.login, "Flash Sale System"), Team: c.login, Acts: c.acts, Orders: c.sales, Codes: c.codes,
+		Owners: c.limits, PublicURL: c.cfg.PublicURL,
 	}
 }
 

@@ -52,7 +52,7 @@ type Config struct {
 	// Principals says who a request is from. Its Demo is this Demo.
 	Principals request.Principals
 
-	// SignIn is what signing in and the pages about accounts need; New sets Who. Without Sessions nobody can sign in.
+	// SignIn is what signing in and the pages about accounts need; New sets Who and Limits. Without Sessions nobody can sign in.
 	SignIn session.Config
 
 	// Refused is told of the acts of signed-in operators and tokens that were refused. Nil: nobody is.
@@ -123,7 +123,7 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
-	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals))
+	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
 	}
@@ -132,7 +132,8 @@ func New(cfg Config) *Server {
 }
 
 // signInRoutes are the routes of signing in and of accounts.
-func signInRoutes(cfg session.Config, principals request.Principals) []request.Route {
+func signInRoutes(cfg session.Config, principals request.Principals, limits *request.Limits) []request.Route {
+	cfg.Limits = limits
 	cfg.Who = func(r *http.Request) session.Visitor {
 		p := principals.Of(r)
 		if !p.SignedIn() {

@@ -54,8 +54,6 @@ var (
 		"The errors list says why. A few words that do not belong together make a good password."}
 	ErrSignInBusy = &Kind{"sign-in-busy", 503, "Many are signing in", "Many people are signing in right now, please try again",
 		"Checking a password takes time by design, and the queue is full. Retry-After says when there is room again."}
-	ErrTooManyAttempts = &Kind{"too-many-attempts", 429, "Too many attempts", "Too many attempts, please wait",
-		"So many attempts in a short time look like guessing. Retry-After says when the next one is taken."}
 	ErrNoInvitation = &Kind{"no-invitation", 410, "No invitation", "This invitation is too old, or was used before",
 		"The link of an invitation works once and for a limited time. Ask an owner for a new one."}
 	ErrLastOwner = &Kind{"last-owner", 409, "The last owner", "The last owner stays an owner",
@@ -154,7 +152,7 @@ func Kinds() []*Kind {
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
 		ErrSignIn, ErrSessionEnded, ErrTokenBuys, ErrTokenScope, ErrDemoMode, ErrInsecure, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
 		ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrTaken, ErrWeak,
-		ErrSignInBusy, ErrTooManyAttempts, ErrNoInvitation, ErrLastOwner, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
+		ErrSignInBusy, ErrNoInvitation, ErrLastOwner, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
 		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,

@@ -5,6 +5,7 @@ import (
 	"image/png"
 	"testing"
 
+	"flashsale/users"
 	"flashsale/users/login"
 )
 
@@ -126,7 +127,7 @@ func TestInvitations(t *testing.T) {
 			location: "/account?notice=invited", cookies: []string{"session=credential-of-ann"}},
 		{name: "an old one accepted", method: "POST", target: "/invitations/old", body: form("username", "New", "password", rightPassword), status: 410, never: []string{"sign up", "accept", "start"}},
 		{name: "used meanwhile", method: "POST", target: "/invitations/invited", fields: []string{asAnn}, world: failing(login.ErrExpired), status: 410, never: []string{"start"}},
-		{name: "for somebody who has the role", method: "POST", target: "/invitations/invited", fields: []string{asAnn}, world: failing(ErrHasRole), status: 409, has: []string{"has-role"}, never: []string{"start"}},
+		{name: "for somebody who has the role", method: "POST", target: "/invitations/invited", fields: []string{asAnn}, world: failing(login.ErrHasRole), status: 409, has: []string{"has-role"}, never: []string{"start"}},
 		{name: "a name that is taken", method: "POST", target: "/invitations/invited", body: form("username", "taken", "password", rightPassword), status: 409,
 			has: []string{"Username is taken", `value="taken"`, "an operator"}, never: []string{"accept"}},
 	})
@@ -157,10 +158,10 @@ func TestTheTeam(t *testing.T) {
 		{name: "no role any more, by form", method: "POST", target: "/api/admin/team/vic/role", body: form("role", "none"), fields: []string{asOda}, status: 303, location: "/admin/team?notice=role",
 			calls: []string{"role of vic none by oda"}},
 		{name: "a role that there is not", method: "POST", target: "/api/admin/team/vic/role", body: `{"role":""}`, fields: []string{asOda}, status: 422, never: []string{"role"}},
-		{name: "the last owner", method: "POST", target: "/api/admin/team/oda/role", body: form("role", "none"), fields: []string{asOda}, world: failing(ErrLastOwner), status: 409,
+		{name: "the last owner", method: "POST", target: "/api/admin/team/oda/role", body: form("role", "none"), fields: []string{asOda}, world: failing(login.ErrLastOwner), status: 409,
 			has: []string{`role="alert"`, "The last owner stays an owner."}},
-		{name: "a role of nobody", method: "POST", target: "/api/admin/team/nobody/role", body: `{"role":"owner"}`, fields: []string{asOda}, world: failing(ErrNoAccount), status: 404, has: []string{"no-account"}},
-		{name: "who is no owner any more", method: "POST", target: invitations, body: `{"role":"owner"}`, fields: []string{asOda}, world: failing(ErrNotOwner), status: 403},
+		{name: "a role of nobody", method: "POST", target: "/api/admin/team/nobody/role", body: `{"role":"owner"}`, fields: []string{asOda}, world: failing(users.ErrNoAccount), status: 404, has: []string{"no-account"}},
+		{name: "who is no owner any more", method: "POST", target: invitations, body: `{"role":"owner"}`, fields: []string{asOda}, world: failing(login.ErrNotOwner), status: 403},
 		{name: "a reset", method: "POST", target: "/api/admin/team/vic/second-factor/reset", fields: []string{asOda}, status: 204, calls: []string{"reset factor of vic by oda"}},
 		{name: "a reset by form", method: "POST", target: "/api/admin/team/vic/second-factor/reset", body: form("Idempotency-Key", "k"), fields: []string{asOda}, status: 303, location: "/admin/team?notice=second-factor"},
 
@@ -176,7 +177,7 @@ func TestTheTeam(t *testing.T) {
 		{name: "a token for a word", method: "POST", target: tokens, body: form("name", "t", "read", "true", "expiresDays", "soon"), fields: []string{asOda}, status: 422,
 			has: []string{"Days until it ends must be a whole number.", `value="t"`, `value="soon"`}, never: []string{"token"}},
 		{name: "a token without a name", method: "POST", target: tokens, body: form("read", "true"), fields: []string{asOda}, status: 422, has: []string{"Name is required."}, never: []string{"token"}},
-		{name: "a token of a name that is there", method: "POST", target: tokens, body: `{"name":"till","scopes":"read"}`, fields: []string{asOda}, world: failing(ErrTokenName), status: 422, has: []string{`"field":"name"`}},
+		{name: "a token of a name that is there", method: "POST", target: tokens, body: `{"name":"till","scopes":"read"}`, fields: []string{asOda}, world: failing(login.ErrTokenName), status: 422, has: []string{`"field":"name"`}},
 		{name: "a token's end", method: "POST", target: tokens + "/01000000-0000-0000-0000-000000000000/revoke", fields: []string{asOda}, status: 204, calls: []string{"revoke 01 by oda"}},
 		{name: "a token's end by form", method: "POST", target: tokens + "/01000000-0000-0000-0000-000000000000/revoke", body: form("Idempotency-Key", "k"), fields: []string{asOda}, status: 303, location: "/admin/team?notice=revoked"},
 		{name: "the end of no token", method: "POST", target: tokens + "/x/revoke", fields: []string{asOda}, status: 404, has: []string{"no-token"}, never: []string{"revoke"}},

@@ -53,7 +53,7 @@ func newWorld(change ...func(*world, *Config)) *world {
 	}
 	cfg := Config{
 		SecondFactor: true, Sessions: w, Seals: seal{}, Accounts: w, Passwords: w, Factors: factors{w}, Team: w, Acts: w, Orders: w,
-		Codes: letters{w}, Limits: w, Now: func() time.Time { return noon },
+		Codes: letters{w}, Limits: request.NewLimits(w, false, nil), Owners: w, Now: func() time.Time { return noon },
 		Who: func(r *http.Request) Visitor {
 			name := r.Header.Get("Test-Session")
 			for id, a := range w.people {
@@ -195,11 +195,11 @@ func (l letters) VerifyEmailChange(_ context.Context, account int64, flow, code 
 
 type factors struct{ w *world }
 
-func (f factors) Begin(_ context.Context, account int64, label string) (Enrolment, error) {
+func (f factors) Begin(_ context.Context, account int64, label string) (login.Enrolment, error) {
 	if f.w.factors[account] {
-		return Enrolment{}, ErrEnrolled
+		return login.Enrolment{}, login.ErrEnrolled
 	}
-	return Enrolment{Secret: "JBSWY3DPEHPK3PXP", URI: "otpauth://totp/Shop:" + label + "?secret=JBSWY3DPEHPK3PXP&issuer=Shop"}, nil
+	return login.Enrolment{Secret: "JBSWY3DPEHPK3PXP", URI: "otpauth://totp/Shop:" + label + "?secret=JBSWY3DPEHPK3PXP&issuer=Shop"}, nil
 }
 
 func (f factors) Confirm(_ context.Context, account int64, code string) ([]string, error) {
@@ -226,24 +226,24 @@ func (w *world) RoleOf(_ context.Context, account int64) (login.Role, error) {
 	return w.roles[account], nil
 }
 
-func (w *world) LookAtInvitation(_ context.Context, token string) (Invitation, error) {
+func (w *world) LookAtInvitation(_ context.Context, token string) (login.Invitation, error) {
 	switch token {
 	case "invited":
-		return Invitation{Role: login.Operator, By: "oda"}, nil
+		return login.Invitation{Role: login.Operator, By: "oda"}, nil
 	case "first":
-		return Invitation{Role: login.Owner, FirstOwner: true}, nil
+		return login.Invitation{Role: login.Owner, FirstOwner: true}, nil
 	}
-	return Invitation{}, login.ErrExpired
+	return login.Invitation{}, login.ErrExpired
 }
 
-func (w *world) Team(context.Context) ([]Member, error) {
-	return []Member{
+func (w *world) Team(context.Context) ([]login.Member, error) {
+	return []login.Member{
 		{Account: oda, Username: "oda", Role: login.Owner, SecondFactor: true, GivenAt: noon}, {Account: vic, Username: "vic", Role: login.Viewer, GivenAt: noon},
 	}, nil
 }
 
-func (w *world) Tokens(context.Context) ([]Token, error) {
-	return []Token{
+func (w *world) Tokens(context.Context) ([]login.Token, error) {
+	return []login.Token{
 		{ID: uuid.UUID{1}, Name: "till", Username: "oda", Scopes: login.Read | login.Export, Made: noon, Expires: noon.Add(time.Hour)},
 		{ID: uuid.UUID{2}, Name: "old", Username: "oda", Scopes: login.Read, Made: noon, Expires: noon.Add(time.Hour), Revoked: noon},
 		{ID: uuid.UUID{3}, Name: "older", Username: "oda", Scopes: login.Read, Made: noon, Expires: noon},
@@ -255,18 +255,18 @@ func (w *world) Accept(_ context.Context, a operator.Act, token string) (login.R
 	return login.Operator, w.err
 }
 
-func (w *world) Invite(_ context.Context, a operator.Act, role login.Role) (Link, error) {
+func (w *world) Invite(_ context.Context, a operator.Act, role login.Role) (operator.Link, error) {
 	w.called("invite", role.String(), "by", a.Principal, "key", a.Key)
-	l := Link{Token: "fresh-token", Role: role, Expires: noon.Add(time.Hour)}
+	l := operator.Link{Token: "fresh-token", Role: role, Expires: noon.Add(time.Hour)}
 	if w.spent {
 		l.Token = ""
 	}
 	return l, w.err
 }
 
-func (w *world) SetRole(_ context.Context, a operator.Act, username string, role login.Role) (RoleChange, error) {
+func (w *world) SetRole(_ context.Context, a operator.Act, username string, role login.Role) (operator.RoleChange, error) {
 	w.called("role of", username, roleName(role), "by", a.Principal)
-	return RoleChange{username, login.Viewer, role}, w.err
+	return operator.RoleChange{Username: username, Before: login.Viewer, After: role}, w.err
 }
 
 func (w *world) ResetSecondFactor(_ context.Context, a operator.Act, username string) (bool, error) {
@@ -274,14 +274,14 @@ func (w *world) ResetSecondFactor(_ context.Context, a operator.Act, username st
 	return true, w.err
 }
 
-func (w *world) CreateToken(_ context.Context, a operator.Act, name string, scopes login.Scope, expires time.Time) (MadeToken, error) {
-	w.called("token", name, strings.Join(scopeNames(scopes), "+"), expires.Format(time.DateOnly), "by", a.Principal)
-	return MadeToken{Secret: "fst_secret", Token: Token{ID: uuid.UUID{4}, Name: name, Scopes: scopes, Expires: expires, Username: a.Principal}}, w.err
+func (w *world) CreateToken(_ context.Context, a operator.Act, name string, scopes login.Scope, expires time.Time) (operator.MadeToken, error) {
+	w.called("token", name, strings.Join(scopes.Names(), "+"), expires.Format(time.DateOnly), "by", a.Principal)
+	return operator.MadeToken{Secret: "fst_secret", Token: login.Token{ID: uuid.UUID{4}, Name: name, Scopes: scopes, Expires: expires, Username: a.Principal}}, w.err
 }
 
-func (w *world) RevokeToken(_ context.Context, a operator.Act, id uuid.UUID) (Token, error) {
+func (w *world) RevokeToken(_ context.Context, a operator.Act, id uuid.UUID) (login.Token, error) {
 	w.called("revoke", id.String()[:2], "by", a.Principal)
-	return Token{}, w.err
+	return login.Token{}, w.err
 }
 
 func (w *world) WithName(_ context.Context, name string) (users.Account, error) {
@@ -305,9 +305,18 @@ func (w *world) OrdersOf(_ context.Context, user int64, _ int) ([]sale.Order, er
 	}, nil
 }
 
-func (w *world) Take(_ context.Context, policy Policy, who Asker) Verdict {
-	w.called("take", string(policy), w.people[who.Account].Username, who.Remote)
-	return Verdict{OK: !w.over, Wait: 90 * time.Second}
+func (w *world) Take(_ context.Context, policy login.Policy, keys ...string) login.Verdict {
+	words := []string{"take", string(policy)}
+	for _, key := range keys {
+		for id, a := range w.people {
+			if key == login.AccountKey(id) {
+				key = a.Username
+			}
+		}
+		words = append(words, key)
+	}
+	w.called(words...)
+	return login.Verdict{OK: !w.over, Wait: 90 * time.Second}
 }
 
 func (w *world) Remember(_ context.Context, account int64, _ string) {

@@ -49,8 +49,10 @@ type Config struct {
 	Orders    orders
 	// Codes is nil when no mail is sent.
 	Codes codes
-	// Limits is nil when attempts are not counted.
-	Limits limits
+	// Limits refuse too many attempts. web.New sets it.
+	Limits *request.Limits
+	// Owners is told of successful sign-ins; nil: nobody is.
+	Owners owners
 	// PublicURL begins the links that owners send to others; empty: the address that they themselves use.
 	PublicURL string
 	// Now is time.Now when nil.
@@ -142,20 +144,13 @@ func (f fields) required(name string) (string, error) {
 	return "", request.BadField(name, "is required")
 }
 
-// attempt counts an attempt. Over the limit it is refused with the time to wait, and everywhere that a session could not be kept.
-func (hs *Handlers) attempt(c echo.Context, policy Policy, who Asker) error {
+// attempt takes an attempt of the client's network, and of an account (login.AccountKey, login.NameKey). Where a session could not
+// be kept nobody signs in.
+func (hs *Handlers) attempt(c echo.Context, policy login.Policy, account ...string) error {
 	if !request.KeepsSessions(c.Request()) {
 		return request.ErrInsecure
 	}
-	if hs.cfg.Limits == nil {
-		return nil
-	}
-	who.Remote = c.Request().RemoteAddr
-	v := hs.cfg.Limits.Take(c.Request().Context(), policy, who)
-	if v.OK {
-		return nil
-	}
-	return later(request.ErrTooManyAttempts, v.Wait)
+	return hs.cfg.Limits.Allow(c, policy, account...)
 }
 
 // later is a problem with a time to wait.

@@ -23,7 +23,7 @@ func (hs *Handlers) InvitationPage(c echo.Context) error {
 	return hs.send(c, http.StatusOK, account.FormPage(hs.invitationForm(c, invited, "")))
 }
 
-func (hs *Handlers) invitation(c echo.Context) (Invitation, error) {
+func (hs *Handlers) invitation(c echo.Context) (login.Invitation, error) {
 	invited, err := hs.cfg.Team.LookAtInvitation(c.Request().Context(), request.Param(c, "token"))
 	return invited, invitationProblem(err)
 }
@@ -32,7 +32,7 @@ func invitationProblem(err error) error {
 	switch {
 	case errors.Is(err, login.ErrExpired), errors.Is(err, login.ErrRefused):
 		return request.ErrNoInvitation
-	case errors.Is(err, ErrHasRole):
+	case errors.Is(err, login.ErrHasRole):
 		return request.ErrHasRole
 	}
 	return err
@@ -57,7 +57,7 @@ func (hs *Handlers) accept(c echo.Context, v fields) error {
 	if err != nil {
 		return err
 	}
-	role, err := hs.cfg.Acts.Accept(c.Request().Context(), actOf(c, who.ID, who.Username), request.Param(c, "token"))
+	role, err := hs.cfg.Acts.Accept(c.Request().Context(), actOf(c, who.ID, who.Username, "invitation"), request.Param(c, "token"))
 	if err != nil {
 		return invitationProblem(err)
 	}
@@ -83,7 +83,7 @@ func (hs *Handlers) invited(c echo.Context, v fields) (users.Account, error) {
 	return hs.newcomer(c, v, "")
 }
 
-func (hs *Handlers) invitationForm(c echo.Context, i Invitation, username string) account.Page {
+func (hs *Handlers) invitationForm(c echo.Context, i login.Invitation, username string) account.Page {
 	lead := "You are invited to be " + article(i.Role) + " of this shop."
 	if i.FirstOwner {
 		lead = "This shop has no owner yet. With this link you become its owner."

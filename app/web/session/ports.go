@@ -55,7 +55,7 @@ type codes interface {
 // secondFactors is login.SecondFactors.
 type secondFactors interface {
 	// Begin gives the same secret again until a code confirms it.
-	Begin(ctx context.Context, account int64, label string) (Enrolment, error)
+	Begin(ctx context.Context, account int64, label string) (login.Enrolment, error)
 	Confirm(ctx context.Context, account int64, code string) (recovery []string, err error)
 	Check(ctx context.Context, account int64, code string) error
 	Enrolled(ctx context.Context, account int64) (bool, error)
@@ -64,21 +64,21 @@ type secondFactors interface {
 // team is login.Store.
 type team interface {
 	RoleOf(ctx context.Context, account int64) (login.Role, error)
-	LookAtInvitation(ctx context.Context, token string) (Invitation, error)
+	LookAtInvitation(ctx context.Context, token string) (login.Invitation, error)
 }
 
 // acts is operator.Acts: who has a role and which programs may act, and what owners do about it. Each act is one transaction with its
 // audit record.
 type acts interface {
-	Team(ctx context.Context) ([]Member, error)
-	Tokens(ctx context.Context) ([]Token, error)
+	Team(ctx context.Context) ([]login.Member, error)
+	Tokens(ctx context.Context) ([]login.Token, error)
 	// Accept gives the account of the act the role of an invitation.
 	Accept(ctx context.Context, a operator.Act, token string) (login.Role, error)
-	Invite(ctx context.Context, a operator.Act, role login.Role) (Link, error)
-	SetRole(ctx context.Context, a operator.Act, username string, role login.Role) (RoleChange, error)
+	Invite(ctx context.Context, a operator.Act, role login.Role) (operator.Link, error)
+	SetRole(ctx context.Context, a operator.Act, username string, role login.Role) (operator.RoleChange, error)
 	ResetSecondFactor(ctx context.Context, a operator.Act, username string) (bool, error)
-	CreateToken(ctx context.Context, a operator.Act, name string, scopes login.Scope, expires time.Time) (MadeToken, error)
-	RevokeToken(ctx context.Context, a operator.Act, id uuid.UUID) (Token, error)
+	CreateToken(ctx context.Context, a operator.Act, name string, scopes login.Scope, expires time.Time) (operator.MadeToken, error)
+	RevokeToken(ctx context.Context, a operator.Act, id uuid.UUID) (login.Token, error)
 }
 
 // accounts is users.Store.
@@ -94,9 +94,7 @@ type orders interface {
 	OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error)
 }
 
-// limits is login.Limits: how many attempts somebody may make.
-type limits interface {
-	Take(ctx context.Context, policy Policy, who Asker) Verdict
-	// Remember says that an account's owner has signed in from a network, so that attempts from elsewhere do not count there.
+// owners is login.Limits: from where the owners of accounts sign in, so that attempts from elsewhere do not count there.
+type owners interface {
 	Remember(ctx context.Context, account int64, remote string)
 }

@@ -9,6 +9,9 @@ import (
 	"flashsale/users/login"
 )
 
+// coolDown is the shortest time after too many wrong codes of a second factor.
+const coolDown = 10 * time.Minute
+
 // mailWait is when it is worth another try while too many mails wait.
 const mailWait = 10 * time.Second
 
@@ -36,8 +39,8 @@ func problem(err error, field string, refused error) error {
 		return request.WrongField(request.ErrTaken, field, "is taken, please choose another one")
 	case errors.Is(err, login.ErrRefused):
 		return refused
-	case errors.Is(err, ErrCooling):
-		return request.ErrTooManyAttempts
+	case errors.Is(err, login.ErrCooling):
+		return later(request.ErrTooMany, coolDown)
 	case errors.Is(err, login.ErrCodesOff):
 		return request.ErrMailOff
 	case errors.Is(err, login.ErrMailBusy):

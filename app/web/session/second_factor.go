@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -47,7 +48,7 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, LimitSecondFactor, Asker{Account: id}); err != nil {
+	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(id)); err != nil {
 		return err
 	}
 	if err := hs.cfg.Factors.Check(c.Request().Context(), id, code); err != nil {
@@ -98,7 +99,7 @@ func (hs *Handlers) EnrolPage(c echo.Context) error {
 		return err
 	}
 	enrolment, err := hs.cfg.Factors.Begin(c.Request().Context(), who.Account, who.Username)
-	enrolled := errors.Is(err, ErrEnrolled)
+	enrolled := errors.Is(err, login.ErrEnrolled)
 	if err != nil && !enrolled {
 		return err
 	}
@@ -116,7 +117,7 @@ func (hs *Handlers) Picture(c echo.Context) error {
 		return err
 	}
 	enrolment, err := hs.cfg.Factors.Begin(c.Request().Context(), who.Account, who.Username)
-	if errors.Is(err, ErrEnrolled) {
+	if errors.Is(err, login.ErrEnrolled) {
 		return request.ErrSecondFactorDone
 	}
 	if err != nil {
@@ -173,11 +174,11 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, LimitSecondFactor, Asker{Account: who.Account}); err != nil {
+	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	recovery, err := hs.cfg.Factors.Confirm(c.Request().Context(), who.Account, code)
-	if errors.Is(err, ErrEnrolled) {
+	if errors.Is(err, login.ErrEnrolled) {
 		return request.ErrSecondFactorDone
 	}
 	if err != nil {
@@ -198,7 +199,7 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	}))
 }
 
-func (hs *Handlers) enrolForm(c echo.Context, e Enrolment, done bool, next string) account.SecondFactor {
+func (hs *Handlers) enrolForm(c echo.Context, e login.Enrolment, done bool, next string) account.SecondFactor {
 	page := account.SecondFactor{
 		Page: account.Page{Frame: hs.frame(c, "Second factor"), Links: []layout.Link{{Label: "Back to the account", Path: "/account"}}},
 		Done: done, Picture: "/account/second-factor/qr.png", Secret: grouped(e.Secret),

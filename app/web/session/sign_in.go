@@ -65,7 +65,7 @@ func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attemptAs(c, LimitSignIn, name); err != nil {
+	if err := hs.attemptAs(c, login.LimitSignIn, name); err != nil {
 		return err
 	}
 	who, err := hs.cfg.Passwords.Check(c.Request().Context(), name, password)
@@ -76,12 +76,15 @@ func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
 }
 
 // attemptAs counts an attempt for whoever has a name. A name that nobody has counts by itself.
-func (hs *Handlers) attemptAs(c echo.Context, policy Policy, name string) error {
+func (hs *Handlers) attemptAs(c echo.Context, policy login.Policy, name string) error {
 	who, err := hs.cfg.Accounts.WithName(c.Request().Context(), name)
 	if err != nil {
 		return err
 	}
-	return hs.attempt(c, policy, Asker{Account: who.ID, Name: name})
+	if who.ID == 0 {
+		return hs.attempt(c, policy, login.NameKey(name))
+	}
+	return hs.attempt(c, policy, login.AccountKey(who.ID))
 }
 
 // admit signs in somebody who has proved an account. An account with a role has to give a code of its second factor first, when it
@@ -127,8 +130,8 @@ func (hs *Handlers) start(c echo.Context, who users.Account, status int, next st
 	for _, name := range []string{cookieFlow, cookieHalf, cookieProof} {
 		clearCookie(c, name)
 	}
-	if hs.cfg.Limits != nil {
-		hs.cfg.Limits.Remember(r.Context(), who.ID, r.RemoteAddr)
+	if hs.cfg.Owners != nil {
+		hs.cfg.Owners.Remember(r.Context(), who.ID, r.RemoteAddr)
 	}
 	return done(c, next, status, signedInDocument{Username: started.Username, Role: started.Role.String()})
 }

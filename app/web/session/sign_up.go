@@ -69,7 +69,7 @@ func (hs *Handlers) newcomer(c echo.Context, v fields, proved string) (users.Acc
 	if password == "" && proved == "" {
 		return users.Account{}, request.BadField(fieldPassword, "is required")
 	}
-	if err := hs.attempt(c, LimitSignUp, Asker{}); err != nil {
+	if err := hs.attempt(c, login.LimitSignUp); err != nil {
 		return users.Account{}, err
 	}
 	who, err := hs.cfg.Passwords.SignUp(c.Request().Context(), login.SignUp{Username: username, Password: password, VerifiedEmail: proved})

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/rand"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
+	"flashsale/users"
 	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
@@ -126,16 +128,19 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, field
 		return operator.Act{}, fields(textsOf(request.Form(r.Header, body))), err
 	}
 	who := hs.cfg.Who(r)
-	a := actOf(c, who.Account, who.Username)
+	a := actOf(c, who.Account, who.Username, who.Means)
 	a.Key, a.Digest = key, request.Digest(r, body)
 	return a, fields(v), nil
 }
 
 // actOf is an act of an account, without a key.
-func actOf(c echo.Context, account int64, username string) operator.Act {
-	_ = account
+func actOf(c echo.Context, account int64, username, means string) operator.Act {
 	r := c.Request()
-	return operator.Act{Waits: request.WantsPage(r), ActKey: audit.ActKey{Principal: username, Route: r.Method + " " + c.Path()}}
+	network, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return operator.Act{
+		Account: account, Network: network, Means: means, Waits: request.WantsPage(r),
+		ActKey: audit.ActKey{Principal: username, Route: r.Method + " " + c.Path()},
+	}
 }
 
 // teamRefused shows the team's page with what went wrong.
@@ -154,19 +159,19 @@ func (hs *Handlers) teamRefused(c echo.Context, err error, v fields) error {
 
 func teamProblem(err error) error {
 	switch {
-	case errors.Is(err, ErrLastOwner):
+	case errors.Is(err, login.ErrLastOwner):
 		return request.ErrLastOwner
-	case errors.Is(err, ErrNotOwner):
+	case errors.Is(err, login.ErrNotOwner):
 		return request.ErrNotOperator
-	case errors.Is(err, ErrNoAccount):
+	case errors.Is(err, users.ErrNoAccount):
 		return request.ErrNoAccount
-	case errors.Is(err, ErrNoToken):
+	case errors.Is(err, login.ErrNoToken):
 		return request.ErrNoToken
-	case errors.Is(err, ErrHasRole):
+	case errors.Is(err, login.ErrHasRole):
 		return request.ErrHasRole
-	case errors.Is(err, ErrTokenName):
+	case errors.Is(err, login.ErrTokenName):
 		return request.BadField(fieldName, "must be of 1 to 60 characters and not that of another token of yours")
-	case errors.Is(err, ErrScope):
+	case errors.Is(err, login.ErrScope):
 		return request.BadField(fieldScopes, "must be one or more of read, operate and export, as far as your role allows")
 	case errors.Is(err, login.ErrRole):
 		return request.BadField(fieldRole, "must be viewer, operator or owner")

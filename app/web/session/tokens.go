@@ -40,9 +40,9 @@ type tokensDocument struct {
 	Tokens []tokenDocument `json:"tokens"`
 }
 
-func tokenOf(t *Token) tokenDocument {
+func tokenOf(t *login.Token) tokenDocument {
 	return tokenDocument{
-		ID: t.ID, Name: t.Name, Scopes: scopeNames(t.Scopes), By: t.Username, Created: request.Instant(t.Made),
+		ID: t.ID, Name: t.Name, Scopes: t.Scopes.Names(), By: t.Username, Created: request.Instant(t.Made),
 		Expires: request.Instant(t.Expires), LastUsed: known(t.LastUsed), Revoked: known(t.Revoked),
 	}
 }
@@ -122,7 +122,7 @@ func (f fields) scopes() (login.Scope, error) {
 	for word := range strings.FieldsFuncSeq(f.text(fieldScopes), func(r rune) bool { return r == ' ' || r == ',' }) {
 		s := scopeNamed(word)
 		if s == 0 {
-			return 0, ErrScope
+			return 0, login.ErrScope
 		}
 		may |= s
 	}
@@ -132,7 +132,7 @@ func (f fields) scopes() (login.Scope, error) {
 		}
 	}
 	if may == 0 {
-		return 0, ErrScope
+		return 0, login.ErrScope
 	}
 	return may, nil
 }
@@ -181,16 +181,6 @@ func scopeNamed(name string) login.Scope {
 	return 0
 }
 
-func scopeNames(may login.Scope) []string {
-	names := []string{}
-	for _, s := range scopes() {
-		if may&s.scope != 0 {
-			names = append(names, s.name)
-		}
-	}
-	return names
-}
-
 func scopeChoices() []account.Scope {
 	var list []account.Scope
 	for _, s := range scopes() {
@@ -209,9 +199,9 @@ func tokenInputs(name, days string) []account.Input {
 	}
 }
 
-func (hs *Handlers) tokenRow(t *Token) account.Token {
+func (hs *Handlers) tokenRow(t *login.Token) account.Token {
 	row := account.Token{
-		ID: t.ID.String(), Name: t.Name, Scopes: strings.Join(scopeNames(t.Scopes), ", "), By: t.Username, Expires: moment(t.Expires),
+		ID: t.ID.String(), Name: t.Name, Scopes: strings.Join(t.Scopes.Names(), ", "), By: t.Username, Expires: moment(t.Expires),
 	}
 	if !t.LastUsed.IsZero() {
 		row.Used = moment(t.LastUsed)
