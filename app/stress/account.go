@@ -75,6 +75,7 @@ func (a *Account) keepCookies(set []*http.Cookie) {
 func (a *Account) sign(r *http.Request) {
 	if a.Address != "" {
 		r.Header.Set("X-Forwarded-For", a.Address)
+		r.Header.Set("X-Forwarded-Proto", "https") // as the proxy of a shop does; over HTTP nobody signs in from elsewhere
 	}
 	r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
