@@ -266,7 +266,7 @@ func (w *world) Invite(_ context.Context, a operator.Act, role login.Role) (oper
 
 func (w *world) SetRole(_ context.Context, a operator.Act, username string, role login.Role) (operator.RoleChange, error) {
 	w.called("role of", username, roleName(role), "by", a.Principal)
-	return operator.RoleChange{username, login.Viewer, role}, w.err
+	return operator.RoleChange{Username: username, Before: login.Viewer, After: role}, w.err
 }
 
 func (w *world) ResetSecondFactor(_ context.Context, a operator.Act, username string) (bool, error) {
