@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"flashsale/app/web/request"
+	"flashsale/events/audit"
 	"flashsale/users/login"
 )
 
@@ -204,5 +206,31 @@ func TestAViewOfAPageRenewsTheSessionAndAPressDoesNot(t *testing.T) {
 		if c.renews && !strings.HasSuffix(cookie, "; HttpOnly; Secure; SameSite=Lax") {
 			t.Error(cookie)
 		}
+	}
+}
+
+// An act that is refused to somebody with a role or a token is told to the audit log; what others are refused is not.
+func TestRefusedActsAreNoted(t *testing.T) {
+	t.Parallel()
+	var noted []string
+	w := newWorld(t, accountsMode, func(c *Config) {
+		c.Principals.Token = fakeTokens
+		c.Refused = func(who audit.Who, what, why string) {
+			noted = append(noted, strings.Join([]string{who.Actor, who.Network, who.Means, what, why}, "|"))
+		}
+	})
+	for _, field := range []string{"Test-Session: vera?", "Authorization: Bearer read", "Test-Session: alice", "Test-Session: revoked", "X: y"} {
+		w.send(t, "POST", "/api/admin/pause", "", field)
+	}
+	w.send(t, "POST", "/api/flash-sale/update-stock", `{"stockAmount":-1}`, "Test-Session: root!")
+	w.send(t, "POST", "/api/admin/pause", "", "Test-Session: root!")
+	w.send(t, "GET", "/api/users?page=0", "", "Test-Session: root!")
+	want := []string{
+		"vera|192.0.2.7|session|POST /api/admin/pause|not-operator",
+		"olga/read|192.0.2.7|token read|POST /api/admin/pause|token-scope",
+		"root|192.0.2.7|session|POST /api/flash-sale/update-stock|invalid-request",
+	}
+	if !slices.Equal(noted, want) {
+		t.Errorf("noted %q", noted)
 	}
 }

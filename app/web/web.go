@@ -21,6 +21,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
+	"flashsale/events/audit"
 	views "flashsale/views/shop"
 )
 
@@ -53,6 +54,9 @@ type Config struct {
 
 	// SignIn is what signing in and the pages about accounts need; New sets Who and Limits. Without Sessions nobody can sign in.
 	SignIn session.Config
+
+	// Refused is told of the acts of signed-in operators and tokens that were refused. Nil: nobody is.
+	Refused func(who audit.Who, what, why string)
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int
@@ -116,7 +120,7 @@ func New(cfg Config) *Server {
 	})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
-		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log,
+		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
 	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals, limits))

@@ -64,8 +64,8 @@ func newHashing(limit int, open func() bool) *hashing {
 	return &hashing{limit: limit, open: open, wake: make(chan struct{}, 1), cost: firstCost}
 }
 
-// Run does the work until ctx ends, then turns away those who wait and returns nil. One Run at a time.
-func (h *hashing) Run(ctx context.Context) error {
+// work does the work until ctx ends, then turns away those who wait and returns nil. One Run at a time.
+func (h *hashing) work(ctx context.Context) error {
 	defer h.turnAway()
 	for ctx.Err() == nil {
 		t := h.next()

@@ -23,7 +23,7 @@ func runs(t *testing.T, limit int, open func() bool) *hashing {
 	h := newHashing(limit, open)
 	ctx, cancel := context.WithCancel(t.Context())
 	var worker sync.WaitGroup
-	worker.Go(func() { _ = h.Run(ctx) })
+	worker.Go(func() { _ = h.work(ctx) })
 	t.Cleanup(func() { cancel(); worker.Wait() })
 	return h
 }
@@ -174,7 +174,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 		h := newHashing(10, never)
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		all.Go(func() { _ = h.Run(ctx) })
+		all.Go(func() { _ = h.work(ctx) })
 		for n := range 3 {
 			all.Go(func() {
 				var busy *BusyError

@@ -82,7 +82,7 @@ func unmatchable(c argon2id.Params) string {
 }
 
 // Run does the work of the queue until ctx ends. Those who wait then are turned away.
-func (p *Passwords) Run(ctx context.Context) error { return p.queue.Run(ctx) }
+func (p *Passwords) Run(ctx context.Context) error { return p.queue.work(ctx) }
 
 // Wait is how long somebody who comes now is likely to wait for the check of a password.
 func (p *Passwords) Wait() time.Duration { return p.queue.Wait() }

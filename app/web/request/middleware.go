@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"flashsale/events/audit"
+
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,6 +41,8 @@ type MiddlewareConfig struct {
 	Log *Log
 	// Registerer takes the metrics; nil: they are counted but not registered.
 	Registerer prometheus.Registerer
+	// Refused is told of the acts of signed-in operators and tokens that were refused; it must not wait. Nil: nobody is.
+	Refused func(who audit.Who, what, why string)
 	// ProcessID is logged beside the prefix of this process's request ids.
 	ProcessID string
 	// ProblemPage shows a browser why a request was refused. Required.
@@ -93,12 +97,13 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		}()
 		done := bound(c, rt, start)
 		defer done()
-		if err := m.admit(c, rt, limited, came); err != nil {
-			m.fail(c, err)
-			return nil
+		err := m.admit(c, rt, limited, came)
+		if err == nil {
+			m.renew(rt, c)
+			err = rt.Handler(c)
 		}
-		m.renew(rt, c)
-		if err := rt.Handler(c); err != nil {
+		if err != nil {
+			m.noteRefused(rt, r, err)
 			m.fail(c, err)
 		}
 		return nil

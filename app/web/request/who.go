@@ -1,8 +1,12 @@
 package request
 
 import (
+	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"flashsale/events/audit"
 
 	"github.com/labstack/echo/v4"
 
@@ -74,6 +78,21 @@ func (m *Middleware) renew(rt Route, c echo.Context) {
 	if err != nil {
 		m.cfg.Log.Fault(c, err)
 	}
+}
+
+// noteRefused tells the audit log of an act that was refused to somebody with a role or a token. Refusals of shoppers and strangers
+// are a metric only: they could write as much as they like.
+func (m *Middleware) noteRefused(rt Route, r *http.Request, err error) {
+	if m.cfg.Refused == nil || rt.Who.role() < login.Operator {
+		return
+	}
+	p := m.cfg.Principals.Of(r)
+	problem := ProblemOf(err)
+	if p.kind != byToken && (p.kind != bySession || p.session.Role == login.NoRole) || problem.Status >= http.StatusInternalServerError {
+		return
+	}
+	network, _, _ := net.SplitHostPort(r.RemoteAddr)
+	m.cfg.Refused(audit.Who{Actor: p.Name(), Network: network, Means: p.Means()}, rt.Method+" "+rt.Path, strings.TrimPrefix(problem.Type, "/problems/"))
 }
 
 // may refuses who may not use a route.
