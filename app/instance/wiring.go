@@ -90,7 +90,7 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.parts.add("directory", knowing, c.directory)
 	c.limits = login.NewLimits(s.redis, login.LimitsConfig{Namespace: c.cfg.Namespace, Live: c.heartbeat.Live, Logger: log, Registerer: reg})
 	// Over the connections of the lease: what has ended is known however busy the others are.
-	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{
+	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{SecondFactor: c.cfg.OperatorSecondFactor,
 		Lifetime: c.cfg.SessionLifetime, Keys: c.cfg.SessionKeys, Gone: c.directory.Gone, Logger: log})
 	c.parts.add("sessions", knowing, c.sessions)
 	c.login = login.NewStore(s.pool)

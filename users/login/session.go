@@ -42,7 +42,8 @@ const renewAfter = 24 * time.Hour
 
 const (
 	sqlShareState  = `SELECT version FROM login_state FOR SHARE`
-	sqlAccountRole = `SELECT u.username, coalesce((SELECT r.role FROM roles r WHERE r.user_id = u.id), '')
+	sqlAccountRole = `SELECT u.username, coalesce((SELECT r.role FROM roles r WHERE r.user_id = u.id
+			AND (NOT $2 OR EXISTS (SELECT FROM second_factors f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL))), '')
 		FROM users u WHERE u.id = $1 AND u.archived_at IS NULL`
 	sqlStart = `INSERT INTO sessions (id, user_id, role, version, expires_at, network, agent)
 		VALUES ($1, $2, $3, $4, now() + $5, $6, $7) RETURNING renewed_at, expires_at`
@@ -62,7 +63,7 @@ func (s *Sessions) Start(ctx context.Context, account users.Account, from Origin
 			return err
 		}
 		var role string
-		if err := tx.QueryRow(ctx, sqlAccountRole, account.ID).Scan(&started.Username, &role); err != nil {
+		if err := tx.QueryRow(ctx, sqlAccountRole, account.ID, s.cfg.SecondFactor).Scan(&started.Username, &role); err != nil {
 			return err
 		}
 		if role != "" {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -312,5 +313,27 @@ func BenchmarkSHA256(b *testing.B) {
 	text := make([]byte, 4*64)
 	for b.Loop() {
 		sha256.Sum256(text)
+	}
+}
+
+// Where a second factor is needed, a role is in no session before one is set up.
+func TestASessionHasTheRoleOnceTheSecondFactorIsSetUp(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	who := seeded(t, pool)[0]
+	for _, statement := range []string{
+		`INSERT INTO roles (user_id, role, given_by) VALUES ($1, 'owner', 'test')`,
+		`INSERT INTO second_factors (user_id, secret) VALUES ($1, 'JBSWY3DPEHPK3PXP')`, `UPDATE second_factors SET confirmed_at = now() WHERE user_id = $1`,
+	} {
+		if _, err := pool.Exec(ctx, statement, who.ID); err != nil {
+			t.Fatal(err)
+		}
+		confirmed := strings.HasPrefix(statement, "UPDATE")
+		for _, needed := range []bool{false, true} {
+			_, s, err := process(t, pool, SessionsConfig{SecondFactor: needed}).Start(ctx, who, Origin{})
+			if has := s.Role == Owner; err != nil || has == (needed && !confirmed) {
+				t.Errorf("needed %v, confirmed %v: %v %v", needed, confirmed, s.Role, err)
+			}
+		}
 	}
 }

@@ -26,6 +26,8 @@ type SessionsConfig struct {
 	Lifetime time.Duration
 	// Keys come from outside: the first signs, all check. None: they are made and kept in the database.
 	Keys [][]byte
+	// SecondFactor keeps the role out of the sessions of an account that has not set up a second factor.
+	SecondFactor bool
 	// Gone is true for accounts that are archived or erased: their sessions are void. Nil: no account is.
 	Gone func(account int64) bool
 	// Logger gets a line when following fails and when it works again; nil discards that.

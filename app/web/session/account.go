@@ -72,8 +72,13 @@ func (hs *Handlers) accountPage(c echo.Context, who Visitor) (account.Account, e
 		return account.Account{}, err
 	}
 	page := account.Account{Page: account.Page{Frame: hs.frame(c, "Your account")}, Username: one.Username, Email: shownEmail(one), Mail: hs.mail()}
-	if who.Role != login.NoRole {
-		page.Role = who.Role.String()
+	// The session of somebody without a second factor has no role yet.
+	role, err := hs.cfg.Team.RoleOf(ctx, who.Account)
+	if err != nil {
+		return account.Account{}, err
+	}
+	if role != login.NoRole {
+		page.Role = role.String()
 		if page.SecondFactor, err = hs.cfg.Factors.Enrolled(ctx, who.Account); err != nil {
 			return account.Account{}, err
 		}
