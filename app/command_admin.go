@@ -24,6 +24,9 @@ import (
 // errDemo refuses what makes a credential of an operator.
 var errDemo = errors.New("in demo mode everybody is an operator, and there is nothing to sign in to; start with DEMO=false first")
 
+// errKeysSet refuses a key that no process would sign with.
+var errKeysSet = errors.New("SESSION_KEYS is set, so sessions are signed with its first key and nothing was done; to rotate, put a new key before the others there")
+
 func adminCommand(t terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "admin",
@@ -363,7 +366,10 @@ func adminRotateCommand(t terminal) *cobra.Command {
 		Short: "Make a new key that signs sessions from now on",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return administering(t, func(ctx context.Context, _ config.Config, d *instance.Deployment) error {
+			return administering(t, func(ctx context.Context, cfg config.Config, d *instance.Deployment) error {
+				if len(cfg.SessionKeys) > 0 {
+					return errKeysSet
+				}
 				if err := d.Acts().RotateKeys(ctx, byCommand(), forget); err != nil {
 					return err
 				}

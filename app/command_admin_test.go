@@ -1,6 +1,7 @@
 package app
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -68,6 +69,8 @@ func TestTheTeamByCommand(t *testing.T) {
 	} {
 		admin(t, step.stdin, step.code, step.says, strings.Fields(step.args)...)
 	}
+	t.Setenv("SESSION_KEYS", base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	admin(t, "", 1, "SESSION_KEYS is set", "rotate-keys", "--forget")
 	if out := admin(t, "", 0, "Anna", "list"); !regexp.MustCompile(`^Anna +owner +no second factor +since \S+ \S+ UTC, by operator\n$`).MatchString(out) {
 		t.Errorf("the team is %q", out)
 	}

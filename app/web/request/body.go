@@ -85,6 +85,8 @@ const (
 	Text Shape = iota
 	Flag
 	Number
+	// Words is a text with blanks; in JSON also an array of texts, which are joined by blanks.
+	Words
 )
 
 // expected says what is wrong with a value, as text, that is not of this shape.
@@ -100,6 +102,8 @@ func (s Shape) expected(value string) string {
 			return "is too large"
 		}
 		return "must be a whole number"
+	case Words:
+		return `must be one text with spaces, like "read operate", or a list of texts`
 	case Text:
 	}
 	return "must be a string"

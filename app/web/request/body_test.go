@@ -2,6 +2,7 @@ package request
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -22,5 +23,25 @@ func TestForms(t *testing.T) {
 		if _, err := decodeForm([]byte(body), Spec{"a": Flag, "n": Number}); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", body, err)
 		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"w":"a b"}`: "a b", `{"w":["a","b"]}`: "a b", `{"w":[ "\u0061" ]}`: "a", `{"w":[]}`: "",
+	} {
+		if got, err := decodeJSON([]byte(body), Spec{"w": Words}); err != nil || got["w"] != want {
+			t.Errorf("%s: %v %v, want %q", body, got, err, want)
+		}
+	}
+	for _, body := range []string{`{"w":[1]}`, `{"w":["a",null]}`, `{"w":[["a"]]}`, `{"w":{}}`, `{"w":1}`, `{"w":null}`} {
+		_, err := decodeJSON([]byte(body), Spec{"w": Words})
+		if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), `like "read operate"`) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	if _, err := decodeJSON([]byte(`{"w":["a"]}`), Spec{"w": Text}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a text takes a list: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -75,7 +76,9 @@ func decodeMember(d *jsontext.Decoder, name string, known Spec, got Values) erro
 // read takes a JSON value of this shape.
 func (s Shape) read(raw jsontext.Value) (any, bool) {
 	switch {
-	case s == Text && raw.Kind() == '"':
+	case s == Words && raw.Kind() == '[':
+		return joined(raw)
+	case (s == Text || s == Words) && raw.Kind() == '"':
 		b, err := jsontext.AppendUnquote(nil, raw)
 		return string(b), err == nil
 	case s == Flag && (raw.Kind() == 't' || raw.Kind() == 'f'):
@@ -85,6 +88,23 @@ func (s Shape) read(raw jsontext.Value) (any, bool) {
 		return n, err == nil
 	}
 	return nil, false
+}
+
+// joined is an array of texts as one text with blanks.
+func joined(raw jsontext.Value) (any, bool) {
+	var list []jsontext.Value
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, false
+	}
+	words := make([]string, len(list))
+	for i, one := range list {
+		b, err := jsontext.AppendUnquote(nil, one)
+		if err != nil || one.Kind() != '"' {
+			return nil, false
+		}
+		words[i] = string(b)
+	}
+	return strings.Join(words, " "), true
 }
 
 // malformed names the place where the JSON is broken.
@@ -169,7 +189,7 @@ func (s Shape) parse(v string) (any, bool) {
 	case Number:
 		n, err := strconv.ParseInt(v, 10, 64)
 		return n, err == nil
-	case Text:
+	case Text, Words:
 	}
 	return v, utf8.ValidString(v)
 }

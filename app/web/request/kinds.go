@@ -48,6 +48,8 @@ var (
 		"An account with a role needs the codes of an authenticator app. Set them up at /account/second-factor, and then do this again."}
 	ErrSecondFactorDone = &Kind{"second-factor-done", 409, "Set up already", "Your second factor is set up already",
 		"An owner can reset it at /admin/team, or somebody with access to the server with `flashsale admin reset-second-factor`."}
+	ErrFreshCode = &Kind{"fresh-code-needed", 403, "A fresh code needed", "Sign in by a code first, and set the password within 15 minutes",
+		"Whoever sets a password without the old one has to show that the account's address is theirs. Ask for a code at /account, or with POST /sign-in/code, sign in with it, and then set the password within 15 minutes."}
 	ErrTaken = &Kind{"taken", 409, "Taken", "The name is taken",
 		"It belongs to an account, or once did: a name is never given to somebody new. The errors list says which field."}
 	ErrWeak = &Kind{"weak-password", 422, "Weak password", "The password is too easy to guess",
@@ -58,6 +60,8 @@ var (
 		"The link of an invitation works once and for a limited time. Ask an owner for a new one."}
 	ErrLastOwner = &Kind{"last-owner", 409, "The last owner", "The last owner stays an owner",
 		"Without an owner nobody could give roles any more. Make somebody else an owner first."}
+	ErrOwnerExists = &Kind{"owner-exists", 409, "There is an owner", "There is an owner already",
+		"The link of the first owner works only while nobody is one. An owner invites others at /admin/team."}
 	ErrHasRole = &Kind{"has-role", 409, "Has the role", "The account has this role already, or a higher one",
 		"The invitation was not used. Sign in as the person that it is for."}
 	ErrNoAccount = &Kind{"no-account", 404, "No such account", "There is no such account",
@@ -151,8 +155,8 @@ func Kinds() []*Kind {
 	return []*Kind{
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
 		ErrSignIn, ErrSessionEnded, ErrTokenBuys, ErrTokenScope, ErrDemoMode, ErrInsecure, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
-		ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrTaken, ErrWeak,
-		ErrSignInBusy, ErrNoInvitation, ErrLastOwner, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
+		ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrFreshCode, ErrTaken, ErrWeak,
+		ErrSignInBusy, ErrNoInvitation, ErrLastOwner, ErrOwnerExists, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
 		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,

@@ -15,6 +15,7 @@ import (
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/users/login"
 )
 
 // Kind is one kind of problem, and a sentinel error: a handler returns it, plain or wrapped, and the client
@@ -135,11 +136,12 @@ func domainKind(err error) *Kind {
 		return ErrKeyReused
 	case errors.Is(err, audit.ErrOutcomeUnknown):
 		return ErrOutcomeUnknown
-	case errors.Is(err, users.ErrName):
-		return ErrInvalid
 	case errors.Is(err, sale.ErrTooMany), errors.Is(err, sale.ErrUnavailable),
 		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return ErrUnavailable
+	}
+	if k := accountKind(err); k != nil {
+		return k
 	}
 	switch {
 	case locked(err):
@@ -148,6 +150,28 @@ func domainKind(err error) *Kind {
 		return ErrUnavailable
 	}
 	return ErrInternal
+}
+
+// accountKind is the kind of an error about accounts, roles, second factors and tokens, or nil. What ErrRefused, ErrExpired and
+// ErrTaken mean to a person depends on the form, which says it itself where it matters.
+func accountKind(err error) *Kind {
+	for _, known := range []struct {
+		err  error
+		kind *Kind
+	}{
+		{users.ErrName, ErrInvalid}, {users.ErrTaken, ErrTaken}, {users.ErrNoAccount, ErrNoAccount},
+		{login.ErrTaken, ErrTaken}, {login.ErrRefused, ErrWrongSignIn}, {login.ErrExpired, ErrCodeExpired},
+		{login.ErrNoSession, ErrSessionEnded}, {login.ErrRevoked, ErrSessionEnded},
+		{login.ErrRole, ErrInvalid}, {login.ErrLastOwner, ErrLastOwner}, {login.ErrOwnerExists, ErrOwnerExists},
+		{login.ErrNotOwner, ErrNotOperator}, {login.ErrHasRole, ErrHasRole},
+		{login.ErrEnrolled, ErrSecondFactorDone}, {login.ErrNotEnrolled, ErrSecondFactor}, {login.ErrCooling, ErrTooMany},
+		{login.ErrScope, ErrInvalid}, {login.ErrTokenName, ErrInvalid}, {login.ErrTokenLife, ErrInvalid}, {login.ErrNoToken, ErrNoToken},
+	} {
+		if errors.Is(err, known.err) {
+			return known.kind
+		}
+	}
+	return nil
 }
 
 func echoKind(err *echo.HTTPError) *Kind {

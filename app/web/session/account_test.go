@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"fmt"
 	"image/png"
 	"testing"
 
@@ -168,6 +169,10 @@ func TestTheTeam(t *testing.T) {
 		{name: "tokens", method: "GET", target: tokens, fields: []string{asOda}, status: 200, has: []string{`"name":"till","scopes":["read","export"]`}, not: []string{"secret"}},
 		{name: "a token", method: "POST", target: tokens, body: `{"name":"till 2","scopes":"read operate","expiresDays":10}`, fields: []string{asOda}, status: 201,
 			has: []string{`"secret":"fst_secret"`}, calls: []string{"token till 2 read+operate 2026-12-09 by oda"}},
+		{name: "a token of a list of scopes", method: "POST", target: tokens, body: `{"name":"till 2","scopes":["read","operate"],"expiresDays":10}`, fields: []string{asOda}, status: 201,
+			calls: []string{"token till 2 read+operate 2026-12-09 by oda"}},
+		{name: "a token of a list of anything", method: "POST", target: tokens, body: `{"name":"till 2","scopes":["read",1]}`, fields: []string{asOda}, status: 422,
+			has: []string{`"field":"scopes"`, `like \"read operate\"`}, never: []string{"token"}},
 		{name: "a token by form", method: "POST", target: tokens, body: form("name", "till 2", "read", "true", "export", "true", "expiresDays", "90"), fields: []string{asOda}, status: 201,
 			has: []string{"fst_secret", "shown once"}, calls: []string{"token till 2 read+export 2027-02-27 by oda"}},
 		{name: "a token without scopes", method: "POST", target: tokens, body: form("name", "till 2", "expiresDays", "30"), fields: []string{asOda}, status: 422,
@@ -182,6 +187,31 @@ func TestTheTeam(t *testing.T) {
 		{name: "a token's end by form", method: "POST", target: tokens + "/01000000-0000-0000-0000-000000000000/revoke", body: form("Idempotency-Key", "k"), fields: []string{asOda}, status: 303, location: "/admin/team?notice=revoked"},
 		{name: "the end of no token", method: "POST", target: tokens + "/x/revoke", fields: []string{asOda}, status: 404, has: []string{"no-token"}, never: []string{"revoke"}},
 	})
+}
+
+// Whatever an act of an owner is refused for, it is a problem with a name and a sentence, and never a fault of ours.
+func TestRefusedActsOfOwners(t *testing.T) {
+	var list []scenario
+	for _, one := range []struct {
+		err    error
+		status int
+		kind   string
+	}{
+		{login.ErrLastOwner, 409, "last-owner"}, {login.ErrOwnerExists, 409, "owner-exists"}, {login.ErrNotOwner, 403, "not-operator"}, {login.ErrHasRole, 409, "has-role"},
+		{login.ErrEnrolled, 409, "second-factor-done"}, {login.ErrNotEnrolled, 403, "second-factor-needed"}, {login.ErrCooling, 429, "too-many-requests"},
+		{login.ErrScope, 422, "invalid-request"}, {login.ErrTokenName, 422, "invalid-request"}, {login.ErrTokenLife, 422, "invalid-request"}, {login.ErrRole, 422, "invalid-request"},
+		{login.ErrNoToken, 404, "no-token"}, {login.ErrExpired, 410, "code-expired"}, {login.ErrRefused, 401, "wrong-sign-in"}, {login.ErrTaken, 409, "taken"},
+		{users.ErrNoAccount, 404, "no-account"}, {users.ErrName, 422, "invalid-request"}, {fmt.Errorf("act: %w", login.ErrLastOwner), 409, "last-owner"},
+	} {
+		list = append(list, scenario{
+			name: one.err.Error(), method: "POST", target: "/api/admin/tokens", body: `{"name":"t","scopes":"read"}`, fields: []string{asOda}, world: failing(one.err),
+			status: one.status, has: []string{"/problems/" + one.kind},
+		}, scenario{
+			name: one.err.Error() + " by form", method: "POST", target: "/api/admin/team/vic/role", body: form("role", "owner"), fields: []string{asOda}, world: failing(one.err),
+			status: one.status, has: []string{`role="alert"`, "no second factor yet"}, not: []string{"login:"},
+		})
+	}
+	runAll(t, list)
 }
 
 func TestABrowserHasAShortName(t *testing.T) {

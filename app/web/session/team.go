@@ -13,7 +13,6 @@ import (
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
-	"flashsale/users"
 	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
@@ -157,22 +156,20 @@ func (hs *Handlers) teamRefused(c echo.Context, err error, v fields) error {
 	})
 }
 
+// teamProblem names the field of what is wrong with one. Every other error is in the table of all routes.
 func teamProblem(err error) error {
 	switch {
-	case errors.Is(err, login.ErrLastOwner):
-		return request.ErrLastOwner
 	case errors.Is(err, login.ErrNotOwner):
-		return request.ErrNotOperator
-	case errors.Is(err, users.ErrNoAccount):
-		return request.ErrNoAccount
-	case errors.Is(err, login.ErrNoToken):
-		return request.ErrNoToken
-	case errors.Is(err, login.ErrHasRole):
-		return request.ErrHasRole
+		p := request.ErrNotOperator.Problem("This needs the role owner, and you have it no more")
+		return &request.ProblemError{Kind: request.ErrNotOperator, Problem: p}
+	case errors.Is(err, login.ErrCooling):
+		return later(request.ErrTooMany, coolDown)
 	case errors.Is(err, login.ErrTokenName):
 		return request.BadField(fieldName, "must be of 1 to 60 characters and not that of another token of yours")
+	case errors.Is(err, login.ErrTokenLife):
+		return request.BadField(fieldDays, "must be a whole number from 1 to 365")
 	case errors.Is(err, login.ErrScope):
-		return request.BadField(fieldScopes, "must be one or more of read, operate and export, as far as your role allows")
+		return request.BadField(fieldScopes, `must be one text with spaces, like "read operate", of read, operate and export, as far as your role allows`)
 	case errors.Is(err, login.ErrRole):
 		return request.BadField(fieldRole, "must be viewer, operator or owner")
 	}

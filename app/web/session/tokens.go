@@ -72,7 +72,7 @@ func (hs *Handlers) Tokens(c echo.Context) error {
 
 // CreateToken makes a token and shows its secret, once.
 func (hs *Handlers) CreateToken(c echo.Context) error {
-	known := request.Spec{fieldName: request.Text, fieldScopes: request.Text, fieldDays: request.Number}
+	known := request.Spec{fieldName: request.Text, fieldScopes: request.Words, fieldDays: request.Number}
 	for _, s := range scopes() {
 		known[s.name] = request.Flag
 	}
