@@ -265,7 +265,7 @@ func (l ledgerOf) Owners(ctx context.Context, k inventory.Key) (owners []int64, 
 func (c *wiring) principals() request.Principals {
 	return request.Principals{
 		Demo: c.cfg.Demo, Sessions: c.sessions,
-		Barred: c.directory.Barred,
+		Barred: c.directory.Barred, Unready: c.unready,
 		Token: func(ctx context.Context, secret string) (request.Token, error) {
 			t, err := c.login.CheckToken(ctx, secret)
 			return request.Token{Name: t.Name, Account: t.Account, Username: t.Username, Scopes: t.Scopes}, err
@@ -277,11 +277,28 @@ func (c *wiring) principals() request.Principals {
 	}
 }
 
+// unready is true for an account with a role that has to set up its second factor first.
+func (c *wiring) unready(ctx context.Context, account int64) (bool, error) {
+	if !c.cfg.OperatorSecondFactor {
+		return false, nil
+	}
+	role, err := c.login.RoleOf(ctx, account)
+	if err != nil || role == login.NoRole {
+		return false, err
+	}
+	enrolled, err := c.factors().Enrolled(ctx, account)
+	return !enrolled, err
+}
+
+func (c *wiring) factors() *login.SecondFactors {
+	return login.NewSecondFactors(c.login, "Flash Sale System")
+}
+
 // signIn is what the pages of signing in and of accounts need.
 func (c *wiring) signIn() session.Config {
 	return session.Config{
 		SecondFactor: c.cfg.OperatorSecondFactor, Sessions: c.sessions, Seals: c.sessions, Accounts: c.users, Passwords: c.passwords,
-		Factors: login.NewSecondFactors(c.login, "Flash Sale System"), Team: c.login, Acts: c.acts, Orders: c.sales, Codes: c.codes,
+		Factors: c.factors(), Team: c.login, Acts: c.acts, Orders: c.sales, Codes: c.codes,
 		Owners: c.limits, PublicURL: c.cfg.PublicURL,
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"testing"
 )
 
@@ -62,4 +63,29 @@ func TestWhoIsSignedInChecksWithoutAName(t *testing.T) {
 	w.checkout.receipts["alice"] = receipt("alice")
 	w.browse(t, "/?check=1", "Test-Session: alice").shows(t, 200, "You have already purchased this item!", `data-owner="alice"`)
 	w.send(t, "GET", "/?check=1", "", append(fragment("check-outcome"), "Test-Session: alice")...).shows(t, 200, "You have already purchased this item!")
+}
+
+// A role without its second factor opens nothing yet: a page leads to where it is set up, and a program is told.
+func TestWhoLacksASecondFactorIsLedToSetItUp(t *testing.T) {
+	t.Parallel()
+	waits := true
+	w := newWorld(t, accountsMode, func(c *Config) {
+		c.Principals.Unready = func(context.Context, int64) (bool, error) { return waits, nil }
+	})
+	alice := "Test-Session: alice"
+	res := w.send(t, "GET", "/api/users", "", alice)
+	res.problem(t, 403, "second-factor-needed")
+	res.has(t, map[string]any{"link": "/account/second-factor"})
+	w.send(t, "POST", "/api/flash-sale/reset", "", alice).problem(t, 403, "second-factor-needed")
+	w.send(t, "POST", "/api/flash-sale/reset", "").problem(t, 401, "sign-in")
+	if res := w.send(t, "GET", "/admin/team?x=1", "", alice, "Accept: text/html"); res.StatusCode != 303 || res.Header.Get("Location") != "/account/second-factor?next=%2Fadmin%2Fteam%3Fx%3D1" {
+		t.Errorf("a page: %d %v", res.StatusCode, res.Header)
+	}
+	form := "Content-Type: application/x-www-form-urlencoded"
+	w.send(t, "POST", "/api/flash-sale/reset", "", alice, form, "Accept: text/html").shows(t, 403, `href="/account/second-factor"`, "Set up your second factor first")
+	if len(w.ops.calls) != 0 {
+		t.Errorf("done: %v", w.ops.calls)
+	}
+	waits = false
+	w.send(t, "GET", "/api/users", "", alice).problem(t, 403, "not-operator")
 }

@@ -123,9 +123,12 @@ func LocalPath(path string) bool {
 }
 
 // SignInPath is the address of the sign-in that leads back to a path. A path that leads elsewhere is left out.
-func SignInPath(next string) string {
+func SignInPath(next string) string { return Carrying("/sign-in", next) }
+
+// Carrying is the address of a step before a path, to which that step leads back. A path that leads elsewhere is left out.
+func Carrying(step, next string) string {
 	if !LocalPath(next) || next == "/" {
-		return "/sign-in"
+		return step
 	}
-	return "/sign-in?" + url.Values{"next": {next}}.Encode()
+	return step + "?" + url.Values{"next": {next}}.Encode()
 }

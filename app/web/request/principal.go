@@ -41,6 +41,9 @@ type Principals struct {
 	Sessions sessions
 	// Token finds the API token of that secret. Nil: there are none. Errors: login.ErrNoSession, ErrExpired, ErrRevoked.
 	Token func(ctx context.Context, secret string) (Token, error)
+	// Unready is true for an account whose role waits for its second factor. It is asked when an account without a role is refused.
+	// Nil: no account's does.
+	Unready func(ctx context.Context, account int64) (bool, error)
 	// Barred is true for accounts that may not purchase. Nil: every account may.
 	Barred func(account int64) bool
 	// Known is the account of a name in normal form, from memory. Nil: no name is known.
@@ -179,6 +182,26 @@ func (p *Principal) RequireRole(least login.Role) error {
 	}
 	refused := ErrNotOperator.Problem("This needs the role " + least.String() + ". You are signed in without it; an owner can give it to you")
 	return &ProblemError{ErrNotOperator, refused}
+}
+
+// SecondFactorPath is where an account sets up its second factor.
+const SecondFactorPath = "/account/second-factor"
+
+// unready is ErrSecondFactor, with the way there, in the place of a refusal of an account that only lacks its second factor.
+func (p *Principals) unready(ctx context.Context, who *Principal, refused error) error {
+	if p.Unready == nil || who.kind != bySession || who.session.Role != login.NoRole {
+		return refused
+	}
+	waits, err := p.Unready(ctx, who.session.Account)
+	switch {
+	case err != nil:
+		return err
+	case !waits:
+		return refused
+	}
+	needed := ErrSecondFactor.Problem("")
+	needed.Link = SecondFactorPath
+	return &ProblemError{ErrSecondFactor, needed}
 }
 
 // signIn is why somebody who is nobody is refused.

@@ -48,6 +48,8 @@ type Problem struct {
 	// SeenRevision is what If-Match named, PresentRevision where the sale stands.
 	SeenRevision    string `json:"seenRevision,omitzero"`
 	PresentRevision int64  `json:"presentRevision,omitzero"`
+	// Link is where to do what is needed first.
+	Link string `json:"link,omitzero"`
 	// RetryAfter is the number of seconds of the Retry-After field; 0: none.
 	RetryAfter int `json:"retryAfter,omitzero"`
 }
@@ -161,7 +163,7 @@ func accountKind(err error) *Kind {
 	}{
 		{users.ErrName, ErrInvalid}, {users.ErrTaken, ErrTaken}, {users.ErrNoAccount, ErrNoAccount},
 		{login.ErrTaken, ErrTaken}, {login.ErrRefused, ErrWrongSignIn}, {login.ErrExpired, ErrCodeExpired},
-		{login.ErrNoSession, ErrSessionEnded}, {login.ErrRevoked, ErrSessionEnded},
+		{login.ErrRevoked, ErrSessionEnded},
 		{login.ErrRole, ErrInvalid}, {login.ErrLastOwner, ErrLastOwner}, {login.ErrOwnerExists, ErrOwnerExists},
 		{login.ErrNotOwner, ErrNotOperator}, {login.ErrHasRole, ErrHasRole},
 		{login.ErrEnrolled, ErrSecondFactorDone}, {login.ErrNotEnrolled, ErrSecondFactor}, {login.ErrCooling, ErrTooMany},

@@ -114,7 +114,7 @@ func (m *Middleware) may(rt Route, r *http.Request) error {
 		return p.signIn()
 	}
 	if err := p.RequireRole(rt.Who.role()); err != nil {
-		return err
+		return m.cfg.Principals.unready(r.Context(), &p, err)
 	}
 	if p.kind != bySession || rt.EvenStale || m.cfg.Principals.Sessions.Fresh() {
 		return nil

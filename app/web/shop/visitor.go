@@ -31,7 +31,8 @@ func (hs *Handlers) visitor(r *http.Request) layout.Visitor {
 }
 
 // problemPage is the page for a request that failed. Somebody who is not signed in is led to the sign-in: at once from a page or
-// from a press of the button for buying, else by a link, because the form would have to be filled again.
+// from a press of the button for buying, else by a link, because the form would have to be filled again. An account whose role waits
+// for its second factor is led to set it up.
 func (hs *Handlers) problemPage(c echo.Context, problem request.Problem) error {
 	page := layout.Problem{Status: problem.Status, Title: problem.Title, Detail: problem.Detail, Visitor: hs.visitor(c.Request())}
 	if signInNeeded(problem) {
@@ -42,6 +43,12 @@ func (hs *Handlers) problemPage(c echo.Context, problem request.Problem) error {
 		}
 		page.Title, page.Detail = signInTitle, "Nothing was done, because nobody is signed in. Sign in, and then do it again."
 		page.Way = layout.Link{Label: "Sign in", Path: way}
+	}
+	if problem.Link != "" {
+		if c.Request().Method == http.MethodGet && !byHTMX(c) {
+			return c.Redirect(http.StatusSeeOther, request.Carrying(problem.Link, wayBack(c)))
+		}
+		page.Way = layout.Link{Label: "Do that now", Path: problem.Link}
 	}
 	return hs.send(c, problem.Status, layout.ProblemPage(hs.assets, page))
 }
