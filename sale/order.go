@@ -11,6 +11,8 @@ type Order struct {
 	Receipt
 	// Slug is the sale's.
 	Slug string
+	// Product is the name of what was bought.
+	Product string
 	// CancelledAt is when an operator cancelled it, by Postgres' clock; zero while it is live.
 	CancelledAt time.Time
 }

@@ -56,7 +56,7 @@ func scanWholeOrder(row pgx.Row) (sale.Order, error) {
 	var live bool
 	var requestID uuid.UUID
 	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
-		&o.IdempotencyKey, &revision, &decided, &pressed, &live, &requestID, &cancelled, &o.Slug)
+		&o.IdempotencyKey, &revision, &decided, &pressed, &live, &requestID, &cancelled, &o.Slug, &o.Product)
 	_, o.At = orderTimes(pressed, decided)
 	if cancelled != nil {
 		o.CancelledAt = cancelled.UTC()

@@ -64,7 +64,7 @@ func TestAShopperSeesTheOwnOrders(t *testing.T) {
 	if len(list) != 2 || list[0].OrderID != again.ClaimID || list[1].OrderID != first.ClaimID {
 		t.Fatalf("%+v", list)
 	}
-	if !list[0].CancelledAt.IsZero() || list[1].CancelledAt.IsZero() || list[0].Slug == "" || list[0].Unit != again.Unit || !list[0].At.Equal(again.PressedAt) {
+	if !list[0].CancelledAt.IsZero() || list[1].CancelledAt.IsZero() || list[0].Slug == "" || list[0].Product == "" || list[1].Product != list[0].Product || list[0].Unit != again.Unit || !list[0].At.Equal(again.PressedAt) {
 		t.Errorf("%+v of %+v", list, again)
 	}
 	if list, err = d.OrdersOf(t.Context(), 11, 1); err != nil || len(list) != 1 || list[0].OrderID != again.ClaimID {

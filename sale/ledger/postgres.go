@@ -141,11 +141,13 @@ WHERE id = $1 AND released_at IS NULL`
 	// No digest of the generation is computed until the transaction with this lock ends.
 	sqlLockGeneration = `SELECT 1 FROM generations WHERE sale_id = $1 AND generation = $2 FOR NO KEY UPDATE`
 
-	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales WHERE id = sale_id)
+	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales WHERE id = sale_id),
+	coalesce((SELECT name FROM products p WHERE p.sale_id = orders.sale_id), '')
 FROM orders WHERE id = $1`
 
 	// The indexes of orders begin with the generation, so each generation is one search. An index by shopper would cost every order.
-	sqlOrdersOfShopper = `SELECT mine.*, (SELECT slug FROM sales WHERE id = mine.sale_id)
+	sqlOrdersOfShopper = `SELECT mine.*, (SELECT slug FROM sales WHERE id = mine.sale_id),
+	coalesce((SELECT name FROM products WHERE sale_id = mine.sale_id), '')
 FROM (SELECT sale_id, generation FROM generations ORDER BY begun_at DESC LIMIT 1000) g, LATERAL (
 	(SELECT ` + orderColumns + `, released_at FROM orders WHERE sale_id = g.sale_id AND generation = g.generation
 		AND user_id BETWEEN $1 AND $1 AND released_at IS NULL ORDER BY user_id LIMIT 1)

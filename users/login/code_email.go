@@ -51,7 +51,7 @@ func (c *Codes) own(ctx context.Context, account int64) (users.Reach, error) {
 	return own, err
 }
 
-// VerifyEmailChange gives the account the new address when the code is right. The old address, if its owner had verified it, gets
+// VerifyEmailChange gives the account the new address when the code is right, and ends all its sessions: the caller starts a new one. The old address, if its owner had verified it, gets
 // a notice. It fails as Verify does, and with ErrTaken when another account was faster.
 func (c *Codes) VerifyEmailChange(ctx context.Context, account int64, flow, code string) error {
 	if c.mail == nil {
@@ -80,7 +80,7 @@ func (c *Codes) VerifyEmailChange(ctx context.Context, account int64, flow, code
 	return nil
 }
 
-// changeEmail spends the code and changes the address, both or neither. The roster is locked first, as in every change of
+// changeEmail spends the code, changes the address and ends the sessions, all or nothing. The roster is locked first, as in every change of
 // accounts.
 func (s *Store) changeEmail(ctx context.Context, accounts *users.Store, account int64, row codeRow) error {
 	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -91,7 +91,10 @@ func (s *Store) changeEmail(ctx context.Context, accounts *users.Store, account 
 		if err == nil && done.RowsAffected() == 0 {
 			err = ErrExpired
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.revokeAllTx(ctx, tx, account)
 	})
 	switch {
 	case errors.Is(err, users.ErrTaken):
@@ -100,4 +103,23 @@ func (s *Store) changeEmail(ctx context.Context, accounts *users.Store, account 
 		return err
 	}
 	return fmt.Errorf("change an address: %w", err)
+}
+
+// TellPassword sends a notice that the password of an account is another one to its address, when its owner has verified that. It
+// waits for no mail, and what goes wrong is the log's.
+func (c *Codes) TellPassword(ctx context.Context, account int64) {
+	if c.mail == nil {
+		return
+	}
+	own, err := c.own(ctx, account)
+	if err != nil {
+		c.cfg.Logger.Warn("nobody is told of a new password", "error", err)
+		return
+	}
+	if !own.Verified {
+		return
+	}
+	m := Mail{To: own.Email, Private: c.private(ctx, account)}
+	m.Subject, m.Text = codeText{shop: c.cfg.Shop}.newPassword()
+	c.send(m)
 }

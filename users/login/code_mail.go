@@ -57,3 +57,10 @@ func (t codeText) changed() (subject, text string) {
 			"If this was not you, somebody else uses your account: sign in with your password, end the other sessions and change the password.\n%[2]s/account\n",
 		t.name(), strings.TrimSuffix(t.shop, "/"))
 }
+
+func (t codeText) newPassword() (subject, text string) {
+	return "Your password at " + t.name() + " has changed", fmt.Sprintf(
+		"Your account at %[1]s has a new password, and every other browser is signed out.\n\n"+
+			"If this was not you, sign in by a code sent to this address, and set another password at once.\n%[2]s/account\n",
+		t.name(), strings.TrimSuffix(t.shop, "/"))
+}

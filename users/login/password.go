@@ -210,9 +210,42 @@ func (p *Passwords) SetTx(ctx context.Context, tx pgx.Tx, account int64, hash st
 	return p.store.revokeAllTx(ctx, tx, account)
 }
 
+// Has is true when the account has a password.
+func (p *Passwords) Has(ctx context.Context, account int64) (bool, error) {
+	hash, err := p.store.passwordOf(ctx, account)
+	return hash != "", err
+}
+
+// Prove fails with ErrRefused unless the password is the account's, and with a *BusyError when the queue is full.
+func (p *Passwords) Prove(ctx context.Context, account int64, password string) error {
+	renewed, err := p.verify(ctx, account, password)
+	if err != nil {
+		return err
+	}
+	p.renew(ctx, account, renewed)
+	return nil
+}
+
+// Set gives an account a password without the one that it has, if any, and ends all its sessions: the caller has another proof, and
+// starts a new one for the one who gave it. It fails with users.ErrNoAccount, a *WeakError or a *BusyError.
+func (p *Passwords) Set(ctx context.Context, account int64, next string) error {
+	found, _, err := p.accounts.WithID(ctx, []int64{account})
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return users.ErrNoAccount
+	}
+	hash, err := p.hash(ctx, next, found[0].Username, found[0].Email)
+	if err != nil {
+		return err
+	}
+	return p.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error { return p.SetTx(ctx, tx, account, hash) })
+}
+
 // Change gives an account another password when its current one is right, and ends all its sessions: the caller starts a new one for the
-// one who asked. It fails with ErrRefused, a *WeakError or a *BusyError. An account without a password is given one by Hash and
-// SetTx, after another proof.
+// one who asked. It fails with ErrRefused, a *WeakError or a *BusyError. An account without a password is given one by Set,
+// after another proof.
 func (p *Passwords) Change(ctx context.Context, account int64, current, next string) error {
 	if _, err := prepareNewPassword(next); err != nil {
 		return err

@@ -20,9 +20,37 @@ const (
 	sqlOthers    = `UPDATE sessions SET ended_at = now() WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id`
 	sqlVersion   = `SELECT version FROM login_state`
 	sqlChanges   = `SELECT version, session_id, user_id, expires_at FROM login_changes WHERE version > $1 AND version <= $2`
+	sqlChanged   = `SELECT (SELECT version FROM login_state) < $2
+		OR EXISTS (SELECT FROM login_changes WHERE version > $2 AND session_id IS NULL AND user_id = $1)`
 	sqlForgotten = `DELETE FROM login_changes WHERE ctid = ANY (ARRAY(SELECT ctid FROM login_changes WHERE expires_at < now() LIMIT 1000))`
 	sqlOld       = `DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' LIMIT 1000))`
 )
+
+// Version is the version of the sign-ins now. Whoever proves an account in several steps keeps it from before the first one.
+func (s *Sessions) Version(ctx context.Context) (version int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTime)
+	defer cancel()
+	if err := s.store.pool.QueryRow(ctx, sqlVersion).Scan(&version); err != nil {
+		return 0, fmt.Errorf("read the version of the sign-ins: %w", err)
+	}
+	return version, nil
+}
+
+// Unchanged fails with ErrExpired when all sessions of the account have ended since a version: its password, its address or its role
+// is another one, or its owner has signed out everywhere. What was proved before is void then.
+func (s *Sessions) Unchanged(ctx context.Context, account, since int64) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTime)
+	defer cancel()
+	var changed bool
+	err := s.store.pool.QueryRow(ctx, sqlChanged, account, since).Scan(&changed)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look whether the sign-ins of an account have changed: %w", err)
+	case changed:
+		return ErrExpired
+	}
+	return nil
+}
 
 // MaxLifetime is the longest time a session may have.
 const MaxLifetime = 365 * 24 * time.Hour
@@ -62,9 +90,17 @@ func (s *Sessions) End(ctx context.Context, account int64, id uuid.UUID) error {
 	})
 }
 
-// EndAll ends the sessions of an account but one, and returns how many. uuid.Nil ends them all.
+// EndAll ends the sessions of an account but one, and returns how many. uuid.Nil ends them all, and sign-ins that are under way too.
 func (s *Sessions) EndAll(ctx context.Context, account int64, but uuid.UUID) (ended int, err error) {
 	err = s.end(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if but == uuid.Nil {
+			if err := changeTx(ctx, tx, nil, &account); err != nil {
+				return err
+			}
+			done, err := tx.Exec(ctx, sqlEndAll, account)
+			ended = int(done.RowsAffected())
+			return err
+		}
 		if _, err := tx.Exec(ctx, sqlLockState); err != nil {
 			return err
 		}

@@ -102,7 +102,9 @@ type Orders struct {
 
 // Order is one of them.
 type Order struct {
-	ID, Sale, Unit string
+	ID, Product, Unit string
+	// Sale is the name of the sale and SaleURL its address.
+	Sale, SaleURL string
 	At             Moment
 	Cancelled      bool
 }

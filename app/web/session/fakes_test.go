@@ -300,8 +300,8 @@ func (w *world) OrdersOf(_ context.Context, user int64, _ int) ([]sale.Order, er
 		return nil, nil
 	}
 	return []sale.Order{
-		{Receipt: sale.Receipt{OrderID: uuid.UUID{7}, Unit: 3, At: noon}, Slug: "first"},
-		{Receipt: sale.Receipt{OrderID: uuid.UUID{8}, Unit: 4, At: noon}, Slug: "first", CancelledAt: noon},
+		{Receipt: sale.Receipt{OrderID: uuid.UUID{7}, Unit: 3, At: noon}, Slug: "first", Product: "A <fine> clock"},
+		{Receipt: sale.Receipt{OrderID: uuid.UUID{8}, Unit: 4, At: noon}, Slug: "first", Product: "A <fine> clock", CancelledAt: noon},
 	}, nil
 }
 

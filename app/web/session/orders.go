@@ -2,6 +2,7 @@ package session
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -16,8 +17,11 @@ import (
 const mostOrders = 100
 
 type orderDocument struct {
-	PurchaseID uuid.UUID        `json:"purchaseId"`
-	Sale       string           `json:"sale"`
+	PurchaseID uuid.UUID `json:"purchaseId"`
+	Product    string    `json:"product"`
+	Sale       string    `json:"sale"`
+	// SaleURL is the address of the sale.
+	SaleURL    string           `json:"saleUrl"`
 	Generation int64            `json:"generation"`
 	Unit       int64            `json:"unit"`
 	Timestamp  request.Instant  `json:"timestamp"`
@@ -43,7 +47,7 @@ func (hs *Handlers) Orders(c echo.Context) error {
 		d := ordersDocument{Orders: make([]orderDocument, 0, len(list))}
 		for i := range list {
 			o := &list[i]
-			one := orderDocument{PurchaseID: o.OrderID, Sale: o.Slug, Generation: o.Generation, Unit: o.Unit, Timestamp: request.Instant(o.At)}
+			one := orderDocument{PurchaseID: o.OrderID, Product: o.Product, Sale: o.Slug, SaleURL: saleURL(o.Slug), Generation: o.Generation, Unit: o.Unit, Timestamp: request.Instant(o.At)}
 			if !o.CancelledAt.IsZero() {
 				at := request.Instant(o.CancelledAt)
 				one.Cancelled = &at
@@ -58,8 +62,11 @@ func (hs *Handlers) Orders(c echo.Context) error {
 	for i := range list {
 		o := &list[i]
 		page.List = append(page.List, account.Order{
-			ID: o.OrderID.String(), Sale: o.Slug, Unit: strconv.FormatInt(o.Unit, 10), At: moment(o.At), Cancelled: !o.CancelledAt.IsZero(),
+			ID: o.OrderID.String(), Product: o.Product, Sale: o.Slug, SaleURL: saleURL(o.Slug), Unit: strconv.FormatInt(o.Unit, 10), At: moment(o.At), Cancelled: !o.CancelledAt.IsZero(),
 		})
 	}
 	return hs.send(c, http.StatusOK, account.OrdersPage(page))
 }
+
+// saleURL is the address of a sale, also of one that is over.
+func saleURL(slug string) string { return "/api/sales/" + url.PathEscape(slug) + "/status" }
