@@ -14,13 +14,13 @@ const (
 	sqlLockState  = `SELECT version FROM login_state FOR UPDATE`
 	sqlRaiseState = `UPDATE login_state SET version = version + 1 RETURNING version`
 	// The change outlives every session that it ends: none lives longer than the longest lifetime there is.
-	sqlChange    = `INSERT INTO login_changes (version, session_id, user_id, expires_at) VALUES ($1, $2, $3, now() + $4::interval)`
-	sqlEndOne    = `UPDATE sessions SET ended_at = now() WHERE id = $1 AND user_id = $2 AND ended_at IS NULL`
-	sqlEndAll    = `UPDATE sessions SET ended_at = now() WHERE user_id = $1 AND ended_at IS NULL`
-	sqlOthers    = `UPDATE sessions SET ended_at = now() WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id`
-	sqlVersion   = `SELECT version FROM login_state`
-	sqlChanges   = `SELECT version, session_id, user_id, expires_at FROM login_changes WHERE version > $1 AND version <= $2`
-	sqlChanged   = `SELECT (SELECT version FROM login_state) < $2
+	sqlChange  = `INSERT INTO login_changes (version, session_id, user_id, expires_at) VALUES ($1, $2, $3, now() + $4::interval)`
+	sqlEndOne  = `UPDATE sessions SET ended_at = now() WHERE id = $1 AND user_id = $2 AND ended_at IS NULL`
+	sqlEndAll  = `UPDATE sessions SET ended_at = now() WHERE user_id = $1 AND ended_at IS NULL`
+	sqlOthers  = `UPDATE sessions SET ended_at = now() WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL RETURNING id`
+	sqlVersion = `SELECT version FROM login_state`
+	sqlChanges = `SELECT version, session_id, user_id, expires_at FROM login_changes WHERE version > $1 AND version <= $2`
+	sqlChanged = `SELECT (SELECT version FROM login_state) < $2
 		OR EXISTS (SELECT FROM login_changes WHERE version > $2 AND session_id IS NULL AND user_id = $1)`
 	sqlForgotten = `DELETE FROM login_changes WHERE ctid = ANY (ARRAY(SELECT ctid FROM login_changes WHERE expires_at < now() LIMIT 1000))`
 	sqlOld       = `DELETE FROM sessions WHERE id = ANY (ARRAY(SELECT id FROM sessions WHERE expires_at < now() - interval '1 day' LIMIT 1000))`

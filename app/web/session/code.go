@@ -103,23 +103,25 @@ func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
 	if flow == "" {
 		return request.ErrCodeExpired
 	}
+	since, err := hs.cfg.Sessions.Version(c.Request().Context())
+	if err != nil {
+		return err
+	}
 	proof, err := hs.cfg.Codes.Verify(c.Request().Context(), flow, code)
 	if err != nil {
 		return problem(err, fieldCode, wrongCode())
 	}
-	return hs.admitProof(c, proof, next)
+	return hs.admitProof(c, proof, since, next)
 }
 
 // admitProof signs in whoever has proved an address, or lets somebody new choose a name for it.
-func (hs *Handlers) admitProof(c echo.Context, proof login.Proof, next string) error {
+func (hs *Handlers) admitProof(c echo.Context, proof login.Proof, since int64, next string) error {
 	if proof.Account.ID != 0 {
-		return hs.admit(c, proof.Account, http.StatusOK, next)
+		return hs.admit(c, byCode(proof.Account, since), next)
 	}
-	sealed, err := hs.cfg.Seals.Seal(cookieProof, proof.Email, hs.cfg.Now().Add(stepTime))
-	if err != nil {
+	if err := hs.keep(c, cookieProof, proof.Email); err != nil {
 		return err
 	}
-	setCookie(c, cookieProof, sealed)
 	clearCookie(c, cookieFlow)
 	return done(c, carrying("/sign-up", next), http.StatusOK, provedDocument{Email: proof.Email, SignUp: true})
 }
@@ -154,11 +156,15 @@ func (hs *Handlers) SpendLink(c echo.Context) error {
 	if err := hs.attempt(c, login.LimitCodeVerify); err != nil {
 		return err
 	}
+	since, err := hs.cfg.Sessions.Version(c.Request().Context())
+	if err != nil {
+		return err
+	}
 	proof, err := hs.cfg.Codes.Spend(c.Request().Context(), request.Param(c, "token"))
 	if err != nil {
 		return linkProblem(err)
 	}
-	return hs.admitProof(c, proof, "")
+	return hs.admitProof(c, proof, since, "")
 }
 
 // linkProblem says of every link that does not work the same.

@@ -19,10 +19,24 @@ const (
 	cookieHalf = "second-factor"
 	// cookieProof is a sealed address that was proved and that no account had then. Once an account has it, it gives it to nobody.
 	cookieProof = "proof"
+	// cookieFresh is a sealed session that somebody has just signed in to by a code. In it the password can be set without the old one.
+	cookieFresh = "fresh-code"
 )
 
-// stepTime is how long somebody may take for one step of signing in.
-const stepTime = 15 * time.Minute
+const (
+	// stepTime is how long somebody may take for one step of signing in, and for a new password after a sign-in by code.
+	stepTime = 15 * time.Minute
+	// halfTime is how long the code of the second factor is waited for.
+	halfTime = 5 * time.Minute
+)
+
+// lifeOf is how long a cookie lives.
+func lifeOf(name string) time.Duration {
+	if name == cookieHalf {
+		return halfTime
+	}
+	return stepTime
+}
 
 // cookieName has the prefix that makes browsers keep the cookie for this very host, and send it encrypted only. Without TLS on
 // this machine browsers would refuse it.
@@ -35,7 +49,7 @@ func cookieName(r *http.Request, name string) string {
 
 // setCookie gives the browser a value for one step of signing in.
 func setCookie(c echo.Context, name, value string) {
-	request.SetCookie(c.Response(), c.Request(), cookieName(c.Request(), name), value, time.Now().Add(stepTime))
+	request.SetCookie(c.Response(), c.Request(), cookieName(c.Request(), name), value, time.Now().Add(lifeOf(name)))
 }
 
 func clearCookie(c echo.Context, name string) {

@@ -41,6 +41,8 @@ type world struct {
 	spent   bool  // an act's secret was shown before
 	over    bool  // every limit is spent
 	off     bool  // no mail
+	bare    bool  // nobody has a password
+	changed bool  // all sessions have ended since the first step of a sign-in
 }
 
 func newWorld(change ...func(*world, *Config)) *world {
@@ -84,7 +86,7 @@ func (w *world) named(name string) users.Account {
 
 func (w *world) Start(_ context.Context, a users.Account, from login.Origin) (string, login.Session, error) {
 	w.called("start", a.Username, from.Network)
-	return "credential-of-" + a.Username, login.Session{Account: a.ID, Username: a.Username, Role: w.roles[a.ID], Expires: noon.Add(720 * time.Hour)}, w.err
+	return "credential-of-" + a.Username, login.Session{ID: uuid.UUID{0xf0}, Account: a.ID, Username: a.Username, Role: w.roles[a.ID], Expires: noon.Add(720 * time.Hour)}, w.err
 }
 
 func (w *world) End(_ context.Context, account int64, id uuid.UUID) error {
@@ -94,7 +96,19 @@ func (w *world) End(_ context.Context, account int64, id uuid.UUID) error {
 
 func (w *world) EndAll(_ context.Context, account int64, but uuid.UUID) (int, error) {
 	w.called("end all of", w.people[account].Username, "but", but.String()[:2])
+	if but == uuid.Nil {
+		return 3, nil
+	}
 	return 2, nil
+}
+
+func (w *world) Version(context.Context) (int64, error) { return 7, nil }
+
+func (w *world) Unchanged(_ context.Context, _, since int64) error {
+	if w.changed || since != 7 {
+		return login.ErrExpired
+	}
+	return nil
 }
 
 func (w *world) List(_ context.Context, account int64) ([]login.Session, error) {
@@ -141,6 +155,24 @@ func (w *world) Change(_ context.Context, account int64, current, next string) e
 		return &login.WeakError{Field: fieldPassword, Reason: "This password is easy to guess."}
 	}
 	w.called("password of", w.people[account].Username)
+	return nil
+}
+
+func (w *world) Set(_ context.Context, account int64, next string) error {
+	if next == "12345678" {
+		return &login.WeakError{Field: fieldPassword, Reason: "This password is easy to guess."}
+	}
+	w.called("set password of", w.people[account].Username)
+	return nil
+}
+
+func (w *world) Has(context.Context, int64) (bool, error) { return !w.bare, nil }
+
+func (w *world) Prove(_ context.Context, account int64, password string) error {
+	w.called("prove", w.people[account].Username)
+	if password != rightPassword {
+		return login.ErrRefused
+	}
 	return nil
 }
 
@@ -191,6 +223,10 @@ func (l letters) VerifyEmailChange(_ context.Context, account int64, flow, code 
 	}
 	l.w.called("verified address of", l.w.people[account].Username)
 	return nil
+}
+
+func (l letters) TellPassword(_ context.Context, account int64) {
+	l.w.called("tell", l.w.people[account].Username)
 }
 
 type factors struct{ w *world }
@@ -483,6 +519,7 @@ func runAll(t *testing.T, list []scenario) {
 	}
 }
 
+func noPassword(w *world, _ *Config)  { w.bare = true }
 func noMail(w *world, _ *Config)      { w.off = true }
 func noBudget(w *world, _ *Config)    { w.over = true }
 func oneFactor(_ *world, cfg *Config) { cfg.SecondFactor = false }

@@ -72,7 +72,7 @@ func (hs *Handlers) accept(c echo.Context, v fields) error {
 		}
 	}
 	// The role ended the sessions that the account had, and a new one knows of it.
-	return hs.start(c, who, http.StatusOK, next)
+	return hs.start(c, proven{Account: who}, http.StatusOK, next)
 }
 
 // invited is the account that accepts.

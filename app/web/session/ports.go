@@ -17,9 +17,12 @@ type sessions interface {
 	// Start signs an account in. The credential is for the browser's cookie.
 	Start(ctx context.Context, account users.Account, from login.Origin) (credential string, started login.Session, err error)
 	End(ctx context.Context, account int64, id uuid.UUID) error
-	// EndAll ends all sessions of an account but one.
+	// EndAll ends all sessions of an account but one; without one it ends the sign-ins that are under way too.
 	EndAll(ctx context.Context, account int64, but uuid.UUID) (int, error)
 	List(ctx context.Context, account int64) ([]login.Session, error)
+	// Version is that of the sign-ins now. Unchanged fails with login.ErrExpired when all sessions of the account have ended since.
+	Version(ctx context.Context) (int64, error)
+	Unchanged(ctx context.Context, account, since int64) error
 }
 
 // seals is login.Sessions: a text that only this deployment can have written, and that nobody can change. It is readable.
@@ -36,6 +39,10 @@ type passwords interface {
 	// Check fails with login.ErrRefused or a *login.BusyError.
 	Check(ctx context.Context, name, password string) (users.Account, error)
 	Change(ctx context.Context, account int64, current, next string) error
+	// Set is Change after another proof, also for an account that Has none. Prove fails with login.ErrRefused or a *login.BusyError.
+	Set(ctx context.Context, account int64, next string) error
+	Has(ctx context.Context, account int64) (bool, error)
+	Prove(ctx context.Context, account int64, password string) error
 }
 
 // codes is login.Codes.
@@ -50,6 +57,8 @@ type codes interface {
 	Spend(ctx context.Context, link string) (login.Proof, error)
 	BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error)
 	VerifyEmailChange(ctx context.Context, account int64, flow, code string) error
+	// TellPassword sends a notice of a new password to the account's address, if it has one.
+	TellPassword(ctx context.Context, account int64)
 }
 
 // secondFactors is login.SecondFactors.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"image/png"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -40,7 +39,7 @@ func (hs *Handlers) Factor(c echo.Context) error {
 }
 
 func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
-	id, err := hs.half(c)
+	who, err := hs.half(c)
 	if err != nil {
 		return request.ErrCodeExpired
 	}
@@ -48,26 +47,24 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(id)); err != nil {
+	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(who.ID)); err != nil {
 		return err
 	}
-	if err := hs.cfg.Factors.Check(c.Request().Context(), id, code); err != nil {
+	ctx := c.Request().Context()
+	if err := hs.cfg.Sessions.Unchanged(ctx, who.ID, who.since); err != nil {
+		return problem(err, fieldCode, request.ErrCodeExpired)
+	}
+	if err := hs.cfg.Factors.Check(ctx, who.ID, code); err != nil {
 		return problem(err, fieldCode, wrongCode())
 	}
-	who, err := hs.account(c.Request().Context(), id)
-	if err != nil {
-		return err
+	if who.Account, err = hs.account(ctx, who.ID); err != nil {
+		return problem(err, fieldCode, request.ErrCodeExpired)
+	}
+	// Again, because the password may have been changed meanwhile.
+	if err := hs.cfg.Sessions.Unchanged(ctx, who.ID, who.since); err != nil {
+		return problem(err, fieldCode, request.ErrCodeExpired)
 	}
 	return hs.start(c, who, http.StatusOK, onward(next))
-}
-
-// half is the account whose password or code was right in this browser.
-func (hs *Handlers) half(c echo.Context) (int64, error) {
-	text, err := hs.cfg.Seals.Unseal(cookieHalf, cookie(c, cookieHalf), hs.cfg.Now())
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(text, 10, 64)
 }
 
 func (hs *Handlers) factorForm(c echo.Context, next string) account.Page {

@@ -101,11 +101,15 @@ func (hs *Handlers) EndSessions(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ended, err := hs.cfg.Sessions.EndAll(c.Request().Context(), who.Account, who.Session)
+	// All end, so that a sign-in that is under way ends too, and this browser gets a new one.
+	ended, err := hs.cfg.Sessions.EndAll(c.Request().Context(), who.Account, uuid.Nil)
 	if err != nil {
 		return err
 	}
-	return done(c, "/account/sessions?notice=ended", http.StatusOK, endedDocument{Ended: ended})
+	if err := hs.renew(c, who); err != nil {
+		return err
+	}
+	return done(c, "/account/sessions?notice=ended", http.StatusOK, endedDocument{Ended: max(0, ended-1)})
 }
 
 // browser is a short name for what a browser says of itself: "Firefox on Linux". What it does not know is cut.

@@ -2,7 +2,6 @@ package session
 
 import (
 	"net/http"
-	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -68,11 +67,15 @@ func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
 	if err := hs.attemptAs(c, login.LimitSignIn, name); err != nil {
 		return err
 	}
+	since, err := hs.cfg.Sessions.Version(c.Request().Context())
+	if err != nil {
+		return err
+	}
 	who, err := hs.cfg.Passwords.Check(c.Request().Context(), name, password)
 	if err != nil {
 		return problem(err, fieldName, request.ErrWrongSignIn)
 	}
-	return hs.admit(c, who, http.StatusOK, next)
+	return hs.admit(c, proven{Account: who, since: since}, next)
 }
 
 // attemptAs counts an attempt for whoever has a name. A name that nobody has counts by itself.
@@ -87,35 +90,40 @@ func (hs *Handlers) attemptAs(c echo.Context, policy login.Policy, name string) 
 	return hs.attempt(c, policy, login.AccountKey(who.ID))
 }
 
+// proven is an account that somebody has proved: by its password, or by a code. since is the version of the sign-ins before that.
+type proven struct {
+	users.Account
+	since  int64
+	byCode bool
+}
+
 // admit signs in somebody who has proved an account. An account with a role has to give a code of its second factor first, when it
 // has set one up; when not, it is led to do that.
-func (hs *Handlers) admit(c echo.Context, who users.Account, status int, next string) error {
+func (hs *Handlers) admit(c echo.Context, who proven, next string) error {
 	role, err := hs.cfg.Team.RoleOf(c.Request().Context(), who.ID)
 	if err != nil {
 		return err
 	}
 	if role == login.NoRole || !hs.cfg.SecondFactor {
-		return hs.start(c, who, status, onward(next))
+		return hs.start(c, who, http.StatusOK, onward(next))
 	}
 	enrolled, err := hs.cfg.Factors.Enrolled(c.Request().Context(), who.ID)
 	if err != nil {
 		return err
 	}
 	if !enrolled {
-		return hs.start(c, who, status, carrying("/account/second-factor", next))
+		return hs.start(c, who, http.StatusOK, carrying("/account/second-factor", next))
 	}
-	half, err := hs.cfg.Seals.Seal(cookieHalf, strconv.FormatInt(who.ID, 10), hs.cfg.Now().Add(stepTime))
-	if err != nil {
+	if err := hs.keepHalf(c, who); err != nil {
 		return err
 	}
-	setCookie(c, cookieHalf, half)
 	return done(c, carrying("/sign-in/second-factor", next), http.StatusOK, halfDocument{SecondFactor: true})
 }
 
 // start gives the browser a session. The one that it had ends: a session that somebody planted in a browser is worth nothing.
-func (hs *Handlers) start(c echo.Context, who users.Account, status int, next string) error {
+func (hs *Handlers) start(c echo.Context, who proven, status int, next string) error {
 	r := c.Request()
-	credential, started, err := hs.cfg.Sessions.Start(r.Context(), who, login.Origin{Network: request.Network(r.RemoteAddr), Agent: r.UserAgent()})
+	credential, started, err := hs.cfg.Sessions.Start(r.Context(), who.Account, login.Origin{Network: request.Network(r.RemoteAddr), Agent: r.UserAgent()})
 	if err != nil {
 		return problem(err, fieldName, request.ErrWrongSignIn)
 	}
@@ -129,6 +137,11 @@ func (hs *Handlers) start(c echo.Context, who users.Account, status int, next st
 	}
 	for _, name := range []string{cookieFlow, cookieHalf, cookieProof} {
 		clearCookie(c, name)
+	}
+	if who.byCode {
+		if err := hs.keepFresh(c, started); err != nil {
+			return err
+		}
 	}
 	if hs.cfg.Owners != nil {
 		hs.cfg.Owners.Remember(r.Context(), who.ID, r.RemoteAddr)
@@ -146,7 +159,7 @@ func (hs *Handlers) signInForm(c echo.Context, next, name string) account.Page {
 			Heading: "Or sign in by e-mail", Action: "/sign-in/code", Hidden: hiddenNext(next), Submit: "Send me a code", Quiet: true,
 			Inputs: []account.Input{{
 				ID: "code-name", Name: fieldName, Label: "E-mail or username", Type: "text", Autocomplete: "email", MaxLength: "254",
-				Hint: "The code goes to the address of the account. Without an account you can sign up with it.",
+				Hint: "The code goes to the address of the account. With it you can also set a new password, or sign up.",
 			}},
 		})
 	}

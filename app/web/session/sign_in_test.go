@@ -13,7 +13,7 @@ import (
 
 const (
 	page    = "Accept: text/html"
-	halfOda = "Cookie: second-factor=second-factor|12|2026-11-29T12:10:00Z"
+	halfOda = "Cookie: second-factor=second-factor|12.7.false|2026-11-29T12:04:00Z"
 )
 
 func form(pairs ...string) string {
@@ -68,10 +68,19 @@ func TestSigningInByPassword(t *testing.T) {
 func TestSigningInWithARole(t *testing.T) {
 	right := func(name string) string { return `{"name":"` + name + `","password":"` + rightPassword + `"}` }
 	runAll(t, []scenario{
+		{name: "the code after all sessions have ended", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`, fields: []string{halfOda}, status: 410,
+			world: func(w *world, _ *Config) { w.changed = true }, has: []string{"code-expired"}, never: []string{"start", "factor"}},
+		{name: "the code after a proof of another version", method: "POST", target: "/sign-in/second-factor", body: form("code", "654321"), status: 410,
+			fields: []string{"Cookie: second-factor=second-factor|12.6.false|2026-11-29T12:04:00Z"}, never: []string{"start", "factor"}},
+		{name: "the code of the program before", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`, status: 410,
+			fields: []string{"Cookie: second-factor=second-factor|12|2026-11-29T12:04:00Z"}, never: []string{"start", "factor"}},
+		{name: "the code after a code by e-mail", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`, status: 200,
+			fields:  []string{"Cookie: second-factor=second-factor|12.7.true|2026-11-29T12:04:00Z"},
+			cookies: []string{"session=credential-of-oda", "fresh-code=fresh-code|12.f0000000-0000-0000-0000-000000000000|2026-11-29T12:15:00Z"}},
 		{name: "half", method: "POST", target: "/sign-in", body: right("oda"), status: 200, has: []string{`{"secondFactor":true}`},
-			cookies: []string{"second-factor=second-factor|12|2026-11-29T12:15:00Z"}, never: []string{"start"}},
+			cookies: []string{"second-factor=second-factor|12.7.false|2026-11-29T12:05:00Z"}, never: []string{"start"}},
 		{name: "half by form", method: "POST", target: "/sign-in", body: form("name", "oda", "password", rightPassword, "next", "/admin/team"), status: 303,
-			location: "/sign-in/second-factor?next=%2Fadmin%2Fteam", cookies: []string{"second-factor=second-factor|12|2026-11-29T12:15:00Z"}, never: []string{"start"}},
+			location: "/sign-in/second-factor?next=%2Fadmin%2Fteam", cookies: []string{"second-factor=second-factor|12.7.false|2026-11-29T12:05:00Z"}, never: []string{"start"}},
 		{name: "without a second factor yet", method: "POST", target: "/sign-in", body: form("name", "vic", "password", rightPassword, "next", "/x"), status: 303,
 			location: "/account/second-factor?next=%2Fx", cookies: []string{"session=credential-of-vic"}},
 		{name: "without need of one", method: "POST", target: "/sign-in", body: right("oda"), world: oneFactor, status: 200,
@@ -85,9 +94,9 @@ func TestSigningInWithARole(t *testing.T) {
 			has: []string{"Code is not right", `aria-describedby="code-error code-hint"`}, never: []string{"start"}},
 		{name: "a code without the half", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`, status: 410, has: []string{"code-expired"}, never: []string{"factor", "start"}},
 		{name: "a code with an old half", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`,
-			fields: []string{"Cookie: second-factor=second-factor|12|2026-11-29T12:00:00Z"}, status: 410, never: []string{"factor", "start"}},
+			fields: []string{"Cookie: second-factor=second-factor|12.7.false|2026-11-29T12:00:00Z"}, status: 410, never: []string{"factor", "start"}},
 		{name: "a code with a half of something else", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`,
-			fields: []string{"Cookie: second-factor=proof|12|2026-11-29T12:10:00Z"}, status: 410, never: []string{"factor", "start"}},
+			fields: []string{"Cookie: second-factor=proof|12.7.false|2026-11-29T12:10:00Z"}, status: 410, never: []string{"factor", "start"}},
 		{name: "over the limit", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`, fields: []string{halfOda}, world: noBudget, status: 429, never: []string{"factor"}},
 	})
 }
@@ -110,7 +119,7 @@ func TestSigningInByCode(t *testing.T) {
 		{name: "right", method: "POST", target: "/sign-in/code/verify", body: `{"code":"123456"}`, fields: []string{"Cookie: code=flow"}, status: 200,
 			has: []string{`{"username":"ann"}`}, cookies: []string{"session=credential-of-ann", "-code"}},
 		{name: "right, with a role", method: "POST", target: "/sign-in/code/verify", body: `{"code":"123456"}`, fields: []string{"Cookie: code=flow-of-oda"}, status: 200,
-			has: []string{`{"secondFactor":true}`}, cookies: []string{"second-factor=second-factor|12|2026-11-29T12:15:00Z"}, never: []string{"start"}},
+			has: []string{`{"secondFactor":true}`}, cookies: []string{"second-factor=second-factor|12.7.true|2026-11-29T12:05:00Z"}, never: []string{"start"}},
 		{name: "right, new address", method: "POST", target: "/sign-in/code/verify", body: form("code", "123456", "next", "/x"), fields: []string{"Cookie: code=flow-of-nobody"}, status: 303,
 			location: "/sign-up?next=%2Fx", cookies: []string{"proof=proof|new@example.com|2026-11-29T12:15:00Z", "-code"}, never: []string{"start"}},
 		{name: "wrong", method: "POST", target: "/sign-in/code/verify", body: form("code", "111111"), fields: []string{"Cookie: code=flow"}, status: 401,

@@ -43,10 +43,11 @@ func (hs *Handlers) signUp(c echo.Context, v fields, next, proved string) error 
 			return err
 		}
 	}
-	who, err := hs.newcomer(c, v, proved)
+	made, err := hs.newcomer(c, v, proved)
 	if err != nil {
 		return err
 	}
+	who := proven{Account: made, byCode: proved != ""}
 	if email == "" || proved != "" {
 		return hs.start(c, who, http.StatusCreated, onward(next))
 	}
