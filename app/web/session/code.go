@@ -8,6 +8,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -47,7 +48,7 @@ func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attemptAs(c, login.LimitCode, name); err != nil {
+	if err := hs.attemptAs(c, limits.Code, name); err != nil {
 		return err
 	}
 	flow, err := hs.cfg.Codes.Resume(c.Request().Context(), cookie(c, cookieFlow), typed)
@@ -96,7 +97,7 @@ func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitCodeVerify); err != nil {
+	if err := hs.attempt(c, limits.CodeVerify); err != nil {
 		return err
 	}
 	flow := cookie(c, cookieFlow)
@@ -151,7 +152,7 @@ func (hs *Handlers) SpendLink(c echo.Context) error {
 	if !hs.mail() {
 		return request.ErrMailOff
 	}
-	if err := hs.attempt(c, login.LimitCodeVerify); err != nil {
+	if err := hs.attempt(c, limits.CodeVerify); err != nil {
 		return err
 	}
 	proof, err := hs.cfg.Codes.Spend(c.Request().Context(), request.Param(c, "token"))

@@ -17,6 +17,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -305,18 +306,18 @@ func (w *world) OrdersOf(_ context.Context, user int64, _ int) ([]sale.Order, er
 	}, nil
 }
 
-func (w *world) Take(_ context.Context, policy login.Policy, keys ...string) login.Verdict {
+func (w *world) Take(_ context.Context, policy limits.Policy, keys ...string) limits.Verdict {
 	words := []string{"take", string(policy)}
 	for _, key := range keys {
 		for id, a := range w.people {
-			if key == login.AccountKey(id) {
+			if key == limits.AccountKey(id) {
 				key = a.Username
 			}
 		}
 		words = append(words, key)
 	}
 	w.called(words...)
-	return login.Verdict{OK: !w.over, Wait: 90 * time.Second}
+	return limits.Verdict{OK: !w.over, Wait: 90 * time.Second}
 }
 
 func (w *world) Remember(_ context.Context, account int64, _ string) {

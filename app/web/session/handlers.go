@@ -19,6 +19,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/layout"
 )
 
@@ -144,9 +145,9 @@ func (f fields) required(name string) (string, error) {
 	return "", request.BadField(name, "is required")
 }
 
-// attempt takes an attempt of the client's network, and of an account (login.AccountKey, login.NameKey). Where a session could not
+// attempt takes an attempt of the client's network, and of an account (limits.AccountKey, limits.NameKey). Where a session could not
 // be kept nobody signs in.
-func (hs *Handlers) attempt(c echo.Context, policy login.Policy, account ...string) error {
+func (hs *Handlers) attempt(c echo.Context, policy limits.Policy, account ...string) error {
 	if !request.KeepsSessions(c.Request()) {
 		return request.ErrInsecure
 	}

@@ -94,7 +94,7 @@ type orders interface {
 	OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error)
 }
 
-// owners is login.Limits: from where the owners of accounts sign in, so that attempts from elsewhere do not count there.
+// owners is limits.Limits: from where the owners of accounts sign in, so that attempts from elsewhere do not count there.
 type owners interface {
 	Remember(ctx context.Context, account int64, remote string)
 }
