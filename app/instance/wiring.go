@@ -24,6 +24,7 @@ import (
 	"flashsale/users"
 	"flashsale/users/directory"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
 	"flashsale/users/login/limits"
 	"flashsale/users/mail"
 )
@@ -54,7 +55,7 @@ type wiring struct {
 	ledger     *consumer.Ledger
 	mails      *mail.Sender
 	mailbox    *mail.Mailbox // nil: nobody reads mails here
-	codes      *login.Codes
+	codes      *codes.Codes
 	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining

@@ -8,6 +8,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
 	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
@@ -112,7 +113,7 @@ func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
 }
 
 // admitProof signs in whoever has proved an address, or lets somebody new choose a name for it.
-func (hs *Handlers) admitProof(c echo.Context, proof login.Proof, next string) error {
+func (hs *Handlers) admitProof(c echo.Context, proof codes.Proof, next string) error {
 	if proof.Account.ID != 0 {
 		return hs.admit(c, proof.Account, http.StatusOK, next)
 	}
@@ -170,7 +171,7 @@ func linkProblem(err error) error {
 	return err
 }
 
-func (hs *Handlers) linkForm(c echo.Context, proof login.Proof) account.Page {
+func (hs *Handlers) linkForm(c echo.Context, proof codes.Proof) account.Page {
 	page := account.Page{Frame: hs.frame(c, "Sign in"), Forms: []account.Form{{Action: c.Request().URL.EscapedPath()}}}
 	if proof.Account.ID != 0 {
 		page.Lead, page.Forms[0].Submit = []string{"This link signs this browser in as " + proof.Account.Username + "."}, "Sign in as "+proof.Account.Username

@@ -17,6 +17,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
 	"flashsale/users/login/limits"
 )
 
@@ -155,28 +156,28 @@ func (l letters) Resume(_ context.Context, earlier, name string) (string, error)
 	return "flow", nil
 }
 
-func (l letters) Verify(_ context.Context, flow, code string) (login.Proof, error) {
+func (l letters) Verify(_ context.Context, flow, code string) (codes.Proof, error) {
 	switch {
 	case code == "000000":
-		return login.Proof{}, login.ErrExpired
+		return codes.Proof{}, login.ErrExpired
 	case code != "123456":
-		return login.Proof{}, login.ErrRefused
+		return codes.Proof{}, login.ErrRefused
 	case flow == "flow-of-nobody":
-		return login.Proof{Email: "new@example.com"}, nil
+		return codes.Proof{Email: "new@example.com"}, nil
 	case flow == "flow-of-oda":
-		return login.Proof{Account: l.w.people[oda]}, nil
+		return codes.Proof{Account: l.w.people[oda]}, nil
 	}
-	return login.Proof{Account: l.w.people[ann]}, nil
+	return codes.Proof{Account: l.w.people[ann]}, nil
 }
 
-func (l letters) Peek(_ context.Context, link string) (login.Proof, error) {
+func (l letters) Peek(_ context.Context, link string) (codes.Proof, error) {
 	if link != "link" {
-		return login.Proof{}, login.ErrExpired
+		return codes.Proof{}, login.ErrExpired
 	}
-	return login.Proof{Account: l.w.people[ann]}, nil
+	return codes.Proof{Account: l.w.people[ann]}, nil
 }
 
-func (l letters) Spend(ctx context.Context, link string) (login.Proof, error) {
+func (l letters) Spend(ctx context.Context, link string) (codes.Proof, error) {
 	l.w.called("spend", link)
 	return l.Peek(ctx, link)
 }

@@ -49,7 +49,7 @@ type Config struct {
 	Acts      acts
 	Orders    orders
 	// Codes is nil when no mail is sent.
-	Codes codes
+	Codes proofs
 	// Limits refuse too many attempts. web.New sets it.
 	Limits *request.Limits
 	// Owners is told of successful sign-ins; nil: nobody is.
