@@ -68,6 +68,11 @@ func changeTx(ctx context.Context, tx pgx.Tx, session *uuid.UUID, account *int64
 // revokeAllTx ends every session that an account has, in the caller's transaction. Call it whenever who may sign in as the account,
 // or what the account may do, has changed. It keeps login_state locked, which every sign-in waits for, until that ends.
 func (s *Store) revokeAllTx(ctx context.Context, tx pgx.Tx, account int64) error {
+	return EndAllTx(ctx, tx, account)
+}
+
+// EndAllTx is EndAll in the caller's transaction, for those who change who may sign in as an account.
+func EndAllTx(ctx context.Context, tx pgx.Tx, account int64) error {
 	err := changeTx(ctx, tx, nil, &account)
 	if err == nil {
 		_, err = tx.Exec(ctx, sqlEndAll, account)

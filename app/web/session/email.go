@@ -6,7 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -35,7 +35,7 @@ func (hs *Handlers) changeEmail(c echo.Context, who Visitor, v fields) error {
 	if err := hs.prove(c, who, v.text(fieldCurrent)); err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitCode, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.Code, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.Account, email)
@@ -57,7 +57,7 @@ func (hs *Handlers) prove(c echo.Context, who Visitor, current string) error {
 	case current == "":
 		return request.BadField(fieldCurrent, "is required")
 	}
-	if err := hs.attempt(c, login.LimitSignIn, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.SignIn, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	return problem(hs.cfg.Passwords.Prove(c.Request().Context(), who.Account, current), fieldCurrent, wrongCurrent())
@@ -95,7 +95,7 @@ func (hs *Handlers) verifyEmail(c echo.Context, who Visitor, v fields, next stri
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitCodeVerify, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.CodeVerify, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	flow := cookie(c, cookieEmail)

@@ -8,6 +8,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // ChangePassword changes one's own password, or sets it without the old one in a session that was just started by a code. All
@@ -35,7 +36,7 @@ func (hs *Handlers) changePassword(c echo.Context, who Visitor, v fields) error 
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitSignIn, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.SignIn, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	if current == "" {

@@ -15,6 +15,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -47,7 +48,7 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(who.ID)); err != nil {
+	if err := hs.attempt(c, limits.SecondFactor, limits.AccountKey(who.ID)); err != nil {
 		return err
 	}
 	ctx := c.Request().Context()
@@ -171,7 +172,7 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.SecondFactor, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	recovery, err := hs.cfg.Factors.Confirm(c.Request().Context(), who.Account, code)

@@ -9,6 +9,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -64,7 +65,7 @@ func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attemptAs(c, login.LimitSignIn, name); err != nil {
+	if err := hs.attemptAs(c, limits.SignIn, name); err != nil {
 		return err
 	}
 	since, err := hs.cfg.Sessions.Version(c.Request().Context())
@@ -79,15 +80,15 @@ func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
 }
 
 // attemptAs counts an attempt for whoever has a name. A name that nobody has counts by itself.
-func (hs *Handlers) attemptAs(c echo.Context, policy login.Policy, name string) error {
+func (hs *Handlers) attemptAs(c echo.Context, policy limits.Policy, name string) error {
 	who, err := hs.cfg.Accounts.WithName(c.Request().Context(), name)
 	if err != nil {
 		return err
 	}
 	if who.ID == 0 {
-		return hs.attempt(c, policy, login.NameKey(name))
+		return hs.attempt(c, policy, limits.NameKey(name))
 	}
-	return hs.attempt(c, policy, login.AccountKey(who.ID))
+	return hs.attempt(c, policy, limits.AccountKey(who.ID))
 }
 
 // proven is an account that somebody has proved: by its password, or by a code. since is the version of the sign-ins before that.
@@ -187,4 +188,18 @@ func codeInput() account.Input {
 	return account.Input{
 		ID: "code", Name: fieldCode, Label: "Code", Type: "text", Autocomplete: "one-time-code", Mode: "numeric", MaxLength: "20", Focus: true,
 	}
+}
+
+// SignOut ends the session. It succeeds without one too.
+func (hs *Handlers) SignOut(c echo.Context) error {
+	if who := hs.cfg.Who(c.Request()); who.Session != uuid.Nil {
+		if err := hs.cfg.Sessions.End(c.Request().Context(), who.Account, who.Session); err != nil {
+			return err
+		}
+	}
+	request.ClearSession(c.Response(), c.Request())
+	for _, name := range []string{cookieFlow, cookieEmail, cookieHalf, cookieProof} {
+		clearCookie(c, name)
+	}
+	return done(c, "/", http.StatusNoContent, nil)
 }
