@@ -279,6 +279,36 @@ func TestAPasswordThatIsSet(t *testing.T) {
 	}
 }
 
+// Whoever has another proof sets a password without the old one.
+func TestAPasswordIsSetWithoutTheOldOne(t *testing.T) {
+	t.Parallel()
+	p := newPasswords(t, newPool(t), PasswordsConfig{})
+	codes := signUp(t, p, SignUp{Username: "forgetful", VerifiedEmail: "forgetful@example.org"})
+	for _, want := range []bool{false, true} {
+		if has, err := p.Has(t.Context(), codes.ID); err != nil || has != want {
+			t.Errorf("has a password: %v %v, want %v", has, err, want)
+		}
+		if err := p.Prove(t.Context(), codes.ID, good); want && err != nil || !want && !errors.Is(err, ErrRefused) {
+			t.Errorf("proved: %v", err)
+		}
+		live := signedIn(t, p, codes)
+		succeeds(t, p.Set(t.Context(), codes.ID, good))
+		if live() != 0 {
+			t.Error("sessions outlive the password")
+		}
+	}
+	if err := p.Prove(t.Context(), codes.ID, good+"!"); !errors.Is(err, ErrRefused) {
+		t.Errorf("a wrong password: %v", err)
+	}
+	var weak *WeakError
+	if err := p.Set(t.Context(), codes.ID, "forgetful"); !errors.As(err, &weak) {
+		t.Errorf("its own name: %v", err)
+	}
+	if err := p.Set(t.Context(), 1<<40, good); !errors.Is(err, users.ErrNoAccount) {
+		t.Errorf("nobody: %v", err)
+	}
+}
+
 func TestAnErasedAccountIsNobodys(t *testing.T) {
 	t.Parallel()
 	p := newPasswords(t, newPool(t), PasswordsConfig{})

@@ -122,6 +122,56 @@ func TestSignOutEverywhereLeavesOneSession(t *testing.T) {
 	}
 }
 
+// What somebody has proved of an account counts until all its sessions end, in whatever way. The end of one of them changes nothing.
+func TestAProofIsVoidOnceAllSessionsHaveEnded(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	s, list := process(t, pool, SessionsConfig{}), seeded(t, pool)
+	who, other := list[0].ID, list[1].ID
+	step := func(name string, want error, do func() error) {
+		t.Helper()
+		since, err := s.Version(ctx)
+		if err == nil {
+			err = do()
+		}
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if err := s.Unchanged(ctx, who, since); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+	_, one, err := s.Start(ctx, list[0], Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step("nothing", nil, func() error { return nil })
+	step("a session of it", nil, func() error { return s.End(ctx, who, one.ID) })
+	step("all but one", nil, func() error { _, err := s.EndAll(ctx, who, one.ID); return err })
+	step("all of another account", nil, func() error { _, err := s.EndAll(ctx, other, uuid.Nil); return err })
+	credential, _, err := s.Start(ctx, list[0], Origin{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step("all, here", ErrExpired, func() error {
+		if n, err := s.EndAll(ctx, who, uuid.Nil); err != nil || n != 1 {
+			t.Errorf("%d %v", n, err)
+		}
+		return nil
+	})
+	if _, err := s.Check(credential, time.Now()); !errors.Is(err, ErrRevoked) {
+		t.Errorf("a session after all have ended: %v", err)
+	}
+	step("all, with no session there", ErrExpired, func() error { _, err := s.EndAll(ctx, who, uuid.Nil); return err })
+	step("all, in a transaction", ErrExpired, func() error {
+		return s.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error { return EndAllTx(ctx, tx, who) })
+	})
+	// A version that this database has not reached is of another one.
+	if err := s.Unchanged(ctx, who, 1<<40); !errors.Is(err, ErrExpired) {
+		t.Error(err)
+	}
+}
+
 func TestWhatAnAccountHadBeforeIsVoidAndWhatItGetsAfterwardsIsNot(t *testing.T) {
 	t.Parallel()
 	ctx, pool := testContext(t), newPool(t)

@@ -49,7 +49,15 @@ func TestAnAddressIsChangedByTheCodeThatWasSentThere(t *testing.T) {
 	if now, _ := c.addressOf(c.ann); now != "Ann@example.org" {
 		t.Errorf("before the code: %s", now)
 	}
+	sessions := login.NewSessions(login.NewStore(c.pool), login.SessionsConfig{})
+	since, err := sessions.Version(c.ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	c.wantsChange(c.ann, flow, m.code(), nil)
+	if err := sessions.Unchanged(c.ctx, c.ann.ID, since); !errors.Is(err, login.ErrExpired) {
+		t.Errorf("sessions outlive the address: %v", err)
+	}
 	if now, verified := c.addressOf(c.ann); now != "New@example.org" || !verified {
 		t.Errorf("%s %v", now, verified)
 	}
@@ -146,4 +154,19 @@ func TestNoChangeToWhatIsNoAddressOrForNobody(t *testing.T) {
 		t.Error(err)
 	}
 	c.mail.last(t, 0)
+}
+
+func TestWhoHasAVerifiedAddressIsToldOfANewPassword(t *testing.T) {
+	t.Parallel()
+	c := newCodesTest(t)
+	c.TellPassword(c.ctx, c.bob.ID) // nobody has verified it
+	c.TellPassword(c.ctx, 999)
+	c.mail.last(t, 0)
+	c.TellPassword(c.ctx, c.ann.ID)
+	if m := c.mail.last(t, 1); m.To != "Ann@example.org" || !strings.Contains(m.Text, "new password") || !strings.Contains(m.Text, "https://shop.example/account") || m.code() != "" {
+		t.Errorf("%+v", m)
+	}
+	off := New(c.pool, nil, Config{Accounts: c.cfg.Accounts, Shop: "https://shop.example"})
+	off.TellPassword(c.ctx, c.ann.ID)
+	c.mail.last(t, 1)
 }
