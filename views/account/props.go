@@ -105,8 +105,8 @@ type Order struct {
 	ID, Product, Unit string
 	// Sale is the name of the sale and SaleURL its address.
 	Sale, SaleURL string
-	At             Moment
-	Cancelled      bool
+	At            Moment
+	Cancelled     bool
 }
 
 // SecondFactor is the page that sets up the codes of an authenticator app.
