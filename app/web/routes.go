@@ -1,8 +1,12 @@
 package web
 
 import (
+	"cmp"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"text/tabwriter"
 
 	"github.com/labstack/echo/v4"
 
@@ -143,9 +147,24 @@ func asset(static func(http.ResponseWriter, *http.Request) bool, path string) ec
 	}
 }
 
-// Routes is every route of the public listener, for people who want to see who may use what. The handlers are not usable.
+// Routes is every route that the public listener can have, for people who want to see who may use what. The handlers are not usable.
 func Routes() []request.Route {
-	return slices.Concat((&Server{}).table(), pageTable(nil, nil, func(http.ResponseWriter, *http.Request) bool { return false }), accountTable(nil))
+	noFiles := func(http.ResponseWriter, *http.Request) bool { return false }
+	return slices.Concat((&Server{}).table(), pageTable(nil, nil, noFiles), accountTable(nil), session.NewDevMail(nil).Routes())
+}
+
+// PrintRoutes writes a table of Routes: who may use each one outside demo mode, and the scope that a token needs for it.
+func PrintRoutes(to io.Writer) error {
+	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	if _, err := io.WriteString(w, "METHOD\tPATH\tWHO\tTOKEN\n"); err != nil {
+		return err
+	}
+	for _, r := range Routes() {
+		if _, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Method, r.Path, r.Who, cmp.Or(r.Who.Scope(), "-")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
 }
 
 // anyMethod is the method of a route that takes them all.

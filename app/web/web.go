@@ -1,8 +1,11 @@
 // Package web answers HTTP. It has the table of all routes, and puts together the packages whose handlers answer them.
 //
-// What every handler needs is in app/web/request, the JSON for shoppers in app/web/api, their pages in app/web/shop, the
-// routes of operators in app/web/admin. None of the last three imports another: where a route answers both JSON and HTML,
-// the handler in api or admin calls a function of shop that this package has passed to it.
+// What every handler needs is in app/web/request, with who is asking and what that lets them do; the JSON for shoppers in
+// app/web/api, their pages in app/web/shop, signing in, accounts and the team in app/web/session, the routes of operators in
+// app/web/admin. None of the last four imports another: where a route answers both JSON and HTML, the handler in api or admin calls a
+// function of shop that this package has passed to it.
+//
+// testdata/routes.txt has who may use each route. A test compares it with the table.
 package web
 
 import (
