@@ -75,7 +75,9 @@ func (m *meter) signUp(ctx context.Context) error {
 	}
 	m.members.accounts = list
 	for _, a := range list {
-		m.members.cookies = append(m.members.cookies, a.Session())
+		// They signed in as through a proxy that speaks TLS; the presses come from this machine over HTTP, where the cookie has its
+		// plain name.
+		m.members.cookies = append(m.members.cookies, strings.TrimPrefix(a.Session(), "__Host-"))
 	}
 	return nil
 }

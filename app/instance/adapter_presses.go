@@ -5,17 +5,17 @@ import (
 	"time"
 
 	"flashsale/sale"
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // pressesOf bounds how often shoppers and networks press, by the limit of the sale's snapshot.
-type pressesOf struct{ limit *login.PurchaseLimit }
+type pressesOf struct{ limit *limits.Presses }
 
 func (p pressesOf) Take(saleID int64, l sale.PressLimit, shopper int64, from netip.Addr) (sale.PressBudget, time.Duration, bool) {
-	v := p.limit.Take(saleID, shopper, from, login.PurchaseRates{
+	v := p.limit.Take(saleID, shopper, from, limits.PressRates{
 		Account: pressRate(l.AccountRate, l.AccountBurst), Network: pressRate(l.NetworkRate, l.NetworkBurst),
 	})
-	if v.By == login.ByAccount {
+	if v.By == limits.ByAccount {
 		return sale.PressesOfAccount, v.Wait, v.OK
 	}
 	return sale.PressesOfNetwork, v.Wait, v.OK
@@ -23,6 +23,6 @@ func (p pressesOf) Take(saleID int64, l sale.PressLimit, shopper int64, from net
 
 func (p pressesOf) MayLook(saleID, shopper int64) bool { return p.limit.MayLook(saleID, shopper) }
 
-func pressRate(perSecond, burst int64) login.Rate {
-	return login.Rate{Limit: int(perSecond), Window: time.Second, Burst: int(burst)}
+func pressRate(perSecond, burst int64) limits.Rate {
+	return limits.Rate{Limit: int(perSecond), Window: time.Second, Burst: int(burst)}
 }

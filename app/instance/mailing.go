@@ -9,7 +9,7 @@ import (
 	"flashsale/app/config"
 	"flashsale/app/web/session"
 	"flashsale/events"
-	"flashsale/users/login"
+	"flashsale/users/login/codes"
 	"flashsale/users/mail"
 )
 
@@ -25,11 +25,11 @@ func (c *wiring) mailing(log *slog.Logger, reg prometheus.Registerer) {
 		events.Register(reg, metric)
 	}
 	c.parts.add("mails", serving, c.mails)
-	store, cfg := c.login, login.CodesConfig{Accounts: c.users, Roles: c.login, Shop: c.cfg.PublicURL, Logger: log}
+	pool, cfg := c.servers.pool, codes.Config{Accounts: c.users, Roles: c.login, Shop: c.cfg.PublicURL, Logger: log}
 	if c.cfg.Mails() {
-		c.codes = login.NewCodes(store, mailsTo{c.mails}, cfg)
+		c.codes = codes.New(pool, mailsTo{c.mails}, cfg)
 	} else {
-		c.codes = login.NewCodes(store, nil, cfg)
+		c.codes = codes.New(pool, nil, cfg)
 	}
 	c.parts.add("codes", serving, c.codes)
 }
@@ -42,11 +42,11 @@ func mailServer(cfg config.Config) *mail.Server {
 	return &mail.Server{Host: cfg.SMTP.Host, Port: cfg.SMTP.Port, User: cfg.SMTP.User, Password: cfg.SMTP.Password, Implicit: cfg.SMTP.Implicit}
 }
 
-// mailsTo translates the mails of package login, which knows no other package of users.
+// mailsTo translates the mails of package codes, which knows no other package of users.
 type mailsTo struct{ *mail.Sender }
 
 // Send hides the Sender's.
-func (m mailsTo) Send(one login.Mail) error {
+func (m mailsTo) Send(one codes.Mail) error {
 	return m.Sender.Send(mail.Message{To: one.To, Subject: one.Subject, Text: one.Text, Private: one.Private, Until: one.Until})
 }
 

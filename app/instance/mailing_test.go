@@ -13,7 +13,7 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"flashsale/app/config"
-	"flashsale/users/login"
+	"flashsale/users/login/codes"
 )
 
 // smtpSink is a session of an SMTP server that hands over what it is given.
@@ -66,7 +66,7 @@ func TestACodeGoesByMail(t *testing.T) {
 	if code == nil || !strings.Contains(text, "To: <new@example.com>") || !strings.Contains(text, a.URL()+"/sign-in/link/") {
 		t.Fatal(text)
 	}
-	if proof, err := a.wiring.codes.Verify(ctx, flow, code[1]); err != nil || proof != (login.Proof{Email: "new@example.com"}) {
+	if proof, err := a.wiring.codes.Verify(ctx, flow, code[1]); err != nil || proof != (codes.Proof{Email: "new@example.com"}) {
 		t.Errorf("%+v %v", proof, err)
 	}
 	if status, page := fetch(t, a.URL()+"/dev/mail/1"); status != http.StatusOK || !strings.Contains(page, code[1]) {

@@ -87,7 +87,7 @@ func TestAnInstanceSpeaksTLS(t *testing.T) {
 	for _, s := range streams {
 		awaitLine(t, s, "event: status")
 	}
-	res, err := http.Get("http" + strings.TrimPrefix(a.URL(), "https") + "/") //nolint:noctx // answered at once
+	res, err := http.Get("http" + strings.TrimPrefix(a.URL(), "https") + "/")
 	if err == nil {
 		_ = res.Body.Close()
 	}

@@ -24,6 +24,8 @@ import (
 	"flashsale/users"
 	"flashsale/users/directory"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
+	"flashsale/users/login/limits"
 	"flashsale/users/mail"
 )
 
@@ -42,7 +44,7 @@ type wiring struct {
 	checkout   *checkout.Checkout
 	users      *users.Store
 	directory  *directory.Directory
-	limits     *login.Limits
+	limits     *limits.Limits
 	login      *login.Store
 	sessions   *login.Sessions
 	passwords  *login.Passwords
@@ -53,7 +55,7 @@ type wiring struct {
 	ledger     *consumer.Ledger
 	mails      *mail.Sender
 	mailbox    *mail.Mailbox // nil: nobody reads mails here
-	codes      *login.Codes
+	codes      *codes.Codes
 	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining
@@ -88,7 +90,7 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.users = users.NewStore(s.pool)
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
-	c.limits = login.NewLimits(s.redis, login.LimitsConfig{Namespace: c.cfg.Namespace, Live: c.heartbeat.Live, Logger: log, Registerer: reg})
+	c.limits = limits.New(s.redis, limits.Config{Namespace: c.cfg.Namespace, Live: c.heartbeat.Live, Logger: log, Registerer: reg})
 	// Over the connections of the lease: what has ended is known however busy the others are.
 	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{SecondFactor: c.cfg.OperatorSecondFactor,
 		Lifetime: c.cfg.SessionLifetime, Keys: c.cfg.SessionKeys, Gone: c.directory.Gone, Logger: log})
@@ -118,7 +120,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = checkout.New(checkout.Deps{
 		Store: c.sales, Catalog: c.catalog, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
-		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Presses: pressesOf{login.NewPurchaseLimit(c.heartbeat.Live)}, Live: c.heartbeat.Live,
+		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Presses: pressesOf{limits.NewPresses(c.heartbeat.Live)}, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
 	c.parts.add("checkout", serving, c.checkout)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 
 	"github.com/google/uuid"
 
@@ -81,8 +82,8 @@ type fakeCheckout struct {
 	at       *events.Position
 
 	// limit bounds the presses that have an address; nil: nothing does. Owners find their receipt beyond it.
-	limit    *login.PurchaseLimit
-	rate     login.Rate
+	limit    *limits.Presses
+	rate     limits.Rate
 	buy      func(sale.PurchaseRequest) sale.Answer
 	receipts map[string]sale.Receipt
 	claim    sale.ClaimState
@@ -96,7 +97,7 @@ func (f *fakeCheckout) Buy(_ context.Context, p sale.PurchaseRequest) sale.Answe
 	if f.limit == nil || !p.From.IsValid() {
 		return f.buy(p)
 	}
-	v := f.limit.Take(1, 1, p.From, login.PurchaseRates{Account: login.Rate{Limit: 1_000_000, Window: time.Second, Burst: 1_000_000}, Network: f.rate})
+	v := f.limit.Take(1, 1, p.From, limits.PressRates{Account: limits.Rate{Limit: 1_000_000, Window: time.Second, Burst: 1_000_000}, Network: f.rate})
 	if v.OK {
 		return f.buy(p)
 	}
@@ -134,7 +135,7 @@ func (f *fakeCheckout) Claim(_ context.Context, _ uuid.UUID, at *events.Position
 // pressOnce lets a network press once, and again in four seconds.
 func pressOnce(c *Config) {
 	f := c.Checkout.(*fakeCheckout)
-	f.limit, f.rate = login.NewPurchaseLimit(func() int { return 1 }), login.Rate{Limit: 1, Window: 4 * time.Second, Burst: 1}
+	f.limit, f.rate = limits.NewPresses(func() int { return 1 }), limits.Rate{Limit: 1, Window: 4 * time.Second, Burst: 1}
 }
 
 // asks is how often the checkout was asked anything.

@@ -10,16 +10,16 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // fewAttempts lets each network ask once under each policy.
 type fewAttempts struct{ asked map[string]int }
 
-func (f *fewAttempts) Take(_ context.Context, policy login.Policy, keys ...string) login.Verdict {
+func (f *fewAttempts) Take(_ context.Context, policy limits.Policy, keys ...string) limits.Verdict {
 	of := string(policy) + keys[len(keys)-1]
 	f.asked[of]++
-	return login.Verdict{OK: f.asked[of] == 1, Wait: 2 * time.Second, Limit: 1, Window: 3 * time.Second}
+	return limits.Verdict{OK: f.asked[of] == 1, Wait: 2 * time.Second, Limit: 1, Window: 3 * time.Second}
 }
 
 func TestRoutesHaveTheLimitOfTheirPolicy(t *testing.T) {

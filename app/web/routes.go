@@ -10,7 +10,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // table has every route of the public listener except those of pageTable. The routes of a sale appear twice: for the
@@ -24,7 +24,7 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Forwarded: true, Who: request.Anybody},
 
 		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales, Who: request.Anybody},
-		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Who: request.Viewers, Policy: login.LimitAPI},
+		{Method: "GET", Path: "/api/users", Handler: s.admin.ListUsers, Who: request.Viewers, Policy: limits.API},
 		{Method: "POST", Path: "/api/users/seed", Handler: s.admin.SeedUsers, Who: request.Operators, Limit: long},
 		{Method: "DELETE", Path: "/api/users/reset", Handler: s.admin.ArchiveUsers, Who: request.Operators, Limit: long},
 		{Method: "POST", Path: "/api/admin/verify", Handler: s.admin.Verify, Who: request.Viewers, Limit: long},
@@ -47,9 +47,9 @@ func (s *Server) table() []request.Route {
 		t = append(t, []request.Route{
 			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Who: request.Anybody, Hot: true},
 			{Method: "GET", Path: base + "/product", Handler: s.api.Product, Who: request.Anybody},
-			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true, Policy: login.LimitPurchase},
-			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Who: request.Oneself, Policy: login.LimitAPI},
-			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Who: request.Anybody, Policy: login.LimitClaims},
+			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true, Policy: limits.Purchase},
+			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Who: request.Oneself, Policy: limits.API},
+			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Who: request.Anybody, Policy: limits.Claims},
 			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Who: request.Anybody, Stream: true},
 			{Method: "POST", Path: base + "/reset", Handler: s.admin.Reset, Who: request.Operators, Limit: long},
 			{Method: "POST", Path: base + "/stock-preset/:preset", Handler: s.admin.Preset, Who: request.Operators, Limit: long},
@@ -80,33 +80,33 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 func accountTable(h *session.Handlers) []request.Route {
 	t := []request.Route{
 		{Method: "GET", Path: "/sign-up", Handler: h.SignUpPage, Who: request.Anybody},
-		{Method: "POST", Path: "/sign-up", Handler: h.SignUp, Who: request.Anybody, Policy: login.LimitSignUp},
+		{Method: "POST", Path: "/sign-up", Handler: h.SignUp, Who: request.Anybody, Policy: limits.SignUp},
 		{Method: "GET", Path: "/sign-in", Handler: h.SignInPage, Who: request.Anybody},
-		{Method: "POST", Path: "/sign-in", Handler: h.SignIn, Who: request.Anybody, Policy: login.LimitSignIn},
+		{Method: "POST", Path: "/sign-in", Handler: h.SignIn, Who: request.Anybody, Policy: limits.SignIn},
 		{Method: "GET", Path: "/sign-in/second-factor", Handler: h.FactorPage, Who: request.Anybody},
-		{Method: "POST", Path: "/sign-in/second-factor", Handler: h.Factor, Who: request.Anybody, Policy: login.LimitSecondFactor},
-		{Method: "POST", Path: "/sign-in/code", Handler: h.SendCode, Who: request.Anybody, Policy: login.LimitCode},
+		{Method: "POST", Path: "/sign-in/second-factor", Handler: h.Factor, Who: request.Anybody, Policy: limits.SecondFactor},
+		{Method: "POST", Path: "/sign-in/code", Handler: h.SendCode, Who: request.Anybody, Policy: limits.Code},
 		{Method: "GET", Path: "/sign-in/code/verify", Handler: h.CodePage, Who: request.Anybody},
-		{Method: "POST", Path: "/sign-in/code/verify", Handler: h.VerifyCode, Who: request.Anybody, Policy: login.LimitCodeVerify},
+		{Method: "POST", Path: "/sign-in/code/verify", Handler: h.VerifyCode, Who: request.Anybody, Policy: limits.CodeVerify},
 		{Method: "GET", Path: "/sign-in/link/:token", Handler: h.LinkPage, Who: request.Anybody},
-		{Method: "POST", Path: "/sign-in/link/:token", Handler: h.SpendLink, Who: request.Anybody, Policy: login.LimitCodeVerify},
+		{Method: "POST", Path: "/sign-in/link/:token", Handler: h.SpendLink, Who: request.Anybody, Policy: limits.CodeVerify},
 		{Method: "POST", Path: "/sign-out", Handler: h.SignOut, Who: request.Anybody},
 
 		{Method: "GET", Path: "/account", Handler: h.Account, Who: request.SignedIn},
-		{Method: "POST", Path: "/account/password", Handler: h.ChangePassword, Who: request.SignedIn, Policy: login.LimitSignIn},
-		{Method: "POST", Path: "/account/email", Handler: h.ChangeEmail, Who: request.SignedIn, Policy: login.LimitCode},
+		{Method: "POST", Path: "/account/password", Handler: h.ChangePassword, Who: request.SignedIn, Policy: limits.SignIn},
+		{Method: "POST", Path: "/account/email", Handler: h.ChangeEmail, Who: request.SignedIn, Policy: limits.Code},
 		{Method: "GET", Path: "/account/email/verify", Handler: h.EmailPage, Who: request.SignedIn},
-		{Method: "POST", Path: "/account/email/verify", Handler: h.VerifyEmail, Who: request.SignedIn, Policy: login.LimitCodeVerify},
+		{Method: "POST", Path: "/account/email/verify", Handler: h.VerifyEmail, Who: request.SignedIn, Policy: limits.CodeVerify},
 		{Method: "GET", Path: "/account/sessions", Handler: h.Sessions, Who: request.SignedIn},
 		{Method: "POST", Path: "/account/sessions/end-all", Handler: h.EndSessions, Who: request.SignedIn},
 		{Method: "POST", Path: "/account/sessions/:id/end", Handler: h.EndSession, Who: request.SignedIn},
 		{Method: "GET", Path: "/account/orders", Handler: h.Orders, Who: request.SignedIn},
 		{Method: "GET", Path: "/account/second-factor", Handler: h.EnrolPage, Who: request.SignedIn},
-		{Method: "POST", Path: "/account/second-factor", Handler: h.Enrol, Who: request.SignedIn, Policy: login.LimitSecondFactor},
+		{Method: "POST", Path: "/account/second-factor", Handler: h.Enrol, Who: request.SignedIn, Policy: limits.SecondFactor},
 		{Method: "GET", Path: "/account/second-factor/qr.png", Handler: h.Picture, Who: request.SignedIn},
 
 		{Method: "GET", Path: "/invitations/:token", Handler: h.InvitationPage, Who: request.Anybody},
-		{Method: "POST", Path: "/invitations/:token", Handler: h.Accept, Who: request.Anybody, Policy: login.LimitSignUp},
+		{Method: "POST", Path: "/invitations/:token", Handler: h.Accept, Who: request.Anybody, Policy: limits.SignUp},
 		{Method: "GET", Path: "/admin/team", Handler: h.TeamPage, Who: request.Owners},
 		{Method: "GET", Path: "/api/admin/team", Handler: h.Team, Who: request.Owners},
 		{Method: "POST", Path: "/api/admin/team/invitations", Handler: h.Invite, Who: request.Owners},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"testing"
 )
 
@@ -35,11 +36,11 @@ func TestAPressWithoutASessionLeadsToTheSignInAndBack(t *testing.T) {
 	for _, session := range []string{"", "expired", "revoked"} {
 		w := newWorld(t, accountsMode)
 		res := w.send(t, "POST", buy, "", form, "Accept: text/html", "Test-Session: "+session)
-		if res.StatusCode != 303 || res.Header.Get("Location") != to || res.Header.Get("Www-Authenticate") != "" {
+		if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != to || res.Header.Get("Www-Authenticate") != "" {
 			t.Errorf("%q by form: %d %v", session, res.StatusCode, res.Header)
 		}
 		res = w.send(t, "POST", buy, "", append(fragment("purchase-outcome"), form, "Test-Session: "+session)...)
-		if res.StatusCode != 401 || res.Header.Get("Hx-Redirect") != to {
+		if res.StatusCode != http.StatusUnauthorized || res.Header.Get("Hx-Redirect") != to {
 			t.Errorf("%q by htmx: %d %v", session, res.StatusCode, res.Header)
 		}
 		res.lacks(t, "DEMO")
@@ -48,7 +49,7 @@ func TestAPressWithoutASessionLeadsToTheSignInAndBack(t *testing.T) {
 		}
 	}
 	w := newWorld(t, accountsMode)
-	if res := w.send(t, "GET", "/account?x=1", "", "Accept: text/html"); res.StatusCode != 303 || res.Header.Get("Location") != "/sign-in?next=%2Faccount%3Fx%3D1" {
+	if res := w.send(t, "GET", "/account?x=1", "", "Accept: text/html"); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/sign-in?next=%2Faccount%3Fx%3D1" {
 		t.Errorf("a page: %d %v", res.StatusCode, res.Header)
 	}
 	res := w.send(t, "POST", "/account/email", "email=a@example.com", form, "Accept: text/html")

@@ -11,7 +11,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 const (
@@ -32,7 +32,7 @@ func (hs *Handlers) answer(c echo.Context, p sale.PurchaseRequest, a *sale.Answe
 		h.Set("Location", claimAddress(p.Slug, a))
 	}
 	if a.Kind == sale.TooOften {
-		hs.cfg.Limits.Refused(h, login.LimitPurchase, pressVerdict(a))
+		hs.cfg.Limits.Refused(h, limits.Purchase, pressVerdict(a))
 	}
 	wait := retryAfter(a)
 	if wait > 0 {
@@ -50,12 +50,12 @@ func (hs *Handlers) answer(c echo.Context, p sale.PurchaseRequest, a *sale.Answe
 }
 
 // pressVerdict is the limit of presses that refused a purchase request, as the operator has set it for all processes.
-func pressVerdict(a *sale.Answer) login.Verdict {
+func pressVerdict(a *sale.Answer) limits.Verdict {
 	rate, burst := a.Sale.Limit.AccountRate, a.Sale.Limit.AccountBurst
 	if a.Over == sale.PressesOfNetwork {
 		rate, burst = a.Sale.Limit.NetworkRate, a.Sale.Limit.NetworkBurst
 	}
-	return login.Verdict{Wait: a.RetryAfter, Limit: int(burst), Window: time.Duration(burst) * time.Second / time.Duration(max(1, rate))}
+	return limits.Verdict{Wait: a.RetryAfter, Limit: int(burst), Window: time.Duration(burst) * time.Second / time.Duration(max(1, rate))}
 }
 
 // appendAnswer writes the document of an answer and gives its status and content type.

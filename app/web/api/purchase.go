@@ -12,7 +12,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // bodies are the buffers into which purchase bodies are read. A buffer is given back before the checkout is asked.
@@ -108,7 +108,7 @@ func (hs *Handlers) purchaseRequest(r *http.Request, slug, named string) (sale.P
 
 // clientAddress is from where a press comes. Clients without an address, as on a socket of this machine, are one network.
 func clientAddress(r *http.Request) netip.Addr {
-	if at, ok := login.ClientAddress(r.RemoteAddr); ok {
+	if at, ok := limits.ClientAddress(r.RemoteAddr); ok {
 		return at
 	}
 	return netip.IPv6Unspecified()

@@ -32,9 +32,9 @@ func sessionCookie(r *http.Request) string {
 // cookie is the value of the first cookie of that name.
 func cookie(lines []string, name string) string {
 	for _, line := range lines {
-		for part, rest := "", line; rest != ""; {
-			part, rest, _ = strings.Cut(rest, ";")
-			part = strings.TrimLeft(part, " ")
+		for rest := line; rest != ""; {
+			part, more, _ := strings.Cut(rest, ";")
+			part, rest = strings.TrimLeft(part, " "), more
 			if len(part) > len(name) && part[len(name)] == '=' && part[:len(name)] == name {
 				return part[len(name)+1:]
 			}
@@ -94,7 +94,7 @@ func ClearSession(w http.ResponseWriter, r *http.Request) {
 
 // SetCookie sets a cookie that no script reads and no other site's form brings along. An empty value removes it.
 func SetCookie(w http.ResponseWriter, r *http.Request, name, value string, expires time.Time) {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: Secure(r), SameSite: http.SameSiteLaxMode, Expires: expires}
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: Secure(r), SameSite: http.SameSiteLaxMode, Expires: expires} //nolint:gosec // Secure is left out on this machine over HTTP only
 	if value == "" {
 		c.MaxAge, c.Expires = -1, time.Time{}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // Concurrency bounds how many requests are under way at once. The zero value admits none.
@@ -35,41 +35,41 @@ func (c *Concurrency) Acquire() bool {
 // Release ends an admitted request.
 func (c *Concurrency) Release() { c.underWay.Add(-1) }
 
-// Attempts is login.Limits: it counts attempts for all processes together.
+// Attempts is limits.Limits: it counts attempts for all processes together.
 type Attempts interface {
-	Take(ctx context.Context, policy login.Policy, keys ...string) login.Verdict
+	Take(ctx context.Context, policy limits.Policy, keys ...string) limits.Verdict
 }
 
 // Limits refuse requests beyond the budgets of their policies, all in the same way: 429 with Retry-After and the RateLimit fields.
 // In demo mode, and without Attempts, they refuse none. Safe for concurrent use.
 type Limits struct {
 	attempts Attempts
-	limited  map[login.Policy]prometheus.Counter
+	limited  map[limits.Policy]prometheus.Counter
 }
 
 // NewLimits refuses what attempts refuses. In demo mode nobody has a limit.
 func NewLimits(attempts Attempts, demo bool, reg prometheus.Registerer) *Limits {
-	l := &Limits{attempts: attempts, limited: map[login.Policy]prometheus.Counter{}}
+	l := &Limits{attempts: attempts, limited: map[limits.Policy]prometheus.Counter{}}
 	if demo {
 		l.attempts = nil
 	}
 	limited := promauto.With(reg).NewCounterVec(prometheus.CounterOpts{
 		Name: "flashsale_limited_total", Help: "Requests refused because they were too many, by the policy of the route.",
 	}, []string{"policy"})
-	for _, row := range login.Policies() {
+	for _, row := range limits.Policies() {
 		l.limited[row.Policy] = limited.WithLabelValues(string(row.Policy))
 	}
 	return l
 }
 
-// Allow takes an attempt of the client's network, and of the account if the handler knows it (login.AccountKey, login.NameKey).
+// Allow takes an attempt of the client's network, and of the account if the handler knows it (limits.AccountKey, limits.NameKey).
 // Its error is the problem that refuses the request.
-func (l *Limits) Allow(c echo.Context, policy login.Policy, account ...string) error {
+func (l *Limits) Allow(c echo.Context, policy limits.Policy, account ...string) error {
 	if l.attempts == nil {
 		return nil
 	}
 	r := c.Request()
-	v := l.attempts.Take(r.Context(), policy, append(account, login.NetworkKey(r.RemoteAddr))...)
+	v := l.attempts.Take(r.Context(), policy, append(account, limits.NetworkKey(r.RemoteAddr))...)
 	if v.OK {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (l *Limits) Allow(c echo.Context, policy login.Policy, account ...string) e
 }
 
 // Refused counts a refusal, and sets the fields that say what the limit is and when it is over.
-func (l *Limits) Refused(h http.Header, policy login.Policy, v login.Verdict) {
+func (l *Limits) Refused(h http.Header, policy limits.Policy, v limits.Verdict) {
 	if n, ok := l.limited[policy]; ok {
 		n.Inc()
 	}

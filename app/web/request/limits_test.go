@@ -14,17 +14,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // counting answers every attempt with the same verdict, and remembers for whom it was asked.
 type counting struct {
-	login.Verdict
-	policy login.Policy
+	limits.Verdict
+	policy limits.Policy
 	keys   []string
 }
 
-func (c *counting) Take(_ context.Context, policy login.Policy, keys ...string) login.Verdict {
+func (c *counting) Take(_ context.Context, policy limits.Policy, keys ...string) limits.Verdict {
 	c.policy, c.keys = policy, keys
 	return c.Verdict
 }
@@ -32,22 +32,22 @@ func (c *counting) Take(_ context.Context, policy login.Policy, keys ...string) 
 func attempt(l *Limits, keys ...string) (*httptest.ResponseRecorder, error) {
 	rec, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/sign-in", nil)
 	r.RemoteAddr = "192.0.2.7:4711"
-	return rec, l.Allow(echo.New().NewContext(r, rec), login.LimitSignIn, keys...)
+	return rec, l.Allow(echo.New().NewContext(r, rec), limits.SignIn, keys...)
 }
 
 func TestTooManyRequestsAreAProblemThatSaysWhenToComeBack(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()
-	c := &counting{Verdict: login.Verdict{OK: true, Remaining: 3, Limit: 10, Window: 10 * time.Minute}}
+	c := &counting{Verdict: limits.Verdict{OK: true, Remaining: 3, Limit: 10, Window: 10 * time.Minute}}
 	l := NewLimits(c, false, reg)
-	if rec, err := attempt(l, login.AccountKey(7)); err != nil || rec.Header().Get("RateLimit") != "" {
+	if rec, err := attempt(l, limits.AccountKey(7)); err != nil || rec.Header().Get("RateLimit") != "" {
 		t.Errorf("within the limit: %v, %v", err, rec.Header())
 	}
-	if c.policy != login.LimitSignIn || !slices.Equal(c.keys, []string{"account:7", "network:192.0.2.7:4711"}) {
+	if c.policy != limits.SignIn || !slices.Equal(c.keys, []string{"account:7", "network:192.0.2.7:4711"}) {
 		t.Errorf("asked for %s of %q", c.policy, c.keys)
 	}
-	c.Verdict = login.Verdict{Wait: 59100 * time.Millisecond, Limit: 10, Window: 10 * time.Minute}
-	rec, err := attempt(l, login.AccountKey(7))
+	c.Verdict = limits.Verdict{Wait: 59100 * time.Millisecond, Limit: 10, Window: 10 * time.Minute}
+	rec, err := attempt(l, limits.AccountKey(7))
 	if p := ProblemOf(err); !errors.Is(err, ErrTooMany) || p.Status != http.StatusTooManyRequests || p.RetryAfter != 60 {
 		t.Errorf("beyond the limit: %v, %+v", err, p)
 	}
@@ -56,7 +56,7 @@ func TestTooManyRequestsAreAProblemThatSaysWhenToComeBack(t *testing.T) {
 			t.Errorf("%s is %s, want %s", field, got, want)
 		}
 	}
-	if n := testutil.ToFloat64(l.limited[login.LimitSignIn]); n != 1 {
+	if n := testutil.ToFloat64(l.limited[limits.SignIn]); n != 1 {
 		t.Errorf("%v refusals are counted", n)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // Route is one line of the route table.
@@ -37,7 +37,7 @@ type Route struct {
 	// Forwarded routes answer also through a proxy in front of a private demo.
 	Forwarded bool
 	// Policy names the limit on how often the route may be asked. "": there is none.
-	Policy login.Policy
+	Policy limits.Policy
 	// Limit is the time the whole answer may take; 0 means AnswerTime.
 	Limit time.Duration
 }

@@ -11,6 +11,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -162,7 +163,7 @@ func (hs *Handlers) changePassword(c echo.Context, who Visitor, v fields) error 
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitSignIn, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.SignIn, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	err = hs.cfg.Passwords.Change(c.Request().Context(), who.Account, current, next)
@@ -228,7 +229,7 @@ func (hs *Handlers) changeEmail(c echo.Context, who Visitor, v fields) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitCode, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.Code, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.Account, email)
@@ -271,7 +272,7 @@ func (hs *Handlers) verifyEmail(c echo.Context, who Visitor, v fields, next stri
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitCodeVerify, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.CodeVerify, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	flow := cookie(c, cookieEmail)

@@ -8,6 +8,8 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -47,7 +49,7 @@ func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attemptAs(c, login.LimitCode, name); err != nil {
+	if err := hs.attemptAs(c, limits.Code, name); err != nil {
 		return err
 	}
 	flow, err := hs.cfg.Codes.Resume(c.Request().Context(), cookie(c, cookieFlow), typed)
@@ -96,7 +98,7 @@ func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitCodeVerify); err != nil {
+	if err := hs.attempt(c, limits.CodeVerify); err != nil {
 		return err
 	}
 	flow := cookie(c, cookieFlow)
@@ -111,7 +113,7 @@ func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
 }
 
 // admitProof signs in whoever has proved an address, or lets somebody new choose a name for it.
-func (hs *Handlers) admitProof(c echo.Context, proof login.Proof, next string) error {
+func (hs *Handlers) admitProof(c echo.Context, proof codes.Proof, next string) error {
 	if proof.Account.ID != 0 {
 		return hs.admit(c, proof.Account, http.StatusOK, next)
 	}
@@ -151,7 +153,7 @@ func (hs *Handlers) SpendLink(c echo.Context) error {
 	if !hs.mail() {
 		return request.ErrMailOff
 	}
-	if err := hs.attempt(c, login.LimitCodeVerify); err != nil {
+	if err := hs.attempt(c, limits.CodeVerify); err != nil {
 		return err
 	}
 	proof, err := hs.cfg.Codes.Spend(c.Request().Context(), request.Param(c, "token"))
@@ -169,7 +171,7 @@ func linkProblem(err error) error {
 	return err
 }
 
-func (hs *Handlers) linkForm(c echo.Context, proof login.Proof) account.Page {
+func (hs *Handlers) linkForm(c echo.Context, proof codes.Proof) account.Page {
 	page := account.Page{Frame: hs.frame(c, "Sign in"), Forms: []account.Form{{Action: c.Request().URL.EscapedPath()}}}
 	if proof.Account.ID != 0 {
 		page.Lead, page.Forms[0].Submit = []string{"This link signs this browser in as " + proof.Account.Username + "."}, "Sign in as "+proof.Account.Username

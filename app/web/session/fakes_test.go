@@ -17,6 +17,8 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
+	"flashsale/users/login/limits"
 )
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -154,28 +156,28 @@ func (l letters) Resume(_ context.Context, earlier, name string) (string, error)
 	return "flow", nil
 }
 
-func (l letters) Verify(_ context.Context, flow, code string) (login.Proof, error) {
+func (l letters) Verify(_ context.Context, flow, code string) (codes.Proof, error) {
 	switch {
 	case code == "000000":
-		return login.Proof{}, login.ErrExpired
+		return codes.Proof{}, login.ErrExpired
 	case code != "123456":
-		return login.Proof{}, login.ErrRefused
+		return codes.Proof{}, login.ErrRefused
 	case flow == "flow-of-nobody":
-		return login.Proof{Email: "new@example.com"}, nil
+		return codes.Proof{Email: "new@example.com"}, nil
 	case flow == "flow-of-oda":
-		return login.Proof{Account: l.w.people[oda]}, nil
+		return codes.Proof{Account: l.w.people[oda]}, nil
 	}
-	return login.Proof{Account: l.w.people[ann]}, nil
+	return codes.Proof{Account: l.w.people[ann]}, nil
 }
 
-func (l letters) Peek(_ context.Context, link string) (login.Proof, error) {
+func (l letters) Peek(_ context.Context, link string) (codes.Proof, error) {
 	if link != "link" {
-		return login.Proof{}, login.ErrExpired
+		return codes.Proof{}, login.ErrExpired
 	}
-	return login.Proof{Account: l.w.people[ann]}, nil
+	return codes.Proof{Account: l.w.people[ann]}, nil
 }
 
-func (l letters) Spend(ctx context.Context, link string) (login.Proof, error) {
+func (l letters) Spend(ctx context.Context, link string) (codes.Proof, error) {
 	l.w.called("spend", link)
 	return l.Peek(ctx, link)
 }
@@ -305,18 +307,18 @@ func (w *world) OrdersOf(_ context.Context, user int64, _ int) ([]sale.Order, er
 	}, nil
 }
 
-func (w *world) Take(_ context.Context, policy login.Policy, keys ...string) login.Verdict {
+func (w *world) Take(_ context.Context, policy limits.Policy, keys ...string) limits.Verdict {
 	words := []string{"take", string(policy)}
 	for _, key := range keys {
 		for id, a := range w.people {
-			if key == login.AccountKey(id) {
+			if key == limits.AccountKey(id) {
 				key = a.Username
 			}
 		}
 		words = append(words, key)
 	}
 	w.called(words...)
-	return login.Verdict{OK: !w.over, Wait: 90 * time.Second}
+	return limits.Verdict{OK: !w.over, Wait: 90 * time.Second}
 }
 
 func (w *world) Remember(_ context.Context, account int64, _ string) {

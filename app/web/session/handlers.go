@@ -19,6 +19,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/layout"
 )
 
@@ -48,7 +49,7 @@ type Config struct {
 	Acts      acts
 	Orders    orders
 	// Codes is nil when no mail is sent.
-	Codes codes
+	Codes proofs
 	// Limits refuse too many attempts. web.New sets it.
 	Limits *request.Limits
 	// Owners is told of successful sign-ins; nil: nobody is.
@@ -145,9 +146,9 @@ func (f fields) required(name string) (string, error) {
 	return "", request.BadField(name, "is required")
 }
 
-// attempt takes an attempt of the client's network, and of an account (login.AccountKey, login.NameKey). Where a session could not
+// attempt takes an attempt of the client's network, and of an account (limits.AccountKey, limits.NameKey). Where a session could not
 // be kept nobody signs in.
-func (hs *Handlers) attempt(c echo.Context, policy login.Policy, account ...string) error {
+func (hs *Handlers) attempt(c echo.Context, policy limits.Policy, account ...string) error {
 	if !request.KeepsSessions(c.Request()) {
 		return request.ErrInsecure
 	}

@@ -10,6 +10,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
 )
 
 // sessions is login.Sessions.
@@ -38,16 +39,16 @@ type passwords interface {
 	Change(ctx context.Context, account int64, current, next string) error
 }
 
-// codes is login.Codes.
-type codes interface {
+// proofs is codes.Codes.
+type proofs interface {
 	// On is true when mails can be sent.
 	On() bool
 	// Resume sends a code to whoever has that name or address. The flow is for the browser's cookie; earlier is the one that it has.
 	Resume(ctx context.Context, earlier, name string) (flow string, err error)
-	Verify(ctx context.Context, flow, code string) (login.Proof, error)
+	Verify(ctx context.Context, flow, code string) (codes.Proof, error)
 	// Peek says whom the link of a mail would sign in, and spends nothing.
-	Peek(ctx context.Context, link string) (login.Proof, error)
-	Spend(ctx context.Context, link string) (login.Proof, error)
+	Peek(ctx context.Context, link string) (codes.Proof, error)
+	Spend(ctx context.Context, link string) (codes.Proof, error)
 	BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error)
 	VerifyEmailChange(ctx context.Context, account int64, flow, code string) error
 }
@@ -94,7 +95,7 @@ type orders interface {
 	OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error)
 }
 
-// owners is login.Limits: from where the owners of accounts sign in, so that attempts from elsewhere do not count there.
+// owners is limits.Limits: from where the owners of accounts sign in, so that attempts from elsewhere do not count there.
 type owners interface {
 	Remember(ctx context.Context, account int64, remote string)
 }

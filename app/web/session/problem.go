@@ -7,6 +7,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/codes"
 )
 
 // coolDown is the shortest time after too many wrong codes of a second factor.
@@ -41,9 +42,9 @@ func problem(err error, field string, refused error) error {
 		return refused
 	case errors.Is(err, login.ErrCooling):
 		return later(request.ErrTooMany, coolDown)
-	case errors.Is(err, login.ErrCodesOff):
+	case errors.Is(err, codes.ErrOff):
 		return request.ErrMailOff
-	case errors.Is(err, login.ErrMailBusy):
+	case errors.Is(err, codes.ErrBusy):
 		return later(request.ErrSignInBusy, mailWait)
 	case errors.Is(err, users.ErrNoAccount):
 		return request.ErrSessionEnded // the account is gone, and its sessions with it

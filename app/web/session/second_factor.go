@@ -16,6 +16,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -48,7 +49,7 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(id)); err != nil {
+	if err := hs.attempt(c, limits.SecondFactor, limits.AccountKey(id)); err != nil {
 		return err
 	}
 	if err := hs.cfg.Factors.Check(c.Request().Context(), id, code); err != nil {
@@ -174,7 +175,7 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, login.LimitSecondFactor, login.AccountKey(who.Account)); err != nil {
+	if err := hs.attempt(c, limits.SecondFactor, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
 	recovery, err := hs.cfg.Factors.Confirm(c.Request().Context(), who.Account, code)

@@ -10,6 +10,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -65,7 +66,7 @@ func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attemptAs(c, login.LimitSignIn, name); err != nil {
+	if err := hs.attemptAs(c, limits.SignIn, name); err != nil {
 		return err
 	}
 	who, err := hs.cfg.Passwords.Check(c.Request().Context(), name, password)
@@ -76,15 +77,15 @@ func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
 }
 
 // attemptAs counts an attempt for whoever has a name. A name that nobody has counts by itself.
-func (hs *Handlers) attemptAs(c echo.Context, policy login.Policy, name string) error {
+func (hs *Handlers) attemptAs(c echo.Context, policy limits.Policy, name string) error {
 	who, err := hs.cfg.Accounts.WithName(c.Request().Context(), name)
 	if err != nil {
 		return err
 	}
 	if who.ID == 0 {
-		return hs.attempt(c, policy, login.NameKey(name))
+		return hs.attempt(c, policy, limits.NameKey(name))
 	}
-	return hs.attempt(c, policy, login.AccountKey(who.ID))
+	return hs.attempt(c, policy, limits.AccountKey(who.ID))
 }
 
 // admit signs in somebody who has proved an account. An account with a role has to give a code of its second factor first, when it

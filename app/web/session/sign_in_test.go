@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 const (
@@ -33,9 +33,9 @@ func TestSigningInByPassword(t *testing.T) {
 		{name: "the page without mail", method: "GET", target: "/sign-in", world: noMail, status: 200, has: []string{"Sign in"}, not: []string{"Send me a code"}},
 		{name: "the page, signed in", method: "GET", target: "/sign-in?next=/x", fields: []string{"Test-Session: ann"}, status: 303, location: "/x"},
 		{name: "right", method: "POST", target: "/sign-in", body: right, status: 200, has: []string{`{"username":"ann"}`},
-			cookies: []string{"session=credential-of-ann"}, calls: []string{"take sign-in ann " + login.NetworkKey("127.0.0.1:40000"), "start ann 127.0.0.1", "remember ann"}},
+			cookies: []string{"session=credential-of-ann"}, calls: []string{"take sign-in ann " + limits.NetworkKey("127.0.0.1:40000"), "start ann 127.0.0.1", "remember ann"}},
 		{name: "by address", method: "POST", target: "/sign-in", body: `{"name":"ann@example.com","password":"` + rightPassword + `"}`, status: 200,
-			cookies: []string{"session=credential-of-ann"}, calls: []string{"take sign-in ann " + login.NetworkKey("127.0.0.1:40000")}},
+			cookies: []string{"session=credential-of-ann"}, calls: []string{"take sign-in ann " + limits.NetworkKey("127.0.0.1:40000")}},
 		{name: "by form", method: "POST", target: "/sign-in", body: form("name", "ann", "password", rightPassword, "next", "/?buy=1"), status: 303, location: "/?buy=1",
 			cookies: []string{"session=credential-of-ann"}},
 		{name: "by form, to the account", method: "POST", target: "/sign-in", body: form("name", "ann", "password", rightPassword), status: 303, location: "/account",
@@ -46,7 +46,7 @@ func TestSigningInByPassword(t *testing.T) {
 			cookies: []string{"session=credential-of-ann"}, calls: []string{"end vic 0d"}},
 		{name: "wrong", method: "POST", target: "/sign-in", body: `{"name":"ann","password":"no"}`, status: 401, has: []string{"/problems/wrong-sign-in"}, never: []string{"start"}},
 		{name: "unknown", method: "POST", target: "/sign-in", body: `{"name":"nobody","password":"no"}`, status: 401,
-			has: []string{"/problems/wrong-sign-in"}, calls: []string{"check nobody", "take sign-in " + login.NameKey("nobody") + " " + login.NetworkKey("127.0.0.1:40000")}, never: []string{"start"}},
+			has: []string{"/problems/wrong-sign-in"}, calls: []string{"check nobody", "take sign-in " + limits.NameKey("nobody") + " " + limits.NetworkKey("127.0.0.1:40000")}, never: []string{"start"}},
 		{name: "wrong by form", method: "POST", target: "/sign-in", body: form("name", "ann", "password", "no", "next", "/?buy=1"), status: 401,
 			has: []string{`role="alert"`, "do not belong together", `value="ann"`, `value="/?buy=1"`, "<title>Sign in"}, not: []string{`value="no"`, "aria-invalid"}},
 		{name: "no password by form", method: "POST", target: "/sign-in", body: form("name", "ann"), status: 422,
@@ -80,7 +80,7 @@ func TestSigningInWithARole(t *testing.T) {
 			has: []string{`autocomplete="one-time-code"`, `inputmode="numeric"`, "recovery codes"}},
 		{name: "the page without the half", method: "GET", target: "/sign-in/second-factor?next=/x", status: 303, location: "/sign-in?next=%2Fx"},
 		{name: "the code", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`, fields: []string{halfOda}, status: 200,
-			has: []string{`"role":"owner"`}, cookies: []string{"session=credential-of-oda", "-second-factor"}, calls: []string{"take second-factor oda " + login.NetworkKey("127.0.0.1:40000")}},
+			has: []string{`"role":"owner"`}, cookies: []string{"session=credential-of-oda", "-second-factor"}, calls: []string{"take second-factor oda " + limits.NetworkKey("127.0.0.1:40000")}},
 		{name: "a wrong code", method: "POST", target: "/sign-in/second-factor", body: form("code", "111111"), fields: []string{halfOda}, status: 401,
 			has: []string{"Code is not right", `aria-describedby="code-error code-hint"`}, never: []string{"start"}},
 		{name: "a code without the half", method: "POST", target: "/sign-in/second-factor", body: `{"code":"654321"}`, status: 410, has: []string{"code-expired"}, never: []string{"factor", "start"}},
@@ -95,7 +95,7 @@ func TestSigningInWithARole(t *testing.T) {
 func TestSigningInByCode(t *testing.T) {
 	runAll(t, []scenario{
 		{name: "send", method: "POST", target: "/sign-in/code", body: `{"name":"ann"}`, status: 202, has: []string{"If there is an address"}, cookies: []string{"code=flow"},
-			calls: []string{"code to ann ", "take code ann " + login.NetworkKey("127.0.0.1:40000")}},
+			calls: []string{"code to ann ", "take code ann " + limits.NetworkKey("127.0.0.1:40000")}},
 		{name: "send to nobody", method: "POST", target: "/sign-in/code", body: `{"name":"nobody"}`, status: 202, has: []string{"If there is an address"}, cookies: []string{"code=flow"}},
 		{name: "send again", method: "POST", target: "/sign-in/code", body: `{"name":"ann"}`, fields: []string{"Cookie: code=before"}, status: 202, cookies: []string{"code=flow"},
 			calls: []string{"code to ann before"}},
@@ -135,7 +135,7 @@ func TestSigningUp(t *testing.T) {
 		{name: "the page with a proved address", method: "GET", target: "/sign-up", fields: []string{proof}, status: 200, has: []string{"new@example.com", "(optional)"}, not: []string{`type="email"`}},
 		{name: "the page with a proof of nothing", method: "GET", target: "/sign-up", fields: []string{"Cookie: proof=guess"}, status: 200, not: []string{"new@example.com"}},
 		{name: "by password", method: "POST", target: "/sign-up", body: `{"username":"New","password":"` + rightPassword + `"}`, status: 201, has: []string{`{"username":"New"}`},
-			cookies: []string{"session=credential-of-New"}, calls: []string{"sign up New " + rightPassword + " ", "take sign-up " + login.NetworkKey("127.0.0.1:40000")}},
+			cookies: []string{"session=credential-of-New"}, calls: []string{"sign up New " + rightPassword + " ", "take sign-up " + limits.NetworkKey("127.0.0.1:40000")}},
 		{name: "by form", method: "POST", target: "/sign-up", body: form("username", "New", "password", rightPassword, "next", "/?buy=1"), status: 303, location: "/?buy=1",
 			cookies: []string{"session=credential-of-New"}},
 		{name: "with an address", method: "POST", target: "/sign-up", body: form("username", "New", "password", rightPassword, "email", "n@example.com", "next", "/x"), status: 303,

@@ -8,6 +8,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 )
@@ -69,7 +70,7 @@ func (hs *Handlers) newcomer(c echo.Context, v fields, proved string) (users.Acc
 	if password == "" && proved == "" {
 		return users.Account{}, request.BadField(fieldPassword, "is required")
 	}
-	if err := hs.attempt(c, login.LimitSignUp); err != nil {
+	if err := hs.attempt(c, limits.SignUp); err != nil {
 		return users.Account{}, err
 	}
 	who, err := hs.cfg.Passwords.SignUp(c.Request().Context(), login.SignUp{Username: username, Password: password, VerifiedEmail: proved})

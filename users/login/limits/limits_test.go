@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ import (
 // newLimits are the limits of one process, on the tests' Redis.
 func newLimits(t testing.TB, namespace string) *Limits {
 	t.Helper()
-	return NewLimits(embeddedtest.Redis(t), LimitsConfig{Namespace: namespace})
+	return New(embeddedtest.Redis(t), Config{Namespace: namespace})
 }
 
 // passes is how many of n attempts pass.
@@ -46,7 +46,7 @@ func TestThreeProcessesLetExactlyTheBudgetPass(t *testing.T) {
 		for range 2 {
 			wg.Go(func() {
 				for range 8 {
-					if l.Take(testContext(t), LimitSignIn, AccountKey(7), NetworkKey("192.0.2.7")).OK {
+					if l.Take(testContext(t), SignIn, AccountKey(7), NetworkKey("192.0.2.7")).OK {
 						passed.Add(1)
 					}
 				}
@@ -101,7 +101,7 @@ func TestASchoolBehindOneAddressSignsIn(t *testing.T) {
 	t.Parallel()
 	l := newLimits(t, embeddedtest.Namespace(t))
 	for account := range int64(40) {
-		if n := passes(t, l, 2, LimitSignIn, AccountKey(account+1), NetworkKey("192.0.2.7:4000")); n != 2 {
+		if n := passes(t, l, 2, SignIn, AccountKey(account+1), NetworkKey("192.0.2.7:4000")); n != 2 {
 			t.Fatalf("shopper %d of 40: %d of 2 attempts pass", account, n)
 		}
 	}
@@ -134,7 +134,7 @@ func TestAnUnknownNameCounts(t *testing.T) {
 	t.Parallel()
 	l := newLimits(t, embeddedtest.Namespace(t))
 	at := NetworkKey("192.0.2.7")
-	if n := passes(t, l, 20, LimitSignIn, NameKey("nobody"), at); n != 10 {
+	if n := passes(t, l, 20, SignIn, NameKey("nobody"), at); n != 10 {
 		t.Errorf("%d attempts at a name that nobody has pass", n)
 	}
 	l.rows["test"] = []Budget{{ByAccountNetwork, Rate{1, time.Hour, 3}}, {ByNetwork, Rate{1, time.Hour, 12}}}
@@ -162,7 +162,7 @@ func TestAddressesOfOneSite(t *testing.T) {
 			l := newLimits(t, embeddedtest.Namespace(t))
 			n := 0
 			for i := range 100 {
-				n += passes(t, l, 1, LimitSignIn, AccountKey(7), NetworkKey(c.from(i)))
+				n += passes(t, l, 1, SignIn, AccountKey(7), NetworkKey(c.from(i)))
 			}
 			if n != c.want {
 				t.Errorf("%d of 100 attempts pass, want %d", n, c.want)
@@ -175,8 +175,8 @@ func TestKeysHaveNoTextOfUsersAndExpire(t *testing.T) {
 	t.Parallel()
 	namespace := embeddedtest.Namespace(t)
 	l, client := newLimits(t, namespace), embeddedtest.Redis(t)
-	l.Take(testContext(t), LimitSignIn, NameKey("anna@example.com"), NetworkKey("192.0.2.7"))
-	l.Take(testContext(t), LimitSecondFactor, AccountKey(4711), NetworkKey("2001:db8::7"))
+	l.Take(testContext(t), SignIn, NameKey("anna@example.com"), NetworkKey("192.0.2.7"))
+	l.Take(testContext(t), SecondFactor, AccountKey(4711), NetworkKey("2001:db8::7"))
 	l.Remember(testContext(t), 4711, "192.0.2.7")
 	keys, err := client.Do(t.Context(), client.B().Keys().Pattern(namespace+"*").Build()).AsStrSlice()
 	if err != nil || len(keys) != 3+4+1 {
@@ -225,10 +225,10 @@ func TestWithoutRedisEachProcessCountsItsShare(t *testing.T) {
 	t.Parallel()
 	client := closedClient(t)
 	reg := prometheus.NewRegistry()
-	l := NewLimits(client, LimitsConfig{Namespace: "x", Live: func() int { return 2 }, Registerer: reg})
+	l := New(client, Config{Namespace: "x", Live: func() int { return 2 }, Registerer: reg})
 	began, ok := time.Now(), 0
 	for range 100 {
-		if l.Take(testContext(t), LimitSignIn, AccountKey(7), NetworkKey("192.0.2.7")).OK {
+		if l.Take(testContext(t), SignIn, AccountKey(7), NetworkKey("192.0.2.7")).OK {
 			ok++
 		}
 	}
@@ -244,7 +244,7 @@ flashsale_limits_local_total 100
 `), "flashsale_limits_local_total"); err != nil {
 		t.Error(err)
 	}
-	if v := l.Take(testContext(t), LimitSignIn, AccountKey(8), NetworkKey("192.0.2.7")); !v.OK {
+	if v := l.Take(testContext(t), SignIn, AccountKey(8), NetworkKey("192.0.2.7")); !v.OK {
 		t.Errorf("another account: %+v; what was refused counts for the network", v)
 	}
 	l.Remember(testContext(t), 7, "192.0.2.7") // does nothing, and does not hang
@@ -268,17 +268,17 @@ func closedClient(t testing.TB) rueidis.Client {
 
 func TestWithoutAClientEachProcessCountsByItself(t *testing.T) {
 	t.Parallel()
-	l := NewLimits(nil, LimitsConfig{Namespace: "x"})
+	l := New(nil, Config{Namespace: "x"})
 	ok := 0
 	for range 20 {
-		if l.Take(testContext(t), LimitSecondFactor, AccountKey(7), NetworkKey("192.0.2.7")).OK {
+		if l.Take(testContext(t), SecondFactor, AccountKey(7), NetworkKey("192.0.2.7")).OK {
 			ok++
 		}
 	}
 	if ok != 5 {
 		t.Errorf("%d pass", ok)
 	}
-	if !l.Take(testContext(t), LimitPurchase, AccountKey(7)).OK || !l.Take(testContext(t), LimitSignIn).OK {
+	if !l.Take(testContext(t), Purchase, AccountKey(7)).OK || !l.Take(testContext(t), SignIn).OK {
 		t.Error("an attempt without a budget is refused")
 	}
 }

@@ -1,4 +1,4 @@
-package login
+package codes
 
 import (
 	"crypto/hmac"

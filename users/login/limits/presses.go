@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"encoding/binary"
@@ -13,21 +13,21 @@ const (
 	siteShare = 4
 )
 
-// PurchaseLimit counts presses of the button in the memory of this process, without a question to anybody: a press must not cost a
-// round trip. The rates are divided by the number of processes that live; a load balancer spreads shoppers over them. It takes
-// at most 200 ns, and allocates nothing. Safe for concurrent use.
-type PurchaseLimit struct {
-	limit  *LocalLimit[presser]
+// Presses count presses of the button in the memory of this process, without a question to anybody: a press must not cost a
+// round trip. The rates are divided by the number of processes that live; a load balancer spreads shoppers over them. A Take is
+// done within 200 ns, and allocates nothing. Safe for concurrent use.
+type Presses struct {
+	limit  *Local[presser]
 	live   func() int
 	now    func() time.Duration
 	origin time.Time
 }
 
-// PurchaseRates are how often one account, and one network, may press the button of one sale.
-type PurchaseRates struct{ Account, Network Rate }
+// PressRates are how often one account, and one network, may press the button of one sale.
+type PressRates struct{ Account, Network Rate }
 
-// PurchaseVerdict says whether a press is taken.
-type PurchaseVerdict struct {
+// PressVerdict says whether a press is taken.
+type PressVerdict struct {
 	OK   bool
 	Wait time.Duration
 	// By is whose budget is spent: that of the account, network or site. Rate is this process's part of it.
@@ -51,41 +51,41 @@ const (
 	lookingAccount
 )
 
-// NewPurchaseLimit makes a PurchaseLimit. live is how many processes serve.
-func NewPurchaseLimit(live func() int) *PurchaseLimit {
-	p := &PurchaseLimit{limit: NewLocalLimit[presser](mostPressing), live: live, origin: time.Now()}
+// NewPresses makes Presses. live is how many processes serve.
+func NewPresses(live func() int) *Presses {
+	p := &Presses{limit: NewLocal[presser](mostPressing), live: live, origin: time.Now()}
 	p.now = func() time.Duration { return time.Since(p.origin) }
 	return p
 }
 
 // Take counts a press of an account from an address. It is counted for the account, the network and the site, or, when it is
 // refused, for none of them.
-func (p *PurchaseLimit) Take(sale, account int64, from netip.Addr, rates PurchaseRates) PurchaseVerdict {
+func (p *Presses) Take(sale, account int64, from netip.Addr, rates PressRates) PressVerdict {
 	now, live := p.now(), p.live()
 	who, one := presser{sale: sale, by: pressingAccount, is: uint64(account)}, rates.Account.share(live)
 	if _, wait, ok := p.limit.Take(who, one, now); !ok {
-		return PurchaseVerdict{Wait: wait, By: ByAccount, Rate: one}
+		return PressVerdict{Wait: wait, By: ByAccount, Rate: one}
 	}
 	network, site := pressersAt(sale, from)
 	all := rates.Network.share(live)
 	if _, wait, ok := p.limit.Take(network, all, now); !ok {
 		p.limit.GiveBack(who, one)
-		return PurchaseVerdict{Wait: wait, By: ByNetwork, Rate: all}
+		return PressVerdict{Wait: wait, By: ByNetwork, Rate: all}
 	}
 	if from.Is4() {
-		return PurchaseVerdict{OK: true}
+		return PressVerdict{OK: true}
 	}
 	wide := Rate{Limit: siteShare * rates.Network.Limit, Window: rates.Network.Window, Burst: siteShare * rates.Network.Burst}.share(live)
 	if _, wait, ok := p.limit.Take(site, wide, now); !ok {
 		p.limit.GiveBack(who, one)
 		p.limit.GiveBack(network, all)
-		return PurchaseVerdict{Wait: wait, By: BySite, Rate: wide}
+		return PressVerdict{Wait: wait, By: BySite, Rate: wide}
 	}
-	return PurchaseVerdict{OK: true}
+	return PressVerdict{OK: true}
 }
 
 // MayLook is true once a second for each account at most: a shopper over the limit may then have the ledger asked for the receipt.
-func (p *PurchaseLimit) MayLook(sale, account int64) bool {
+func (p *Presses) MayLook(sale, account int64) bool {
 	_, _, ok := p.limit.Take(presser{sale: sale, by: lookingAccount, is: uint64(account)}, Rate{1, time.Second, 1}, p.now())
 	return ok
 }

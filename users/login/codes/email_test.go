@@ -1,4 +1,4 @@
-package login
+package codes
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"flashsale/users"
+	"flashsale/users/login"
 )
 
 func (c *codesTest) changing(a users.Account, email string) (flow string) {
@@ -42,9 +43,9 @@ func TestAnAddressIsChangedByTheCodeThatWasSentThere(t *testing.T) {
 	if m.To != "New@example.org" || m.code() == "" || strings.Contains(m.Text, "/sign-in/link/") {
 		t.Fatalf("%+v", m)
 	}
-	c.wantsChange(c.ann, flow, m.wrongCode(), ErrRefused)
-	c.wantsChange(c.bob, flow, m.code(), ErrExpired)     // another account
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, m.code())) // another purpose
+	c.wantsChange(c.ann, flow, m.wrongCode(), login.ErrRefused)
+	c.wantsChange(c.bob, flow, m.code(), login.ErrExpired)     // another account
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, m.code())) // another purpose
 	if now, _ := c.addressOf(c.ann); now != "Ann@example.org" {
 		t.Errorf("before the code: %s", now)
 	}
@@ -55,7 +56,7 @@ func TestAnAddressIsChangedByTheCodeThatWasSentThere(t *testing.T) {
 	if notice := c.mail.last(t, 2); notice.To != "Ann@example.org" || strings.Contains(notice.Text, "New@") {
 		t.Errorf("%+v", notice)
 	}
-	c.wantsChange(c.ann, flow, m.code(), ErrExpired)
+	c.wantsChange(c.ann, flow, m.code(), login.ErrExpired)
 	c.wants(nil)(c.Verify(c.ctx, c.begun("new@example.org"), c.mail.last(t, 3).code()))
 }
 
@@ -76,10 +77,10 @@ func TestAnAddressOfSomebodyElseIsNotSaidToBeTaken(t *testing.T) {
 	if m.To != "Ann@example.org" || m.code() != "" || !strings.Contains(m.Subject, "already have an account") || strings.Contains(m.Text, c.bob.Username) {
 		t.Errorf("%+v", m)
 	}
-	for range CodeTries {
-		c.wantsChange(c.bob, flow, "123456", ErrRefused)
+	for range Tries {
+		c.wantsChange(c.bob, flow, "123456", login.ErrRefused)
 	}
-	c.wantsChange(c.bob, flow, "123456", ErrExpired)
+	c.wantsChange(c.bob, flow, "123456", login.ErrExpired)
 	c.later("2 minutes")
 	// An address that only stands there, as of the series, is not mailed to either.
 	c.changing(c.ann, c.bob.Email)
@@ -95,13 +96,13 @@ func TestTwoAccountsCannotGetOneAddress(t *testing.T) {
 	// The newest code of an address counts, whoever has asked for it.
 	two := c.changing(c.bob, "both@example.org")
 	second := c.mail.last(t, 2)
-	c.wantsChange(c.ann, one, first.code(), ErrExpired)
+	c.wantsChange(c.ann, one, first.code(), login.ErrExpired)
 	c.wantsChange(c.bob, two, second.code(), nil)
 	c.later("1 minute")
 	// One that was begun before somebody else got the address.
 	three := c.changing(c.ann, "third@example.org")
 	c.verified(&c.bob, "third@example.org")
-	c.wantsChange(c.ann, three, c.mail.last(t, 3).code(), ErrTaken)
+	c.wantsChange(c.ann, three, c.mail.last(t, 3).code(), login.ErrTaken)
 	if now, _ := c.addressOf(c.ann); now != "Ann@example.org" {
 		t.Error(now)
 	}
@@ -114,7 +115,7 @@ func TestAChangeIsMadeOnceAndAnEarlierOneEnds(t *testing.T) {
 	earlyCode := c.mail.last(t, 1).code()
 	flow := c.changing(c.ann, "late@example.org")
 	code := c.mail.last(t, 2).code()
-	c.wantsChange(c.ann, early, earlyCode, ErrExpired)
+	c.wantsChange(c.ann, early, earlyCode, login.ErrExpired)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	outcomes := map[error]int{}
@@ -127,7 +128,7 @@ func TestAChangeIsMadeOnceAndAnEarlierOneEnds(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if outcomes[nil] != 1 || outcomes[ErrExpired] != 5 {
+	if outcomes[nil] != 1 || outcomes[login.ErrExpired] != 5 {
 		t.Errorf("%v", outcomes)
 	}
 	c.mail.last(t, 3) // one notice

@@ -1,4 +1,4 @@
-package login
+package limits
 
 import "time"
 
@@ -7,17 +7,17 @@ type Policy string
 
 // The policies. Policies has their budgets.
 const (
-	LimitSignIn       Policy = "sign-in"
-	LimitSignUp       Policy = "sign-up"
-	LimitCode         Policy = "code"
-	LimitCodeVerify   Policy = "code-verify"
-	LimitSecondFactor Policy = "second-factor"
-	LimitToken        Policy = "token"
-	LimitClaims       Policy = "claims"
-	LimitExport       Policy = "export"
-	LimitAPI          Policy = "api"
-	// LimitPurchase is counted in memory by PurchaseLimit, and its budgets are those of the sale.
-	LimitPurchase Policy = "purchase"
+	SignIn       Policy = "sign-in"
+	SignUp       Policy = "sign-up"
+	Code         Policy = "code"
+	CodeVerify   Policy = "code-verify"
+	SecondFactor Policy = "second-factor"
+	Token        Policy = "token"
+	Claims       Policy = "claims"
+	Export       Policy = "export"
+	API          Policy = "api"
+	// Purchase is counted in memory by Presses, and its budgets are those of the sale.
+	Purchase Policy = "purchase"
 )
 
 // By says who shares a budget.
@@ -73,27 +73,27 @@ type PolicyRow struct {
 func Policies() []PolicyRow {
 	const m, h = time.Minute, time.Hour
 	return []PolicyRow{
-		{LimitSignIn, true, []Budget{
+		{SignIn, true, []Budget{
 			{ByAccountNetwork, Rate{10, 10 * m, 10}}, {ByAccountSite, Rate{30, 10 * m, 30}}, {ByStrangers, Rate{300, h, 300}},
 			{ByNetwork, Rate{30, m, 120}}, {BySite, Rate{120, m, 480}},
 		}},
-		{LimitSignUp, true, []Budget{{ByNetwork, Rate{10, m, 60}}, {BySite, Rate{40, m, 240}}}},
-		{LimitCode, true, []Budget{
+		{SignUp, true, []Budget{{ByNetwork, Rate{10, m, 60}}, {BySite, Rate{40, m, 240}}}},
+		{Code, true, []Budget{
 			{ByAccountNetwork, Rate{5, 15 * m, 5}}, {ByAccountSite, Rate{10, 15 * m, 10}}, {ByStrangers, Rate{30, h, 30}},
 			{ByNetwork, Rate{30, m, 120}}, {BySite, Rate{60, m, 240}},
 		}},
-		{LimitCodeVerify, true, []Budget{
+		{CodeVerify, true, []Budget{
 			{ByAccountNetwork, Rate{10, 10 * m, 10}}, {ByAccountSite, Rate{20, 10 * m, 20}}, {ByStrangers, Rate{100, h, 100}},
 			{ByNetwork, Rate{30, m, 120}}, {BySite, Rate{60, m, 240}},
 		}},
-		{LimitSecondFactor, true, []Budget{
+		{SecondFactor, true, []Budget{
 			{ByAccountNetwork, Rate{5, 5 * m, 5}}, {ByAccount, Rate{60, h, 30}}, {ByNetwork, Rate{30, m, 60}}, {BySite, Rate{60, m, 120}},
 		}},
-		{LimitToken, true, []Budget{{ByNetwork, Rate{60, m, 60}}, {BySite, Rate{120, m, 120}}}},
-		{LimitClaims, false, []Budget{{ByNetwork, Rate{100, time.Second, 1000}}, {BySite, Rate{400, time.Second, 4000}}}},
-		{LimitExport, true, []Budget{{ByAccount, Rate{30, h, 10}}, {ByNetwork, Rate{60, h, 20}}}},
-		{LimitAPI, false, []Budget{{ByNetwork, Rate{50, time.Second, 500}}, {BySite, Rate{200, time.Second, 2000}}}},
-		{LimitPurchase, true, nil},
+		{Token, true, []Budget{{ByNetwork, Rate{60, m, 60}}, {BySite, Rate{120, m, 120}}}},
+		{Claims, false, []Budget{{ByNetwork, Rate{100, time.Second, 1000}}, {BySite, Rate{400, time.Second, 4000}}}},
+		{Export, true, []Budget{{ByAccount, Rate{30, h, 10}}, {ByNetwork, Rate{60, h, 20}}}},
+		{API, false, []Budget{{ByNetwork, Rate{50, time.Second, 500}}, {BySite, Rate{200, time.Second, 2000}}}},
+		{Purchase, true, nil},
 	}
 }
 

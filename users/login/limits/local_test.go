@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 
 func TestALocalLimitRefills(t *testing.T) {
 	t.Parallel()
-	l, now := NewLocalLimit[string](1000), time.Minute
+	l, now := NewLocal[string](1000), time.Minute
 	r := Rate{Limit: 2, Window: time.Second, Burst: 4}
 	for i := range 4 {
 		if left, _, ok := l.Take("a", r, now); !ok || left != 3-i {
@@ -37,7 +37,7 @@ func TestALocalLimitRefills(t *testing.T) {
 
 func TestALocalLimitGivesBack(t *testing.T) {
 	t.Parallel()
-	l := NewLocalLimit[string](1000)
+	l := NewLocal[string](1000)
 	r := Rate{Limit: 1, Window: time.Hour, Burst: 1}
 	l.Take("a", r, time.Second)
 	l.GiveBack("a", r)
@@ -52,7 +52,7 @@ func TestALocalLimitGivesBack(t *testing.T) {
 // The operator lowers the rate while the sale runs, and raises it again.
 func TestNobodyWaitsLongerThanTheNewRateSays(t *testing.T) {
 	t.Parallel()
-	l := NewLocalLimit[string](1000)
+	l := NewLocal[string](1000)
 	slow, fast := Rate{Limit: 1, Window: time.Hour, Burst: 1}, Rate{Limit: 1, Window: time.Second, Burst: 1}
 	l.Take("a", slow, time.Second)
 	if _, wait, ok := l.Take("a", fast, time.Second); ok || wait != time.Second {
@@ -63,7 +63,7 @@ func TestNobodyWaitsLongerThanTheNewRateSays(t *testing.T) {
 // Somebody with very many addresses gets no more memory, and makes nobody forgotten who has spent a budget.
 func TestALocalLimitForgetsThoseWhoHaveSpentLeast(t *testing.T) {
 	t.Parallel()
-	l := NewLocalLimit[int](8 * 100)
+	l := NewLocal[int](8 * 100)
 	r := Rate{Limit: 1, Window: time.Hour, Burst: 2}
 	for range 2 {
 		l.Take(-1, r, time.Second)
@@ -85,8 +85,8 @@ func TestALocalLimitForgetsThoseWhoHaveSpentLeast(t *testing.T) {
 	}
 }
 
-func BenchmarkLocalLimit(b *testing.B) {
-	l := NewLocalLimit[int](10_000)
+func BenchmarkLocal(b *testing.B) {
+	l := NewLocal[int](10_000)
 	r := Rate{Limit: 1_000_000_000, Window: time.Second, Burst: 1_000_000_000}
 	start := time.Now()
 	b.ReportAllocs()

@@ -1,4 +1,4 @@
-package login
+package codes
 
 import (
 	"context"
@@ -7,21 +7,24 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"flashsale/users"
+	"flashsale/users/login"
 )
 
 var (
-	// ErrCodesOff means that nothing here sends mails.
-	ErrCodesOff = errors.New("login: codes by e-mail are off")
-	// ErrMailBusy means that so many mails wait that no more are taken. It is the same for every name.
-	ErrMailBusy = errors.New("login: too many mails wait")
+	// ErrOff means that nothing here sends mails.
+	ErrOff = errors.New("codes: nothing here sends mails")
+	// ErrBusy means that so many mails wait that no more are taken. It is the same for every name.
+	ErrBusy = errors.New("codes: too many mails wait")
 )
 
 const (
-	// CodeLifetime is how long a code and a link work.
-	CodeLifetime = 10 * time.Minute
-	// CodeTries is how often the digits of one code may be typed. After the last wrong one only the link works.
-	CodeTries = 5
+	// Lifetime is how long a code and a link work.
+	Lifetime = 10 * time.Minute
+	// Tries is how often the digits of one code may be typed. After the last wrong one only the link works.
+	Tries = 5
 	// mailPause is how long after a mail the same address gets no other one for the same purpose.
 	mailPause = time.Minute
 	// wrongPerDay is how many wrong codes of one address there may be in a day. After them its mails have the link alone: it
@@ -40,24 +43,24 @@ type Mail struct {
 	Until time.Time
 }
 
-// codeMailer takes mails and returns at once.
-type codeMailer interface {
+// mailer takes mails and returns at once.
+type mailer interface {
 	Send(m Mail) error
 	// Full is true while Send would refuse.
 	Full() bool
 }
 
-// codeRoles is whoever knows the roles.
-type codeRoles interface {
-	RoleOf(ctx context.Context, account int64) (Role, error)
+// roles is whoever knows the roles.
+type roles interface {
+	RoleOf(ctx context.Context, account int64) (login.Role, error)
 }
 
-// CodesConfig is what Codes need beside the store.
-type CodesConfig struct {
+// Config is what Codes need beside the pool and the mailer.
+type Config struct {
 	// Accounts have the names and addresses. Required.
 	Accounts *users.Store
 	// Roles say whose mails are private. Nil: every mail to an account is.
-	Roles codeRoles
+	Roles roles
 	// Shop is the address of the shop, without a path, like https://shop.example. Links begin with it. Required.
 	Shop string
 	// Logger is told of mails that were not taken. Nil: nobody is.
@@ -76,17 +79,17 @@ type CodesConfig struct {
 // What Begin answers, and what Verify answers to a wrong code, does not depend on whether there is such an account, whether it
 // has an address, or whether a mail was sent.
 type Codes struct {
-	store *Store
-	mail  codeMailer
-	cfg   CodesConfig
+	store *store
+	mail  mailer
+	cfg   Config
 }
 
-// NewCodes makes Codes. Without a mailer (nil) they are off.
-func NewCodes(store *Store, mailer codeMailer, cfg CodesConfig) *Codes {
+// New makes Codes in a pool whose search_path is the schema of the migrations. Without a mailer (nil) they are off.
+func New(pool *pgxpool.Pool, to mailer, cfg Config) *Codes {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Codes{store: store, mail: mailer, cfg: cfg}
+	return &Codes{store: &store{pool}, mail: to, cfg: cfg}
 }
 
 // On is true when codes can be sent.
@@ -123,7 +126,7 @@ type codeRequest struct {
 func (r codeRequest) mailed() bool { return r.address != "" && !r.taken }
 
 // Begin sends a code to whoever has that name or address, and returns the flow, which the browser has to keep. It fails with
-// users.ErrName, ErrCodesOff or ErrMailBusy, and otherwise only with faults: whether a mail is sent, it does not say.
+// users.ErrName, ErrOff or ErrBusy, and otherwise only with faults: whether a mail is sent, it does not say.
 func (c *Codes) Begin(ctx context.Context, name string) (flow string, err error) {
 	return c.Resume(ctx, "", name)
 }
@@ -153,9 +156,9 @@ func (c *Codes) Resume(ctx context.Context, earlier, name string) (flow string, 
 func (c *Codes) ready() error {
 	switch {
 	case c.mail == nil:
-		return ErrCodesOff
+		return ErrOff
 	case c.mail.Full():
-		return ErrMailBusy
+		return ErrBusy
 	}
 	return nil
 }
@@ -192,7 +195,7 @@ func (c *Codes) begin(ctx context.Context, r codeRequest) (flow string, err erro
 	if err != nil {
 		return "", err
 	}
-	m := Mail{To: r.address, Private: private, Until: time.Now().Add(CodeLifetime)}
+	m := Mail{To: r.address, Private: private, Until: time.Now().Add(Lifetime)}
 	text := codeText{shop: c.cfg.Shop, code: s.code, link: s.link}
 	switch {
 	case r.address == "" || state == codeQuiet:
@@ -222,14 +225,14 @@ func (c *Codes) private(ctx context.Context, account int64) bool {
 		return account != 0
 	}
 	role, err := c.cfg.Roles.RoleOf(ctx, account)
-	return err != nil || role != NoRole
+	return err != nil || role != login.NoRole
 }
 
-// Verify takes the digits that were typed in the browser with that flow. It fails with ErrRefused when they are wrong, and with
-// ErrExpired when they are right and do not work any more, or when no more can be tried.
+// Verify takes the digits that were typed in the browser with that flow. It fails with login.ErrRefused when they are wrong, and
+// with login.ErrExpired when they are right and do not work any more, or when no more can be tried.
 func (c *Codes) Verify(ctx context.Context, flow, code string) (Proof, error) {
 	if c.mail == nil {
-		return Proof{}, ErrCodesOff
+		return Proof{}, ErrOff
 	}
 	code, err := sixDigits(code)
 	if err != nil {
@@ -245,7 +248,7 @@ func (c *Codes) Verify(ctx context.Context, flow, code string) (Proof, error) {
 // Peek is what Spend would return. It spends nothing: programs that scan mails open links.
 func (c *Codes) Peek(ctx context.Context, link string) (Proof, error) {
 	if c.mail == nil {
-		return Proof{}, ErrCodesOff
+		return Proof{}, ErrOff
 	}
 	row, err := c.store.linkedCode(ctx, link)
 	if err != nil {
@@ -254,10 +257,10 @@ func (c *Codes) Peek(ctx context.Context, link string) (Proof, error) {
 	return c.proof(ctx, row)
 }
 
-// Spend uses a link. It works once; ErrExpired otherwise.
+// Spend uses a link. It works once; login.ErrExpired otherwise.
 func (c *Codes) Spend(ctx context.Context, link string) (Proof, error) {
 	if c.mail == nil {
-		return Proof{}, ErrCodesOff
+		return Proof{}, ErrOff
 	}
 	row, err := c.store.spendLink(ctx, link)
 	if err != nil {
@@ -275,7 +278,7 @@ func (c *Codes) proof(ctx context.Context, row codeRow) (Proof, error) {
 	case found.Verified && !found.Archived && (row.account == 0 || row.account == found.ID):
 		return Proof{Account: found.Account, Email: found.Email}, nil
 	case row.account != 0, found.Verified:
-		return Proof{}, ErrExpired
+		return Proof{}, login.ErrExpired
 	}
 	return Proof{Email: row.address}, nil
 }
@@ -284,7 +287,7 @@ func (c *Codes) proof(ctx context.Context, row codeRow) (Proof, error) {
 func sixDigits(typed string) (string, error) {
 	code := strings.NewReplacer(" ", "", "-", "", "\u00a0", "", "\t", "").Replace(typed)
 	if len(code) != codeDigits || strings.Trim(code, "0123456789") != "" {
-		return "", ErrRefused
+		return "", login.ErrRefused
 	}
 	return code, nil
 }

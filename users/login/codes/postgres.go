@@ -1,4 +1,4 @@
-package login
+package codes
 
 import (
 	"context"
@@ -8,7 +8,24 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"flashsale/users/login"
 )
+
+// statementTime bounds every read and every transaction here. A caller's own, shorter deadline wins.
+const statementTime = 5 * time.Second
+
+// store is what Postgres keeps of codes.
+type store struct{ pool *pgxpool.Pool }
+
+// transact is a transaction of the store's own, read committed whatever the server's default: a statement after a lock must see
+// what was committed before the lock.
+func (s *store) transact(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, statementTime)
+	defer cancel()
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return do(ctx, tx) })
+}
 
 // codeState is what can still be done with a code. The migration says what each means.
 type codeState string
@@ -19,7 +36,7 @@ const (
 	codeQuiet codeState = "quiet"
 )
 
-// Constants in the statements: those of code.go in seconds, by Postgres' clock.
+// Constants in the statements: those of codes.go in seconds, by Postgres' clock.
 const (
 	lockCodes = `SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.login_codes ' || $1 || ' ' || $2, 0))`
 	// A mail a moment ago makes this one quiet; otherwise it takes the place of those before it.
@@ -73,7 +90,7 @@ func (r *codeRow) fields() []any {
 
 // addCode keeps the digests of a new code and says what it can do. Requests for the same subject wait for each other, so that
 // one of them gets the mail.
-func (s *Store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets) (state codeState, err error) {
+func (s *store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets) (state codeState, err error) {
 	guessed := codeLink
 	if r.purpose == changingEmail {
 		guessed = codeQuiet // there is no link
@@ -88,7 +105,7 @@ func (s *Store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets)
 			return err
 		}
 		row := tx.QueryRow(ctx, insertCode, r.purpose, r.asked, r.subject, r.address, account, r.mailed(), flow,
-			codeMAC(secrets.flow, secrets.code), secretDigest(secrets.link), CodeLifetime.Seconds(), mailPause.Seconds(), wrongPerDay, guessed)
+			codeMAC(secrets.flow, secrets.code), secretDigest(secrets.link), Lifetime.Seconds(), mailPause.Seconds(), wrongPerDay, guessed)
 		if err := row.Scan(&state); err != nil || r.purpose != changingEmail {
 			return err
 		}
@@ -102,7 +119,7 @@ func (s *Store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets)
 }
 
 // recentFlow is true for a flow of that name that is so young that no other mail would be sent.
-func (s *Store) recentFlow(ctx context.Context, flow, asked string) (recent bool, err error) {
+func (s *store) recentFlow(ctx context.Context, flow, asked string) (recent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
 	err = s.pool.QueryRow(ctx, selectFlow, secretDigest(flow), asked, mailPause.Seconds()).Scan(&recent)
@@ -120,10 +137,10 @@ type codeTry struct {
 }
 
 // tryCode compares a code. Every look but the right one counts, in the transaction in which it happens, with the row locked: there
-// are never more than CodeTries. A right code is used at once for a sign-in, and left as it is for a change of address, which
+// are never more than Tries. A right code is used at once for a sign-in, and left as it is for a change of address, which
 // spends it together with the change.
-func (s *Store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error) {
-	outcome := ErrExpired
+func (s *store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error) {
+	outcome := login.ErrExpired
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var account *int64
 		if t.purpose == changingEmail {
@@ -131,7 +148,7 @@ func (s *Store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 		}
 		var code []byte
 		err := tx.QueryRow(ctx, lockCode, t.purpose, secretDigest(t.flow), account).Scan(append(row.fields(), &code)...)
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.tries >= CodeTries {
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.tries >= Tries {
 			return nil
 		}
 		if err != nil {
@@ -139,11 +156,11 @@ func (s *Store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 		}
 		right := hmac.Equal(code, codeMAC(t.flow, t.code))
 		if !right {
-			outcome = ErrRefused
+			outcome = login.ErrRefused
 		}
 		switch {
 		case !right || !row.mailed || row.state != codeSent:
-			_, err := tx.Exec(ctx, countTry, row.id, CodeTries)
+			_, err := tx.Exec(ctx, countTry, row.id, Tries)
 			return err
 		case t.purpose == changingEmail:
 			outcome = nil
@@ -159,21 +176,21 @@ func (s *Store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 	return row, outcome
 }
 
-func (s *Store) linkedCode(ctx context.Context, link string) (codeRow, error) {
+func (s *store) linkedCode(ctx context.Context, link string) (codeRow, error) {
 	return s.codeOfLink(ctx, selectLink, link)
 }
 
 // spendLink is linkedCode for the last time. Of several at once one finds the row.
-func (s *Store) spendLink(ctx context.Context, link string) (codeRow, error) {
+func (s *store) spendLink(ctx context.Context, link string) (codeRow, error) {
 	return s.codeOfLink(ctx, spendLink, link)
 }
 
-func (s *Store) codeOfLink(ctx context.Context, statement, link string) (row codeRow, err error) {
+func (s *store) codeOfLink(ctx context.Context, statement, link string) (row codeRow, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
 	err = s.pool.QueryRow(ctx, statement, secretDigest(link)).Scan(row.fields()...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return codeRow{}, ErrExpired
+		return codeRow{}, login.ErrExpired
 	}
 	if err != nil {
 		return codeRow{}, fmt.Errorf("look at a link: %w", err)
@@ -182,7 +199,7 @@ func (s *Store) codeOfLink(ctx context.Context, statement, link string) (row cod
 }
 
 // deleteOldCodes deletes at most limit rows that nobody counts any more, and returns how many.
-func (s *Store) deleteOldCodes(ctx context.Context, age time.Duration, limit int) (int64, error) {
+func (s *store) deleteOldCodes(ctx context.Context, age time.Duration, limit int) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
 	done, err := s.pool.Exec(ctx, deleteCodes, age.Seconds(), limit)

@@ -1,4 +1,4 @@
-package login
+package codes
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ func (t codeText) name() string {
 
 func (t codeText) url() string { return strings.TrimSuffix(t.shop, "/") + "/sign-in/link/" + t.link }
 
-func (t codeText) minutes() int { return int(CodeLifetime.Minutes()) }
+func (t codeText) minutes() int { return int(Lifetime.Minutes()) }
 
 const ignore = "If this was not you, ignore this mail. Never tell anybody the code.\n"
 

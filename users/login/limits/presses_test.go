@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"encoding/binary"
@@ -15,7 +15,7 @@ var wide = Rate{Limit: 1_000_000, Window: time.Second, Burst: 1_000_000}
 func slow(burst int) Rate { return Rate{Limit: 1, Window: time.Hour, Burst: burst} }
 
 // taken is how many of n presses are taken; each has its account and its address.
-func taken(p *PurchaseLimit, n int, rates PurchaseRates, press func(i int) (account int64, from netip.Addr)) int {
+func taken(p *Presses, n int, rates PressRates, press func(i int) (account int64, from netip.Addr)) int {
 	ok := 0
 	for i := range n {
 		account, from := press(i)
@@ -41,8 +41,8 @@ func address(site, network uint16, host uint64) netip.Addr {
 
 func TestOneShopperHasABudgetOfPresses(t *testing.T) {
 	t.Parallel()
-	p := NewPurchaseLimit(alone)
-	rates := PurchaseRates{Account: slow(10), Network: wide}
+	p := NewPresses(alone)
+	rates := PressRates{Account: slow(10), Network: wide}
 	if n := taken(p, 1000, rates, func(i int) (int64, netip.Addr) { return 7, address(uint16(i), 0, 1) }); n != 10 {
 		t.Errorf("%d of 1,000 presses for one shopper are taken", n)
 	}
@@ -57,8 +57,8 @@ func TestOneShopperHasABudgetOfPresses(t *testing.T) {
 
 func TestASchoolBehindOneAddressBuys(t *testing.T) {
 	t.Parallel()
-	p := NewPurchaseLimit(alone)
-	rates := PurchaseRates{Account: slow(10), Network: slow(200)}
+	p := NewPresses(alone)
+	rates := PressRates{Account: slow(10), Network: slow(200)}
 	if n := taken(p, 40*4, rates, func(i int) (int64, netip.Addr) { return int64(i % 40), school }); n != 160 {
 		t.Errorf("of 160 presses of 40 shoppers behind one address %d are taken", n)
 	}
@@ -67,8 +67,8 @@ func TestASchoolBehindOneAddressBuys(t *testing.T) {
 // A network that is over its limit uses up nothing of its shoppers' budgets: at home they still have them.
 func TestARefusedPressIsCountedForNobody(t *testing.T) {
 	t.Parallel()
-	p := NewPurchaseLimit(alone)
-	rates := PurchaseRates{Account: slow(2), Network: slow(1)}
+	p := NewPresses(alone)
+	rates := PressRates{Account: slow(2), Network: slow(1)}
 	taken(p, 50, rates, func(int) (int64, netip.Addr) { return 7, school })
 	if v := p.Take(1, 7, address(1, 1, 1), rates); !v.OK {
 		t.Errorf("from another network: %+v", v)
@@ -77,7 +77,7 @@ func TestARefusedPressIsCountedForNobody(t *testing.T) {
 
 func TestAShopperWithManyAddressesIsOneNetwork(t *testing.T) {
 	t.Parallel()
-	rates := PurchaseRates{Account: wide, Network: slow(50)}
+	rates := PressRates{Account: wide, Network: slow(50)}
 	for name, c := range map[string]struct {
 		from func(i int) netip.Addr
 		want int
@@ -91,7 +91,7 @@ func TestAShopperWithManyAddressesIsOneNetwork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := NewPurchaseLimit(alone)
+			p := NewPresses(alone)
 			if n := taken(p, 5000, rates, func(i int) (int64, netip.Addr) { return int64(i), c.from(i) }); n != c.want {
 				t.Errorf("%d of 5,000 presses are taken, want %d", n, c.want)
 			}
@@ -102,8 +102,8 @@ func TestAShopperWithManyAddressesIsOneNetwork(t *testing.T) {
 func TestTheLimitIsDividedByTheProcesses(t *testing.T) {
 	t.Parallel()
 	live := 3
-	p := NewPurchaseLimit(func() int { return live })
-	rates := PurchaseRates{Account: slow(30), Network: wide}
+	p := NewPresses(func() int { return live })
+	rates := PressRates{Account: slow(30), Network: wide}
 	press := func(int) (int64, netip.Addr) { return 7, school }
 	if n := taken(p, 100, rates, press); n != 10 {
 		t.Errorf("one of three processes takes %d presses of 30", n)
@@ -119,7 +119,7 @@ func TestTheLimitIsDividedByTheProcesses(t *testing.T) {
 
 func TestALookForTheReceiptIsOnceASecond(t *testing.T) {
 	t.Parallel()
-	p := NewPurchaseLimit(alone)
+	p := NewPresses(alone)
 	looks := 0
 	for range 1000 {
 		if p.MayLook(1, 7) {
@@ -132,18 +132,18 @@ func TestALookForTheReceiptIsOnceASecond(t *testing.T) {
 }
 
 func TestATakeAllocatesNothing(t *testing.T) {
-	p := NewPurchaseLimit(alone)
-	rates := PurchaseRates{Account: wide, Network: wide}
+	p := NewPresses(alone)
+	rates := PressRates{Account: wide, Network: wide}
 	if n := testing.AllocsPerRun(1000, func() { p.Take(1, 7, address(1, 1, 1), rates) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-func BenchmarkPurchaseLimit(b *testing.B) {
+func BenchmarkPresses(b *testing.B) {
 	for name, from := range map[string]netip.Addr{"ipv4": school, "ipv6": address(1, 1, 1)} {
 		b.Run(name, func(b *testing.B) {
-			p := NewPurchaseLimit(alone)
-			rates := PurchaseRates{Account: wide, Network: wide}
+			p := NewPresses(alone)
+			rates := PressRates{Account: wide, Network: wide}
 			for i := range int64(10_000) { // the maps grow
 				p.Take(1, i, from, rates)
 			}

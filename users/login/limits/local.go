@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"hash/maphash"
@@ -29,14 +29,14 @@ func (r Rate) share(processes int) Rate {
 // ways is how many keys share a lock, and the places that they are remembered in.
 const ways = 8
 
-// LocalLimit counts attempts in this process, by the generic cell rate algorithm: of each key it keeps one time, at which the
+// Local counts attempts in this process, by the generic cell rate algorithm: of each key it keeps one time, at which the
 // budget of the key is whole again. limit.lua does the same in Redis.
 //
 // It remembers a fixed number of keys, like the cache of a processor: a hash of the key, with a seed that nobody knows, says in
 // which set it is. In a set that is full, the key goes whose budget is whole first, and begins again with a whole one. So somebody
 // with very many addresses loses those, and not the addresses that have spent much; and the bound on memory lets more
 // attempts through, never fewer. It allocates nothing after its making. Safe for concurrent use.
-type LocalLimit[K comparable] struct {
+type Local[K comparable] struct {
 	seed maphash.Seed
 	sets []limitSet
 }
@@ -48,14 +48,14 @@ type limitSet struct {
 	whole [ways]time.Duration
 }
 
-// NewLocalLimit makes a LocalLimit that remembers most keys.
-func NewLocalLimit[K comparable](most int) *LocalLimit[K] {
-	return &LocalLimit[K]{seed: maphash.MakeSeed(), sets: make([]limitSet, max(1, most/ways))}
+// NewLocal makes a Local that remembers most keys.
+func NewLocal[K comparable](most int) *Local[K] {
+	return &Local[K]{seed: maphash.MakeSeed(), sets: make([]limitSet, max(1, most/ways))}
 }
 
 // Take uses up one attempt of the key. now is the time since a moment that is the same for all calls. left is how many attempts
 // are left at once; wait is the time until there is one when there was none.
-func (l *LocalLimit[K]) Take(k K, r Rate, now time.Duration) (left int, wait time.Duration, ok bool) {
+func (l *Local[K]) Take(k K, r Rate, now time.Duration) (left int, wait time.Duration, ok bool) {
 	interval, most := r.interval(), r.refill()
 	s, hash := l.set(k)
 	s.mu.Lock()
@@ -72,14 +72,14 @@ func (l *LocalLimit[K]) Take(k K, r Rate, now time.Duration) (left int, wait tim
 }
 
 // GiveBack undoes a Take of the key.
-func (l *LocalLimit[K]) GiveBack(k K, r Rate) {
+func (l *Local[K]) GiveBack(k K, r Rate) {
 	s, hash := l.set(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.whole[s.place(hash)] -= r.interval()
 }
 
-func (l *LocalLimit[K]) set(k K) (*limitSet, uint64) {
+func (l *Local[K]) set(k K) (*limitSet, uint64) {
 	hash := maphash.Comparable(l.seed, k)
 	return &l.sets[hash%uint64(len(l.sets))], hash
 }

@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"testing"
@@ -31,15 +31,15 @@ func TestTheTableOfLimits(t *testing.T) {
 				t.Errorf("%s: the site has no more than the network: %+v", row.Policy, w)
 			}
 		}
-		if n := by[ByNetwork]; n.Limit > 0 && row.Policy != LimitExport && n.Burst < 40 {
+		if n := by[ByNetwork]; n.Limit > 0 && row.Policy != Export && n.Burst < 40 {
 			t.Errorf("%s: 40 people behind one address have %d attempts", row.Policy, n.Burst)
 		}
 		// A budget that others can spend is not one that refuses the owner, unless whoever spends it has proved a password.
-		if _, ok := by[ByAccount]; ok && row.Policy != LimitSecondFactor && row.Policy != LimitExport {
+		if _, ok := by[ByAccount]; ok && row.Policy != SecondFactor && row.Policy != Export {
 			t.Errorf("%s: a stranger can lock an account out", row.Policy)
 		}
 	}
-	if !LimitClaims.Known() || Policy("x").Known() || LimitClaims.Late() || !LimitSignIn.Late() {
+	if !Claims.Known() || Policy("x").Known() || Claims.Late() || !SignIn.Late() {
 		t.Error("the table is not asked")
 	}
 }

@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"net/netip"

@@ -1,4 +1,4 @@
-package login
+package codes
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/users"
+	"flashsale/users/login"
 )
 
 // postbox is a mailer that keeps what it is given.
@@ -81,7 +82,7 @@ func newCodesTest(t testing.TB) *codesTest {
 	pool, mail := newPool(t), new(postbox)
 	list := seeded(t, pool)
 	c := &codesTest{ctx: testContext(t), pool: pool, mail: mail, ann: list[0], bob: list[1], t: t}
-	c.Codes = NewCodes(NewStore(pool), mail, CodesConfig{Accounts: users.NewStore(pool), Shop: "https://shop.example"})
+	c.Codes = New(pool, mail, Config{Accounts: users.NewStore(pool), Shop: "https://shop.example"})
 	c.verified(&c.ann, "Ann@example.org")
 	return c
 }
@@ -167,18 +168,18 @@ func TestWhoHasNoVerifiedAddressGetsNothingAndTheAnswerIsTheSame(t *testing.T) {
 	c := newCodesTest(t)
 	for _, name := range []string{c.bob.Username, "nobody", "not an address@", "x@y"} {
 		flow := c.begun(name)
-		for range CodeTries {
-			c.wants(ErrRefused)(c.Verify(c.ctx, flow, "123456"))
+		for range Tries {
+			c.wants(login.ErrRefused)(c.Verify(c.ctx, flow, "123456"))
 		}
-		c.wants(ErrExpired)(c.Verify(c.ctx, flow, "123456"))
+		c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, "123456"))
 	}
 	c.mail.last(t, 0)
 	// The same answers where a mail was sent.
 	flow := c.begun(c.ann.Username)
-	for range CodeTries {
-		c.wants(ErrRefused)(c.Verify(c.ctx, flow, c.mail.last(t, 1).wrongCode()))
+	for range Tries {
+		c.wants(login.ErrRefused)(c.Verify(c.ctx, flow, c.mail.last(t, 1).wrongCode()))
 	}
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, c.mail.last(t, 1).code()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, c.mail.last(t, 1).code()))
 	// The last wrong try ends the code, and not the link, which cannot be guessed.
 	c.wants(nil)(c.Spend(c.ctx, c.mail.last(t, 1).link()))
 }
@@ -212,19 +213,19 @@ func TestACodeTriedTenThousandTimesIsLookedAtFiveTimes(t *testing.T) {
 		wg.Go(func() {
 			for range 1250 {
 				switch _, err := c.Verify(c.ctx, flow, m.wrongCode()); {
-				case errors.Is(err, ErrRefused):
+				case errors.Is(err, login.ErrRefused):
 					looks.Add(1)
-				case !errors.Is(err, ErrExpired):
+				case !errors.Is(err, login.ErrExpired):
 					passed.Add(1)
 				}
 			}
 		})
 	}
 	wg.Wait()
-	if looks.Load() != CodeTries || passed.Load() != 0 {
+	if looks.Load() != Tries || passed.Load() != 0 {
 		t.Errorf("%d looks, %d other answers", looks.Load(), passed.Load())
 	}
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, m.code()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, m.code()))
 }
 
 func TestACodeWorksOnceAndOnlyInItsBrowser(t *testing.T) {
@@ -232,15 +233,15 @@ func TestACodeWorksOnceAndOnlyInItsBrowser(t *testing.T) {
 	c := newCodesTest(t)
 	flow, other := c.begun(c.ann.Username), c.begun("nobody")
 	m := c.mail.last(t, 1)
-	c.wants(ErrRefused)(c.Verify(c.ctx, other, m.code()))
-	c.wants(ErrExpired)(c.Verify(c.ctx, "made up", m.code()))
+	c.wants(login.ErrRefused)(c.Verify(c.ctx, other, m.code()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, "made up", m.code()))
 	for _, malformed := range []string{"", "12345", "1234567", "12345a", "\uff11\uff12\uff13\uff14\uff15\uff16"} {
-		c.wants(ErrRefused)(c.Verify(c.ctx, flow, malformed))
+		c.wants(login.ErrRefused)(c.Verify(c.ctx, flow, malformed))
 	}
 	c.wants(nil)(c.Verify(c.ctx, flow, m.code())) // what is not six digits is no try
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, m.code()))
-	c.wants(ErrExpired)(c.Peek(c.ctx, m.link()))
-	c.wants(ErrExpired)(c.Spend(c.ctx, m.link()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, m.code()))
+	c.wants(login.ErrExpired)(c.Peek(c.ctx, m.link()))
+	c.wants(login.ErrExpired)(c.Spend(c.ctx, m.link()))
 }
 
 func TestALinkIsLookedAtOftenAndUsedOnce(t *testing.T) {
@@ -259,7 +260,7 @@ func TestALinkIsLookedAtOftenAndUsedOnce(t *testing.T) {
 		wg.Go(func() {
 			if got, err := c.Spend(c.ctx, m.link()); err == nil && got.Account.ID == c.ann.ID {
 				used.Add(1)
-			} else if !errors.Is(err, ErrExpired) {
+			} else if !errors.Is(err, login.ErrExpired) {
 				t.Error(err)
 			}
 		})
@@ -268,8 +269,8 @@ func TestALinkIsLookedAtOftenAndUsedOnce(t *testing.T) {
 	if used.Load() != 1 {
 		t.Errorf("used %d times", used.Load())
 	}
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, m.code()))
-	c.wants(ErrExpired)(c.Spend(c.ctx, "made up"))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, m.code()))
+	c.wants(login.ErrExpired)(c.Spend(c.ctx, "made up"))
 }
 
 func TestACodeEndsAfterTenMinutes(t *testing.T) {
@@ -279,10 +280,10 @@ func TestACodeEndsAfterTenMinutes(t *testing.T) {
 	m := c.mail.last(t, 1)
 	c.later("9 minutes 50 seconds")
 	c.wants(nil)(c.Peek(c.ctx, m.link()))
-	c.wants(ErrRefused)(c.Verify(c.ctx, flow, m.wrongCode()))
+	c.wants(login.ErrRefused)(c.Verify(c.ctx, flow, m.wrongCode()))
 	c.later("10 seconds")
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, m.code()))
-	c.wants(ErrExpired)(c.Spend(c.ctx, m.link()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, m.code()))
+	c.wants(login.ErrExpired)(c.Spend(c.ctx, m.link()))
 }
 
 func TestOneMailAMinuteAndTheNewestCounts(t *testing.T) {
@@ -302,7 +303,7 @@ func TestOneMailAMinuteAndTheNewestCounts(t *testing.T) {
 	if again, err := c.Resume(c.ctx, first, "ann@example.org"); err != nil || again == first {
 		t.Errorf("%q %v", again, err)
 	}
-	c.wants(ErrRefused)(c.Verify(c.ctx, first, m.wrongCode()))
+	c.wants(login.ErrRefused)(c.Verify(c.ctx, first, m.wrongCode()))
 	c.later("1 minute")
 	second, err := c.Resume(c.ctx, first, c.ann.Username)
 	newest := c.mail.last(t, 2)
@@ -310,9 +311,9 @@ func TestOneMailAMinuteAndTheNewestCounts(t *testing.T) {
 		t.Errorf("%q %v", second, err)
 	}
 	// The right old code is told apart from a wrong one, by nobody but who has it.
-	c.wants(ErrExpired)(c.Verify(c.ctx, first, m.code()))
-	c.wants(ErrRefused)(c.Verify(c.ctx, first, m.wrongCode()))
-	c.wants(ErrExpired)(c.Spend(c.ctx, m.link()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, first, m.code()))
+	c.wants(login.ErrRefused)(c.Verify(c.ctx, first, m.wrongCode()))
+	c.wants(login.ErrExpired)(c.Spend(c.ctx, m.link()))
 	c.wants(nil)(c.Verify(c.ctx, second, newest.code()))
 }
 
@@ -320,23 +321,23 @@ func TestOneMailAMinuteAndTheNewestCounts(t *testing.T) {
 func TestManyWrongCodesLeaveTheLink(t *testing.T) {
 	t.Parallel()
 	c := newCodesTest(t)
-	for i := range wrongPerDay / CodeTries {
+	for i := range wrongPerDay / Tries {
 		flow := c.begun(c.ann.Username)
-		for range CodeTries {
-			c.wants(ErrRefused)(c.Verify(c.ctx, flow, c.mail.last(t, i+1).wrongCode()))
+		for range Tries {
+			c.wants(login.ErrRefused)(c.Verify(c.ctx, flow, c.mail.last(t, i+1).wrongCode()))
 		}
 		c.later("1 minute")
 	}
 	flow := c.begun(c.ann.Username)
-	m := c.mail.last(t, wrongPerDay/CodeTries+1)
+	m := c.mail.last(t, wrongPerDay/Tries+1)
 	if m.code() != "" || m.link() == "" || strings.ContainsFunc(m.Subject, func(r rune) bool { return '0' <= r && r <= '9' }) {
 		t.Errorf("%+v", m)
 	}
-	c.wants(ErrRefused)(c.Verify(c.ctx, flow, "123456"))
+	c.wants(login.ErrRefused)(c.Verify(c.ctx, flow, "123456"))
 	c.wants(nil)(c.Spend(c.ctx, m.link()))
 	c.later("1 day")
 	c.begun(c.ann.Username)
-	if m := c.mail.last(t, wrongPerDay/CodeTries+2); m.code() == "" {
+	if m := c.mail.last(t, wrongPerDay/Tries+2); m.code() == "" {
 		t.Errorf("a day later: %+v", m)
 	}
 }
@@ -347,15 +348,15 @@ func TestACodeOfAnAddressThatTheAccountHasNoMoreIsWorthNothing(t *testing.T) {
 	flow := c.begun(c.ann.Username)
 	m := c.mail.last(t, 1)
 	c.verified(&c.ann, "other@example.org")
-	c.wants(ErrExpired)(c.Peek(c.ctx, m.link()))
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, m.code()))
+	c.wants(login.ErrExpired)(c.Peek(c.ctx, m.link()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, m.code()))
 	// An archived account is not seen, and its address is not free.
 	flow = c.begun(c.ann.Username)
 	m = c.mail.last(t, 2)
 	if err := pgx.BeginFunc(c.ctx, c.pool, func(tx pgx.Tx) error { _, err := c.cfg.Accounts.ArchiveAllTx(c.ctx, tx); return err }); err != nil {
 		t.Fatal(err)
 	}
-	c.wants(ErrExpired)(c.Verify(c.ctx, flow, m.code()))
+	c.wants(login.ErrExpired)(c.Verify(c.ctx, flow, m.code()))
 	c.later("2 minutes")
 	c.begun("other@example.org")
 	c.mail.last(t, 2)
@@ -366,18 +367,18 @@ func TestCodesAreOffWithoutAMailerAndBusyWhenItIsFull(t *testing.T) {
 	c := newCodesTest(t)
 	c.mail.full = true
 	for _, name := range []string{c.ann.Username, "nobody"} {
-		if _, err := c.Begin(c.ctx, name); !errors.Is(err, ErrMailBusy) {
+		if _, err := c.Begin(c.ctx, name); !errors.Is(err, ErrBusy) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	c.mail.full = false
-	off := NewCodes(NewStore(c.pool), nil, CodesConfig{})
+	off := New(c.pool, nil, Config{})
 	_, err := off.Begin(c.ctx, "nobody")
 	_, changing := off.BeginEmailChange(c.ctx, 1, "x@example.org")
-	if off.On() || !errors.Is(err, ErrCodesOff) || !errors.Is(changing, ErrCodesOff) {
+	if off.On() || !errors.Is(err, ErrOff) || !errors.Is(changing, ErrOff) {
 		t.Error(err, changing)
 	}
-	if _, err := off.Spend(c.ctx, "x"); !errors.Is(err, ErrCodesOff) {
+	if _, err := off.Spend(c.ctx, "x"); !errors.Is(err, ErrOff) {
 		t.Error(err)
 	}
 	if _, err := c.Begin(c.ctx, "a\x00"); !errors.Is(err, users.ErrName) {
@@ -403,11 +404,11 @@ func TestTheTableHasNoSecret(t *testing.T) {
 	}
 }
 
-type rolesOf map[int64]Role
+type rolesOf map[int64]login.Role
 
-func (r rolesOf) RoleOf(_ context.Context, account int64) (Role, error) {
+func (r rolesOf) RoleOf(_ context.Context, account int64) (login.Role, error) {
 	if account < 0 {
-		return NoRole, errors.New("away")
+		return login.NoRole, errors.New("away")
 	}
 	return r[account], nil
 }
@@ -416,7 +417,7 @@ func TestMailsToOperatorsArePrivate(t *testing.T) {
 	t.Parallel()
 	c := newCodesTest(t)
 	c.verified(&c.bob, "bob@example.org")
-	c.cfg.Roles = rolesOf{c.bob.ID: Viewer}
+	c.cfg.Roles = rolesOf{c.bob.ID: login.Viewer}
 	c.begun(c.ann.Username)
 	if c.mail.last(t, 1).Private {
 		t.Error("a shopper's mail is private")

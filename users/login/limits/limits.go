@@ -1,4 +1,4 @@
-package login
+package limits
 
 import (
 	"context"
@@ -38,8 +38,8 @@ var limitLua string
 // The script is not retried by the client: one whose reply was lost may have run.
 var limitScript = rueidis.NewLuaScript(limitLua)
 
-// LimitsConfig is what Limits need.
-type LimitsConfig struct {
+// Config is what Limits need.
+type Config struct {
 	// Namespace is the prefix of all keys. Required.
 	Namespace string
 	// Live is how many processes serve, at least 1. Each counts its share while Redis is away. Nil: one.
@@ -58,17 +58,17 @@ type LimitsConfig struct {
 // signs in by that.
 type Limits struct {
 	client  rueidis.Client
-	cfg     LimitsConfig
+	cfg     Config
 	rows    map[Policy][]Budget
 	breaker circuitbreaker.CircuitBreaker[any]
 	slots   chan struct{}
-	local   *LocalLimit[string]
+	local   *Local[string]
 	origin  time.Time
 	byLocal prometheus.Counter
 }
 
-// NewLimits counts on the client's server. Without a client each process counts by itself.
-func NewLimits(client rueidis.Client, cfg LimitsConfig) *Limits {
+// New counts on the client's server. Without a client each process counts by itself.
+func New(client rueidis.Client, cfg Config) *Limits {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -77,7 +77,7 @@ func NewLimits(client rueidis.Client, cfg LimitsConfig) *Limits {
 	}
 	l := &Limits{
 		client: client, cfg: cfg, rows: map[Policy][]Budget{}, slots: make(chan struct{}, takesInFlight),
-		local: NewLocalLimit[string](mostLocal), origin: time.Now(),
+		local: NewLocal[string](mostLocal), origin: time.Now(),
 		byLocal: promauto.With(cfg.Registerer).NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_limits_local_total", Help: "Attempts that this process counted by itself, because Redis did not answer.",
 		}),
@@ -195,7 +195,7 @@ func (l *Limits) ask(ctx context.Context, asks []ask, who asker) (Verdict, error
 // verdictOf reads the reply of the script.
 func verdictOf(reply []int64, asks []ask) (Verdict, error) {
 	if len(reply) != 4 || reply[1] < 0 || int(reply[1]) > len(asks) {
-		return Verdict{}, fmt.Errorf("login: the script answered %v", reply)
+		return Verdict{}, fmt.Errorf("limits: the script answered %v", reply)
 	}
 	v := Verdict{OK: reply[0] == 1, Remaining: int(reply[2]), Wait: time.Duration(reply[3]) * time.Microsecond}
 	if at := reply[1]; at > 0 {
@@ -214,7 +214,7 @@ func guarded(ctx context.Context, l *Limits, call func(context.Context) ([]int64
 	case l.slots <- struct{}{}:
 	default:
 		l.breaker.RecordFailure()
-		return nil, fmt.Errorf("login: %d calls wait for redis", takesInFlight)
+		return nil, fmt.Errorf("limits: %d calls wait for redis", takesInFlight)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeWithin)
 	type answer struct {

@@ -1,4 +1,4 @@
-package login
+package codes
 
 import (
 	"context"
@@ -8,10 +8,11 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/users"
+	"flashsale/users/login"
 )
 
 // BeginEmailChange sends a code to an address that an account wants to have, and returns the flow, which the browser has to
-// keep. It fails with users.ErrName for what is no address, users.ErrNoAccount, ErrCodesOff or ErrMailBusy. When the address
+// keep. It fails with users.ErrName for what is no address, users.ErrNoAccount, ErrOff or ErrBusy. When the address
 // belongs to another account it says nothing: the owner gets a mail that says so. An earlier change of the account ends.
 func (c *Codes) BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error) {
 	if err := c.ready(); err != nil {
@@ -52,10 +53,10 @@ func (c *Codes) own(ctx context.Context, account int64) (users.Reach, error) {
 }
 
 // VerifyEmailChange gives the account the new address when the code is right. The old address, if its owner had verified it, gets
-// a notice. It fails as Verify does, and with ErrTaken when another account was faster.
+// a notice. It fails as Verify does, and with login.ErrTaken when another account was faster.
 func (c *Codes) VerifyEmailChange(ctx context.Context, account int64, flow, code string) error {
 	if c.mail == nil {
-		return ErrCodesOff
+		return ErrOff
 	}
 	code, err := sixDigits(code)
 	if err != nil {
@@ -82,21 +83,21 @@ func (c *Codes) VerifyEmailChange(ctx context.Context, account int64, flow, code
 
 // changeEmail spends the code and changes the address, both or neither. The roster is locked first, as in every change of
 // accounts.
-func (s *Store) changeEmail(ctx context.Context, accounts *users.Store, account int64, row codeRow) error {
+func (s *store) changeEmail(ctx context.Context, accounts *users.Store, account int64, row codeRow) error {
 	err := s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if err := accounts.VerifyEmailTx(ctx, tx, account, row.address); err != nil {
 			return err
 		}
 		done, err := tx.Exec(ctx, spendChange, row.id)
 		if err == nil && done.RowsAffected() == 0 {
-			err = ErrExpired
+			err = login.ErrExpired
 		}
 		return err
 	})
 	switch {
 	case errors.Is(err, users.ErrTaken):
-		return ErrTaken
-	case errors.Is(err, ErrExpired), errors.Is(err, users.ErrNoAccount), err == nil:
+		return login.ErrTaken
+	case errors.Is(err, login.ErrExpired), errors.Is(err, users.ErrNoAccount), err == nil:
 		return err
 	}
 	return fmt.Errorf("change an address: %w", err)
