@@ -54,7 +54,7 @@ func evilSite(t *testing.T, shop string) (sameSite, otherSite string) {
 				kind = values[0]
 				continue
 			}
-			fields += fmt.Sprintf(`<input name="%s" value="%s">`, html.EscapeString(name), html.EscapeString(values[0]))
+			fields += `<input name="` + html.EscapeString(name) + `" value="` + html.EscapeString(values[0]) + `">`
 		}
 		_, _ = fmt.Fprintf(w, `<!doctype html><form method="post" enctype="%s" action="%s">%s</form><script>document.forms[0].submit()</script>`,
 			html.EscapeString(kind), html.EscapeString(shop+r.URL.Path), fields)
