@@ -95,11 +95,12 @@ func (hs *Handlers) signedIn(c echo.Context) (Visitor, error) {
 	return who, nil
 }
 
-// account is the live account with that id, or users.ErrNoAccount.
+// account is the live account with that id. Without one the error is request.ErrSessionEnded: the account was archived less than a
+// second ago, and its sessions end with it.
 func (hs *Handlers) account(ctx context.Context, id int64) (users.Account, error) {
 	found, _, err := hs.cfg.Accounts.WithID(ctx, []int64{id})
 	if err == nil && len(found) == 0 {
-		err = users.ErrNoAccount
+		err = request.ErrSessionEnded
 	}
 	if err != nil {
 		return users.Account{}, err
