@@ -42,7 +42,7 @@ func TestCommandsWithoutAnInstance(t *testing.T) {
 	}{
 		{"migrate status", "", 1, []string{none}},
 		{"migrate", "", 0, []string{all + " applied", "applied  " + last}},
-		{"migrate down", "no\n", 1, []string{"This takes back " + last, "drops the table", "The 0 orders stay.", "nothing was taken back"}},
+		{"migrate down", "no\n", 1, []string{"This takes back " + last, "The 0 orders stay.", "nothing was taken back"}},
 		{"migrate down", os.Getenv("NAMESPACE") + "\n", 0, []string{"taken back: " + last}},
 		{"migrate status", "", 0, []string{"pending  " + last}},
 		{"migrate", "", 0, []string{"1 applied"}},

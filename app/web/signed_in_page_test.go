@@ -79,7 +79,7 @@ func TestWhoLacksASecondFactorIsLedToSetItUp(t *testing.T) {
 	res.has(t, map[string]any{"link": "/account/second-factor"})
 	w.send(t, "POST", "/api/flash-sale/reset", "", alice).problem(t, 403, "second-factor-needed")
 	w.send(t, "POST", "/api/flash-sale/reset", "").problem(t, 401, "sign-in")
-	if res := w.send(t, "GET", "/admin/team?x=1", "", alice, "Accept: text/html"); res.StatusCode != 303 || res.Header.Get("Location") != "/account/second-factor?next=%2Fadmin%2Fteam%3Fx%3D1" {
+	if res := w.send(t, "GET", "/admin/team?x=1", "", alice, "Accept: text/html"); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/account/second-factor?next=%2Fadmin%2Fteam%3Fx%3D1" {
 		t.Errorf("a page: %d %v", res.StatusCode, res.Header)
 	}
 	form := "Content-Type: application/x-www-form-urlencoded"
