@@ -90,6 +90,7 @@ func (hs *Handlers) EndSession(c echo.Context) error {
 	}
 	if id == who.Session {
 		request.ClearSession(c.Response(), c.Request())
+		clearCookie(c, cookieFresh)
 		return done(c, "/", http.StatusNoContent, nil)
 	}
 	return done(c, "/account/sessions?notice=ended", http.StatusNoContent, nil)

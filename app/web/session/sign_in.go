@@ -198,6 +198,7 @@ func (hs *Handlers) SignOut(c echo.Context) error {
 		}
 	}
 	request.ClearSession(c.Response(), c.Request())
+	clearCookie(c, cookieFresh)
 	for _, name := range []string{cookieFlow, cookieEmail, cookieHalf, cookieProof} {
 		clearCookie(c, name)
 	}
