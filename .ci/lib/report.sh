@@ -44,7 +44,7 @@ checkout_changed() {
 report() {
   local line part seconds verdict total=0
   if [[ -s $RUN/cover.out ]]; then
-    printf '\ncoverage by package (all tests, embedded stack)\n'
+    printf '\ncoverage by package (all tests, real servers)\n'
     coverage_table "$RUN/cover.out"
   fi
   ! checkout_changed || FAILED+=(checkout)
