@@ -27,16 +27,20 @@ func TestTheLimitOfPressesIsFollowedByEveryProcess(t *testing.T) {
 	if r.Is(t, http.StatusOK, ""); r.Number("networkPressBurst") != 2 || r.Number("accountPressBurst") != 10 {
 		t.Fatalf("amended: %s", r.Raw)
 	}
-	for _, a := range []*Instance{one, two} {
+	// Nobody presses twice who has bought: a process that knows a receipt answers with it and counts no press.
+	fresh := [2][2][2]string{
+		{{"jane_smith_1", "alice_brown_1"}, {"edward_garcia_1", "george_martinez_1"}}, {{"helen_anderson_1", "john_doe"}, {"jane_smith", "alice_brown"}},
+	}
+	for n, a := range []*Instance{one, two} {
 		eventually(t, "the process follows", func() bool {
 			s, err := a.wiring.catalog.Snapshot("")
 			return err == nil && s.Limit.NetworkBurst == 2
 		})
 		from := ""
-		for i, name := range []string{"alice_brown_1", "edward_garcia_1", "george_martinez_1", "helen_anderson_1"} {
+		for i, names := range fresh[n] {
 			from = fmt.Sprintf("198.51.100.%d", 10+i)
 			began := time.Now()
-			first, second := press(a, "jane_smith_1", from), press(a, name, from)
+			first, second := press(a, names[0], from), press(a, names[1], from)
 			if second.Kind != sale.TooOften && time.Since(began) > time.Second/2 {
 				continue // on a busy machine the network has its press back by then
 			}

@@ -65,6 +65,8 @@ type Limits struct {
 	local   *Local[string]
 	origin  time.Time
 	byLocal prometheus.Counter
+	// within is takeWithin, but in tests that must not meet it.
+	within time.Duration
 }
 
 // New counts on the client's server. Without a client each process counts by itself.
@@ -77,7 +79,7 @@ func New(client rueidis.Client, cfg Config) *Limits {
 	}
 	l := &Limits{
 		client: client, cfg: cfg, rows: map[Policy][]Budget{}, slots: make(chan struct{}, takesInFlight),
-		local: NewLocal[string](mostLocal), origin: time.Now(),
+		local: NewLocal[string](mostLocal), origin: time.Now(), within: takeWithin,
 		byLocal: promauto.With(cfg.Registerer).NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_limits_local_total", Help: "Attempts that this process counted by itself, because Redis did not answer.",
 		}),
@@ -216,7 +218,7 @@ func guarded(ctx context.Context, l *Limits, call func(context.Context) ([]int64
 		l.breaker.RecordFailure()
 		return nil, fmt.Errorf("limits: %d calls wait for redis", takesInFlight)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.within)
 	type answer struct {
 		reply []int64
 		err   error
