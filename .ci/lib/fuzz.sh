@@ -4,7 +4,7 @@
 # new inputs of earlier long ones, which are kept outside of the checkout.
 
 part_fuzz() {
-  local time=${FUZZTIME:-10s} package binary target rc=0 count=0 known=$RUN/fuzz/known
+  local time=${FUZZTIME:-5s} package binary target rc=0 count=0 known=$RUN/fuzz/known
   [[ -z ${FUZZTIME:-} ]] || known=$CACHE/fuzz
   mkdir -p "$RUN/fuzz"
   touch "$RUN/fuzz/began"
