@@ -1,4 +1,4 @@
-# The fuzz targets of the decoders, one after the other: 10 s each, FUZZTIME=10m for a long run, FUZZ='Body|Config' for those
+# The fuzz targets of the decoders, one after the other: 5 s each, FUZZTIME=10m for a long run, FUZZ='Body|Config' for those
 # whose name matches. An input that fails is printed and stays below testdata/fuzz of its package, where `go test` runs it
 # again. A short run begins with the committed inputs, so that it is the same on every machine; a long one begins with the
 # new inputs of earlier long ones, which are kept outside of the checkout.
