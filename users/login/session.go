@@ -53,8 +53,8 @@ const (
 		WHERE user_id = $1 AND ended_at IS NULL AND expires_at > now() ORDER BY created_at DESC, id LIMIT 100`
 )
 
-// Start signs an account in. The credential is what the browser keeps; nothing else has it. users.ErrName is not possible: the
-// account is given by id. ErrRefused: the account is archived.
+// Start signs an account in. The credential is what the browser keeps; nothing else has it. ErrRefused: the
+// account is archived.
 func (s *Sessions) Start(ctx context.Context, account users.Account, from Origin) (credential string, started Session, err error) {
 	started = Session{ID: uuid.New(), Account: account.ID}
 	err = s.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {

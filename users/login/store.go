@@ -17,10 +17,14 @@ type Store struct{ pool *pgxpool.Pool }
 // NewStore uses a pool whose search_path is the schema of the migrations.
 func NewStore(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// transact is a transaction of the store's own, read committed whatever the server's default: a statement after a lock must see
-// what was committed before the lock.
 func (s *Store) transact(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
+	return Transact(ctx, s.pool, do)
+}
+
+// Transact is a transaction of at most five seconds, read committed whatever the server's default: a statement after a lock must
+// see what was committed before the lock.
+func Transact(ctx context.Context, pool *pgxpool.Pool, do func(ctx context.Context, tx pgx.Tx) error) error {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return do(ctx, tx) })
+	return pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return do(ctx, tx) })
 }

@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"net"
 	"net/http"
 	"strings"
 
@@ -40,8 +39,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 		}
 	}
 	who := hs.cfg.Principals.Of(r)
-	network, _, _ := net.SplitHostPort(r.RemoteAddr)
-	return operator.Act{Account: who.Account(), Network: network, Means: who.Means(), Match: match, Waits: request.WantsPage(r), ActKey: audit.ActKey{
+	return operator.Act{Account: who.Account(), Network: request.Client(r), Means: who.Means(), Match: match, Waits: request.WantsPage(r), ActKey: audit.ActKey{
 		Principal: who.Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, body),
 	}}, v, nil
 }

@@ -71,11 +71,17 @@ func (p *proxies) locate(r *http.Request) way {
 
 // passed tells whether a request to a private demo has passed a proxy. It is then refused, whoever the client is.
 func (p *proxies) passed(r *http.Request) way {
-	if !isForwarded(r.Header) {
+	if !IsForwarded(r.Header) {
 		return way{}
 	}
 	p.notice(r.RemoteAddr, r.Header[fieldForwardedFor], r.Header[fieldForwarded])
 	return way{forwarded: true}
+}
+
+// Client is the address of the client, without its port, as the audit log and a list of sessions show it.
+func Client(r *http.Request) string {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return host
 }
 
 // peerAddress is the address of a connection's other end. An IPv4 address is one also on a listener for both kinds.

@@ -49,7 +49,7 @@ func cookieName(r *http.Request) (name string, ok bool) {
 	if Secure(r) {
 		return secureCookie, true
 	}
-	return plainCookie, local(r)
+	return plainCookie, OfThisMachine(r)
 }
 
 // KeepsSessions is true where a browser can be given a session: over TLS, and on this machine.
@@ -58,8 +58,8 @@ func KeepsSessions(r *http.Request) bool {
 	return ok
 }
 
-// local is true for a request over HTTP that comes from this machine.
-func local(r *http.Request) bool {
+// OfThisMachine is true for a request that comes from this machine and names it.
+func OfThisMachine(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && from.Addr().Unmap().IsLoopback() && loopbackHost(r.Host)
 }

@@ -17,8 +17,8 @@ const (
 // maxHops is how many proxies one request may have passed. A longer list counts as malformed.
 const maxHops = 32
 
-// isForwarded reports whether a proxy has passed the request on, as far as its fields say so.
-func isForwarded(h http.Header) bool {
+// IsForwarded reports whether a proxy has passed the request on, as far as its fields say so.
+func IsForwarded(h http.Header) bool {
 	for name := range h {
 		if name == "" {
 			continue

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -175,7 +174,8 @@ func (m *Middleware) secure(rt Route, r *http.Request, h http.Header) {
 	h["Referrer-Policy"] = headerSameOrigin
 	h["Cross-Origin-Opener-Policy"] = headerSameOrigin
 	h["Cross-Origin-Resource-Policy"] = headerSameOrigin
-	if Secure(r) && !namesThisMachine(r.Host) {
+	// The rule would be for every port of this machine, so for every other program that a developer runs there.
+	if Secure(r) && !loopbackHost(r.Host) {
 		h["Strict-Transport-Security"] = headerHSTS
 	}
 }
@@ -186,12 +186,6 @@ const hsts = "max-age=31536000"
 
 // permissions are what no page of ours asks a browser for.
 const permissions = "camera=(), display-capture=(), geolocation=(), microphone=(), midi=(), usb=()"
-
-// namesThisMachine: the rule of TLS would be for every port of it, so for every other program that a developer runs there.
-func namesThisMachine(host string) bool {
-	name := hostname(host)
-	return strings.EqualFold(name, "localhost") || name == "127.0.0.1" || name == "[::1]"
-}
 
 // doubtfulLength is true when the end of the body may be elsewhere for a proxy in front: the request may have had a
 // Content-Length beside its chunks, or chunks in HTTP/1.0. net/http has removed the other field, so every request that could

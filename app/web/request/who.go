@@ -1,15 +1,13 @@
 package request
 
 import (
-	"net"
 	"net/http"
 	"strings"
 	"time"
 
-	"flashsale/events/audit"
-
 	"github.com/labstack/echo/v4"
 
+	"flashsale/events/audit"
 	"flashsale/users/login"
 )
 
@@ -91,8 +89,7 @@ func (m *Middleware) noteRefused(rt Route, r *http.Request, err error) {
 	if p.kind != byToken && (p.kind != bySession || p.session.Role == login.NoRole) || problem.Status >= http.StatusInternalServerError {
 		return
 	}
-	network, _, _ := net.SplitHostPort(r.RemoteAddr)
-	m.cfg.Refused(audit.Who{Actor: p.Name(), Network: network, Means: p.Means()}, rt.Method+" "+rt.Path, strings.TrimPrefix(problem.Type, "/problems/"))
+	m.cfg.Refused(audit.Who{Actor: p.Name(), Network: Client(r), Means: p.Means()}, rt.Method+" "+rt.Path, strings.TrimPrefix(problem.Type, "/problems/"))
 }
 
 // may refuses who may not use a route.

@@ -2,11 +2,8 @@ package session
 
 import (
 	"bytes"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
-	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -70,23 +67,7 @@ func devMail(one mail.Kept) account.DevMail {
 }
 
 // local is true for a request of this machine that names this machine and that no proxy has passed on.
-func local(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() {
-		return false
-	}
-	for _, field := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via"} {
-		if r.Header.Get(field) != "" {
-			return false
-		}
-	}
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
-}
+func local(r *http.Request) bool { return request.OfThisMachine(r) && !request.IsForwarded(r.Header) }
 
 func devPage(c echo.Context, page templ.Component) error {
 	var out bytes.Buffer

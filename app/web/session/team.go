@@ -3,7 +3,6 @@ package session
 import (
 	"crypto/rand"
 	"errors"
-	"net"
 	"net/http"
 	"strings"
 
@@ -135,9 +134,8 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, field
 // actOf is an act of an account, without a key.
 func actOf(c echo.Context, account int64, username, means string) operator.Act {
 	r := c.Request()
-	network, _, _ := net.SplitHostPort(r.RemoteAddr)
 	return operator.Act{
-		Account: account, Network: network, Means: means, Waits: request.WantsPage(r),
+		Account: account, Network: request.Client(r), Means: means, Waits: request.WantsPage(r),
 		ActKey: audit.ActKey{Principal: username, Route: r.Method + " " + c.Path()},
 	}
 }

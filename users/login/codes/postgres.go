@@ -19,12 +19,8 @@ const statementTime = 5 * time.Second
 // store is what Postgres keeps of codes.
 type store struct{ pool *pgxpool.Pool }
 
-// transact is a transaction of the store's own, read committed whatever the server's default: a statement after a lock must see
-// what was committed before the lock.
 func (s *store) transact(ctx context.Context, do func(ctx context.Context, tx pgx.Tx) error) error {
-	ctx, cancel := context.WithTimeout(ctx, statementTime)
-	defer cancel()
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error { return do(ctx, tx) })
+	return login.Transact(ctx, s.pool, do)
 }
 
 // codeState is what can still be done with a code. The migration says what each means.
