@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -9,6 +10,8 @@ import (
 	"sync"
 	"time"
 )
+
+var errRanOut = errors.New("too few shoppers or accounts: all had pressed before the measurement began")
 
 // answerTime is how long an answer may take. A slice may end later than wanted by so much.
 const answerTime = 10 * time.Second
@@ -123,7 +126,9 @@ func (g *generator) run(ctx context.Context, s timing, want int, next requests) 
 	if s.length == 0 {
 		ended = t.last
 	}
-	t.counted = ended.Sub(from)
+	if t.counted = ended.Sub(from); t.all > 0 && !ended.After(from) {
+		return t, fmt.Errorf("%w: %d answers came within the first %v, which do not count", errRanOut, t.all, s.warm)
+	}
 	slices.Sort(t.latencies)
 	if ctx.Err() != nil {
 		return t, ctx.Err()

@@ -26,6 +26,7 @@ type fakeOutside struct {
 	full     bool            // presses are refused while somebody signs in
 	busy     int
 	begun    []int
+	pace     time.Duration // how long a press takes
 	broken   error
 }
 
@@ -74,6 +75,8 @@ func openOutside(t *testing.T) (*fakeOutside, Config) {
 	t.Cleanup(server.Close)
 	cfg := short(t, newFakeProduct())
 	cfg.Crowd, cfg.Streams, cfg.Cycles, cfg.Accounts, cfg.betweenMails = Crowd{}, 0, 2, 30, time.Millisecond
+	// Four connections press for 30 accounts in eight rounds: the last of them after the time that does not count.
+	cfg.Slice, f.pace = 200*time.Millisecond, 15*time.Millisecond
 	cfg.SignedIn = SignedIn{Target: Target{URL: server.URL, Ops: server.URL}, Operator: f}
 	return f, cfg
 }
@@ -110,6 +113,7 @@ func (f *fakeOutside) press(w http.ResponseWriter, q *http.Request) {
 		w.WriteHeader(http.StatusTooManyRequests)
 		return
 	}
+	time.Sleep(f.pace)
 	q.Body = http.NoBody
 	named := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(fmt.Sprintf(`{"username":%q}`, name)))
 	f.purchase(w, named)
@@ -137,6 +141,21 @@ func TestPurchasesWithSessionsAreComparedWithDemoMode(t *testing.T) {
 	var text strings.Builder
 	if err := r.writeText(&text); err != nil || !strings.Contains(text.String(), "confirmed purchases with sessions / in demo mode") {
 		t.Errorf("%v\n%s", err, &text)
+	}
+}
+
+// A slice in which all have pressed before it counts has no figures, and says so.
+func TestAccountsThatRunOutAreSaid(t *testing.T) {
+	t.Parallel()
+	cfg := short(t, newFakeProduct())
+	cfg.Slice, cfg.Shoppers = 5*time.Second, 100 // the first second does not count
+	m, err := newMeter(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	if err := m.measureSlice(t.Context(), m.path(pathPurchase)); !errors.Is(err, errRanOut) {
+		t.Fatal(err)
 	}
 }
 
