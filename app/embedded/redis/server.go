@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
@@ -34,15 +35,43 @@ type Server struct {
 
 	mu     sync.Mutex
 	closed bool
+
+	stop   chan struct{} // closed by Close
+	expiry sync.WaitGroup
 }
 
 // Start starts a server that is empty.
 func Start() *Server {
-	s := &Server{mini: miniredis.NewMiniRedis(), password: rand.Text()}
+	s := &Server{mini: miniredis.NewMiniRedis(), password: rand.Text(), stop: make(chan struct{})}
 	s.mini.RequireAuth(s.password)
-	// Without it keys never expire outside of miniredis' own tests.
-	s.mini.ClockTTL(true)
+	s.expiry.Go(s.expire)
 	return s
+}
+
+// Keys live up to leastExpiryPause longer than their time, or longer where looking at all of them is slow: it takes one part in
+// expiryShare of the time at most.
+const (
+	leastExpiryPause = 50 * time.Millisecond
+	expiryShare      = 50
+)
+
+// expire lets time pass for the keys, until Close. Left to itself, miniredis sorts all keys at every command of every script to
+// see which have expired (ClockTTL), or lets none expire.
+func (s *Server) expire() {
+	passed := time.Now()
+	timer := time.NewTimer(leastExpiryPause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-timer.C:
+		}
+		now := time.Now()
+		s.mini.FastForward(now.Sub(passed))
+		passed = now
+		timer.Reset(max(leastExpiryPause, expiryShare*time.Since(now)))
+	}
 }
 
 // URL carries the password, and the options that clients of miniredis need.
@@ -90,8 +119,12 @@ func (s *Server) Close() error {
 		err = s.socket.Close()
 	}
 	s.mu.Lock()
+	if !s.closed {
+		close(s.stop)
+	}
 	s.closed = true
 	s.mu.Unlock()
+	s.expiry.Wait()
 	s.mini.Close()
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -67,5 +69,67 @@ func TestBothWaysAskForThePassword(t *testing.T) {
 			t.Errorf("%s: a client without the password was let in: %v", name, err)
 		}
 		client.Close()
+	}
+}
+
+// Keys expire, and those that are there cost a command nothing: with 20,000 of them a script takes about as long as with none.
+func TestKeysExpireAndCostCommandsNothing(t *testing.T) {
+	t.Parallel()
+	s := Start()
+	t.Cleanup(func() { _ = s.Close() })
+	option, err := rueidis.ParseURL(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	option.ForceSingleClient = true
+	option.DialCtxFn = func(ctx context.Context, _ string, _ *net.Dialer, _ *tls.Config) (net.Conn, error) {
+		return s.Dial(ctx, "", "")
+	}
+	client, err := rueidis.NewClient(option)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	ctx := t.Context()
+	if err := client.Do(ctx, client.B().Set().Key("short").Value("v").Px(time.Second).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	script := rueidis.NewLuaScript("for i = 1, 100 do redis.call('GET', KEYS[1]) end return 1")
+	scripts := func() time.Duration {
+		took := make([]time.Duration, 15)
+		for n := range took {
+			began := time.Now()
+			if err := script.Exec(ctx, client, []string{"k"}, nil).Error(); err != nil {
+				t.Fatal(err)
+			}
+			took[n] = time.Since(began)
+		}
+		return slices.Min(took)
+	}
+	few := scripts()
+	var many rueidis.Commands
+	for n := range 20_000 {
+		many = append(many, client.B().Set().Key("key:"+strconv.Itoa(n)).Value("v").Ex(time.Hour).Build())
+	}
+	for _, r := range client.DoMulti(ctx, many...) {
+		if err := r.Error(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all := scripts(); all > 20*few {
+		t.Errorf("a script takes %v beside 20,000 keys, %v without", all, few)
+	}
+	for {
+		found, err := client.Do(ctx, client.B().Exists().Key("short").Build()).AsInt64()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if left, err := client.Do(ctx, client.B().Dbsize().Build()).AsInt64(); err != nil || left != 20_000 {
+		t.Errorf("%d keys are left, %v", left, err)
 	}
 }
