@@ -44,26 +44,33 @@ func (c *soldOutCheckout) Buy(_ context.Context, p sale.PurchaseRequest) sale.An
 	return sale.Answer{Kind: sale.Refused, Reason: sale.ReasonSoldOut, Username: p.Name, Sale: c.snap}
 }
 
-func benchServer(b *testing.B) *Server {
+func benchServer(b *testing.B, change ...func(*Config)) *Server {
 	b.Helper()
 	w := newWorld(b)
 	snap := activeSale()
 	snap.Taken = snap.Total
-	return New(Config{
+	cfg := Config{
 		Catalog: &lockFreeCatalog{w.catalog, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Users: w.users, Operations: w.ops,
 		Hub: live.New(1), Demo: true, CORSOrigins: []string{"http://localhost:3000"}, Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return New(cfg)
 }
 
-// drive sends the same request again and again through the handler.
-func drive(b *testing.B, h http.Handler, method, target, body string) {
+// drive sends the same request again and again through the handler, with a cookie when there is one.
+func drive(b *testing.B, h http.Handler, method, target, body string, cookie ...string) {
 	b.Helper()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		r := httptest.NewRequest(method, target, nil)
 		r.Host = "localhost:3001"
 		r.Header.Set("Content-Type", "application/json")
+		if len(cookie) > 0 {
+			r.Header["Cookie"], r.RemoteAddr = cookie, "127.0.0.1:4321"
+		}
 		rd := strings.NewReader(body)
 		d := &discard{h: http.Header{}}
 		for pb.Next() {
@@ -85,6 +92,11 @@ func BenchmarkNoop(b *testing.B) {
 
 func BenchmarkSoldOut(b *testing.B) {
 	drive(b, benchServer(b).Handler(), "POST", buy, pressBody)
+}
+
+// BenchmarkSoldOutSignedIn is BenchmarkSoldOut outside demo mode. What the check of a credential costs is measured in users/login.
+func BenchmarkSoldOutSignedIn(b *testing.B) {
+	drive(b, benchServer(b, accountsMode).Handler(), "POST", buy, `{}`, "session=alice")
 }
 
 func BenchmarkSoldOutStrictBody(b *testing.B) {

@@ -13,8 +13,9 @@ func TestHotRoutesStayWithinTheirBudgets(t *testing.T) {
 		allocs, bytes int64
 		route         func(*testing.B)
 	}{
-		"sold out": {2, 112, BenchmarkSoldOut},
-		"status":   {1, 96, BenchmarkStatus},
+		"sold out":            {2, 112, BenchmarkSoldOut},
+		"sold out, signed in": {2, 112, BenchmarkSoldOutSignedIn},
+		"status":              {1, 96, BenchmarkStatus},
 	} {
 		r := testing.Benchmark(want.route)
 		if r.N == 0 {

@@ -13,13 +13,16 @@ const (
 	fieldUserID     = "userId"
 )
 
-// scanName reads the ordinary purchase body, an object with one of the three names and a value of plain ASCII
-// without escapes, and nothing else. For every other body, valid or not, ok is false and the strict decoder reads it. What
-// the scanner accepts, the decoder reads as the same name. The result shares body's memory.
+// scanName reads the ordinary purchase body, and nothing else: an object with one of the three names and a value of plain ASCII
+// without escapes, or, where the session says who it is, an empty one. For every other body, valid or not, ok is false and the
+// strict decoder reads it. What the scanner accepts, the decoder reads as the same name. The result shares body's memory.
 func scanName(body []byte) (name []byte, ok bool) {
 	rest, ok := after(body, '{')
 	if !ok {
 		return nil, false
+	}
+	if end, empty := after(rest, '}'); empty {
+		return nil, request.Blank(end)
 	}
 	key, rest, ok := plainString(rest)
 	if !ok || !purchaseField(key) {

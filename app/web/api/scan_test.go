@@ -41,6 +41,16 @@ func TestScannerTakesTheOrdinaryBody(t *testing.T) {
 			t.Errorf("%s was left to the decoder", body)
 		}
 	}
+	for _, body := range []string{`{}`, " { }\n"} {
+		if name, ok := scanName([]byte(body)); !ok || len(name) > 0 {
+			t.Errorf("%s was left to the decoder", body)
+		}
+	}
+	for _, body := range []string{`{}{}`, `{},`, `{`, `{}x`} {
+		if _, ok := scanName([]byte(body)); ok {
+			t.Errorf("%s was taken", body)
+		}
+	}
 }
 
 func BenchmarkScanName(b *testing.B) {

@@ -71,8 +71,11 @@ func loopbackHost(host string) bool {
 		name = h
 	}
 	name = strings.Trim(strings.ToLower(name), "[]")
-	ip := net.ParseIP(name)
-	return name == "localhost" || ip != nil && ip.IsLoopback()
+	if name == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(name)
+	return err == nil && ip.Zone() == "" && ip.Unmap().IsLoopback()
 }
 
 // SetSession gives the browser a credential until expires. ErrInsecure: over HTTP from elsewhere there are no sessions.

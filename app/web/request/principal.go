@@ -215,10 +215,12 @@ func (p *Principal) signIn() error {
 // Shopper is the name, in normal form, for which a purchase is made, and the account when it is known. named is the name in the
 // request, or ""; field is the field it was in.
 func (p *Principal) Shopper(named, field string) (name string, who sale.Shopper, err error) {
-	name, err = NormalName(named, field)
+	if named != "" || p.kind == inDemo {
+		if name, err = NormalName(named, field); err != nil {
+			return "", who, err
+		}
+	}
 	switch {
-	case err != nil && (p.kind == inDemo || named != ""):
-		return "", who, err
 	case p.kind == inDemo:
 		return name, who, nil
 	case p.kind == byToken:
