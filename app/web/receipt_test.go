@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -84,7 +85,7 @@ func TestAForgedReceiptIsNotThere(t *testing.T) {
 		for _, end := range []string{"", "/calendar.ics"} {
 			r := w.browse(t, "/receipts/"+secret+end)
 			r.secretly(t)
-			if r.StatusCode != 404 || r.raw != nowhere.raw {
+			if r.StatusCode != http.StatusNotFound || r.raw != nowhere.raw {
 				t.Errorf("%s%s: %d %s", name, end, r.StatusCode, r.raw)
 			}
 		}
@@ -94,7 +95,7 @@ func TestAForgedReceiptIsNotThere(t *testing.T) {
 	}
 	// The ledger was restored from a backup that is older than the order.
 	lost := "/receipts/" + sale.ReceiptSecret([]byte(receiptKey), uuid.New())
-	if r := w.browse(t, lost); r.StatusCode != 404 || r.raw != nowhere.raw {
+	if r := w.browse(t, lost); r.StatusCode != http.StatusNotFound || r.raw != nowhere.raw {
 		t.Errorf("an order that is lost: %d %s", r.StatusCode, r.raw)
 	}
 }
@@ -166,7 +167,7 @@ func TestACalendarEntryOfAReceipt(t *testing.T) {
 	w := newWorld(t)
 	r := w.send(t, "GET", receiptAddress()+"/calendar.ics", "", browserAccept)
 	r.secretly(t)
-	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "text/calendar; charset=utf-8" || r.Header.Get("Content-Disposition") != `attachment; filename="receipt-HWA-E8Q-YEX.ics"` {
+	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "text/calendar; charset=utf-8" || r.Header.Get("Content-Disposition") != `attachment; filename="receipt-HWA-E8Q-YEX.ics"` {
 		t.Errorf("%d %v", r.StatusCode, r.Header)
 	}
 	unfolded := strings.ReplaceAll(r.raw, "\r\n ", "")

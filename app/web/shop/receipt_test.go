@@ -81,6 +81,7 @@ func TestOnlyTheOwnerIsGivenTheAddressOfAReceipt(t *testing.T) {
 // signIn gives a request the cookie of somebody's session.
 func signIn(t *testing.T, c echo.Context, name string) {
 	t.Helper()
+	c.Request().RemoteAddr = "127.0.0.1:40000"
 	rec := httptest.NewRecorder()
 	if err := request.SetSession(echo.NewResponse(rec, c.Echo()), c.Request(), name, time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
