@@ -99,7 +99,14 @@ func checkReceiptLooks(t *testing.T, p *tab) {
 			})
 		}
 	}
-	p.do(media())
+	// A name as long as they come, from right to left, and text twice as large.
+	p.do(chromedp.EmulateViewport(320, 800), media(), chromedp.Evaluate[chromedp.Void](`document.documentElement.style.fontSize = "200%";`+
+		element("receipt-name")+`.firstChild.textContent = "\u0645".repeat(100)`))
+	if got := value[int](p, `document.documentElement.scrollWidth`); got > 320 {
+		t.Errorf("with large text it is %d wide on a screen of 320: %v", got,
+			value[[]string](p, `[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > 320).map(e => e.tagName + "." + e.className)`))
+	}
+	p.do(chromedp.Evaluate[chromedp.Void](`document.documentElement.style.fontSize = ""`))
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	printed, err := chromedp.Run(ctx, chromedp.PrintToPDF())

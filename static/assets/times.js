@@ -2,7 +2,10 @@
 // beside it.
 (() => {
   "use strict";
-  const local = new Intl.DateTimeFormat(navigator.languages, { dateStyle: "long", timeStyle: "long" });
+  // In the language of the page, and of its variants in the reader's own.
+  const lang = document.documentElement.lang;
+  const variant = navigator.languages.find((one) => one.startsWith(lang));
+  const local = new Intl.DateTimeFormat(variant ?? (lang === "en" ? "en-GB" : lang), { dateStyle: "long", timeStyle: "long" });
   for (const time of document.querySelectorAll("time[data-local]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
