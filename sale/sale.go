@@ -56,6 +56,8 @@ var (
 	ErrState = errors.New("not possible in the sale's state")
 	// ErrNoOrder: there is no order of that id, and there never was one.
 	ErrNoOrder = errors.New("no such order")
+	// ErrErased: the account that bought was erased, and its receipts with it.
+	ErrErased = errors.New("the receipt was erased")
 	// ErrAlreadyCancelled: the order was cancelled before. Nothing has changed now.
 	ErrAlreadyCancelled = errors.New("the order is cancelled already")
 	// ErrMissing: the holders of the sale are not loaded in Redis.

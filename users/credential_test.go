@@ -232,7 +232,16 @@ func TestAnErasedAccountHasNoNames(t *testing.T) {
 	store := NewStore(newPool(t))
 	seed(t, store, 10)
 	ann := create(t, store, "ann", "ann@example.org")
+	if erased, err := store.Erased(t.Context(), ann.ID); err != nil || erased {
+		t.Errorf("erased before: %v %v", erased, err)
+	}
 	must(t, erase(t, store, ann.ID))
+	if erased, err := store.Erased(t.Context(), ann.ID); err != nil || !erased {
+		t.Errorf("not erased: %v %v", erased, err)
+	}
+	if erased, err := store.Erased(t.Context(), ann.ID+1000); err != nil || erased {
+		t.Errorf("an account that there never was is erased: %v %v", erased, err)
+	}
 	if err := erase(t, store, ann.ID); !errors.Is(err, ErrNoAccount) {
 		t.Errorf("erased twice: %v", err)
 	}

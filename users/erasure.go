@@ -14,6 +14,7 @@ import (
 const (
 	selectErasureKey = `SELECT key FROM erasure_key`
 	selectErasable   = `SELECT u.username_key, u.email_key, u.kept FROM users u WHERE u.id = $1 AND u.erased_at IS NULL`
+	selectErased     = `SELECT EXISTS (SELECT FROM users u WHERE u.id = $1 AND u.erased_at IS NOT NULL)`
 	eraseAccount     = `
 		WITH was AS MATERIALIZED (SELECT id, archived_at IS NULL AS live, may_purchase FROM users WHERE id = $2), gone AS (
 			UPDATE users SET username = $3, username_key = $3, email = $4, email_key = $4, email_verified_at = NULL, has_credential = true,
@@ -73,4 +74,14 @@ func (s *Store) EraseTx(ctx context.Context, tx pgx.Tx, id int64) error {
 		return err
 	}
 	return s.one(ctx, tx, eraseAccount, id, d.username(username), d.email(email, id))
+}
+
+// Erased reports whether the account of that id was erased.
+func (s *Store) Erased(ctx context.Context, id int64) (erased bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if err := s.pool.QueryRow(ctx, selectErased, replan, id).Scan(&erased); err != nil {
+		return false, fmt.Errorf("read account: %w", err)
+	}
+	return erased, nil
 }

@@ -261,6 +261,29 @@ func (l ledgerOf) Owners(ctx context.Context, k inventory.Key) (owners []int64, 
 	return owners, limit, version, err
 }
 
+// keptOrders has the orders that receipts show, but for those of erased accounts. Of the accounts that are archived or erased, which the
+// directory knows, Postgres says which is which; for all others an order is one query.
+type keptOrders struct {
+	sales     *ledger.Store
+	users     *users.Store
+	directory *directory.Directory
+}
+
+func (k keptOrders) Order(ctx context.Context, id uuid.UUID) (sale.Order, error) {
+	o, err := k.sales.Order(ctx, id)
+	if err != nil || k.directory.BarredKnown() && !k.directory.Gone(o.UserID) {
+		return o, err
+	}
+	erased, err := k.users.Erased(ctx, o.UserID)
+	if err == nil && erased {
+		err = sale.ErrErased
+	}
+	if err != nil {
+		return sale.Order{}, err
+	}
+	return o, nil
+}
+
 // principals says who a request is from.
 func (c *wiring) principals() request.Principals {
 	return request.Principals{

@@ -61,6 +61,18 @@ func (b *fakeCatalog) All() []sale.Snapshot {
 
 func (b *fakeCatalog) Ready() bool { return !b.unready }
 
+// receiptKey is the key of the only sale.
+const receiptKey = "a key of the sale"
+
+func (b *fakeCatalog) ReceiptSecret(r sale.Receipt) string {
+	return sale.ReceiptSecret([]byte(receiptKey), r.OrderID)
+}
+
+func (b *fakeCatalog) ReceiptOrder(secret string) (uuid.UUID, bool) {
+	p, ok := sale.ReadReceiptSecret(secret)
+	return p.Order, ok && p.By([]byte(receiptKey))
+}
+
 func (b *fakeCatalog) Changed() (<-chan struct{}, func()) { return b.changed, func() {} }
 
 // change alters the current sale and signals it, as the real catalog does after a version moved.
@@ -143,6 +155,21 @@ func (f *fakeCheckout) asks() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.requests) + len(f.asked)
+}
+
+// fakeOrders has one order, and remembers how often it was asked.
+type fakeOrders struct {
+	order sale.Order
+	err   error
+	asked int
+}
+
+func (f *fakeOrders) Order(_ context.Context, id uuid.UUID) (sale.Order, error) {
+	f.asked++
+	if f.err == nil && id != f.order.OrderID {
+		return sale.Order{}, sale.ErrNoOrder
+	}
+	return f.order, f.err
 }
 
 type fakeUsers struct {
@@ -238,6 +265,7 @@ type world struct {
 	*Server
 	catalog  *fakeCatalog
 	checkout *fakeCheckout
+	orders   *fakeOrders
 	users    *fakeUsers
 	ops      *fakeOperations
 	hub      *live.Hub
@@ -291,6 +319,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w := &world{
 		catalog:  &fakeCatalog{snaps: []sale.Snapshot{activeSale()}, changed: make(chan struct{}, 1)},
 		checkout: &fakeCheckout{receipts: map[string]sale.Receipt{}},
+		orders:   &fakeOrders{order: sale.Order{Receipt: receipt("alice"), Slug: "first", Product: "Lamp"}},
 		users:    &fakeUsers{},
 		hub:      live.New(3),
 		logged:   &syncBuffer{},
@@ -300,7 +329,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.catalog.All()[0]}
 	}
 	cfg := Config{
-		Catalog: w.catalog, Checkout: w.checkout, Users: w.users, Operations: w.ops, Hub: w.hub,
+		Catalog: w.catalog, Checkout: w.checkout, Orders: w.orders, Users: w.users, Operations: w.ops, Hub: w.hub,
 		Demo: true, CORSOrigins: []string{"http://localhost:3000"}, DemoHosts: []string{"shop.example:80"},
 		Logger: slog.New(slog.NewJSONHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

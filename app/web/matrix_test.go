@@ -71,7 +71,7 @@ func concrete(r request.Route) (method, target string) {
 		method = http.MethodGet
 	}
 	return method, strings.NewReplacer(":slug", "first", ":preset", "small", ":userIdentifier", "alice", ":id", orderA, ":name", "ended",
-		":username", "bob", ":token", "none", "*", "x").Replace(r.Path)
+		":username", "bob", ":token", "none", ":secret", "none", "*", "x").Replace(r.Path)
 }
 
 // TestWhoMayUseWhat is the matrix: every route for everybody who may ask.

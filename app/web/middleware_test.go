@@ -105,7 +105,7 @@ func TestMetricsAreForOperatorsOnly(t *testing.T) {
 			t.Errorf("no line %s", line)
 		}
 	}
-	if strings.Contains(shown, "secret") || strings.Contains(shown, "BREW") {
+	if strings.Contains(shown, "secret-path") || strings.Contains(shown, "BREW") {
 		t.Error("a client's text became a label")
 	}
 	if res := ask(t, w.OpsHandler(), "/debug/pprof/"); res.StatusCode != http.StatusOK {

@@ -17,6 +17,9 @@ type catalog interface {
 	All() []sale.Snapshot
 	// Ready is true once the sales were looked up, and stays so.
 	Ready() bool
+	// ReceiptSecret and ReceiptOrder make and read the secret in the address of a receipt.
+	ReceiptSecret(r sale.Receipt) string
+	ReceiptOrder(secret string) (order uuid.UUID, ok bool)
 	// Changed signals that a snapshot may have changed; the signal keeps no history. Call the function when done.
 	Changed() (<-chan struct{}, func())
 }
@@ -27,6 +30,11 @@ type checkout interface {
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
 	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
 	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)
+}
+
+// orders has the orders of all sales; sale.ErrErased once the account that bought was erased.
+type orders interface {
+	Order(ctx context.Context, id uuid.UUID) (sale.Order, error)
 }
 
 // accounts is users.Store: the list of shoppers.

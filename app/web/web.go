@@ -25,6 +25,7 @@ import (
 	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
 	"flashsale/events/audit"
+	"flashsale/sale"
 	views "flashsale/views/shop"
 )
 
@@ -34,6 +35,8 @@ type Config struct {
 	Catalog catalog
 	// Checkout takes purchases and finds receipts. Required.
 	Checkout checkout
+	// Orders has what receipts show. Required.
+	Orders orders
 	// Users lists the accounts. Required.
 	Users accounts
 	// Operations carry out the operators' acts and know which servers answer. Required.
@@ -100,8 +103,8 @@ type Server struct {
 // New puts a server together. It panics when a required field is missing, as that is a mistake in the
 // wiring that no input can cause.
 func New(cfg Config) *Server {
-	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
-		panic("web.New: Catalog, Checkout, Users, Operations and Hub are required")
+	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Orders == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
+		panic("web.New: Catalog, Checkout, Orders, Users, Operations and Hub are required")
 	}
 	s := &Server{}
 	limits := request.NewLimits(cfg.Limits, cfg.Demo, cfg.Registerer)
@@ -109,6 +112,7 @@ func New(cfg Config) *Server {
 	principals.Demo = cfg.Demo
 	pages := shop.New(shop.Config{
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Log: log,
+		Links: cfg.Catalog, Orders: cfg.Orders, PublicURL: cfg.SignIn.PublicURL,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
 	})
 	s.api = api.New(api.Config{
@@ -126,6 +130,7 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
+	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }
 	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"flashsale/events"
 	"flashsale/sale"
 )
@@ -289,6 +291,32 @@ func (c *Catalog) All() []sale.Snapshot {
 		all[i] = c.snapshot(e, time.Now())
 	}
 	return all
+}
+
+// ReceiptSecret is the secret in the address of a receipt (sale.ReceiptSecret), or "" when this process does not know its sale.
+func (c *Catalog) ReceiptSecret(r sale.Receipt) string {
+	e := c.snapshots.Load().byID[r.SaleID]
+	if e == nil || r.OrderID == uuid.Nil {
+		return ""
+	}
+	return sale.ReceiptSecret(e.Secret, r.OrderID)
+}
+
+// ReceiptOrder is the order whose receipt has that secret in its address, or false for a text that is nobody's. It asks no server,
+// because the keys of all sales are in memory, those of sales that are over too: whoever tries secrets costs no query.
+func (c *Catalog) ReceiptOrder(secret string) (uuid.UUID, bool) {
+	proof, ok := sale.ReadReceiptSecret(secret)
+	if !ok {
+		return uuid.Nil, false
+	}
+	proved := false
+	for _, e := range c.snapshots.Load().list {
+		proved = proof.By(e.Secret) || proved // all of them, so that the time does not tell which sale it was
+	}
+	if !proved {
+		return uuid.Nil, false
+	}
+	return proof.Order, true
 }
 
 // Changed signals whenever a snapshot may have changed. The channel has room for one signal, so a slow reader

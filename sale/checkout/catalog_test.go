@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/sale/saletest"
@@ -333,5 +335,35 @@ func TestAllClaimedIsShownForASecond(t *testing.T) {
 	c.markClaimed(c.find(""), true)
 	if claimed(time.Now()) {
 		t.Error("a sale that is sold out is only said to be claimed")
+	}
+}
+
+func TestTheCatalogMakesAndProvesTheSecretsOfReceipts(t *testing.T) {
+	t.Parallel()
+	p, c := newManualSource(sale.Closed, sale.Open)
+	p.rows[2].Secret = []byte("the key of the second sale")
+	order := uuid.UUID{1, 2, 3}
+	if c.ReceiptSecret(sale.Receipt{SaleID: 1, OrderID: order}) != "" {
+		t.Error("a secret of a sale that is not known")
+	}
+	refreshCatalog(t, c)
+	made := map[string]bool{}
+	for _, id := range []int64{1, 2} {
+		secret := c.ReceiptSecret(sale.Receipt{SaleID: id, OrderID: order})
+		if got, ok := c.ReceiptOrder(secret); !ok || got != order {
+			t.Errorf("%q of sale %d is of %s, %v", secret, id, got, ok)
+		}
+		made[secret] = true
+	}
+	if len(made) != 2 {
+		t.Error("two sales have the same secret")
+	}
+	for _, forged := range []string{"", "x", sale.ReceiptSecret([]byte("the key of no sale"), order)} {
+		if _, ok := c.ReceiptOrder(forged); ok {
+			t.Errorf("%q is somebody's", forged)
+		}
+	}
+	if c.ReceiptSecret(sale.Receipt{SaleID: 1}) != "" || c.ReceiptSecret(sale.Receipt{SaleID: 9, OrderID: order}) != "" {
+		t.Error("a secret without an order, or of no sale")
 	}
 }

@@ -32,6 +32,25 @@ func (s *Store) OrderTx(ctx context.Context, tx pgx.Tx, id uuid.UUID) (sale.Orde
 	return o, nil
 }
 
+// Order reads an order, live or cancelled. ErrNoOrder when there is none.
+func (s *Store) Order(ctx context.Context, id uuid.UUID) (sale.Order, error) {
+	var o sale.Order
+	b := &pgx.Batch{}
+	b.Queue(sqlProbes + `, ` + sqlProof)
+	b.Queue(sqlOrderOfSale, id).QueryRow(func(row pgx.Row) (err error) {
+		o, err = scanWholeOrder(row)
+		return err
+	})
+	err := s.prove(ctx, b)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return o, sale.ErrNoOrder
+	}
+	if err != nil {
+		return o, fmt.Errorf("read order: %w", err)
+	}
+	return o, nil
+}
+
 // OrdersOf is what a shopper bought in all sales, the newest first, cancelled orders too. It looks into the newest thousand generations
 // and finds at most limit orders.
 func (s *Store) OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error) {

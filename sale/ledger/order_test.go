@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -111,5 +112,23 @@ func TestOrdersSinceARevisionAreTheNewAndTheCancelledOnes(t *testing.T) {
 	}
 	if live, cancelled := since(d.level().Version); live != nil || cancelled != nil {
 		t.Errorf("since now: %v, %v", live, cancelled)
+	}
+}
+
+// An order is read by its id, of whatever generation it is and also when it was cancelled.
+func TestAnOrderIsReadByItsID(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 5)
+	won := d.decideOne(d.claim(11, 1))
+	o, err := d.Order(t.Context(), won.ClaimID)
+	if d.Must(err); o.OrderID != won.ClaimID || o.UserID != 11 || o.Unit != won.Unit || o.Slug == "" || o.Product == "" || !o.CancelledAt.IsZero() || !o.At.Equal(won.PressedAt) {
+		t.Errorf("%+v of %+v", o, won)
+	}
+	d.cancel(won.ClaimID)
+	if o, err = d.Order(t.Context(), won.ClaimID); err != nil || o.OrderID != won.ClaimID || o.CancelledAt.IsZero() {
+		t.Errorf("cancelled: %+v %v", o, err)
+	}
+	if _, err = d.Order(t.Context(), uuid.New()); !errors.Is(err, sale.ErrNoOrder) {
+		t.Errorf("an order that nobody made: %v", err)
 	}
 }

@@ -107,6 +107,8 @@ type Order struct {
 	Sale, SaleURL string
 	At            Moment
 	Cancelled     bool
+	// Receipt is the path of the receipt; empty when it is not known.
+	Receipt string
 }
 
 // SecondFactor is the page that sets up the codes of an authenticator app.

@@ -9,6 +9,8 @@ type Assets struct {
 	Acts string
 	// AccountStyle is the further style sheet of the pages about accounts.
 	AccountStyle string
+	// ReceiptStyle is that of receipts, and Times the script that shows times in the reader's zone.
+	ReceiptStyle, Times string
 }
 
 // Embedded are the addresses of the files in static.
@@ -21,6 +23,8 @@ func Embedded() Assets {
 		HTMXStream:   static.URL("htmx-sse.js"),
 		Icon:         static.URL("icon.svg"),
 		AccountStyle: static.URL("account.css"),
+		ReceiptStyle: static.URL("receipt.css"),
+		Times:        static.URL("times.js"),
 	}
 }
 
@@ -30,6 +34,8 @@ type Frame struct {
 	Visitor Visitor
 	// Title is the page's name; empty for the page of the sale.
 	Title string
+	// Sheet and Times are a further style sheet and the script that shows times in the reader's zone; empty: the page has none.
+	Sheet, Times string
 	// Still pages load no scripts, have a heading of their own, and the style of the pages about accounts.
 	Still bool
 }

@@ -114,6 +114,8 @@ type Receipt struct {
 	Unit              int64
 	// At is the moment in words, AtISO for machines.
 	At, AtISO string
+	// URL is the path of the receipt's own page; empty when the reader is not known to be its owner.
+	URL string
 }
 
 // Preset is a stock level that one button sets.

@@ -148,6 +148,12 @@ var (
 		"Once a generation of a sale has orders its start stays, and its end never moves into the past. A reset begins a generation without orders."}
 	ErrNoOrder = &Kind{"no-order", 404, "No such order", "There is no such order",
 		"The id of an order is the purchaseId of its receipt."}
+
+	// Of receipts.
+	ErrReceiptErased = &Kind{"receipt-erased", 410, "Receipt erased", "This receipt was erased together with the account of its owner",
+		"When an account is erased its receipts are no longer shown, because they name a person. The address will not work again."}
+	ErrReceiptAway = &Kind{"receipt-unavailable", 503, "Your receipt is safe", "The receipt cannot be read right now. Nothing is lost: open this address again in a moment",
+		"The database did not answer in time. An order that was confirmed is kept there, and its receipt is shown again once the database answers."}
 )
 
 // Kinds lists them all, for the pages that explain them.
@@ -162,6 +168,7 @@ func Kinds() []*Kind {
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
 		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
+		ErrReceiptErased, ErrReceiptAway,
 	}
 }
 

@@ -172,6 +172,9 @@ func (m *Middleware) secure(rt Route, r *http.Request, h http.Header) {
 	h["Content-Security-Policy"] = headerPolicy
 	h["Permissions-Policy"] = headerPermissions
 	h["Referrer-Policy"] = headerSameOrigin
+	if rt.Secret {
+		h["Referrer-Policy"], h["X-Robots-Tag"] = headerNoReferrer, headerNoIndex
+	}
 	h["Cross-Origin-Opener-Policy"] = headerSameOrigin
 	h["Cross-Origin-Resource-Policy"] = headerSameOrigin
 	// The rule would be for every port of this machine, so for every other program that a developer runs there.

@@ -132,6 +132,8 @@ func domainKind(err error) *Kind {
 		return ErrWrongState
 	case errors.Is(err, sale.ErrNoOrder):
 		return ErrNoOrder
+	case errors.Is(err, sale.ErrErased):
+		return ErrReceiptErased
 	case errors.Is(err, audit.ErrKeyRunning):
 		return ErrKeyRunning
 	case errors.Is(err, audit.ErrKeyReused):

@@ -9,6 +9,7 @@
 package request
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -36,6 +37,8 @@ type Route struct {
 	Stream bool
 	// Forwarded routes answer also through a proxy in front of a private demo.
 	Forwarded bool
+	// Secret routes have a secret in their path: no other page is told of it, and no search engine lists it.
+	Secret bool
 	// Policy names the limit on how often the route may be asked. "": there is none.
 	Policy limits.Policy
 	// Limit is the time the whole answer may take; 0 means AnswerTime.
@@ -57,6 +60,25 @@ const (
 	// AdminSale is the address of a sale for operators.
 	AdminSale = "/api/admin/sales/:slug"
 )
+
+// ReceiptPath is the address of the receipt with that secret, "" without one.
+func ReceiptPath(secret string) string {
+	if secret == "" {
+		return ""
+	}
+	return "/receipts/" + secret
+}
+
+// Origin begins absolute addresses of this server: the public one when it is known, else the one that the client itself uses.
+func Origin(r *http.Request, public string) string {
+	if public != "" {
+		return strings.TrimSuffix(public, "/")
+	}
+	if !Secure(r) {
+		return "http://" + r.Host
+	}
+	return "https://" + r.Host
+}
 
 // Slug is the sale that a request is about, by the parameter :slug of its route: empty for the current one.
 func Slug(c echo.Context) (string, error) {

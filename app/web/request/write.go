@@ -25,6 +25,8 @@ var (
 	headerPolicy      = []string{policy}
 	headerPermissions = []string{permissions}
 	headerSameOrigin  = []string{"same-origin"}
+	headerNoReferrer  = []string{"no-referrer"}
+	headerNoIndex     = []string{"noindex"}
 	headerHSTS        = []string{hsts}
 	headerChallenge   = []string{`Bearer realm="flashsale"`}
 )

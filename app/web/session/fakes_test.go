@@ -58,6 +58,7 @@ func newWorld(change ...func(*world, *Config)) *world {
 	cfg := Config{
 		SecondFactor: true, Sessions: w, Seals: seal{}, Accounts: w, Passwords: w, Factors: factors{w}, Team: w, Acts: w, Orders: w,
 		Codes: letters{w}, Limits: request.NewLimits(w, false, nil), Owners: w, Now: func() time.Time { return noon },
+		ReceiptPath: func(r sale.Receipt) string { return "/receipts/secret-of-" + r.OrderID.String()[:8] },
 		Who: func(r *http.Request) Visitor {
 			name := r.Header.Get("Test-Session")
 			for id, a := range w.people {

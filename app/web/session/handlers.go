@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
 	"flashsale/users/login/limits"
@@ -48,6 +49,8 @@ type Config struct {
 	Team      team
 	Acts      acts
 	Orders    orders
+	// ReceiptPath is the path of a receipt, "" when it is not known. web.New sets it.
+	ReceiptPath func(sale.Receipt) string
 	// Codes is nil when no mail is sent.
 	Codes proofs
 	// Limits refuse too many attempts. web.New sets it.

@@ -63,6 +63,7 @@ func (hs *Handlers) Orders(c echo.Context) error {
 		o := &list[i]
 		page.List = append(page.List, account.Order{
 			ID: o.OrderID.String(), Product: o.Product, Sale: o.Slug, SaleURL: saleURL(o.Slug), Unit: strconv.FormatInt(o.Unit, 10), At: moment(o.At), Cancelled: !o.CancelledAt.IsZero(),
+			Receipt: hs.cfg.ReceiptPath(o.Receipt),
 		})
 	}
 	return hs.send(c, http.StatusOK, account.OrdersPage(page))

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -210,13 +209,7 @@ func (hs *Handlers) invite(c echo.Context, a operator.Act, v fields) error {
 
 // origin begins the links that are sent to others.
 func (hs *Handlers) origin(c echo.Context) string {
-	if hs.cfg.PublicURL != "" {
-		return strings.TrimSuffix(hs.cfg.PublicURL, "/")
-	}
-	if !request.Secure(c.Request()) {
-		return "http://" + c.Request().Host
-	}
-	return "https://" + c.Request().Host
+	return request.Origin(c.Request(), hs.cfg.PublicURL)
 }
 
 // SetRole changes what somebody may do; "none" takes the role away.

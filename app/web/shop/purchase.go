@@ -16,6 +16,9 @@ import (
 // browsers get the whole page. Reloading that page presses again, which is harmless: a shopper has one order at most.
 func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	outcome, status := purchaseView(a)
+	if outcome.Receipt != nil {
+		outcome.Receipt.URL = hs.ownReceiptPath(c, a.Receipt)
+	}
 	if a.Kind == sale.Pending {
 		outcome.AskAgain = c.Response().Header().Get(echo.HeaderLocation)
 	}
@@ -63,6 +66,9 @@ func receiptView(r sale.Receipt) *shop.Receipt {
 // Checked shows whether name owns a unit.
 func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found bool) error {
 	outcome := checkView(name, r, found)
+	if found {
+		outcome.Receipt.URL = hs.ownReceiptPath(c, r)
+	}
 	if byHTMX(c) {
 		return hs.send(c, http.StatusOK, shop.CheckOutcome(outcome))
 	}
@@ -99,7 +105,11 @@ func (hs *Handlers) checked(c echo.Context, raw string) (shop.Outcome, int) {
 		}
 		return refused(problem), problem.Status
 	}
-	return checkView(raw, r, found), http.StatusOK
+	outcome := checkView(raw, r, found)
+	if found {
+		outcome.Receipt.URL = hs.ownReceiptPath(c, r)
+	}
+	return outcome, http.StatusOK
 }
 
 func (hs *Handlers) owned(c echo.Context, raw string) (sale.Receipt, bool, error) {

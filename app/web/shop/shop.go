@@ -8,6 +8,7 @@ package shop
 import (
 	"context"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
@@ -27,12 +28,32 @@ type receipts interface {
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
 }
 
+// receiptLinks is checkout.Catalog.
+type receiptLinks interface {
+	// ReceiptSecret is the secret in the address of a receipt, "" while its sale is not known.
+	ReceiptSecret(r sale.Receipt) string
+	// ReceiptOrder is the order of a receipt's secret. It asks no server.
+	ReceiptOrder(secret string) (order uuid.UUID, ok bool)
+	// Ready is true once the sales were looked up. Before that no secret is known.
+	Ready() bool
+}
+
+// orders reads the order that a receipt is of: sale.ErrNoOrder, or sale.ErrErased.
+type orders interface {
+	Order(ctx context.Context, id uuid.UUID) (sale.Order, error)
+}
+
 // Config is what the Handlers need; all fields are required.
 type Config struct {
 	// Catalog has the sales' snapshots.
 	Catalog catalog
 	// Receipts finds what a shopper bought.
 	Receipts receipts
+	// Links makes and reads the secrets of receipts, and Orders has what a receipt shows.
+	Links  receiptLinks
+	Orders orders
+	// PublicURL begins the absolute address of a receipt; empty: the address that the client itself uses.
+	PublicURL string
 	// Users is the page of shoppers that the query names, for operators only.
 	Users func(echo.Context) (shop.UserList, error)
 	// Principals says who a request is from.

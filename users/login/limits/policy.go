@@ -16,6 +16,7 @@ const (
 	Claims       Policy = "claims"
 	Export       Policy = "export"
 	API          Policy = "api"
+	Receipts     Policy = "receipts"
 	// Purchase is counted in memory by Presses, and its budgets are those of the sale.
 	Purchase Policy = "purchase"
 )
@@ -68,7 +69,7 @@ type PolicyRow struct {
 //   - Who shares an address? The budget of a network is wide: 40 people of a school sign in and buy within one minute, behind one
 //     address. So it only bounds how many different names a network can try.
 //
-// The budgets of claims and api bound questions to the ledger; a page that waits for a verdict asks once a second. An export is
+// The budgets of claims, api and receipts bound questions to the ledger; a page that waits for a verdict asks once a second. An export is
 // counted by the account that has signed in, which nobody else can spend.
 func Policies() []PolicyRow {
 	const m, h = time.Minute, time.Hour
@@ -93,6 +94,7 @@ func Policies() []PolicyRow {
 		{Claims, false, []Budget{{ByNetwork, Rate{100, time.Second, 1000}}, {BySite, Rate{400, time.Second, 4000}}}},
 		{Export, true, []Budget{{ByAccount, Rate{30, h, 10}}, {ByNetwork, Rate{60, h, 20}}}},
 		{API, false, []Budget{{ByNetwork, Rate{50, time.Second, 500}}, {BySite, Rate{200, time.Second, 2000}}}},
+		{Receipts, false, []Budget{{ByNetwork, Rate{20, time.Second, 200}}, {BySite, Rate{80, time.Second, 800}}}},
 		{Purchase, true, nil},
 	}
 }
