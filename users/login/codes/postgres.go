@@ -95,13 +95,13 @@ func (s *store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets)
 	if r.account != 0 {
 		account = &r.account
 	}
-	flow := secretDigest(secrets.flow)
+	flow := login.Digest(secrets.flow)
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockCodes, string(r.purpose), r.subject); err != nil {
 			return err
 		}
 		row := tx.QueryRow(ctx, insertCode, r.purpose, r.asked, r.subject, r.address, account, r.mailed(), flow,
-			codeMAC(secrets.flow, secrets.code), secretDigest(secrets.link), Lifetime.Seconds(), mailPause.Seconds(), wrongPerDay, guessed)
+			codeMAC(secrets.flow, secrets.code), login.Digest(secrets.link), Lifetime.Seconds(), mailPause.Seconds(), wrongPerDay, guessed)
 		if err := row.Scan(&state); err != nil || r.purpose != changingEmail {
 			return err
 		}
@@ -118,7 +118,7 @@ func (s *store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets)
 func (s *store) recentFlow(ctx context.Context, flow, asked string) (recent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
-	err = s.pool.QueryRow(ctx, selectFlow, secretDigest(flow), asked, mailPause.Seconds()).Scan(&recent)
+	err = s.pool.QueryRow(ctx, selectFlow, login.Digest(flow), asked, mailPause.Seconds()).Scan(&recent)
 	if err != nil {
 		return false, fmt.Errorf("read a flow: %w", err)
 	}
@@ -143,7 +143,7 @@ func (s *store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 			account = &t.account
 		}
 		var code []byte
-		err := tx.QueryRow(ctx, lockCode, t.purpose, secretDigest(t.flow), account).Scan(append(row.fields(), &code)...)
+		err := tx.QueryRow(ctx, lockCode, t.purpose, login.Digest(t.flow), account).Scan(append(row.fields(), &code)...)
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.tries >= Tries {
 			return nil
 		}
@@ -184,7 +184,7 @@ func (s *store) spendLink(ctx context.Context, link string) (codeRow, error) {
 func (s *store) codeOfLink(ctx context.Context, statement, link string) (row codeRow, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
-	err = s.pool.QueryRow(ctx, statement, secretDigest(link)).Scan(row.fields()...)
+	err = s.pool.QueryRow(ctx, statement, login.Digest(link)).Scan(row.fields()...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return codeRow{}, login.ErrExpired
 	}
