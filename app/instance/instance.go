@@ -160,6 +160,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	a.wiring.parts.add("live updates", serving, a.web)
 	if a.certificate != nil {
 		a.wiring.parts.add("certificate", serving, a.certificate)
+		observeCertificate(a.certificate, registry)
 	}
 }
 
@@ -218,7 +219,7 @@ func (a *Instance) leaveRunFile() error {
 	if err := s.lock.Announce(a.URL()); err != nil {
 		return err
 	}
-	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL(), a.cfg.Demo))
+	return writeRunFile(a.cfg.DataDir, runFileOf(s.stack.Settings(), a.URL(), a.cfg.Demo))
 }
 
 // URL is the address to open in a browser on this machine.

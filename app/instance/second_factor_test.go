@@ -5,27 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 )
-
-// logged is a log that a test reads while it is written.
-type logged struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // A start seals what the version before has left open, and says how many second factors have lost their key.
 func TestAStartSealsSecondFactors(t *testing.T) {
@@ -48,10 +29,10 @@ func TestAStartSealsSecondFactors(t *testing.T) {
 	if text := kept(t.Context()); strings.Contains(text, secret) || text == "" {
 		t.Errorf("after a start: %s", text)
 	}
-	var log logged
+	var log warnings
 	d.Log, d.Config.SessionKeys = slog.New(slog.NewTextHandler(&log, nil)), [][]byte{bytes.Repeat([]byte{2}, 32)}
 	d.start(t)
-	if said := log.String(); !strings.Contains(said, "SESSION_KEYS") || !strings.Contains(said, `"second factors"=1`) {
-		t.Errorf("without the key: %s", said)
+	if said := log.with("SESSION_KEYS"); len(said) != 1 || !strings.Contains(said[0], `"second factors"=1`) {
+		t.Errorf("without the key: %q", said)
 	}
 }

@@ -48,7 +48,7 @@ const (
 			THEN clock_timestamp() + least(interval '10 minutes' * power(2, least((failures + 1) / 5 - 1, 8)), interval '1 day')
 			ELSE cool_until END
 		WHERE user_id = $1`
-	lockSecrets    = `SELECT user_id, secret FROM second_factors ORDER BY user_id FOR UPDATE`
+	lockFactors    = `SELECT user_id, secret FROM second_factors ORDER BY user_id FOR UPDATE`
 	keepSecret     = `UPDATE second_factors SET secret = $2 WHERE user_id = $1`
 	endCooling     = `UPDATE second_factors SET failures = 0, cool_until = '-infinity' WHERE user_id = $1`
 	selectEnrolled = `SELECT EXISTS (SELECT FROM second_factors WHERE user_id = $1 AND confirmed_at IS NOT NULL)`
@@ -93,7 +93,7 @@ func (f *SecondFactors) SealAnew(ctx context.Context) (closed int, err error) {
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, lockSecrets)
+		rows, err := tx.Query(ctx, lockFactors)
 		if err != nil {
 			return err
 		}

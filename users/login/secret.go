@@ -61,7 +61,7 @@ func newSealingKey(secret []byte) (sealingKey, error) {
 }
 
 func (k sealingKey) seal(account int64, secret string) string {
-	box := k.aead.Seal(k.id[:], nil, []byte(secret), sealedFor(account))
+	box := k.aead.Seal(k.id[:], nil, []byte(secret), sealedFor(account)) //nolint:gosec // this AEAD makes the nonce itself
 	return sealedPrefix + base64.RawURLEncoding.EncodeToString(box)
 }
 
