@@ -20,6 +20,8 @@ func TestNamesThatSomebodyNewMayTake(t *testing.T) {
 		"<b>'; drop":      {"<b>'; drop", "<b>'; drop"},
 		"admin":           {"admin", "admin"},
 		"可口可乐":            {"可口可乐", "可口可乐"},
+		"น้ำ":             {"น้ำ", "น้ำ"},           // NFKC splits its vowel
+		"\u212aim \ufb01": {"Kim \ufb01", "kim fi"}, // folding makes these one with the ordinary letters
 	} {
 		shown, key, err := NewUsername(raw)
 		if err != nil || shown != want.shown || key != want.key {
@@ -59,6 +61,12 @@ func TestNamesThatNobodyNewMayTake(t *testing.T) {
 		"john@example.com":           "@",
 		"john\uff20example":          "@",
 		"john\ufe6bexample":          "@",
+		"\uff4aohn_doe":              "ordinary", // wide j
+		"\uff2aOHN_doe":              "ordinary", // wide J
+		"john\u00b2":                 "ordinary", // raised 2
+		"\U0001d423ohn":              "ordinary", // mathematical j
+		"\u24d9ohn":                  "ordinary", // circled j
+		"น\u0e4d\u0e32":              "ordinary", // the two characters of the vowel am
 		"Erased-1":                   "erased-",
 		"john\u202eeod":              "direction",
 		"john\x00":                   "control",

@@ -66,6 +66,7 @@ func (d *Doctor) Examine(ctx context.Context, cfg config.Config, s *instance.Ser
 	d.examineServers(ctx)
 	d.examineState(ctx)
 	d.examineMail(ctx)
+	d.examineCertificate()
 	d.examineRoom(ctx)
 	if d.bad {
 		return ErrBad
@@ -136,6 +137,13 @@ func (d *Doctor) say(ok bool, format string, args ...any) {
 	if !ok {
 		word, d.bad = "bad", true
 	}
+	d.write(word, format, args...)
+}
+
+// warn says what will be bad.
+func (d *Doctor) warn(format string, args ...any) { d.write("warning", format, args...) }
+
+func (d *Doctor) write(word, format string, args ...any) {
 	_, _ = fmt.Fprintf(d.out, "%-8s "+format+"\n", append([]any{word}, args...)...)
 }
 

@@ -314,7 +314,7 @@ func (c *wiring) unready(ctx context.Context, account int64) (bool, error) {
 }
 
 func (c *wiring) factors() *login.SecondFactors {
-	return login.NewSecondFactors(c.login, "Flash Sale System")
+	return login.NewSecondFactors(c.login, "Flash Sale System", c.cfg.SessionKeys)
 }
 
 // signIn is what the pages of signing in and of accounts need.

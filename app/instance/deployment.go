@@ -120,10 +120,14 @@ func TakeDeployment(ctx context.Context, cfg config.Config, log *slog.Logger, pr
 }
 
 func findExisting(ctx context.Context, cfg config.Config, o embedded.Options, log *slog.Logger, progress io.Writer) (*Servers, error) {
+	// An instance that runs may have other servers embedded than this environment would have.
+	if s, found, err := borrowServers(cfg); found || err != nil {
+		return s, err
+	}
 	if err := missingIn(o); err != nil {
 		return nil, err
 	}
-	return FindServers(ctx, cfg, log, progress)
+	return startServers(ctx, cfg, log, progress)
 }
 
 func missingIn(o embedded.Options) error {

@@ -123,6 +123,9 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	if err := a.wiring.prepare(ctx); err != nil {
 		return err
 	}
+	if err := a.wiring.sealFactors(ctx, a.log); err != nil {
+		return err
+	}
 	a.warnOfIgnored()
 	if err := how.ready(ctx, a); err != nil {
 		return err
@@ -157,6 +160,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	a.wiring.parts.add("live updates", serving, a.web)
 	if a.certificate != nil {
 		a.wiring.parts.add("certificate", serving, a.certificate)
+		observeCertificate(a.certificate, registry)
 	}
 }
 
@@ -215,7 +219,7 @@ func (a *Instance) leaveRunFile() error {
 	if err := s.lock.Announce(a.URL()); err != nil {
 		return err
 	}
-	return writeRunFile(a.cfg.DataDir, runFileOf(s.Settings, a.URL(), a.cfg.Demo))
+	return writeRunFile(a.cfg.DataDir, runFileOf(s.stack.Settings(), a.URL(), a.cfg.Demo))
 }
 
 // URL is the address to open in a browser on this machine.

@@ -52,7 +52,7 @@ func TestACodeGoesByMail(t *testing.T) {
 	a := d.start(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	flow, err := a.wiring.codes.Begin(ctx, "new@example.com")
+	flow, err := a.wiring.codes.Begin(ctx, "new@example.com", codes.Asker{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,13 @@ func degraded(reg prometheus.Registerer) *prometheus.GaugeVec {
 	}, []string{"part"}))
 }
 
+// observeCertificate tells when the certificate of the public listener ends, so that an alarm comes before browsers refuse it.
+func observeCertificate(c *server.Certificate, reg prometheus.Registerer) {
+	events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flashsale_tls_certificate_expiry_timestamp_seconds", Help: "When the certificate of the public listener ends, in Unix time.",
+	}, func() float64 { return float64(c.End().Unix()) }))
+}
+
 // observePlaces shows how many connections of clients may be open, and how many are.
 func observePlaces(l *server.Limiter, reg prometheus.Registerer) {
 	events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"flashsale/app/config"
@@ -14,11 +15,13 @@ import (
 )
 
 // runFile is what a running instance leaves in DATA_DIR/run.json, so that verify, doctor and seed can work beside
-// it on the servers it has embedded, by their Unix sockets. It contains passwords and is readable by its owner only.
+// it on the servers it has embedded, by their Unix sockets. Only the owner reads it. It has no address and no password of a server that
+// was configured: a command takes those from its own environment, and Configured says which variables it needs.
 type runFile struct {
 	PID           int       `json:"pid"`
 	Since         time.Time `json:"since"`
 	URL           string    `json:"url"`
+	Configured    []string  `json:"configured,omitempty"`
 	DatabaseURL   string    `json:"databaseUrl,omitempty"`
 	RedisURL      string    `json:"redisUrl,omitempty"`
 	RedisEmbedded bool      `json:"redisEmbedded,omitempty"`
@@ -30,9 +33,10 @@ type runFile struct {
 	Demo bool `json:"demo,omitempty"`
 }
 
+// runFileOf is for an instance that has started e itself.
 func runFileOf(e embedded.Settings, url string, demo bool) runFile {
 	return runFile{
-		PID: os.Getpid(), Since: time.Now().UTC(), URL: url,
+		PID: os.Getpid(), Since: time.Now().UTC(), URL: url, Configured: notIn(e),
 		DatabaseURL: e.DatabaseURL, RedisURL: e.RedisURL, RedisEmbedded: e.RedisEmbedded,
 		KafkaBrokers: e.KafkaBrokers, KafkaID: e.KafkaID, RedisSocket: e.RedisSocket, KafkaSocket: e.KafkaSocket, Demo: demo,
 	}
@@ -43,6 +47,30 @@ func (r runFile) settings() embedded.Settings {
 		DatabaseURL: r.DatabaseURL, RedisURL: r.RedisURL, RedisEmbedded: r.RedisEmbedded,
 		KafkaBrokers: r.KafkaBrokers, KafkaID: r.KafkaID, RedisSocket: r.RedisSocket, KafkaSocket: r.KafkaSocket,
 	}.Borrowed()
+}
+
+// notIn are the variables that name the servers which e has not.
+func notIn(e embedded.Settings) (variables []string) {
+	if e.DatabaseURL == "" {
+		variables = append(variables, "DATABASE_URL")
+	}
+	if e.RedisURL == "" {
+		variables = append(variables, "REDIS_URL")
+	}
+	if len(e.KafkaBrokers) == 0 {
+		variables = append(variables, "KAFKA_BROKERS")
+	}
+	return variables
+}
+
+// complete is an error when the instance uses configured servers that this environment does not name.
+func (r runFile) complete(s embedded.Settings, dir string) error {
+	missing := notIn(s)
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the instance that runs on %s works with servers that its environment names; set %s here too, as it is set there",
+		dir, strings.Join(missing, " and "))
 }
 
 func runFilePath(dir string) string { return filepath.Join(dir, "run.json") }

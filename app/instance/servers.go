@@ -90,7 +90,7 @@ func (s *Servers) use(set embedded.Settings) {
 		s.DatabaseURL = set.DatabaseURL
 	}
 	if set.RedisURL != "" {
-		s.RedisURL, s.RedisEmbedded, s.RedisDial, s.RedisSocket = set.RedisURL, true, set.RedisDial, set.RedisSocket
+		s.RedisURL, s.RedisEmbedded, s.RedisDial, s.RedisSocket = set.RedisURL, set.RedisEmbedded, set.RedisDial, set.RedisSocket
 	}
 	if len(set.KafkaBrokers) > 0 {
 		s.KafkaBrokers, s.KafkaID, s.KafkaDial, s.KafkaSocket = set.KafkaBrokers, set.KafkaID, set.KafkaDial, set.KafkaSocket
@@ -122,8 +122,8 @@ func borrowServers(cfg config.Config) (*Servers, bool, error) {
 	if err != nil || !found || !inUse(cfg.DataDir) {
 		return nil, false, err
 	}
-	s.Settings = run.settings()
-	return s, true, nil
+	s.use(run.settings())
+	return s, true, run.complete(s.Settings, cfg.DataDir)
 }
 
 // inUse is true while an instance runs on the directory; one that was killed leaves its run file too.

@@ -9,9 +9,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,6 +95,11 @@ func TestAnInstanceSpeaksTLS(t *testing.T) {
 	}
 	if err != nil || res.StatusCode != http.StatusBadRequest {
 		t.Errorf("without TLS: %v %v", res, err)
+	}
+	metrics := httptest.NewRecorder()
+	a.web.OpsHandler().ServeHTTP(metrics, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/metrics", nil))
+	if want := fmt.Sprintf("\nflashsale_tls_certificate_expiry_timestamp_seconds %v\n", float64(a.certificate.End().Unix())); !strings.Contains(metrics.Body.String(), want) {
+		t.Errorf("the metrics have no%s", want)
 	}
 	began := time.Now()
 	d.stop(t, a)

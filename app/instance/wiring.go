@@ -156,6 +156,16 @@ func (c *wiring) prepare(ctx context.Context) error {
 	return c.catalog.Refresh(ctx)
 }
 
+// sealFactors brings second factors under the first key, and warns of those whose key is gone.
+func (c *wiring) sealFactors(ctx context.Context, log *slog.Logger) error {
+	closed, err := c.factors().SealAnew(ctx)
+	if closed > 0 {
+		log.Warn("second factors are sealed with a key that is not in SESSION_KEYS any more; put it back behind the others, "+
+			"or run flashsale admin reset-second-factor for each", "second factors", closed)
+	}
+	return err
+}
+
 // endBeforeStart names the variable when the database refused the times. The start is the database's time when it is not set, so
 // only the database knows which comes first.
 func endBeforeStart(err error, defaults ledger.Defaults) error {

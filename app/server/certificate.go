@@ -39,6 +39,19 @@ func NewCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, e
 	return c, nil
 }
 
+// End is when the certificate ends that is shown now.
+func (c *Certificate) End() time.Time { return c.now.Load().Leaf.NotAfter }
+
+// CertificateEnd is when the certificate of two files ends. The error is that of NewCertificate.
+func CertificateEnd(certFile, keyFile string) (time.Time, error) {
+	c := &Certificate{certFile: certFile, keyFile: keyFile}
+	pair, err := c.read()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return pair.Leaf.NotAfter, nil
+}
+
 // read reads both files. A pair that does not fit, as in the moment between the two when both are replaced, is an error.
 func (c *Certificate) read() (*tls.Certificate, error) {
 	var text [2][]byte

@@ -2,9 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -93,8 +90,7 @@ func inviteTx(ctx context.Context, tx pgx.Tx, i Invitation, by int64, life time.
 	if by != 0 {
 		maker = &by
 	}
-	digest := sha256.Sum256([]byte(token))
-	err := tx.QueryRow(ctx, insertInvitation, digest[:], i.Role.String(), i.FirstOwner, i.By, maker, life.Seconds()).Scan(&i.Expires)
+	err := tx.QueryRow(ctx, insertInvitation, Digest(token), i.Role.String(), i.FirstOwner, i.By, maker, life.Seconds()).Scan(&i.Expires)
 	if err != nil {
 		return "", i, fmt.Errorf("make an invitation: %w", err)
 	}
@@ -106,8 +102,7 @@ func inviteTx(ctx context.Context, tx pgx.Tx, i Invitation, by int64, life time.
 func (s *Store) LookAtInvitation(ctx context.Context, token string) (Invitation, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
-	digest := sha256.Sum256([]byte(token))
-	i, err := readInvitation(s.pool.QueryRow(ctx, selectInvitation, digest[:]))
+	i, err := readInvitation(s.pool.QueryRow(ctx, selectInvitation, Digest(token)))
 	if err == nil && !i.valid {
 		err = ErrExpired
 	}
@@ -121,8 +116,8 @@ func (s *Store) AcceptTx(ctx context.Context, tx pgx.Tx, token string, account i
 	if err := s.lockAccountsTx(ctx, tx); err != nil {
 		return NoRole, err
 	}
-	digest := sha256.Sum256([]byte(token))
-	i, err := readInvitation(tx.QueryRow(ctx, selectInvitation, digest[:]))
+	digest := Digest(token)
+	i, err := readInvitation(tx.QueryRow(ctx, selectInvitation, digest))
 	if err != nil {
 		return NoRole, err
 	}
@@ -140,7 +135,7 @@ func (s *Store) AcceptTx(ctx context.Context, tx pgx.Tx, token string, account i
 	if _, err := s.changeRoleTx(ctx, tx, account, i.Role, i.By); err != nil {
 		return NoRole, err
 	}
-	if _, err := tx.Exec(ctx, useInvitation, digest[:], account); err != nil {
+	if _, err := tx.Exec(ctx, useInvitation, digest, account); err != nil {
 		return NoRole, fmt.Errorf("spend the invitation: %w", err)
 	}
 	return i.Role, nil
@@ -158,11 +153,4 @@ func readInvitation(row pgx.Row) (i Invitation, err error) {
 	i.Expires = i.Expires.UTC()
 	i.Role, err = ParseRole(role)
 	return i, err
-}
-
-// randomText is n random bytes as text that needs no escaping in an address.
-func randomText(n int) string {
-	b := make([]byte, n)
-	_, _ = rand.Read(b) // it never fails
-	return base64.RawURLEncoding.EncodeToString(b)
 }

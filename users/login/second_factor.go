@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
@@ -49,6 +48,8 @@ const (
 			THEN clock_timestamp() + least(interval '10 minutes' * power(2, least((failures + 1) / 5 - 1, 8)), interval '1 day')
 			ELSE cool_until END
 		WHERE user_id = $1`
+	lockFactors    = `SELECT user_id, secret FROM second_factors ORDER BY user_id FOR UPDATE`
+	keepSecret     = `UPDATE second_factors SET secret = $2 WHERE user_id = $1`
 	endCooling     = `UPDATE second_factors SET failures = 0, cool_until = '-infinity' WHERE user_id = $1`
 	selectEnrolled = `SELECT EXISTS (SELECT FROM second_factors WHERE user_id = $1 AND confirmed_at IS NOT NULL)`
 	deleteFactor   = `DELETE FROM second_factors WHERE user_id = $1`
@@ -64,17 +65,61 @@ const (
 // next five for twenty, up to a day. So nobody tries a million codes, and nobody is locked out: a recovery code has 50 bits, which no
 // cool-down has to protect, so it is always taken.
 //
-// The secret is kept as it is: the server computes codes from it. A stolen copy of the database shows it, and still signs nobody in
-// without the password. It is not encrypted with the session keys, because those are rotated, and what they encrypted before would be
-// lost, and with it every operator's way in.
+// The server computes codes from the secret, so it is kept sealed and not as a digest. With SESSION_KEYS the key is derived from the
+// first of them, and a stolen copy of the database shows no secret. Without them it is a row of a table of its own, so that it is not in
+// a copy or a log of this table alone. It is not the key that `admin rotate-keys` changes: a rotation, which may forget the key before,
+// would end every operator's way in. What is sealed with another key than the first is sealed anew at each start and each sign-in, so a
+// key may leave SESSION_KEYS once an instance has started with a new one before it.
 type SecondFactors struct {
-	store  *Store
-	issuer string
+	store   *Store
+	issuer  string
+	outside [][]byte
 }
 
-// NewSecondFactors makes second factors whose app shows them under the name of the issuer.
-func NewSecondFactors(store *Store, issuer string) *SecondFactors {
-	return &SecondFactors{store: store, issuer: issuer}
+// NewSecondFactors makes second factors whose app shows them under the name of the issuer. The keys come from outside: the first one
+// seals, all open. None: the database has one.
+func NewSecondFactors(store *Store, issuer string, keys [][]byte) *SecondFactors {
+	return &SecondFactors{store: store, issuer: issuer, outside: keys}
+}
+
+// SealAnew seals every secret that is not sealed with the first key, and returns how many cannot be opened with any: their owners
+// need a reset, or the key that is gone.
+func (f *SecondFactors) SealAnew(ctx context.Context) (closed int, err error) {
+	if err := f.store.ensureSealingKey(ctx, f.outside); err != nil {
+		return 0, err
+	}
+	err = f.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		keys, err := readSealingKeys(ctx, tx, f.outside)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, lockFactors)
+		if err != nil {
+			return err
+		}
+		all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[keptSecret])
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			if _, err := keys.openTx(ctx, tx, one); errors.Is(err, errSealed) {
+				closed++
+			} else if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("seal the second factors: %w", err)
+	}
+	return closed, nil
+}
+
+// keptSecret is a row of second_factors.
+type keptSecret struct {
+	Account int64
+	Kept    string
 }
 
 // Enrolment is what an authenticator app needs to know. Both fields are secret.
@@ -94,11 +139,22 @@ func (f *SecondFactors) Begin(ctx context.Context, account int64, label string) 
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("make a second factor: %w", err)
 	}
-	var secret string
-	err = f.store.pool.QueryRow(ctx, beginFactor, account, key.Secret(), pendingLife.Seconds()).Scan(&secret)
+	if err := f.store.ensureSealingKey(ctx, f.outside); err != nil {
+		return Enrolment{}, err
+	}
+	keys, err := readSealingKeys(ctx, f.store.pool, f.outside)
+	if err != nil {
+		return Enrolment{}, err
+	}
+	var kept string
+	err = f.store.pool.QueryRow(ctx, beginFactor, account, keys[0].seal(account, key.Secret()), pendingLife.Seconds()).Scan(&kept)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Enrolment{}, ErrEnrolled
 	}
+	if err != nil {
+		return Enrolment{}, fmt.Errorf("begin a second factor: %w", err)
+	}
+	secret, _, err := keys.open(account, kept)
 	if err != nil {
 		return Enrolment{}, fmt.Errorf("begin a second factor: %w", err)
 	}
@@ -122,7 +178,7 @@ func (f *SecondFactors) Confirm(ctx context.Context, account int64, code string)
 		case now.stale:
 			return ErrExpired
 		}
-		if err := now.takeTx(ctx, tx, code); err != nil {
+		if err := f.takeTx(ctx, tx, now, code); err != nil {
 			return err
 		}
 		recovery, err = makeRecoveryTx(ctx, tx, account)
@@ -143,7 +199,7 @@ func (f *SecondFactors) Check(ctx context.Context, account int64, code string) e
 		if text, ok := recoveryText(code); ok {
 			return useRecoveryTx(ctx, tx, account, text)
 		}
-		return now.takeTx(ctx, tx, code)
+		return f.takeTx(ctx, tx, now, code)
 	})
 }
 
@@ -179,7 +235,7 @@ func (s *Store) ResetSecondFactorTx(ctx context.Context, tx pgx.Tx, account int6
 // factor is a second factor whose row is locked.
 type factor struct {
 	account   int64
-	secret    string
+	kept      string // its secret, sealed
 	confirmed bool
 	// stale is true for a secret that has waited too long for its confirmation.
 	stale    bool
@@ -194,7 +250,7 @@ func (f *SecondFactors) attempt(ctx context.Context, account int64, look func(co
 	err := f.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		now := factor{account: account}
 		err := tx.QueryRow(ctx, lockFactor, account, pendingLife.Seconds()).Scan(
-			&now.secret, &now.confirmed, &now.stale, &now.lastStep, &now.cooling, &now.now)
+			&now.kept, &now.confirmed, &now.stale, &now.lastStep, &now.cooling, &now.now)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return ErrNotEnrolled
 		}
@@ -212,32 +268,49 @@ func (f *SecondFactors) attempt(ctx context.Context, account int64, look func(co
 	return err
 }
 
+// openTx is the secret of a row that is locked. It is sealed anew when its key is not the one that seals now.
+func (k sealingKeys) openTx(ctx context.Context, tx pgx.Tx, of keptSecret) (string, error) {
+	secret, current, err := k.open(of.Account, of.Kept)
+	if err == nil && !current {
+		_, err = tx.Exec(ctx, keepSecret, of.Account, k[0].seal(of.Account, secret))
+	}
+	return secret, err
+}
+
 // takeTx takes a code of the app that is right now and later than the last one taken, and counts any other.
-func (f factor) takeTx(ctx context.Context, tx pgx.Tx, code string) error {
-	if f.cooling {
+func (f *SecondFactors) takeTx(ctx context.Context, tx pgx.Tx, now factor, code string) error {
+	if now.cooling {
 		return ErrCooling
 	}
-	step, err := f.stepOf(strings.ReplaceAll(strings.TrimSpace(code), " ", ""))
+	keys, err := readSealingKeys(ctx, tx, f.outside)
+	if err != nil {
+		return err
+	}
+	secret, err := keys.openTx(ctx, tx, keptSecret{now.account, now.kept})
+	if err != nil {
+		return fmt.Errorf("open a second factor: %w", err)
+	}
+	step, err := now.stepOf(secret, strings.ReplaceAll(strings.TrimSpace(code), " ", ""))
 	if err != nil {
 		return err
 	}
 	if step == 0 {
-		if _, err := tx.Exec(ctx, countFailure, f.account); err != nil {
+		if _, err := tx.Exec(ctx, countFailure, now.account); err != nil {
 			return fmt.Errorf("count a wrong code: %w", err)
 		}
 		return ErrRefused
 	}
-	if _, err := tx.Exec(ctx, takeStep, f.account, step); err != nil {
+	if _, err := tx.Exec(ctx, takeStep, now.account, step); err != nil {
 		return fmt.Errorf("take a code: %w", err)
 	}
 	return nil
 }
 
 // stepOf is the time step whose code that is, 0 for none. It compares with all steps, whichever matches.
-func (f factor) stepOf(code string) (int64, error) {
+func (f factor) stepOf(secret, code string) (int64, error) {
 	present, found := f.now/stepTime, int64(0)
 	for step := present - stepsAway; step <= present+stepsAway; step++ {
-		right, err := hotp.GenerateCodeCustom(f.secret, uint64(step), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		right, err := hotp.GenerateCodeCustom(secret, uint64(step), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
 		if err != nil {
 			return 0, fmt.Errorf("compute a code: %w", err)
 		}
@@ -278,8 +351,7 @@ func recoveryText(typed string) (string, bool) {
 }
 
 func recoveryDigest(account int64, text string) []byte {
-	digest := sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, uint64(account)), text...))
-	return digest[:]
+	return Digest(string(append(binary.BigEndian.AppendUint64(nil, uint64(account)), text...)))
 }
 
 // useRecoveryTx works in a cool-down too, and ends it.

@@ -44,7 +44,7 @@ func wrongCode(t testing.TB, secret string) string {
 func enrolled(t testing.TB) (f *SecondFactors, pool *pgxpool.Pool, account int64, secret string, recovery []string) {
 	t.Helper()
 	s, pool, who := newTeam(t)
-	f, account = NewSecondFactors(s, "Shop"), who[0].ID
+	f, account = NewSecondFactors(s, "Shop", nil), who[0].ID
 	begun, err := f.Begin(testContext(t), account, who[0].Username)
 	must(t, err)
 	recovery, err = f.Confirm(testContext(t), account, codeAt(t, begun.Secret, 0))
@@ -56,7 +56,7 @@ func enrolled(t testing.TB) (f *SecondFactors, pool *pgxpool.Pool, account int64
 func TestASecondFactorIsBegunAndConfirmed(t *testing.T) {
 	t.Parallel()
 	s, pool, who := newTeam(t)
-	f, account := NewSecondFactors(s, "Flash Sale"), who[0].ID
+	f, account := NewSecondFactors(s, "Flash Sale", nil), who[0].ID
 	if _, err := f.Confirm(testContext(t), account, "123456"); !errors.Is(err, ErrNotEnrolled) {
 		t.Errorf("nothing to confirm: %v", err)
 	}

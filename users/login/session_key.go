@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"hash"
@@ -23,11 +22,13 @@ type signingKey struct {
 }
 
 func newSigningKey(secret []byte) *signingKey {
-	sum := sha256.Sum256(secret)
-	k := &signingKey{id: [4]byte(sum[:4]), secret: secret}
+	k := &signingKey{id: keyID(secret), secret: secret}
 	k.macs.New = func() any { return hmac.New(sha256.New, secret) }
 	return k
 }
+
+// keyID tells a key from others and says nothing about it.
+func keyID(secret []byte) [4]byte { return [4]byte(Digest(string(secret))) }
 
 // mac appends the signature of a text.
 func (k *signingKey) mac(to, text []byte) []byte {
@@ -121,8 +122,6 @@ func (s *Store) RotateKeysTx(ctx context.Context, tx pgx.Tx, forget bool) error 
 }
 
 func insertKey(ctx context.Context, tx pgx.Tx) error {
-	secret := make([]byte, keySize)
-	_, _ = rand.Read(secret) // it never fails: crypto/rand ends the program instead
-	_, err := tx.Exec(ctx, sqlInsertKey, secret)
+	_, err := tx.Exec(ctx, sqlInsertKey, randomBytes(keySize))
 	return err
 }

@@ -2,7 +2,6 @@ package login
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -97,8 +96,7 @@ func (s *Store) CreateTokenTx(ctx context.Context, tx pgx.Tx, r TokenRequest) (s
 		return "", made, ErrScope
 	}
 	secret = tokenPrefix + randomText(tokenBytes)
-	digest := sha256.Sum256([]byte(secret))
-	err = tx.QueryRow(ctx, insertAccess, made.ID, made.Name, digest[:], int16(r.Scopes), r.By.Account, made.Expires).Scan(&made.Made)
+	err = tx.QueryRow(ctx, insertAccess, made.ID, made.Name, Digest(secret), int16(r.Scopes), r.By.Account, made.Expires).Scan(&made.Made)
 	if refused := (*pgconn.PgError)(nil); errors.As(err, &refused) {
 		switch refused.ConstraintName {
 		case "api_tokens_name":
@@ -171,8 +169,7 @@ func (s *Store) CheckToken(ctx context.Context, secret string) (Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
 	var now tokenState
-	digest := sha256.Sum256([]byte(secret))
-	t, err := scanToken(s.pool.QueryRow(ctx, checkToken, digest[:]), &now.role, &now.archived, &now.expired, &now.due)
+	t, err := scanToken(s.pool.QueryRow(ctx, checkToken, Digest(secret)), &now.role, &now.archived, &now.expired, &now.due)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Token{}, ErrNoSession
 	}

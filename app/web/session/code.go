@@ -52,12 +52,17 @@ func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
 	if err := hs.attemptAs(c, limits.Code, name); err != nil {
 		return err
 	}
-	flow, err := hs.cfg.Codes.Resume(c.Request().Context(), cookie(c, cookieFlow), typed)
+	flow, err := hs.cfg.Codes.Begin(c.Request().Context(), typed, asker(c, cookie(c, cookieFlow)))
 	if err != nil {
 		return problem(err, fieldName, request.ErrWrongSignIn)
 	}
 	setCookie(c, cookieFlow, flow)
 	return done(c, carrying("/sign-in/code/verify", next), http.StatusAccepted, sentDocument{Message: sent})
+}
+
+// asker is the browser that asks for a code. flow is what it has of a code before.
+func asker(c echo.Context, flow string) codes.Asker {
+	return codes.Asker{Flow: flow, Network: request.Network(c.Request().RemoteAddr)}
 }
 
 // sendForm asks for the name again.
@@ -98,12 +103,15 @@ func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
 	if err != nil {
 		return err
 	}
-	if err := hs.attempt(c, limits.CodeVerify); err != nil {
-		return err
-	}
 	flow := cookie(c, cookieFlow)
 	if flow == "" {
+		if err := hs.attempt(c, limits.CodeVerify); err != nil {
+			return err
+		}
 		return request.ErrCodeExpired
+	}
+	if err := hs.attempt(c, limits.CodeVerify, limits.FlowKey(flow)); err != nil {
+		return err
 	}
 	since, err := hs.cfg.Sessions.Version(c.Request().Context())
 	if err != nil {

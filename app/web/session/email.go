@@ -38,7 +38,7 @@ func (hs *Handlers) changeEmail(c echo.Context, who Visitor, v fields) error {
 	if err := hs.attempt(c, limits.Code, limits.AccountKey(who.Account)); err != nil {
 		return err
 	}
-	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.Account, email)
+	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.Account, email, asker(c, ""))
 	if err != nil {
 		return problem(err, fieldEmail, request.ErrSignIn)
 	}

@@ -184,8 +184,8 @@ type letters struct{ w *world }
 
 func (l letters) On() bool { return !l.w.off }
 
-func (l letters) Resume(_ context.Context, earlier, name string) (string, error) {
-	l.w.called("code to", name, earlier)
+func (l letters) Begin(_ context.Context, name string, by codes.Asker) (string, error) {
+	l.w.called("code to", name, by.Flow)
 	return "flow", nil
 }
 
@@ -215,7 +215,7 @@ func (l letters) Spend(ctx context.Context, link string) (codes.Proof, error) {
 	return l.Peek(ctx, link)
 }
 
-func (l letters) BeginEmailChange(_ context.Context, account int64, email string) (string, error) {
+func (l letters) BeginEmailChange(_ context.Context, account int64, email string, _ codes.Asker) (string, error) {
 	l.w.called("new address", email, "of", l.w.people[account].Username)
 	return "email-flow", nil
 }

@@ -50,13 +50,13 @@ type passwords interface {
 type proofs interface {
 	// On is true when mails can be sent.
 	On() bool
-	// Resume sends a code to whoever has that name or address. The flow is for the browser's cookie; earlier is the one that it has.
-	Resume(ctx context.Context, earlier, name string) (flow string, err error)
+	// Begin sends a code to whoever has that name or address. The flow is for the browser's cookie.
+	Begin(ctx context.Context, name string, by codes.Asker) (flow string, err error)
 	Verify(ctx context.Context, flow, code string) (codes.Proof, error)
 	// Peek says whom the link of a mail would sign in, and spends nothing.
 	Peek(ctx context.Context, link string) (codes.Proof, error)
 	Spend(ctx context.Context, link string) (codes.Proof, error)
-	BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error)
+	BeginEmailChange(ctx context.Context, account int64, email string, by codes.Asker) (flow string, err error)
 	VerifyEmailChange(ctx context.Context, account int64, flow, code string) error
 	// TellPassword sends a notice of a new password to the account's address, if it has one.
 	TellPassword(ctx context.Context, account int64)

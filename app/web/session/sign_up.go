@@ -52,7 +52,7 @@ func (hs *Handlers) signUp(c echo.Context, v fields, next, proved string) error 
 	if email == "" || proved != "" {
 		return hs.start(c, who, http.StatusCreated, onward(next))
 	}
-	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.ID, email)
+	flow, err := hs.cfg.Codes.BeginEmailChange(c.Request().Context(), who.ID, email, asker(c, ""))
 	if err != nil {
 		// The account is there; the address can be added later.
 		return hs.start(c, who, http.StatusCreated, "/account")

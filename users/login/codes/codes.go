@@ -25,9 +25,14 @@ const (
 	Lifetime = 10 * time.Minute
 	// Tries is how often the digits of one code may be typed. After the last wrong one only the link works.
 	Tries = 5
-	// mailPause is how long after a mail the same address gets no other one for the same purpose.
+	// mailPause is how long after a mail the same address gets no other one for the same purpose that is asked for from the same
+	// network. Who asks elsewhere does not silence the owner.
 	mailPause = time.Minute
-	// wrongPerDay is how many wrong codes of one address there may be in a day. After them its mails have the link alone: it
+	// mailsPerHour is how many mails an address gets for one purpose, wherever they are asked for. It is more than the limits leave
+	// to all strangers together (limits.Code), so that they cannot use it up.
+	mailsPerHour = 40
+	// wrongPerDay is how many wrong codes of one address there may be in a day, wherever they are typed. After them no code of it
+	// works, those that are sent already too, and its mails have the link alone: it
 	// cannot be guessed, so the owner still signs in, and whoever guesses does not.
 	wrongPerDay = 50
 	// codesKept is how long a row is kept, because wrong codes are counted by the day.
@@ -118,6 +123,7 @@ type codeRequest struct {
 	subject string // whose budget of mails and tries it is, in normal form
 	address string // gets the mail; "": nobody does
 	account int64
+	network string // from which it is asked
 	// taken: the address belongs to another account, so the mail says that, and no code works.
 	taken bool
 }
@@ -125,15 +131,18 @@ type codeRequest struct {
 // mailed is true when there is somebody who gets the code.
 func (r codeRequest) mailed() bool { return r.address != "" && !r.taken }
 
-// Begin sends a code to whoever has that name or address, and returns the flow, which the browser has to keep. It fails with
-// users.ErrName, ErrOff or ErrBusy, and otherwise only with faults: whether a mail is sent, it does not say.
-func (c *Codes) Begin(ctx context.Context, name string) (flow string, err error) {
-	return c.Resume(ctx, "", name)
+// Asker is the browser that asks for a code.
+type Asker struct {
+	// Flow is what it got when it asked before; "": it did not.
+	Flow string
+	// Network is where it is. Each network has a pause of its own.
+	Network string
 }
 
-// Resume is Begin in a browser that has a flow already. Within a minute of the mail for the same name the flow stays the same,
-// so that who presses twice can use the code of the first mail; otherwise there is a new flow.
-func (c *Codes) Resume(ctx context.Context, earlier, name string) (flow string, err error) {
+// Begin sends a code to whoever has that name or address, and returns the flow, which the browser has to keep. Within a minute of the
+// mail for the same name a browser keeps its flow, so that who presses twice can use the code of the first mail. It fails with
+// users.ErrName, ErrOff or ErrBusy, and otherwise only with faults: whether a mail is sent, it does not say.
+func (c *Codes) Begin(ctx context.Context, name string, by Asker) (flow string, err error) {
 	if err := c.ready(); err != nil {
 		return "", err
 	}
@@ -141,15 +150,16 @@ func (c *Codes) Resume(ctx context.Context, earlier, name string) (flow string, 
 	if err != nil {
 		return "", err
 	}
-	if earlier != "" {
-		if recent, err := c.store.recentFlow(ctx, earlier, asked); err != nil || recent {
-			return earlier, err
+	if by.Flow != "" {
+		if recent, err := c.store.recentFlow(ctx, by.Flow, asked); err != nil || recent {
+			return by.Flow, err
 		}
 	}
 	r, err := c.forSignIn(ctx, name, asked)
 	if err != nil {
 		return "", err
 	}
+	r.network = by.Network
 	return c.begin(ctx, r)
 }
 

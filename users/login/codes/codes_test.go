@@ -99,7 +99,7 @@ func (c *codesTest) verified(a *users.Account, email string) {
 
 func (c *codesTest) begun(name string) (flow string) {
 	c.t.Helper()
-	flow, err := c.Begin(c.ctx, name)
+	flow, err := c.Begin(c.ctx, name, Asker{})
 	if err != nil || len(flow) < 20 {
 		c.t.Fatalf("%q %v", flow, err)
 	}
@@ -148,7 +148,7 @@ func TestAnotherSpellingNeverGetsTheMail(t *testing.T) {
 	c := newCodesTest(t)
 	c.verified(&c.ann, "mike@example.org")
 	for _, typed := range []string{"m\u0131ke@example.org", "mi\u212Ae@example.org", "m\u0456ke@example.org", "Mike <mike@example.org>", "mike@example.org,x@example.net"} {
-		if _, err := c.Begin(c.ctx, typed); err != nil {
+		if _, err := c.Begin(c.ctx, typed, Asker{}); err != nil {
 			t.Errorf("%q: %v", typed, err)
 		}
 		c.later("2 minutes")
@@ -292,20 +292,20 @@ func TestOneMailAMinuteAndTheNewestCounts(t *testing.T) {
 	first := c.begun(c.ann.Username)
 	var wg sync.WaitGroup
 	for range 8 { // by the name and by the address it is one budget
-		wg.Go(func() { _, _ = c.Begin(c.ctx, "ann@example.org") })
+		wg.Go(func() { _, _ = c.Begin(c.ctx, "ann@example.org", Asker{}) })
 	}
 	wg.Wait()
 	m := c.mail.last(t, 1)
 	// Who presses twice in one browser keeps the flow; in another browser, or for another name, there is another.
-	if again, err := c.Resume(c.ctx, first, c.ann.Username); err != nil || again != first {
+	if again, err := c.Begin(c.ctx, c.ann.Username, Asker{Flow: first}); err != nil || again != first {
 		t.Errorf("%q %v", again, err)
 	}
-	if again, err := c.Resume(c.ctx, first, "ann@example.org"); err != nil || again == first {
+	if again, err := c.Begin(c.ctx, "ann@example.org", Asker{Flow: first}); err != nil || again == first {
 		t.Errorf("%q %v", again, err)
 	}
 	c.wants(login.ErrRefused)(c.Verify(c.ctx, first, m.wrongCode()))
 	c.later("1 minute")
-	second, err := c.Resume(c.ctx, first, c.ann.Username)
+	second, err := c.Begin(c.ctx, c.ann.Username, Asker{Flow: first})
 	newest := c.mail.last(t, 2)
 	if err != nil || second == first {
 		t.Errorf("%q %v", second, err)
@@ -367,21 +367,21 @@ func TestCodesAreOffWithoutAMailerAndBusyWhenItIsFull(t *testing.T) {
 	c := newCodesTest(t)
 	c.mail.full = true
 	for _, name := range []string{c.ann.Username, "nobody"} {
-		if _, err := c.Begin(c.ctx, name); !errors.Is(err, ErrBusy) {
+		if _, err := c.Begin(c.ctx, name, Asker{}); !errors.Is(err, ErrBusy) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	c.mail.full = false
 	off := New(c.pool, nil, Config{})
-	_, err := off.Begin(c.ctx, "nobody")
-	_, changing := off.BeginEmailChange(c.ctx, 1, "x@example.org")
+	_, err := off.Begin(c.ctx, "nobody", Asker{})
+	_, changing := off.BeginEmailChange(c.ctx, 1, "x@example.org", Asker{})
 	if off.On() || !errors.Is(err, ErrOff) || !errors.Is(changing, ErrOff) {
 		t.Error(err, changing)
 	}
 	if _, err := off.Spend(c.ctx, "x"); !errors.Is(err, ErrOff) {
 		t.Error(err)
 	}
-	if _, err := c.Begin(c.ctx, "a\x00"); !errors.Is(err, users.ErrName) {
+	if _, err := c.Begin(c.ctx, "a\x00", Asker{}); !errors.Is(err, users.ErrName) {
 		t.Error(err)
 	}
 }

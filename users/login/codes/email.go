@@ -14,7 +14,7 @@ import (
 // BeginEmailChange sends a code to an address that an account wants to have, and returns the flow, which the browser has to
 // keep. It fails with users.ErrName for what is no address, users.ErrNoAccount, ErrOff or ErrBusy. When the address
 // belongs to another account it says nothing: the owner gets a mail that says so. An earlier change of the account ends.
-func (c *Codes) BeginEmailChange(ctx context.Context, account int64, email string) (flow string, err error) {
+func (c *Codes) BeginEmailChange(ctx context.Context, account int64, email string, by Asker) (flow string, err error) {
 	if err := c.ready(); err != nil {
 		return "", err
 	}
@@ -34,7 +34,7 @@ func (c *Codes) BeginEmailChange(ctx context.Context, account int64, email strin
 	if err != nil {
 		return "", err
 	}
-	r := codeRequest{purpose: changingEmail, asked: key, subject: key, address: address, account: own.ID}
+	r := codeRequest{purpose: changingEmail, asked: key, subject: key, address: address, account: own.ID, network: by.Network}
 	if found.ID != 0 && found.ID != own.ID {
 		r.taken, r.address = true, ""
 		if found.Verified && !found.Archived {

@@ -12,7 +12,7 @@ import (
 
 func (c *codesTest) changing(a users.Account, email string) (flow string) {
 	c.t.Helper()
-	flow, err := c.BeginEmailChange(c.ctx, a.ID, email)
+	flow, err := c.BeginEmailChange(c.ctx, a.ID, email, Asker{})
 	if err != nil || flow == "" {
 		c.t.Fatalf("%q %v", flow, err)
 	}
@@ -146,11 +146,11 @@ func TestNoChangeToWhatIsNoAddressOrForNobody(t *testing.T) {
 	t.Parallel()
 	c := newCodesTest(t)
 	for _, email := range []string{"", "ann", "Ann <ann@example.org>", "m\u0131ke@example.org", "0123456789abcdef0123456789abcdef@unverified.invalid"} {
-		if _, err := c.BeginEmailChange(c.ctx, c.ann.ID, email); !errors.Is(err, users.ErrName) {
+		if _, err := c.BeginEmailChange(c.ctx, c.ann.ID, email, Asker{}); !errors.Is(err, users.ErrName) {
 			t.Errorf("%q: %v", email, err)
 		}
 	}
-	if _, err := c.BeginEmailChange(c.ctx, 999, "x@example.org"); !errors.Is(err, users.ErrNoAccount) {
+	if _, err := c.BeginEmailChange(c.ctx, 999, "x@example.org", Asker{}); !errors.Is(err, users.ErrNoAccount) {
 		t.Error(err)
 	}
 	c.mail.last(t, 0)

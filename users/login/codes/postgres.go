@@ -35,20 +35,21 @@ const (
 // Constants in the statements: those of codes.go in seconds, by Postgres' clock.
 const (
 	lockCodes = `SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.login_codes ' || $1 || ' ' || $2, 0))`
-	// A mail a moment ago makes this one quiet; otherwise it takes the place of those before it.
+	// A mail to the same network a moment ago makes this one quiet; otherwise it takes the place of those before it from there.
 	insertCode = `
 		WITH recent AS (
-			SELECT coalesce(bool_or(state <> 'quiet' AND created_at > now() - make_interval(secs => $11)), false) AS mail,
+			SELECT coalesce(bool_or(state <> 'quiet' AND network = $14 AND created_at > now() - make_interval(secs => $11)), false) AS mail,
+				count(*) FILTER (WHERE state <> 'quiet' AND created_at > now() - interval '1 hour') >= $15 AS flood,
 				coalesce(sum(tries) FILTER (WHERE state <> 'quiet'), 0) AS wrong
 			FROM login_codes WHERE purpose = $1 AND subject = $3 AND created_at > now() - interval '1 day'
 		), chosen AS (
-			SELECT CASE WHEN mail THEN 'quiet' WHEN wrong >= $12 THEN $13::text ELSE 'sent' END AS state FROM recent
+			SELECT CASE WHEN mail OR flood THEN 'quiet' WHEN wrong >= $12 THEN $13::text ELSE 'sent' END AS state FROM recent
 		), replaced AS (
 			UPDATE login_codes SET state = 'void'
-			WHERE purpose = $1 AND subject = $3 AND state IN ('sent', 'link', 'quiet') AND (SELECT state FROM chosen) <> 'quiet'
+			WHERE purpose = $1 AND subject = $3 AND network = $14 AND state IN ('sent', 'link', 'quiet') AND (SELECT state FROM chosen) <> 'quiet'
 		)
-		INSERT INTO login_codes (purpose, asked, subject, address, account, mailed, flow, code, link, expires_at, state)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp() + make_interval(secs => $10), state FROM chosen
+		INSERT INTO login_codes (purpose, asked, subject, address, account, mailed, flow, code, link, expires_at, state, network)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp() + make_interval(secs => $10), state, $14 FROM chosen
 		RETURNING state`
 	// Only one change of address of an account is under way.
 	voidChanges = `UPDATE login_codes SET state = 'void' WHERE purpose = 'email' AND account = $1 AND state = 'sent' AND flow <> $2`
@@ -56,7 +57,8 @@ const (
 		AND state <> 'used' AND created_at > now() - make_interval(secs => $3))`
 
 	codeColumns = `id, subject, address, coalesce(account, 0), mailed, state, tries`
-	lockCode    = `SELECT ` + codeColumns + `, code FROM login_codes WHERE purpose = $1 AND flow = $2 AND coalesce(account, 0) = coalesce($3, account, 0)
+	lockCode    = `SELECT ` + codeColumns + `, code, (SELECT sum(tries) FROM login_codes o WHERE o.purpose = $1 AND o.subject = c.subject
+			AND o.state <> 'quiet' AND o.created_at > now() - interval '1 day') FROM login_codes c WHERE purpose = $1 AND flow = $2 AND coalesce(account, 0) = coalesce($3, account, 0)
 		AND expires_at > now() FOR UPDATE`
 	countTry    = `UPDATE login_codes SET tries = tries + 1, state = CASE WHEN state = 'sent' AND tries + 1 >= $2 THEN 'link' ELSE state END WHERE id = $1`
 	useCode     = `UPDATE login_codes SET state = 'used' WHERE id = $1`
@@ -95,13 +97,13 @@ func (s *store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets)
 	if r.account != 0 {
 		account = &r.account
 	}
-	flow := secretDigest(secrets.flow)
+	flow := login.Digest(secrets.flow)
 	err = s.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockCodes, string(r.purpose), r.subject); err != nil {
 			return err
 		}
 		row := tx.QueryRow(ctx, insertCode, r.purpose, r.asked, r.subject, r.address, account, r.mailed(), flow,
-			codeMAC(secrets.flow, secrets.code), secretDigest(secrets.link), Lifetime.Seconds(), mailPause.Seconds(), wrongPerDay, guessed)
+			codeMAC(secrets.flow, secrets.code), login.Digest(secrets.link), Lifetime.Seconds(), mailPause.Seconds(), wrongPerDay, guessed, r.network, mailsPerHour)
 		if err := row.Scan(&state); err != nil || r.purpose != changingEmail {
 			return err
 		}
@@ -118,7 +120,7 @@ func (s *store) addCode(ctx context.Context, r codeRequest, secrets codeSecrets)
 func (s *store) recentFlow(ctx context.Context, flow, asked string) (recent bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
-	err = s.pool.QueryRow(ctx, selectFlow, secretDigest(flow), asked, mailPause.Seconds()).Scan(&recent)
+	err = s.pool.QueryRow(ctx, selectFlow, login.Digest(flow), asked, mailPause.Seconds()).Scan(&recent)
 	if err != nil {
 		return false, fmt.Errorf("read a flow: %w", err)
 	}
@@ -143,7 +145,8 @@ func (s *store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 			account = &t.account
 		}
 		var code []byte
-		err := tx.QueryRow(ctx, lockCode, t.purpose, secretDigest(t.flow), account).Scan(append(row.fields(), &code)...)
+		var wrong int // of the subject, in a day
+		err := tx.QueryRow(ctx, lockCode, t.purpose, login.Digest(t.flow), account).Scan(append(row.fields(), &code, &wrong)...)
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && row.tries >= Tries {
 			return nil
 		}
@@ -155,7 +158,7 @@ func (s *store) tryCode(ctx context.Context, t codeTry) (row codeRow, err error)
 			outcome = login.ErrRefused
 		}
 		switch {
-		case !right || !row.mailed || row.state != codeSent:
+		case !right || !row.mailed || row.state != codeSent || wrong >= wrongPerDay:
 			_, err := tx.Exec(ctx, countTry, row.id, Tries)
 			return err
 		case t.purpose == changingEmail:
@@ -184,7 +187,7 @@ func (s *store) spendLink(ctx context.Context, link string) (codeRow, error) {
 func (s *store) codeOfLink(ctx context.Context, statement, link string) (row codeRow, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statementTime)
 	defer cancel()
-	err = s.pool.QueryRow(ctx, statement, secretDigest(link)).Scan(row.fields()...)
+	err = s.pool.QueryRow(ctx, statement, login.Digest(link)).Scan(row.fields()...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return codeRow{}, login.ErrExpired
 	}

@@ -30,12 +30,6 @@ func newCode() string {
 	return fmt.Sprintf("%0*d", codeDigits, n)
 }
 
-// secretDigest is what is kept of a secret that cannot be guessed.
-func secretDigest(secret string) []byte {
-	sum := sha256.Sum256([]byte(secret))
-	return sum[:]
-}
-
 // codeMAC is what is kept of the digits, which could be guessed by trying all of them: without the flow, nobody can try.
 func codeMAC(flow, code string) []byte {
 	mac := hmac.New(sha256.New, []byte(flow))

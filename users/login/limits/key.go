@@ -9,6 +9,7 @@ import (
 const (
 	accountPrefix = "account:"
 	namePrefix    = "name:"
+	flowPrefix    = "flow:"
 	networkPrefix = "network:"
 )
 
@@ -17,6 +18,10 @@ func AccountKey(id int64) string { return accountPrefix + strconv.FormatInt(id, 
 
 // NameKey is the key of a name that no account has, in its normal form. Attempts at it count like those at an account.
 func NameKey(normal string) string { return namePrefix + normal }
+
+// FlowKey is the key of a code that was sent, before it is known whose it is: what its browser has of it. Whoever tries one code from
+// many networks uses up one budget.
+func FlowKey(flow string) string { return flowPrefix + flow }
 
 // NetworkKey says for Limits.Take from where an attempt comes: an address, or address and port as in http.Request.RemoteAddr.
 func NetworkKey(remote string) string { return networkPrefix + remote }

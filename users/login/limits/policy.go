@@ -62,6 +62,8 @@ type PolicyRow struct {
 //
 //   - Who guesses? One account from one network has a tight budget, and the site around the network three times that. Somebody with
 //     many networks gets through that, so all strangers to an account share a budget too: 300 passwords an hour, 100 codes.
+//     A code is tried before it is known whose it is: there, what was sent to one browser (FlowKey) stands for the account, whose own
+//     wrong codes package codes counts.
 //   - Who is locked out? Nobody by a budget that others can spend. What a stranger spends from other networks is not the budget
 //     of the owner's network. The budget of the strangers does not count where the owner has signed in before (Limits.Remember).
 //     Only an owner who is at a new network while hundreds of attempts an hour come from elsewhere is refused there.
