@@ -82,10 +82,10 @@ func TestStartsAtTheSameTimeKeepTheirDirectories(t *testing.T) {
 	starts.Wait()
 }
 
-// shortDir is a directory whose path leaves room for sockets, which that of t.TempDir does not everywhere.
+// shortDir is a directory whose path leaves room for sockets.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s")
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // the path of t.TempDir is too long
 	if err != nil {
 		t.Fatal(err)
 	}
