@@ -56,7 +56,7 @@ func topics(t *testing.T, d instancetest.Deployment) int {
 
 func schemas(t *testing.T, name string) (n int) {
 	t.Helper()
-	pool, _ := embeddedtest.Postgres(t)
+	pool, _ := embeddedtest.EmptyPostgres(t)
 	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_namespace WHERE nspname = $1`, name).Scan(&n); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestALookChangesNoSchema(t *testing.T) {
 // state tells which migrations are applied and how many topics there are.
 func state(t *testing.T, d instancetest.Deployment) (applied string, made int) {
 	t.Helper()
-	pool, _ := embeddedtest.Postgres(t)
+	pool, _ := embeddedtest.EmptyPostgres(t)
 	all, err := migrations.Status(t.Context(), pool, d.Config.Namespace)
 	if err != nil {
 		return err.Error(), topics(t, d)

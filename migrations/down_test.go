@@ -57,7 +57,7 @@ func TestEachStepDownSaysWhatItTakes(t *testing.T) {
 
 func tables(t *testing.T, schema string) (names []string) {
 	t.Helper()
-	pool, _ := embeddedtest.Postgres(t)
+	pool, _ := embeddedtest.EmptyPostgres(t)
 	err := pool.QueryRow(t.Context(), `SELECT coalesce(array_agg(table_name::text), '{}') FROM information_schema.tables WHERE table_schema = $1`, schema).Scan(&names)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func tables(t *testing.T, schema string) (names []string) {
 // Looking at a schema that does not exist makes none.
 func TestALookMakesNoSchema(t *testing.T) {
 	t.Parallel()
-	pool, _ := embeddedtest.Postgres(t)
+	pool, _ := embeddedtest.EmptyPostgres(t)
 	schema := embeddedtest.Namespace(t)
 	_, status := migrations.Status(t.Context(), pool, schema)
 	_, _, versions := migrations.Versions(t.Context(), pool, schema)

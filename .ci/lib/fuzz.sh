@@ -1,11 +1,11 @@
-# The fuzz targets of the decoders, one after the other: 5 s each, FUZZTIME=10m for a long run, FUZZ='Body|Config' for those
-# whose name matches. An input that fails is printed and stays below testdata/fuzz of its package, where `go test` runs it
-# again. A short run begins with the committed inputs, so that it is the same on every machine; a long one begins with the
-# new inputs of earlier long ones, which are kept outside of the checkout.
+# The fuzz targets of the decoders: 5 s each, two at a time on one processor each. A long run (FUZZTIME=10m) takes one after the
+# other, on all processors. FUZZ='Body|Config' takes those whose name matches. An input that fails is printed and stays below
+# testdata/fuzz of its package, where `go test` runs it again. A short run begins with the committed inputs, so that it is the
+# same on every machine; a long one begins with the new inputs of earlier long ones, which are kept outside of the checkout.
 
 part_fuzz() {
-  local time=${FUZZTIME:-5s} package binary target rc=0 count=0 known=$RUN/fuzz/known
-  [[ -z ${FUZZTIME:-} ]] || known=$CACHE/fuzz
+  local time=${FUZZTIME:-5s} package binary target rc=0 count=0 known=$RUN/fuzz/known at_once=2 workers=1 running=()
+  [[ -z ${FUZZTIME:-} ]] || known=$CACHE/fuzz at_once=1 workers=$(nproc)
   mkdir -p "$RUN/fuzz"
   touch "$RUN/fuzz/began"
   while read -r package; do
@@ -14,12 +14,22 @@ part_fuzz() {
     go test -c -fuzz=. -o "$binary" "./$package"
     while read -r target; do
       count=$((count + 1))
-      fuzz_target "$package" "$binary" "$target" "$time" "$known" || rc=1
+      fuzz_target "$package" "$binary" "$target" "$time" "$known" "$workers" &
+      running+=($!)
+      ((${#running[@]} < at_once)) || { fuzz_await "${running[@]}" || rc=1; running=(); }
     done < <(cd "$package" && "$binary" -test.list '^Fuzz' | grep -E "${FUZZ:-.}")
   done < <(fuzz_packages)
+  fuzz_await "${running[@]}" || rc=1
   echo "$count targets, $time each"
   ((count > 0)) || { echo "no target found"; return 1; }
   ((rc == 0)) || fuzz_finds
+  return $rc
+}
+
+# Fails when one of these targets does.
+fuzz_await() { # process ids
+  local pid rc=0
+  for pid in "$@"; do wait "$pid" || rc=1; done
   return $rc
 }
 
@@ -29,8 +39,8 @@ fuzz_packages() {
 
 # Go before 1.27 sometimes reports the end of the time as a failure (golang/go#75804): the target ran for its whole time, no
 # input failed, and the log says nothing else. An input that hangs gives another message.
-fuzz_target() { # package binary target time known
-  local log=$RUN/log/fuzz.$3.log rc=0
+fuzz_target() { # package binary target time known workers
+  local log=$RUN/log/fuzz.${1//\//_}.$3.log rc=0
   fuzz_once "$@" || rc=$?
   printf '%-12s %-28s %s\n' "$1" "$3" "$(grep -aE '^fuzz: elapsed' "$log" | tail -1 | sed 's/^fuzz: elapsed: //')"
   ((rc != 0)) || return 0
@@ -46,10 +56,10 @@ only_the_deadline() { # log
 
 # A target runs in the directory of its seeds. Making an input smaller is bounded by tries and not by time: Go does it for
 # every new input, also for those that pass, and a bound in time uses up the ten seconds.
-fuzz_once() { # package binary target time known
+fuzz_once() { # package binary target time known workers
   (cd "$1" && no_settings timeout --foreground -k 10 12h \
-    "$2" -test.run='^$' -test.fuzz="^$3\$" -test.fuzztime="$4" -test.fuzzminimizetime=200x \
-    -test.fuzzcachedir="$5/$1") >"$RUN/log/fuzz.$3.log" 2>&1 </dev/null
+    "$2" -test.run='^$' -test.fuzz="^$3\$" -test.fuzztime="$4" -test.fuzzminimizetime=200x -test.parallel="$6" \
+    -test.fuzzcachedir="$5/$1") >"$RUN/log/fuzz.${1//\//_}.$3.log" 2>&1 </dev/null
 }
 
 fuzz_finds() {

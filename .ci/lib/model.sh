@@ -1,7 +1,6 @@
 # The model of the purchase protocol: every configuration holds, every mutant fails. One to three minutes on two cores.
 
 part_model() {
-  install_spin
   JOBS=2 timeout --foreground -k 10 10m sale/model/run
 }
 

@@ -1,7 +1,7 @@
 # The report at the end of a run, and the checks for what a run must not leave behind.
 
 # Processes that name our directory in their command line: every test binary, instance and embedded server lies below
-# $RUN, so one that is still there after its part is a leak.
+# $RUN or the directory in memory, which has the same last name, so one that is still there after its part is a leak.
 left_behind() {
   local tries found
   for tries in {1..50}; do
@@ -18,13 +18,16 @@ left_behind() {
 }
 
 ours_running() {
-  local dir pid command entry known=" $$ $BASHPID "
+  local dir pid command entry stat group name=${RUN##*/} known=" $$ $BASHPID "
   for entry in "${SERVERS[@]}"; do known+="$(cut -d' ' -f2 <<<"$entry") "; done
   for dir in /proc/[0-9]*; do
     pid=${dir#/proc/}
     [[ $known == *" $pid "* ]] && continue
     command=$(tr '\0' ' ' <"$dir/cmdline") 2>/dev/null || continue
-    [[ $command == *"$RUN"* ]] && echo "$pid ${command:0:120}"
+    [[ $command == *"$name"* ]] || continue
+    stat=$(<"$dir/stat") || continue
+    read -r _ _ group _ <<<"${stat##*) }" # state, parent, group
+    [[ $group == "$BESIDE_GROUP" ]] || echo "$pid ${command:0:120}"
   done 2>/dev/null
   return 0
 }
@@ -42,7 +45,7 @@ checkout_changed() {
 }
 
 report() {
-  local line part seconds verdict total=0
+  local line part seconds verdict
   if [[ -s $RUN/cover.out ]]; then
     printf '\ncoverage by package (all tests, real servers)\n'
     coverage_table "$RUN/cover.out"
@@ -52,9 +55,8 @@ report() {
   for line in "${TIMES[@]}"; do
     read -r part seconds verdict <<<"$line"
     printf '%-12s %7d  %s\n' "$part" "$seconds" "$verdict"
-    total=$((total + seconds))
   done
-  printf '%-12s %7d\n' all "$total"
+  printf '%-12s %7d\n' all "$SECONDS"
   if [[ -s $RUN/unsteady ]]; then
     printf '\nunsteady tests, to be fixed:\n'
     sed 's/^/  /' "$RUN/unsteady"

@@ -91,7 +91,7 @@ func (l *lines) String() string {
 func (h *hostility) unknown(names []string) {
 	h.T.Helper()
 	for _, name := range names {
-		if r := h.Buy(name); r.Status != http.StatusNotFound || r.Text("type") != "/problems/user-not-found" {
+		if r := h.BuySettled(name); r.Status != http.StatusNotFound || r.Text("type") != "/problems/user-not-found" {
 			h.T.Errorf("%+q, whom nobody knows: %d %s", name, r.Status, r.Raw)
 		}
 	}
@@ -149,6 +149,17 @@ func (h *hostility) send(method, path, body, contentType, accept string) reply {
 	return r
 }
 
+// answered asks again while the answer is that there is none yet: a machine that is busy takes its time.
+func (h *hostility) answered(ask func() reply) reply {
+	h.T.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		r := ask()
+		if r.Status != http.StatusServiceUnavailable && r.Status != http.StatusAccepted || time.Now().After(deadline) {
+			return r
+		}
+	}
+}
+
 // sells to each, and gives each a receipt of their own.
 func (h *hostility) sells(names []string) {
 	h.T.Helper()
@@ -170,7 +181,7 @@ func (h *hostility) sells(names []string) {
 func (h *hostility) knowsAgain(variants map[string]string) {
 	h.T.Helper()
 	for variant, name := range variants {
-		if r := h.Buy(variant); r.Status != http.StatusOK || r.Text("purchaseId") != h.receipts[name] || r.Text("userId") != name {
+		if r := h.BuySettled(variant); r.Status != http.StatusOK || r.Text("purchaseId") != h.receipts[name] || r.Text("userId") != name {
 			h.T.Errorf("%+q is %+q: %d %s", variant, name, r.Status, r.Raw)
 		}
 	}
@@ -192,7 +203,7 @@ func (h *hostility) listsInJSON(names []string) {
 		if listed[name] != h.receipts[name] {
 			h.T.Errorf("%+q is listed with %v, want %s", name, listed[name], h.receipts[name])
 		}
-		check := h.Call(http.MethodGet, "/api/flash-sale/purchase/"+url.PathEscape(name), nil)
+		check := h.answered(func() reply { return h.Call(http.MethodGet, "/api/flash-sale/purchase/"+url.PathEscape(name), nil) })
 		if check.Text("purchaseId") != h.receipts[name] {
 			h.T.Errorf("%+q is checked as %d %s, want %s", name, check.Status, check.Raw, h.receipts[name])
 		}
@@ -210,7 +221,9 @@ func (h *hostility) showsOnPages(names []string) {
 	} {
 		visit := func(name string) (reply, shape) {
 			escaped := strings.NewReplacer("NAME", url.QueryEscape(name))
-			r := h.send(page.method, escaped.Replace(page.path), escaped.Replace(page.body), form, browser)
+			r := h.answered(func() reply {
+				return h.send(page.method, escaped.Replace(page.path), escaped.Replace(page.body), form, browser)
+			})
 			return r, shapeOf(h.T, r.Raw)
 		}
 		_, plain := visit("kelvin")
@@ -238,7 +251,9 @@ func (h *hostility) showsInList(names []string) {
 		h.T.Fatalf("a plain name: %d %s", r.Status, r.Raw)
 	}
 	list := func(page int) shape {
-		return shapeOf(h.T, h.send(http.MethodGet, fmt.Sprintf("/?tab=users&page=%d", page), "", "text/plain", "text/html").Raw)
+		return shapeOf(h.T, h.answered(func() reply {
+			return h.send(http.MethodGet, fmt.Sprintf("/?tab=users&page=%d", page), "", "text/plain", "text/html")
+		}).Raw)
 	}
 	plain, shown := list(1), map[string]bool{}
 	for page := 2; page <= (len(names)+39)/20; page++ {

@@ -27,10 +27,22 @@ func DatabaseURL(t testing.TB) string {
 	return servers.postgres.settings(t).DatabaseURL
 }
 
-// Postgres makes a schema of the test's own, applies all migrations, and returns a pool whose search_path it is.
-// Both go at the end of the test. The schema's name serves as a namespace too, and what the test left
+// Postgres makes a schema of the test's own, in the state in which all migrations leave it, and returns a pool whose
+// search_path it is. Both go at the end of the test. The schema's name serves as a namespace too, and what the test left
 // under it in Redis and Kafka goes as well.
 func Postgres(t testing.TB) (*pgxpool.Pool, string) {
+	t.Helper()
+	pool, schema := EmptyPostgres(t)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := migrations.Fresh(ctx, pool, schema); err != nil {
+		t.Fatal(err)
+	}
+	return pool, schema
+}
+
+// EmptyPostgres is Postgres without the schema, for tests that make it as the product does.
+func EmptyPostgres(t testing.TB) (*pgxpool.Pool, string) {
 	t.Helper()
 	schema := Namespace(t)
 	url := DatabaseURL(t)
@@ -50,9 +62,6 @@ func Postgres(t testing.TB) (*pgxpool.Pool, string) {
 		closePool(t, pool)
 		drop(t, url, schema)
 	})
-	if _, err := migrations.Up(ctx, pool, schema); err != nil {
-		t.Fatalf("migrate schema %s: %v", schema, err)
-	}
 	return pool, schema
 }
 

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/gofrs/flock"
@@ -47,20 +48,34 @@ type Dir struct {
 func Make(data string) (*Dir, error) {
 	var errs []error
 	for _, base := range []string{os.TempDir(), "/tmp", data} {
-		path := filepath.Join(base, prefix+strings.ToLower(rand.Text()[:16]))
-		if len(path) > longest {
-			errs = append(errs, fmt.Errorf("%s is too long a path for Unix sockets", path))
-			continue
-		}
-		sweep(base)
-		d := &Dir{path: path, alive: flock.New(filepath.Join(path, lock), flock.SetPermissions(0o600))}
-		err := d.make()
+		d, err := makeIn(base)
 		if err == nil {
 			return d, nil
 		}
 		errs = append(errs, err)
 	}
 	return nil, fmt.Errorf("make a directory for Unix sockets (TMPDIR names another place): %w", errors.Join(errs...))
+}
+
+// errTakenForLeftOver: between our making the directory and our taking its lock another start removed it.
+var errTakenForLeftOver = errors.New("another start of the program took it for left over")
+
+// attempts is how many names are tried in a place, when other starts come in between.
+const attempts = 5
+
+func makeIn(base string) (d *Dir, err error) {
+	for range attempts {
+		path := filepath.Join(base, prefix+strings.ToLower(rand.Text()[:16]))
+		if len(path) > longest {
+			return nil, fmt.Errorf("%s is too long a path for Unix sockets", path)
+		}
+		sweep(base)
+		d = &Dir{path: path, alive: flock.New(filepath.Join(path, lock), flock.SetPermissions(0o600))}
+		if err = d.make(); !errors.Is(err, errTakenForLeftOver) {
+			break
+		}
+	}
+	return d, err
 }
 
 func (d *Dir) make() error {
@@ -71,10 +86,14 @@ func (d *Dir) make() error {
 		return errors.Join(err, os.Remove(d.path))
 	}
 	taken, err := d.alive.TryLock()
-	if err == nil && !taken {
-		err = errors.New("another start of the program took it for left over")
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		// Who removes it has the lock meanwhile. Thus it is ours when we have the lock and it is still there.
+		if _, gone := os.Lstat(filepath.Join(d.path, lock)); !taken || gone != nil {
+			err = errTakenForLeftOver
+		}
 	}
 	if err != nil {
+		_ = d.alive.Unlock()
 		return errors.Join(err, os.RemoveAll(d.path))
 	}
 	return nil
@@ -107,27 +126,34 @@ func sweep(base string) {
 		return
 	}
 	for _, path := range found {
-		if abandoned(path) {
-			removeSockets(path)
+		if ours(path) {
+			removeAbandoned(path)
 		}
 	}
 }
 
-// abandoned reports whether a directory is one of ours and its process has ended: its kind, its owner and its mode are as
-// Make leaves them, and nobody has the lock that is in it.
-func abandoned(path string) bool {
+// removeAbandoned removes a directory whose lock nobody has. It keeps the lock until the directory is gone, so that nobody takes
+// it in between; but on Windows, where a file that is open cannot be removed.
+func removeAbandoned(path string) {
+	alive := flock.New(filepath.Join(path, lock), flock.SetFlag(os.O_RDWR))
+	defer func() { _ = alive.Unlock() }()
+	if taken, err := alive.TryLock(); err != nil || !taken {
+		return
+	}
+	if runtime.GOOS == "windows" {
+		_ = alive.Unlock()
+	}
+	removeSockets(path)
+}
+
+// ours reports whether kind, owner and mode of a directory are as Make leaves them.
+func ours(path string) bool {
 	info, err := os.Lstat(path)
 	if err != nil || !info.IsDir() || !closed(info) {
 		return false
 	}
 	file, err := os.Lstat(filepath.Join(path, lock))
-	if err != nil || !file.Mode().IsRegular() || !mine(file) {
-		return false
-	}
-	alive := flock.New(filepath.Join(path, lock), flock.SetFlag(os.O_RDWR))
-	taken, err := alive.TryLock()
-	_ = alive.Unlock()
-	return err == nil && taken
+	return err == nil && file.Mode().IsRegular() && mine(file)
 }
 
 // removeSockets removes what has our names and kinds and then the directory, which fails when anything else is in it.

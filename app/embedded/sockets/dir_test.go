@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -42,11 +44,53 @@ func newDir(t *testing.T, data string) *Dir {
 	return d
 }
 
+// gone fails the test when the path stays. Another process that starts now may be the one that removes it.
 func gone(t *testing.T, path string) {
 	t.Helper()
-	if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is left: %v", path, err)
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		_, err := os.Lstat(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("%s is left: %v", path, err)
+			return
+		}
 	}
+}
+
+// Starts at the same moment look at each other's new directories; nobody loses the one that it has.
+func TestStartsAtTheSameTimeKeepTheirDirectories(t *testing.T) {
+	t.Parallel()
+	base := shortDir(t)
+	var starts sync.WaitGroup
+	for range 8 {
+		starts.Go(func() {
+			for range 40 {
+				d, err := makeIn(base)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := os.Stat(filepath.Join(d.Path(), lock)); err != nil {
+					t.Errorf("another start removed the directory: %v", err)
+				}
+				d.Remove()
+			}
+		})
+	}
+	starts.Wait()
+}
+
+// shortDir is a directory whose path leaves room for sockets.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "s") //nolint:usetesting // the path of t.TempDir is too long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // TestWhatAKilledProcessLeftGoes, and nothing that is used.
@@ -144,8 +188,15 @@ func TestASocketServesSoManyConnections(t *testing.T) {
 		t.Error("one connection too many is served")
 	}
 	_ = first.Close()
-	for again := false; !again; { // its place comes back soon
-		again = echoes(dial())
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) { // its place comes back soon
+		c := dial()
+		if echoes(c) {
+			break
+		}
+		_ = c.Close()
+		if time.Now().After(deadline) {
+			t.Fatal("the place of a connection that has ended does not come back")
+		}
 	}
 	if err := l.Close(); err != nil {
 		t.Error(err)
