@@ -7,6 +7,7 @@ import (
 
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/sale/storefront"
 	"flashsale/users"
 )
 
@@ -27,6 +28,13 @@ type checkout interface {
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
 	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
 	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)
+}
+
+// brands is storefront.Shown: the look of the shop, from memory.
+type brands interface {
+	Present() *storefront.Brand
+	// Look reads the brand when somebody asks for a part of one that is not here.
+	Look(ctx context.Context) error
 }
 
 // accounts is users.Store: the list of shoppers.

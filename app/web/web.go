@@ -41,6 +41,11 @@ type Config struct {
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
+	// Brand is the look of the shop. Nil: it has none.
+	Brand brands
+	// PublicURL is the address that shoppers use, for pictures that other sites show. Empty: they show none.
+	PublicURL string
+
 	// Demo makes the shopper the one that the body names, opens the admin routes to everybody and lifts the limit per
 	// network. The server then answers only to local host names and DemoHosts.
 	Demo bool
@@ -107,8 +112,9 @@ func New(cfg Config) *Server {
 	limits := request.NewLimits(cfg.Limits, cfg.Demo, cfg.Registerer)
 	principals, log := cfg.Principals, request.NewLog(cfg.Logger)
 	principals.Demo = cfg.Demo
+	brand := shop.NewBrand(cfg.Brand, cfg.PublicURL, cfg.Demo)
 	pages := shop.New(shop.Config{
-		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Log: log,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Brand: brand, Log: log,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
 	})
 	s.api = api.New(api.Config{
@@ -126,7 +132,8 @@ func New(cfg Config) *Server {
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
-	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals, limits))
+	cfg.SignIn.Assets = brand.Assets
+	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
 	}

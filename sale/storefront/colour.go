@@ -61,19 +61,16 @@ func (c Colour) oklch() oklch {
 
 // colour is the nearest one in sRGB of the same lightness and hue: chroma that a screen cannot show is taken away.
 func (o oklch) colour() Colour {
-	o.l = min(max(o.l, 0), 1)
 	if c, in := o.shown(); in {
 		return c
 	}
-	grey := o
-	grey.c = 0
-	best, _ := grey.shown()
+	best, _ := oklch{min(max(o.l, 0), 1), 0, 0}.shown()
 	for low, high := 0.0, o.c; high-low > 0.001; {
-		o.c = (low + high) / 2
-		if c, in := o.shown(); in {
-			low, best = o.c, c
+		half := (low + high) / 2
+		if c, in := (oklch{o.l, half, o.h}).shown(); in {
+			low, best = half, c
 		} else {
-			high = o.c
+			high = half
 		}
 	}
 	return best

@@ -71,8 +71,10 @@ func (b *Brand) Pictures() []*Picture {
 	return all
 }
 
-// document is the brand as a file has it, without its pictures.
-func (b *Brand) document() ([]byte, error) {
+// String is the brand as a file has it, without its pictures.
+//
+// Nothing in it can fail to be encoded.
+func (b *Brand) String() string {
 	links, texts := map[string]string{}, map[string]string{}
 	out := map[string]any{"name": b.Name, "links": links, "texts": texts}
 	for _, one := range b.colours() {
@@ -89,7 +91,8 @@ func (b *Brand) document() ([]byte, error) {
 	for state, text := range b.texts {
 		texts[string(state)] = text
 	}
-	return json.Marshal(out)
+	raw, _ := json.Marshal(out)
+	return string(raw)
 }
 
 // fields reads a document into its texts by name, "links.terms" for one in an object. The standard decoder would take unknown fields,

@@ -24,7 +24,7 @@ const (
 func fontNamed(name string) (*Font, error) {
 	switch name {
 	case "system":
-		return nil, nil //nolint:nilnil // the fonts of the reader's system are no font of ours
+		return nil, nil
 	case "inter":
 		return &Font{name, "Inter", "fonts/inter.woff2", "100 900", sansFallback}, nil
 	case "lora":

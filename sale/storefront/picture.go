@@ -32,6 +32,11 @@ type Picture struct {
 	Body          []byte
 }
 
+// String describes a picture to an operator.
+func (p *Picture) String() string {
+	return fmt.Sprintf("%s: %s, %d x %d pixels, %d bytes", p.Name, p.Kind, p.Width, p.Height, len(p.Body))
+}
+
 // size is what a picture has to be, and is made.
 type size struct {
 	// least is the shortest that the longer side may be, and width and height are the most that is served.

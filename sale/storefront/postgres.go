@@ -105,11 +105,7 @@ func (s *Store) SetTx(ctx context.Context, tx pgx.Tx, b *Brand) (ch Changed, err
 	}
 	var document *string
 	if b.Exists() {
-		raw, err := b.document()
-		if err != nil {
-			return ch, fmt.Errorf("write the brand down: %w", err)
-		}
-		text := string(raw)
+		text := b.String()
 		document = &text
 	}
 	if err := tx.QueryRow(ctx, sqlChange, document).Scan(&ch.Version); err != nil {

@@ -9,6 +9,8 @@ type Assets struct {
 	Acts string
 	// AccountStyle is the further style sheet of the pages about accounts.
 	AccountStyle string
+	// Brand is what a seller has put over them.
+	Brand Brand
 }
 
 // Embedded are the addresses of the files in static.
@@ -35,11 +37,10 @@ type Frame struct {
 }
 
 func (f Frame) title() string {
-	const product = "Flash Sale System"
 	if f.Title == "" {
-		return product
+		return f.Assets.Brand.title()
 	}
-	return f.Title + " · " + product
+	return f.Title + " · " + f.Assets.Brand.title()
 }
 
 // Visitor is who looks at a page. The zero value is everybody in demo mode.
@@ -59,5 +60,5 @@ type Problem struct {
 	Way Link
 }
 
-// Link is a path on our origin with what it is called.
+// Link is a path on our origin, or in a brand's foot any address, with what it is called.
 type Link struct{ Label, Path string }
