@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// readable is the contrast that WCAG 2 asks for words (1.4.3). The accent has to have it too: pages write in it.
-	readable = 4.5
+	// readable is the contrast that WCAG 2 asks for words (1.4.3), and seen the one for what can be pressed (1.4.11).
+	readable, seen = 4.5, 3.0
 	// lightest is the least luminance of a surface. The page's messages, whose colours a brand does not change, are readable on it.
 	lightest = 0.66
 	// step is how far a search for a colour goes each time, in lightness.
@@ -17,8 +17,9 @@ const (
 //nolint:gochecknoglobals // what the shop looks like without a brand
 var (
 	ownAccent  = Colour{0xb8, 0x34, 0x0a}
-	ownSurface = Colour{0xfa, 0xf9, 0xf7}
+	ownSurface = Colour{0xf6, 0xf4, 0xf0}
 	white      = Colour{0xff, 0xff, 0xff}
+	black      = Colour{}
 )
 
 // Palette is the colours that a brand decides, for pages in one of light and dark.
@@ -42,9 +43,13 @@ func given(c *Colour, other Colour) Colour {
 
 // lightWords are the colours of words on light pages, and what they stand on.
 func (b *Brand) lightWords() Palette {
-	p := Palette{Surface: given(b.Surface, ownSurface), Accent: given(b.Accent, ownAccent), OnAccent: given(b.AccentText, white)}
+	p := Palette{Surface: given(b.Surface, ownSurface), Accent: given(b.Accent, ownAccent), OnAccent: white}
 	tint := p.Surface.oklch()
 	p.Ink = given(b.Ink, oklch{0.22, min(tint.c, 0.02), tint.h}.colour())
+	if Contrast(white, p.Accent) < readable {
+		p.OnAccent = black // on what white cannot be read, black can
+	}
+	p.OnAccent = given(b.AccentText, p.OnAccent)
 	return p
 }
 
@@ -52,8 +57,8 @@ func (b *Brand) lightWords() Palette {
 func (b *Brand) Light() Palette {
 	p := b.lightWords()
 	p.Muted = toward(p.Ink, +step, func(c Colour) bool { return Contrast(c, p.Surface) >= 6 })
-	p.Edge = toward(p.Muted, +step, func(c Colour) bool { return Contrast(c, p.Surface) >= 3.4 })
-	p.AccentPress = lighter(p.Accent, -0.08)
+	p.Edge = toward(p.Muted, +step, func(c Colour) bool { return Contrast(c, p.Surface) >= 3.6 })
+	p.AccentPress = lighter(p.Accent, away(p.Accent, p.OnAccent))
 	return p
 }
 
@@ -70,9 +75,17 @@ func (b *Brand) Dark() Palette {
 	p.Edge = toward(p.Muted, -step, func(c Colour) bool { return Contrast(c, p.Surface) >= 4 })
 	vivid := oklch{min(accent.l, 0.5), min(accent.c, 0.15), accent.h}
 	p.Accent = nearest(vivid, +step, func(c Colour) bool { return Contrast(c, p.Surface) >= 7.5 })
-	p.AccentPress = lighter(p.Accent, +0.07)
 	p.OnAccent = oklch{0.2, min(accent.c, 0.04), accent.h}.colour()
+	p.AccentPress = lighter(p.Accent, away(p.Accent, p.OnAccent))
 	return p
+}
+
+// away is the step in lightness that a pressed button takes: away from its words.
+func away(c, words Colour) float64 {
+	if words.luminance() > c.luminance() {
+		return -0.08
+	}
+	return +0.08
 }
 
 func lighter(c Colour, by float64) Colour {
@@ -117,23 +130,24 @@ func (b *Brand) checkColours() error {
 	for _, one := range []struct {
 		field, on string
 		c, ground Colour
+		least     float64
 	}{
-		{"ink", "the surface", p.Ink, p.Surface},
-		{"accent", "the surface", p.Accent, p.Surface},
-		{"accentText", "the accent", p.OnAccent, p.Accent},
+		{"ink", "the surface", p.Ink, p.Surface, readable},
+		{"accent", "the surface", p.Accent, p.Surface, seen},
+		{"accentText", "the accent", p.OnAccent, p.Accent, readable},
 	} {
-		if ratio := Contrast(one.c, one.ground); ratio < readable {
-			to := readableOn(one.c, one.ground)
+		if ratio := Contrast(one.c, one.ground); ratio < one.least {
+			to := nearestOn(one.c, one.ground, one.least)
 			return fmt.Errorf("%s is %s, and its contrast to %s %s is %s:1; it must be at least %s:1, as %s has (%s:1)",
-				one.field, one.c, one.on, one.ground, figure(ratio), figure(readable), to, figure(Contrast(to, one.ground)))
+				one.field, one.c, one.on, one.ground, figure(ratio), figure(one.least), to, figure(Contrast(to, one.ground)))
 		}
 	}
 	return nil
 }
 
-// readableOn is the colour of the same hue nearest to c that can be read on a ground.
-func readableOn(c, ground Colour) Colour {
-	good := func(c Colour) bool { return Contrast(c, ground) >= readable }
+// nearestOn is the colour of the same hue nearest to c that has a contrast to a ground.
+func nearestOn(c, ground Colour, least float64) Colour {
+	good := func(c Colour) bool { return Contrast(c, ground) >= least }
 	from := c.oklch()
 	darker, lighter := nearest(from, -step, good), nearest(from, +step, good)
 	down, up := math.Abs(darker.oklch().l-from.l), math.Abs(lighter.oklch().l-from.l)

@@ -46,12 +46,20 @@ func (b Brand) light() string {
 	if b.Light != "" {
 		return b.Light
 	}
-	return "#faf9f7"
+	return "#f6f4f0"
 }
 
 func (b Brand) dark() string {
 	if b.Dark != "" {
 		return b.Dark
 	}
-	return "#151413"
+	return "#131211"
+}
+
+// icon is the square picture of the shop.
+func (a Assets) icon() string {
+	if a.Brand.Icon != "" {
+		return a.Brand.Icon
+	}
+	return a.Icon
 }
