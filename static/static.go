@@ -34,7 +34,8 @@ var embedded embed.FS
 // files is computed once, before anything runs, and never changes.
 var files = mustIndex(embedded) //nolint:gochecknoglobals // an immutable table of what is compiled in
 
-type file struct {
+// File is something that pages load, known by a hash of its contents. It never changes.
+type File struct {
 	body   []byte
 	packed []byte // gzip; nil when that is not smaller
 	kind   string // content type
@@ -43,8 +44,8 @@ type file struct {
 }
 
 type index struct {
-	plain  map[string]*file
-	hashed map[string]*file
+	plain  map[string]*File
+	hashed map[string]*File
 }
 
 // URL is the path of an asset under its hashed name: URL("app.css") is "/static/app.3f9c….css". An unknown name is a
@@ -81,7 +82,13 @@ func Serve(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-func (f *file) serve(w http.ResponseWriter, r *http.Request, cache string) {
+// Hash is what the file's address has to carry, so that it can be kept for ever.
+func (f *File) Hash() string { return strings.Trim(f.tag, `"`) }
+
+// Serve answers GET and HEAD under an address that carries the hash.
+func (f *File) Serve(w http.ResponseWriter, r *http.Request) { f.serve(w, r, kept) }
+
+func (f *File) serve(w http.ResponseWriter, r *http.Request, cache string) {
 	h := w.Header()
 	h.Set("Cache-Control", cache)
 	h.Set("Content-Type", f.kind)
@@ -132,7 +139,7 @@ func matches(header, tag string) bool {
 }
 
 func mustIndex(source fs.FS) index {
-	found := index{plain: map[string]*file{}, hashed: map[string]*file{}}
+	found := index{plain: map[string]*File{}, hashed: map[string]*File{}}
 	err := fs.WalkDir(source, "assets", func(at string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
@@ -142,7 +149,7 @@ func mustIndex(source fs.FS) index {
 			return err
 		}
 		name := strings.TrimPrefix(at, "assets/")
-		f := newFile(name, body)
+		f := NewFile(name, body)
 		found.plain[name], found.hashed[f.hashed] = f, f
 		return nil
 	})
@@ -152,11 +159,12 @@ func mustIndex(source fs.FS) index {
 	return found
 }
 
-func newFile(name string, body []byte) *file {
+// NewFile is a file that is not embedded, for example a part of a brand. The name ends in the extension that says what it is.
+func NewFile(name string, body []byte) *File {
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:8])
 	ext := path.Ext(name)
-	f := &file{
+	f := &File{
 		body:   body,
 		kind:   contentType(ext),
 		tag:    `"` + hash + `"`,
@@ -179,6 +187,8 @@ func contentType(ext string) string {
 		return "image/svg+xml"
 	case ".ico":
 		return "image/x-icon"
+	case ".woff2":
+		return "font/woff2"
 	}
 	if kind := mime.TypeByExtension(ext); kind != "" {
 		return kind

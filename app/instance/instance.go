@@ -153,7 +153,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	hub := live.NewShared(streams, max(1, streams/networkShare))
 	a.web = web.New(web.Config{
 		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Orders: keptOrders{a.wiring.sales, a.wiring.users, a.wiring.directory}, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: hub,
-		Demo: a.cfg.Demo, Principals: a.wiring.principals(), DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins,
+		Brand: a.wiring.brand, PublicURL: a.cfg.PublicURL, Demo: a.cfg.Demo, Principals: a.wiring.principals(), DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins,
 		Limits: a.wiring.limits, Refused: a.wiring.refusals.Note, SignIn: a.wiring.signIn(), LegacyStatus: a.cfg.LegacyStatus, DevMail: a.wiring.devMail(), Logger: a.log,
 		Registerer: registry, Gatherer: registry, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
 	})
@@ -173,6 +173,8 @@ const namesPatience = 10 * time.Second
 func (a *Instance) startParts(ctx context.Context) {
 	a.wiring.acts.InInstance()
 	a.wiring.parts.start(knowing, a.log)
+	// So that the first page has it. Where that fails, the part says so and goes on trying.
+	_ = a.wiring.brand.Refresh(ctx)
 	ctx, cancel := context.WithTimeout(ctx, namesPatience)
 	defer cancel()
 	if !a.wiring.directory.Await(ctx) {

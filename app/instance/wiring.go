@@ -21,6 +21,7 @@ import (
 	"flashsale/sale"
 	"flashsale/sale/checkout"
 	"flashsale/sale/ledger"
+	"flashsale/sale/storefront"
 	"flashsale/users"
 	"flashsale/users/directory"
 	"flashsale/users/login"
@@ -56,6 +57,7 @@ type wiring struct {
 	mails      *mail.Sender
 	mailbox    *mail.Mailbox // nil: nobody reads mails here
 	codes      *codes.Codes
+	brand      *storefront.Shown
 	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining
@@ -69,7 +71,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c.mailing(log, reg)
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
-		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Audit: c.audit, Ledger: c.ledger,
+		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Brand: storefront.NewStore(s.pool), Audit: c.audit, Ledger: c.ledger,
 		Alone: s.stack != nil, Logger: log,
 	})
 	c.probing = newProbes(c, reg)
@@ -95,6 +97,8 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{SecondFactor: c.cfg.OperatorSecondFactor,
 		Lifetime: c.cfg.SessionLifetime, Keys: c.cfg.SessionKeys, Gone: c.directory.Gone, Logger: log})
 	c.parts.add("sessions", knowing, c.sessions)
+	c.brand = storefront.NewShown(storefront.NewStore(s.lease), log)
+	c.parts.add("brand", knowing, c.brand)
 	c.login = login.NewStore(s.pool)
 	c.refusals = audit.NewRefusals(c.audit, log, reg)
 	c.parts.add("refusals", serving, c.refusals)

@@ -1,6 +1,6 @@
 // Package operator carries out the acts of operators, which change the data of several domains: resets, presets, stock, pause
-// and resume, the end of a sale, cancelled orders, the accounts of the series, roles, and API tokens. It also checks the
-// invariants.
+// and resume, the end of a sale, cancelled orders, the accounts of the series, roles, API tokens, and the brand. It also checks
+// the invariants.
 //
 // Each act is one transaction. The act opens it, passes it to the ...Tx methods of the domains, and writes in it the record
 // for the audit log and, when the request has an idempotency key, its answer; see perform. So the answer to an act is what it
@@ -23,6 +23,7 @@ import (
 	"flashsale/inventory"
 	"flashsale/sale/checkout"
 	"flashsale/sale/ledger"
+	"flashsale/sale/storefront"
 	"flashsale/users"
 	"flashsale/users/directory"
 	"flashsale/users/login"
@@ -41,6 +42,7 @@ type Config struct {
 	Users      *users.Store
 	Directory  *directory.Directory
 	Team       *login.Store
+	Brand      *storefront.Store
 	Audit      *audit.Log
 	Ledger     *consumer.Ledger
 	// Alone is true when this process has started its servers itself. Until an instance runs in it, nobody has brought the
@@ -69,6 +71,7 @@ type Acts struct {
 	users      *users.Store
 	directory  *directory.Directory
 	team       *login.Store
+	brand      *storefront.Store
 	audit      *audit.Log
 	ledger     *consumer.Ledger
 	alone      bool
@@ -82,7 +85,7 @@ type Acts struct {
 func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
-		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
+		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, brand: c.Brand, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
 		patience: settlePatience,
 	}
 }

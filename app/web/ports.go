@@ -7,6 +7,7 @@ import (
 
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/sale/storefront"
 	"flashsale/users"
 )
 
@@ -35,6 +36,13 @@ type checkout interface {
 // orders has the orders of all sales; sale.ErrErased once the account that bought was erased.
 type orders interface {
 	Order(ctx context.Context, id uuid.UUID) (sale.Order, error)
+}
+
+// brands is storefront.Shown: the look of the shop, from memory.
+type brands interface {
+	Present() *storefront.Brand
+	// Look reads the brand when somebody asks for a part of one that is not here.
+	Look(ctx context.Context) error
 }
 
 // accounts is users.Store: the list of shoppers.

@@ -152,7 +152,7 @@ func asset(static func(http.ResponseWriter, *http.Request) bool, path string) ec
 // Routes is every route that the public listener can have, for people who want to see who may use what. The handlers are not usable.
 func Routes() []request.Route {
 	noFiles := func(http.ResponseWriter, *http.Request) bool { return false }
-	return slices.Concat((&Server{}).table(), pageTable(nil, nil, noFiles), accountTable(nil), session.NewDevMail(nil).Routes())
+	return slices.Concat((&Server{}).table(), pageTable(nil, nil, noFiles), (&shop.Brand{}).Routes(), accountTable(nil), session.NewDevMail(nil).Routes())
 }
 
 // PrintRoutes writes a table of Routes: who may use each one outside demo mode, and the scope that a token needs for it.

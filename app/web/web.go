@@ -44,6 +44,11 @@ type Config struct {
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
+	// Brand is the look of the shop. Nil: it has none.
+	Brand brands
+	// PublicURL is the address that shoppers use, for pictures that other sites show. Empty: they show none.
+	PublicURL string
+
 	// Demo makes the shopper the one that the body names, opens the admin routes to everybody and lifts the limit per
 	// network. The server then answers only to local host names and DemoHosts.
 	Demo bool
@@ -110,8 +115,9 @@ func New(cfg Config) *Server {
 	limits := request.NewLimits(cfg.Limits, cfg.Demo, cfg.Registerer)
 	principals, log := cfg.Principals, request.NewLog(cfg.Logger)
 	principals.Demo = cfg.Demo
+	brand := shop.NewBrand(cfg.Brand, cfg.PublicURL, cfg.Demo)
 	pages := shop.New(shop.Config{
-		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Log: log,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Brand: brand, Log: log,
 		Links: cfg.Catalog, Orders: cfg.Orders, PublicURL: cfg.SignIn.PublicURL,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
 	})
@@ -131,7 +137,8 @@ func New(cfg Config) *Server {
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
 	})
 	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }
-	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), signInRoutes(cfg.SignIn, principals, limits))
+	cfg.SignIn.Assets = brand.Assets
+	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
 	}

@@ -11,6 +11,8 @@ type Assets struct {
 	AccountStyle string
 	// ReceiptStyle is that of receipts, and Times the script that shows times in the reader's zone.
 	ReceiptStyle, Times string
+	// Brand is what a seller has put over them.
+	Brand Brand
 }
 
 // Embedded are the addresses of the files in static.
@@ -41,11 +43,10 @@ type Frame struct {
 }
 
 func (f Frame) title() string {
-	const product = "Flash Sale System"
 	if f.Title == "" {
-		return product
+		return f.Assets.Brand.title()
 	}
-	return f.Title + " · " + product
+	return f.Title + " · " + f.Assets.Brand.title()
 }
 
 // Visitor is who looks at a page. The zero value is everybody in demo mode.
@@ -65,5 +66,5 @@ type Problem struct {
 	Way Link
 }
 
-// Link is a path on our origin with what it is called.
+// Link is a path on our origin, or in a brand's foot any address, with what it is called.
 type Link struct{ Label, Path string }

@@ -59,14 +59,15 @@ type Config struct {
 	Owners owners
 	// PublicURL begins the links that owners send to others; empty: the address that they themselves use.
 	PublicURL string
+	// Assets are what pages load now, with the brand. Nil: without one.
+	Assets func() layout.Assets
 	// Now is time.Now when nil.
 	Now func() time.Time
 }
 
 // Handlers answer requests. Make them with New; they are safe for concurrent use.
 type Handlers struct {
-	cfg    Config
-	assets layout.Assets
+	cfg Config
 }
 
 // New makes the handlers.
@@ -74,7 +75,10 @@ func New(cfg Config) *Handlers {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Handlers{cfg: cfg, assets: layout.Embedded()}
+	if cfg.Assets == nil {
+		cfg.Assets = layout.Embedded
+	}
+	return &Handlers{cfg: cfg}
 }
 
 // Ready is a handler that is refused while there are no sessions to give. On a nil pointer it is the handler itself, for a table of

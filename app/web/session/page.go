@@ -19,7 +19,7 @@ import (
 // frame surrounds a page.
 func (hs *Handlers) frame(c echo.Context, title string) layout.Frame {
 	return layout.Frame{
-		Assets: hs.assets, Title: title, Still: true,
+		Assets: hs.cfg.Assets(), Title: title, Still: true,
 		Visitor: layout.Visitor{Accounts: true, Username: hs.cfg.Who(c.Request()).Username},
 	}
 }

@@ -55,7 +55,7 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 	snapshot, err := hs.cfg.Catalog.Snapshot("")
 	who := hs.cfg.Principals.Of(c.Request())
 	home := shop.Home{
-		Assets: hs.assets,
+		Assets: hs.cfg.Brand.Assets(),
 		Tab:    shop.TabMain,
 		Demo:   who.RequireRole(login.Operator) == nil,
 		Status: statusPanel(snapshot, err), Visitor: hs.visitor(c.Request()), SignIn: request.SignInPath(buyPath),

@@ -139,11 +139,11 @@ func (hs *Handlers) receiptPageOf(c echo.Context, k *kept) (shop.KeptReceipt, er
 	if err != nil {
 		return shop.KeptReceipt{}, err
 	}
-	number := sale.OrderNumber(k.OrderID)
+	number, assets := sale.OrderNumber(k.OrderID), hs.cfg.Brand.Assets()
 	page := shop.KeptReceipt{
 		Frame: layout.Frame{
-			Assets: hs.assets, Visitor: hs.visitor(c.Request()), Title: "Receipt " + number, Still: true,
-			Sheet: hs.assets.ReceiptStyle, Times: hs.assets.Times,
+			Assets: assets, Visitor: hs.visitor(c.Request()), Title: "Receipt " + number, Still: true,
+			Sheet: assets.ReceiptStyle, Times: assets.Times,
 		},
 		Number: number, OrderID: k.OrderID.String(), Unit: k.Unit, Username: k.Username,
 		Product: k.product.Name, Price: amount(k.product, k.product.PriceAfterDiscountMinor()), Picture: pictureView(k.product.Images.Main),

@@ -13,7 +13,6 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
-	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
 
@@ -43,7 +42,7 @@ type orders interface {
 	Order(ctx context.Context, id uuid.UUID) (sale.Order, error)
 }
 
-// Config is what the Handlers need; all fields are required.
+// Config is what the Handlers need. All fields are required, except Brand.
 type Config struct {
 	// Catalog has the sales' snapshots.
 	Catalog catalog
@@ -58,17 +57,21 @@ type Config struct {
 	Users func(echo.Context) (shop.UserList, error)
 	// Principals says who a request is from.
 	Principals request.Principals
+	// Brand is the look of the shop. Nil: it has none.
+	Brand *Brand
 	// Log gets a fault that is shown in a part of a page whose other parts are right.
 	Log *request.Log
 }
 
 // Handlers answer browsers. Make them with New; they are safe for concurrent use.
 type Handlers struct {
-	cfg    Config
-	assets layout.Assets
+	cfg Config
 }
 
 // New puts the pages together.
 func New(cfg Config) *Handlers {
-	return &Handlers{cfg: cfg, assets: layout.Embedded()}
+	if cfg.Brand == nil {
+		cfg.Brand = NewBrand(nil, "", cfg.Principals.Demo)
+	}
+	return &Handlers{cfg: cfg}
 }
