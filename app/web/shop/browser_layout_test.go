@@ -32,6 +32,9 @@ func TestBrowserStatesMoveNoControl(t *testing.T) {
 	delete(all, "none") // a page without a product, which no open page becomes
 	const places = `JSON.stringify([...document.querySelectorAll("#user-id-input, .purchase button, [role=tab]")].map((e) =>
 		[e.dataset.testid, ...["x", "y", "width", "height"].map((d) => Math.round(e.getBoundingClientRect()[d]))].join(" ")))`
+	const overlaps = `[".offer", ".state", ".stock", ".time", ".purchase", ".sale > .caution", ".tabs"].map((q) => document.querySelector(q)).filter(Boolean)
+		.filter((e, i, all) => i > 0 && (innerWidth < 768 || !e.matches(".tabs")) && e.getBoundingClientRect().top < all[i - 1].getBoundingClientRect().bottom)
+		.map((e) => e.className)`
 	for _, width := range []int64{320, 390, 768, 1280} {
 		s.do(chromedp.EmulateViewport(width, 800))
 		want, first := "", ""
@@ -40,6 +43,9 @@ func TestBrowserStatesMoveNoControl(t *testing.T) {
 			got := value[string](s, places)
 			if want == "" {
 				want, first = got, name
+			}
+			if over := value[[]string](s, overlaps); len(over) > 0 {
+				t.Errorf("%d wide, %s: these lie over others: %q", width, name, over)
 			}
 			if got != want {
 				t.Errorf("%d wide, %s:\n%s\n%s:\n%s", width, first, want, name, got)
