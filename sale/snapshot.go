@@ -77,3 +77,11 @@ func (s Snapshot) TimeUntilEnd() time.Duration { return max(0, s.EndsAt.Sub(s.No
 
 // Change is what an act did: the sale before it and after it, as the ledger has it.
 type Change struct{ Before, After Snapshot }
+
+// Swept is how many orders belong to a generation that the act ended. A new generation begins with nothing sold.
+func (c *Change) Swept() int64 {
+	if c.Before.Generation == c.After.Generation {
+		return 0
+	}
+	return c.Before.Taken
+}

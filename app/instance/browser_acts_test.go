@@ -28,6 +28,9 @@ func TestBrowserActsOnceForAPress(t *testing.T) {
 		{"a preset after a colleague's act", checkPresetAfterColleague},
 		{"an act that is not answered", checkUnansweredAct},
 		{"an act that takes long", checkLongAct},
+		{"another act while one is under way", checkSecondAct},
+		{"a reset with orders", checkSweptOrders},
+		{"the pages of the list", checkPager},
 	} {
 		t.Run(one.name, func(t *testing.T) {
 			p := openTab(t, browser, base)
@@ -168,4 +171,76 @@ func checkUnansweredAct(t *testing.T, p *tab, c *instancetest.Client) {
 	if now := generation(c); now != before+1 {
 		t.Errorf("an act that was sent again begins %d generations", now-before)
 	}
+}
+
+// While one act is under way the others take no press, and the next one does.
+func checkSecondAct(t *testing.T, p *tab, c *instancetest.Client) {
+	before := generation(c)
+	p.do(chromedp.Evaluate[chromedp.Void](`{
+		const fetch = window.fetch;
+		window.sent = 0;
+		window.fetch = async (path, request) => {
+			if (request?.method === 'POST') { window.sent++; await new Promise((answer) => { window.answer = answer; }); }
+			return fetch(path, request);
+		};
+	}`))
+	p.mouse("reset-system-button-small", 1)
+	p.until("the act under way", `!!window.answer && document.querySelector(".controls").getAttribute("aria-busy") === "true"`)
+	for _, name := range []string{"preset-large", "reset-system-button-small", "update-stock-button"} {
+		p.mouse(name, 1)
+	}
+	p.answered(func() { p.do(chromedp.Evaluate[chromedp.Void](`window.answer()`)) })
+	p.shows("reset-message", "The sale was reset")
+	if sent := value[int](p, `window.sent`); sent != 1 || generation(c) != before+1 {
+		t.Errorf("%d acts were sent, %d generations began", sent, generation(c)-before)
+	}
+	p.until("buttons at rest", `!document.querySelector(".controls").hasAttribute("aria-busy")`)
+	p.do(chromedp.Evaluate[chromedp.Void](`window.answer = null`))
+	p.mouse("preset-medium", 1)
+	p.until("the next act", `!!window.answer`)
+	p.do(chromedp.Evaluate[chromedp.Void](`window.answer()`))
+	p.shows("reset-message", "Preset medium is set")
+}
+
+// Whoever sweeps orders away reads how many, with scripts and without.
+func checkSweptOrders(t *testing.T, p *tab, _ *instancetest.Client) {
+	shoppers := newAPIShoppers(t, p.base)
+	p.preset("medium")
+	shoppers.press(shoppers.shoppers(3))
+	p.figures(97, 3, 100)
+	p.click("reset-system-button-small")
+	p.shows("reset-message", "3 orders were swept away")
+	shoppers.press(shoppers.shoppers(1))
+	p.figures(4, 1, 5)
+	p.do(scripts(false))
+	p.open("/?tab=users")
+	p.click("preset-large")
+	p.shows("reset-message", "1 order was swept away")
+	p.do(scripts(true))
+}
+
+// The address and the tab keep the page of the list, the focus stays on the button, and the button where it is.
+func checkPager(t *testing.T, p *tab, _ *instancetest.Client) {
+	p.open("/?tab=users")
+	p.until("the first page", `/\(Page 1 of \d+\)/.test(`+element("users-section")+`.textContent)`)
+	place := `(() => { const { x, y } = document.getElementById("users-next").getBoundingClientRect(); return [x, y, scrollY].join(" "); })()`
+	p.do(chromedp.ScrollIntoView("#users-next"))
+	before := value[string](p, place)
+	p.clickAt("#users-next")
+	p.until("the second page", `/\(Page 2 of \d+\)/.test(`+element("users-section")+`.textContent)`)
+	if after := value[string](p, place); after != before {
+		t.Errorf("the button was at %s and is at %s", before, after)
+	}
+	p.until("its address", `location.search === "?tab=users&page=2"`)
+	p.until("the focus on the button", `document.activeElement.id === "users-next"`)
+	p.click("main-tab")
+	p.click("users-tab")
+	p.until("its address again", `location.search === "?tab=users&page=2"`)
+	p.answered(func() { p.clickAt(`#users-refresh button`) })
+	p.shows("users-section", "(Page 2 of ")
+	p.do(chromedp.Reload())
+	p.shows("users-section", "(Page 2 of ")
+	p.clickAt("#users-previous")
+	p.shows("users-section", "(Page 1 of ")
+	p.until("the focus where it was", `document.activeElement.id === "users-previous"`)
 }

@@ -85,8 +85,8 @@ func TestAPageThatDoesNotExistLeadsBack(t *testing.T) {
 			[]string{"page=999999999", "Previous", "Next", "(Page"}},
 		{4, 0, "There is no page 4; the last one is page 1", []string{`rel="prev"`, `</api/users?page=1&limit=20>; rel="last"`},
 			[]string{"Total: 0 users. There is no page 4", "First page"}, []string{"Last page"}},
-		{1, 41, nil, []string{next, last}, []string{"Total: 41 users (Page 1 of 3)", "Next"}, []string{"Previous", "There is no page"}},
-		{1, 0, nil, []string{`rel="last"`}, []string{"Total: 0 users (Page 1 of 1)"}, []string{"There is no page", "Next"}},
+		{1, 41, nil, []string{next, last}, []string{"Total: 41 users (Page 1 of 3)", "Next"}, []string{`id="users-previous" href`, "There is no page"}},
+		{1, 0, nil, []string{`rel="last"`}, []string{"Total: 0 users (Page 1 of 1)"}, []string{"There is no page", `id="users-next" href`}},
 	} {
 		w := newWorld(t)
 		w.users.page = users.Page{Total: int64(c.total)}

@@ -9,6 +9,16 @@
   document.addEventListener('click', (event) => { if (event.detail > 1 && event.target.closest('button')) once(event); }, true);
   document.addEventListener('keydown', (event) => { if (event.repeat && event.key === 'Enter') once(event); }, true);
 
+  // While one act is under way the others take no press: the forms say so to htmx, this says so to readers.
+  const busy = (on) => ({ target }) => {
+    const controls = acts(target) && target.closest('.controls');
+    if (!controls) return;
+    if (on) controls.setAttribute('aria-busy', 'true');
+    else controls.removeAttribute('aria-busy');
+  };
+  document.addEventListener('htmx:before:request', busy(true));
+  document.addEventListener('htmx:finally:request', busy(false));
+
   // An answer settles the act, and the next press is another one. Without an answer, or with one that leaves it open, the next press
   // is the same act again.
   document.addEventListener('htmx:after:request', ({ detail: { ctx: { sourceElement, response } } }) => {

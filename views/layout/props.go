@@ -40,6 +40,8 @@ type Frame struct {
 	Sheet, Times string
 	// Still pages load no scripts, have a heading of their own, and the style of the pages about accounts.
 	Still bool
+	// Front is true for the page of the sale. Its name leads nowhere: that would load the page again and take what was typed.
+	Front bool
 }
 
 func (f Frame) title() string {

@@ -61,8 +61,8 @@ type Operations interface {
 
 // Pages show a browser (Accept: text/html, or a request by htmx) what a handler did or found.
 type Pages struct {
-	// Done shows that an act succeeded: message is a sentence for the operator, after is the sale as the act left it, or nil.
-	Done func(c echo.Context, after *sale.Snapshot, message string) error
+	// Done shows that an act succeeded: message is a sentence for the operator, change is what the act did to a sale, or nil.
+	Done func(c echo.Context, change *sale.Change, message string) error
 	// Users shows a page of the shoppers' list.
 	Users func(c echo.Context, list shop.UserList) error
 }

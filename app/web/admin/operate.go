@@ -20,14 +20,15 @@ const (
 	defaultSeed = 10
 )
 
-// done answers an operator after an act: browsers with the message, others with the document.
-func (hs *Handlers) done(c echo.Context, snap *sale.Snapshot, message string, document any) error {
-	if snap != nil {
-		hs.version.Set(c.Response().Header(), snap.Version)
-		request.SetRevision(c.Response().Header(), snap.Revision)
+// done answers an operator after an act: browsers with the message, others with the document. change is nil when the act was on
+// no sale.
+func (hs *Handlers) done(c echo.Context, change *sale.Change, message string, document any) error {
+	if change != nil {
+		hs.version.Set(c.Response().Header(), change.After.Version)
+		request.SetRevision(c.Response().Header(), change.After.Revision)
 	}
 	if request.WantsPage(c.Request()) {
-		return hs.cfg.Pages.Done(c, snap, message)
+		return hs.cfg.Pages.Done(c, change, message)
 	}
 	return request.WriteJSON(c, http.StatusOK, document)
 }
@@ -54,11 +55,23 @@ func (hs *Handlers) Reset(c echo.Context) error {
 		return err
 	}
 	snap := &change.After
-	message := "The sale was reset: " + units(snap.Total) + ", nothing sold"
-	return hs.done(c, snap, message, resetDocument{
+	message := "The sale was reset: " + units(snap.Total) + ", nothing sold" + swept(&change)
+	return hs.done(c, &change, message, resetDocument{
 		Success: true, Message: message, ResetToSmallStock: toSmall, Generation: snap.Generation, StockAmount: snap.Total,
 		changed: changedOf(&change),
 	})
+}
+
+// swept says how many orders of the former generation the sale no longer shows.
+func swept(change *sale.Change) string {
+	switch n := change.Swept(); n {
+	case 0:
+		return ""
+	case 1:
+		return "; 1 order was swept away"
+	default:
+		return "; " + strconv.FormatInt(n, 10) + " orders were swept away"
+	}
 }
 
 func units(n int64) string {
@@ -94,8 +107,8 @@ func (hs *Handlers) Preset(c echo.Context) error {
 		return err
 	}
 	snap := &change.After
-	message := "Preset " + p.Name + " is set: " + units(snap.Total) + ", at least " + strconv.Itoa(p.Users) + " shoppers"
-	return hs.done(c, snap, message, presetDocument{
+	message := "Preset " + p.Name + " is set: " + units(snap.Total) + ", at least " + strconv.Itoa(p.Users) + " shoppers" + swept(&change)
+	return hs.done(c, &change, message, presetDocument{
 		Success: true, Message: message, Preset: p.Name, StockAmount: snap.Total, UserCount: p.Users,
 		Timestamp: request.Instant(snap.Now), Generation: snap.Generation, changed: changedOf(&change),
 	})
@@ -128,7 +141,7 @@ func (hs *Handlers) UpdateStock(c echo.Context) error {
 	}
 	snap := &change.After
 	message := "The stock is now " + units(snap.Total) + ", " + strconv.FormatInt(snap.Taken, 10) + " of them sold"
-	return hs.done(c, snap, message, stockDocument{
+	return hs.done(c, &change, message, stockDocument{
 		Success: true, Message: message, StockAmount: snap.Total, Timestamp: request.Instant(snap.Now),
 		CurrentStock: snap.Left(), Sold: snap.Taken, changed: changedOf(&change),
 	})
@@ -169,7 +182,7 @@ func (hs *Handlers) move(c echo.Context, act func(context.Context, operator.Act,
 		return err
 	}
 	snap := &change.After
-	return hs.done(c, snap, message, moveDocument{
+	return hs.done(c, &change, message, moveDocument{
 		Success: true, Message: message, Status: snap.Status(), State: snap.State,
 		Timestamp: request.Instant(snap.Now), Version: snap.Version, changed: changedOf(&change),
 	})

@@ -55,7 +55,7 @@ func (hs *Handlers) CancelOrder(c echo.Context) error {
 	}
 	o := done.Order
 	message := "The order is cancelled; its unit can be sold again"
-	return hs.done(c, &done.After, message, cancelDocument{
+	return hs.done(c, &done.Change, message, cancelDocument{
 		Success: true, Message: message, changed: changedOf(&done.Change), Order: cancelledOrder{
 			PurchaseID: o.OrderID, UserID: o.Username, Unit: o.Unit, Generation: o.Generation,
 			Timestamp: request.Instant(o.At), State: "cancelled", CancelledAt: request.Instant(o.CancelledAt),

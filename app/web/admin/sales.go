@@ -85,7 +85,7 @@ func (hs *Handlers) Amend(c echo.Context) error {
 		return err
 	}
 	message := "The sale was changed"
-	return hs.done(c, &change.After, message, amendDocument{
+	return hs.done(c, &change, message, amendDocument{
 		Success: true, Message: message, saleDocument: saleOf(&change.After),
 		Before: figuresOf(&change.Before), After: figuresOf(&change.After),
 	})

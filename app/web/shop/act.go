@@ -3,6 +3,7 @@ package shop
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/a-h/templ"
@@ -13,13 +14,19 @@ import (
 	"flashsale/views/shop"
 )
 
-// Done shows that an operator's act succeeded. after is the sale as the act left it, or nil when the act was on no sale. Without
-// scripts the answer is a redirect, so that reloading the page does not send the act again.
-func (hs *Handlers) Done(c echo.Context, after *sale.Snapshot, message string) error {
+// Done shows that an operator's act succeeded. change is what it did, or nil when the act was on no sale. Without scripts the
+// answer is a redirect, so that reloading the page does not send the act again.
+func (hs *Handlers) Done(c echo.Context, change *sale.Change, message string) error {
+	var after *sale.Snapshot
+	to := url.Values{"tab": {string(shop.TabUsers)}, "notice": {noticeOf(c)}}
+	if change != nil {
+		after = &change.After
+		if n := change.Swept(); n > 0 {
+			to.Set("swept", strconv.FormatInt(n, 10))
+		}
+	}
 	if !byHTMX(c) {
-		return c.Redirect(http.StatusSeeOther, "/?"+url.Values{
-			"tab": {string(shop.TabUsers)}, "notice": {noticeOf(c)},
-		}.Encode())
+		return c.Redirect(http.StatusSeeOther, "/?"+to.Encode())
 	}
 	c.Response().Header().Set("Hx-Trigger", "users-changed")
 	return hs.send(c, http.StatusOK, shop.OperatorFragment(
@@ -44,8 +51,21 @@ func noticeOf(c echo.Context) string {
 	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
-// notice is the sentence for what noticeOf returned. The query only selects it, so no link can show a text of its own.
-func notice(name string) string {
+// notice is the sentence for what noticeOf returned, with the number of orders that the act swept away. The query only selects
+// it, so no link can show a text of its own.
+func notice(name, swept string) string {
+	said := noticeNamed(name)
+	n, err := strconv.ParseInt(swept, 10, 64)
+	switch {
+	case said == "" || err != nil || n < 1:
+		return said
+	case n == 1:
+		return said + " 1 order was swept away."
+	}
+	return said + " " + strconv.FormatInt(n, 10) + " orders were swept away."
+}
+
+func noticeNamed(name string) string {
 	if preset, ok := sale.PresetNamed(strings.TrimPrefix(name, "preset-")); ok && strings.HasPrefix(name, "preset-") {
 		return "Stock preset set: " + presetLabel(preset)
 	}

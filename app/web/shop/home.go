@@ -29,7 +29,7 @@ func (hs *Handlers) Home(c echo.Context) error {
 	home := hs.page(c)
 	home.Username, home.Repeat = shown(q.Get("username")), q.Has("buy")
 	home.Tab = tabNamed(q.Get("tab"), home.Demo)
-	home.Notice = notice(q.Get("notice"))
+	home.Notice = notice(q.Get("notice"), q.Get("swept"))
 	if home.Tab == shop.TabUsers {
 		home.Users = hs.listed(c)
 	}

@@ -1,0 +1,182 @@
+package shop
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/sale"
+	"flashsale/static"
+	"flashsale/views/shop"
+)
+
+// policy is that of the middleware.
+const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
+// patience says when to give up on a busy machine.
+const patience = 30 * time.Second
+
+// scene is what the pages show.
+type scene struct {
+	snapshot sale.Snapshot
+	err      error
+	receipt  *sale.Receipt
+	users    shop.UserList
+}
+
+func (sc *scene) Snapshot(string) (sale.Snapshot, error) { return sc.snapshot, sc.err }
+
+func (sc *scene) Receipt(context.Context, string, string) (sale.Receipt, bool, error) {
+	if sc.receipt == nil {
+		return sale.Receipt{}, false, nil
+	}
+	return *sc.receipt, true, nil
+}
+
+// stage is the pages in a browser, without the servers behind them: any state can be shown at once.
+type stage struct {
+	*testing.T
+	ctx   context.Context
+	base  string
+	shows atomic.Pointer[scene]
+}
+
+func (s *stage) Snapshot(slug string) (sale.Snapshot, error) { return s.shows.Load().Snapshot(slug) }
+
+func (s *stage) Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error) {
+	return s.shows.Load().Receipt(ctx, slug, name)
+}
+
+// openStage starts a browser, or skips the test where there is none and CI does not insist.
+func openStage(t *testing.T) *stage {
+	t.Helper()
+	path := os.Getenv("CHROME")
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if found, err := exec.LookPath(name); path == "" && err == nil {
+			path = found
+		}
+	}
+	switch {
+	case testing.Short():
+		t.Skip("browser tests are not short")
+	case path == "" && os.Getenv("CI") != "true":
+		t.Skip("no Chromium found: install one or name it in CHROME")
+	}
+	s := &stage{T: t}
+	server := httptest.NewServer(s.routes())
+	s.base = server.URL
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox)
+	}
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	s.ctx, _ = chromedp.NewContext(ctx)
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(s.ctx)
+		cancel()
+		server.CloseClientConnections()
+		server.Close()
+	})
+	if err := chromedp.Do(s.ctx); err != nil { // the browser lives as long as the context of its first action
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *stage) routes() http.Handler {
+	hs := New(Config{
+		Catalog: s, Receipts: s, Principals: request.Principals{Demo: true}, Log: request.NewLog(nil),
+		Users: func(echo.Context) (shop.UserList, error) { return s.shows.Load().users, nil },
+	})
+	e := echo.New()
+	e.GET("/", hs.Home)
+	e.GET("/status", hs.Status)
+	e.GET("/live", s.stream)
+	e.GET("/static/*", func(c echo.Context) error {
+		if !static.Serve(c.Response(), c.Request()) {
+			return echo.ErrNotFound
+		}
+		return nil
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", policy)
+		e.ServeHTTP(w, r)
+	})
+}
+
+// stream sends the frame of the scene and then stays silent.
+func (s *stage) stream(c echo.Context) error {
+	c.Response().Header().Set("Content-Type", "text/event-stream")
+	sc := s.shows.Load()
+	var frame bytes.Buffer
+	if err := shop.StatusFragment(statusPanel(sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Response(), "id: 1\ndata: %s\n\n", strings.ReplaceAll(frame.String(), "\n", " "))
+	c.Response().Flush()
+	<-c.Request().Context().Done()
+	return nil
+}
+
+func (s *stage) do(steps ...chromedp.Action[chromedp.Void]) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func value[V any](s *stage, script string) V {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[V](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		s.Fatalf("%s: %v", script, err)
+	}
+	return v
+}
+
+// open shows a scene at a path.
+func (s *stage) open(sc *scene, path string) {
+	s.Helper()
+	s.shows.Store(sc)
+	s.do(chromedp.Navigate(s.base+path), chromedp.WaitReady("#sale"))
+}
+
+// media emulates what a reader has set: pairs of a feature and its value.
+func media(features ...string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		params := emulation.SetEmulatedMediaParams{}
+		for i := 0; i+1 < len(features); i += 2 {
+			params.Features = append(params.Features, &emulation.MediaFeature{Name: features[i], Value: features[i+1]})
+		}
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, params)
+		return err
+	})
+}
+
+// textSize sets the size of letters as a reader does in the browser, in pixels. Browsers begin with 16.
+func textSize(pixels int64) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, page.SetFontSizes, page.SetFontSizesParams{
+			FontSizes: &page.FontSizes{Standard: pixels, Fixed: pixels * 13 / 16},
+		})
+		return err
+	})
+}

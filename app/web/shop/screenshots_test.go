@@ -1,0 +1,106 @@
+package shop
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"flashsale/sale"
+	"flashsale/views/shop"
+)
+
+func soldProduct() *sale.Product {
+	front := sale.Image{URL: "/static/product/front.svg", Alt: "The headphones from the front"}
+	side := sale.Image{URL: "/static/product/side.svg", Alt: "The headphones from the side"}
+	folded := sale.Image{URL: "/static/product/case.svg", Alt: "The headphones folded into their case"}
+	return &sale.Product{
+		Name:          "Aurora One wireless headphones",
+		Description:   "Over-ear headphones with active noise cancelling and forty hours of playing time, in a limited first edition.",
+		Details:       []string{"Adaptive noise cancelling that follows your surroundings", "Cushions and battery can be replaced without tools"},
+		Specification: []sale.Fact{{Name: "Weight", Value: "248 g"}, {Name: "In the box", Value: "Headphones, case, USB-C cable, 3.5 mm cable"}},
+		ImportantInfo: []string{"One unit per person while the flash sale lasts.", "The price includes taxes. Delivery takes three to five working days."},
+		Images:        sale.Images{Main: front, Gallery: []sale.Image{front, side, folded}},
+		PriceMinor:    49_900, DiscountMinor: 20_000, CurrencyCode: "USD", CurrencySymbol: "$",
+	}
+}
+
+// scenes are the states of a sale that a shopper can meet.
+func scenes() map[string]*scene {
+	made := map[string]*scene{}
+	for name, change := range map[string]func(*scene){
+		"upcoming": func(sc *scene) {
+			sc.snapshot.State, sc.snapshot.StartsAt, sc.snapshot.Taken = sale.Scheduled, noon.Add(754*time.Second), 0
+		},
+		"live":        func(*scene) {},
+		"all-claimed": func(sc *scene) { sc.snapshot.Taken, sc.snapshot.AllClaimed = 96, true },
+		"paused":      func(sc *scene) { sc.snapshot.State = sale.Paused },
+		"sold-out":    func(sc *scene) { sc.snapshot.Taken = sc.snapshot.Total },
+		"ended":       func(sc *scene) { sc.snapshot.EndsAt = noon.Add(-time.Minute) },
+		"none":        func(sc *scene) { sc.snapshot, sc.err = sale.Snapshot{}, sale.ErrNoSale },
+		"stale":       func(sc *scene) { sc.snapshot.Stale = true },
+	} {
+		sc := &scene{snapshot: activeSale(), users: someUsers()}
+		sc.snapshot.Total, sc.snapshot.Taken, sc.snapshot.Product = 100, 28, soldProduct()
+		change(sc)
+		made[name] = sc
+	}
+	return made
+}
+
+func someUsers() shop.UserList {
+	list := shop.UserList{Page: 2, Pages: 5, Total: 100}
+	for i, name := range []string{"john_doe", "jane_smith", "bob_wilson", "alice_brown", "charlie_davis", "diana_miller"} {
+		user := shop.User{Name: name, Email: name + "@example.com", MayPurchase: i%3 != 2}
+		if i == 1 {
+			user.OrderID = "0199c8a2-5f7e-8d11-9b3c-2f64a1e7c055"
+		}
+		list.Users = append(list.Users, user)
+	}
+	return list
+}
+
+// Screenshots saves a picture of the page in each state, for four sizes of window and both palettes, in the directory that
+// SHOP_SCREENSHOTS names. They are for the eyes: without a directory there is nothing to do.
+func TestScreenshots(t *testing.T) {
+	dir := os.Getenv("SHOP_SCREENSHOTS")
+	if dir == "" {
+		t.Skip("SHOP_SCREENSHOTS names no directory")
+	}
+	s := openStage(t)
+	all := scenes()
+	for name, path := range map[string]string{
+		"upcoming": "/", "live": "/", "all-claimed": "/", "paused": "/", "sold-out": "/", "ended": "/", "none": "/", "stale": "/",
+		"users": "/?tab=users&notice=reset", "named": "/?username=john_doe", "checked": "/?username=john_doe&check=1",
+	} {
+		sc := all[name]
+		if sc == nil {
+			sc = all["live"]
+		}
+		for _, width := range []int64{320, 390, 768, 1440} {
+			for _, palette := range []string{"light", "dark"} {
+				s.do(chromedp.EmulateViewport(width, 844), media("prefers-color-scheme", palette))
+				s.open(sc, path)
+				s.save(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, palette)))
+			}
+		}
+	}
+}
+
+// save writes the whole page as it stands.
+func (s *stage) save(file string) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	defer cancel()
+	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := os.WriteFile(file, picture, 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
