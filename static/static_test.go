@@ -36,7 +36,7 @@ func body(t *testing.T, r io.Reader) string {
 
 func TestURLCarriesAHashOfTheContents(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"app.css", "app.js", "htmx.js", "htmx-sse.js", "icon.svg", "product/front.svg"} {
+	for _, name := range []string{"app.css", "app.js", "htmx.js", "live.js", "stream.js", "icon.svg", "product/front.svg"} {
 		dot := strings.LastIndexByte(name, '.')
 		want := regexp.MustCompile(`^/static/` + regexp.QuoteMeta(name[:dot]) + `\.[0-9a-f]{16}` + regexp.QuoteMeta(name[dot:]) + `$`)
 		if got := static.URL(name); !want.MatchString(got) {

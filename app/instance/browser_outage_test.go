@@ -10,10 +10,13 @@ import (
 	"testing"
 )
 
-// outageProxy is a proxy before the product that can block every request, or only streams: a blocked request gets no answer.
+// outageProxy is a proxy before the product that can block every request, or only streams, or only questions for the status: a
+// blocked request gets no answer.
 type outageProxy struct {
 	*httptest.Server
-	blocked, streamsBlocked atomic.Bool
+	blocked, streamsBlocked, statusBlocked atomic.Bool
+	// streamFault answers streams in the place of the product.
+	streamFault atomic.Pointer[http.HandlerFunc]
 	// refused counts the streams that were blocked.
 	refused atomic.Int64
 }
@@ -34,7 +37,11 @@ func newOutageProxy(t *testing.T, base string) *outageProxy {
 	d := &outageProxy{}
 	d.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		stream := r.URL.Path == "/live"
-		if !d.blocked.Load() && !(stream && d.streamsBlocked.Load()) {
+		if fault := d.streamFault.Load(); stream && fault != nil {
+			(*fault)(w, r)
+			return
+		}
+		if !d.blocked.Load() && !(stream && d.streamsBlocked.Load()) && !(r.URL.Path == "/status" && d.statusBlocked.Load()) {
 			proxy.ServeHTTP(w, r)
 			return
 		}
@@ -50,6 +57,9 @@ func newOutageProxy(t *testing.T, base string) *outageProxy {
 	return d
 }
 
+// address is where a browser finds the proxy.
+func (d *outageProxy) address() string { return strings.Replace(d.URL, "127.0.0.1", "localhost", 1) }
+
 // block refuses new requests and breaks the open connections.
 func (d *outageProxy) block() {
 	d.blocked.Store(true)
@@ -58,7 +68,7 @@ func (d *outageProxy) block() {
 
 func checkThroughOutage(t *testing.T, p *tab, c *apiShoppers) {
 	d := newOutageProxy(t, p.base)
-	p.base, p.mayFail = strings.Replace(d.URL, "127.0.0.1", "localhost", 1), true
+	p.base, p.mayFail = d.address(), true
 	p.open("/")
 	p.preset("medium")
 	p.figures(100, 0, 100)

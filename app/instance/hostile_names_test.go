@@ -342,7 +342,7 @@ func (h *hostility) streamsNothing(names []string) {
 			}
 		}
 		for line := range strings.Lines(frame) {
-			if ok, _ := regexp.MatchString(`^(id: \d+|event: status|data: .*|retry: \d+|)\n$`, line); !ok {
+			if ok, _ := regexp.MatchString(`^(id: \d+|event: (status|time)|data: .*|retry: \d+|)\n$`, line); !ok {
 				h.T.Errorf("%s has a line that is no field: %q", path, line)
 			}
 		}

@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// Heartbeat is how long a stream of the product is quiet at most. Pages know it, and take a stream that is quiet for longer as lost.
+const Heartbeat = 15 * time.Second
+
 const (
 	// sweepTime is how often connections are looked at when nothing is published: has the client left, is a heartbeat due.
 	sweepTime = time.Second
@@ -30,8 +33,8 @@ type FeedConfig struct {
 	Known func(id, last string) bool
 	// Heartbeat is how long a stream may be quiet before it gets Beat. Required.
 	Heartbeat func() time.Duration
-	// Beat is what is sent to quiet streams, Bye what a stream ends with when the feed is closed. Required.
-	Beat []byte
+	// Beat makes what a quiet stream is sent, Bye what a stream ends with when the feed is closed. Required.
+	Beat func() []byte
 	Bye  func() []byte
 	// Patience is how long a reader may take to accept a frame before its stream is cut; 0 means ten seconds.
 	Patience time.Duration
@@ -209,7 +212,7 @@ func (f *Feed) turn(m *member, now time.Time, beat time.Duration) bool {
 		m.last = frame.ID
 		return m.push(frame.Data, now)
 	case now.Sub(m.sentAt) >= beat:
-		return m.push(f.cfg.Beat, now)
+		return m.push(f.cfg.Beat(), now)
 	}
 	return true
 }

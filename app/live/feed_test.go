@@ -28,7 +28,7 @@ func newFixture(t *testing.T, change func(*live.FeedConfig)) *fixture {
 	t.Helper()
 	s := &fixture{t: t, hub: live.New(1000)}
 	cfg := live.FeedConfig{
-		Hub: s.hub, Known: func(id, last string) bool { return id == last }, Beat: []byte("beat\n"),
+		Hub: s.hub, Known: func(id, last string) bool { return id == last }, Beat: func() []byte { return []byte("beat\n") },
 		Bye: func() []byte { return []byte("bye\n") }, Heartbeat: func() time.Duration { return time.Hour },
 	}
 	if change != nil {
@@ -196,7 +196,7 @@ func TestASlowReaderGetsWholeFramesAndTheNewest(t *testing.T) {
 	t.Parallel()
 	s := newFixture(t, func(c *live.FeedConfig) {
 		// Heartbeats are empty: what is left of a frame is sent often, and nothing else.
-		c.Patience, c.Beat, c.Heartbeat = time.Hour, nil, func() time.Duration { return time.Millisecond }
+		c.Patience, c.Beat, c.Heartbeat = time.Hour, func() []byte { return nil }, func() time.Duration { return time.Millisecond }
 	})
 	slow, quick := s.open(""), s.open("")
 	frames := []byte{'a', 'b', 'c'}

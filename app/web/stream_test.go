@@ -107,15 +107,20 @@ func (l *listener) status() reply {
 		if !ok {
 			l.t.Fatal("the stream has ended")
 		}
-		if e.data == "" {
-			continue
+		if e.name != "time" {
+			return e.reply(l.t)
 		}
-		r := reply{raw: e.data}
-		if err := json.Unmarshal([]byte(e.data), &r.json); err != nil || e.name != "status" || e.id != strconv.FormatInt(int64(r.json["version"].(float64)), 10) {
-			l.t.Fatalf("event %+v: %v", e, err)
-		}
-		return r
 	}
+}
+
+// reply is the document of a status event.
+func (e event) reply(t *testing.T) reply {
+	t.Helper()
+	r := reply{raw: e.data}
+	if err := json.Unmarshal([]byte(e.data), &r.json); err != nil || e.name != "status" || e.id != strconv.FormatInt(int64(r.json["version"].(float64)), 10) {
+		t.Fatalf("event %+v: %v", e, err)
+	}
+	return r
 }
 
 // running runs the publisher for the test's time.
@@ -142,11 +147,12 @@ func TestStreamBeginsWithAWholeSnapshotAndFollows(t *testing.T) {
 		if ct := l.res.Header.Get("Content-Type"); !strings.HasPrefix(ct, "text/event-stream") || l.res.Header.Get("Content-Encoding") != "" || l.res.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%v", l.res.Header)
 		}
-		if e, _ := l.next(); e.retry == "" {
-			t.Errorf("the first block is %+v, want a retry hint", e)
-		}
 		before := w.catalog.All()[0]
-		l.status().has(t, map[string]any{"status": "active", "sold": int(before.Taken), "version": int(before.Version)})
+		first, _ := l.next()
+		if first.retry == "" || first.id != strconv.FormatInt(before.Version, 10) {
+			t.Errorf("the first block is %+v, want a snapshot with a retry hint", first)
+		}
+		first.reply(t).has(t, map[string]any{"status": "active", "sold": int(before.Taken), "version": int(before.Version)})
 		w.catalog.change(func(s *sale.Snapshot) { s.Taken++; s.Version++ })
 		l.status().has(t, map[string]any{"sold": int(before.Taken) + 1, "version": int(before.Version) + 1})
 		_ = l.res.Body.Close()
@@ -186,8 +192,8 @@ func TestDrainEndsStreamsWithAHint(t *testing.T) {
 	}
 	w.Drain()
 	w.Drain()
-	if e, ok := l.next(); !ok || e.retry == "" {
-		t.Errorf("the last block is %+v, want a retry hint", e)
+	if e, ok := l.next(); !ok || e.retry == "" || e.name != "time" || e.data == "" {
+		t.Errorf("the last block is %+v, want the time with a retry hint", e)
 	}
 	if e, ok := l.next(); ok {
 		t.Errorf("the stream goes on with %+v", e)

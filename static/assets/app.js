@@ -18,33 +18,10 @@
     if (buy) buy.disabled = shopper() === '' || status !== 'active' || bought;
   }
 
-  // A frame may have waited on the server, so its time is at most the true one: of all frames the one that is
-  // furthest ahead of this page's own clock tells the ledger's time best.
-  let ahead = -Infinity;
-
-  function drawCountdown() {
-    const { now, until } = sale().dataset;
-    ahead = Math.max(ahead, Number(now) - performance.now());
-    const left = until ? Number(until) - ahead - performance.now() : 0;
-    const text = left > 0 ? `in ${spell(left)}` : '';
-    const place = byId('countdown');
-    if (place.textContent !== text) place.textContent = text;
-  }
-
-  function spell(milliseconds) {
-    const seconds = Math.ceil(milliseconds / 1000);
-    const days = Math.floor(seconds / 86400);
-    if (days > 1) return `${days} days`;
-    const two = (n) => String(n).padStart(2, '0');
-    return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
-  }
-
   for (const change of ['input', 'change']) input?.addEventListener(change, switchBuy);
   window.addEventListener('pageshow', switchBuy);
-  document.addEventListener('htmx:after:swap', () => { switchBuy(); drawCountdown(); });
-  setInterval(drawCountdown, 1000);
+  document.addEventListener('htmx:after:swap', switchBuy);
   switchBuy();
-  drawCountdown();
 
   // Tabs: one stop of the Tab key, arrows between them, the address remembers which one is open.
   const tabs = [...document.querySelectorAll('[role="tab"]')];
@@ -116,36 +93,6 @@
     switchBuy();
     input.focus();
     byId('check-purchase-button').click();
-  });
-
-  // The stream of frames: the extension does not try again when its first connection fails, so this does.
-  // A page that is left ends its stream itself: htmx logs an error when the browser breaks it. A page that stays connects again.
-  let connection;
-  for (const leaving of ['beforeunload', 'pagehide']) window.addEventListener(leaving, () => connection?.abortController.abort());
-  let streaming = false;
-  let retry = 0;
-
-  // seconds: how long a server without room for a stream asks to wait.
-  function reconnect(seconds) {
-    streaming = false;
-    live.dataset.offline = '';
-    clearTimeout(retry);
-    retry = setTimeout(() => live.dispatchEvent(new CustomEvent('reconnect')), seconds > 0 ? seconds * 1000 : 1000 + 2000 * Math.random());
-  }
-
-  live.addEventListener('htmx:sse:after:connection', ({ detail }) => { ({ connection } = detail); streaming = true; delete live.dataset.offline; });
-  live.addEventListener('htmx:sse:error', () => { live.dataset.offline = ''; });
-  live.addEventListener('htmx:sse:close', () => reconnect());
-  live.addEventListener('htmx:finally:request', ({ detail }) => {
-    if (!streaming) reconnect(Number(detail.ctx.response?.raw.headers.get('Retry-After')));
-  });
-  setInterval(() => { if ('offline' in live.dataset && !document.hidden) byId('status-poll').dispatchEvent(new CustomEvent('poll')); }, 3000);
-
-  // An answer may carry figures that a frame has overtaken: the figures never go back, unless there are no frames.
-  document.addEventListener('htmx:before:swap', ({ detail: { tasks } }) => {
-    const late = 'offline' in live.dataset ? -1 : tasks.findIndex(({ type, target, fragment }) => type === 'partial' && target === live
-      && Number(fragment.querySelector('#sale').dataset.version) < Number(sale().dataset.version));
-    if (late >= 0) tasks.splice(late, 1);
   });
 
   // No answer at all is said where the answer would have been.

@@ -4,7 +4,9 @@ import "flashsale/static"
 
 // Assets are the addresses of what every page loads.
 type Assets struct {
-	Style, Script, HTMX, HTMXStream, Icon string
+	Style, Script, HTMX, Icon string
+	// Live keeps the figures right, with what Stream reads.
+	Live, Stream string
 	// Acts is the script of operators' forms, for pages that have them.
 	Acts string
 	// AccountStyle is the further style sheet of the pages about accounts.
@@ -22,7 +24,8 @@ func Embedded() Assets {
 		Script:       static.URL("app.js"),
 		Acts:         static.URL("acts.js"),
 		HTMX:         static.URL("htmx.js"),
-		HTMXStream:   static.URL("htmx-sse.js"),
+		Live:         static.URL("live.js"),
+		Stream:       static.URL("stream.js"),
 		Icon:         static.URL("icon.svg"),
 		AccountStyle: static.URL("account.css"),
 		ReceiptStyle: static.URL("receipt.css"),

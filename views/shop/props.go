@@ -20,6 +20,8 @@ type Home struct {
 	Demo    bool
 	Product Product
 	Status  Status
+	// BeatMilli is for how many milliseconds the stream of figures is quiet at most.
+	BeatMilli int64
 	// Visitor is who looks at the page. Outside demo mode that decides who buys.
 	Visitor layout.Visitor
 	// SignIn leads to the sign-in and from there back to the button. Repeat is true on the page that it leads back to.

@@ -71,8 +71,8 @@ type Config struct {
 	MaxPurchases int
 	// LegacyStatus answers repeats and refused purchases with 201 and success:false, see statuses.
 	LegacyStatus bool
-	// Heartbeat is how often a quiet stream gets a comment, so that proxies keep it and dead peers are noticed.
-	// 0 means 15 s.
+	// Heartbeat is how often a quiet stream gets the ledger's time, so that proxies keep it and dead peers are noticed.
+	// 0 means live.Heartbeat.
 	Heartbeat time.Duration
 	// Registerer takes the metrics; nil: they are counted but not registered.
 	Registerer prometheus.Registerer
@@ -99,7 +99,7 @@ func New(cfg Config) *Handlers {
 		cfg:          cfg,
 		purchases:    request.NewConcurrency(int64(cfg.MaxPurchases)),
 		metrics:      newInstruments(cfg.Registerer, cfg.Hub),
-		feed:         newFeed(cfg.Hub, cfg.Heartbeat),
+		feed:         newFeed(cfg),
 		statuses:     newStatuses(cfg.LegacyStatus),
 		purchaseBody: purchaseSpec(),
 	}
@@ -110,7 +110,7 @@ func withDefaults(cfg Config) Config {
 		cfg.MaxPurchases = 20_000
 	}
 	if cfg.Heartbeat <= 0 {
-		cfg.Heartbeat = 15 * time.Second
+		cfg.Heartbeat = live.Heartbeat
 	}
 	return cfg
 }

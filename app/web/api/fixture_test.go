@@ -37,6 +37,13 @@ func (b *oneSale) Snapshot(string) (sale.Snapshot, error) {
 	return b.snap, nil
 }
 
+// later moves the ledger's clock.
+func (b *oneSale) later(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.snap.Now = b.snap.Now.Add(d)
+}
+
 func (b *oneSale) All() []sale.Snapshot {
 	s, _ := b.Snapshot("")
 	return []sale.Snapshot{s}

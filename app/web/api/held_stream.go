@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -56,14 +55,14 @@ func (h *heldStream) Close() error {
 	return nil
 }
 
-// serve writes the first frames and those that are left, until the stream is over.
-func (h *heldStream) serve(res *echo.Response, first ...[]byte) {
+// serve writes the first frame and those that are left, until the stream is over.
+func (h *heldStream) serve(res *echo.Response, first []byte) {
 	defer func() { _ = h.Close() }()
 	head := res.Header()
 	head.Set("Content-Type", "text/event-stream; charset=utf-8")
 	head.Set("X-Accel-Buffering", "no") // asks proxies not to buffer the stream
 	res.WriteHeader(http.StatusOK)
-	if !write(res, slices.Concat(first...)) {
+	if !write(res, first) {
 		return
 	}
 	for {

@@ -30,8 +30,21 @@ const (
 	shareOfOne = "network"
 )
 
-// StatusStream sends the sale's status whenever it changes, as server-sent events. Each event is a whole snapshot, so a
-// client that missed some needs none of them, and Last-Event-ID changes nothing.
+// StatusStream sends the sale's status whenever it changes, as server-sent events:
+//
+//	retry: 2731
+//	id: 57
+//	event: status
+//	data: {"status":"active",...}
+//
+// Each is a whole snapshot, so a client that missed some needs none of them, and Last-Event-ID changes nothing. Only the first has
+// the line retry, after how many milliseconds a client is to come back when the stream has ended. A stream that was quiet for
+// Config.Heartbeat gets the ledger's time in Unix milliseconds, and so does one that the process ends, with another retry:
+//
+//	event: time
+//	data: 1767268800000
+//
+// What is quiet for longer is lost. Readers pass over events whose name they do not know.
 func (hs *Handlers) StatusStream(c echo.Context) error {
 	slug, err := request.Slug(c)
 	if err != nil {
@@ -63,10 +76,10 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 	if !request.OwnConnection(c.Request()) {
 		held := newHeldStream(c.Request().Context())
 		hs.feed.AddWriter(sub, held, frameID(&snap))
-		held.serve(c.Response(), retryHint(), frame(&snap))
+		held.serve(c.Response(), retryHint(frame(&snap)))
 		return nil
 	}
-	conn, err := beginStream(c.Response(), retryHint(), frame(&snap))
+	conn, err := beginStream(c.Response(), retryHint(frame(&snap)))
 	if err != nil {
 		sub.Close()
 		return err
@@ -104,9 +117,9 @@ func (hs *Handlers) refuseStream(k *request.Kind, share string) error {
 	return &request.ProblemError{Kind: k, Problem: p}
 }
 
-// beginStream takes the connection from net/http and sends the header and the first frames. The answer has no length
+// beginStream takes the connection from net/http and sends the header and the first frame. The answer has no length
 // and ends with the connection, as every version of HTTP allows. The feed notices when a client has gone.
-func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error) {
+func beginStream(res *echo.Response, first []byte) (conn net.Conn, err error) {
 	h := res.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no") // asks proxies not to buffer the stream
@@ -119,9 +132,7 @@ func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error)
 	b := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
 	_ = h.Write(b) // a buffer takes everything
 	b.WriteString("\r\n")
-	for _, f := range first {
-		b.Write(f)
-	}
+	b.Write(first)
 	_ = conn.SetDeadline(time.Now().Add(frameTime))
 	if _, err := conn.Write(b.Bytes()); err != nil {
 		_ = conn.Close() // the client may have got a part of the frame
@@ -131,16 +142,27 @@ func beginStream(res *echo.Response, first ...[]byte) (conn net.Conn, err error)
 }
 
 // newFeed makes the feed of the streams.
-func newFeed(hub *live.Hub, heartbeat time.Duration) *live.Feed {
+func newFeed(cfg Config) *live.Feed {
 	return live.NewFeed(live.FeedConfig{
-		Hub: hub, Known: alreadySent, Beat: []byte(": \n\n"), Bye: retryHint,
-		Heartbeat: func() time.Duration { return heartbeat },
+		Hub: cfg.Hub, Known: alreadySent, Heartbeat: func() time.Duration { return cfg.Heartbeat },
+		Beat: func() []byte { return timeEvent(cfg.Catalog) },
+		Bye:  func() []byte { return retryHint(timeEvent(cfg.Catalog)) },
 	})
 }
 
-// retryHint tells a client when to come back: a random time, so that many clients do not come back at once.
-func retryHint() []byte {
-	return []byte("retry: " + strconv.Itoa(1000+rand.IntN(3000)) + "\n\n")
+// timeEvent is the ledger's time. A script sees an event and no comment, so it also tells a page that its stream is not lost.
+func timeEvent(sales catalog) []byte {
+	snap, err := sales.Snapshot("")
+	if err != nil {
+		return []byte(": \n\n")
+	}
+	return append(request.AppendInt([]byte("event: time\ndata: "), snap.Now.UnixMilli()), '\n', '\n')
+}
+
+// retryHint says in an event when its reader is to come back once the stream has ended: after a random time, so that many do not come
+// back at once. It is no block of its own, which has no data and is therefore passed over by some readers.
+func retryHint(event []byte) []byte {
+	return append([]byte("retry: "+strconv.Itoa(1000+rand.IntN(3000))+"\n"), event...)
 }
 
 // statusFrame is a status event; its id is the sale's version.

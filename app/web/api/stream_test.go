@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func newest(t *testing.T, hub *live.Hub, topic string) []byte {
 
 func TestQuietStreamsGetHeartbeats(t *testing.T) {
 	t.Parallel()
-	hs, _ := newHandlers(t)
+	hs, b := newHandlers(t)
 	e := echo.New()
 	e.GET("/stream", hs.StatusStream)
 	srv := httptest.NewServer(e)
@@ -92,17 +93,50 @@ func TestQuietStreamsGetHeartbeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()
-	var before, comments int
-	for lines := bufio.NewScanner(res.Body); comments < 3 && lines.Scan(); {
-		switch {
-		case strings.HasPrefix(lines.Text(), ":"):
-			comments++
-		case strings.HasPrefix(lines.Text(), "data:"):
-			before++
+	var frames, times int
+	for event, lines := "", bufio.NewScanner(res.Body); times < 3 && lines.Scan(); {
+		switch field, value, _ := strings.Cut(lines.Text(), ": "); {
+		case field == "event":
+			event = value
+		case field == "data" && event == "status":
+			frames++
+		case field == "data":
+			milli, err := strconv.ParseInt(value, 10, 64)
+			if at := time.UnixMilli(milli); err != nil || event != "time" || at.Before(noon) {
+				t.Fatalf("event %s: %s", event, value)
+			}
+			if milli > noon.UnixMilli()+int64(times) {
+				t.Fatalf("the time %d is ahead of the ledger's", milli)
+			}
+			if milli == noon.UnixMilli()+int64(times) {
+				times++
+				b.later(time.Millisecond)
+			}
 		}
 	}
-	if before != 1 || comments != 3 {
-		t.Errorf("%d frames and %d comments, want one and three", before, comments)
+	if frames != 1 || times != 3 {
+		t.Errorf("%d frames and %d times, want one and three", frames, times)
+	}
+}
+
+// A block without data is no event, and what stands in it is lost to some readers.
+func TestARetryHintStandsInAnEvent(t *testing.T) {
+	t.Parallel()
+	hs, b := newHandlers(t)
+	snap := activeSale()
+	seen := map[string]bool{}
+	for range 50 {
+		for _, one := range []string{string(retryHint(statusFrame(&snap))), string(retryHint(hs.pageFrame(&snap))), string(retryHint(timeEvent(b)))} {
+			hint, event, _ := strings.Cut(one, "\n")
+			after, err := strconv.Atoi(strings.TrimPrefix(hint, "retry: "))
+			if err != nil || after < 1000 || after >= 4000 || strings.Count(event, "\n\n") != 1 || !strings.Contains(event, "data: ") {
+				t.Fatalf("%q", one)
+			}
+			seen[hint] = true
+		}
+	}
+	if len(seen) < 50 {
+		t.Errorf("150 hints name %d times", len(seen))
 	}
 }
 

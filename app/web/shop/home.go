@@ -9,6 +9,7 @@ import (
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/live"
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	"flashsale/users/login"
@@ -58,7 +59,7 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 		Assets: hs.cfg.Brand.Assets(),
 		Tab:    shop.TabMain,
 		Demo:   who.RequireRole(login.Operator) == nil,
-		Status: statusPanel(snapshot, err), Visitor: hs.visitor(c.Request()), SignIn: request.SignInPath(buyPath),
+		Status: statusPanel(snapshot, err), BeatMilli: live.Heartbeat.Milliseconds(), Visitor: hs.visitor(c.Request()), SignIn: request.SignInPath(buyPath),
 	}
 	home.Acts.Key = rand.Text()
 	if err == nil {
