@@ -39,3 +39,12 @@ func TestTheStatusOfASnapshot(t *testing.T) {
 		t.Errorf("starts in %s, want a minute", s.TimeUntilStart())
 	}
 }
+
+func TestChangeSweepsTheOrdersOfTheGenerationThatItEnds(t *testing.T) {
+	t.Parallel()
+	same := Change{Before: Snapshot{Generation: 4, Taken: 7}, After: Snapshot{Generation: 4, Taken: 7}}
+	next := Change{Before: Snapshot{Generation: 4, Taken: 7}, After: Snapshot{Generation: 5}}
+	if same.Swept() != 0 || next.Swept() != 7 {
+		t.Errorf("%d and %d orders were swept away", same.Swept(), next.Swept())
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -176,6 +178,32 @@ func TestOwnScriptNeedsNothingThePolicyForbids(t *testing.T) {
 		}
 		if lines := strings.Count(script, "\n"); lines > 150 {
 			t.Errorf("%s has %d lines; what grows beyond 150 belongs to the server", name, lines)
+		}
+	}
+}
+
+// A custom property that nobody defines takes its whole rule away without a word.
+func TestStyleUsesOnlyPropertiesThatItDefines(t *testing.T) {
+	t.Parallel()
+	sheets, err := filepath.Glob("assets/*.css")
+	if err != nil || len(sheets) == 0 {
+		t.Fatalf("no style sheets: %v", err)
+	}
+	var all strings.Builder
+	for _, sheet := range sheets {
+		text, err := os.ReadFile(sheet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	defined := map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?m)[{;\s](--[a-z-]+):`).FindAllStringSubmatch(all.String(), -1) {
+		defined[found[1]] = true
+	}
+	for _, found := range regexp.MustCompile(`var\((--[a-z-]+)`).FindAllStringSubmatch(all.String(), -1) {
+		if !defined[found[1]] {
+			t.Errorf("%s is used and nowhere defined", found[1])
 		}
 	}
 }

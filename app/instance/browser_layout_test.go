@@ -95,3 +95,23 @@ func (p *tab) walk(name, shopper string) {
 		p.t.Errorf("a second press on %s is for %s", name, got)
 	}
 }
+
+// The head of the page of the sale is no link: it would load the page again, and take what was typed. On other pages it leads home.
+func TestBrowserHeaderKeepsWhatWasTyped(t *testing.T) {
+	browser := startBrowser(t)
+	p := openTab(t, browser, startProduct(t))
+	p.do(chromedp.EmulateViewport(390, 800, chromedp.EmulateTouch))
+	p.open("/")
+	p.name("john_doe")
+	box := value[[]float64](p, `(() => { const r = document.querySelector("header .name").getBoundingClientRect(); return [r.x, r.y + r.height / 2, r.width]; })()`)
+	for _, part := range []float64{0.05, 0.5, 0.95} {
+		p.do(tap(box[0]+part*box[2], box[1]))
+	}
+	p.do(tap(380, box[1]))
+	if typed := value[string](p, `document.readyState + " " + `+element("user-id-input")+`.value`); typed != "complete john_doe" {
+		t.Errorf("after presses on the head the form holds %q", typed)
+	}
+	p.open("/no/such/page")
+	p.clickAt("header .brand")
+	p.until("the page of the sale", `location.pathname === "/"`)
+}

@@ -283,7 +283,7 @@ func TestOperatorsFormsRedirectSoThatReloadingRepeatsNothing(t *testing.T) {
 	}{
 		{"/api/flash-sale/reset", url.Values{"resetToSmallStock": {"true"}}, "reset  small", "The system was reset."},
 		{"/api/flash-sale/reset", url.Values{"resetToSmallStock": {"false"}}, "reset  keep", "The system was reset."},
-		{"/api/flash-sale/stock-preset/extreme", nil, "preset  extreme", "Stock preset set: Extreme (10K)"},
+		{"/api/flash-sale/stock-preset/extreme", nil, "preset  extreme", "Stock preset set: Extreme (10K)."},
 		{"/api/users/seed", url.Values{"userCount": {"12"}}, "seed 12", "The dummy users are there."},
 		{"/api/flash-sale/update-stock", url.Values{"stockAmount": {"7"}}, "stock  7", "The stock was changed."},
 	} {
@@ -315,6 +315,11 @@ func TestOperatorsActByHTMX(t *testing.T) {
 func TestNoticesAreFixedTexts(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.browse(t, "/?tab=users&notice=reset&swept=12").shows(t, 200, "nothing sold. 12 orders were swept away.")
+	w.browse(t, "/?tab=users&notice=preset-small&swept=1").shows(t, 200, "Small (5). 1 order was swept away.")
+	for _, made := range []string{"x", "-3", "0", "1e9", "99999999999999999999"} {
+		w.browse(t, "/?tab=users&notice=reset&swept="+made).lacks(t, "swept")
+	}
 	for _, made := range []string{"You+have+won", "preset-free", "small", "%3Cb%3E"} {
 		w.browse(t, "/?tab=users&notice="+made).lacks(t, testID("reset-message"))
 	}

@@ -1,4 +1,4 @@
-// What operators' forms do beyond htmx. The forms work without it.
+// What the tab of users does beyond htmx. It works without it.
 (() => {
   'use strict';
 
@@ -36,4 +36,15 @@
     const { revision } = document.getElementById('sale').dataset;
     if (revision) document.querySelectorAll('[data-live]').forEach((seen) => { seen.value = `"${revision}"`; });
   });
+
+  // The tab of users and the address remember the page of the list.
+  function keepPage() {
+    const address = document.querySelector('#user-list [data-address]')?.dataset.address;
+    if (!address) return;
+    const tab = document.getElementById('tab-users');
+    tab.href = address;
+    if (tab.getAttribute('aria-selected') === 'true') history.replaceState(history.state, '', address);
+  }
+  document.addEventListener('htmx:after:swap', keepPage);
+  keepPage();
 })();

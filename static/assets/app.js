@@ -69,19 +69,6 @@
   }
   open(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
 
-  // The tab of users and the address remember the page of the list. The list never gets shorter, so that nothing below a finger moves up.
-  const list = byId('user-list');
-  function keepPage() {
-    const address = list?.querySelector('[data-address]')?.dataset.address;
-    if (!address) return;
-    const tab = byId('tab-users');
-    tab.href = address;
-    if (tab.getAttribute('aria-selected') === 'true') history.replaceState(history.state, '', address);
-  }
-  document.addEventListener('htmx:before:swap', () => { if (list?.offsetHeight) list.style.minHeight = `${list.offsetHeight}px`; });
-  document.addEventListener('htmx:after:swap', keepPage);
-  keepPage();
-
   // "Try this user" takes the former shopper's results away, fills the form and checks.
   document.addEventListener('click', (event) => {
     const link = event.target.closest('[data-try]');

@@ -67,7 +67,7 @@ func notice(name, swept string) string {
 
 func noticeNamed(name string) string {
 	if preset, ok := sale.PresetNamed(strings.TrimPrefix(name, "preset-")); ok && strings.HasPrefix(name, "preset-") {
-		return "Stock preset set: " + presetLabel(preset)
+		return "Stock preset set: " + presetLabel(preset) + "."
 	}
 	switch name {
 	case "reset":
