@@ -27,6 +27,7 @@ type checkout interface {
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
 	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
 	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)
+	Known(ctx context.Context, name string) (bool, error)
 }
 
 // accounts is users.Store: the list of shoppers.

@@ -4,19 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const live = byId('live');
   if (!live) return; // a page without a sale
-  // Outside demo mode the form has no field for a name, and without anybody signed in there is no form.
-  const input = byId('user-id-input');
-  const buy = byId('buy-now-button');
-  const shopper = () => (input ? input.value.trim() : byId('purchase')?.dataset.shopper ?? '');
   const sale = () => byId('sale');
-
-  // The button for buying is off while the name is empty, the sale is not active, or the check says that this name has bought.
-  function switchBuy() {
-    const { status, generation } = sale().dataset;
-    const checked = byId('check-outcome').querySelector('[data-owner]')?.dataset;
-    const bought = checked?.owner === shopper() && checked.generation === generation;
-    if (buy) buy.disabled = shopper() === '' || status !== 'active' || bought;
-  }
 
   // A frame may have waited on the server, so its time is at most the true one: of all frames the one that is
   // furthest ahead of this page's own clock tells the ledger's time best.
@@ -39,11 +27,8 @@
     return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   }
 
-  for (const change of ['input', 'change']) input?.addEventListener(change, switchBuy);
-  window.addEventListener('pageshow', switchBuy);
-  document.addEventListener('htmx:after:swap', () => { switchBuy(); drawCountdown(); });
+  document.addEventListener('htmx:after:swap', () => { drawCountdown(); document.dispatchEvent(new CustomEvent('sale-changed')); });
   setInterval(drawCountdown, 1000);
-  switchBuy();
   drawCountdown();
 
   // Tabs: one stop of the Tab key, arrows between them, the address remembers which one is open.
@@ -92,19 +77,6 @@
   }
   open(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
 
-  // "Try this user" takes the former shopper's results away, fills the form and checks.
-  document.addEventListener('click', (event) => {
-    const link = event.target.closest('[data-try]');
-    if (!link || !input || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    for (const outcome of ['purchase-outcome', 'check-outcome']) byId(outcome).replaceChildren();
-    choose(tabs[0]);
-    input.value = link.dataset.try;
-    switchBuy();
-    input.focus();
-    byId('check-purchase-button').click();
-  });
-
   // The stream of frames: the extension does not try again when its first connection fails, so this does.
   // A page that is left ends its stream itself: htmx logs an error when the browser breaks it. A page that stays connects again.
   let connection;
@@ -136,7 +108,7 @@
   });
 
   // No answer at all is said where the answer would have been.
-  const hooks = { 'purchase-outcome': 'purchase-result', 'check-outcome': 'user-purchase-status', 'operator-outcome': 'reset-message' };
+  const hooks = { 'operator-outcome': 'reset-message' };
   document.addEventListener('htmx:error', ({ detail }) => {
     const place = detail.ctx?.target;
     if (!place || !hooks[place.id]) return;

@@ -5,6 +5,8 @@ import "flashsale/static"
 // Assets are the addresses of what every page loads.
 type Assets struct {
 	Style, Script, HTMX, HTMXStream, Icon string
+	// Press is the script of the form that buys, Insist what it asks by.
+	Press, Insist string
 	// Acts is the script of operators' forms, for pages that have them.
 	Acts string
 	// AccountStyle is the further style sheet of the pages about accounts.
@@ -16,6 +18,8 @@ func Embedded() Assets {
 	return Assets{
 		Style:        static.URL("app.css"),
 		Script:       static.URL("app.js"),
+		Press:        static.URL("press.js"),
+		Insist:       static.URL("insist.js"),
 		Acts:         static.URL("acts.js"),
 		HTMX:         static.URL("htmx.js"),
 		HTMXStream:   static.URL("htmx-sse.js"),
@@ -32,6 +36,8 @@ type Frame struct {
 	Title string
 	// Still pages load no scripts, have a heading of their own, and the style of the pages about accounts.
 	Still bool
+	// Reload is after how many seconds the page is read again where scripts are off; 0: never.
+	Reload int
 }
 
 func (f Frame) title() string {
