@@ -9,7 +9,7 @@
   const shopper = () => (input ? input.value.trim() : form.dataset.shopper);
   let asking = null; // what is asked at present, until it has an answer
   let owner = {}; // whom the last check found to have bought, and in which generation
-  let answered = -Infinity;
+  let answered = -Infinity; // when; the second half of a double click may come after the answer
 
   // Where a browser keeps nothing, a reload forgets.
   const kept = (store, name) => { try { return JSON.parse(window[store].getItem(name)); } catch { return null; } };
@@ -93,7 +93,7 @@
 
   function press() {
     const name = shopper();
-    if (buying() || (performance.now() - answered < 500 && outcome.dataset.shopper === name)) return;
+    if (buying() || (performance.now() - answered < 700 && outcome.dataset.shopper === name)) return;
     const init = { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { 'Idempotency-Key': keyOf(name) } };
     start({ buys: true, name, path: form.getAttribute('action'), init }, outcome.dataset.buying);
   }
@@ -104,7 +104,6 @@
   }
 
   form.addEventListener('submit', (event) => { event.preventDefault(); if (event.submitter?.name === 'check') check(); else press(); });
-  form.addEventListener('click', (event) => { if (event.detail > 1 && event.target.closest('button')) event.preventDefault(); });
   form.addEventListener('keydown', (event) => {
     if (event.key !== 'Enter') return;
     if (event.repeat) event.preventDefault();
