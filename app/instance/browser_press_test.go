@@ -26,6 +26,7 @@ func TestBrowserPressIsOnePress(t *testing.T) {
 	}{
 		{"a click", nil, false, (*tab).clickBuy, [2]int64{1, 1}},
 		{"a double click", nil, false, (*tab).doubleClickBuy, [2]int64{1, 1}},
+		{"a second click after the answer", nil, false, (*tab).clickBuyAgainAtTheAnswer, [2]int64{1, 1}},
 		{"enter twice", nil, false, (*tab).enterTwice, [2]int64{1, 1}},
 		{"an answer that is lost", first(unheard), false, (*tab).clickBuy, [2]int64{2, 3}},
 		{"a server that is away", upTo(3, refused), true, (*tab).clickBuy, [2]int64{4, 4}},
@@ -94,6 +95,15 @@ func (p *tab) clickBuy() { p.t.Helper(); p.click("buy-now-button") }
 func (p *tab) doubleClickBuy() {
 	p.t.Helper()
 	p.do(chromedp.Click(hook("buy-now-button")), chromedp.Evaluate[chromedp.Void](element("buy-now-button")+`.click()`))
+}
+
+// clickBuyAgainAtTheAnswer is a double click whose first half is answered before the second comes.
+func (p *tab) clickBuyAgainAtTheAnswer() {
+	p.t.Helper()
+	p.do(chromedp.Evaluate[chromedp.Void](`new MutationObserver((_, again) => {
+		if (document.querySelector('[data-testid="purchase-result"]')) { again.disconnect(); setTimeout(() => document.getElementById("buy-now-button").click(), 150); }
+	}).observe(document.getElementById("outcome"), { childList: true })`))
+	p.clickBuy()
 }
 
 func (p *tab) enterTwice() {
