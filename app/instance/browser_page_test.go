@@ -57,9 +57,28 @@ func checkWithoutScripts(t *testing.T, p *tab, c *apiShoppers) {
 	p.until("the specifications", `!document.getElementById('panel-specifications').hidden`)
 	p.shows("current-stock", "4")
 
+	// A reload of the page that a form came to presses nothing, and a press again says both.
+	p.open("/")
+	p.name(names[1])
+	p.click("buy-now-button")
+	p.shows("purchase-result", "Success")
+	p.do(chromedp.Reload())
+	p.shows("purchase-result", "Success")
+	p.figures(3, 2, 5)
+	p.open("/")
+	p.name(names[1])
+	p.click("buy-now-button")
+	p.shows("purchase-result", "Success")
+	p.shows("purchase-result", "already purchased")
+	p.figures(3, 2, 5)
+
+	p.open("/")
 	p.name("nobody at all")
 	p.click("buy-now-button")
 	p.shows("purchase-result", "not found")
+	p.name("nobody at all")
+	p.click("check-purchase-button")
+	p.shows("user-purchase-status", "no such account")
 }
 
 func scripts(on bool) chromedp.Action[chromedp.Void] {

@@ -33,6 +33,7 @@ type commitProxy struct {
 	mark  []byte
 	hit   bool
 	away  bool
+	ice   chan struct{} // closed when the server goes on; nil: it was not stopped
 	open  map[net.Conn]bool
 	pipes sync.WaitGroup
 }
@@ -65,6 +66,7 @@ func through(t *testing.T, d *deployment) *commitProxy {
 	p.pipes.Go(p.accept)
 	t.Cleanup(func() {
 		_ = l.Close()
+		p.thaw()
 		p.mu.Lock()
 		p.cut()
 		p.mu.Unlock()
@@ -86,6 +88,34 @@ func (p *commitProxy) back() bool {
 	defer p.mu.Unlock()
 	p.away, p.how = false, unbroken
 	return p.hit
+}
+
+// freeze makes the server one whose process is stopped: it takes connections, and nothing that is said to it or by it arrives until thaw.
+func (p *commitProxy) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ice == nil {
+		p.ice = make(chan struct{})
+	}
+}
+
+func (p *commitProxy) thaw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ice != nil {
+		close(p.ice)
+		p.ice = nil
+	}
+}
+
+// goesOn waits while the server is stopped.
+func (p *commitProxy) goesOn() {
+	p.mu.Lock()
+	ice := p.ice
+	p.mu.Unlock()
+	if ice != nil {
+		<-ice
+	}
 }
 
 func (p *commitProxy) accept() {
@@ -143,6 +173,7 @@ func (s *proxied) ask() {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := s.client.Read(buf)
+		s.goesOn()
 		if err != nil || !s.mayPass(buf[:n]) {
 			return
 		}
@@ -172,6 +203,7 @@ func (s *proxied) answer() {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := s.server.Read(buf)
+		s.goesOn()
 		if err != nil {
 			return
 		}

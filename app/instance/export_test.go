@@ -5,6 +5,14 @@ import "testing"
 // StartProduct lets the browser tests, which see the product only from outside, start one.
 var StartProduct = startProduct
 
+// StartProductWithStops is StartProduct on a Postgres that a test can stop and let go on, as the signals of these names do.
+func StartProductWithStops(t *testing.T) (url string, stop, goOn func()) {
+	t.Helper()
+	d := newDeployment(t)
+	p := through(t, &d)
+	return d.start(t).URL(), p.freeze, p.thaw
+}
+
 // StartSmallProduct is StartProduct with room for so many connections.
 func StartSmallProduct(t *testing.T, places int) string {
 	t.Helper()

@@ -54,7 +54,7 @@ func TestSecurityFields(t *testing.T) {
 			t.Errorf("%s: %v", target, h)
 		}
 	}
-	page := w.send(t, "POST", buy, "username=alice", "Content-Type: application/x-www-form-urlencoded", "Accept: text/html")
+	page := w.send(t, "POST", buy, "username=alice", "Content-Type: application/x-www-form-urlencoded", "HX-Request: true")
 	if page.Header.Get("Content-Security-Policy") == "" || !strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
 		t.Errorf("a page on a hot route: %v", page.Header)
 	}

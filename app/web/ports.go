@@ -31,6 +31,7 @@ type checkout interface {
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
 	Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error)
 	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)
+	Known(ctx context.Context, name string) (bool, error)
 }
 
 // orders has the orders of all sales; sale.ErrErased once the account that bought was erased.

@@ -40,7 +40,7 @@ func TestAPressWithoutASessionLeadsToTheSignInAndBack(t *testing.T) {
 		if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != to || res.Header.Get("Www-Authenticate") != "" {
 			t.Errorf("%q by form: %d %v", session, res.StatusCode, res.Header)
 		}
-		res = w.send(t, "POST", buy, "", append(fragment("purchase-outcome"), form, "Test-Session: "+session)...)
+		res = w.send(t, "POST", buy, "", append(fragment("outcome"), form, "Test-Session: "+session)...)
 		if res.StatusCode != http.StatusUnauthorized || res.Header.Get("Hx-Redirect") != to {
 			t.Errorf("%q by htmx: %d %v", session, res.StatusCode, res.Header)
 		}
@@ -63,7 +63,7 @@ func TestWhoIsSignedInChecksWithoutAName(t *testing.T) {
 	w := newWorld(t, accountsMode)
 	w.checkout.receipts["alice"] = receipt("alice")
 	w.browse(t, "/?check=1", "Test-Session: alice").shows(t, 200, "You have already purchased this item!", `data-owner="alice"`)
-	w.send(t, "GET", "/?check=1", "", append(fragment("check-outcome"), "Test-Session: alice")...).shows(t, 200, "You have already purchased this item!")
+	w.send(t, "GET", "/?check=1", "", append(fragment("outcome"), "Test-Session: alice")...).shows(t, 200, "You have already purchased this item!")
 }
 
 // A role without its second factor opens nothing yet: a page leads to where it is set up, and a program is told.

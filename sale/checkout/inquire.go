@@ -37,6 +37,16 @@ func (c *Checkout) Receipt(ctx context.Context, slug, name string) (sale.Receipt
 	return r, r.OrderID != uuid.Nil, nil
 }
 
+// Known says whether there is an account of that name.
+func (c *Checkout) Known(ctx context.Context, name string) (bool, error) {
+	_, ok := c.shoppers.Known(name)
+	if ok {
+		return true, nil
+	}
+	_, ok, err := c.shoppers.Find(ctx, name)
+	return ok, err
+}
+
 // Receipts finds the receipts of many shoppers in the present generation, by their ids. Errors: as Receipt.
 func (c *Checkout) Receipts(ctx context.Context, slug string, userIDs []int64) (map[int64]sale.Receipt, error) {
 	e := c.catalog.find(slug)

@@ -4,24 +4,6 @@
   const byId = (id) => document.getElementById(id);
   const live = byId('live');
   if (!live) return; // a page without a sale
-  // Outside demo mode the form has no field for a name, and without anybody signed in there is no form.
-  const input = byId('user-id-input');
-  const buy = byId('buy-now-button');
-  const shopper = () => (input ? input.value.trim() : byId('purchase')?.dataset.shopper ?? '');
-  const sale = () => byId('sale');
-
-  // The button for buying is off while the name is empty, the sale is not active, or the check says that this name has bought.
-  function switchBuy() {
-    const { status, generation } = sale().dataset;
-    const checked = byId('check-outcome').querySelector('[data-owner]')?.dataset;
-    const bought = checked?.owner === shopper() && checked.generation === generation;
-    if (buy) buy.disabled = shopper() === '' || status !== 'active' || bought;
-  }
-
-  for (const change of ['input', 'change']) input?.addEventListener(change, switchBuy);
-  window.addEventListener('pageshow', switchBuy);
-  document.addEventListener('htmx:after:swap', switchBuy);
-  switchBuy();
 
   // Tabs: one stop of the Tab key, arrows between them, the address remembers which one is open.
   const tabs = [...document.querySelectorAll('[role="tab"]')];
@@ -69,29 +51,15 @@
   }
   open(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
 
-  // "Try this user" takes the former shopper's results away, fills the form and checks.
-  document.addEventListener('click', (event) => {
-    const link = event.target.closest('[data-try]');
-    if (!link || !input || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    for (const outcome of ['purchase-outcome', 'check-outcome']) byId(outcome).replaceChildren();
-    choose(tabs[0]);
-    input.value = link.dataset.try;
-    switchBuy();
-    input.focus();
-    byId('check-purchase-button').click();
-  });
-
-  // No answer at all is said where the answer would have been.
-  const hooks = { 'purchase-outcome': 'purchase-result', 'check-outcome': 'user-purchase-status', 'operator-outcome': 'reset-message' };
+  // No answer at all to an operator's press is said where the answer would have been.
   document.addEventListener('htmx:error', ({ detail }) => {
     const place = detail.ctx?.target;
-    if (!place || !hooks[place.id]) return;
+    if (place?.id !== 'operator-outcome') return;
     const box = document.createElement('div');
     box.className = 'outcome';
     box.dataset.tone = 'bad';
-    box.dataset.testid = hooks[place.id];
-    box.textContent = 'The server did not answer. Please try again: nobody gets a unit twice.';
+    box.dataset.testid = 'reset-message';
+    box.textContent = 'The server did not answer. Please press again: what was done is not done twice.';
     place.replaceChildren(box);
   });
 })();

@@ -7,6 +7,8 @@ type Assets struct {
 	Style, Script, HTMX, Icon string
 	// Live keeps the figures right, with what Stream reads.
 	Live, Stream string
+	// Press is the script of the form that buys, Insist what it asks by.
+	Press, Insist string
 	// Acts is the script of operators' forms, for pages that have them.
 	Acts string
 	// AccountStyle is the further style sheet of the pages about accounts.
@@ -22,6 +24,8 @@ func Embedded() Assets {
 	return Assets{
 		Style:        static.URL("app.css"),
 		Script:       static.URL("app.js"),
+		Press:        static.URL("press.js"),
+		Insist:       static.URL("insist.js"),
 		Acts:         static.URL("acts.js"),
 		HTMX:         static.URL("htmx.js"),
 		Live:         static.URL("live.js"),
@@ -45,6 +49,8 @@ type Frame struct {
 	Still bool
 	// Front is true for the page of the sale. Its name leads nowhere: that would load the page again and take what was typed.
 	Front bool
+	// Reload is after how many seconds the page is read again where scripts are off; 0: never.
+	Reload int
 }
 
 func (f Frame) title() string {

@@ -41,6 +41,14 @@ type Home struct {
 	Acts    Acts
 }
 
+// reload is after how many seconds the page looks again whether a claim has a verdict, where scripts are off.
+func (h Home) reload() int {
+	if h.Purchase == nil || h.Purchase.Claim == "" {
+		return 0
+	}
+	return 3
+}
+
 // Acts is what the operators' forms say beside their own fields.
 type Acts struct {
 	// Key begins the Idempotency-Key of each form. It is another one on every page, so that a form that is sent twice acts once.
@@ -106,8 +114,10 @@ type Outcome struct {
 	// Owner is the name, as it was asked for, that a check found to have bought in that generation.
 	Owner      string
 	Generation int64
-	// AskAgain is where a purchase that has no verdict yet is asked about again.
-	AskAgain string
+	// Shopper is whom it is about, when there is no receipt that says so.
+	Shopper string
+	// Claim is the address of a claim that has no verdict yet, for the script; AskAgain is the page that shows it without scripts.
+	Claim, AskAgain string
 }
 
 // Receipt is the proof of a purchase.

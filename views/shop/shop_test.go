@@ -40,7 +40,7 @@ func active() shop.Status {
 
 func home() shop.Home {
 	return shop.Home{
-		Assets: layout.Assets{Style: "/s/a.css", Script: "/s/a.js", HTMX: "/s/h.js", Live: "/s/l.js", Stream: "/s/e.js", Icon: "/s/i.svg"},
+		Assets: layout.Assets{Style: "/s/a.css", Script: "/s/a.js", Insist: "/s/n.js", Press: "/s/p.js", HTMX: "/s/h.js", Live: "/s/l.js", Stream: "/s/e.js", Icon: "/s/i.svg"},
 		Tab:    shop.TabMain, Demo: true, Status: active(),
 		Product: shop.Product{
 			Name: "Headphones", Description: "Quiet.", Price: "$299.00", FullPrice: "$499.00", Saved: "$200.00",
@@ -90,9 +90,16 @@ func TestHomeHasEveryHookOnce(t *testing.T) {
 			t.Errorf("%s exists although nothing was pressed", name)
 		}
 	}
-	full := draw(t, shop.HomePage(everything()))
-	for _, name := range append(filled, hooks...) {
-		tag(t, full, name)
+	full := everything()
+	for _, result := range []string{"purchase-result", "user-purchase-status"} {
+		page := draw(t, shop.HomePage(full))
+		for _, name := range append([]string{result, "reset-message"}, hooks...) {
+			tag(t, page, name)
+		}
+		if n := strings.Count(page, `class="outcome"`); n != 2 { // this one, and the operator's
+			t.Errorf("%d outcomes beside %s", n, result)
+		}
+		full.Purchase = nil
 	}
 	if !strings.Contains(page, "<title>Flash Sale System</title>") {
 		t.Error("the title is another")
@@ -270,11 +277,11 @@ func TestOutcomesShowReceiptsAndAskAgainWhilePending(t *testing.T) {
 			t.Errorf("a receipt lacks %q: %s", want, bought)
 		}
 	}
-	if strings.Contains(bought, "hx-get") {
+	if strings.Contains(bought, "data-claim") {
 		t.Error("a decided purchase asks again")
 	}
-	pending := draw(t, shop.PurchaseOutcome(shop.Outcome{Tone: shop.Note, Title: "Wait", AskAgain: "/claims/7?at=1"}))
-	if !strings.Contains(pending, `hx-get="/claims/7?at=1"`) || !strings.Contains(pending, `href="/claims/7?at=1"`) {
+	pending := draw(t, shop.PurchaseOutcome(shop.Outcome{Tone: shop.Note, Title: "Wait", Claim: "/claims/7?at=1", AskAgain: "/?claim=7"}))
+	if !strings.Contains(pending, `data-claim="/claims/7?at=1"`) || !strings.Contains(pending, `href="/?claim=7"`) {
 		t.Errorf("a pending purchase does not ask again: %s", pending)
 	}
 }
@@ -286,7 +293,7 @@ func TestOperatorFragmentRenewsTheFiguresAndTakesOldResultsAway(t *testing.T) {
 	tag(t, html, "current-stock")
 	for _, want := range []string{
 		`<hx-partial hx-target="#live" hx-swap="innerMorph">`,
-		`<hx-partial hx-target="#purchase-outcome"></hx-partial>`, `<hx-partial hx-target="#check-outcome"></hx-partial>`,
+		`<hx-partial hx-target="#outcome"></hx-partial>`,
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %s in %s", want, html)
@@ -344,7 +351,7 @@ func TestProblemPageLinksToTheFirstPage(t *testing.T) {
 func TestScriptsComeLastInTheirOrder(t *testing.T) {
 	t.Parallel()
 	page := draw(t, shop.HomePage(home()))
-	if want := `<script src="/s/h.js"></script><script src="/s/l.js"></script><script src="/s/e.js"></script><script src="/s/a.js"></script></body></html>`; !strings.HasSuffix(strings.ReplaceAll(page, "> <script", "><script"), want) {
+	if want := `<script src="/s/h.js"></script><script src="/s/l.js"></script><script src="/s/e.js"></script><script src="/s/a.js"></script><script src="/s/n.js"></script><script src="/s/p.js"></script></body></html>`; !strings.HasSuffix(strings.ReplaceAll(page, "> <script", "><script"), want) {
 		t.Errorf("the page does not end with %s: %s", want, page[len(page)-200:])
 	}
 }

@@ -29,7 +29,7 @@ func (hs *Handlers) answer(c echo.Context, p sale.PurchaseRequest, a *sale.Answe
 	hs.version.Set(h, a.Sale.Version)
 	hs.count(a)
 	if a.Kind == sale.Pending {
-		h.Set("Location", claimAddress(p.Slug, a))
+		h.Set("Location", request.ClaimPath(p.Slug, a.ClaimID, a.Position))
 	}
 	if a.Kind == sale.TooOften {
 		hs.cfg.Limits.Refused(h, limits.Purchase, pressVerdict(a))
@@ -155,14 +155,6 @@ func retryAfter(a *sale.Answer) int {
 	case sale.Bought, sale.AlreadyBought, sale.NotAuthorized, sale.UnknownShopper:
 	}
 	return 0
-}
-
-func claimAddress(slug string, a *sale.Answer) string {
-	at := request.SalePath(slug) + "/claims/" + a.ClaimID.String()
-	if a.Position != nil {
-		at += "?at=" + strconv.Itoa(a.Position.Partition) + "." + strconv.FormatInt(a.Position.Offset, 10)
-	}
-	return at
 }
 
 // count counts a purchase request by its outcome.

@@ -43,6 +43,8 @@ type checkout interface {
 type Pages struct {
 	// Purchase shows the outcome of a purchase request. name is the shopper's, in its normal form.
 	Purchase func(c echo.Context, a sale.Answer, name string) error
+	// Claimed shows what became of a claim. It is asked again as long as it is pending.
+	Claimed func(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) error
 	// Checked shows whether name owns a unit: found is false when not, and r is then empty.
 	Checked func(c echo.Context, name string, r sale.Receipt, found bool) error
 	// Frame renders what open pages replace when a sale changes. It is called once per change for all readers.

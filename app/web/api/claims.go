@@ -2,14 +2,11 @@ package api
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
-	"flashsale/events"
 	"flashsale/sale"
 )
 
@@ -71,15 +68,11 @@ func (hs *Handlers) Claim(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := claimID(request.Param(c, "id"))
-	if err != nil {
-		return err
-	}
 	where, _, err := request.QueryValue(c, "at")
 	if err != nil {
 		return err
 	}
-	at, err := logPosition(where)
+	id, at, err := request.ClaimNamed(request.Param(c, "id"), where)
 	if err != nil {
 		return err
 	}
@@ -93,40 +86,16 @@ func (hs *Handlers) Claim(c echo.Context) error {
 	if st.State == sale.ClaimPending {
 		h := c.Response().Header()
 		h.Set("Retry-After", "1")
-		h.Set("Location", claimAddress(slug, &sale.Answer{ClaimID: id, Position: at}))
+		h.Set("Location", request.ClaimPath(slug, id, at))
 	}
 	if request.WantsPage(c.Request()) {
-		return hs.cfg.Pages.Purchase(c, claimAnswer(id, at, st), st.Username)
+		return hs.cfg.Pages.Claimed(c, id, at, st)
 	}
 	d := claimOf(id, st)
 	if d.Pending {
 		return request.WriteJSON(c, http.StatusAccepted, d)
 	}
 	return request.WriteJSON(c, http.StatusOK, d)
-}
-
-// claimID reads an id in its one usual form.
-func claimID(raw string) (uuid.UUID, error) {
-	id, err := uuid.Parse(raw)
-	if err != nil || id.String() != raw {
-		return uuid.Nil, request.ErrNoClaim
-	}
-	return id, nil
-}
-
-// logPosition reads "<partition>.<offset>"; "" is no position. A position that no claim can have is refused here, so that
-// a client cannot make this process ask the log for it.
-func logPosition(at string) (*events.Position, error) {
-	if at == "" {
-		return nil, nil
-	}
-	p, o, _ := strings.Cut(at, ".")
-	partition, err := strconv.ParseUint(p, 10, 16)
-	offset, err2 := strconv.ParseUint(o, 10, 63)
-	if err != nil || err2 != nil || partition >= events.Partitions {
-		return nil, request.WrongField(request.ErrPosition, "at", "must be <partition>.<offset>, as in the Location of the 202 answer")
-	}
-	return &events.Position{Partition: int(partition), Offset: int64(offset)}, nil
 }
 
 func claimOf(id uuid.UUID, st sale.ClaimState) claimDocument {
@@ -142,17 +111,4 @@ func claimOf(id uuid.UUID, st sale.ClaimState) claimDocument {
 		d.Pending, d.Message = true, messagePending
 	}
 	return d
-}
-
-// claimAnswer is a claim's state as the answer to the purchase request that made it. The pages show it.
-func claimAnswer(id uuid.UUID, at *events.Position, st sale.ClaimState) sale.Answer {
-	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
-	switch st.State {
-	case sale.ClaimOrdered:
-		a.Kind, a.Receipt = sale.Bought, st.Receipt
-	case sale.ClaimDeclined:
-		a.Kind, a.Reason = sale.Refused, st.Reason
-	case sale.ClaimPending, sale.ClaimGone:
-	}
-	return a
 }

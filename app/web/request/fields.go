@@ -3,6 +3,11 @@ package request
 import (
 	"net/http"
 	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
 )
 
 // Header is the first value of a field whose name is already in canonical form.
@@ -42,3 +47,31 @@ func RevisionTag(revision int64) string { return `"` + strconv.FormatInt(revisio
 
 // SetRevision sends the revision of a sale as ETag. The client repeats it in the If-Match of the next act.
 func SetRevision(h http.Header, revision int64) { h.Set("ETag", RevisionTag(revision)) }
+
+// ClaimPath is the address of a claim. at is where the log has it, if that is known.
+func ClaimPath(slug string, id uuid.UUID, at *events.Position) string {
+	path := SalePath(slug) + "/claims/" + id.String()
+	if at != nil {
+		path += "?at=" + strconv.Itoa(at.Partition) + "." + strconv.FormatInt(at.Offset, 10)
+	}
+	return path
+}
+
+// ClaimNamed reads what ClaimPath wrote: an id in its one usual form, and "<partition>.<offset>" or "" for no position. A position
+// that no claim can have is refused here, so that a client cannot make this process ask the log for it.
+func ClaimNamed(id, at string) (uuid.UUID, *events.Position, error) {
+	claim, err := uuid.Parse(id)
+	if err != nil || claim.String() != id {
+		return uuid.Nil, nil, ErrNoClaim
+	}
+	if at == "" {
+		return claim, nil, nil
+	}
+	p, o, _ := strings.Cut(at, ".")
+	partition, err := strconv.ParseUint(p, 10, 16)
+	offset, err2 := strconv.ParseUint(o, 10, 63)
+	if err != nil || err2 != nil || partition >= events.Partitions {
+		return uuid.Nil, nil, WrongField(ErrPosition, "at", "must be <partition>.<offset>, as in the Location of the 202 answer")
+	}
+	return claim, &events.Position{Partition: int(partition), Offset: int64(offset)}, nil
+}

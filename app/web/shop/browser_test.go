@@ -16,9 +16,11 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/static"
 	"flashsale/views/shop"
@@ -61,6 +63,20 @@ func (s *stage) Receipt(ctx context.Context, slug, name string) (sale.Receipt, b
 	return s.shows.Load().Receipt(ctx, slug, name)
 }
 
+func (s *stage) Claim(context.Context, uuid.UUID, *events.Position) (sale.ClaimState, error) {
+	return sale.ClaimState{State: sale.ClaimPending}, nil
+}
+
+func (s *stage) Known(context.Context, string) (bool, error) { return true, nil }
+
+func (s *stage) ReceiptSecret(sale.Receipt) string { return "" }
+
+func (s *stage) ReceiptOrder(string) (uuid.UUID, bool) { return uuid.UUID{}, false }
+
+func (s *stage) Ready() bool { return true }
+
+func (s *stage) Order(context.Context, uuid.UUID) (sale.Order, error) { return sale.Order{}, sale.ErrNoOrder }
+
 // openStage starts a browser, or skips the test where there is none and CI does not insist.
 func openStage(t *testing.T) *stage {
 	t.Helper()
@@ -99,7 +115,7 @@ func openStage(t *testing.T) *stage {
 
 func (s *stage) routes() http.Handler {
 	hs := New(Config{
-		Catalog: s, Receipts: s, Principals: request.Principals{Demo: true}, Log: request.NewLog(nil),
+		Catalog: s, Receipts: s, Links: s, Orders: s, Principals: request.Principals{Demo: true}, Log: request.NewLog(nil),
 		Users: func(echo.Context) (shop.UserList, error) { return s.shows.Load().users, nil },
 	})
 	e := echo.New()

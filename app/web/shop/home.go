@@ -17,7 +17,7 @@ import (
 )
 
 // Home is the first page. Its query says which tab is open (tab, page), whose name is in the form (username) and
-// whether to say what that shopper owns (check).
+// what to say of it: what that shopper owns (check), what became of a claim (claim, at), or what a form came to (outcome).
 func (hs *Handlers) Home(c echo.Context) error {
 	q := c.QueryParams()
 	checking := q.Has("check")
@@ -34,11 +34,7 @@ func (hs *Handlers) Home(c echo.Context) error {
 	if home.Tab == shop.TabUsers {
 		home.Users = hs.listed(c)
 	}
-	status := http.StatusOK
-	if checking {
-		outcome, code := hs.checked(c, q.Get("username"))
-		home.Check, status = &outcome, code
-	}
+	status := hs.recall(c, &home, q)
 	return hs.send(c, status, shop.HomePage(home))
 }
 
@@ -85,7 +81,7 @@ func (hs *Handlers) send(c echo.Context, status int, parts ...templ.Component) e
 // byHTMX reports whether htmx sent the request and so wants a piece of a page.
 func byHTMX(c echo.Context) bool { return request.Header(c.Request(), "Hx-Request") == "true" }
 
-// target is the id of the element for which htmx asked: "purchase-outcome" of "div#purchase-outcome".
+// target is the id of the element for which htmx asked: "outcome" of "div#outcome".
 func target(c echo.Context) string {
 	_, id, _ := strings.Cut(request.Header(c.Request(), "Hx-Target"), "#")
 	return id
@@ -115,6 +111,9 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 		if shown, err := hs.refusedAct(c, problem); shown {
 			return err
 		}
+		if shown, err := hs.refusedPress(c, problem); shown {
+			return err
+		}
 		return hs.problemPage(c, problem)
 	}
 	outcome := refused(problem)
@@ -123,13 +122,15 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 		c.Response().Header().Set("Hx-Redirect", request.SignInPath(wayBack(c)))
 	}
 	switch target(c) {
-	case "check-outcome":
-		return hs.send(c, problem.Status, shop.CheckOutcome(outcome))
 	case "operator-outcome":
 		return hs.send(c, problem.Status, hs.operatorRefusal(outcome)...)
 	case "user-list":
 		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: problem.Message}))
 	}
+	if c.Request().Method == http.MethodGet && c.Path() == "/" {
+		return hs.send(c, problem.Status, shop.CheckOutcome(outcome))
+	}
+	outcome.Shopper = shown(problem.UserID)
 	return hs.send(c, problem.Status, shop.PurchaseOutcome(outcome))
 }
 

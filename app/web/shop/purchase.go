@@ -5,55 +5,116 @@ import (
 	"strings"
 
 	"github.com/a-h/templ"
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/views/shop"
 )
 
-// Purchase shows the outcome of a press. htmx gets it for the place beside the form, with the present figures; other
-// browsers get the whole page. Reloading that page presses again, which is harmless: a shopper has one order at most.
+// Purchase shows the outcome of a press. htmx gets it for its place above the form, with the present figures. Other browsers are
+// redirected to the page that shows it, so that a reload presses nothing.
 func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
+	if !byHTMX(c) {
+		return hs.pressed(c, &a, name)
+	}
 	outcome, status := purchaseView(a)
-	if outcome.Receipt != nil {
-		outcome.Receipt.URL = hs.ownReceiptPath(c, a.Receipt)
+	hs.linkReceipt(c, &outcome, a.Receipt)
+	if a.Kind == sale.Pending {
+		hs.follow(&outcome, name, a.ClaimID, a.Position)
+	}
+	if outcome.Receipt == nil {
+		outcome.Shopper = shown(name)
+	}
+	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
+}
+
+// Claimed shows what became of a claim: to htmx in place of the pending answer, to other browsers by the page that they may reload.
+func (hs *Handlers) Claimed(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) error {
+	if !byHTMX(c) {
+		return c.Redirect(http.StatusSeeOther, hs.claimPage("", id, at))
+	}
+	outcome, status := hs.claimView(id, at, st)
+	hs.linkReceipt(c, &outcome, st.Receipt)
+	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
+}
+
+// answered is an answer with the figures as they are now, which the press may have changed.
+func (hs *Handlers) answered(answer templ.Component) []templ.Component {
+	parts := []templ.Component{answer}
+	if snapshot, err := hs.cfg.Catalog.Snapshot(""); err == nil {
+		parts = append(parts, shop.StatusPartial(statusView(snapshot)))
+	}
+	return parts
+}
+
+// claimView is a claim's state as the answer to the press that made it.
+func (hs *Handlers) claimView(id uuid.UUID, at *events.Position, st sale.ClaimState) (shop.Outcome, int) {
+	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
+	switch st.State {
+	case sale.ClaimOrdered:
+		a.Kind, a.Receipt = sale.Bought, st.Receipt
+	case sale.ClaimDeclined:
+		a.Kind, a.Reason = sale.Refused, st.Reason
+	case sale.ClaimGone:
+		problem := request.ErrNotBoughtYet.Problem("")
+		return refused(problem), problem.Status
+	case sale.ClaimPending:
+	}
+	outcome, status := purchaseView(a)
+	if outcome.Receipt == nil {
+		outcome.Shopper = shown(st.Username)
 	}
 	if a.Kind == sale.Pending {
-		outcome.AskAgain = c.Response().Header().Get(echo.HeaderLocation)
+		hs.follow(&outcome, "", id, at)
 	}
-	if byHTMX(c) {
-		parts := []templ.Component{shop.PurchaseOutcome(outcome)}
-		if snapshot, err := hs.cfg.Catalog.Snapshot(""); err == nil {
-			parts = append(parts, shop.StatusPartial(statusView(snapshot)))
-		}
-		return hs.send(c, status, parts...)
-	}
-	home := hs.page(c)
-	home.Username, home.Purchase = shown(name), &outcome
-	return hs.send(c, status, shop.HomePage(home))
+	return outcome, status
+}
+
+// follow makes a pending answer one that finds its verdict.
+func (hs *Handlers) follow(outcome *shop.Outcome, name string, id uuid.UUID, at *events.Position) {
+	outcome.Claim, outcome.AskAgain = request.ClaimPath("", id, at), hs.claimPage(name, id, at)
 }
 
 // purchaseView is the text for an answer and its status code, which is the same as in the API.
 func purchaseView(a sale.Answer) (shop.Outcome, int) {
 	switch a.Kind {
 	case sale.Bought:
-		return shop.Outcome{Tone: shop.Good, Title: "Success! The unit is yours.", Receipt: receiptView(a.Receipt)},
-			http.StatusCreated
+		return boughtView(a.Receipt), http.StatusCreated
 	case sale.AlreadyBought:
-		return shop.Outcome{Tone: shop.Note, Title: "User has already purchased this item.",
-			Text: "It is one unit per person. This is the receipt:", Receipt: receiptView(a.Receipt)}, http.StatusOK
+		if a.SameKey {
+			return boughtView(a.Receipt), http.StatusOK
+		}
+		return repeatView(a.Receipt), http.StatusOK
 	case sale.Pending:
 		return shop.Outcome{Tone: shop.Note, Title: "Your purchase is being confirmed.",
 			Text: "Your place is kept and the verdict follows. Pressing again changes nothing."}, http.StatusAccepted
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
 	}
 	k := request.AnswerKind(&a)
+	return refusalView(k, a.Sale), k.Status
+}
+
+// boughtView is said of a press that bought, and of every other one with its Idempotency-Key.
+func boughtView(r sale.Receipt) shop.Outcome {
+	return shop.Outcome{Tone: shop.Good, Title: "Success! The unit is yours.", Receipt: receiptView(r)}
+}
+
+// repeatView is said of a later press of the owner.
+func repeatView(r sale.Receipt) shop.Outcome {
+	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item.",
+		Text: "It is one unit per person. This is the receipt:", Receipt: receiptView(r)}
+}
+
+// refusalView says why a press bought nothing.
+func refusalView(k *request.Kind, s sale.Snapshot) shop.Outcome {
 	outcome := refused(k.Problem(""))
-	if starts := a.Sale.StartsAt; k == request.ErrNotStarted && !starts.IsZero() {
-		outcome.Text += ". It starts at " + starts.UTC().Format(readableTime) + "."
+	if k == request.ErrNotStarted && !s.StartsAt.IsZero() {
+		outcome.Text += ". It starts at " + s.StartsAt.UTC().Format(readableTime) + "."
 	}
-	return outcome, k.Status
+	return outcome
 }
 
 func receiptView(r sale.Receipt) *shop.Receipt {
@@ -65,12 +126,12 @@ func receiptView(r sale.Receipt) *shop.Receipt {
 
 // Checked shows whether name owns a unit.
 func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found bool) error {
-	outcome := checkView(name, r, found)
-	if found {
-		outcome.Receipt.URL = hs.ownReceiptPath(c, r)
+	outcome, err := hs.checkView(c, name, r, found)
+	if err != nil {
+		return err
 	}
 	if byHTMX(c) {
-		return hs.send(c, http.StatusOK, shop.CheckOutcome(outcome))
+		return hs.send(c, http.StatusOK, hs.answered(shop.CheckOutcome(outcome))...)
 	}
 	home := hs.page(c)
 	home.Username, home.Check = shown(name), &outcome
@@ -78,18 +139,31 @@ func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found b
 }
 
 // checkView says what the shopper of that name, as it was asked for, owns.
-func checkView(name string, r sale.Receipt, found bool) shop.Outcome {
-	if !found {
-		return shop.Outcome{Tone: shop.Note, Title: "You haven't purchased this item yet"}
+func (hs *Handlers) checkView(c echo.Context, name string, r sale.Receipt, found bool) (shop.Outcome, error) {
+	if found {
+		outcome := shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item!", Receipt: receiptView(r),
+			Owner: strings.TrimSpace(name), Generation: r.Generation}
+		hs.linkReceipt(c, &outcome, r)
+		return outcome, nil
 	}
-	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item!", Receipt: receiptView(r),
-		Owner: strings.TrimSpace(name), Generation: r.Generation}
+	normal, err := request.NormalName(name, "username")
+	if err != nil {
+		return shop.Outcome{}, err
+	}
+	known, err := hs.cfg.Receipts.Known(c.Request().Context(), normal)
+	switch {
+	case err != nil:
+		return shop.Outcome{}, err
+	case !known:
+		return shop.Outcome{Tone: shop.Bad, Title: "There is no such account", Text: "Look at the name for a typing mistake.", Shopper: shown(name)}, nil
+	}
+	return shop.Outcome{Tone: shop.Note, Title: "You haven't purchased this item yet", Shopper: shown(name)}, nil
 }
 
 // check answers htmx when the button for the check is pressed.
 func (hs *Handlers) check(c echo.Context, raw string) error {
 	outcome, status := hs.checked(c, raw)
-	return hs.send(c, status, shop.CheckOutcome(outcome))
+	return hs.send(c, status, hs.answered(shop.CheckOutcome(outcome))...)
 }
 
 // checked looks up what the shopper of that name owns.
@@ -98,18 +172,24 @@ func (hs *Handlers) checked(c echo.Context, raw string) (shop.Outcome, int) {
 		raw = hs.visitor(c.Request()).Username
 	}
 	r, found, err := hs.owned(c, raw)
-	if err != nil {
-		problem := request.ProblemOf(err)
-		if problem.Status == http.StatusInternalServerError {
-			hs.cfg.Log.Fault(c, err)
+	if err == nil {
+		var outcome shop.Outcome
+		if outcome, err = hs.checkView(c, raw, r, found); err == nil {
+			return outcome, http.StatusOK
 		}
-		return refused(problem), problem.Status
 	}
-	outcome := checkView(raw, r, found)
-	if found {
-		outcome.Receipt.URL = hs.ownReceiptPath(c, r)
+	outcome, status := hs.failed(c, err)
+	outcome.Shopper = shown(raw)
+	return outcome, status
+}
+
+// failed is an error as an answer. A fault of ours is in the log.
+func (hs *Handlers) failed(c echo.Context, err error) (shop.Outcome, int) {
+	problem := request.ProblemOf(err)
+	if problem.Status == http.StatusInternalServerError {
+		hs.cfg.Log.Fault(c, err)
 	}
-	return outcome, http.StatusOK
+	return refused(problem), problem.Status
 }
 
 func (hs *Handlers) owned(c echo.Context, raw string) (sale.Receipt, bool, error) {

@@ -1,8 +1,8 @@
 // Package shop answers shoppers with HTML pages. A request by htmx gets the piece of the page that it asked for, any other
 // request the whole page with that piece in its place, so that every form works without scripts.
 //
-// The pages show what the handlers of app/web/api and app/web/admin found: they pass it to Purchase, Checked, Users and
-// Done. Only the first page (Home) reads the catalog and receipts itself. Problem shows every refusal.
+// The pages show what the handlers of app/web/api and app/web/admin found: they pass it to Purchase, Claimed, Checked, Users
+// and Done. Only the first page (Home) reads the catalog and receipts itself. Problem shows every refusal.
 package shop
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/views/shop"
 )
@@ -25,6 +26,9 @@ type catalog interface {
 // receipts is checkout.Checkout: what became of a purchase.
 type receipts interface {
 	Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error)
+	Claim(ctx context.Context, id uuid.UUID, at *events.Position) (sale.ClaimState, error)
+	// Known says whether there is an account of that name.
+	Known(ctx context.Context, name string) (bool, error)
 }
 
 // receiptLinks is checkout.Catalog.

@@ -1,0 +1,199 @@
+package shop
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"flashsale/app/web/request"
+	"flashsale/events"
+	"flashsale/sale"
+	"flashsale/views/shop"
+)
+
+// What a form came to without scripts stands in the query of the first page, which finds it out again each time it is read. "bought"
+// and "owned" only choose the words: the receipt itself is looked up. Any other value names a refusal.
+const (
+	wasBought = "bought"
+	wasOwned  = "owned"
+)
+
+// pressed redirects a form's press to the page that shows what came of it.
+func (hs *Handlers) pressed(c echo.Context, a *sale.Answer, name string) error {
+	c.Response().Header().Del("Retry-After") // a browser would wait with the page
+	switch a.Kind {
+	case sale.Bought, sale.AlreadyBought:
+		words := wasOwned
+		if a.Kind == sale.Bought || a.SameKey {
+			words = wasBought
+			if at := hs.ownReceiptPath(c, a.Receipt); at != "" {
+				return c.Redirect(http.StatusSeeOther, at)
+			}
+		}
+		return c.Redirect(http.StatusSeeOther, hs.outcomePage(words, name))
+	case sale.Pending:
+		return c.Redirect(http.StatusSeeOther, hs.claimPage(name, a.ClaimID, a.Position))
+	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
+	}
+	return c.Redirect(http.StatusSeeOther, hs.outcomePage(request.AnswerKind(a).Name, name))
+}
+
+// outcomePage is the address of the first page with an outcome in it. Its fragment gives the outcome the focus.
+func (hs *Handlers) outcomePage(outcome, name string) string {
+	return hs.pageFor(name, url.Values{"outcome": {outcome}})
+}
+
+// claimPage is the address of the first page that follows a claim.
+func (hs *Handlers) claimPage(name string, id uuid.UUID, at *events.Position) string {
+	q := url.Values{"claim": {id.String()}}
+	if address, err := url.Parse(request.ClaimPath("", id, at)); err == nil && at != nil {
+		q.Set("at", address.Query().Get("at"))
+	}
+	return hs.pageFor(name, q)
+}
+
+func (hs *Handlers) pageFor(name string, q url.Values) string {
+	if hs.cfg.Principals.Demo && name != "" {
+		q.Set("username", shown(name))
+	}
+	return "/?" + q.Encode() + "#outcome"
+}
+
+// recall puts the outcome that the query names into the page, and says with which status.
+func (hs *Handlers) recall(c echo.Context, home *shop.Home, q url.Values) int {
+	var outcome shop.Outcome
+	var status int
+	name := q.Get("username")
+	switch {
+	case q.Has("check"):
+		outcome, status = hs.checked(c, name)
+		home.Check = &outcome
+		return status
+	case q.Has("claim"):
+		outcome, status = hs.claim(c, q.Get("claim"), q.Get("at"))
+		if outcome.Receipt == nil {
+			outcome.Shopper = shown(name)
+		}
+		home.Purchase = &outcome
+		return status
+	}
+	switch words := q.Get("outcome"); words {
+	case "":
+	case wasBought, wasOwned:
+		home.Purchase = hs.receipt(c, name, words)
+	default:
+		home.Purchase = hs.refusal(words, name)
+	}
+	return http.StatusOK
+}
+
+// claim is what became of a claim that a query names.
+func (hs *Handlers) claim(c echo.Context, id, at string) (shop.Outcome, int) {
+	claim, position, err := request.ClaimNamed(id, at)
+	if err != nil {
+		return hs.failed(c, err)
+	}
+	st, err := hs.cfg.Receipts.Claim(c.Request().Context(), claim, position)
+	if err != nil && request.ProblemOf(err).Status >= http.StatusInternalServerError {
+		// Nobody can say now, which is no verdict: the claim stays in sight.
+		hs.cfg.Log.Fault(c, err)
+		st, err = sale.ClaimState{State: sale.ClaimPending}, nil
+	}
+	if err != nil {
+		return hs.failed(c, err)
+	}
+	outcome, status := hs.claimView(claim, position, st)
+	hs.linkReceipt(c, &outcome, st.Receipt)
+	if status == http.StatusCreated {
+		status = http.StatusOK
+	}
+	return outcome, status
+}
+
+// receipt is the shopper's receipt in the words for a first or a later press. Nil: there is none, whatever the query says.
+func (hs *Handlers) receipt(c echo.Context, name, words string) *shop.Outcome {
+	if name == "" {
+		name = hs.visitor(c.Request()).Username
+	}
+	r, found, err := hs.owned(c, name)
+	if err != nil {
+		outcome, _ := hs.failed(c, err)
+		return &outcome
+	}
+	if !found {
+		return nil
+	}
+	outcome := boughtView(r)
+	hs.linkReceipt(c, &outcome, r)
+	if words == wasOwned {
+		outcome.Title, outcome.Text = "Success: the unit is yours.", "You have already purchased this item. This is the receipt:"
+	}
+	return &outcome
+}
+
+// refusal is what a press was refused with, by the name of its kind, so that no link can show a text of its own. What the sale or the name
+// show to be wrong is not said. Nil: there is nothing to say.
+func (hs *Handlers) refusal(kind, name string) *shop.Outcome {
+	if kind == request.ErrInvalid.Name {
+		_, err := request.NormalName(name, "username")
+		if err == nil {
+			return nil
+		}
+		outcome := refused(request.ProblemOf(err))
+		return &outcome
+	}
+	k := refusalNamed(kind)
+	if k == nil {
+		return nil
+	}
+	s, err := hs.cfg.Catalog.Snapshot("")
+	if of, ok := stateOf(k); ok && (err != nil || s.Status() != of) {
+		return nil
+	}
+	outcome := refusalView(k, s)
+	outcome.Shopper = shown(name)
+	return &outcome
+}
+
+// refusalNamed is the kind of that name, if a press can be refused with it.
+func refusalNamed(name string) *request.Kind {
+	for _, k := range []*request.Kind{
+		request.ErrNotStarted, request.ErrEnded, request.ErrPaused, request.ErrSoldOut, request.ErrAllClaimed, request.ErrGenerationChanged,
+		request.ErrUndecidable, request.ErrNotAuthorized, request.ErrUnknownShopper, request.ErrNotYou, request.ErrNotBought,
+		request.ErrOverloaded, request.ErrUnavailable, request.ErrTooMany,
+	} {
+		if k.Name == name {
+			return k
+		}
+	}
+	return nil
+}
+
+// stateOf is the state of the sale that a refusal tells of.
+func stateOf(k *request.Kind) (sale.Status, bool) {
+	switch k {
+	case request.ErrNotStarted:
+		return sale.Upcoming, true
+	case request.ErrEnded:
+		return sale.Ended, true
+	case request.ErrPaused:
+		return sale.Stopped, true
+	case request.ErrSoldOut:
+		return sale.SoldOut, true
+	}
+	return "", false
+}
+
+// refusedPress redirects a form's press that did not reach the checkout. It is false for other requests, and for what a form of ours
+// cannot cause.
+func (hs *Handlers) refusedPress(c echo.Context, problem request.Problem) (bool, error) {
+	kind := path.Base(problem.Type)
+	if !purchase(c) || refusalNamed(kind) == nil && kind != request.ErrInvalid.Name {
+		return false, nil
+	}
+	c.Response().Header().Del("Retry-After")
+	return true, c.Redirect(http.StatusSeeOther, hs.outcomePage(kind, problem.UserID))
+}
