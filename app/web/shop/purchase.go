@@ -16,9 +16,7 @@ import (
 // browsers get the whole page. Reloading that page presses again, which is harmless: a shopper has one order at most.
 func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	outcome, status := purchaseView(a)
-	if outcome.Receipt != nil {
-		outcome.Receipt.URL = hs.ownReceiptPath(c, a.Receipt)
-	}
+	hs.linkReceipt(c, &outcome, a.Receipt)
 	if a.Kind == sale.Pending {
 		outcome.AskAgain = c.Response().Header().Get(echo.HeaderLocation)
 	}
@@ -66,9 +64,7 @@ func receiptView(r sale.Receipt) *shop.Receipt {
 // Checked shows whether name owns a unit.
 func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found bool) error {
 	outcome := checkView(name, r, found)
-	if found {
-		outcome.Receipt.URL = hs.ownReceiptPath(c, r)
-	}
+	hs.linkReceipt(c, &outcome, r)
 	if byHTMX(c) {
 		return hs.send(c, http.StatusOK, shop.CheckOutcome(outcome))
 	}
@@ -106,9 +102,7 @@ func (hs *Handlers) checked(c echo.Context, raw string) (shop.Outcome, int) {
 		return refused(problem), problem.Status
 	}
 	outcome := checkView(raw, r, found)
-	if found {
-		outcome.Receipt.URL = hs.ownReceiptPath(c, r)
-	}
+	hs.linkReceipt(c, &outcome, r)
 	return outcome, http.StatusOK
 }
 

@@ -59,6 +59,13 @@ func (hs *Handlers) ownReceiptPath(c echo.Context, r sale.Receipt) string {
 	return hs.receiptPath(r)
 }
 
+// linkReceipt gives an outcome that shows a receipt the way to its page, when its owner asks.
+func (hs *Handlers) linkReceipt(c echo.Context, outcome *shop.Outcome, r sale.Receipt) {
+	if outcome.Receipt != nil {
+		outcome.Receipt.URL = hs.ownReceiptPath(c, r)
+	}
+}
+
 // Receipt shows the receipt whose secret is in the path, as a page or as JSON. It costs one query; a secret that nobody was
 // given costs none and is answered like every other address at which there is nothing.
 func (hs *Handlers) Receipt(c echo.Context) error {
