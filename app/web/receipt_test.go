@@ -36,7 +36,7 @@ func TestAReceiptIsAPage(t *testing.T) {
 		r := w.browse(t, receiptAddress())
 		r.shows(t, 200, "Your receipt", "<bdi>Lamp</bdi>", "$298.95", `src="/static/a.svg"`, "HWA-E8Q-YEX", "8f14e45f-ceea-867a-9a36-dedd4bea2543",
 			"<bdi>alice</bdi>", "What happens next", `<time datetime="2026-01-01T11:59:00.000Z" data-local>1 January 2026, 11:59:00 UTC</time>`,
-			"<svg", "https://shop.example"+receiptAddress(), `href="`+receiptAddress()+`/calendar.ics"`, "<title>Receipt HWA-E8Q-YEX")
+			"<svg", `data-tone="good"`, "Success", "already purchased", "https://shop.example"+receiptAddress(), `href="`+receiptAddress()+`/calendar.ics"`, "<title>Receipt HWA-E8Q-YEX")
 		r.lacks(t, "cancelled", "style=", "javascript:", "https://shop.example/static")
 		r.secretly(t)
 		if got := r.Header.Get("Cache-Control"); got != "private, no-cache" {
@@ -64,7 +64,7 @@ func TestACancelledOrdersReceiptSaysSo(t *testing.T) {
 	w.orders.order.CancelledAt = noon
 	r := w.browse(t, receiptAddress())
 	r.shows(t, 200, "This order was cancelled", "1 January 2026, 12:00:00 UTC", "HWA-E8Q-YEX")
-	r.lacks(t, "What happens next", "Your receipt")
+	r.lacks(t, "What happens next", "Your receipt", "Success")
 	w.send(t, "GET", receiptAddress(), "", "Accept: application/json").has(t, map[string]any{"success": false, "cancelledAt": "2026-01-01T12:00:00.000Z"})
 	if r := w.send(t, "GET", receiptAddress()+"/calendar.ics", ""); !strings.Contains(r.raw, "\r\nSTATUS:CANCELLED\r\n") {
 		t.Error(r.raw)

@@ -160,7 +160,7 @@ func (hs *Handlers) receiptPageOf(c echo.Context, k *kept) (shop.KeptReceipt, er
 		page.Cancelled = momentOf(k.CancelledAt)
 		return page, nil
 	}
-	page.Next = []string{"The unit is yours, and there is nothing more to do on this page. Have the order number at hand when you ask the shop about your order."}
+	page.Next = []string{"There is nothing more to do on this page. Have the order number at hand when you ask the shop about your order."}
 	page.Important = k.product.ImportantInfo
 	return page, nil
 }
