@@ -26,12 +26,12 @@ func (hs *Handlers) pressed(c echo.Context, a *sale.Answer, name string) error {
 	c.Response().Header().Del("Retry-After") // a browser would wait with the page
 	switch a.Kind {
 	case sale.Bought, sale.AlreadyBought:
+		if at := hs.ownReceiptPath(c, a.Receipt); at != "" {
+			return c.Redirect(http.StatusSeeOther, at)
+		}
 		words := wasOwned
 		if a.Kind == sale.Bought || a.SameKey {
 			words = wasBought
-			if at := hs.ownReceiptPath(c, a.Receipt); at != "" {
-				return c.Redirect(http.StatusSeeOther, at)
-			}
 		}
 		return c.Redirect(http.StatusSeeOther, hs.outcomePage(words, name))
 	case sale.Pending:
