@@ -45,6 +45,11 @@ func streamFaults(base string) map[string]http.HandlerFunc {
 
 // halfOpen passes on the first event of the product's stream and nothing after it.
 func halfOpen(ctx context.Context, w http.ResponseWriter, base string) {
+	passEvents(ctx, w, base, func(string) bool { return false })
+}
+
+// passEvents passes on the first event of the product's stream and those after it that pass.
+func passEvents(ctx context.Context, w http.ResponseWriter, base string, pass func(event string) bool) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/live", nil)
 	if err != nil {
 		panic(err)
@@ -55,18 +60,21 @@ func halfOpen(ctx context.Context, w http.ResponseWriter, base string) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	w.Header().Set("Content-Type", res.Header.Get("Content-Type"))
+	event, first := "", true
 	for lines := bufio.NewReader(res.Body); ; {
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			panic(http.ErrAbortHandler)
 		}
-		_, _ = io.WriteString(w, line)
-		if line == "\n" {
-			break
+		if event += line; line != "\n" {
+			continue
 		}
+		if first || pass(event) {
+			_, _ = io.WriteString(w, event)
+			_ = http.NewResponseController(w).Flush()
+		}
+		event, first = "", false
 	}
-	_ = http.NewResponseController(w).Flush()
-	<-ctx.Done()
 }
 
 // Whatever happens to its stream, a page knows that it has none, opens and ends in time by asking, shows nothing of somebody else's,
@@ -86,8 +94,13 @@ func TestBrowserPageDoesNotDependOnItsStream(t *testing.T) {
 		p := openTab(t, browser, d.address())
 		p.mayFail = true
 		p.open("/")
-		p.do(chromedp.Evaluate[chromedp.Void](`window.late = []; document.addEventListener("sale-changed", () => {
-			const { status, now } = document.getElementById("sale").dataset; window.late.push([status, Date.now() - Number(now)].join(" ")) })`))
+		p.do(chromedp.Evaluate[chromedp.Void](`window.late = []; window.due = {}; document.addEventListener("sale-changed", () => {
+			const { status, until } = document.getElementById("sale").dataset;
+			if (until) window.due[status] = Number(until);
+			for (const [before, after] of [["upcoming", "active"], ["active", "ended"]]) {
+				if (status === after && window.due[before]) window.late.push(after + " after " + (Date.now() - window.due[before]) + " ms");
+				if (status === after) delete window.due[before];
+			} })`))
 		pages[name], proxies = p, append(proxies, d)
 	}
 	all := func(what, condition string) {

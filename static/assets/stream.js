@@ -13,7 +13,7 @@
   const longestFrame = 100_000;
   const longestPause = 15_000;
 
-  let channel;
+  let channel; // to the other tabs, while the page is not put away
   let newest; // the frame that this tab's own stream has brought, while it has one
 
   // The page says whether a frame is the product's: anything may stand between here and there.
@@ -99,7 +99,7 @@
 
   let stop; // set while this tab wants the stream: while it can be seen
   function start() {
-    if (stop || document.hidden) return;
+    if (stop || document.hidden || (shared && !channel)) return;
     stop = new AbortController();
     const { signal } = stop;
     if (!shared) { follow(signal); return; }
