@@ -83,6 +83,7 @@ func TestBrowserLeavesAPageWithoutAnError(t *testing.T) {
 	p.open("/")
 	p.preset("small")
 	p.figures(5, 0, 5)
+	p.until("that nothing else is under way", `!document.querySelector(".htmx-request")`) // htmx itself complains when that is broken
 	for range 3 {
 		p.do(chromedp.Evaluate[chromedp.Void](`setTimeout(() => location.assign("` + elsewhere.URL + `")); setTimeout(() => { window.stop(); window.stopped = true }, 100)`))
 		p.until("that it stays", `window.stopped === true`)
