@@ -42,9 +42,9 @@ type scene struct {
 type stage struct {
 	*testing.T
 	receipts // nil: what these tests do not ask for
-	ctx   context.Context
-	base  string
-	shows atomic.Pointer[scene]
+	ctx      context.Context
+	base     string
+	shows    atomic.Pointer[scene]
 }
 
 func (s *stage) Snapshot(string) (sale.Snapshot, error) {
