@@ -121,6 +121,9 @@ func (b *Brand) ready(of *storefront.Brand) branded {
 	if sheet := of.Stylesheet(static.URL); len(sheet) > 0 {
 		v.Style = made.add("", static.NewFile("style.css", sheet))
 	}
+	if of.Font != nil {
+		v.Font = static.URL(of.Font.File)
+	}
 	for _, p := range of.Pictures() {
 		name := p.Name + extension(p.Kind)
 		shown := layout.Picture{URL: made.add("/"+name, static.NewFile(name, p.Body)), Width: p.Width, Height: p.Height}
