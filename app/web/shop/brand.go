@@ -49,7 +49,7 @@ type Brand struct {
 // branded is a brand ready to be shown.
 type branded struct {
 	brand  *storefront.Brand
-	layout layout.Brand
+	assets layout.Assets
 	parts  map[string]*static.File
 }
 
@@ -62,11 +62,7 @@ func NewBrand(from brands, publicURL string, demo bool) *Brand {
 }
 
 // Assets are what pages load now.
-func (b *Brand) Assets() layout.Assets {
-	assets := layout.Embedded()
-	assets.Brand = b.present().layout
-	return assets
-}
+func (b *Brand) Assets() layout.Assets { return b.present().assets }
 
 // present is the brand of now. It is made ready once.
 func (b *Brand) present() branded {
@@ -110,7 +106,7 @@ func (b *Brand) Serve(c echo.Context) error {
 }
 
 func (b *Brand) ready(of *storefront.Brand) branded {
-	made := branded{brand: of, parts: map[string]*static.File{}}
+	made := branded{brand: of, assets: layout.Embedded(), parts: map[string]*static.File{}}
 	if !of.Exists() {
 		return made
 	}
@@ -138,7 +134,7 @@ func (b *Brand) ready(of *storefront.Brand) branded {
 			}
 		}
 	}
-	made.layout = v
+	made.assets.Brand = v
 	return made
 }
 
