@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/sale"
 	"flashsale/sale/storefront"
 	"flashsale/static"
 	"flashsale/views/layout"
@@ -63,6 +64,9 @@ func NewBrand(from brands, publicURL string, demo bool) *Brand {
 
 // Assets are what pages load now.
 func (b *Brand) Assets() layout.Assets { return b.present().assets }
+
+// text is the brand's sentence for a state of the sale, or empty.
+func (b *Brand) text(state sale.Status) string { return b.from.Present().Text(state) }
 
 // present is the brand of now. It is made ready once.
 func (b *Brand) present() branded {

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
+	"flashsale/sale"
 	"flashsale/sale/storefront"
 	"flashsale/views/layout"
 )
@@ -88,5 +90,29 @@ func TestALogoFitsTheHeader(t *testing.T) {
 		if got.Width != c[2] || got.Height != c[3] {
 			t.Errorf("%d x %d is shown as %d x %d", c[0], c[1], got.Width, got.Height)
 		}
+	}
+}
+
+// The brand's sentence stands in the panel of its state, as plain text, unless the shop has to say something itself.
+func TestTheTextOfAState(t *testing.T) {
+	t.Parallel()
+	hs := &Handlers{cfg: Config{Brand: NewBrand(&someBrand{readBrand(t, `{"name": "x", "texts": {"active": "Two <b>colours</b> & more.", "ended": "Until spring."}}`)}, "", true)}}
+	frame := func(change func(*sale.Snapshot)) string {
+		s := activeSale()
+		change(&s)
+		return string(hs.Frame(s))
+	}
+	const escaped = "Two &lt;b&gt;colours&lt;/b&gt; &amp; more."
+	if got := frame(func(*sale.Snapshot) {}); !strings.Contains(got, escaped) || strings.Contains(got, "spring") {
+		t.Errorf("a live sale: %s", got)
+	}
+	if got := frame(func(s *sale.Snapshot) { s.Now = s.EndsAt.Add(time.Second); s.State = sale.Closed }); !strings.Contains(got, "Until spring.") || strings.Contains(got, escaped) {
+		t.Errorf("an ended sale: %s", got)
+	}
+	if got := frame(func(s *sale.Snapshot) { s.Taken = s.Total }); strings.Contains(got, "colours") || strings.Contains(got, "spring") {
+		t.Errorf("a state without a text: %s", got)
+	}
+	if got := frame(func(s *sale.Snapshot) { s.Stale = true }); strings.Contains(got, escaped) || !strings.Contains(got, "out of date") {
+		t.Errorf("stale figures: %s", got)
 	}
 }

@@ -22,7 +22,7 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	if byHTMX(c) {
 		parts := []templ.Component{shop.PurchaseOutcome(outcome)}
 		if snapshot, err := hs.cfg.Catalog.Snapshot(""); err == nil {
-			parts = append(parts, shop.StatusPartial(statusView(snapshot)))
+			parts = append(parts, shop.StatusPartial(hs.panel(snapshot, nil)))
 		}
 		return hs.send(c, status, parts...)
 	}
