@@ -54,6 +54,7 @@ func TestBrowserShowsTheBrand(t *testing.T) {
 	for !value[bool](p, `document.title === "Nordlicht"`) {
 		p.open("/")
 	}
+	p.until("the font asked for ahead", `document.querySelector("link[rel=preload][as=font]")?.href === performance.getEntriesByType("resource").find(r => r.name.includes("lora"))?.name`)
 	p.until("the logo", `(i => i.complete && i.naturalWidth === 480 && i.getBoundingClientRect().height === 40)(document.querySelector(".brand img"))`)
 	p.until("the font", `getComputedStyle(document.body).fontFamily.startsWith("Lora")`)
 	p.until("the font's file", `document.fonts.load("16px Lora").then(list => { window.loaded = list.length }) && window.loaded === 1`)

@@ -123,7 +123,7 @@ func New(cfg Config) *Server {
 	})
 	s.api = api.New(api.Config{
 		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain, Log: log,
-		Pages:        api.Pages{Purchase: pages.Purchase, Claimed: pages.Claimed, Checked: pages.Checked, Frame: shop.Frame},
+		Pages:        api.Pages{Purchase: pages.Purchase, Claimed: pages.Claimed, Checked: pages.Checked, Frame: pages.Frame},
 		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{

@@ -11,7 +11,7 @@ import (
 func (b *Brand) Stylesheet(address func(asset string) string) []byte {
 	var out strings.Builder
 	if b.Font != nil {
-		// Optional: the font never moves a page that is already shown.
+		// Optional: the font never moves a page that is already shown. Pages ask for it ahead, so that it mostly is there in time.
 		fmt.Fprintf(&out, "@font-face{font-family:%q;src:url(%q) format(\"woff2\");font-weight:%s;font-display:optional}\n",
 			b.Font.Family, address(b.Font.File), b.Font.Weights)
 		fmt.Fprintf(&out, ":root{--body:%q,%s}\n", b.Font.Family, b.Font.Fallback)

@@ -6,8 +6,8 @@ type Brand struct {
 	Name string
 	// Title ends the titles of pages; empty: the product's own.
 	Title string
-	// Style is the address of the brand's style sheet, empty for none.
-	Style string
+	// Style is the address of the brand's style sheet, and Font that of the font in it; empty for none.
+	Style, Font string
 	// Light and Dark are the colours of the browser's own frame, empty for those of the shop.
 	Light, Dark string
 	// Icon is the address of a square picture, empty for the shop's.

@@ -37,9 +37,9 @@ func (hs *Handlers) Done(c echo.Context, change *sale.Change, message string) er
 func (hs *Handlers) panelAfter(after *sale.Snapshot) shop.Status {
 	now, err := hs.cfg.Catalog.Snapshot("")
 	if after != nil && (err != nil || now.ID == after.ID && now.Version < after.Version) {
-		return statusView(*after)
+		return hs.panel(*after, nil)
 	}
-	return statusPanel(now, err)
+	return hs.panel(now, err)
 }
 
 // noticeOf names what a request to an operator's route did, for the page it is redirected to.
@@ -87,7 +87,7 @@ func noticeNamed(name string) string {
 func (hs *Handlers) operatorRefusal(outcome shop.Outcome) []templ.Component {
 	parts := []templ.Component{shop.OperatorOutcome(outcome)}
 	if now, err := hs.cfg.Catalog.Snapshot(""); err == nil {
-		parts = append(parts, shop.StatusPartial(statusView(now)))
+		parts = append(parts, shop.StatusPartial(hs.panel(now, nil)))
 	}
 	return parts
 }

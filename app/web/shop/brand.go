@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/sale"
 	"flashsale/sale/storefront"
 	"flashsale/static"
 	"flashsale/views/layout"
@@ -49,7 +50,7 @@ type Brand struct {
 // branded is a brand ready to be shown.
 type branded struct {
 	brand  *storefront.Brand
-	layout layout.Brand
+	assets layout.Assets
 	parts  map[string]*static.File
 }
 
@@ -62,11 +63,10 @@ func NewBrand(from brands, publicURL string, demo bool) *Brand {
 }
 
 // Assets are what pages load now.
-func (b *Brand) Assets() layout.Assets {
-	assets := layout.Embedded()
-	assets.Brand = b.present().layout
-	return assets
-}
+func (b *Brand) Assets() layout.Assets { return b.present().assets }
+
+// text is the brand's sentence for a state of the sale, or empty.
+func (b *Brand) text(state sale.Status) string { return b.from.Present().Text(state) }
 
 // present is the brand of now. It is made ready once.
 func (b *Brand) present() branded {
@@ -110,7 +110,7 @@ func (b *Brand) Serve(c echo.Context) error {
 }
 
 func (b *Brand) ready(of *storefront.Brand) branded {
-	made := branded{brand: of, parts: map[string]*static.File{}}
+	made := branded{brand: of, assets: layout.Embedded(), parts: map[string]*static.File{}}
 	if !of.Exists() {
 		return made
 	}
@@ -120,6 +120,9 @@ func (b *Brand) ready(of *storefront.Brand) branded {
 	}
 	if sheet := of.Stylesheet(static.URL); len(sheet) > 0 {
 		v.Style = made.add("", static.NewFile("style.css", sheet))
+	}
+	if of.Font != nil {
+		v.Font = static.URL(of.Font.File)
 	}
 	for _, p := range of.Pictures() {
 		name := p.Name + extension(p.Kind)
@@ -135,7 +138,7 @@ func (b *Brand) ready(of *storefront.Brand) branded {
 			}
 		}
 	}
-	made.layout = v
+	made.assets.Brand = v
 	return made
 }
 

@@ -73,7 +73,9 @@ func (s *stage) ReceiptOrder(string) (uuid.UUID, bool) { return uuid.UUID{}, fal
 
 func (s *stage) Ready() bool { return true }
 
-func (s *stage) Order(context.Context, uuid.UUID) (sale.Order, error) { return sale.Order{}, sale.ErrNoOrder }
+func (s *stage) Order(context.Context, uuid.UUID) (sale.Order, error) {
+	return sale.Order{}, sale.ErrNoOrder
+}
 
 // openStage starts a browser, or skips the test where there is none and CI does not insist.
 func openStage(t *testing.T) *stage {

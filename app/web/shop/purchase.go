@@ -45,7 +45,7 @@ func (hs *Handlers) Claimed(c echo.Context, id uuid.UUID, at *events.Position, s
 func (hs *Handlers) answered(answer templ.Component) []templ.Component {
 	parts := []templ.Component{answer}
 	if snapshot, err := hs.cfg.Catalog.Snapshot(""); err == nil {
-		parts = append(parts, shop.StatusPartial(statusView(snapshot)))
+		parts = append(parts, shop.StatusPartial(hs.panel(snapshot, nil)))
 	}
 	return parts
 }

@@ -18,11 +18,20 @@ const readableTime = "2 January 2006, 15:04:05 UTC"
 
 // Frame renders what open pages replace when the sale changes: the same bytes for every reader. It has no line
 // breaks, so that it is one data line of a stream.
-func Frame(s sale.Snapshot) []byte {
+func (hs *Handlers) Frame(s sale.Snapshot) []byte {
 	var out bytes.Buffer
 	// Rendering plain props into memory fails only when the context is over, and this one never is.
-	_ = shop.StatusFragment(statusView(s)).Render(context.Background(), &out)
+	_ = shop.StatusFragment(hs.panel(s, nil)).Render(context.Background(), &out)
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte(" "))
+}
+
+// panel is statusPanel with the brand's sentence for the state, where the shop itself has nothing to say.
+func (hs *Handlers) panel(s sale.Snapshot, err error) shop.Status {
+	v := statusPanel(s, err)
+	if v.Note == "" {
+		v.Note = hs.cfg.Brand.text(sale.Status(v.Status))
+	}
+	return v
 }
 
 // statusPanel is the current sale as the panel shows it. err says that there is none, or that it is not known.

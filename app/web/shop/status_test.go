@@ -81,11 +81,12 @@ func TestStatusWithoutASale(t *testing.T) {
 // A frame becomes the data of one event, and is the same for everybody.
 func TestFrame(t *testing.T) {
 	t.Parallel()
-	frame := string(Frame(activeSale()))
+	hs := &Handlers{cfg: Config{Brand: NewBrand(nil, "", true)}}
+	frame := string(hs.Frame(activeSale()))
 	if strings.ContainsAny(frame, "\r\n") {
 		t.Error("the frame has line breaks")
 	}
-	if again := string(Frame(activeSale())); again != frame {
+	if again := string(hs.Frame(activeSale())); again != frame {
 		t.Error("the same snapshot gives other bytes")
 	}
 	for _, want := range []string{`data-testid="current-stock">3<`, `data-testid="total-stock">5<`, `data-testid="sold-stock">2<`, `data-version="57"`} {
