@@ -7,7 +7,7 @@ benchmarks() {
   local packages
   packages=$(grep -rl '^func Benchmark' --include='*_test.go' . | xargs -n1 dirname | sort -u)
   # shellcheck disable=SC2086 # a list of packages
-  no_settings timeout --foreground -k 30 10m go test -run '^$' -bench . -benchmem -benchtime "${BENCHTIME:-200ms}" -timeout 9m $packages |
+  no_settings timeout --foreground -k 30 10m go test -vet=off -run '^$' -bench . -benchmem -benchtime "${BENCHTIME:-200ms}" -timeout 9m $packages |
     tee "$RUN/log/bench.log"
 }
 

@@ -1,8 +1,8 @@
-# Parts that only compute and that no other part needs. In a run of several parts they run one after the other beside the parts
+# Parts that only compute, and whose end only bench and what follows it wait for. In a run of several parts they run one after the other beside the parts
 # that follow, which wait for servers and for time much of theirs: as idle processes, so that nobody waits for them. Their
 # output is shown when they have ended.
 
-COMPUTING=(cross model)
+COMPUTING=(cross model fuzz-build)
 BESIDE=()       # those of this run
 BESIDE_GROUP=   # the process group in which they run
 
@@ -39,7 +39,7 @@ beside_run() {
     if [[ -e $RUN/beside/$part.unprepared ]]; then
       rc=1
     else
-      (set -euo pipefail; "part_$part") >"$RUN/beside/$part.out" 2>&1 &
+      (set -euo pipefail; "part_${part//-/_}") >"$RUN/beside/$part.out" 2>&1 &
       wait $! || rc=$?
     fi
     echo "$rc $((SECONDS - began))" >"$RUN/beside/$part.new"

@@ -9,9 +9,8 @@ part_fuzz() {
   mkdir -p "$RUN/fuzz"
   touch "$RUN/fuzz/began"
   while read -r package; do
-    binary=$RUN/fuzz/${package//\//_}.test
-    # With -fuzz the binary is instrumented; one serves all targets of its package.
-    go test -c -fuzz=. -o "$binary" "./$package"
+    binary=$(fuzz_program "$package")
+    fuzz_build "$package"
     while read -r target; do
       count=$((count + 1))
       fuzz_target "$package" "$binary" "$target" "$time" "$known" "$workers" &
@@ -24,6 +23,29 @@ part_fuzz() {
   ((count > 0)) || { echo "no target found"; return 1; }
   ((rc == 0)) || fuzz_finds
   return $rc
+}
+
+# Building takes longer than fuzzing for some seconds. Hence it is a part of its own, which may run beside others; part_fuzz builds
+# what is missing.
+part_fuzz_build() {
+  local package count=0
+  mkdir -p "$RUN/fuzz"
+  while read -r package; do
+    fuzz_build "$package"
+    count=$((count + 1))
+  done < <(fuzz_packages)
+  echo "$count programs with fuzz targets"
+}
+
+fuzz_program() { # package
+  echo "$RUN/fuzz/${1//\//_}.test"
+}
+
+# With -fuzz the program is instrumented; one serves all targets of its package.
+fuzz_build() { # package
+  local program
+  program=$(fuzz_program "$1")
+  [[ -x $program ]] || go test -c -fuzz=. -o "$program" "./$1"
 }
 
 # Fails when one of these targets does.

@@ -19,14 +19,15 @@ part_test() {
 }
 
 # The packages for which the second run may differ from the first: their tests ask for servers, which is possible through
-# embeddedtest only, or have a file that is not built with the race detector.
+# embeddedtest only, or have a file that is not built with the race detector. The fault tests come first, because they take longest
+# and wait most.
 tested_again() {
   local format='{{.ImportPath}} {{.GoFiles}} {{.TestGoFiles}} {{.XTestGoFiles}}'
   {
     go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}} {{end}}' ./... |
       awk '/ flashsale\/app\/embedded\/embeddedtest / { sub(/\.test$/, "", $1); print $1 }'
     { diff <(go list -f "$format" ./...) <(go list -race -f "$format" ./...) || true; } | awk '/^[<>]/ { print $2 }'
-  } | sort -u
+  } | sort -u | awk '/app\/resilience$/ { print; next } { rest = rest $0 "\n" } END { printf "%s", rest }'
 }
 
 # With COVERAGE=1 it counts what every test of every package covers; every test program then holds all packages, which takes time.
