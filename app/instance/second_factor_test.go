@@ -4,8 +4,15 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+
+	"flashsale/app/operator"
+	"flashsale/events/audit"
 )
 
 // A start seals what the version before has left open, and says how many second factors have lost their key.
@@ -34,5 +41,28 @@ func TestAStartSealsSecondFactors(t *testing.T) {
 	d.start(t)
 	if said := log.with("SESSION_KEYS"); len(said) != 1 || !strings.Contains(said[0], `"second factors"=1`) {
 		t.Errorf("without the key: %q", said)
+	}
+}
+
+// The first code gives the browser another session. The page that answers it is for who is signed in.
+func TestTheRecoveryCodesAreShownToWhoIsSignedIn(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	d.Config.Demo = false
+	a := d.start(t)
+	link, err := a.wiring.acts.InviteFirstOwner(t.Context(), operator.Act{ActKey: audit.ActKey{Principal: "operator"}, Means: "command"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := newVisitor(t, a.URL())
+	v.post("/invitations/"+link.Token, form{"username": "odile", "password": goodPassword})
+	code, err := totp.GenerateCode(v.get("/account/second-factor").Text("secret"), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.header = map[string]string{"Accept": "text/html"}
+	r := v.post("/account/second-factor", form{"code": code})
+	if r.Status != http.StatusOK || !strings.Contains(r.Raw, "shown once") || !strings.Contains(r.Raw, "odile") || strings.Contains(r.Raw, "/sign-in") {
+		t.Errorf("%d %s", r.Status, r.Raw)
 	}
 }

@@ -102,7 +102,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 			err = rt.Handler(c)
 		}
 		if err != nil {
-			m.noteRefused(rt, r, err)
+			m.noteRefused(rt, c.Request(), err)
 			m.fail(c, err)
 		}
 		return nil
@@ -127,7 +127,7 @@ func (m *Middleware) admit(c echo.Context, rt Route, limited bool, came way) err
 	if err := m.guard.check(rt, c.Request(), came); err != nil {
 		return err
 	}
-	if err := m.may(rt, c.Request()); err != nil {
+	if err := m.may(rt, c); err != nil {
 		return err
 	}
 	if limited {

@@ -71,8 +71,23 @@ const (
 	byToken
 )
 
-// Of is who the request is from. For a session it asks nobody; for a token it asks Postgres.
+// principalKey is where the context of a request keeps the principal that the middleware has found.
+type principalKey struct{}
+
+// keeping is the request with its principal, which Of gives from then on.
+func keeping(r *http.Request, p Principal) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), principalKey{}, p))
+}
+
+// Of is who the request is from. For a session it asks nobody; for a token it asks Postgres, once on a route that asks for a role.
 func (p *Principals) Of(r *http.Request) Principal {
+	if found, ok := r.Context().Value(principalKey{}).(Principal); ok {
+		return found
+	}
+	return p.find(r)
+}
+
+func (p *Principals) find(r *http.Request) Principal {
 	if p.Demo {
 		return Principal{kind: inDemo}
 	}

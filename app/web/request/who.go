@@ -92,15 +92,16 @@ func (m *Middleware) noteRefused(rt Route, r *http.Request, err error) {
 	m.cfg.Refused(audit.Who{Actor: p.Name(), Network: Client(r), Means: p.Means()}, rt.Method+" "+rt.Path, strings.TrimPrefix(problem.Type, "/problems/"))
 }
 
-// may refuses who may not use a route.
-func (m *Middleware) may(rt Route, r *http.Request) error {
+// may refuses who may not use a route. On one that asks for a role the request keeps its principal.
+func (m *Middleware) may(rt Route, c echo.Context) error {
+	r := c.Request()
 	if rt.Accounts && m.cfg.Principals.Demo {
 		return ErrDemoMode
 	}
 	if rt.Who == Anybody || rt.Who == Oneself {
 		return nil
 	}
-	p := m.cfg.Principals.Of(r)
+	p := m.cfg.Principals.find(r)
 	if rt.Who == SignedIn {
 		switch {
 		case p.SignedIn() || p.kind == inDemo:
@@ -110,6 +111,7 @@ func (m *Middleware) may(rt Route, r *http.Request) error {
 		}
 		return p.signIn()
 	}
+	c.SetRequest(keeping(r, p))
 	if err := p.RequireRole(rt.Who.role()); err != nil {
 		return m.cfg.Principals.unready(r.Context(), &p, err)
 	}
@@ -120,6 +122,7 @@ func (m *Middleware) may(rt Route, r *http.Request) error {
 	if err := m.cfg.Principals.Sessions.Refresh(r.Context()); err != nil {
 		return ErrUnavailable
 	}
-	again := m.cfg.Principals.Of(r)
+	again := m.cfg.Principals.find(r)
+	c.SetRequest(keeping(r, again))
 	return again.RequireRole(rt.Who.role())
 }

@@ -96,7 +96,7 @@ func (hs *Handlers) invitationForm(c echo.Context, i login.Invitation, username 
 	}
 	name := newNameInput(username)
 	name.Focus = true
-	page.Forms = []account.Form{{Action: path, Inputs: []account.Input{name, passwordInput("new-password")}, Submit: "Sign up and accept"}}
+	page.Forms = []account.Form{{Action: path, Inputs: []account.Input{name, newPasswordInput()}, Submit: "Sign up and accept"}}
 	page.Links = []layout.Link{{Label: "You have an account? Sign in first", Path: request.SignInPath(path)}}
 	return page
 }

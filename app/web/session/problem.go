@@ -65,3 +65,8 @@ func weakPassword(field, reason string) error {
 func wrongCode() error {
 	return request.WrongField(request.ErrWrongCode, fieldCode, "is not right: look again, or ask for a new one")
 }
+
+// wrongFactor is wrongCode for an app, which nobody can ask for another code.
+func wrongFactor() error {
+	return request.WrongField(request.ErrWrongCode, fieldCode, "is not right, or was used before: type the one that the app shows now")
+}

@@ -56,7 +56,7 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 		return problem(err, fieldCode, request.ErrCodeExpired)
 	}
 	if err := hs.cfg.Factors.Check(ctx, who.ID, code); err != nil {
-		return problem(err, fieldCode, wrongCode())
+		return problem(err, fieldCode, wrongFactor())
 	}
 	if who.Account, err = hs.account(ctx, who.ID); err != nil {
 		return problem(err, fieldCode, request.ErrCodeExpired)
@@ -180,7 +180,7 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 		return request.ErrSecondFactorDone
 	}
 	if err != nil {
-		return problem(err, fieldCode, wrongCode())
+		return problem(err, fieldCode, wrongFactor())
 	}
 	// The codes are lost if the rest fails, so it must not: without a new session the old one goes on.
 	_ = hs.renew(c, who)
@@ -188,8 +188,10 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	if !request.WantsPage(c.Request()) {
 		return request.WriteJSON(c, http.StatusOK, recoveryDocument{RecoveryCodes: recovery})
 	}
+	frame := hs.frame(c, "Recovery codes")
+	frame.Visitor.Username = who.Username // the request still has the session before
 	return hs.send(c, http.StatusOK, account.SecretsPage(account.Secrets{
-		Page: account.Page{Frame: hs.frame(c, "Recovery codes"), Lead: []string{
+		Page: account.Page{Frame: frame, Lead: []string{
 			"Your second factor is set up. These codes are shown once: print them, or write them down.",
 			"When the app is lost, each of them signs you in once in its place.",
 		}},

@@ -81,8 +81,7 @@ func (hs *Handlers) newcomer(c echo.Context, v fields, proved string) (users.Acc
 func (hs *Handlers) signUpForm(c echo.Context, next string, v fields, proved string) account.Page {
 	username := newNameInput(v.text(fieldUsername))
 	username.Focus = true
-	password := passwordInput("new-password")
-	password.Hint = "A few words that do not belong together make a good one."
+	password := newPasswordInput()
 	page := account.Page{Frame: hs.frame(c, "Sign up"), Links: []layout.Link{{Label: "You have an account? Sign in", Path: carrying("/sign-in", next)}}}
 	form := account.Form{Action: "/sign-up", Hidden: hiddenNext(next), Submit: "Sign up"}
 	switch {
@@ -100,6 +99,12 @@ func (hs *Handlers) signUpForm(c echo.Context, next string, v fields, proved str
 	}
 	page.Forms = []account.Form{form}
 	return page
+}
+
+func newPasswordInput() account.Input {
+	input := passwordInput("new-password")
+	input.Hint = "A few words that do not belong together make a good one."
+	return input
 }
 
 func newNameInput(value string) account.Input {

@@ -166,7 +166,7 @@ func teamProblem(err error) error {
 	case errors.Is(err, login.ErrTokenLife):
 		return request.BadField(fieldDays, "must be a whole number from 1 to 365")
 	case errors.Is(err, login.ErrScope):
-		return request.BadField(fieldScopes, `must be one text with spaces, like "read operate", of read, operate and export, as far as your role allows`)
+		return request.BadField(fieldScopes, `must be at least one of read, operate and export, as far as your role allows; a program sends one text with spaces, like "read operate"`)
 	case errors.Is(err, login.ErrRole):
 		return request.BadField(fieldRole, "must be viewer, operator or owner")
 	}

@@ -62,3 +62,11 @@ func TestManyCodesHaveOneBudgetOfGuesses(t *testing.T) {
 	c.wants(login.ErrExpired)(c.Verify(c.ctx, own, m.code()))
 	c.wants(nil)(c.Spend(c.ctx, m.link()))
 }
+
+// Who has signed in with a code, and signs in on the next device a moment later, gets a mail there.
+func TestACodeThatWasUsedSilencesNobody(t *testing.T) {
+	t.Parallel()
+	c := newCodesTest(t)
+	c.wants(nil)(c.Verify(c.ctx, c.asks("home"), c.mail.last(t, 1).code()))
+	c.wants(nil)(c.Verify(c.ctx, c.asks("home"), c.mail.last(t, 2).code()))
+}

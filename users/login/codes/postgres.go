@@ -35,10 +35,10 @@ const (
 // Constants in the statements: those of codes.go in seconds, by Postgres' clock.
 const (
 	lockCodes = `SELECT pg_advisory_xact_lock(hashtextextended(current_schema() || '.login_codes ' || $1 || ' ' || $2, 0))`
-	// A mail to the same network a moment ago makes this one quiet; otherwise it takes the place of those before it from there.
+	// A mail to the same network a moment ago, of which nothing was used yet, makes this one quiet; otherwise it takes the place of those before it from there.
 	insertCode = `
 		WITH recent AS (
-			SELECT coalesce(bool_or(state <> 'quiet' AND network = $14 AND created_at > now() - make_interval(secs => $11)), false) AS mail,
+			SELECT coalesce(bool_or(state NOT IN ('quiet', 'used') AND network = $14 AND created_at > now() - make_interval(secs => $11)), false) AS mail,
 				count(*) FILTER (WHERE state <> 'quiet' AND created_at > now() - interval '1 hour') >= $15 AS flood,
 				coalesce(sum(tries) FILTER (WHERE state <> 'quiet'), 0) AS wrong
 			FROM login_codes WHERE purpose = $1 AND subject = $3 AND created_at > now() - interval '1 day'
