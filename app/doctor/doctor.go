@@ -125,7 +125,10 @@ func (p dependency) examine(ctx context.Context) (line string, bad bool) {
 		}
 		return fmt.Sprintf("%-11s %s (%s): %s; start it (%s) or correct its address", p.name, p.address, kind, why, p.remedy), true
 	}
-	return fmt.Sprintf("%-11s %s (%s) %s, round trip %s", p.name, p.address, kind, version,
+	if version != "" { // a server in another process may not say it
+		version = " " + version
+	}
+	return fmt.Sprintf("%-11s %s (%s)%s, round trip %s", p.name, p.address, kind, version,
 		time.Since(began).Round(10*time.Microsecond)), false
 }
 
