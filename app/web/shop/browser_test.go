@@ -16,9 +16,11 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/static"
 	"flashsale/views/shop"
@@ -41,10 +43,9 @@ type scene struct {
 // stage is the pages in a browser, without the servers behind them: any state can be shown at once.
 type stage struct {
 	*testing.T
-	receipts // nil: what these tests do not ask for
-	ctx      context.Context
-	base     string
-	shows    atomic.Pointer[scene]
+	ctx   context.Context
+	base  string
+	shows atomic.Pointer[scene]
 }
 
 func (s *stage) Snapshot(string) (sale.Snapshot, error) {
@@ -57,6 +58,11 @@ func (s *stage) Receipt(context.Context, string, string) (sale.Receipt, bool, er
 		return *own, true, nil
 	}
 	return sale.Receipt{}, false, nil
+}
+
+// Claim knows of none.
+func (s *stage) Claim(context.Context, uuid.UUID, *events.Position) (sale.ClaimState, error) {
+	return sale.ClaimState{}, nil
 }
 
 // Known says that every name has an account.
