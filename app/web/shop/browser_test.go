@@ -43,10 +43,9 @@ type scene struct {
 // stage is the pages in a browser, without the servers behind them: any state can be shown at once.
 type stage struct {
 	*testing.T
-	receipts // nil: what these tests do not ask for
-	ctx      context.Context
-	base     string
-	shows    atomic.Pointer[scene]
+	ctx   context.Context
+	base  string
+	shows atomic.Pointer[scene]
 }
 
 func (s *stage) Snapshot(string) (sale.Snapshot, error) {
