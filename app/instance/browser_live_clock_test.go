@@ -60,6 +60,25 @@ func TestBrowserCountdownIsRightAfterTheClockStoodStill(t *testing.T) {
 	})
 }
 
+// At the end of the countdown a page asks, although its stream seems to be well: the frame may be held up.
+func TestBrowserPageAsksWhenTheCountdownEnds(t *testing.T) {
+	browser, base := startBrowser(t), startProduct(t)
+	c := instancetest.NewClient(t, base)
+	at := func(after time.Duration) string { return time.Now().Add(after).UTC().Format(time.RFC3339Nano) }
+	c.Amend(map[string]any{"startTime": at(15 * time.Second), "endTime": at(time.Hour)}).Is(t, http.StatusOK, "")
+	d := newOutageProxy(t, base)
+	onlyTimes := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		passEvents(r.Context(), w, base, func(event string) bool { return strings.HasPrefix(event, "event: time\n") })
+	})
+	d.streamFault.Store(&onlyTimes)
+	p := openTab(t, browser, d.address())
+	p.open("/")
+	p.shows("status-text", "Coming Soon")
+	p.until("the open sale", element("status-text")+`.textContent === "Flash Sale Live!" && `+pageLive)
+	p.name("john_doe_1")
+	p.do(chromedp.WaitEnabled(hook("buy-now-button")))
+}
+
 // The figures are asked for at once when a page comes back: from the browser's cache of pages, and when it is looked at again.
 func TestBrowserPageThatComesBackIsRefreshed(t *testing.T) {
 	browser, base := startBrowser(t), startProduct(t)

@@ -45,10 +45,13 @@ func streamFaults(base string) map[string]http.HandlerFunc {
 
 // halfOpen passes on the first event of the product's stream and nothing after it.
 func halfOpen(ctx context.Context, w http.ResponseWriter, base string) {
-	passEvents(ctx, w, base, func(string) bool { return false })
+	passEvents(ctx, w, base, func(string) bool {
+		<-ctx.Done()
+		panic(http.ErrAbortHandler)
+	})
 }
 
-// passEvents passes on the first event of the product's stream and those after it that pass.
+// passEvents passes on the first event of the product's stream and those after it that pass. The others become comments.
 func passEvents(ctx context.Context, w http.ResponseWriter, base string, pass func(event string) bool) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/live", nil)
 	if err != nil {
@@ -69,10 +72,11 @@ func passEvents(ctx context.Context, w http.ResponseWriter, base string, pass fu
 		if event += line; line != "\n" {
 			continue
 		}
-		if first || pass(event) {
-			_, _ = io.WriteString(w, event)
-			_ = http.NewResponseController(w).Flush()
+		if !first && !pass(event) {
+			event = ": \n\n"
 		}
+		_, _ = io.WriteString(w, event)
+		_ = http.NewResponseController(w).Flush()
 		event, first = "", false
 	}
 }

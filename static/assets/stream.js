@@ -61,7 +61,9 @@
           const blocks = (rest + chunk.value).split(/\r?\n\r?\n/);
           rest = blocks.pop();
           for (const block of blocks) take(block, result);
-          if (result.framed) heard = moment();
+          if (!result.framed) continue;
+          heard = moment();
+          tell({}); // every byte says that the stream is not lost
         }
       }
     } catch { /* whatever ended the stream, another one follows */ }
