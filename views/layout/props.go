@@ -36,8 +36,8 @@ type Frame struct {
 	Title string
 	// Still pages load no scripts, have a heading of their own, and the style of the pages about accounts.
 	Still bool
-	// Reload is after how many seconds the page is read again where scripts are off; 0: never.
-	Reload int
+	// Reload is an address that the page goes to after three seconds where scripts are off; empty: it stays.
+	Reload string
 }
 
 func (f Frame) title() string {

@@ -33,7 +33,7 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 // Claimed shows what became of a claim: to htmx in place of the pending answer, to other browsers by the page that they may reload.
 func (hs *Handlers) Claimed(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) error {
 	if !byHTMX(c) {
-		return c.Redirect(http.StatusSeeOther, hs.claimPage("", id, at))
+		return c.Redirect(http.StatusSeeOther, hs.claimPage("", id, at)+toOutcome)
 	}
 	outcome, status := hs.claimView(id, at, st)
 	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
@@ -66,7 +66,7 @@ func (hs *Handlers) claimView(id uuid.UUID, at *events.Position, st sale.ClaimSt
 		outcome.Shopper = shown(st.Username)
 	}
 	if a.Kind == sale.Pending {
-		hs.follow(&outcome, "", id, at)
+		hs.follow(&outcome, st.Username, id, at)
 	}
 	return outcome, status
 }
@@ -102,8 +102,7 @@ func boughtView(r sale.Receipt) shop.Outcome {
 
 // repeatView is said of a later press of the owner.
 func repeatView(r sale.Receipt) shop.Outcome {
-	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item.",
-		Text: "It is one unit per person. This is the receipt:", Receipt: receiptView(r)}
+	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item.", Receipt: receiptView(r)}
 }
 
 // refusalView says why a press bought nothing.
