@@ -101,14 +101,16 @@ func (p *tab) doubleClickBuy() {
 func (p *tab) clickBuyAgainAtTheAnswer() {
 	p.t.Helper()
 	p.do(chromedp.Evaluate[chromedp.Void](`new MutationObserver((_, again) => {
-		if (document.querySelector('[data-testid="purchase-result"]')) { again.disconnect(); setTimeout(() => document.getElementById("buy-now-button").click(), 150); }
+		if (document.querySelector('[data-testid="purchase-result"]')) { again.disconnect(); setTimeout(() => { document.getElementById("buy-now-button").click(); window.again = true; }, 150); }
 	}).observe(document.getElementById("outcome"), { childList: true })`))
 	p.clickBuy()
+	p.until("the second click", `window.again === true`)
 }
 
 func (p *tab) enterTwice() {
 	p.t.Helper()
-	p.do(chromedp.Focus(hook("user-id-input")), chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Enter))
+	p.do(chromedp.Focus(hook("user-id-input")), chromedp.KeyEvent(kb.Enter))
+	p.do(chromedp.KeyEvent(kb.Enter))
 }
 
 // records keeps what the place of answers has said, and how many answers it held at once.

@@ -31,27 +31,29 @@
     return press.key;
   }
 
+  function whose(name) {
+    const who = document.createElement('p');
+    who.append(outcome.dataset.who, ' ', Object.assign(document.createElement('bdi'), { textContent: name }));
+    return who;
+  }
+
   function say(text, name) {
-    const box = document.createElement('div');
-    box.className = 'outcome';
+    const title = Object.assign(document.createElement('p'), { className: 'title', textContent: text });
+    const box = Object.assign(document.createElement('div'), { className: 'outcome' });
     box.dataset.tone = 'note';
-    const [title, who, bdi] = ['p', 'p', 'bdi'].map((tag) => document.createElement(tag));
-    title.className = 'title';
-    title.textContent = text;
-    bdi.textContent = name;
-    who.append(outcome.dataset.who, ' ', bdi);
-    box.append(title, who);
+    box.append(title, whose(name));
     outcome.replaceChildren(box);
     outcome.dataset.shopper = name;
     outcome.scrollIntoView({ block: 'nearest' });
   }
 
   async function show({ text, status }, what) {
-    await window.htmx.swap({ sourceElement: form, target: '#outcome', swap: 'innerHTML', text });
+    await window.htmx.swap({ sourceElement: form, target: '#outcome', text });
     outcome.dataset.shopper = what.name;
     outcome.scrollIntoView({ block: 'nearest' });
     const claim = outcome.querySelector('[data-claim]')?.dataset.claim;
     if (status === 202 && claim) {
+      if (!outcome.querySelector('bdi')) outcome.firstElementChild.append(whose(what.name));
       Object.assign(what, { path: claim, init: {} });
       keep('localStorage', 'claim', { path: claim, name: what.name, generation: sale().generation });
       history.replaceState(history.state, '', outcome.querySelector('a[href]').href);

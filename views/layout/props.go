@@ -49,8 +49,8 @@ type Frame struct {
 	Still bool
 	// Front is true for the page of the sale. Its name leads nowhere: that would load the page again and take what was typed.
 	Front bool
-	// Reload is after how many seconds the page is read again where scripts are off; 0: never.
-	Reload int
+	// Reload is an address that the page goes to after three seconds where scripts are off; empty: it stays.
+	Reload string
 }
 
 func (f Frame) title() string {

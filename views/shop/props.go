@@ -41,12 +41,12 @@ type Home struct {
 	Acts    Acts
 }
 
-// reload is after how many seconds the page looks again whether a claim has a verdict, where scripts are off.
-func (h Home) reload() int {
+// reload is where the page looks again whether a claim has a verdict, where scripts are off.
+func (h Home) reload() string {
 	if h.Purchase == nil || h.Purchase.Claim == "" {
-		return 0
+		return ""
 	}
-	return 3
+	return h.Purchase.AskAgain
 }
 
 // Acts is what the operators' forms say beside their own fields.

@@ -33,15 +33,18 @@ func (hs *Handlers) pressed(c echo.Context, a *sale.Answer, name string) error {
 		if a.Kind == sale.Bought || a.SameKey {
 			words = wasBought
 		}
-		return c.Redirect(http.StatusSeeOther, hs.outcomePage(words, name))
+		return c.Redirect(http.StatusSeeOther, hs.outcomePage(words, name)+toOutcome)
 	case sale.Pending:
-		return c.Redirect(http.StatusSeeOther, hs.claimPage(name, a.ClaimID, a.Position))
+		return c.Redirect(http.StatusSeeOther, hs.claimPage(name, a.ClaimID, a.Position)+toOutcome)
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
 	}
-	return c.Redirect(http.StatusSeeOther, hs.outcomePage(request.AnswerKind(a).Name, name))
+	return c.Redirect(http.StatusSeeOther, hs.outcomePage(request.AnswerKind(a).Name, name)+toOutcome)
 }
 
-// outcomePage is the address of the first page with an outcome in it. Its fragment gives the outcome the focus.
+// toOutcome gives the outcome of the page the focus. A link to a page that is open already does without it: it would lead nowhere.
+const toOutcome = "#outcome"
+
+// outcomePage is the address of the first page with an outcome in it.
 func (hs *Handlers) outcomePage(outcome, name string) string {
 	return hs.pageFor(name, url.Values{"outcome": {outcome}})
 }
@@ -59,7 +62,7 @@ func (hs *Handlers) pageFor(name string, q url.Values) string {
 	if hs.cfg.Principals.Demo && name != "" {
 		q.Set("username", shown(name))
 	}
-	return "/?" + q.Encode() + "#outcome"
+	return "/?" + q.Encode()
 }
 
 // recall puts the outcome that the query names into the page, and says with which status.
@@ -73,10 +76,7 @@ func (hs *Handlers) recall(c echo.Context, home *shop.Home, q url.Values) int {
 		home.Check = &outcome
 		return status
 	case q.Has("claim"):
-		outcome, status = hs.claim(c, q.Get("claim"), q.Get("at"))
-		if outcome.Receipt == nil {
-			outcome.Shopper = shown(name)
-		}
+		outcome, status = hs.claim(c, name, q.Get("claim"), q.Get("at"))
 		home.Purchase = &outcome
 		return status
 	}
@@ -90,8 +90,8 @@ func (hs *Handlers) recall(c echo.Context, home *shop.Home, q url.Values) int {
 	return http.StatusOK
 }
 
-// claim is what became of a claim that a query names.
-func (hs *Handlers) claim(c echo.Context, id, at string) (shop.Outcome, int) {
+// claim is what became of a claim that a query names. name is the shopper's, as the query says it.
+func (hs *Handlers) claim(c echo.Context, name, id, at string) (shop.Outcome, int) {
 	claim, position, err := request.ClaimNamed(id, at)
 	if err != nil {
 		return hs.failed(c, err)
@@ -104,6 +104,9 @@ func (hs *Handlers) claim(c echo.Context, id, at string) (shop.Outcome, int) {
 	}
 	if err != nil {
 		return hs.failed(c, err)
+	}
+	if st.Username == "" {
+		st.Username = name
 	}
 	outcome, status := hs.claimView(claim, position, st)
 	hs.linkReceipt(c, &outcome, st.Receipt)
@@ -195,5 +198,5 @@ func (hs *Handlers) refusedPress(c echo.Context, problem request.Problem) (bool,
 		return false, nil
 	}
 	c.Response().Header().Del("Retry-After")
-	return true, c.Redirect(http.StatusSeeOther, hs.outcomePage(kind, problem.UserID))
+	return true, c.Redirect(http.StatusSeeOther, hs.outcomePage(kind, problem.UserID)+toOutcome)
 }

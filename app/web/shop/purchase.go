@@ -34,7 +34,7 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 // Claimed shows what became of a claim: to htmx in place of the pending answer, to other browsers by the page that they may reload.
 func (hs *Handlers) Claimed(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) error {
 	if !byHTMX(c) {
-		return c.Redirect(http.StatusSeeOther, hs.claimPage("", id, at))
+		return c.Redirect(http.StatusSeeOther, hs.claimPage("", id, at)+toOutcome)
 	}
 	outcome, status := hs.claimView(id, at, st)
 	hs.linkReceipt(c, &outcome, st.Receipt)
@@ -68,7 +68,7 @@ func (hs *Handlers) claimView(id uuid.UUID, at *events.Position, st sale.ClaimSt
 		outcome.Shopper = shown(st.Username)
 	}
 	if a.Kind == sale.Pending {
-		hs.follow(&outcome, "", id, at)
+		hs.follow(&outcome, st.Username, id, at)
 	}
 	return outcome, status
 }
@@ -104,8 +104,7 @@ func boughtView(r sale.Receipt) shop.Outcome {
 
 // repeatView is said of a later press of the owner.
 func repeatView(r sale.Receipt) shop.Outcome {
-	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item.",
-		Text: "It is one unit per person. This is the receipt:", Receipt: receiptView(r)}
+	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item.", Receipt: receiptView(r)}
 }
 
 // refusalView says why a press bought nothing.
