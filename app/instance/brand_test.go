@@ -53,7 +53,7 @@ func TestABrandIsShownByEveryInstance(t *testing.T) {
 		t.Fatalf("a new deployment has a brand: %s", before.Raw)
 	}
 	first := brandOf(t, `{"name": "Nord & Licht", "logo": "square.png", "icon": "square.png", "share": "square.png", "accent": "#0b4fd8", "font": "lora",
-		"links": {"terms": "/terms", "contact": "https://example.com/contact"}}`)
+		"links": {"terms": "/terms", "contact": "https://example.com/contact"}, "texts": {"active": "One pair each."}}`)
 	if _, err := one.Acts().SetBrand(t.Context(), byTest(), first); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestABrandIsShownByEveryInstance(t *testing.T) {
 		return strings.Contains(page.Raw, "/brand/")
 	})
 	for _, want := range []string{
-		"<title>Nord &amp; Licht</title>", `alt="Nord &amp; Licht"`, `<a href="/terms">Terms</a>`, `<a href="https://example.com/contact">Contact</a>`,
+		"<title>Nord &amp; Licht</title>", ">One pair each.<", `alt="Nord &amp; Licht"`, `<a href="/terms">Terms</a>`, `<a href="https://example.com/contact">Contact</a>`,
 		`<meta property="og:title" content="Nord &amp; Licht">`, `<meta property="og:image" content="https://shop.example/brand/`,
 	} {
 		if !strings.Contains(page.Raw, want) {
