@@ -25,9 +25,14 @@ func TestBrowserAnswerIsInSight(t *testing.T) {
 			p.click("main-tab")
 			p.name(name)
 			p.do(chromedp.WaitEnabled(hook("buy-now-button")), chromedp.ScrollIntoView(hook("buy-now-button")))
-			place := element("buy-now-button") + `.getBoundingClientRect().top - document.getElementById("outcome").getBoundingClientRect().top`
-			// Measured from the place of the answer, because the figures above it have lines that come and go.
-			before := value[float64](p, place)
+			// Measured from the place of the answer, because the figures above it have lines that come and go. On a phone the button for
+			// buying stays at the bottom of the window, and the other one moves with the form.
+			place := element("check-purchase-button") + `.getBoundingClientRect().top - document.getElementById("outcome").getBoundingClientRect().top`
+			bottom := `getComputedStyle(` + element("buy-now-button") + `).position === "fixed" ? innerHeight - ` + element("buy-now-button") + `.getBoundingClientRect().bottom : -1`
+			before, below := value[float64](p, place), value[float64](p, bottom)
+			if phone := size[0] < 768; phone != (below >= 0) {
+				t.Errorf("the button ends %.0f above the bottom of the window", below)
+			}
 			p.click("buy-now-button")
 			p.shows("purchase-result", "Success")
 			p.inSight("purchase-result")
@@ -52,6 +57,9 @@ func TestBrowserAnswerIsInSight(t *testing.T) {
 			p.shows("user-purchase-status", "no such account")
 			if after := value[float64](p, place); after != before {
 				t.Errorf("after a check the button stands %.0f below, not %.0f", after, before)
+			}
+			if now := value[float64](p, bottom); now != below {
+				t.Errorf("the button ends %.0f above the bottom of the window, then %.0f", below, now)
 			}
 			if wide := value[int64](p, `document.documentElement.scrollWidth`); wide > size[0] {
 				t.Errorf("the page is %d wide", wide)
