@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/web/request"
+	"flashsale/sale"
 	"flashsale/users/login/limits"
 )
 
@@ -39,12 +41,16 @@ func TestRoutesHaveTheLimitOfTheirPolicy(t *testing.T) {
 			t.Errorf("%s: %v", target, res.Header)
 		}
 	}
+	// The first page asks the ledger what its query names, within the same budgets. A claim stays in sight.
+	w.browse(t, "/?check=1", "Test-Session: alice").shows(t, 429, testID("user-purchase-status"), request.ErrTooMany.Message)
+	w.checkout.claim = sale.ClaimState{State: sale.ClaimGone}
+	w.browse(t, "/?claim="+uuid.NewString(), "Test-Session: alice").shows(t, 202, "being confirmed")
 	for range 3 { // one's own budget of presses is the checkout's
 		w.send(t, "GET", "/api/flash-sale/status", "").has(t, map[string]any{"status": "active"})
 		w.send(t, "POST", buy, "", "Test-Session: alice").has(t, map[string]any{"success": true})
 	}
 	shown := ask(t, w.OpsHandler(), "/metrics").raw
-	for _, want := range []string{`flashsale_limited_total{policy="claims"} 1`, `flashsale_limited_total{policy="api"} 1`, `flashsale_limited_total{policy="purchase"} 0`} {
+	for _, want := range []string{`flashsale_limited_total{policy="claims"} 2`, `flashsale_limited_total{policy="api"} 2`, `flashsale_limited_total{policy="purchase"} 0`} {
 		if !strings.Contains(shown, want+"\n") {
 			t.Errorf("the metrics have no line %s", want)
 		}

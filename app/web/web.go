@@ -117,7 +117,7 @@ func New(cfg Config) *Server {
 	principals.Demo = cfg.Demo
 	brand := shop.NewBrand(cfg.Brand, cfg.PublicURL, cfg.Demo)
 	pages := shop.New(shop.Config{
-		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Brand: brand, Log: log,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Limits: limits, Brand: brand, Log: log,
 		Links: cfg.Catalog, Orders: cfg.Orders, PublicURL: cfg.SignIn.PublicURL,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
 	})

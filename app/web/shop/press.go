@@ -11,6 +11,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/users/login/limits"
 	"flashsale/views/shop"
 )
 
@@ -96,7 +97,10 @@ func (hs *Handlers) claim(c echo.Context, name, id, at string) (shop.Outcome, in
 	if err != nil {
 		return hs.failed(c, err)
 	}
-	st, err := hs.cfg.Receipts.Claim(c.Request().Context(), claim, position)
+	st := sale.ClaimState{State: sale.ClaimPending}
+	if hs.cfg.Limits.Allow(c, limits.Claims) == nil { // over the limit it stays in sight, and is asked for again
+		st, err = hs.cfg.Receipts.Claim(c.Request().Context(), claim, position)
+	}
 	if err != nil && request.ProblemOf(err).Status >= http.StatusInternalServerError {
 		// Nobody can say now, which is no verdict: the claim stays in sight.
 		hs.cfg.Log.Fault(c, err)

@@ -11,6 +11,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/users/login/limits"
 	"flashsale/views/shop"
 )
 
@@ -198,6 +199,9 @@ func (hs *Handlers) owned(c echo.Context, raw string) (sale.Receipt, bool, error
 	}
 	who := hs.cfg.Principals.Of(c.Request())
 	if err := who.MayAsk(name); err != nil {
+		return sale.Receipt{}, false, err
+	}
+	if err := hs.cfg.Limits.Allow(c, limits.API); err != nil {
 		return sale.Receipt{}, false, err
 	}
 	return hs.cfg.Receipts.Receipt(c.Request().Context(), "", name)

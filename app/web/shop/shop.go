@@ -61,6 +61,8 @@ type Config struct {
 	Users func(echo.Context) (shop.UserList, error)
 	// Principals says who a request is from.
 	Principals request.Principals
+	// Limits bound the questions to the ledger that a page's query asks, as they bound those of the API.
+	Limits *request.Limits
 	// Brand is the look of the shop. Nil: it has none.
 	Brand *Brand
 	// Log gets a fault that is shown in a part of a page whose other parts are right.
