@@ -2,6 +2,7 @@ package instance_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -150,10 +151,10 @@ func TestBrowserPressSurvivesAReload(t *testing.T) {
 func TestBrowserPressOutlivesAStoppedLedger(t *testing.T) {
 	browser := startBrowser(t)
 	base, stop, goOn := instance.StartProductWithStops(t)
-	of := none
+	var ofClaims atomic.Int64
 	_, address := newPressProxy(t, base, func(n int64) fault {
 		if n == 0 {
-			return of
+			return fault(ofClaims.Load())
 		}
 		return none
 	})
@@ -169,7 +170,8 @@ func TestBrowserPressOutlivesAStoppedLedger(t *testing.T) {
 	p.shows("purchase-result", names[0])
 
 	// No answer to the question for the claim takes it away.
-	for _, of = range []fault{refused, portal, unheard, none} {
+	for _, of := range []fault{refused, portal, unheard, none} {
+		ofClaims.Store(int64(of))
 		p.do(chromedp.Sleep(patience / 12))
 		if !value[bool](p, `!!`+element("purchase-result")+` && `+element("purchase-result")+`.textContent.includes("being confirmed")`) {
 			t.Fatalf("after fault %d the claim is out of sight", of)

@@ -18,9 +18,14 @@ import (
 func expectOneBought(t *testing.T, answers ...sale.Answer) (winner int) {
 	t.Helper()
 	winner = -1
+	// A receipt that was read from the order's row knows the key of the press, one of a verdict does not.
+	keyless := func(r sale.Receipt) sale.Receipt {
+		r.IdempotencyKey, r.KeyKnown = uuid.Nil, false
+		return r
+	}
 	for i, a := range answers {
 		switch {
-		case a.Receipt != answers[0].Receipt || a.Receipt.OrderID == uuid.Nil:
+		case keyless(a.Receipt) != keyless(answers[0].Receipt) || a.Receipt.OrderID == uuid.Nil:
 			t.Errorf("request %d got the receipt %+v, the first one %+v", i, a.Receipt, answers[0].Receipt)
 		case a.Kind == sale.Bought && winner >= 0:
 			t.Errorf("requests %d and %d both bought", winner, i)
