@@ -15,10 +15,12 @@ import (
 // An instance with a configured PostgreSQL and an embedded rest leaves nothing of the former in its run file. A command beside it works
 // with the address in its own environment, and says what to set when there is none.
 func TestTheRunFileHasNoAddressOfAConfiguredServer(t *testing.T) {
-	clearSettings(t)
 	address := embeddedtest.DatabaseURL(t)
 	t.Setenv("DATABASE_URL", address)
-	besideInstanceWith(t, func(cfg *config.Config) { cfg.Demo = false })
+	kept := map[string]string{"DATABASE_URL": address, "REDIS_URL": os.Getenv("REDIS_URL"), "KAFKA_BROKERS": os.Getenv("KAFKA_BROKERS")}
+	besideInstanceWith(t, func(cfg *config.Config) { cfg.Demo, cfg.RedisURL, cfg.KafkaBrokers = false, "", nil })
+	t.Setenv("REDIS_URL", "")
+	t.Setenv("KAFKA_BROKERS", "")
 	dir := os.Getenv("DATA_DIR")
 	raw, err := os.ReadFile(filepath.Join(dir, "run.json"))
 	if err != nil {
@@ -46,5 +48,8 @@ func TestTheRunFileHasNoAddressOfAConfiguredServer(t *testing.T) {
 		if code != 1 || !strings.Contains(errOut, want) || strings.Count(errOut, "\n") != 1 {
 			t.Errorf("%s without the address: exit %d %s%s", args, code, out, errOut)
 		}
+	}
+	for name, value := range kept { // what was made goes at the end
+		t.Setenv(name, value)
 	}
 }
