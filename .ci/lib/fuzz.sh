@@ -25,7 +25,7 @@ part_fuzz() {
   return $rc
 }
 
-# Building takes longer than fuzzing for some seconds. Hence it is a part of its own, which may run beside others; part_fuzz builds
+# Building takes longer than fuzzing for some seconds. Hence it is a part of its own; part_fuzz builds
 # what is missing.
 part_fuzz_build() {
   local package count=0

@@ -18,16 +18,14 @@ left_behind() {
 }
 
 ours_running() {
-  local dir pid command entry stat group name=${RUN##*/} known=" $$ $BASHPID "
+  local dir pid command entry name=${RUN##*/} known=" $$ $BASHPID "
   for entry in "${SERVERS[@]}"; do known+="$(cut -d' ' -f2 <<<"$entry") "; done
   for dir in /proc/[0-9]*; do
     pid=${dir#/proc/}
     [[ $known == *" $pid "* ]] && continue
     command=$(tr '\0' ' ' <"$dir/cmdline") 2>/dev/null || continue
     [[ $command == *"$name"* ]] || continue
-    stat=$(<"$dir/stat") || continue
-    read -r _ _ group _ <<<"${stat##*) }" # state, parent, group
-    [[ $group == "$BESIDE_GROUP" ]] || echo "$pid ${command:0:120}"
+    echo "$pid ${command:0:120}"
   done 2>/dev/null
   return 0
 }
