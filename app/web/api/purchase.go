@@ -94,7 +94,7 @@ func (hs *Handlers) purchaseRequest(r *http.Request, slug, named string) (sale.P
 	if err != nil {
 		return sale.PurchaseRequest{}, err
 	}
-	who := hs.cfg.Principals.Of(r)
+	who := hs.cfg.Principals.Find(r)
 	name, shopper, err := who.Shopper(named, fieldUsername)
 	if err != nil {
 		return sale.PurchaseRequest{}, err

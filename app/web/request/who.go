@@ -101,7 +101,7 @@ func (m *Middleware) may(rt Route, c echo.Context) error {
 	if rt.Who == Anybody || rt.Who == Oneself {
 		return nil
 	}
-	p := m.cfg.Principals.find(r)
+	p := m.cfg.Principals.Find(r)
 	if rt.Who == SignedIn {
 		switch {
 		case p.SignedIn() || p.kind == inDemo:
@@ -122,7 +122,7 @@ func (m *Middleware) may(rt Route, c echo.Context) error {
 	if err := m.cfg.Principals.Sessions.Refresh(r.Context()); err != nil {
 		return ErrUnavailable
 	}
-	again := m.cfg.Principals.find(r)
+	again := m.cfg.Principals.Find(r)
 	c.SetRequest(keeping(r, again))
 	return again.RequireRole(rt.Who.role())
 }
