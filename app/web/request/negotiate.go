@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"flashsale/views/text"
 )
 
 // WantsPage reports whether the answer should be HTML: the request is htmx's, or its Accept field prefers
@@ -131,4 +133,16 @@ func Carrying(step, next string) string {
 		return step
 	}
 	return step + "?" + url.Values{"next": {next}}.Encode()
+}
+
+// LanguageField is the name of the query parameter and of the cookie that choose a language.
+const LanguageField = "lang"
+
+// Language is that of the pages for a request: what its address says, or the choice of an earlier one, or what the browser asks for.
+func Language(r *http.Request) text.Language {
+	chosen := ""
+	if c, err := r.Cookie(LanguageField); err == nil {
+		chosen = c.Value
+	}
+	return text.Choose(r.URL.Query().Get(LanguageField), chosen, Header(r, "Accept-Language"))
 }
