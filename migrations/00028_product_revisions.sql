@@ -2,6 +2,8 @@
 -- writes a revision whenever that changes, because programs of other versions, and whoever repairs something by hand, change
 -- products too. Revisions are never changed.
 --
+-- sales.product_revision is the newest one. Every product begins with the first.
+--
 -- orders.product_revision is the revision that was there when the ledger decided. Null: a program of the version before wrote the
 -- order; then it is the last one that began before the order was decided. The first revision has no beginning, so orders from before
 -- this migration have it.
@@ -29,6 +31,9 @@ BEGIN
     INSERT INTO product_revisions (sale_id, revision, since, name, important_info, picture, price_minor, discount_minor, currency_code, currency_symbol)
     VALUES (NEW.sale_id, coalesce(newest, 0) + 1, CASE WHEN newest IS NULL THEN '-infinity' ELSE clock_timestamp() END,
         NEW.name, NEW.important_info, coalesce(NEW.images -> 'main', '{}'), NEW.price_minor, NEW.discount_minor, NEW.currency_code, NEW.currency_symbol);
+    IF newest IS NOT NULL THEN
+        UPDATE sales SET product_revision = newest + 1 WHERE id = NEW.sale_id;
+    END IF;
     RETURN NULL;
 END $$;
 -- +goose StatementEnd
@@ -53,7 +58,8 @@ SELECT sale_id, 1, '-infinity', name, important_info, coalesce(images -> 'main',
 CREATE TRIGGER product_revisions_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON product_revisions
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_product_revision();
 
--- The last lock is the one that purchases wait for.
+-- The last locks are those that purchases wait for.
+ALTER TABLE sales ADD COLUMN product_revision integer NOT NULL DEFAULT 1;
 ALTER TABLE orders ADD COLUMN product_revision integer;
 
 -- +goose Down
@@ -62,4 +68,5 @@ DROP TRIGGER keep_new_product ON products;
 DROP FUNCTION keep_product_revision();
 DROP TABLE product_revisions;
 DROP FUNCTION refuse_product_revision();
+ALTER TABLE sales DROP COLUMN product_revision;
 ALTER TABLE orders DROP COLUMN product_revision;

@@ -70,8 +70,7 @@ ON CONFLICT (claim_id) DO NOTHING`
 	// statements after it. It returns a row also when there is no such sale.
 	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true) || set_config('plan_cache_mode', 'force_generic_plan', true),
 	` + ledgerID + `, coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(starts_at, 'epoch'), coalesce(ends_at, 'epoch'),
-	coalesce(partition, 0), coalesce(version, 0), secret, coalesce(closing_version, 0),
-	coalesce((SELECT r.revision FROM product_revisions r WHERE r.sale_id = sales.id ORDER BY r.sale_id DESC, r.revision DESC LIMIT 1), 0)
+	coalesce(partition, 0), coalesce(version, 0), secret, coalesce(closing_version, 0), coalesce(product_revision, 0)
 FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 
 	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
