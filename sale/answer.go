@@ -64,6 +64,8 @@ type Shopper struct {
 	ID          int64
 	Username    string
 	MayPurchase bool
+	// Archived is true for an account that is not seen any more. It buys nothing, and hears of the order that it has.
+	Archived bool
 }
 
 // PurchaseRequest is one press of the button.

@@ -11,8 +11,10 @@ type Order struct {
 	Receipt
 	// Slug is the sale's.
 	Slug string
-	// Product is the name of what was bought.
+	// Product is the name of what was bought, as it was then.
 	Product string
+	// Sold is what was bought, as it was sold: name, amounts, currency, main picture and important information.
+	Sold Product
 	// CancelledAt is when an operator cancelled it, by Postgres' clock; zero while it is live.
 	CancelledAt time.Time
 }

@@ -1,8 +1,11 @@
 package users
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
-// Account is one shopper as the rest of the program sees it. An archived account is not seen at all.
+// Account is one shopper as the rest of the program sees it. An archived account is not seen, except by whoever looks for its orders.
 type Account struct {
 	// ID is stable for ever; zero means "no such account" where a batch answers in the order of its questions.
 	ID       int64
@@ -11,6 +14,8 @@ type Account struct {
 	Email         string
 	EmailVerified bool
 	MayPurchase   bool
+	// Archived is true when the account is hidden, or was erased.
+	Archived bool
 	// CreatedAt and UpdatedAt are in UTC, by Postgres' clock.
 	CreatedAt, UpdatedAt time.Time
 }
@@ -22,9 +27,11 @@ type Record struct {
 	UsernameKey string
 	EmailKey    string
 	// Changed is the roster's version of the last change.
-	Changed  int64
-	Archived bool
+	Changed int64
 }
+
+// Erased is true for an account whose names are gone: what it has in their place leads to nobody.
+func (r *Record) Erased() bool { return r.Archived && strings.HasPrefix(r.UsernameKey, erasedName) }
 
 // tidy gives the times in UTC, because Postgres gives them in its own zone, and no address where there is only a placeholder.
 func (r *Record) tidy() {

@@ -90,6 +90,15 @@ const (
 		WHERE u.archived_at IS NULL AND u.email_key = ANY($2)`
 	selectIDs = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
 		WHERE u.archived_at IS NULL AND u.id = ANY($1)`
+	// The same with archived accounts, but without erased ones, whose names are nobody's.
+	selectNamesEver = `
+		SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE u.erased_at IS NULL AND u.username_key = ANY($1)
+		UNION ALL
+		SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE u.erased_at IS NULL AND u.email_key = ANY($2)`
+	selectIDsEver = `SELECT ` + recordColumns + `, (SELECT version FROM roster) FROM users u
+		WHERE u.erased_at IS NULL AND u.id = ANY($1)`
 	// The condition is that of the index users_barred, word by word, so that Postgres uses it.
 	selectBarred = `SELECT id, archived_at IS NOT NULL FROM users WHERE (archived_at IS NOT NULL OR NOT may_purchase) AND id > $1 ORDER BY id LIMIT $2`
 )
@@ -168,13 +177,26 @@ func (s *Store) LiveAfter(ctx context.Context, afterID int64, limit int) ([]Reco
 
 // Named are the live accounts of these usernames and addresses, in normal form, in no order.
 func (s *Store) Named(ctx context.Context, usernames, emails []string) ([]Record, int64, error) {
-	emails = slices.DeleteFunc(slices.Clone(emails), func(key string) bool { return !reachable(key) })
-	return s.records(ctx, selectNames, usernames, emails)
+	return s.records(ctx, selectNames, usernames, onlyReachable(emails))
+}
+
+// NamedEver is Named for archived accounts too: a name is bound to its id for ever. Erased accounts have no name.
+func (s *Store) NamedEver(ctx context.Context, usernames, emails []string) ([]Record, int64, error) {
+	return s.records(ctx, selectNamesEver, usernames, onlyReachable(emails))
+}
+
+func onlyReachable(emails []string) []string {
+	return slices.DeleteFunc(slices.Clone(emails), func(key string) bool { return !reachable(key) })
 }
 
 // WithID are the live accounts of these ids, in no order.
 func (s *Store) WithID(ctx context.Context, ids []int64) ([]Record, int64, error) {
 	return s.records(ctx, selectIDs, ids)
+}
+
+// WithIDEver is WithID for archived accounts too, but not for erased ones.
+func (s *Store) WithIDEver(ctx context.Context, ids []int64) ([]Record, int64, error) {
+	return s.records(ctx, selectIDsEver, ids)
 }
 
 // Barred is an account that may not purchase.

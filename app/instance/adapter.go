@@ -232,7 +232,7 @@ func (s *shoppersOf) Find(ctx context.Context, name string) (sale.Shopper, bool,
 func (s *shoppersOf) Warm(ctx context.Context, ids []int64) error { return s.directory.Warm(ctx, ids) }
 
 func shopper(a users.Account) sale.Shopper {
-	return sale.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase}
+	return sale.Shopper{ID: a.ID, Username: a.Username, MayPurchase: a.MayPurchase, Archived: a.Archived}
 }
 
 // ledgerOf tells the reconciler who owns a unit and how many there are, read at one moment of the ledger.

@@ -2,8 +2,10 @@ package instance_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -78,6 +80,59 @@ func TestBrowserPressIsOnePress(t *testing.T) {
 			p.until("green", element("purchase-result")+`.dataset.tone === "good" && `+element("purchase-result")+`.textContent.includes("Purchase ID")`)
 			p.figures(4, 1, 5)
 		})
+	}
+}
+
+// Two browsers press in the same millisecond, and one unit is left. One has it, the other is told that there is none, and both pages
+// show the same from then on.
+func TestBrowsersRaceForTheLastUnit(t *testing.T) {
+	base := startProduct(t)
+	api := newAPIShoppers(t, base)
+	tabs := []*tab{openTab(t, startBrowser(t), base), openTab(t, startBrowser(t), base)}
+	names := api.shoppers(len(tabs))
+	if code, answer, err := api.post("/api/flash-sale/update-stock", `{"stockAmount":1}`); err != nil || code != 200 {
+		t.Fatalf("one unit: %d %v %v", code, answer, err)
+	}
+	for i, p := range tabs {
+		p.open("/")
+		p.figures(1, 0, 1)
+		p.name(names[i])
+		p.do(chromedp.WaitEnabled(hook("buy-now-button")))
+		p.records()
+	}
+	// Far enough ahead for both to know of it.
+	at := time.Now().Add(time.Second).UnixMilli()
+	for _, p := range tabs {
+		p.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`setTimeout(() => { window.pressedAt = Date.now(); %s.click(); }, %d - Date.now())`, element("buy-now-button"), at)))
+	}
+	winner := -1
+	for i, p := range tabs {
+		p.until("an answer", `!!`+element("purchase-result")+` && document.querySelector("#outcome .title").textContent !== "Buying..."`)
+		p.figures(0, 1, 1)
+		p.shows("status-text", "Sold Out")
+		p.until("the button switched off", element("buy-now-button")+`.hasAttribute("disabled")`)
+		said := value[string](p, element("purchase-result")+`.textContent`)
+		tone := value[string](p, element("purchase-result")+`.dataset.tone`)
+		t.Logf("%s, %d ms after the moment: %s", names[i], value[int64](p, `window.pressedAt`)-at, said)
+		switch won := strings.Contains(said, "Success! The unit is yours."); {
+		case won && winner >= 0:
+			t.Error("both have the last unit")
+		case won:
+			winner = i
+		case tone == "good" || strings.Contains(said, "Success") || !strings.Contains(strings.ToLower(said), "sold out") && !strings.Contains(strings.ToLower(said), "claimed"):
+			t.Errorf("the other is told %q in %s", said, tone)
+		}
+	}
+	if winner < 0 {
+		t.Fatal("nobody has the last unit")
+	}
+	for i, p := range tabs {
+		want := "You haven't purchased this item yet"
+		if i == winner {
+			want = "You have already purchased this item!"
+		}
+		p.click("check-purchase-button")
+		p.shows("user-purchase-status", want)
 	}
 }
 

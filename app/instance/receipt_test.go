@@ -99,6 +99,43 @@ func TestAReceiptIsPermanent(t *testing.T) {
 	}
 }
 
+// A receipt shows what was sold, everywhere and in every process, whatever the product has become since.
+func TestAReceiptShowsWhatWasSoldThen(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	a, b := d.start(t), d.start(t)
+	here, there := newClient(t, a.URL()), newClient(t, b.URL())
+	before := here.BuySettled(shopperName(0))
+	old := showsReceipt(t, here, receiptOf(t, a, before), before)
+	if _, err := a.servers.pool.Exec(t.Context(), `UPDATE products SET name = 'Borealis', price_minor = 1200, discount_minor = 100, currency_code = 'EUR', currency_symbol = '€',
+		images = jsonb_set(images, '{main}', '{"url":"/static/product/side.svg","alt":"Borealis from the side"}')`); err != nil {
+		t.Fatal(err)
+	}
+	after := there.BuySettled(shopperName(1))
+	for _, c := range []*client{here, there} {
+		for _, of := range []struct {
+			bought                 reply
+			name, price, shown, in string
+		}{
+			{before, old.Text("product"), "299.00", "$299.00", "The headphones from the front"},
+			{after, "Borealis", "11.00", "€11.00", "Borealis from the side"},
+		} {
+			path := receiptOf(t, a, of.bought)
+			r := showsReceipt(t, c, path, of.bought)
+			if r.Text("product") != of.name || r.Text("price") != of.price {
+				t.Errorf("the receipt says %s", r.Raw)
+			}
+			if got := browse(t, c, nil, path, false).page; !strings.Contains(got, of.name) || !strings.Contains(got, of.shown) || !strings.Contains(got, of.in) {
+				t.Errorf("the page of %s does not show %s, %s, %s", of.bought.Text("userId"), of.name, of.shown, of.in)
+			}
+			if got := c.Call(http.MethodGet, path+"/calendar.ics", nil).Raw; !strings.Contains(got, of.name) || !strings.Contains(got, of.shown) {
+				t.Errorf("the calendar entry says %s", got)
+			}
+		}
+	}
+	here.Verifies()
+}
+
 // Once an account is erased its receipts name nobody any more, in every process.
 func TestAnErasedAccountsReceiptIsGone(t *testing.T) {
 	t.Parallel()

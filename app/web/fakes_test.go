@@ -324,7 +324,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 	w := &world{
 		catalog:  &fakeCatalog{snaps: []sale.Snapshot{activeSale()}, changed: make(chan struct{}, 1)},
 		checkout: &fakeCheckout{receipts: map[string]sale.Receipt{}},
-		orders:   &fakeOrders{order: sale.Order{Receipt: receipt("alice"), Slug: "first", Product: "Lamp"}},
+		orders:   &fakeOrders{order: sale.Order{Receipt: receipt("alice"), Slug: "first", Product: "Lamp", Sold: *activeSale().Product}},
 		users:    &fakeUsers{},
 		hub:      live.New(3),
 		logged:   &syncBuffer{},

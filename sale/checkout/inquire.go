@@ -13,7 +13,8 @@ import (
 	"flashsale/sale"
 )
 
-// Receipt finds the shopper's receipt in the present generation of the sale. A name that nobody has owns nothing.
+// Receipt finds the shopper's receipt in the present generation of the sale, also when the account was archived since. A name
+// that nobody has owns nothing.
 // Errors: ErrNoSale, or that it could not be looked up.
 func (c *Checkout) Receipt(ctx context.Context, slug, name string) (sale.Receipt, bool, error) {
 	e := c.catalog.find(slug)
@@ -37,14 +38,14 @@ func (c *Checkout) Receipt(ctx context.Context, slug, name string) (sale.Receipt
 	return r, r.OrderID != uuid.Nil, nil
 }
 
-// Known says whether there is an account of that name.
+// Known says whether there is an account of that name. One that was archived is not there any more.
 func (c *Checkout) Known(ctx context.Context, name string) (bool, error) {
-	_, ok := c.shoppers.Known(name)
+	s, ok := c.shoppers.Known(name)
 	if ok {
-		return true, nil
+		return !s.Archived, nil
 	}
-	_, ok, err := c.shoppers.Find(ctx, name)
-	return ok, err
+	s, ok, err := c.shoppers.Find(ctx, name)
+	return ok && !s.Archived, err
 }
 
 // Receipts finds the receipts of many shoppers in the present generation, by their ids. Errors: as Receipt.

@@ -94,13 +94,30 @@ func (p *purchase) identify(ctx context.Context) (sale.Answer, bool) {
 			}
 		}
 	}
-	if !p.shopper.MayPurchase {
+	if !p.shopper.MayPurchase && !p.shopper.Archived {
 		return p.answer(sale.NotAuthorized), true
 	}
 	if r, ok := p.entry.receipts.receipt(p.entry.Key, p.shopper); ok {
 		return p.alreadyBought(ctx, r), true
 	}
+	if p.shopper.Archived && p.open() {
+		return p.answerArchived(ctx), true
+	}
 	return sale.Answer{}, false
+}
+
+// answerArchived answers somebody whose account is archived while the sale can be bought from: with the order, or as a name that
+// nobody has.
+func (p *purchase) answerArchived(ctx context.Context) sale.Answer {
+	r, err := p.lookUpReceipt(ctx)
+	switch {
+	case err != nil:
+		return p.unavailable()
+	case r.OrderID != uuid.Nil:
+		return p.alreadyBought(ctx, r)
+	}
+	p.shopper = sale.Shopper{}
+	return p.answer(sale.UnknownShopper)
 }
 
 // findShopper looks a name up that is not known in memory. If nobody can buy and the receipt cache is complete, such a name

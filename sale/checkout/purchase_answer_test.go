@@ -12,12 +12,15 @@ import (
 	"flashsale/sale"
 )
 
-// notBuyable are the states of a sale that cannot be bought from, the units left, and what losers are told.
-var notBuyable = map[string]struct {
+// notBuyableState is how a sale is made like that, the units left, and what losers are told.
+type notBuyableState struct {
 	set    func(*sale.Row)
 	left   int64
 	reason sale.Reason
-}{
+}
+
+// notBuyable are the states of a sale that cannot be bought from.
+var notBuyable = map[string]notBuyableState{
 	"draft":           {func(s *sale.Row) { s.State = sale.Draft }, 1, sale.ReasonNotStarted},
 	"not started":     {func(s *sale.Row) { s.State, s.StartsAt = sale.Scheduled, s.StartsAt.Add(90*time.Minute) }, 1, sale.ReasonNotStarted},
 	"paused":          {func(s *sale.Row) { s.State = sale.Paused }, 1, sale.ReasonPaused},
@@ -91,6 +94,81 @@ func TestThePrecedenceOfAnswers(t *testing.T) {
 			})
 		}
 	}
+}
+
+// An owner whose account is archived hears of the order in every state of the sale, and anybody else with such an account what an
+// unknown name hears. Once the names of owners are in memory that costs nothing.
+func TestAnArchivedShopperHearsOfAnOrderAndNothingElse(t *testing.T) {
+	t.Parallel()
+	states := maps.Clone(notBuyable)
+	states["open"] = notBuyableState{func(*sale.Row) {}, 1, ""}
+	for name, state := range states {
+		for memory, loaded := range map[string]bool{", from memory": true, ", from the ledger": false} {
+			t.Run(name+memory, func(t *testing.T) {
+				inFakeTime(t, 3+state.left, func(t *testing.T, s *simulatedServers, p *process) {
+					orders := map[string]events.Verdict{}
+					for _, name := range []string{"anna", "dora", "barred"} {
+						orders[name] = s.ledger.sell(s.accounts.shopper(name), sale.PurchaseRequest{})
+					}
+					s.ledger.change(state.set)
+					p.readChanges(t)
+					if loaded {
+						p.loadReceiptCache(t)
+					}
+					for _, name := range []string{"anna", "barred", "dora", "ben"} {
+						s.accounts.archive(name, true)
+					}
+					before := s.calls.all()
+					for range 3 {
+						for name, v := range orders {
+							a := p.press(name)
+							expect(t, a, sale.AlreadyBought, "")
+							if a.Receipt.OrderID != v.ClaimID || a.Receipt.Unit != v.Unit || a.Username != name {
+								t.Errorf("%s hears %+v, want %+v", name, a, v)
+							}
+							r, found, err := p.Receipt(t.Context(), "flash", name)
+							if err != nil || !found || r.OrderID != v.ClaimID || r.Username != name {
+								t.Errorf("the receipt of %s: %+v, %t, %v", name, r, found, err)
+							}
+						}
+						for _, name := range []string{"ben", "nobody"} {
+							if a := p.press(name); state.reason == "" {
+								expect(t, a, sale.UnknownShopper, "")
+							} else {
+								expect(t, a, sale.Refused, state.reason)
+							}
+						}
+					}
+					if after := s.calls.all(); loaded && state.reason != "" && !maps.Equal(before, after) {
+						t.Errorf("this cost questions: %v, then %v", before, after)
+					}
+					if s.calls.of("reserve")+s.calls.of("append")+s.calls.of("direct") != 0 {
+						t.Errorf("somebody archived tried to buy: %v", s.calls.all())
+					}
+					for _, name := range []string{"anna", "ben", "nobody"} {
+						if known, err := p.Known(t.Context(), name); known || err != nil {
+							t.Errorf("there is an account %s: %t, %v", name, known, err)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// Whether somebody archived owns something is not known while Postgres is away.
+func TestAnArchivedShopperIsNotRefusedUnseen(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
+		if err := s.accounts.Warm(t.Context(), []int64{s.accounts.shopper("anna").ID}); err != nil {
+			t.Fatal(err)
+		}
+		s.accounts.archive("anna", true)
+		s.ledger.fails(errAway)
+		expect(t, p.press("anna"), sale.Unavailable, "")
+		s.ledger.acts(nil)
+		expect(t, p.press("anna"), sale.AlreadyBought, "")
+	})
 }
 
 func TestOnlyASaleThatRunsTellsUnknownNames(t *testing.T) {

@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -111,16 +112,33 @@ func (s *scriptWorld) checkAnswer(a *answered) error {
 	}
 	switch a.Kind {
 	case sale.Bought, sale.AlreadyBought:
-		return s.checkReceipt(a)
+		return cmp.Or(s.checkArchived(a), s.checkReceipt(a))
 	case sale.Pending:
 		return s.checkPending(a)
 	case sale.Refused:
 		return s.checkRefusal(a)
 	case sale.Unavailable, sale.Overloaded, sale.TooOften:
 		return s.checkUnavailable(a)
-	case sale.NotAuthorized, sale.UnknownShopper:
+	case sale.UnknownShopper:
+		return s.checkArchived(a)
+	case sale.NotAuthorized:
 	}
 	return fmt.Errorf("a shopper of ours who may buy is %s", a.Kind)
+}
+
+// checkArchived: only an archived account is not there, and it buys nothing.
+func (s *scriptWorld) checkArchived(a *answered) error {
+	if unknown := a.Kind == sale.UnknownShopper; unknown && !s.faulty(archivedPeriod(a.request.Name), a.from, a.to) {
+		return fmt.Errorf("a shopper of ours is %s", a.Kind)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.periods[archivedPeriod(a.request.Name)] {
+		if a.Kind == sale.Bought && p.from.Before(a.from) && (p.to.IsZero() || p.to.After(a.to)) {
+			return fmt.Errorf("the account was archived all the time")
+		}
+	}
+	return nil
 }
 
 // was is true when the ledger was like that at some time in between.
@@ -339,6 +357,8 @@ func (s *scriptWorld) checkLastRequest(p *scriptProcess, name string) error {
 		want, reason = sale.Refused, sale.ReasonEnded
 	case int64(len(owners)) >= total:
 		want, reason = sale.Refused, sale.ReasonSoldOut
+	case s.accounts.shopper(name).Archived:
+		want = sale.UnknownShopper
 	}
 	a.Answer = p.Buy(context.Background(), a.request)
 	a.to = time.Now()

@@ -40,6 +40,32 @@ func (s *scriptWorld) pressAll(st step) {
 	}
 }
 
+// archivedPeriod is the name of the periods in which somebody's account was archived.
+func archivedPeriod(name string) string { return "account of " + name }
+
+func (s *scriptWorld) archive(st step) {
+	name := scriptShoppers[st.shopper]
+	if s.accounts.shopper(name).Archived {
+		return
+	}
+	s.mu.Lock()
+	s.periods[archivedPeriod(name)] = append(s.periods[archivedPeriod(name)], faultPeriod{from: time.Now()})
+	s.mu.Unlock()
+	s.accounts.archive(name, true)
+}
+
+func (s *scriptWorld) revive(st step) {
+	name := scriptShoppers[st.shopper]
+	if !s.accounts.shopper(name).Archived {
+		return
+	}
+	s.accounts.archive(name, false)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.periods[archivedPeriod(name)]
+	all[len(all)-1].to = time.Now()
+}
+
 // noteDisturbance notes that something has happened after which a request may be answered without a verdict, or the reconciler
 // may have to free a place, though every server works.
 func (s *scriptWorld) noteDisturbance() {

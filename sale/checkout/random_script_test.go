@@ -95,6 +95,9 @@ func verbs() map[string]func(*scriptWorld, step) {
 		"resize": func(s *scriptWorld, st step) { s.ledger.resize(int64(st.number)); s.refresh(st) },
 		"reset":  (*scriptWorld).reset,
 		"cancel": (*scriptWorld).cancel,
+
+		"an account is archived":    (*scriptWorld).archive,
+		"an account is seeded anew": (*scriptWorld).revive,
 	}
 }
 

@@ -69,11 +69,11 @@ type cursors interface {
 	Cursor(ctx context.Context, partition int) (offset int64, movedAt time.Time, err error)
 }
 
-// shoppers finds shoppers by the normal form of their name or address. Known asks memory only.
+// shoppers finds shoppers by the normal form of their name or address, also those whose account is archived. Known asks memory only.
 type shoppers interface {
 	Known(name string) (sale.Shopper, bool)
 	Find(ctx context.Context, name string) (sale.Shopper, bool, error)
-	// Warm makes the names of these shoppers known, for as long as the process lives.
+	// Warm makes the names of these shoppers known, for as long as the process lives, whether they are archived or not.
 	Warm(ctx context.Context, ids []int64) error
 }
 

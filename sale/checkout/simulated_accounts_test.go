@@ -16,10 +16,11 @@ type simulatedAccounts struct {
 
 	mu         sync.Mutex
 	known, all map[string]sale.Shopper
+	warmed     map[int64]bool
 }
 
 func newSimulatedAccounts(calls *callCounts) *simulatedAccounts {
-	return &simulatedAccounts{calls: calls, known: make(map[string]sale.Shopper), all: make(map[string]sale.Shopper)}
+	return &simulatedAccounts{calls: calls, known: make(map[string]sale.Shopper), all: make(map[string]sale.Shopper), warmed: make(map[int64]bool)}
 }
 
 func (a *simulatedAccounts) add(s sale.Shopper, known bool) {
@@ -28,6 +29,20 @@ func (a *simulatedAccounts) add(s sale.Shopper, known bool) {
 	a.all[s.Username] = s
 	if known {
 		a.known[s.Username] = s
+	}
+}
+
+// archive hides the account, or brings it back. Memory keeps the name of an account that is hidden if it was warmed.
+func (a *simulatedAccounts) archive(name string, hidden bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := a.all[name]
+	s.Archived = hidden
+	a.all[name] = s
+	if hidden && !a.warmed[s.ID] {
+		delete(a.known, name)
+	} else {
+		a.known[name] = s
 	}
 }
 
@@ -65,6 +80,9 @@ func (a *simulatedAccounts) Warm(ctx context.Context, ids []int64) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	for _, id := range ids {
+		a.warmed[id] = true
+	}
 	for name, s := range a.all {
 		if slices.Contains(ids, s.ID) {
 			a.known[name] = s

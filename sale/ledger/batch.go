@@ -40,7 +40,7 @@ func (s *Store) decideTx(ctx context.Context, tx pgx.Tx, r *ledgerReads, claims 
 		return events.Decision{}, fmt.Errorf("take units: %w", err)
 	}
 	// gofail: var unitsTaken struct{}
-	write(writes, r.state.Now, made)
+	write(writes, &r.state, made)
 	// gofail: var verdictsWritten struct{}
 	if err := s.outbox.Queue(writes, announcements(made, stocks, r.slugs)); err != nil {
 		return events.Decision{}, fmt.Errorf("write outbox: %w", err)

@@ -38,6 +38,8 @@ type SaleState struct {
 	IDs *sale.IDs
 	// StartsAt and EndsAt are the times of the generation as they are now. A claim counts from the start on, and not at the end.
 	StartsAt, EndsAt time.Time
+	// Product is the revision of the product that is sold now; 0: not known.
+	Product int64
 	// CloseID is the id of the close record that closes a closing sale.
 	CloseID uuid.UUID
 }

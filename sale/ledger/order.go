@@ -75,7 +75,9 @@ func scanWholeOrder(row pgx.Row) (sale.Order, error) {
 	var live bool
 	var requestID uuid.UUID
 	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt,
-		&o.IdempotencyKey, &revision, &decided, &pressed, &live, &requestID, &cancelled, &o.Slug, &o.Product)
+		&o.IdempotencyKey, &revision, &decided, &pressed, &live, &requestID, &cancelled, &o.Slug,
+		&o.Sold.Name, &o.Sold.ImportantInfo, &o.Sold.Images.Main, &o.Sold.PriceMinor, &o.Sold.DiscountMinor, &o.Sold.CurrencyCode, &o.Sold.CurrencySymbol)
+	o.Product = o.Sold.Name
 	_, o.At = orderTimes(pressed, decided)
 	if cancelled != nil {
 		o.CancelledAt = cancelled.UTC()

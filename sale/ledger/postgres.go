@@ -53,12 +53,14 @@ FROM declines WHERE claim_id = ANY($1)`
 const (
 	// The times of the presses are microseconds since the epoch, which stands for one that is not known: an array of numbers is
 	// cheap to send.
-	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press, pressed_at)
+	sqlInsertOrders = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, decided_at, press, pressed_at,
+	product_revision)
 SELECT c.id, c.sale_id, c.generation, c.user_id, c.username, c.unit, c.attempt,
 	nullif(c.press_key, '00000000-0000-0000-0000-000000000000'), c.revision, $10,
-	nullif(c.press, '00000000-0000-0000-0000-000000000000'), timestamptz 'epoch' + nullif(c.pressed, 0) * interval '1 microsecond'
+	nullif(c.press, '00000000-0000-0000-0000-000000000000'), timestamptz 'epoch' + nullif(c.pressed, 0) * interval '1 microsecond',
+	nullif(c.product_revision, 0)
 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::int[], $8::uuid[], $9::bigint[], $11::uuid[],
-	$12::bigint[]) AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, press, pressed)`
+	$12::bigint[], $13::bigint[]) AS c (id, sale_id, generation, user_id, username, unit, attempt, press_key, revision, press, pressed, product_revision)`
 
 	sqlInsertDeclines = `INSERT INTO declines (claim_id, sale_id, generation, user_id, username, attempt, reason, decided_at)
 SELECT c.*, $8 FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::int[], $7::text[]) AS c
@@ -68,7 +70,7 @@ ON CONFLICT (claim_id) DO NOTHING`
 	// statements after it. It returns a row also when there is no such sale.
 	sqlLedgerSales = `SELECT clock_timestamp(), set_config('enable_seqscan', 'off', true) || set_config('plan_cache_mode', 'force_generic_plan', true),
 	` + ledgerID + `, coalesce(id, 0), coalesce(slug, ''), coalesce(generation, 0), coalesce(state, ''), coalesce(starts_at, 'epoch'), coalesce(ends_at, 'epoch'),
-	coalesce(partition, 0), coalesce(version, 0), secret, coalesce(closing_version, 0)
+	coalesce(partition, 0), coalesce(version, 0), secret, coalesce(closing_version, 0), coalesce(product_revision, 0)
 FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 
 	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
@@ -141,20 +143,26 @@ WHERE id = $1 AND released_at IS NULL`
 	// No digest of the generation is computed until the transaction with this lock ends.
 	sqlLockGeneration = `SELECT 1 FROM generations WHERE sale_id = $1 AND generation = $2 FOR NO KEY UPDATE`
 
-	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales WHERE id = sale_id),
-	coalesce((SELECT name FROM products p WHERE p.sale_id = orders.sale_id), '')
-FROM orders WHERE id = $1`
+	// What an order sold is a revision of its product. Programs of the version before do not write which; then it is the last one that
+	// began before the order was decided.
+	sqlSold = `LATERAL (
+	SELECT r.name, r.important_info, r.picture, r.price_minor, r.discount_minor, r.currency_code, r.currency_symbol FROM product_revisions r
+	WHERE r.sale_id = o.sale_id AND (r.revision = o.product_revision OR o.product_revision IS NULL AND r.since <= o.decided_at)
+	ORDER BY r.revision DESC LIMIT 1) sold`
+
+	sqlOrderOfSale = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales s WHERE s.id = o.sale_id), sold.*
+FROM orders o, ` + sqlSold + ` WHERE o.id = $1`
 
 	// The indexes of orders begin with the generation, so each generation is one search. An index by shopper would cost every order.
-	sqlOrdersOfShopper = `SELECT mine.*, (SELECT slug FROM sales WHERE id = mine.sale_id),
-	coalesce((SELECT name FROM products WHERE sale_id = mine.sale_id), '')
-FROM (SELECT sale_id, generation FROM generations ORDER BY begun_at DESC LIMIT 1000) g, LATERAL (
-	(SELECT ` + orderColumns + `, released_at FROM orders WHERE sale_id = g.sale_id AND generation = g.generation
-		AND user_id BETWEEN $1 AND $1 AND released_at IS NULL ORDER BY user_id LIMIT 1)
-	UNION ALL
-	(SELECT ` + orderColumns + `, released_at FROM orders WHERE sale_id = g.sale_id AND generation = g.generation
-		AND user_id BETWEEN $1 AND $1 AND released_at IS NOT NULL ORDER BY user_id LIMIT 100)) mine
-ORDER BY mine.decided_at DESC, mine.id LIMIT $2`
+	sqlOrdersOfShopper = `SELECT ` + orderColumns + `, released_at, (SELECT slug FROM sales s WHERE s.id = o.sale_id), sold.*
+FROM (SELECT mine.* FROM (SELECT sale_id, generation FROM generations ORDER BY begun_at DESC LIMIT 1000) g, LATERAL (
+		(SELECT * FROM orders WHERE sale_id = g.sale_id AND generation = g.generation
+			AND user_id BETWEEN $1 AND $1 AND released_at IS NULL ORDER BY user_id LIMIT 1)
+		UNION ALL
+		(SELECT * FROM orders WHERE sale_id = g.sale_id AND generation = g.generation
+			AND user_id BETWEEN $1 AND $1 AND released_at IS NOT NULL ORDER BY user_id LIMIT 100)) mine
+	ORDER BY mine.decided_at DESC, mine.id LIMIT $2) o, ` + sqlSold + `
+ORDER BY o.decided_at DESC, o.id`
 
 	sqlForgetDigest = `UPDATE generations SET digest = NULL WHERE sale_id = $1 AND generation = $2`
 )

@@ -92,7 +92,7 @@ func (r *ledgerReads) sales(rows pgx.Rows) error {
 		set         string
 	)
 	into := []any{&r.state.Now, &set, &r.state.Ledger, &id, &slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &s.Partition, &s.Version,
-		&secret, &closing}
+		&secret, &closing, &s.Product}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		if id == 0 {
 			return nil

@@ -37,7 +37,7 @@ func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason
 	}
 	made := BatchResult{Declined: []NewVerdict{{&c, &v}}}
 	writes := &pgx.Batch{}
-	write(writes, now, made)
+	write(writes, &r.state, made)
 	if err := s.outbox.Queue(writes, announcements(made, nil, nil)); err != nil {
 		return v, fmt.Errorf("announce the decline: %w", err)
 	}

@@ -15,9 +15,10 @@ import (
 // write queues the statements that store the new verdicts. A statement that changes fewer rows than it has to fails, and with it
 // the transaction: orders have no ON CONFLICT, the others count their rows. Then another transaction has decided the same claims
 // without the lock, and the next try finds its verdicts.
-func write(b *pgx.Batch, now time.Time, made BatchResult) {
+func write(b *pgx.Batch, of *BatchState, made BatchResult) {
+	now := of.Now
 	if len(made.Ordered) > 0 {
-		b.Queue(sqlInsertOrders, orderArrays(made.Ordered, now)...)
+		b.Queue(sqlInsertOrders, orderArrays(made.Ordered, of)...)
 	}
 	if n := len(made.Declined); n > 0 {
 		b.Queue(`WITH done AS (`+sqlInsertDeclines+` RETURNING 1) SELECT must_change(count(*), $9) FROM done`,
@@ -28,23 +29,24 @@ func write(b *pgx.Batch, now time.Time, made BatchResult) {
 	}
 }
 
-func orderArrays(made []NewVerdict, now time.Time) []any {
+func orderArrays(made []NewVerdict, of *BatchState) []any {
 	n := len(made)
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
 	requests, attempts := make([][16]byte, n), make([]int32, n)
-	all := make(numbers, 6*n) // one piece of memory for the columns of numbers
+	all := make(numbers, 7*n) // one piece of memory for the columns of numbers
 	sales, generations, users := all[:n], all[n:2*n], all[2*n:3*n]
-	units, revisions, presses := all[3*n:4*n], all[4*n:5*n], all[5*n:]
+	units, revisions, presses, products := all[3*n:4*n], all[4*n:5*n], all[5*n:6*n], all[6*n:]
 	for i, r := range made {
 		c := r.Claim
 		ids[i], keys[i], names[i], requests[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
 		units[i], attempts[i], revisions[i] = r.Verdict.Unit, int32(c.Attempt), r.Verdict.Revision
+		products[i] = of.Sales[c.SaleID].Product
 		if at := r.Verdict.PressedAt; !at.IsZero() {
 			presses[i] = at.UnixMicro()
 		}
 	}
-	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, now, requests, presses}
+	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, of.Now, requests, presses, products}
 }
 
 // numbers is a bigint[]. Of a []int64 pgx makes the same, with two allocations for each number.

@@ -38,29 +38,30 @@ func (h *cache) follow(list []users.Record) {
 		r := &list[i]
 		h.at = users.Position{Changed: r.Changed, ID: r.ID}
 		if at, _ := h.ids.find(r.ID); at != 0 || h.ids.count < h.limit {
-			h.put(r)
+			h.put(r, false)
 		}
 	}
 }
 
 // add takes records that were read at a version of the roster. When later changes have been followed already, one of
-// them may have archived such an account: then nothing is kept.
-func (h *cache) add(list []users.Record, version int64, pin bool) {
+// them may have archived such an account: then nothing is kept, and add is false.
+func (h *cache) add(list []users.Record, version int64, pin bool) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if version < h.at.Changed {
-		return
+		return false
 	}
 	for i := range list {
 		r := &list[i]
-		if at, _ := h.ids.find(r.ID); at == 0 && h.ids.count >= h.limit {
+		if at, _ := h.ids.find(r.ID); at == 0 && h.ids.count >= h.limit && (pin || !r.Archived) {
 			h.remove(h.ids.candidate())
 		}
-		h.put(r)
+		h.put(r, pin)
 		if pin {
 			h.ids.pin(r.ID)
 		}
 	}
+	return true
 }
 
 // pin pins those ids that are in the cache and gives back the others.
@@ -96,25 +97,28 @@ func (h *cache) advance(to users.Position) {
 	h.at = to
 }
 
-// clear removes all accounts. Records that were read before version are no longer taken after that.
-func (h *cache) clear(version int64) {
+// clear removes all accounts and gives the ids of those that were pinned. Records that were read before version are no longer
+// taken after that.
+func (h *cache) clear(version int64) []int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	kept := h.ids.pinned()
 	h.names.clear()
 	h.ids.clear()
 	h.arena.clear()
 	h.at = users.Position{Changed: version}
+	return kept
 }
 
 // put replaces what the cache has of an account unless that is newer. An account for which the arena has no space is
-// left out.
-func (h *cache) put(r *users.Record) {
-	old, _ := h.ids.find(r.ID)
+// left out. An archived account is left out too, unless it is pinned or about to be.
+func (h *cache) put(r *users.Record, pin bool) {
+	old, isPinned := h.ids.find(r.ID)
 	if old != 0 && h.arena.at(old).changed() > r.Changed {
 		return
 	}
 	next := ref(0)
-	if !r.Archived {
+	if !r.Archived || (pin || isPinned) && !r.Erased() {
 		next = h.arena.add(r)
 	}
 	if next == 0 {

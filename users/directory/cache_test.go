@@ -15,17 +15,23 @@ import (
 type plainCache struct {
 	accounts map[int64]users.Record
 	names    map[string]int64
+	pinned   map[int64]bool
 }
 
-func (p *plainCache) put(r users.Record) {
+func newPlainCache() *plainCache {
+	return &plainCache{map[int64]users.Record{}, map[string]int64{}, map[int64]bool{}}
+}
+
+func (p *plainCache) put(r users.Record, pin bool) {
 	old, known := p.accounts[r.ID]
 	switch {
 	case known && old.Changed > r.Changed:
+		p.pinned[r.ID] = p.pinned[r.ID] || pin
 		return
 	case known:
 		p.forget(old)
 	}
-	if !r.Archived {
+	if p.pinned[r.ID] = p.pinned[r.ID] || pin; !r.Archived || p.pinned[r.ID] {
 		p.accounts[r.ID] = r
 		p.names[r.UsernameKey], p.names[r.EmailKey] = r.ID, r.ID
 	}
@@ -52,18 +58,23 @@ func TestCacheBehavesLikeAPlainMap(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(3, 4))
-			h, want := newCache(1000), &plainCache{map[int64]users.Record{}, map[string]int64{}}
+			h, want := newCache(1000), newPlainCache()
 			if hash != nil {
 				h.names.hash = hash
 			}
 			for n := range 30_000 {
 				if n%7000 == 6999 {
-					h.clear(0)
-					want = &plainCache{map[int64]users.Record{}, map[string]int64{}}
+					for _, id := range h.clear(0) {
+						if _, kept := want.accounts[id]; !kept || !want.pinned[id] {
+							t.Fatalf("%d was pinned", id)
+						}
+					}
+					want = newPlainCache()
 				}
 				r := randomRecord(random, int64(n))
-				h.add([]users.Record{r}, int64(n), random.IntN(4) == 0)
-				want.put(r)
+				pin := random.IntN(400) == 0
+				h.add([]users.Record{r}, int64(n), pin)
+				want.put(r, pin)
 				if n%1000 == 0 {
 					sameCache(t, h, want)
 				}
@@ -76,7 +87,8 @@ func TestCacheBehavesLikeAPlainMap(t *testing.T) {
 // randomRecord is one of few accounts under one of few names, which are sometimes those of another account.
 func randomRecord(random *rand.Rand, version int64) users.Record {
 	id := int64(random.IntN(100)) + 1
-	r := users.Record{Changed: version - int64(random.IntN(300)), Archived: random.IntN(5) == 0}
+	r := users.Record{Changed: version - int64(random.IntN(300))}
+	r.Archived = random.IntN(5) == 0
 	r.ID, r.MayPurchase = id, random.IntN(2) == 0
 	r.UsernameKey = fmt.Sprint("name", id, strings.Repeat("x", random.IntN(2)*random.IntN(400)))
 	r.EmailKey = r.UsernameKey + "@example.com"

@@ -41,8 +41,9 @@ type Config struct {
 // Directory answers whose account a name is, from memory. It keeps up to ten million accounts under both of their names
 // and follows the roster, so that what other processes change is seen within about a second. It remembers only accounts
 // that exist, and never that a name is unknown: such a name is asked for again, in batches, and cannot fill the memory.
-// It knows an account's ID, Username and MayPurchase and leaves the other fields zero. All methods are safe for
-// concurrent use; names are given in normal form.
+// It knows an account's ID, Username, MayPurchase and Archived and leaves the other fields zero. An archived account stays
+// in memory if it was warmed: its owner may ask for an order. All methods are safe for concurrent use; names are given in
+// normal form.
 type Directory struct {
 	store *users.Store
 	log   *slog.Logger
@@ -51,7 +52,9 @@ type Directory struct {
 	barred barred
 	// following and finding bound what runs at once: one refresh, and a few look-ups.
 	following, finding chan struct{}
-	loaded             bool // guarded by following
+	// These are guarded by following: whether everybody was read, and the accounts that were warmed before the last clear.
+	loaded bool
+	warmed []int64
 	// filled is closed when the accounts have been read for the first time.
 	filled   chan struct{}
 	fillOnce sync.Once
@@ -112,8 +115,8 @@ func (d *Directory) Known(name string) (users.Account, bool) {
 	return d.cache.names.find(name)
 }
 
-// Find says whose accounts the names are, in their order; an Account with ID 0 means that there is none. What is not in
-// memory is asked of Postgres in one statement, with at most a few such statements at once. An error means that some of
+// Find says whose accounts the names are, archived ones too, in their order; an Account with ID 0 means that there is none.
+// What is not in memory is asked of Postgres in one statement, with at most a few such statements at once. An error means that some of
 // them could not be asked for: nothing is known about any that Known does not know.
 func (d *Directory) Find(ctx context.Context, list []string) ([]users.Account, error) {
 	found := make([]users.Account, len(list))
@@ -159,7 +162,7 @@ func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]users.
 			usernames = append(usernames, name)
 		}
 	}
-	records, version, err := d.store.Named(ctx, usernames, emails)
+	records, version, err := d.store.NamedEver(ctx, usernames, emails)
 	if err != nil {
 		return nil, err
 	}
@@ -167,25 +170,36 @@ func (d *Directory) ask(ctx context.Context, missing map[string][]int) ([]users.
 	return records, nil
 }
 
-// Warm reads the accounts of these ids and keeps them when room is needed for others: owners who come back find their
-// receipt without Postgres. Ids without an account, and ids of archived accounts, are ignored.
+// Warm reads the accounts of these ids and keeps them when room is needed for others, and when they are archived: owners who
+// come back find their receipt without Postgres. Ids without an account, and ids of erased accounts, are ignored.
 func (d *Directory) Warm(ctx context.Context, ids []int64) error {
 	for chunk := range slices.Chunk(ids, readChunk) {
-		missing := d.cache.pin(chunk)
-		if len(missing) == 0 {
-			continue
-		}
-		records, version, err := d.store.WithID(ctx, missing)
-		if err != nil {
+		if err := d.warm(ctx, chunk); err != nil {
 			return fmt.Errorf("warm names: %w", err)
 		}
-		d.cache.add(records, version, true)
 	}
 	return nil
 }
 
+// warm reads until what was read is not older than what was followed meanwhile.
+func (d *Directory) warm(ctx context.Context, ids []int64) error {
+	for {
+		missing := d.cache.pin(ids)
+		if len(missing) == 0 {
+			return nil
+		}
+		records, version, err := d.store.WithIDEver(ctx, missing)
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 || d.cache.add(records, version, true) {
+			return nil
+		}
+	}
+}
+
 // Refresh reads what has changed since the last time, at once. After it, accounts that were committed before the call
-// are known, and accounts that were archived before it are not.
+// are known, and of accounts that were archived before it that they are.
 func (d *Directory) Refresh(ctx context.Context) error {
 	select {
 	case d.following <- struct{}{}:
@@ -212,7 +226,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 // load reads the accounts that may not buy, all of them, and then the live accounts, oldest first, as far as there is room.
 func (d *Directory) load(ctx context.Context, version int64) error {
 	d.loaded = false
-	d.cache.clear(version)
+	d.warmed = append(d.warmed, d.cache.clear(version)...)
 	if err := d.loadBarred(ctx, version); err != nil {
 		return err
 	}
@@ -230,8 +244,11 @@ func (d *Directory) load(ctx context.Context, version int64) error {
 			return err
 		}
 	}
+	if err := d.Warm(ctx, d.warmed); err != nil {
+		return err
+	}
 	d.cache.advance(upTo(version))
-	d.loaded = true
+	d.loaded, d.warmed = true, nil
 	d.fillOnce.Do(func() { close(d.filled) })
 	return nil
 }
@@ -259,5 +276,5 @@ func (d *Directory) follow(ctx context.Context, version int64) error {
 
 // known is what a Directory returns of an account.
 func known(r *users.Record) users.Account {
-	return users.Account{ID: r.ID, Username: r.Username, MayPurchase: r.MayPurchase}
+	return users.Account{ID: r.ID, Username: r.Username, MayPurchase: r.MayPurchase, Archived: r.Archived}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"flashsale/users"
@@ -295,7 +296,107 @@ func TestLookUpsWhileAccountsComeAndGo(t *testing.T) {
 	}
 	wg.Wait()
 	must(t, d.Refresh(ctx))
-	sameAs(t, d, nil)
+	if accounts, names := d.cache.ids.count, countNames(d); accounts != 4 || names != 8 {
+		t.Errorf("%d accounts under %d names are in the cache, want those that were warmed", accounts, names)
+	}
+	for _, name := range []string{"john_doe", "bob_wilson", users.SeriesName(170)} {
+		if a, ok := d.Known(name); !ok || !a.Archived {
+			t.Errorf("%s was warmed and archived: %+v, %t", name, a, ok)
+		}
+	}
+}
+
+// Of an archived account the name is found for ever, in memory if it was warmed. Seeding brings it back as it was; once it is erased
+// nobody has the name.
+func TestArchivedAccountsAreFoundAndThoseOfOwnersAreKnown(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	store := users.NewStore(pool)
+	seed(t, store, 10)
+	d := New(store, Config{})
+	must(t, d.Refresh(ctx))
+	const owner, late, other = "john_doe_1", "jane_smith_1", "alice_brown_1"
+	id := func(name string) int64 {
+		a, err := store.WithName(ctx, name)
+		must(t, err)
+		return a.ID
+	}
+	ids := map[string]int64{owner: id(owner), late: id(late), other: id(other)}
+	must(t, d.Warm(ctx, []int64{ids[owner]}))
+	_, err := archive(ctx, pool, store)
+	must(t, err)
+	must(t, d.Refresh(ctx))
+	must(t, d.Warm(ctx, []int64{ids[late]}))
+	is := func(when, name string, known bool) {
+		t.Helper()
+		if a, ok := d.Known(name); ok != known || ok && (a.ID != ids[owner] && a.ID != ids[late] || !a.Archived) {
+			t.Errorf("%s: %s is known: %t, %+v", when, name, ok, a)
+		}
+	}
+	all := func(when string) {
+		t.Helper()
+		for _, end := range []string{"", "@example.com"} {
+			is(when, owner+end, true)
+			is(when, late+end, true)
+			is(when, other+end, false)
+			found, err := d.Find(ctx, []string{owner + end, late + end, other + end, "nobody" + end})
+			must(t, err)
+			for i, name := range []string{owner, late, other} {
+				if a := found[i]; a.ID != ids[name] || !a.Archived || a.Username != name {
+					t.Errorf("%s: %s is %+v", when, name, a)
+				}
+			}
+			if found[3].ID != 0 {
+				t.Errorf("%s: nobody is %+v", when, found[3])
+			}
+			is(when+", and was found", other+end, false)
+		}
+	}
+	all("archived")
+	must(t, d.load(ctx, d.cache.position().Changed))
+	all("read anew")
+
+	seed(t, store, 10)
+	must(t, d.Refresh(ctx))
+	if a, ok := d.Known(owner); !ok || a.Archived || a.ID != ids[owner] {
+		t.Errorf("brought back: %+v, %t", a, ok)
+	}
+	for _, name := range []string{owner, other} {
+		must(t, pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return store.EraseTx(ctx, tx, ids[name]) }))
+	}
+	must(t, d.Refresh(ctx))
+	for _, end := range []string{"", "@example.com"} {
+		is("erased", owner+end, false)
+		found, err := d.Find(ctx, []string{owner + end, other + end})
+		if must(t, err); found[0].ID != 0 || found[1].ID != 0 {
+			t.Errorf("erased: %+v", found)
+		}
+	}
+}
+
+// What was read before an account was archived is older than what is followed: the owner is warmed all the same.
+func TestWarmingReadsAgainWhatWasTooOld(t *testing.T) {
+	t.Parallel()
+	ctx, pool := testContext(t), newPool(t)
+	store := users.NewStore(pool)
+	seed(t, store, 10)
+	d := New(store, Config{Limit: 1})
+	must(t, d.Refresh(ctx))
+	last := users.SeriesName(10)
+	a, err := store.WithName(ctx, last)
+	must(t, err)
+	old, version, err := store.WithIDEver(ctx, []int64{a.ID})
+	must(t, err)
+	_, err = archive(ctx, pool, store)
+	must(t, err)
+	must(t, d.Refresh(ctx))
+	if d.cache.add(old, version, true) {
+		t.Error("what is too old was taken")
+	}
+	must(t, d.Warm(ctx, []int64{a.ID}))
+	if got, ok := d.Known(last); !ok || !got.Archived {
+		t.Errorf("%s is %+v, %t", last, got, ok)
+	}
 }
 
 func TestKnownAllocatesNothing(t *testing.T) {

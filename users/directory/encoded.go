@@ -24,6 +24,7 @@ const textAt = 16
 const (
 	mayPurchase   = 1 << iota
 	addressBegins // with the username's key, which is not repeated
+	archived
 )
 
 // encodable is false for a record with a name longer than a name can be.
@@ -36,6 +37,9 @@ func appendEncoded(b []byte, r *users.Record) []byte {
 	flags, username, rest := uint16(0), r.Username, r.EmailKey
 	if r.MayPurchase {
 		flags |= mayPurchase
+	}
+	if r.Archived {
+		flags |= archived
 	}
 	if username == r.UsernameKey {
 		username = ""
@@ -103,7 +107,7 @@ func (s encoded) account() users.Account {
 		end := s.textEnd()
 		name = s[end-n : end]
 	}
-	return users.Account{ID: s.id(), Username: text(name), MayPurchase: s.is(mayPurchase)}
+	return users.Account{ID: s.id(), Username: text(name), MayPurchase: s.is(mayPurchase), Archived: s.is(archived)}
 }
 
 // text is bytes of a record as a string that shares them: an arena never writes again where a record is or was.

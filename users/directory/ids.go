@@ -57,6 +57,19 @@ func (i *ids) pin(id int64) bool {
 	return slot >= 0
 }
 
+// pinned are the ids of all accounts that are pinned.
+func (i *ids) pinned() []int64 {
+	var list []int64
+	for n := range i.shards {
+		for _, slot := range i.shards[n].slots {
+			if p := ref(slot); slot != 0 && p&pinned != 0 {
+				list = append(list, i.arena.at(p&^pinned).id())
+			}
+		}
+	}
+	return list
+}
+
 func (i *ids) remove(id int64) {
 	t, slot, _ := i.slot(id)
 	if slot < 0 {

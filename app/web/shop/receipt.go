@@ -37,7 +37,6 @@ type receiptDocument struct {
 // kept is an order with what was sold, found by the secret of its receipt.
 type kept struct {
 	sale.Order
-	product *sale.Product
 	// secret is that of the address.
 	secret string
 }
@@ -107,11 +106,7 @@ func (hs *Handlers) kept(c echo.Context) (*kept, error) {
 	if err != nil {
 		return nil, receiptError(err)
 	}
-	s, err := hs.cfg.Catalog.Snapshot(order.Slug)
-	if err != nil {
-		return nil, receiptError(err)
-	}
-	return &kept{Order: order, product: s.Product, secret: secret}, nil
+	return &kept{Order: order, secret: secret}, nil
 }
 
 // receiptError says of a receipt that is not there what is said of any address, and of one that cannot be read that it is safe.
@@ -128,9 +123,9 @@ func receiptError(err error) error {
 func documentOf(k *kept) receiptDocument {
 	d := receiptDocument{
 		Success: true, Message: "This is the receipt of the purchase", PurchaseID: k.OrderID, OrderNumber: sale.OrderNumber(k.OrderID),
-		UserID: k.Username, Timestamp: request.Instant(k.At), Unit: k.Unit, Product: k.product.Name,
-		Price:      request.Amount(k.product.PriceAfterDiscountMinor(), k.product.CurrencyCode),
-		PriceMinor: k.product.PriceAfterDiscountMinor(), CurrencyCode: k.product.CurrencyCode,
+		UserID: k.Username, Timestamp: request.Instant(k.At), Unit: k.Unit, Product: k.Sold.Name,
+		Price:      request.Amount(k.Sold.PriceAfterDiscountMinor(), k.Sold.CurrencyCode),
+		PriceMinor: k.Sold.PriceAfterDiscountMinor(), CurrencyCode: k.Sold.CurrencyCode,
 	}
 	if k.cancelled() {
 		at := request.Instant(k.CancelledAt)
@@ -153,7 +148,7 @@ func (hs *Handlers) receiptPageOf(c echo.Context, k *kept) (shop.KeptReceipt, er
 			Sheet: assets.ReceiptStyle, Times: assets.Times,
 		},
 		Number: number, OrderID: k.OrderID.String(), Unit: k.Unit, Username: k.Username,
-		Product: k.product.Name, Price: amount(k.product, k.product.PriceAfterDiscountMinor()), Picture: pictureView(k.product.Images.Main),
+		Product: k.Sold.Name, Price: amount(&k.Sold, k.Sold.PriceAfterDiscountMinor()), Picture: pictureView(k.Sold.Images.Main),
 		Bought: momentOf(k.At), Address: address, Code: code, Calendar: path + "/calendar.ics",
 	}
 	if k.cancelled() {
@@ -161,7 +156,7 @@ func (hs *Handlers) receiptPageOf(c echo.Context, k *kept) (shop.KeptReceipt, er
 		return page, nil
 	}
 	page.Next = []string{"There is nothing more to do on this page. Have the order number at hand when you ask the shop about your order."}
-	page.Important = k.product.ImportantInfo
+	page.Important = k.Sold.ImportantInfo
 	return page, nil
 }
 

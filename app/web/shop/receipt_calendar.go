@@ -40,9 +40,9 @@ func calendarOf(k *kept, address string) string {
 		"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Flash Sale System//Receipt//EN", "BEGIN:VEVENT",
 		"UID:" + k.OrderID.String() + "@receipts.flashsale.invalid",
 		"DTSTAMP:" + changed.UTC().Format(utc), "DTSTART:" + k.At.UTC().Format(utc), "DTEND:" + k.At.Add(15*time.Minute).UTC().Format(utc),
-		"SUMMARY:" + calendarText(k.product.Name+", order "+number),
+		"SUMMARY:" + calendarText(k.Sold.Name+", order "+number),
 		"DESCRIPTION:" + calendarText("Order number: "+number+"\nUnit: "+string(request.AppendInt(nil, k.Unit))+
-			"\nPrice: "+amount(k.product, k.product.PriceAfterDiscountMinor())+"\nReceipt: "+address),
+			"\nPrice: "+amount(&k.Sold, k.Sold.PriceAfterDiscountMinor())+"\nReceipt: "+address),
 		"URL:" + address, "STATUS:" + status, "TRANSP:TRANSPARENT", "CLASS:PRIVATE", "END:VEVENT", "END:VCALENDAR",
 	} {
 		fold(&b, line)

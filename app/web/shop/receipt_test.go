@@ -136,8 +136,8 @@ func squares(t *testing.T, path string) map[[2]int]bool {
 func TestACalendarEntryKeepsToTheFormat(t *testing.T) {
 	t.Parallel()
 	k := &kept{
-		Order:   sale.Order{Receipt: sale.Receipt{OrderID: uuid.UUID{9}, Unit: 1_000_000, At: noon}},
-		product: &sale.Product{Name: "Lamp; \"red\", \\ 1\r\nEND:VEVENT\r\x00\x1b " + strings.Repeat("äöü漢字🎧", 12), CurrencySymbol: "€", CurrencyCode: "EUR", PriceMinor: 100},
+		Order: sale.Order{Receipt: sale.Receipt{OrderID: uuid.UUID{9}, Unit: 1_000_000, At: noon},
+			Sold: sale.Product{Name: "Lamp; \"red\", \\ 1\r\nEND:VEVENT\r\x00\x1b " + strings.Repeat("äöü漢字🎧", 12), CurrencySymbol: "€", CurrencyCode: "EUR", PriceMinor: 100}},
 	}
 	entry := calendarOf(k, "https://shop.example/receipts/"+strings.Repeat("x", 43))
 	if strings.Count(entry, "\n") != strings.Count(entry, "\r\n") || strings.Count(entry, "\r") != strings.Count(entry, "\r\n") || !strings.HasSuffix(entry, "\r\n") {
