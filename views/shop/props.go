@@ -91,7 +91,13 @@ type Status struct {
 	Until, UntilISO      string
 	UntilMilli, NowMilli int64
 	Counting             bool
-	// Note is a further sentence, such as that the figures are old.
+	// After is how long the units lasted, in words, once there are none.
+	After string
+	// Reminder is the address of the start in a calendar, until the sale starts.
+	Reminder string
+	// Icon is the address of the picture in the browser's tab; empty: the page's own.
+	Icon string
+	// Note is a further sentence: why the sale stands as it does, and what comes next.
 	Note string
 }
 

@@ -32,7 +32,7 @@ func TestBrowserStatesMoveNoControl(t *testing.T) {
 	delete(all, "none") // a page without a product, which no open page becomes
 	const places = `JSON.stringify([...document.querySelectorAll("#user-id-input, .purchase button, [role=tab]")].map((e) =>
 		[e.dataset.testid, ...["x", "y", "width", "height"].map((d) => Math.round(e.getBoundingClientRect()[d]))].join(" ")))`
-	const overlaps = `[".offer", ".state", ".stock", ".time", ".purchase", ".sale > .caution", ".tabs"].map((q) => document.querySelector(q)).filter(Boolean)
+	const overlaps = `[".offer", ".state", ".figures", ".sale > .caution", ".purchase", ".tabs"].map((q) => document.querySelector(q)).filter(Boolean)
 		.filter((e, i, all) => i > 0 && (innerWidth < 768 || !e.matches(".tabs")) && e.getBoundingClientRect().top < all[i - 1].getBoundingClientRect().bottom)
 		.map((e) => e.className)`
 	for _, width := range []int64{320, 390, 768, 1280} {
@@ -78,7 +78,7 @@ func huge() *scene {
 // Nothing is wider than the window, whatever is on sale, whoever buys, and with letters of twice the size.
 func TestBrowserNothingOverflows(t *testing.T) {
 	s := openStage(t)
-	const wider = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead")
+	const wider = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .tablist")
 		&& Math.max(e.getBoundingClientRect().right, e.matches("input") ? 0 : e.scrollWidth) > innerWidth + 0.5).map((e) => e.tagName + "." + e.className)`
 	for _, letters := range []int64{16, 32} {
 		s.do(textSize(letters))

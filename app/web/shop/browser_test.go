@@ -138,7 +138,8 @@ func (s *stage) stream(c echo.Context) error {
 	c.Response().Header().Set("Content-Type", "text/event-stream")
 	sc := s.shows.Load()
 	var frame bytes.Buffer
-	if err := shop.StatusFragment(statusPanel(sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
+	hs := &Handlers{cfg: Config{Brand: NewBrand(nil, "", true)}}
+	if err := shop.StatusFragment(hs.panel(c.Request().Context(), sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.Response(), "id: 1\ndata: %s\n\n", strings.ReplaceAll(frame.String(), "\n", " "))
