@@ -113,12 +113,15 @@ func openStage(t *testing.T) *stage {
 }
 
 func (s *stage) routes() http.Handler {
-	hs := New(Config{
+	cfg := Config{
 		Catalog: s, Receipts: s, Links: s, Orders: s, Principals: request.Principals{Demo: true}, Log: request.NewLog(nil),
 		Users: func(echo.Context) (shop.UserList, error) { return s.shows.Load().users, nil },
-	})
+	}
+	hs := New(cfg)
+	cfg.Principals.Demo = false
 	e := echo.New()
 	e.GET("/", hs.Home)
+	e.GET("/accounts", New(cfg).Home) // outside demo mode
 	e.GET("/status", hs.Status)
 	e.GET("/live", s.stream)
 	e.GET("/static/*", func(c echo.Context) error {
