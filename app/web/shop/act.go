@@ -1,7 +1,6 @@
 package shop
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -31,16 +30,16 @@ func (hs *Handlers) Done(c echo.Context, change *sale.Change, message string) er
 	}
 	c.Response().Header().Set("Hx-Trigger", "users-changed")
 	return hs.send(c, http.StatusOK, shop.OperatorFragment(
-		shop.Outcome{Tone: shop.Good, Title: message}, hs.panelAfter(c.Request().Context(), after)))
+		shop.Outcome{Tone: shop.Good, Title: message}, hs.panelAfter(after)))
 }
 
 // panelAfter is the current sale as it is now, or as an act has just left it when this process does not show that yet.
-func (hs *Handlers) panelAfter(ctx context.Context, after *sale.Snapshot) shop.Status {
+func (hs *Handlers) panelAfter(after *sale.Snapshot) shop.Status {
 	now, err := hs.cfg.Catalog.Snapshot("")
 	if after != nil && (err != nil || now.ID == after.ID && now.Version < after.Version) {
-		return hs.panel(ctx, *after, nil)
+		return hs.panel(*after, nil)
 	}
-	return hs.panel(ctx, now, err)
+	return hs.panel(now, err)
 }
 
 // noticeOf names what a request to an operator's route did, for the page it is redirected to.
@@ -85,10 +84,10 @@ func noticeNamed(name string) string {
 
 // operatorRefusal answers an operator's press that changed nothing, with the figures as they are now: another operator may have
 // changed them.
-func (hs *Handlers) operatorRefusal(ctx context.Context, outcome shop.Outcome) []templ.Component {
+func (hs *Handlers) operatorRefusal(outcome shop.Outcome) []templ.Component {
 	parts := []templ.Component{shop.OperatorOutcome(outcome)}
 	if now, err := hs.cfg.Catalog.Snapshot(""); err == nil {
-		parts = append(parts, shop.StatusPartial(hs.panel(ctx, now, nil)))
+		parts = append(parts, shop.StatusPartial(hs.panel(now, nil)))
 	}
 	return parts
 }

@@ -142,7 +142,7 @@ func (s *stage) stream(c echo.Context) error {
 	sc := s.shows.Load()
 	var frame bytes.Buffer
 	hs := &Handlers{cfg: Config{Brand: NewBrand(nil, "", true)}}
-	if err := shop.StatusFragment(hs.panel(c.Request().Context(), sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
+	if err := shop.StatusFragment(hs.panel(sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.Response(), "id: 1\ndata: %s\n\n", strings.ReplaceAll(frame.String(), "\n", " "))

@@ -44,7 +44,7 @@ func (hs *Handlers) Status(c echo.Context) error {
 	if err != nil && !errors.Is(err, sale.ErrNoSale) {
 		return err // the page keeps what it shows
 	}
-	return hs.send(c, http.StatusOK, shop.StatusPartial(hs.panel(c.Request().Context(), snapshot, err)))
+	return hs.send(c, http.StatusOK, shop.StatusPartial(hs.panel(snapshot, err)))
 }
 
 // page is the first page before anything is pressed.
@@ -55,8 +55,7 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 		Assets: hs.cfg.Brand.Assets(),
 		Tab:    shop.TabMain,
 		Demo:   who.RequireRole(login.Operator) == nil,
-		Status: hs.panel(c.Request().Context(), snapshot, err), BeatMilli: live.Heartbeat.Milliseconds(),
-		Visitor: hs.visitor(c.Request()), SignIn: request.SignInPath(buyPath),
+		Status: hs.panel(snapshot, err), BeatMilli: live.Heartbeat.Milliseconds(), Visitor: hs.visitor(c.Request()), SignIn: request.SignInPath(buyPath),
 	}
 	home.Acts.Key = rand.Text()
 	if err == nil {
@@ -124,7 +123,7 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 	}
 	switch target(c) {
 	case "operator-outcome":
-		return hs.send(c, problem.Status, hs.operatorRefusal(c.Request().Context(), outcome)...)
+		return hs.send(c, problem.Status, hs.operatorRefusal(outcome)...)
 	case "user-list":
 		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: problem.Message}))
 	}

@@ -1,7 +1,6 @@
 package shop
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
@@ -30,7 +29,7 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	if outcome.Receipt == nil {
 		outcome.Shopper = shown(name)
 	}
-	return hs.send(c, status, hs.answered(c.Request().Context(), shop.PurchaseOutcome(outcome))...)
+	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
 }
 
 // Claimed shows what became of a claim: to htmx in place of the pending answer, to other browsers by the page that they may reload.
@@ -40,14 +39,14 @@ func (hs *Handlers) Claimed(c echo.Context, id uuid.UUID, at *events.Position, s
 	}
 	outcome, status := hs.claimView(id, at, st)
 	hs.linkReceipt(c, &outcome, st.Receipt)
-	return hs.send(c, status, hs.answered(c.Request().Context(), shop.PurchaseOutcome(outcome))...)
+	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
 }
 
 // answered is an answer with the figures as they are now, which the press may have changed.
-func (hs *Handlers) answered(ctx context.Context, answer templ.Component) []templ.Component {
+func (hs *Handlers) answered(answer templ.Component) []templ.Component {
 	parts := []templ.Component{answer}
 	if snapshot, err := hs.cfg.Catalog.Snapshot(""); err == nil {
-		parts = append(parts, shop.StatusPartial(hs.panel(ctx, snapshot, nil)))
+		parts = append(parts, shop.StatusPartial(hs.panel(snapshot, nil)))
 	}
 	return parts
 }
@@ -132,7 +131,7 @@ func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found b
 		return err
 	}
 	if byHTMX(c) {
-		return hs.send(c, http.StatusOK, hs.answered(c.Request().Context(), shop.CheckOutcome(outcome))...)
+		return hs.send(c, http.StatusOK, hs.answered(shop.CheckOutcome(outcome))...)
 	}
 	home := hs.page(c)
 	home.Username, home.Check = shown(name), &outcome
@@ -164,7 +163,7 @@ func (hs *Handlers) checkView(c echo.Context, name string, r sale.Receipt, found
 // check answers htmx when the button for the check is pressed.
 func (hs *Handlers) check(c echo.Context, raw string) error {
 	outcome, status := hs.checked(c, raw)
-	return hs.send(c, status, hs.answered(c.Request().Context(), shop.CheckOutcome(outcome))...)
+	return hs.send(c, status, hs.answered(shop.CheckOutcome(outcome))...)
 }
 
 // checked looks up what the shopper of that name owns.
