@@ -45,7 +45,7 @@ func TestBrowserStateShowsWhatMatters(t *testing.T) {
 		"closed":   {"#countdown": `^$`, ".time > span:first-child": `^$`, ".caution": `closed before its end`},
 		"message":  {".caution": `^The card payment is away. We go on at 14:00 <UTC>.$`},
 		"stale":    {".caution": `your place is safe`},
-		"none":     {"h2": `^Nothing is on sale right now$`, ".figures": `^$`, ".purchase": `^$`, "[role=tab]": `List of Users$`, ".caution": `announced`},
+		"none":     {"h2": `^Nothing is on sale right now$`, ".figures": `^$`, ".purchase": `^$`, "[role=tab]": `List of Users$`, ".caution": `^No sale is announced. “flashsale reset --wipe”`},
 	} {
 		s.open(all[name], "/")
 		for place, words := range want {

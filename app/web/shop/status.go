@@ -32,6 +32,9 @@ func (hs *Handlers) Frame(s sale.Snapshot) []byte {
 // ours. What people wrote is shown as it is, and our own words in the language of the page.
 func (hs *Handlers) panel(s sale.Snapshot, err error) shop.Status {
 	v := statusPanel(s, err)
+	if errors.Is(err, sale.ErrNoSale) && hs.cfg.Principals.Demo {
+		v.Tip = text.Key("No sale is announced. “flashsale reset --wipe” begins anew with the first one.")
+	}
 	if v.Note == "" && v.Tip == "" {
 		v.Note = hs.cfg.Brand.text(sale.Status(v.Status))
 	}
