@@ -173,10 +173,14 @@ func TestBrowserForcedColours(t *testing.T) {
 // The page is laid out once: what arrives later has its room.
 func TestBrowserLayoutDoesNotShift(t *testing.T) {
 	s := openStage(t)
-	for _, width := range []int64{390, 1280} {
-		for _, path := range []string{"/", "/?tab=users"} {
+	s.do(inZone("Asia/Kathmandu")) // a script adds the time there
+	for _, width := range []int64{320, 390, 1280} {
+		for path, name := range map[string]string{"/": "upcoming", "/?tab=users": "live"} {
 			s.do(chromedp.EmulateViewport(width, 800))
-			s.open(scenes()["upcoming"], path)
+			s.open(scenes()[name], path)
+			if here := value[string](s, `document.getElementById("here").textContent`); !strings.Contains(here, "GMT+5:45") {
+				t.Errorf("%s: the time in the reader's zone is %q", name, here)
+			}
 			shift := value[float64](s, `new Promise((resolve) => {
 				let sum = 0;
 				new PerformanceObserver((list) => { for (const e of list.getEntries()) sum += e.value; }).observe({ type: "layout-shift", buffered: true });

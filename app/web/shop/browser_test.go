@@ -199,3 +199,11 @@ func textSize(pixels int64) chromedp.Action[chromedp.Void] {
 		return err
 	})
 }
+
+// inZone makes a page believe that it is shown in that time zone.
+func inZone(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
+		return err
+	})
+}
