@@ -141,7 +141,7 @@ func (s *stage) stream(c echo.Context) error {
 	c.Response().Header().Set("Content-Type", "text/event-stream")
 	sc := s.shows.Load()
 	var frame bytes.Buffer
-	hs := &Handlers{cfg: Config{Brand: NewBrand(nil, "", true)}}
+	hs := New(Config{Principals: request.Principals{Demo: true}})
 	if err := shop.StatusFragment(hs.panel(sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
 		return err
 	}
