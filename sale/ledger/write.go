@@ -29,6 +29,15 @@ func write(b *pgx.Batch, of *BatchState, made BatchResult) {
 	}
 }
 
+// writeSellouts queues the moment of those stocks, all just taken from, of which nothing is left.
+func writeSellouts(b *pgx.Batch, now time.Time, stocks []events.Stock) {
+	for _, l := range stocks {
+		if l.Taken >= l.Total {
+			b.Queue(sqlSellout, l.SaleID, l.Generation, now)
+		}
+	}
+}
+
 func orderArrays(made []NewVerdict, of *BatchState) []any {
 	n := len(made)
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)

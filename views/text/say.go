@@ -14,6 +14,9 @@ import (
 // Say is a text in the language of ctx. key is its English form, a format of package fmt when there are arguments.
 func Say(ctx context.Context, key string, args ...any) string { return From(ctx).Say(key, args...) }
 
+// Key marks a text that is said later, and returns it as it is.
+func Key(key string) string { return key }
+
 // Say is a text in this language.
 func (l Language) Say(key string, args ...any) string { return printers()[l.at].Sprintf(key, args...) }
 
@@ -23,7 +26,7 @@ func areas(l int) []map[string]any {
 	case english:
 		return []map[string]any{englishPlurals()}
 	case german:
-		return []map[string]any{}
+		return []map[string]any{germanStage()}
 	}
 	return nil
 }
