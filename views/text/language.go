@@ -114,7 +114,7 @@ func From(ctx context.Context) Language {
 // list of them with weights, as in the field Accept-Language.
 func Choose(wishes ...string) Language {
 	for _, wish := range wishes {
-		if l, ok := named(wish); ok {
+		if l, ok := Named(wish); ok {
 			return l
 		}
 		if len(wish) > longest {
@@ -134,8 +134,8 @@ func Choose(wishes ...string) Language {
 // longest bounds a list of wishes in bytes: a browser sends a few dozen.
 const longest = 512
 
-// named is the language of that very code.
-func named(code string) (Language, bool) {
+// Named is the language of that very code, if it is offered.
+func Named(code string) (Language, bool) {
 	for _, l := range Languages() {
 		if l.Code() == code {
 			return l, true

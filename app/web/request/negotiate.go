@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"flashsale/views/text"
 )
@@ -138,11 +141,58 @@ func Carrying(step, next string) string {
 // LanguageField is the name of the query parameter and of the cookie that choose a language.
 const LanguageField = "lang"
 
+// languageLife is how long a choice of a language is kept.
+const languageLife = 365 * 24 * time.Hour
+
 // Language is that of the pages for a request: what its address says, or the choice of an earlier one, or what the browser asks for.
 func Language(r *http.Request) text.Language {
-	chosen := ""
-	if c, err := r.Cookie(LanguageField); err == nil {
-		chosen = c.Value
+	wish := ""
+	if strings.Contains(r.URL.RawQuery, LanguageField) {
+		wish = r.URL.Query().Get(LanguageField)
 	}
-	return text.Choose(r.URL.Query().Get(LanguageField), chosen, Header(r, "Accept-Language"))
+	return text.Choose(wish, cookie(r.Header["Cookie"], LanguageField), Header(r, "Accept-Language"))
+}
+
+// speaking is a request whose texts are in its language. The language is found out when the first text is said, so what says none
+// does not pay for it.
+func speaking(r *http.Request) *http.Request {
+	return r.WithContext(text.Later(r.Context(), func() text.Language { return Language(r) }))
+}
+
+// keepLanguage keeps for later requests the language that the address chooses. What nobody offers is not kept.
+func keepLanguage(w http.ResponseWriter, r *http.Request) {
+	if !safe(r.Method) || !strings.Contains(r.URL.RawQuery, LanguageField) {
+		return
+	}
+	if l, ok := text.Named(r.URL.Query().Get(LanguageField)); ok {
+		SetCookie(w, r, LanguageField, l.Code(), time.Now().Add(languageLife))
+	}
+}
+
+// MarkLanguage says of an answer with texts in which language it is, and on which fields of the request it depends: those given, and
+// those that choose the language.
+func MarkLanguage(c echo.Context, fields ...string) {
+	h := c.Response().Header()
+	h.Set("Content-Language", text.From(c.Request().Context()).Code())
+	h.Set("Vary", strings.Join(append(fields, "Accept-Language", "Cookie"), ", "))
+}
+
+// PageAddress is the path and query of the page that an answer is or stands in: of a form's press, the page with the form.
+func PageAddress(r *http.Request) string {
+	if safe(r.Method) && Header(r, "Hx-Request") == "" && !strings.HasPrefix(r.URL.Path, "/api/") {
+		return local(r.URL)
+	}
+	from, err := url.Parse(Header(r, "Referer"))
+	if err != nil || from.Host != r.Host {
+		return "/"
+	}
+	return local(from)
+}
+
+// local is the path and query of an address on this origin.
+func local(u *url.URL) string {
+	if path := u.RequestURI(); LocalPath(path) {
+		return path
+	}
+	return "/"
 }

@@ -11,6 +11,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/views/text"
 )
 
 // sessions is login.Sessions.
@@ -279,7 +280,7 @@ func (p *Principal) SessionID() uuid.UUID { return p.session.ID }
 // NormalName is users.NormalName with an error that names the field.
 func NormalName(raw, field string) (string, error) {
 	if raw == "" {
-		return "", BadField(field, "is required: a username of 1 to 100 characters, or an e-mail address of at most 254")
+		return "", BadField(field, text.Key("is required: a username of 1 to 100 characters, or an e-mail address of at most 254"))
 	}
 	name, err := users.NormalName(raw)
 	if err != nil {

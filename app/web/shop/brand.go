@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -14,6 +13,7 @@ import (
 	"flashsale/sale/storefront"
 	"flashsale/static"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 // brands is storefront.Shown: the brand of the deployment, from memory.
@@ -168,10 +168,14 @@ func inHeader(p layout.Picture) layout.Picture {
 	return p
 }
 
+// footLinks have the English names of a brand's links, which pages say in their language.
 func footLinks(list []storefront.Link) []layout.Link {
+	names := map[string]string{
+		"terms": text.Key("Terms"), "privacy": text.Key("Privacy"), "returns": text.Key("Returns"), "contact": text.Key("Contact"),
+	}
 	var shown []layout.Link
 	for _, link := range list {
-		shown = append(shown, layout.Link{Label: strings.ToUpper(link.Name[:1]) + link.Name[1:], Path: link.Address})
+		shown = append(shown, layout.Link{Label: cmp.Or(names[link.Name], link.Name), Path: link.Address})
 	}
 	return shown
 }

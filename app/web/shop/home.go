@@ -13,6 +13,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	"flashsale/users/login"
+	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
 
@@ -70,11 +71,11 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 
 // send writes components as the answer.
 func (hs *Handlers) send(c echo.Context, status int, parts ...templ.Component) error {
-	body, err := render(c.Request().Context(), parts...)
+	body, err := render(layout.At(c.Request().Context(), request.PageAddress(c.Request())), parts...)
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set("Vary", "Accept, HX-Request")
+	request.MarkLanguage(c, "Accept", "HX-Request")
 	return c.HTMLBlob(status, body)
 }
 
