@@ -177,6 +177,7 @@ func germanAccount() map[string]any {
 		"an e-mail address has at most 254 characters":                                                                       "eine E-Mail-Adresse hat höchstens 254 Zeichen",
 		"a name must be valid UTF-8":                                                                                         "ein Name muss gültiges UTF-8 sein",
 		"a name must have a stable normal form":                                                                              "ein Name muss eine eindeutige Schreibweise haben",
+		"a username must not begin with erased-":                                                                             "ein Benutzername darf nicht mit erased- beginnen",
 		"a name must not be empty":                                                                                           "ein Name darf nicht leer sein",
 		"a name must not end in an invisible character":                                                                      "ein Name darf nicht mit einem unsichtbaren Zeichen enden",
 		"a username must not contain @: that is for e-mail addresses":                                                        "ein Benutzername darf kein @ enthalten: Das ist für E-Mail-Adressen",

@@ -132,7 +132,7 @@ func (hs *Handlers) accountForms(c echo.Context, who Visitor, email, typed strin
 // passwordForm asks for the present password, unless there is none or a code has just taken its place.
 func passwordForm(c echo.Context, username string, has, fresh bool) account.Form {
 	next := passwordInput(c, "new-password")
-	next.ID, next.Name, next.Label = say(c, "next"), fieldNext, "New password"
+	next.ID, next.Name, next.Label = "next", fieldNext, say(c, "New password")
 	next.Hint = say(c, "Every other browser is signed out then.")
 	f := account.Form{
 		Heading: say(c, "Change the password"), Action: pathPassword, Submit: say(c, "Change the password"), Quiet: true,
