@@ -5,12 +5,13 @@ package shop
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import "github.com/a-h/templ"
-import templruntime "github.com/a-h/templ/runtime"
-
 import (
-	"flashsale/views/layout"
 	"fmt"
+
+	"github.com/a-h/templ"
+	templruntime "github.com/a-h/templ/runtime"
+
+	"flashsale/views/layout"
 )
 
 // ReceiptPage is what a shopper keeps of an order. It works without scripts, and on paper.
