@@ -61,10 +61,12 @@ func (p *packed) serve(c echo.Context, name string) error {
 	if static.Matches(r.Header.Get("If-None-Match"), tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	body := p.whole(name)
+	var body []byte
 	if small {
 		h.Set(echo.HeaderContentEncoding, "gzip")
 		body = p.gzip(name)
+	} else {
+		body = p.whole(name)
 	}
 	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	return c.HTMLBlob(http.StatusOK, body)
