@@ -72,6 +72,9 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 		{Method: "GET", Path: "/", Handler: pages.Home, Who: request.Anybody},
 		{Method: "GET", Path: "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
 		{Method: "GET", Path: "/status", Handler: pages.Status, Who: request.Anybody},
+		{Method: "GET", Path: request.SalePage, Handler: pages.Sale, Who: request.Anybody},
+		{Method: "GET", Path: request.SalePage + "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
+		{Method: "GET", Path: request.SalePage + "/status", Handler: pages.Status, Who: request.Anybody},
 		{Method: "GET", Path: "/receipts/:secret", Handler: pages.Receipt, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
 		{Method: "GET", Path: "/receipts/:secret/calendar.ics", Handler: pages.ReceiptCalendar, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
 	}

@@ -15,6 +15,8 @@ type Assets struct {
 	AccountStyle string
 	// ReceiptStyle is that of receipts, and Times the script that shows times in the reader's zone.
 	ReceiptStyle, Times string
+	// DropsStyle is that of the list of drops.
+	DropsStyle string
 	// Brand is what a seller has put over them.
 	Brand Brand
 }
@@ -34,6 +36,7 @@ func Embedded() Assets {
 		AccountStyle: static.URL("account.css"),
 		ReceiptStyle: static.URL("receipt.css"),
 		Times:        static.URL("times.js"),
+		DropsStyle:   static.URL("drops.css"),
 	}
 }
 

@@ -15,7 +15,14 @@ const (
 
 // Home is the whole first page.
 type Home struct {
-	Assets  layout.Assets
+	Assets layout.Assets
+	// Place is the sale's, and Title the page's name; empty: the shop's.
+	Place Place
+	Title string
+	// Front is true for the page at the shop's own address.
+	Front bool
+	// Next is the drop that follows, shown when this one is over or sold out; nil: there is none.
+	Next    *Drop
 	Tab     Tab
 	Demo    bool
 	Product Product
@@ -51,7 +58,8 @@ func (h Home) reload() string {
 
 // Acts is what the operators' forms say beside their own fields.
 type Acts struct {
-	// Key begins the Idempotency-Key of each form. It is another one on every page, so that a form that is sent twice acts once.
+	// Key begins the Idempotency-Key of each form, so that a form that is sent twice acts once. It is another one on every page. A page
+	// that is the same for everybody has none, and its script makes one.
 	Key string
 	// Revision is the entity tag of the sale that the page shows, for If-Match. It is empty without a sale.
 	Revision string
@@ -89,7 +97,7 @@ type Status struct {
 	// Until is a moment in words, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
 	// clock. Counting says that the time left is to be counted down.
 	Until, UntilISO      string
-	UntilMilli, NowMilli int64
+	UntilMilli, NowMilli int64 // NowMilli is 0 in a page that is kept
 	Counting             bool
 	// Note is a further sentence, such as that the figures are old.
 	Note string

@@ -20,6 +20,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 // catalog is checkout.Catalog: the sales' snapshots, from memory.
@@ -48,7 +49,7 @@ type Pages struct {
 	// Checked shows whether name owns a unit: found is false when not, and r is then empty.
 	Checked func(c echo.Context, name string, r sale.Receipt, found bool) error
 	// Frame renders what open pages replace when a sale changes. It is called once per change for all readers.
-	Frame func(s sale.Snapshot) []byte
+	Frame func(s sale.Snapshot, in text.Language) []byte
 }
 
 // Config is what the Handlers need. It is read once by New; the first seven fields are required.

@@ -116,7 +116,9 @@ func bound(c echo.Context, rt Route, start time.Time) context.CancelFunc {
 	if rt.Hot && !WantsPage(r) {
 		return func() {}
 	}
-	keepLanguage(c.Response(), r)
+	if !rt.Stream {
+		keepLanguage(c.Response(), r)
+	}
 	c.SetRequest(speaking(r))
 	if rt.Stream || rt.Hot {
 		return func() {}

@@ -159,9 +159,10 @@ func speaking(r *http.Request) *http.Request {
 	return r.WithContext(text.Later(r.Context(), func() text.Language { return Language(r) }))
 }
 
-// keepLanguage keeps for later requests the language that the address chooses. What nobody offers is not kept.
+// keepLanguage keeps for later requests the language that the address of a page chooses. What nobody offers is not kept, nor what a
+// part of a page asks for, which only follows its page.
 func keepLanguage(w http.ResponseWriter, r *http.Request) {
-	if !safe(r.Method) || !strings.Contains(r.URL.RawQuery, LanguageField) {
+	if !safe(r.Method) || !strings.Contains(r.URL.RawQuery, LanguageField) || Header(r, "Hx-Request") != "" {
 		return
 	}
 	if l, ok := text.Named(r.URL.Query().Get(LanguageField)); ok {

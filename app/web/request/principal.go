@@ -159,6 +159,11 @@ func (p *Principal) Has(least login.Role) bool {
 	return false
 }
 
+// MaySee is true for a sale that is announced, and for everybody of the team.
+func (p *Principal) MaySee(s *sale.Snapshot) bool {
+	return s.State != sale.Draft || p.Has(login.Viewer)
+}
+
 // Name is the name under which an act is recorded. Idempotency keys of different names are different keys.
 func (p *Principal) Name() string {
 	switch p.kind {

@@ -57,6 +57,8 @@ const (
 	CurrentSale = "/api/flash-sale"
 	// AnySale is the prefix under which every sale answers.
 	AnySale = "/api/sales/:slug"
+	// SalePage is the address of a sale's page.
+	SalePage = "/sales/:slug"
 	// AdminSale is the address of a sale for operators.
 	AdminSale = "/api/admin/sales/:slug"
 )

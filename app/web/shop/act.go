@@ -100,7 +100,7 @@ func (hs *Handlers) refusedAct(c echo.Context, problem request.Problem) (bool, e
 	if open || c.Request().Method != http.MethodPost || !hasForm(c.Path()) {
 		return false, nil
 	}
-	home := hs.page(c)
+	home := hs.page(c, "")
 	if !home.Demo {
 		return false, nil
 	}

@@ -24,10 +24,10 @@ type brands interface {
 }
 
 // noBrand is for a deployment that has none.
-type noBrand struct{}
+type noBrand struct{ none *storefront.Brand }
 
-func (noBrand) Present() *storefront.Brand { return &storefront.Brand{} }
-func (noBrand) Look(context.Context) error { return nil }
+func (b noBrand) Present() *storefront.Brand { return b.none }
+func (noBrand) Look(context.Context) error   { return nil }
 
 // brandPrefix is the path below which the parts of brands are.
 const brandPrefix = "/brand/"
@@ -57,7 +57,7 @@ type branded struct {
 // NewBrand shows what from has; nil: there is never a brand.
 func NewBrand(from brands, publicURL string, demo bool) *Brand {
 	if from == nil {
-		from = noBrand{}
+		from = noBrand{&storefront.Brand{}}
 	}
 	return &Brand{from: from, publicURL: publicURL, demo: demo}
 }

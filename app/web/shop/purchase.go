@@ -24,35 +24,35 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	outcome, status := purchaseView(a)
 	hs.linkReceipt(c, &outcome, a.Receipt)
 	if a.Kind == sale.Pending {
-		hs.follow(&outcome, name, a.ClaimID, a.Position)
+		hs.follow(c, &outcome, name, a.ClaimID, a.Position)
 	}
 	if outcome.Receipt == nil {
 		outcome.Shopper = shown(name)
 	}
-	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
+	return hs.send(c, status, hs.answered(c, shop.PurchaseOutcome(outcome))...)
 }
 
 // Claimed shows what became of a claim: to htmx in place of the pending answer, to other browsers by the page that they may reload.
 func (hs *Handlers) Claimed(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) error {
 	if !byHTMX(c) {
-		return c.Redirect(http.StatusSeeOther, hs.claimPage("", id, at)+toOutcome)
+		return c.Redirect(http.StatusSeeOther, hs.claimPage(c, "", id, at)+toOutcome)
 	}
-	outcome, status := hs.claimView(id, at, st)
+	outcome, status := hs.claimView(c, id, at, st)
 	hs.linkReceipt(c, &outcome, st.Receipt)
-	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
+	return hs.send(c, status, hs.answered(c, shop.PurchaseOutcome(outcome))...)
 }
 
 // answered is an answer with the figures as they are now, which the press may have changed.
-func (hs *Handlers) answered(answer templ.Component) []templ.Component {
+func (hs *Handlers) answered(c echo.Context, answer templ.Component) []templ.Component {
 	parts := []templ.Component{answer}
-	if snapshot, err := hs.cfg.Catalog.Snapshot(""); err == nil {
+	if snapshot, err := hs.cfg.Catalog.Snapshot(slugOf(c)); err == nil {
 		parts = append(parts, shop.StatusPartial(hs.panel(snapshot, nil)))
 	}
 	return parts
 }
 
 // claimView is a claim's state as the answer to the press that made it.
-func (hs *Handlers) claimView(id uuid.UUID, at *events.Position, st sale.ClaimState) (shop.Outcome, int) {
+func (hs *Handlers) claimView(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) (shop.Outcome, int) {
 	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
 	switch st.State {
 	case sale.ClaimOrdered:
@@ -69,14 +69,14 @@ func (hs *Handlers) claimView(id uuid.UUID, at *events.Position, st sale.ClaimSt
 		outcome.Shopper = shown(st.Username)
 	}
 	if a.Kind == sale.Pending {
-		hs.follow(&outcome, st.Username, id, at)
+		hs.follow(c, &outcome, st.Username, id, at)
 	}
 	return outcome, status
 }
 
 // follow makes a pending answer one that finds its verdict.
-func (hs *Handlers) follow(outcome *shop.Outcome, name string, id uuid.UUID, at *events.Position) {
-	outcome.Claim, outcome.AskAgain = request.ClaimPath("", id, at), hs.claimPage(name, id, at)
+func (hs *Handlers) follow(c echo.Context, outcome *shop.Outcome, name string, id uuid.UUID, at *events.Position) {
+	outcome.Claim, outcome.AskAgain = request.ClaimPath(slugOf(c), id, at), hs.claimPage(c, name, id, at)
 }
 
 // purchaseView is the text for an answer and its status code, which is the same as in the API.
@@ -131,9 +131,9 @@ func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found b
 		return err
 	}
 	if byHTMX(c) {
-		return hs.send(c, http.StatusOK, hs.answered(shop.CheckOutcome(outcome))...)
+		return hs.send(c, http.StatusOK, hs.answered(c, shop.CheckOutcome(outcome))...)
 	}
-	home := hs.page(c)
+	home := hs.page(c, slugOf(c))
 	home.Username, home.Check = shown(name), &outcome
 	return hs.send(c, http.StatusOK, shop.HomePage(home))
 }
@@ -163,7 +163,7 @@ func (hs *Handlers) checkView(c echo.Context, name string, r sale.Receipt, found
 // check answers htmx when the button for the check is pressed.
 func (hs *Handlers) check(c echo.Context, raw string) error {
 	outcome, status := hs.checked(c, raw)
-	return hs.send(c, status, hs.answered(shop.CheckOutcome(outcome))...)
+	return hs.send(c, status, hs.answered(c, shop.CheckOutcome(outcome))...)
 }
 
 // checked looks up what the shopper of that name owns.
@@ -204,5 +204,5 @@ func (hs *Handlers) owned(c echo.Context, raw string) (sale.Receipt, bool, error
 	if err := hs.cfg.Limits.Allow(c, limits.API); err != nil {
 		return sale.Receipt{}, false, err
 	}
-	return hs.cfg.Receipts.Receipt(c.Request().Context(), "", name)
+	return hs.cfg.Receipts.Receipt(c.Request().Context(), slugOf(c), name)
 }

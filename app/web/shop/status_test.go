@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 func TestStatusWords(t *testing.T) {
@@ -82,11 +83,11 @@ func TestStatusWithoutASale(t *testing.T) {
 func TestFrame(t *testing.T) {
 	t.Parallel()
 	hs := &Handlers{cfg: Config{Brand: NewBrand(nil, "", true)}}
-	frame := string(hs.Frame(activeSale()))
+	frame := string(hs.Frame(activeSale(), text.Language{}))
 	if strings.ContainsAny(frame, "\r\n") {
 		t.Error("the frame has line breaks")
 	}
-	if again := string(hs.Frame(activeSale())); again != frame {
+	if again := string(hs.Frame(activeSale(), text.Language{})); again != frame {
 		t.Error("the same snapshot gives other bytes")
 	}
 	for _, want := range []string{`data-testid="current-stock">3<`, `data-testid="total-stock">5<`, `data-testid="sold-stock">2<`, `data-version="57"`} {

@@ -23,7 +23,7 @@ func (hs *Handlers) Users(c echo.Context, list shop.UserList) error {
 	if byHTMX(c) {
 		return hs.send(c, http.StatusOK, shop.UserListFragment(list))
 	}
-	home := hs.page(c)
+	home := hs.page(c, "")
 	home.Tab, home.Users = shop.TabUsers, &list
 	return hs.send(c, http.StatusOK, shop.HomePage(home))
 }

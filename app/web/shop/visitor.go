@@ -8,10 +8,8 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/views/layout"
+	"flashsale/views/shop"
 )
-
-// buyPath is the page of the current sale with the focus on the button. It buys nothing by itself.
-const buyPath = "/?buy=1"
 
 // signInTitle is what a shopper reads instead of the API's text, which also tells developers about demo mode.
 const signInTitle = "Sign in to go on"
@@ -59,7 +57,7 @@ func wayBack(c echo.Context) string {
 	case r.Method == http.MethodGet && !byHTMX(c) && !strings.HasPrefix(r.URL.Path, "/api/"):
 		return r.URL.RequestURI()
 	case purchase(c), byHTMX(c):
-		return buyPath
+		return shop.Place{Slug: slugOf(c)}.Buy()
 	}
 	return "/"
 }
