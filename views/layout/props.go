@@ -70,10 +70,12 @@ type Visitor struct {
 
 // Problem is a page or a fragment that says why a request was not answered.
 type Problem struct {
-	Status        int
-	Title, Detail string
+	// Happened is what happened, without a full stop, and Now what the reader can do.
+	Happened, Now string
+	// Developers is the path of what developers can read about it; empty: none.
+	Developers string
 	Visitor       Visitor
-	// Way is what the reader can do next; the zero value leads back to the sale.
+	// Way leads to where the reader can do that; the zero value leads back to the sale.
 	Way Link
 }
 

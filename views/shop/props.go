@@ -49,6 +49,16 @@ func (h Home) reload() string {
 	return h.Purchase.AskAgain
 }
 
+// wrong is true when the page says what is wrong with that field.
+func (h Home) wrong(field string) bool {
+	for _, said := range []*Outcome{h.Purchase, h.Check, h.Acted} {
+		if said != nil && said.Field == field {
+			return true
+		}
+	}
+	return false
+}
+
 // Acts is what the operators' forms say beside their own fields.
 type Acts struct {
 	// Key begins the Idempotency-Key of each form. It is another one on every page, so that a form that is sent twice acts once.
@@ -116,6 +126,8 @@ type Outcome struct {
 	Generation int64
 	// Shopper is whom it is about, when there is no receipt that says so.
 	Shopper string
+	// Field is the name of the field that it is about; empty: none.
+	Field string
 	// Claim is the address of a claim that has no verdict yet, for the script; AskAgain is the page that shows it without scripts.
 	Claim, AskAgain string
 }
