@@ -19,7 +19,9 @@ type Home struct {
 	Tab     Tab
 	Demo    bool
 	Product Product
-	Status  Status
+	// Shared is what others show of the page.
+	Shared Shared
+	Status Status
 	// BeatMilli is for how many milliseconds the stream of figures is quiet at most.
 	BeatMilli int64
 	// Visitor is who looks at the page. Outside demo mode that decides who buys.
@@ -66,23 +68,6 @@ type Acts struct {
 	// Revision is the entity tag of the sale that the page shows, for If-Match. It is empty without a sale.
 	Revision string
 }
-
-// Product is what is on sale. Amounts are ready to be shown ("$499.00"); an empty one is left out.
-type Product struct {
-	Name, Description       string
-	Price, FullPrice, Saved string
-	Details                 []string
-	Specification           []Fact
-	Important               []string
-	Picture                 Picture
-	Thumbnails              []Picture
-}
-
-// Fact is one line of a specification.
-type Fact struct{ Name, Value string }
-
-// Picture is an image and what it shows.
-type Picture struct{ URL, Alt string }
 
 // Status is the sale as it stands; the fragment made of it is what open pages receive when it changes.
 type Status struct {

@@ -60,7 +60,7 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 	}
 	home.Acts.Key = rand.Text()
 	if err == nil {
-		home.Product = productView(snapshot.Product)
+		home.Product, home.Shared = productView(language(c), snapshot.Product), hs.sharing(&snapshot, "/")
 		home.Acts.Revision = request.RevisionTag(snapshot.Revision)
 	}
 	for _, preset := range sale.Presets() {
