@@ -3,7 +3,6 @@ package text
 // germanLayout has what all pages have in common.
 func germanLayout() map[string]any {
 	return map[string]any{
-		"A limited stock on sale at an announced second, one unit per shopper.": "Ein begrenzter Vorrat, im Verkauf ab einer angekündigten Sekunde, ein Stück für jeden Käufer.",
 		"About this shop":     "Über diesen Shop",
 		"Account":             "Konto",
 		"Back to the sale":    "Zurück zum Verkauf",

@@ -61,7 +61,7 @@ func (hs *Handlers) listOf(ctx context.Context, all []sale.Snapshot, visitor lay
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b sale.Snapshot) int { return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.ID, b.ID)) })
 	for i := range all {
-		drop := hs.dropOf(&all[i])
+		drop := hs.dropOf(ctx, &all[i])
 		switch all[i].Status() {
 		case sale.Active, sale.SoldOut, sale.Stopped:
 			list.Live = append(list.Live, drop)
@@ -76,17 +76,17 @@ func (hs *Handlers) listOf(ctx context.Context, all []sale.Snapshot, visitor lay
 	return list
 }
 
-func (hs *Handlers) dropOf(s *sale.Snapshot) shop.Drop {
-	product, status := productView(s.Product), hs.panel(*s, nil)
+func (hs *Handlers) dropOf(ctx context.Context, s *sale.Snapshot) shop.Drop {
+	product, status := productView(text.From(ctx), s.Product), hs.panel(*s, nil)
 	return shop.Drop{
 		Name: product.Name, Price: product.Price, Picture: product.Picture, Path: shop.Place{Slug: s.Slug}.Path(),
 		Status: status.Status, Badge: status.Badge,
-		Starts: s.StartsAt.UTC().Format(readableTime), StartsISO: s.StartsAt.UTC().Format(request.InstantLayout),
+		Starts: text.Moment(ctx, s.StartsAt), StartsISO: s.StartsAt.UTC().Format(request.InstantLayout),
 	}
 }
 
 // next is the drop that comes after a sale, as a shopper who came too late wants to know it. Nil: none is announced.
-func (hs *Handlers) next(of *sale.Snapshot) *shop.Drop {
+func (hs *Handlers) next(ctx context.Context, of *sale.Snapshot) *shop.Drop {
 	var first *sale.Snapshot
 	announced := hs.announced()
 	for i := range announced {
@@ -98,6 +98,6 @@ func (hs *Handlers) next(of *sale.Snapshot) *shop.Drop {
 	if first == nil {
 		return nil
 	}
-	drop := hs.dropOf(first)
+	drop := hs.dropOf(ctx, first)
 	return &drop
 }

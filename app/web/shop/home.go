@@ -15,6 +15,7 @@ import (
 	"flashsale/users/login"
 	"flashsale/views/layout"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // Home is the page at the shop's own address: that of the current sale or, outside demo mode and when there are several, the list of
@@ -107,7 +108,7 @@ func (hs *Handlers) page(c echo.Context, slug string) shop.Home {
 	home.Visitor = hs.visitor(c.Request())
 	home.Acts.Key = rand.Text()
 	if err == nil {
-		home.Next = hs.next(&snapshot)
+		home.Next = hs.next(c.Request().Context(), &snapshot)
 	}
 	return home
 }
@@ -124,7 +125,7 @@ func (hs *Handlers) homeOf(s sale.Snapshot, err error, name pageName) shop.Home 
 		Status: hs.panel(s, err), BeatMilli: live.Heartbeat.Milliseconds(),
 	}
 	if err == nil {
-		home.Product = productView(s.Product)
+		home.Product, home.Shared = productView(name.language, s.Product), hs.sharing(&s, shop.Place{Slug: name.slug}.Path())
 		home.Acts.Revision = request.RevisionTag(s.Revision)
 		if name.slug != "" {
 			home.Title = s.Product.Name
@@ -189,16 +190,15 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 		}
 		return hs.problemPage(c, problem)
 	}
-	outcome := refused(problem)
+	outcome := refused(language(c), problem)
 	if signInNeeded(problem) {
-		outcome.Title, outcome.Text = signInTitle, ""
 		c.Response().Header().Set("Hx-Redirect", request.SignInPath(wayBack(c)))
 	}
 	switch target(c) {
 	case "operator-outcome":
 		return hs.send(c, problem.Status, hs.operatorRefusal(outcome)...)
 	case "user-list":
-		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: problem.Message}))
+		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: inALine(language(c), problem)}))
 	}
 	if c.Request().Method == http.MethodGet && (c.Path() == "/" || c.Path() == request.SalePage) {
 		return hs.send(c, problem.Status, shop.CheckOutcome(outcome))
@@ -207,10 +207,20 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 	return hs.send(c, problem.Status, shop.PurchaseOutcome(outcome))
 }
 
-func refused(problem request.Problem) shop.Outcome {
-	outcome := shop.Outcome{Tone: shop.Bad, Title: problem.Title}
-	if problem.Detail != problem.Title {
-		outcome.Text = problem.Detail
-	}
-	return outcome
+// language is that of the page for a request.
+func language(c echo.Context) text.Language { return text.From(c.Request().Context()) }
+
+// nameField is the name of the field of the form that buys.
+const nameField = "username"
+
+// refused is a problem as the answer to a press.
+func refused(l text.Language, problem request.Problem) shop.Outcome {
+	page := problem.For(l)
+	return shop.Outcome{Tone: shop.Bad, Title: page.Happened, Text: page.Now, Field: problem.Field()}
+}
+
+// inALine is a problem where there is no room for a heading.
+func inALine(l text.Language, problem request.Problem) string {
+	page := problem.For(l)
+	return page.Happened + ". " + page.Now
 }

@@ -3,6 +3,7 @@ package shop
 import (
 	"context"
 	"crypto/rand"
+	"reflect"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -74,8 +75,14 @@ type pageFigures struct {
 	version, total, taken int64
 	allClaimed            bool
 	product               *sale.Product
-	next                  shop.Drop
-	list                  string // the drops of a list
+	next                  *shop.Drop // nil: there is none
+	list                  string     // the drops of a list
+}
+
+func (f pageFigures) same(other pageFigures) bool {
+	next := reflect.DeepEqual(f.next, other.next)
+	f.next, other.next = nil, nil
+	return next && f == other
 }
 
 func pageStateOf(s *sale.Snapshot) pageState {
@@ -142,7 +149,7 @@ func (p *keptPage) body(w want) (*packed, error) {
 		return old.body, nil
 	}
 	now := &rendering{state: w.state, figures: w.figures(), brand: w.brand, looked: time.Now()}
-	if old != nil && old.state == now.state && old.figures == now.figures && old.brand == now.brand {
+	if old != nil && old.state == now.state && old.figures.same(now.figures) && old.brand == now.brand {
 		now.body = old.body
 	} else {
 		html, err := w.render(now.figures)
@@ -166,15 +173,11 @@ func (hs *Handlers) sendKept(c echo.Context, slug string) (bool, error) {
 	if err != nil {
 		return false, nil
 	}
-	name := hs.nameOf(c, slug)
+	name, ctx := hs.nameOf(c, slug), c.Request().Context()
 	body, err := hs.pages.find(name).body(want{
 		state: pageStateOf(&s), brand: hs.cfg.Brand.from.Present(),
 		figures: func() pageFigures {
-			f := pageFigures{version: s.Version, total: s.Total, taken: s.Taken, allClaimed: s.AllClaimed, product: s.Product}
-			if next := hs.next(&s); next != nil {
-				f.next = *next
-			}
-			return f
+			return pageFigures{version: s.Version, total: s.Total, taken: s.Taken, allClaimed: s.AllClaimed, product: s.Product, next: hs.next(ctx, &s)}
 		},
 		render: func(f pageFigures) ([]byte, error) { return hs.renderSale(&s, f, name) },
 	})
@@ -197,11 +200,8 @@ func (hs *Handlers) nameOf(c echo.Context, slug string) pageName {
 // renderSale renders the page of a sale for everybody.
 func (hs *Handlers) renderSale(s *sale.Snapshot, f pageFigures, name pageName) ([]byte, error) {
 	home := hs.homeOf(*s, nil, name)
-	home.Visitor = hs.visitorOf(name)
+	home.Visitor, home.Next = hs.visitorOf(name), f.next
 	home.Status.NowMilli = 0
-	if f.next != (shop.Drop{}) {
-		home.Next = &f.next
-	}
 	ctx := layout.At(text.With(context.Background(), name.language), home.Place.Path())
 	return render(ctx, shop.HomePage(home))
 }

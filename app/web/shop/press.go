@@ -149,7 +149,7 @@ func (hs *Handlers) refusal(c echo.Context, kind, name string) *shop.Outcome {
 		if err == nil {
 			return nil
 		}
-		outcome := refused(request.ProblemOf(err))
+		outcome := refused(language(c), request.ProblemOf(err))
 		return &outcome
 	}
 	k := refusalNamed(kind)
@@ -160,7 +160,7 @@ func (hs *Handlers) refusal(c echo.Context, kind, name string) *shop.Outcome {
 	if of, ok := stateOf(k); ok && (err != nil || s.Status() != of) {
 		return nil
 	}
-	outcome := refusalView(k, s)
+	outcome := refusalView(language(c), k, s)
 	outcome.Shopper = shown(name)
 	return &outcome
 }
