@@ -67,31 +67,30 @@ func textsOf(t *testing.T, folder string, said map[string]string) {
 	}
 	for _, f := range parsed {
 		ast.Inspect(f, func(n ast.Node) bool {
-			if key, ok := constant(keyIn(n), constants); ok {
-				said[key] = set.Position(n.Pos()).String()
+			for _, e := range keysIn(n) {
+				if key, ok := constant(e, constants); ok {
+					said[key] = set.Position(n.Pos()).String()
+				}
 			}
 			return true
 		})
 	}
 }
 
-// keyIn is the text that a call says or marks, or that the reason for refusing a name is. Nil: none.
-func keyIn(n ast.Node) ast.Expr {
+// keysIn are the texts that a call says or marks, that tell people of a kind of problem, and that are the reason for refusing a name.
+func keysIn(n ast.Node) []ast.Expr {
 	switch n := n.(type) {
 	case *ast.CompositeLit:
-		if named, ok := n.Type.(*ast.Ident); ok && named.Name == "NameError" && len(n.Elts) == 1 {
-			return n.Elts[0]
+		if named, ok := n.Type.(*ast.Ident); ok && (named.Name == "NameError" || named.Name == "Page") {
+			return n.Elts
 		}
 	case *ast.CallExpr:
 		of, name := called(n.Fun)
-		switch at := 0; {
-		case name == "Say" && of == "text", name == "say":
-			at = 1
-			fallthrough
+		switch {
+		case name == "Say" && of == "text", name == "say", name == "badFieldf":
+			return n.Args[min(1, len(n.Args)):min(2, len(n.Args))]
 		case name == "Say", name == "Key" && of == "text":
-			if at < len(n.Args) {
-				return n.Args[at]
-			}
+			return n.Args[:min(1, len(n.Args))]
 		}
 	}
 	return nil

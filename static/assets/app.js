@@ -71,7 +71,7 @@
     box.className = 'outcome';
     box.dataset.tone = 'bad';
     box.dataset.testid = 'reset-message';
-    box.textContent = 'No answer came. Press again: nothing is done twice.';
+    box.textContent = place.dataset.unanswered;
     place.replaceChildren(box);
   });
 })();

@@ -8,6 +8,8 @@ import (
 // englishPlurals has the English texts that depend on a number.
 func englishPlurals() map[string]any {
 	return map[string]any{
+		"%d orders were swept away": one("1 order was swept away", "%d orders were swept away"),
+		"%d units":                  one("1 unit", "%d units"),
 		"The next attempt is taken in %d seconds.": one("The next attempt is taken in 1 second.", "The next attempt is taken in %d seconds."),
 		"The next attempt is taken in %d minutes.": one("The next attempt is taken in 1 minute.", "The next attempt is taken in %d minutes."),
 	}

@@ -5,12 +5,10 @@ func germanLayout() map[string]any {
 	return map[string]any{
 		"About this shop":     "Über diesen Shop",
 		"Account":             "Konto",
-		"Back to the sale":    "Zurück zum Verkauf",
 		"Contact":             "Kontakt",
 		"Language":            "Sprache",
 		"Privacy":             "Datenschutz",
 		"Returns":             "Rückgabe",
-		"Sign in":             "Anmelden",
 		"Signed in as":        "Angemeldet als",
 		"Skip to the content": "Zum Inhalt springen",
 		"Terms":               "AGB",

@@ -11,8 +11,11 @@ import (
 
 // Moment is a time in words, in UTC and with its seconds, because a sale starts at an announced one: "2 January 2006, 15:04:05 UTC".
 func Moment(ctx context.Context, t time.Time) string {
-	return From(ctx).inWords(t, time.TimeOnly)
+	return From(ctx).Moment(t)
 }
+
+// Moment is a time in words in this language, as the function of that name has it.
+func (l Language) Moment(t time.Time) string { return l.inWords(t, time.TimeOnly) }
 
 // Minute is Moment without the seconds.
 func Minute(ctx context.Context, t time.Time) string {

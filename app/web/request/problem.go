@@ -97,13 +97,13 @@ func (p Problem) Field() string {
 func fieldLabel(field string) string {
 	switch field {
 	case "username", "userIdentifier", "userId":
-		return "The name"
+		return text.Key("The name")
 	case "stockAmount":
-		return "The number of units"
+		return text.Key("The number of units")
 	case "page":
-		return "The page"
+		return text.Key("The page")
 	case "userCount":
-		return "The number of users"
+		return text.Key("The number of users")
 	}
 	return ""
 }
@@ -165,6 +165,11 @@ func badFieldf(field, format string, args ...any) error {
 	p := ErrInvalid.Problem(field + " " + message)
 	p.Message, p.Errors = p.Detail, []FieldProblem{{Field: field, Message: message, said: format, args: args}}
 	return &ProblemError{ErrInvalid, p}
+}
+
+// RefusedName says that a name is not taken, and why: a text by itself.
+func RefusedName(field, why string) error {
+	return badFieldf(field, "is not acceptable: %s", reason(why))
 }
 
 // notWhole says that a field is no number between low and high.

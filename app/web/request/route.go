@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/users/login/limits"
+	"flashsale/views/text"
 )
 
 // Route is one line of the route table.
@@ -123,7 +124,7 @@ func QueryValue(c echo.Context, name string) (value string, given bool, err erro
 	}
 	all, given := q[name]
 	if len(all) > 1 {
-		return "", false, BadField(name, "must appear once")
+		return "", false, BadField(name, text.Key("must appear once"))
 	}
 	return q.Get(name), given, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -73,42 +72,42 @@ func formPage(c echo.Context, page account.Page) func(request.Problem) templ.Com
 func marked(c echo.Context, page account.Page, p request.Problem) account.Page {
 	for _, e := range p.Errors {
 		if !mark(c, page.Forms, e) && page.Problem == "" {
-			page.Problem = sentence(said(c, e.Field, e.Message))
+			page.Problem = sentence(said(c, e.Field, e))
 		}
 	}
 	if len(p.Errors) == 0 {
-		page.Problem = sentence(say(c, p.Message))
-		if p.RetryAfter > 0 {
-			page.Problem += " " + nextAttempt(c, p.RetryAfter)
-		}
+		page.Problem = inALine(c, p)
 	}
 	focus(page.Forms)
 	return page
 }
 
-const (
-	// isRequired is said of a field that is empty.
-	isRequired = "is required"
-	// notAcceptable begins what is said of a name, and a reason follows.
-	notAcceptable = "is not acceptable: "
-)
+// inALine is a problem above a form: what happened, and what to do now.
+func inALine(c echo.Context, p request.Problem) string {
+	told := p.For(text.From(c.Request().Context()))
+	if p.RetryAfter > 0 {
+		told.Now = nextAttempt(c, p.RetryAfter)
+	}
+	return sentence(told.Happened) + " " + told.Now
+}
 
-// said is a message about a field in the language of the page. One that is a whole sentence begins with a capital.
-func said(c echo.Context, label, message string) string {
-	if reason, ok := strings.CutPrefix(message, notAcceptable); ok {
-		return label + " " + say(c, "is not acceptable: %s", say(c, reason))
+// isRequired is said of a field that is empty.
+const isRequired = "is required"
+
+// said is what is wrong with a field, in the language of the page. A message that is a whole sentence begins with a capital.
+func said(c echo.Context, label string, e request.FieldProblem) string {
+	message := e.Say(text.From(c.Request().Context()))
+	if first, _ := utf8.DecodeRuneInString(e.Message); unicode.IsUpper(first) {
+		return message
 	}
-	if first, _ := utf8.DecodeRuneInString(message); unicode.IsUpper(first) {
-		return say(c, message)
-	}
-	return label + " " + say(c, message)
+	return label + " " + message
 }
 
 func mark(c echo.Context, forms []account.Form, e request.FieldProblem) bool {
 	for f := range forms {
 		for i := range forms[f].Inputs {
 			if in := &forms[f].Inputs[i]; in.Name == e.Field {
-				in.Error = sentence(said(c, in.Label, e.Message))
+				in.Error = sentence(said(c, in.Label, e))
 				return true
 			}
 		}

@@ -34,7 +34,7 @@ func problem(err error, field string, refused error) error {
 	case errors.As(err, &busy):
 		return later(request.ErrSignInBusy, busy.Wait)
 	case errors.As(err, &name):
-		return request.BadField(field, notAcceptable+name.Reason)
+		return request.RefusedName(field, name.Reason)
 	case errors.As(err, &own) && own.Field == fieldEmail:
 		return request.WrongField(request.ErrTaken, fieldEmail, text.Key("is taken, please use another one"))
 	case errors.Is(err, login.ErrTaken), errors.Is(err, users.ErrTaken):

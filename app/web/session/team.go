@@ -158,7 +158,7 @@ func (hs *Handlers) teamRefused(c echo.Context, err error, v fields) error {
 func teamProblem(err error) error {
 	switch {
 	case errors.Is(err, login.ErrNotOwner):
-		p := request.ErrNotOperator.Problem(text.Key("This needs the role owner, and you have it no more"))
+		p := request.ErrNotOperator.Problem("This needs the role owner, and you have it no more")
 		return &request.ProblemError{Kind: request.ErrNotOperator, Problem: p}
 	case errors.Is(err, login.ErrCooling):
 		return later(request.ErrTooMany, coolDown)

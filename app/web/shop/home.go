@@ -63,7 +63,7 @@ func (hs *Handlers) salePage(c echo.Context, slug string) error {
 	home := hs.page(c, slug)
 	home.Username, home.Repeat = shown(q.Get("username")), q.Has("buy")
 	home.Tab = tabNamed(q.Get("tab"), home.Demo)
-	home.Notice = notice(q.Get("notice"), q.Get("swept"))
+	home.Notice = notice(language(c), q.Get("notice"), q.Get("swept"))
 	if home.Tab == shop.TabUsers {
 		home.Users = hs.listed(c)
 	}
@@ -137,7 +137,7 @@ func (hs *Handlers) homeOf(s sale.Snapshot, err error, name pageName) shop.Home 
 	}
 	home.SignIn = request.SignInPath(home.Place.Buy())
 	for _, preset := range sale.Presets() {
-		home.Presets = append(home.Presets, shop.Preset{Name: preset.Name, Label: presetLabel(preset)})
+		home.Presets = append(home.Presets, shop.Preset{Name: preset.Name, Label: presetLabel(name.language, preset)})
 	}
 	return home
 }

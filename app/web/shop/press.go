@@ -133,10 +133,10 @@ func (hs *Handlers) receipt(c echo.Context, name, words string) *shop.Outcome {
 	if !found {
 		return nil
 	}
-	outcome := boughtView(r)
+	outcome := boughtView(language(c), r)
 	hs.linkReceipt(c, &outcome, r)
 	if words == wasOwned {
-		outcome.Title, outcome.Text = "Success: the unit is yours.", "You have already purchased this item. This is the receipt:"
+		outcome.Title, outcome.Text = language(c).Say("Success: the unit is yours."), language(c).Say("You have already purchased this item. This is the receipt:")
 	}
 	return &outcome
 }

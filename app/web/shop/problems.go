@@ -11,6 +11,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/views/layout"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // ProblemType is the page at the address of a kind of problem, for people.
@@ -50,13 +51,13 @@ func wayOn(kind string) (label, path string) {
 		label, path string
 		kinds       []*request.Kind
 	}{
-		{"Sign in", "/sign-in", []*request.Kind{request.ErrSignIn, request.ErrSessionEnded, request.ErrWrongSignIn, request.ErrWrongCode,
+		{text.Key("Sign in"), "/sign-in", []*request.Kind{request.ErrSignIn, request.ErrSessionEnded, request.ErrWrongSignIn, request.ErrWrongCode,
 			request.ErrCodeExpired, request.ErrMailOff, request.ErrInsecure, request.ErrNotYou, request.ErrTokenBuys, request.ErrSignInBusy}},
-		{"Set it up", "/account/second-factor", []*request.Kind{request.ErrSecondFactor}},
-		{"Your account", "/account", []*request.Kind{request.ErrFreshCode, request.ErrSecondFactorDone, request.ErrWeak}},
-		{"Your sessions", "/account/sessions", []*request.Kind{request.ErrNoSession}},
-		{"Sign up", "/sign-up", []*request.Kind{request.ErrTaken}},
-		{"The team", "/admin/team", []*request.Kind{request.ErrNoToken, request.ErrShownBefore, request.ErrTokenScope, request.ErrLastOwner}},
+		{text.Key("Set it up"), "/account/second-factor", []*request.Kind{request.ErrSecondFactor}},
+		{text.Key("Your account"), "/account", []*request.Kind{request.ErrFreshCode, request.ErrSecondFactorDone, request.ErrWeak}},
+		{text.Key("Your sessions"), "/account/sessions", []*request.Kind{request.ErrNoSession}},
+		{text.Key("Sign up"), "/sign-up", []*request.Kind{request.ErrTaken}},
+		{text.Key("The team"), "/admin/team", []*request.Kind{request.ErrNoToken, request.ErrShownBefore, request.ErrTokenScope, request.ErrLastOwner}},
 	} {
 		for _, k := range way.kinds {
 			if kind == k.Problem("").Type {

@@ -89,10 +89,24 @@ func clipped(s string, n int) string {
 }
 
 // presetLabel is what a preset's button says: "Small (5)", "Extreme (10K)".
-func presetLabel(preset sale.Preset) string {
+func presetLabel(l text.Language, preset sale.Preset) string {
 	size := strconv.FormatInt(preset.Stock, 10)
 	if preset.Stock >= 10_000 && preset.Stock%1000 == 0 {
 		size = strconv.FormatInt(preset.Stock/1000, 10) + "K"
 	}
-	return strings.ToUpper(preset.Name[:1]) + preset.Name[1:] + " (" + size + ")"
+	return presetName(l, preset) + " (" + size + ")"
+}
+
+func presetName(l text.Language, preset sale.Preset) string {
+	switch preset.Name {
+	case "small":
+		return l.Say("Small")
+	case "medium":
+		return l.Say("Medium")
+	case "large":
+		return l.Say("Large")
+	case "extreme":
+		return l.Say("Extreme")
+	}
+	return preset.Name
 }

@@ -20,7 +20,7 @@ func TestPresetLabels(t *testing.T) {
 	t.Parallel()
 	var got []string
 	for _, p := range sale.Presets() {
-		got = append(got, presetLabel(p))
+		got = append(got, presetLabel(text.Language{}, p))
 	}
 	if want := "Small (5), Medium (100), Large (1000), Extreme (10K)"; strings.Join(got, ", ") != want {
 		t.Errorf("got %q, want %q", got, want)
@@ -82,7 +82,7 @@ func TestAPageSaysWhatOthersShowOfIt(t *testing.T) {
 		st.shows.Store(sc)
 		e := echo.New()
 		rec := httptest.NewRecorder()
-		if err := hs.Home(e.NewContext(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil), rec)); err != nil {
+		if err := hs.Home(e.NewContext(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?tab=main", nil), rec)); err != nil { // no page that is kept
 			t.Fatal(err)
 		}
 		page := rec.Body.String()

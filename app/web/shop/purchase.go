@@ -84,15 +84,15 @@ func (hs *Handlers) follow(c echo.Context, outcome *shop.Outcome, name string, i
 func purchaseView(l text.Language, a sale.Answer) (shop.Outcome, int) {
 	switch a.Kind {
 	case sale.Bought:
-		return boughtView(a.Receipt), http.StatusCreated
+		return boughtView(l, a.Receipt), http.StatusCreated
 	case sale.AlreadyBought:
 		if a.SameKey {
-			return boughtView(a.Receipt), http.StatusOK
+			return boughtView(l, a.Receipt), http.StatusOK
 		}
-		return repeatView(a.Receipt), http.StatusOK
+		return repeatView(l, a.Receipt), http.StatusOK
 	case sale.Pending:
-		return shop.Outcome{Tone: shop.Note, Title: "Your purchase is being confirmed.",
-			Text: "Your place is kept and the verdict follows. Pressing again changes nothing."}, http.StatusAccepted
+		return shop.Outcome{Tone: shop.Note, Title: l.Say("Your purchase is being confirmed."),
+			Text: l.Say("Your place is kept and the verdict follows. Pressing again changes nothing.")}, http.StatusAccepted
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
 	}
 	k := request.AnswerKind(&a)
@@ -100,28 +100,28 @@ func purchaseView(l text.Language, a sale.Answer) (shop.Outcome, int) {
 }
 
 // boughtView is said of a press that bought, and of every other one with its Idempotency-Key.
-func boughtView(r sale.Receipt) shop.Outcome {
-	return shop.Outcome{Tone: shop.Good, Title: "Success! The unit is yours.", Receipt: receiptView(r)}
+func boughtView(l text.Language, r sale.Receipt) shop.Outcome {
+	return shop.Outcome{Tone: shop.Good, Title: l.Say("Success! The unit is yours."), Receipt: receiptView(l, r)}
 }
 
 // repeatView is said of a later press of the owner.
-func repeatView(r sale.Receipt) shop.Outcome {
-	return shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item.", Receipt: receiptView(r)}
+func repeatView(l text.Language, r sale.Receipt) shop.Outcome {
+	return shop.Outcome{Tone: shop.Good, Title: l.Say("You have already purchased this item."), Receipt: receiptView(l, r)}
 }
 
 // refusalView says why a press bought nothing.
 func refusalView(l text.Language, k *request.Kind, s sale.Snapshot) shop.Outcome {
 	outcome := refused(l, k.Problem(""))
 	if k == request.ErrNotStarted && !s.StartsAt.IsZero() {
-		outcome.Text = l.Say("It starts at %s: the button opens by itself.", s.StartsAt.UTC().Format(readableTime))
+		outcome.Text = l.Say("It starts at %s: the button opens by itself.", l.Moment(s.StartsAt))
 	}
 	return outcome
 }
 
-func receiptView(r sale.Receipt) *shop.Receipt {
+func receiptView(l text.Language, r sale.Receipt) *shop.Receipt {
 	return &shop.Receipt{
 		Username: r.Username, OrderID: r.OrderID.String(), Unit: r.Unit,
-		At: r.At.UTC().Format(readableTime), AtISO: r.At.UTC().Format(request.InstantLayout),
+		At: l.Moment(r.At), AtISO: r.At.UTC().Format(request.InstantLayout),
 	}
 }
 
@@ -142,7 +142,7 @@ func (hs *Handlers) Checked(c echo.Context, name string, r sale.Receipt, found b
 // checkView says what the shopper of that name, as it was asked for, owns.
 func (hs *Handlers) checkView(c echo.Context, name string, r sale.Receipt, found bool) (shop.Outcome, error) {
 	if found {
-		outcome := shop.Outcome{Tone: shop.Good, Title: "You have already purchased this item!", Receipt: receiptView(r),
+		outcome := shop.Outcome{Tone: shop.Good, Title: language(c).Say("You have already purchased this item!"), Receipt: receiptView(language(c), r),
 			Owner: strings.TrimSpace(name), Generation: r.Generation}
 		hs.linkReceipt(c, &outcome, r)
 		return outcome, nil
@@ -160,7 +160,7 @@ func (hs *Handlers) checkView(c echo.Context, name string, r sale.Receipt, found
 		outcome.Shopper, outcome.Field = shown(name), nameField
 		return outcome, nil
 	}
-	return shop.Outcome{Tone: shop.Note, Title: "You haven't purchased this item yet", Shopper: shown(name)}, nil
+	return shop.Outcome{Tone: shop.Note, Title: language(c).Say("You haven't purchased this item yet"), Shopper: shown(name)}, nil
 }
 
 // check answers htmx when the button for the check is pressed.

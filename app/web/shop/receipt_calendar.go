@@ -24,12 +24,13 @@ func (hs *Handlers) ReceiptCalendar(c echo.Context) error {
 	keepPrivately(c)
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentDisposition, `attachment; filename="receipt-`+sale.OrderNumber(k.OrderID)+`.ics"`)
-	entry := calendarOf(k, request.Origin(c.Request(), hs.cfg.PublicURL)+request.ReceiptPath(k.secret))
+	request.MarkLanguage(c)
+	entry := calendarOf(language(c), k, request.Origin(c.Request(), hs.cfg.PublicURL)+request.ReceiptPath(k.secret))
 	return c.Blob(http.StatusOK, "text/calendar; charset=utf-8", []byte(entry))
 }
 
 // calendarOf is an iCalendar object (RFC 5545) with one event.
-func calendarOf(k *kept, address string) string {
+func calendarOf(l text.Language, k *kept, address string) string {
 	const utc = "20060102T150405Z"
 	changed, status := k.At, "CONFIRMED"
 	if k.cancelled() {
@@ -41,9 +42,11 @@ func calendarOf(k *kept, address string) string {
 		"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Flash Sale System//Receipt//EN", "BEGIN:VEVENT",
 		"UID:" + k.OrderID.String() + "@receipts.flashsale.invalid",
 		"DTSTAMP:" + changed.UTC().Format(utc), "DTSTART:" + k.At.UTC().Format(utc), "DTEND:" + k.At.Add(15*time.Minute).UTC().Format(utc),
-		"SUMMARY:" + calendarText(k.product.Name+", order "+number),
-		"DESCRIPTION:" + calendarText("Order number: "+number+"\nUnit: "+string(request.AppendInt(nil, k.Unit))+
-			"\nPrice: "+request.Price(text.Language{}, k.product.PriceAfterDiscountMinor(), k.product.CurrencyCode)+"\nReceipt: "+address),
+		"SUMMARY:" + calendarText(l.Say("%s, order %s", k.product.Name, number)),
+		"DESCRIPTION:" + calendarText(strings.Join([]string{
+			l.Say("Order number: %s", number), l.Say("Unit: %s", string(request.AppendInt(nil, k.Unit))),
+			l.Say("Price: %s", request.Price(l, k.product.PriceAfterDiscountMinor(), k.product.CurrencyCode)), l.Say("Receipt: %s", address),
+		}, "\n")),
 		"URL:" + address, "STATUS:" + status, "TRANSP:TRANSPARENT", "CLASS:PRIVATE", "END:VEVENT", "END:VCALENDAR",
 	} {
 		fold(&b, line)
