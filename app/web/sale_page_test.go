@@ -75,7 +75,7 @@ func TestAFormOfASalesPageBuysInThatSale(t *testing.T) {
 	w.submit(t, buy, form, fragment("outcome")...).shows(t, 202, `data-claim="/api/sales/second/claims/`, `data-testid="total-stock">70<`)
 
 	w.checkout.buy = func(sale.PurchaseRequest) sale.Answer { return sale.Answer{Kind: sale.UnknownShopper} }
-	w.follow(t, w.submit(t, buy, form)).shows(t, 200, "User not found", "Clock")
+	w.follow(t, w.submit(t, buy, form)).shows(t, 200, "There is no such account", "Clock")
 
 	w.browse(t, "/sales/second?check=1&username=alice").shows(t, 200, "purchased this item yet", "Clock")
 	w.send(t, "GET", "/sales/second?check=1&username=alice", "", fragment("outcome")...).shows(t, 200, testID("user-purchase-status"))

@@ -232,8 +232,8 @@ func Page(frame Frame) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if frame.Public {
-			templ_7745c5c3_Err = inLanguages().Render(ctx, templ_7745c5c3_Buffer)
+		if frame.Public != "" {
+			templ_7745c5c3_Err = inLanguages(frame.Public).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

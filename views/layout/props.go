@@ -56,8 +56,8 @@ type Frame struct {
 	Still bool
 	// Front is true for the page of the sale. Its name leads nowhere: that would load the page again and take what was typed.
 	Front bool
-	// Public pages are for search engines too, in each language.
-	Public bool
+	// Public is the path of a page that is for search engines too, in each language; empty: the page is not.
+	Public string
 	// Head describes the page to search engines and other sites, in place of what the frame says of every page; nil: it says that.
 	Head templ.Component
 	// Reload is an address that the page goes to after three seconds where scripts are off; empty: it stays.

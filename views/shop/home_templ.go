@@ -85,7 +85,7 @@ func HomePage(home Home) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.Page(layout.Frame{Assets: home.Assets, Visitor: home.Visitor, Title: home.Title, Front: home.Front, Public: true, Reload: home.reload(), Head: home.head()}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.Page(layout.Frame{Assets: home.Assets, Visitor: home.Visitor, Title: home.Title, Front: home.Front, Public: home.Place.Path(), Reload: home.reload(), Head: home.head()}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -99,7 +99,7 @@ func germanShop() map[string]any {
 		"The order is cancelled; its unit can be sold again":        "Die Bestellung ist storniert; ihr Stück kann wieder verkauft werden",
 		"Every invariant that can be checked from here holds":       "Alles, was sich von hier aus prüfen lässt, stimmt",
 		"Broken: %s %s":                                             "Verletzt: %s %s",
-		"There is no page %d; the last one is page %d":              "Es gibt keine Seite %d; die letzte ist Seite %d",
+		"There is no page %s; the last one is page %s":              "Es gibt keine Seite %s; die letzte ist Seite %s",
 		"The first %d shoppers of the series exist, %d of them new": "Die ersten %d Käufer der Reihe sind da, %d davon neu",
 		"No shoppers were asked for, and none were made":            "Es wurden keine Käufer verlangt und keine angelegt",
 		"All %d shoppers were archived; seeding brings a name back as the same person": "Alle %d Käufer wurden archiviert; erneutes Anlegen bringt einen Namen als dieselbe Person zurück",

@@ -58,7 +58,7 @@ func (p pagination) absent(l text.Language) string {
 	if p.Page <= p.last() {
 		return ""
 	}
-	return l.Say("There is no page %d; the last one is page %d", p.Page, p.last())
+	return l.Say("There is no page %s; the last one is page %s", strconv.Itoa(p.Page), strconv.Itoa(p.last()))
 }
 
 // link is the Link field that leads to other pages of the list (RFC 8288).

@@ -3,6 +3,7 @@ package request
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -180,25 +181,32 @@ func keepLanguage(w http.ResponseWriter, r *http.Request) {
 func MarkLanguage(c echo.Context, fields ...string) {
 	h := c.Response().Header()
 	h.Set("Content-Language", text.From(c.Request().Context()).Code())
-	h.Set("Vary", strings.Join(append(fields, "Accept-Language", "Cookie"), ", "))
+	fields = append(fields, "Accept-Language", "Cookie")
+	slices.Sort(fields)
+	h.Set("Vary", strings.Join(fields, ", "))
 }
 
-// PageAddress is the path and query of the page that an answer is or stands in: of a form's press, the page with the form.
+// PageAddress is the address, for links, of the page that an answer is or stands in: of a form's press, the page with the form. Where the
+// browser shows the page's own path it is the query alone.
 func PageAddress(r *http.Request) string {
-	if safe(r.Method) && Header(r, "Hx-Request") == "" && !strings.HasPrefix(r.URL.Path, "/api/") {
-		return local(r.URL)
+	if ownPage(r) {
+		return "?" + r.URL.RawQuery
 	}
 	from, err := url.Parse(Header(r, "Referer"))
-	if err != nil || from.Host != r.Host {
+	if err != nil || from.Host != r.Host || !LocalPath(from.RequestURI()) {
 		return "/"
 	}
-	return local(from)
+	return from.RequestURI()
 }
 
-// local is the path and query of an address on this origin.
-func local(u *url.URL) string {
-	if path := u.RequestURI(); LocalPath(path) {
-		return path
+// ProblemAddress is PageAddress for a page that shows nothing of what was asked for.
+func ProblemAddress(r *http.Request) string {
+	if ownPage(r) {
+		return "?"
 	}
-	return "/"
+	return PageAddress(r)
+}
+
+func ownPage(r *http.Request) bool {
+	return safe(r.Method) && Header(r, "Hx-Request") == "" && !strings.HasPrefix(r.URL.Path, "/api/")
 }

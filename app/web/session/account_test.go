@@ -23,7 +23,7 @@ func TestTheAccount(t *testing.T) {
 			has: []string{"ann@example.com", "/account/orders", "/account/sessions", `autocomplete="new-password"`, "Change the e-mail address", `action="/sign-out"`},
 			not: []string{"Second factor", "/admin/team"}},
 		{name: "the page without an address", method: "GET", target: "/account", fields: []string{asOda, page}, status: 200,
-			has: []string{"None", "Add an e-mail address", "owner", "Set up", "/admin/team"}, not: []string{"unverified.invalid"}},
+			has: []string{"No address", "Add an e-mail address", "owner", "Set up", "/admin/team"}, not: []string{"unverified.invalid"}},
 		{name: "the page without mail", method: "GET", target: "/account", fields: []string{asAnn, page}, world: noMail, status: 200, not: []string{"/account/email"}},
 		{name: "the page after a change", method: "GET", target: "/account?notice=password", fields: []string{asAnn, page}, status: 200, has: []string{"Your password is changed"}},
 		{name: "the page with a text of somebody else", method: "GET", target: "/account?notice=You+have+won", fields: []string{asAnn, page}, status: 200, not: []string{"won"}},

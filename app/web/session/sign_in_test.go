@@ -58,7 +58,7 @@ func TestSigningInByPassword(t *testing.T) {
 		{name: "a name twice", method: "POST", target: "/sign-in", body: "name=ann&name=bob&password=no", status: 422, has: []string{"must appear once", `value="ann"`}},
 		{name: "over the limit", method: "POST", target: "/sign-in", body: right, world: noBudget, status: 429, has: []string{"too-many-requests", `"retryAfter":90`}, never: []string{"check"}},
 		{name: "over the limit by form", method: "POST", target: "/sign-in", body: form("name", "ann", "password", rightPassword), world: noBudget, status: 429,
-			has: []string{"Too many requests, please wait. The next attempt is taken in 90 seconds."}, never: []string{"check"}},
+			has: []string{"pressed too often. The next attempt is taken in 90 seconds."}, never: []string{"check"}},
 		{name: "the queue is full", method: "POST", target: "/sign-in", body: `{"name":"ann","password":"later"}`, status: 503, has: []string{"sign-in-busy", `"retryAfter":2`}},
 		{name: "the queue is full, by form", method: "POST", target: "/sign-in", body: form("name", "ann", "password", "later"), status: 503,
 			has: []string{"Many people are signing in", `value="ann"`}, not: []string{`value="later"`}},

@@ -32,7 +32,7 @@ func (hs *Handlers) drops(c echo.Context, all []sale.Snapshot) error {
 		brand:   hs.cfg.Brand.from.Present(),
 		figures: func() pageFigures { return pageFigures{list: listed(all)} },
 		render: func(pageFigures) ([]byte, error) {
-			ctx := layout.At(text.With(context.Background(), name.language), "/")
+			ctx := layout.At(text.With(context.Background(), name.language), "?")
 			return render(ctx, shop.DropsPage(hs.listOf(ctx, all, hs.visitorOf(name))))
 		},
 	})

@@ -144,7 +144,12 @@ func (hs *Handlers) homeOf(s sale.Snapshot, err error, name pageName) shop.Home 
 
 // send writes components as the answer.
 func (hs *Handlers) send(c echo.Context, status int, parts ...templ.Component) error {
-	body, err := render(layout.At(c.Request().Context(), request.PageAddress(c.Request())), parts...)
+	return hs.sendAt(c, request.PageAddress(c.Request()), status, parts...)
+}
+
+// sendAt is send for a page that has that address.
+func (hs *Handlers) sendAt(c echo.Context, address string, status int, parts ...templ.Component) error {
+	body, err := render(layout.At(c.Request().Context(), address), parts...)
 	if err != nil {
 		return err
 	}

@@ -202,7 +202,7 @@ func (hs *Handlers) renderSale(s *sale.Snapshot, f pageFigures, name pageName) (
 	home := hs.homeOf(*s, nil, name)
 	home.Visitor, home.Next = hs.visitorOf(name), f.next
 	home.Status.NowMilli = 0
-	ctx := layout.At(text.With(context.Background(), name.language), home.Place.Path())
+	ctx := layout.At(text.With(context.Background(), name.language), "?")
 	return render(ctx, shop.HomePage(home))
 }
 

@@ -44,7 +44,7 @@ func (hs *Handlers) problemPage(c echo.Context, problem request.Problem) error {
 		}
 		page.Way = layout.Link{Label: language(c).Say("Do that now"), Path: problem.Link}
 	}
-	return hs.send(c, problem.Status, layout.ProblemPage(hs.cfg.Brand.Assets(), page))
+	return hs.sendAt(c, request.ProblemAddress(c.Request()), problem.Status, layout.ProblemPage(hs.cfg.Brand.Assets(), page))
 }
 
 // wayBack is where somebody goes on after the sign-in: the same page, or the button that was pressed.
