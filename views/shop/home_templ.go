@@ -5,12 +5,10 @@ package shop
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
-	"flashsale/views/layout"
-)
+import "flashsale/views/layout"
 
 // HomePage is the first page: what is on sale, how it stands, and the form that buys it.
 func HomePage(home Home) templ.Component {

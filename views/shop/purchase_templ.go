@@ -5,10 +5,8 @@ package shop
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-)
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
 // purchase is the form and, directly above it, the one place where its answers appear. The place keeps its room, so that nothing moves
 // under a finger, and holds one answer at most. The button for buying is enabled while the sale is active, so that the form works

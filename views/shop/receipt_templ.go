@@ -5,13 +5,12 @@ package shop
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
+
 import (
-	"fmt"
-
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
-
 	"flashsale/views/layout"
+	"fmt"
 )
 
 // ReceiptPage is what a shopper keeps of an order. It works without scripts, and on paper.
