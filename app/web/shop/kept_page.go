@@ -24,6 +24,9 @@ const (
 	// renderSpacing is how long a page may show figures that have changed since: as long as the pages that are open wait for a frame.
 	// Everything else that changes is shown at once.
 	renderSpacing = 100 * time.Millisecond
+	// renderAnyway is after how long a page is rendered anew although nothing of what is compared has changed. Its tag stays the same
+	// when its bytes do.
+	renderAnyway = 2 * time.Second
 	// mostKept bounds the pages that are kept. The one that was asked for least lately makes room.
 	mostKept = 256
 )
@@ -57,8 +60,8 @@ type rendering struct {
 	figures pageFigures
 	brand   *storefront.Brand
 	body    *packed
-	// looked is when that was last known to be what the page shows.
-	looked time.Time
+	// looked is when that was last known to be what the page shows, and rendered when it was rendered.
+	looked, rendered time.Time
 }
 
 // pageState is what a page shows of its sale and is changed by operators and the clock, so seldom.
@@ -142,17 +145,22 @@ func (p *keptPage) body(w want) (*packed, error) {
 		return old.body, nil
 	}
 	now := &rendering{state: w.state, figures: w.figures(), brand: w.brand, looked: time.Now()}
-	if old != nil && old.state == now.state && old.figures == now.figures && old.brand == now.brand {
-		now.body = old.body
+	if now.sameAs(old) {
+		now.body, now.rendered = old.body, old.rendered
 	} else {
 		html, err := w.render(now.figures)
 		if err != nil {
 			return nil, err
 		}
-		now.body = pack(html, nameMark())
+		now.body, now.rendered = pack(html, nameMark()), now.looked
 	}
 	p.newest.Store(now)
 	return now.body, nil
+}
+
+// sameAs reports whether an earlier rendering is still right.
+func (r *rendering) sameAs(old *rendering) bool {
+	return old != nil && old.state == r.state && old.figures == r.figures && old.brand == r.brand && r.looked.Sub(old.rendered) < renderAnyway
 }
 
 // nameMark stands in a page where the visitor's name is to be. Nobody can write it into a product.
