@@ -27,7 +27,7 @@ type brands interface {
 type noBrand struct{ none *storefront.Brand }
 
 func (b noBrand) Present() *storefront.Brand { return b.none }
-func (noBrand) Look(context.Context) error { return nil }
+func (noBrand) Look(context.Context) error   { return nil }
 
 // brandPrefix is the path below which the parts of brands are.
 const brandPrefix = "/brand/"

@@ -33,7 +33,7 @@ func (hs *Handlers) drops(c echo.Context, all []sale.Snapshot) error {
 		figures: func() pageFigures { return pageFigures{list: listed(all)} },
 		render: func(pageFigures) ([]byte, error) {
 			ctx := text.With(context.Background(), name.language)
-			return render(ctx, shop.DropsPage(hs.listOf(ctx, all, hs.visitorOf(name))))
+			return render(ctx, shop.DropsPage(hs.listOf(all, hs.visitorOf(name))))
 		},
 	})
 	if err != nil {
@@ -53,7 +53,7 @@ func listed(all []sale.Snapshot) string {
 }
 
 // listOf sorts the drops: those that run, those that come, the next one first, and those that are over, the last one first.
-func (hs *Handlers) listOf(ctx context.Context, all []sale.Snapshot, visitor layout.Visitor) shop.Drops {
+func (hs *Handlers) listOf(all []sale.Snapshot, visitor layout.Visitor) shop.Drops {
 	assets := hs.cfg.Brand.Assets()
 	list := shop.Drops{Frame: layout.Frame{
 		Assets: assets, Visitor: visitor, Still: true, Sheet: assets.DropsStyle, Times: assets.Times,

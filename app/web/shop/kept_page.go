@@ -168,30 +168,26 @@ func (r *rendering) sameAs(old *rendering) bool {
 //nolint:gochecknoglobals // made once, and never changed
 var nameMark = sync.OnceValue(rand.Text)
 
-// sendKept answers with the page that is kept for everybody. It is false, and nothing is written, when no sale can be shown.
-func (hs *Handlers) sendKept(c echo.Context, slug string) (bool, error) {
-	s, err := hs.cfg.Catalog.Snapshot(slug)
-	if err != nil {
-		return false, nil
-	}
+// sendKept answers with the page of a sale that is kept for everybody. slug is that of the page's address.
+func (hs *Handlers) sendKept(c echo.Context, slug string, s *sale.Snapshot) error {
 	name := hs.nameOf(c, slug)
 	body, err := hs.pages.find(name).body(want{
-		state: pageStateOf(&s), brand: hs.cfg.Brand.from.Present(),
+		state: pageStateOf(s), brand: hs.cfg.Brand.from.Present(),
 		figures: func() pageFigures {
 			f := pageFigures{version: s.Version, total: s.Total, taken: s.Taken, allClaimed: s.AllClaimed, product: s.Product}
-			if next := hs.next(&s); next != nil {
+			if next := hs.next(s); next != nil {
 				f.next = *next
 			}
 			return f
 		},
-		render: func(f pageFigures) ([]byte, error) { return hs.renderSale(&s, f, name) },
+		render: func(f pageFigures) ([]byte, error) { return hs.renderSale(s, f, name) },
 	})
 	if err != nil {
-		return true, err
+		return err
 	}
 	// The page has no time, so that its bytes change with the sale only. Its script reads this one.
 	c.Response().Header().Set("Server-Timing", "ledger;dur="+strconv.FormatInt(s.Now.UnixMilli(), 10))
-	return true, hs.sendPacked(c, body)
+	return hs.sendPacked(c, body)
 }
 
 func (hs *Handlers) nameOf(c echo.Context, slug string) pageName {
