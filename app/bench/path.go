@@ -26,7 +26,9 @@ const (
 )
 
 // Profiled are the paths of which a profile can be taken: those of the product.
-func Profiled() []string { return []string{pathSoldOut, pathStatus, pathPage, pathReserve, pathPurchase} }
+func Profiled() []string {
+	return []string{pathSoldOut, pathStatus, pathPage, pathReserve, pathPurchase}
+}
 
 // path is one kind of request to one process, with everything that was measured about it.
 type path struct {
