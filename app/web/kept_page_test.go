@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -55,10 +56,10 @@ func TestAPageIsTheSameBytesForEverybody(t *testing.T) {
 			for _, fields := range [][]string{{}, {packedToo}} {
 				tag := w.browse(t, path, fields...).Header.Get("Etag")
 				again := w.browse(t, path, append(fields, "If-None-Match: "+tag)...)
-				if again.StatusCode != 304 || again.raw != "" || again.Header.Get("Etag") != tag || again.Header.Get("Content-Encoding") != "" || again.Header.Get("Server-Timing") == "" {
+				if again.StatusCode != http.StatusNotModified || again.raw != "" || again.Header.Get("Etag") != tag || again.Header.Get("Content-Encoding") != "" || again.Header.Get("Server-Timing") == "" {
 					t.Errorf("%s: %d, %v", path, again.StatusCode, again.Header)
 				}
-				if changed := w.browse(t, path, append(fields, `If-None-Match: "other"`)...); changed.StatusCode != 200 {
+				if changed := w.browse(t, path, append(fields, `If-None-Match: "other"`)...); changed.StatusCode != http.StatusOK {
 					t.Errorf("%s with another tag: %d", path, changed.StatusCode)
 				}
 			}

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"text/tabwriter"
 
@@ -133,9 +135,18 @@ func accountTable(h *session.Handlers) []request.Route {
 	return t
 }
 
+// files answers with the files of static. The fields that are about documents are left out of what is none: each page loads several.
 func files(static func(http.ResponseWriter, *http.Request) bool) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		h := c.Response().Header()
+		before := maps.Clone(h)
+		if ext := path.Ext(c.Request().URL.Path); ext == ".css" || ext == ".js" {
+			for _, field := range []string{"Content-Security-Policy", "Permissions-Policy", "Cross-Origin-Opener-Policy"} {
+				delete(h, field)
+			}
+		}
 		if !static(c.Response(), c.Request()) {
+			maps.Copy(h, before) // the page that says so is a document
 			return request.ErrNotFound
 		}
 		return nil

@@ -7,8 +7,8 @@ func germanDrops() map[string]any {
 		"On sale now":    "Jetzt im Verkauf",
 		"Coming next":    "Demnächst",
 		"Past drops":     "Vergangene Drops",
-		"Starts":         "Beginn:",
-		"Started":        "Begann:",
+		"Starts on":      "Beginnt am",
+		"Started on":     "Begann am",
 		"The next drop:": "Der nächste Drop:",
 	}
 }

@@ -38,6 +38,7 @@ type scene struct {
 	err      error
 	receipt  *sale.Receipt
 	users    shop.UserList
+	others   []sale.Snapshot // sales beside it
 }
 
 // stage is the pages in a browser, without the servers behind them: any state can be shown at once.
@@ -53,7 +54,10 @@ func (s *stage) Snapshot(string) (sale.Snapshot, error) {
 	return sc.snapshot, sc.err
 }
 
-func (s *stage) All() []sale.Snapshot { return []sale.Snapshot{s.shows.Load().snapshot} }
+func (s *stage) All() []sale.Snapshot {
+	sc := s.shows.Load()
+	return append([]sale.Snapshot{sc.snapshot}, sc.others...)
+}
 
 func (s *stage) Receipt(context.Context, string, string) (sale.Receipt, bool, error) {
 	if own := s.shows.Load().receipt; own != nil {
@@ -121,6 +125,7 @@ func (s *stage) routes() http.Handler {
 	})
 	e := echo.New()
 	e.GET("/", hs.Home)
+	e.GET("/drops", func(c echo.Context) error { return hs.drops(c, hs.announced()) })
 	e.GET("/status", hs.Status)
 	e.GET("/live", s.stream)
 	e.GET("/static/*", func(c echo.Context) error {

@@ -56,7 +56,7 @@ func listed(all []sale.Snapshot) string {
 func (hs *Handlers) listOf(ctx context.Context, all []sale.Snapshot, visitor layout.Visitor) shop.Drops {
 	assets := hs.cfg.Brand.Assets()
 	list := shop.Drops{Frame: layout.Frame{
-		Assets: assets, Visitor: visitor, Still: true, Sheet: assets.DropsStyle, Times: assets.Times,
+		Assets: assets, Visitor: visitor, Still: true, Sheet: assets.DropsStyle, Times: assets.Times, Public: "/",
 	}}
 	all = slices.Clone(all)
 	slices.SortFunc(all, func(a, b sale.Snapshot) int { return cmp.Or(a.StartsAt.Compare(b.StartsAt), cmp.Compare(a.ID, b.ID)) })

@@ -54,10 +54,8 @@ func (hs *Handlers) Sale(c echo.Context) error {
 // salePage answers with the page of a sale: the one that is kept for everybody or, when the query asks for something, one that is made
 // for this request.
 func (hs *Handlers) salePage(c echo.Context, slug string) error {
-	if plain(c) {
-		if done, err := hs.sendKept(c, slug); done {
-			return err
-		}
+	if s, err := hs.cfg.Catalog.Snapshot(slug); err == nil && plain(c) {
+		return hs.sendKept(c, slug, &s)
 	}
 	q := c.QueryParams()
 	home := hs.page(c, slug)

@@ -25,6 +25,9 @@ const (
 	// renderSpacing is how long a page may show figures that have changed since: as long as the pages that are open wait for a frame.
 	// Everything else that changes is shown at once.
 	renderSpacing = 100 * time.Millisecond
+	// renderAnyway is after how long a page is rendered anew although nothing of what is compared has changed. Its tag stays the same
+	// when its bytes do.
+	renderAnyway = 2 * time.Second
 	// mostKept bounds the pages that are kept. The one that was asked for least lately makes room.
 	mostKept = 256
 )
@@ -58,8 +61,8 @@ type rendering struct {
 	figures pageFigures
 	brand   *storefront.Brand
 	body    *packed
-	// looked is when that was last known to be what the page shows.
-	looked time.Time
+	// looked is when that was last known to be what the page shows, and rendered when it was rendered.
+	looked, rendered time.Time
 }
 
 // pageState is what a page shows of its sale and is changed by operators and the clock, so seldom.
@@ -149,17 +152,22 @@ func (p *keptPage) body(w want) (*packed, error) {
 		return old.body, nil
 	}
 	now := &rendering{state: w.state, figures: w.figures(), brand: w.brand, looked: time.Now()}
-	if old != nil && old.state == now.state && old.figures.same(now.figures) && old.brand == now.brand {
-		now.body = old.body
+	if now.sameAs(old) {
+		now.body, now.rendered = old.body, old.rendered
 	} else {
 		html, err := w.render(now.figures)
 		if err != nil {
 			return nil, err
 		}
-		now.body = pack(html, nameMark())
+		now.body, now.rendered = pack(html, nameMark()), now.looked
 	}
 	p.newest.Store(now)
 	return now.body, nil
+}
+
+// sameAs reports whether an earlier rendering is still right.
+func (r *rendering) sameAs(old *rendering) bool {
+	return old != nil && old.state == r.state && old.figures.same(r.figures) && old.brand == r.brand && r.looked.Sub(old.rendered) < renderAnyway
 }
 
 // nameMark stands in a page where the visitor's name is to be. Nobody can write it into a product.
@@ -167,26 +175,22 @@ func (p *keptPage) body(w want) (*packed, error) {
 //nolint:gochecknoglobals // made once, and never changed
 var nameMark = sync.OnceValue(rand.Text)
 
-// sendKept answers with the page that is kept for everybody. It is false, and nothing is written, when no sale can be shown.
-func (hs *Handlers) sendKept(c echo.Context, slug string) (bool, error) {
-	s, err := hs.cfg.Catalog.Snapshot(slug)
-	if err != nil {
-		return false, nil
-	}
+// sendKept answers with the page of a sale that is kept for everybody. slug is that of the page's address.
+func (hs *Handlers) sendKept(c echo.Context, slug string, s *sale.Snapshot) error {
 	name, ctx := hs.nameOf(c, slug), c.Request().Context()
 	body, err := hs.pages.find(name).body(want{
-		state: pageStateOf(&s), brand: hs.cfg.Brand.from.Present(),
+		state: pageStateOf(s), brand: hs.cfg.Brand.from.Present(),
 		figures: func() pageFigures {
-			return pageFigures{version: s.Version, total: s.Total, taken: s.Taken, allClaimed: s.AllClaimed, product: s.Product, next: hs.next(ctx, &s)}
+			return pageFigures{version: s.Version, total: s.Total, taken: s.Taken, allClaimed: s.AllClaimed, product: s.Product, next: hs.next(ctx, s)}
 		},
-		render: func(f pageFigures) ([]byte, error) { return hs.renderSale(&s, f, name) },
+		render: func(f pageFigures) ([]byte, error) { return hs.renderSale(s, f, name) },
 	})
 	if err != nil {
-		return true, err
+		return err
 	}
 	// The page has no time, so that its bytes change with the sale only. Its script reads this one.
 	c.Response().Header().Set("Server-Timing", "ledger;dur="+strconv.FormatInt(s.Now.UnixMilli(), 10))
-	return true, hs.sendPacked(c, body)
+	return hs.sendPacked(c, body)
 }
 
 func (hs *Handlers) nameOf(c echo.Context, slug string) pageName {
