@@ -21,6 +21,8 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 		{"sale set", 1, "nothing to change"},
 		{"sale set --start tomorrow", 1, `--start is "tomorrow"; it must be a time like`},
 		{"sale set --stock -1", 1, "--stock must be from 0"},
+		{"sale set --message " + strings.Repeat("a", 201), 1, "--message must have at most 200 characters, and has 201"},
+		{"sale set --message Soon!", 0, "sale flash-sale: active"},
 		{"sale set --slug nothing --stock 1", 1, "no such sale"},
 		{"sale set --end 2001-01-01T00:00:00Z", 1, "endTime must lie after the start"},
 		{"sale set --stock 33 --end " + end.Format(time.RFC3339), 0, "sale flash-sale: active"},
@@ -37,7 +39,7 @@ func TestSaleSetBesideARunningInstance(t *testing.T) {
 			}
 		}
 	}
-	if now := shown(); now.Number("maxStock") != 33 || now.Text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.Number("revision") != 2 {
+	if now := shown(); now.Number("maxStock") != 33 || now.Text("endTime") != end.Format("2006-01-02T15:04:05.000Z") || now.Number("revision") != 3 || now.Text("message") != "Soon!" {
 		t.Errorf("the instance shows %s", now.Raw)
 	}
 	recent, err := audit.New(servers.Pool()).Recent(t.Context(), 1)

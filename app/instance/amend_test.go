@@ -1,7 +1,9 @@
 package instance
 
 import (
+	"bufio"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -88,4 +90,83 @@ func TestASaleThatIsOverGoesOn(t *testing.T) {
 		t.Errorf("the field is not named: %s", r.Raw)
 	}
 	c.Verifies()
+}
+
+// An operator's message is on the pages of every instance at once, as plain text, and in the status; so is when the last unit went.
+func TestShoppersReadWhyAndWhen(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t)
+	c, other := newClient(t, d.start(t).URL()), newClient(t, d.start(t).URL())
+	frames := followFrames(t, other.Base+"/live")
+	const message = `We go on at 14:00 <script>alert("1")</script> & not later`
+	asked := time.Now()
+	c.Amend(map[string]any{"message": "  " + message + " "}).Is(t, http.StatusOK, "")
+	frame := frames("We go on at 14:00")
+	t.Logf("after %v", time.Since(asked).Round(time.Millisecond))
+	if strings.Contains(frame, "<script") || !strings.Contains(frame, "&lt;script&gt;") {
+		t.Errorf("the message is not plain text: %s", frame)
+	}
+	for _, one := range []*client{c, other} {
+		if s := one.Status(); s.Text("message") != message || s.Text("soldOutAt") != "" {
+			t.Errorf("the status is %s", s.Raw)
+		}
+	}
+	if page := c.Call(http.MethodGet, "/api/admin/sales/flash-sale", nil); page.Text("message") != message {
+		t.Errorf("the operator sees %s", page.Raw)
+	}
+	for _, wrong := range []string{strings.Repeat("ä", 201), "two\nlines"} {
+		r := c.Amend(map[string]any{"message": wrong})
+		if r.Is(t, http.StatusUnprocessableEntity, "invalid-request"); field(r) != "message" {
+			t.Errorf("the field is not named: %s", r.Raw)
+		}
+	}
+	c.Amend(map[string]any{"message": "", "stock": 1}).Is(t, http.StatusOK, "")
+	if s := c.Status(); s.Body["message"] != nil {
+		t.Errorf("it was taken away: %s", s.Raw)
+	}
+	if r := c.BuySettled("john_doe_1"); r.Status != http.StatusCreated {
+		t.Fatalf("buy: %s", r.Raw)
+	}
+	frame = frames(">Sold out <time")
+	s := other.Status()
+	at, err := time.Parse(time.RFC3339, s.Text("soldOutAt"))
+	if err != nil || !strings.Contains(frame, `datetime="`+s.Text("soldOutAt")+`"`) || !strings.Contains(frame, "after ") {
+		t.Errorf("%s, and the page says %s", s.Raw, frame)
+	}
+	if serverTime, _ := time.Parse(time.RFC3339, s.Text("serverTime")); at.After(serverTime) || s.Number("soldOutAfter") <= 0 {
+		t.Errorf("it sold out at an impossible moment: %s", s.Raw)
+	}
+	c.Amend(map[string]any{"stock": 2}).Is(t, http.StatusOK, "")
+	frames(`data-status="active"`)
+	if s := c.Status(); s.Body["soldOutAt"] != nil {
+		t.Errorf("with a unit left it sold out: %s", s.Raw)
+	}
+	c.Verifies()
+}
+
+// followFrames reads a stream; its function waits for the next frame that has the words.
+func followFrames(t *testing.T, address string) func(words string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	lines := bufio.NewScanner(res.Body)
+	return func(words string) string {
+		t.Helper()
+		end := time.AfterFunc(30*time.Second, func() { _ = res.Body.Close() })
+		defer end.Stop()
+		for lines.Scan() {
+			if frame, ok := strings.CutPrefix(lines.Text(), "data: "); ok && strings.Contains(frame, words) {
+				return frame
+			}
+		}
+		t.Fatalf("no frame with %q: %v", words, lines.Err())
+		return ""
+	}
 }

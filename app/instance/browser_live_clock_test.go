@@ -13,7 +13,7 @@ import (
 
 // countdownIsRight compares the countdown with the clock of this machine, which is also that of the servers here.
 const countdownIsRight = `(() => {
-	const shown = /in (\d+):(\d+):(\d+)/.exec(document.getElementById("countdown").textContent);
+	const shown = /(\d+):(\d+):(\d+)/.exec(document.getElementById("countdown").textContent);
 	if (!shown) return false;
 	const seconds = Number(shown[1]) * 3600 + Number(shown[2]) * 60 + Number(shown[3]);
 	return Math.abs(seconds - (Number(document.getElementById("sale").dataset.until) - Date.now()) / 1000) < 3;

@@ -79,6 +79,7 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 		{Method: "GET", Path: request.SalePage, Handler: pages.Sale, Who: request.Anybody},
 		{Method: "GET", Path: request.SalePage + "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
 		{Method: "GET", Path: request.SalePage + "/status", Handler: pages.Status, Who: request.Anybody},
+		{Method: "GET", Path: "/sales/:slug/calendar.ics", Handler: pages.Reminder, Who: request.Anybody},
 		{Method: "GET", Path: "/receipts/:secret", Handler: pages.Receipt, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
 		{Method: "GET", Path: "/receipts/:secret/calendar.ics", Handler: pages.ReceiptCalendar, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
 	}

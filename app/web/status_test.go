@@ -19,13 +19,17 @@ func TestStatus(t *testing.T) {
 		want   map[string]any
 	}{
 		"active": {func(*sale.Snapshot) {}, map[string]any{"status": "active", "currentStock": 3, "sold": 2, "allClaimed": false,
-			"timeUntilEnd": 3_600_000, "timeUntilStart": nil, "stale": nil, "ageMs": nil}},
+			"timeUntilEnd": 3_600_000, "timeUntilStart": nil, "stale": nil, "ageMs": nil, "message": nil, "soldOutAt": nil}},
 		"upcoming": {func(s *sale.Snapshot) {
 			s.State, s.Taken = sale.Scheduled, 0
 			s.Now = s.StartsAt.Add(-1500 * time.Millisecond)
 		}, map[string]any{"status": "upcoming", "currentStock": 5, "sold": 0, "timeUntilStart": 1500, "timeUntilEnd": 10_801_500, "serverTime": "2026-01-01T09:59:58.500Z"}},
-		"sold out":    {func(s *sale.Snapshot) { s.Taken = 5 }, map[string]any{"status": "sold-out", "currentStock": 0, "sold": 5}},
-		"ended":       {func(s *sale.Snapshot) { s.State = sale.Closed }, map[string]any{"status": "ended", "timeUntilEnd": nil, "timeUntilStart": nil}},
+		"sold out":       {func(s *sale.Snapshot) { s.Taken = 5 }, map[string]any{"status": "sold-out", "currentStock": 0, "sold": 5}},
+		"ended":          {func(s *sale.Snapshot) { s.State = sale.Closed }, map[string]any{"status": "ended", "timeUntilEnd": nil, "timeUntilStart": nil}},
+		"with a message": {func(s *sale.Snapshot) { s.Message = `Back at "noon" <b>` }, map[string]any{"status": "active", "message": `Back at "noon" <b>`}},
+		"sold out at a known moment": {func(s *sale.Snapshot) {
+			s.Taken, s.Sellout = 5, sale.Sellout{Opened: s.StartsAt, At: s.StartsAt.Add(700 * time.Millisecond)}
+		}, map[string]any{"status": "sold-out", "soldOutAt": "2026-01-01T10:00:00.700Z", "soldOutAfter": 700}},
 		"paused":      {func(s *sale.Snapshot) { s.State = sale.Paused }, map[string]any{"status": "paused"}},
 		"all claimed": {func(s *sale.Snapshot) { s.AllClaimed = true }, map[string]any{"status": "active", "allClaimed": true}},
 		"stale": {func(s *sale.Snapshot) { s.Stale, s.Age = true, 2500*time.Millisecond },

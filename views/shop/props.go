@@ -1,6 +1,10 @@
 package shop
 
-import "flashsale/views/layout"
+import (
+	"time"
+
+	"flashsale/views/layout"
+)
 
 // Tab names one of the page's four tabs; it is the value of the query parameter "tab".
 type Tab string
@@ -81,7 +85,7 @@ type Acts struct {
 type Status struct {
 	// Status is upcoming, active, sold-out, ended, paused, or none when there is no sale.
 	Status string
-	// Text is the sentence of the status, Badge its short form.
+	// Text is the sentence of the status, Badge its short form. They, When and Tip are texts by their English forms.
 	Text, Badge string
 	// Left, Total and Sold are units.
 	Left, Total, Sold int64
@@ -89,13 +93,20 @@ type Status struct {
 	Version, Revision, Generation int64
 	// When says what Until is: "Starts", "Ends" or "Ended"; empty when there is no time to tell.
 	When string
-	// Until is a moment in words, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
+	// Until is a moment, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
 	// clock. Counting says that the time left is to be counted down.
-	Until, UntilISO      string
+	Until                time.Time
+	UntilISO             string
 	UntilMilli, NowMilli int64 // NowMilli is 0 in a page that is kept
 	Counting             bool
-	// Note is a further sentence, such as that the figures are old.
-	Note string
+	// Took is how long the units lasted, once there are none and it is known.
+	Took time.Duration
+	// Reminder is the address of the start in a calendar, until the sale starts.
+	Reminder string
+	// Icon is the address of the picture in the browser's tab; empty: the page's own.
+	Icon string
+	// Note is what somebody wrote for shoppers: why the sale stands as it does, and what comes next. Else Tip is what we say ourselves.
+	Note, Tip string
 }
 
 // Tone is the colour of an outcome.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -33,7 +34,7 @@ func draw(t *testing.T, c templ.Component) string {
 func active() shop.Status {
 	return shop.Status{
 		Status: "active", Text: "Flash Sale Live!", Badge: "Live", Left: 4999, Total: 12000, Sold: 7001, Version: 42,
-		When: "Ends", Until: "1 January 2027, 10:00:00 UTC", UntilISO: "2027-01-01T10:00:00.000Z",
+		When: "Ends", Until: time.Date(2027, 1, 1, 10, 0, 0, 0, time.UTC), UntilISO: "2027-01-01T10:00:00.000Z",
 		UntilMilli: 1_798_797_600_000, NowMilli: 1_798_790_000_000, Counting: true,
 	}
 }
@@ -151,7 +152,7 @@ func TestStatusFragmentIsOneLineAndContainsNoForm(t *testing.T) {
 
 func TestStatusWithoutAClockOrStock(t *testing.T) {
 	t.Parallel()
-	html := draw(t, shop.StatusFragment(shop.Status{Status: "none", Text: "No Sale", Note: "None planned."}))
+	html := draw(t, shop.StatusFragment(shop.Status{Status: "none", Text: "No Sale", Badge: "None", Note: "None planned."}))
 	if strings.Contains(html, "data-until") || strings.Contains(html, "<time") {
 		t.Errorf("a time is shown: %s", html)
 	}
@@ -353,5 +354,17 @@ func TestScriptsComeLastInTheirOrder(t *testing.T) {
 	page := draw(t, shop.HomePage(home()))
 	if want := `<script src="/s/h.js"></script><script src="/s/l.js"></script><script src="/s/e.js"></script><script src="/s/a.js"></script><script src="/s/n.js"></script><script src="/s/p.js"></script></body></html>`; !strings.HasSuffix(strings.ReplaceAll(page, "> <script", "><script"), want) {
 		t.Errorf("the page does not end with %s: %s", want, page[len(page)-200:])
+	}
+}
+
+func TestHowLongTheUnitsLasted(t *testing.T) {
+	t.Parallel()
+	for took, want := range map[time.Duration]string{
+		time.Millisecond: "0.1 s", 700 * time.Millisecond: "0.7 s", 12 * time.Second: "12 s", 200 * time.Second: "3 min 20 s",
+		2*time.Hour + 5*time.Minute: "2 h 5 min", 50 * time.Hour: "2 d 2 h",
+	} {
+		if got := draw(t, shop.StatusFragment(shop.Status{Status: "sold-out", Took: took})); !strings.Contains(got, "after "+want) {
+			t.Errorf("%v: %s", took, got)
+		}
 	}
 }

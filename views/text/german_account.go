@@ -13,7 +13,6 @@ func germanAccount() map[string]any {
 		"You have an account? Sign in":           "Sie haben ein Konto? Anmelden",
 		"You have an account? Sign in first":     "Sie haben ein Konto? Melden Sie sich zuerst an",
 		"Or sign in by e-mail":                   "Oder mit E-Mail anmelden",
-		"Username or e-mail":                     "Benutzername oder E-Mail",
 		"E-mail or username":                     "E-Mail oder Benutzername",
 		"Username":                               "Benutzername",
 		"E-mail":                                 "E-Mail",

@@ -60,14 +60,14 @@ type amendDocument struct {
 }
 
 func amendmentSpec() request.Spec {
-	s := request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number}
+	s := request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number, string(sale.FieldMessage): request.Text}
 	for _, field := range []sale.Field{sale.FieldAccountRate, sale.FieldAccountBurst, sale.FieldNetworkRate, sale.FieldNetworkBurst} {
 		s[string(field)] = request.Number
 	}
 	return s
 }
 
-// Amend changes the times, the stock and the limit of presses of a sale, if the sale is at a revision that If-Match names.
+// Amend changes the times, the stock, the message to shoppers and the limit of presses of a sale, if the sale is at a revision that If-Match names.
 func (hs *Handlers) Amend(c echo.Context) error {
 	slug, a, v, err := hs.saleAct(c, amendmentSpec())
 	if err != nil {
@@ -94,7 +94,7 @@ func (hs *Handlers) Amend(c echo.Context) error {
 // amendment reads the fields that are given. A body without any of them is refused.
 func amendment(v request.Values) (to sale.Amendment, err error) {
 	if len(v) == 0 {
-		return to, request.BadField("body", "must have at least one of startTime, endTime, stock, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
+		return to, request.BadField("body", "must have at least one of startTime, endTime, stock, message, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
 	}
 	if to.StartsAt, err = v.Instant(string(sale.FieldStart)); err != nil {
 		return to, err
@@ -108,6 +108,13 @@ func amendment(v request.Values) (to sale.Amendment, err error) {
 			return to, err
 		}
 		to.Total = &n
+	}
+	if written, given := v[string(sale.FieldMessage)].(string); given {
+		message, err := sale.ReadMessage(written)
+		if err != nil {
+			return to, request.BadField(string(sale.FieldMessage), err.Error())
+		}
+		to.Message = &message
 	}
 	for field, into := range map[sale.Field]**int64{
 		sale.FieldAccountRate: &to.AccountRate, sale.FieldAccountBurst: &to.AccountBurst,

@@ -32,7 +32,7 @@ func TestBrowserStatesMoveNoControl(t *testing.T) {
 	delete(all, "none") // a page without a product, which no open page becomes
 	const places = `JSON.stringify([...document.querySelectorAll("#user-id-input, .purchase button, [role=tab]")].map((e) =>
 		[e.dataset.testid, ...["x", "y", "width", "height"].map((d) => Math.round(e.getBoundingClientRect()[d]))].join(" ")))`
-	const overlaps = `[".offer", ".state", ".stock", ".time", ".purchase", ".sale > .caution", ".tabs"].map((q) => document.querySelector(q)).filter(Boolean)
+	const overlaps = `[".offer", ".state", ".figures", ".sale > .caution", ".purchase", ".tabs"].map((q) => document.querySelector(q)).filter(Boolean)
 		.filter((e, i, all) => i > 0 && (innerWidth < 768 || !e.matches(".tabs")) && e.getBoundingClientRect().top < all[i - 1].getBoundingClientRect().bottom)
 		.map((e) => e.className)`
 	for _, width := range []int64{320, 390, 768, 1280} {
@@ -78,7 +78,7 @@ func huge() *scene {
 // Nothing is wider than the window, whatever is on sale, whoever buys, and with letters of twice the size.
 func TestBrowserNothingOverflows(t *testing.T) {
 	s := openStage(t)
-	const wider = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .strip")
+	const wider = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .strip, .tablist")
 		&& Math.max(e.getBoundingClientRect().right, e.matches("input") ? 0 : e.scrollWidth) > innerWidth + 0.5).map((e) => e.tagName + "." + e.className)`
 	for _, letters := range []int64{16, 32} {
 		s.do(textSize(letters))
@@ -173,10 +173,14 @@ func TestBrowserForcedColours(t *testing.T) {
 // The page is laid out once: what arrives later has its room.
 func TestBrowserLayoutDoesNotShift(t *testing.T) {
 	s := openStage(t)
-	for _, width := range []int64{390, 1280} {
-		for _, path := range []string{"/", "/?tab=users"} {
+	s.do(inZone("Asia/Kathmandu")) // a script adds the time there
+	for _, width := range []int64{320, 390, 1280} {
+		for path, name := range map[string]string{"/": "upcoming", "/?tab=users": "live"} {
 			s.do(chromedp.EmulateViewport(width, 800))
-			s.open(scenes()["upcoming"], path)
+			s.open(scenes()[name], path)
+			if here := value[string](s, `document.getElementById("here").textContent`); !strings.Contains(here, "GMT+5:45") {
+				t.Errorf("%s: the time in the reader's zone is %q", name, here)
+			}
 			shift := value[float64](s, `new Promise((resolve) => {
 				let sum = 0;
 				new PerformanceObserver((list) => { for (const e of list.getEntries()) sum += e.value; }).observe({ type: "layout-shift", buffered: true });

@@ -119,13 +119,16 @@ func openStage(t *testing.T) *stage {
 }
 
 func (s *stage) routes() http.Handler {
-	hs := New(Config{
+	cfg := Config{
 		Catalog: s, Receipts: s, Links: s, Orders: s, Principals: request.Principals{Demo: true}, Log: request.NewLog(nil),
 		Users: func(echo.Context) (shop.UserList, error) { return s.shows.Load().users, nil },
-	})
+	}
+	hs := New(cfg)
+	cfg.Principals.Demo = false
 	e := echo.New()
 	e.GET("/", hs.Home)
 	e.GET("/drops", func(c echo.Context) error { return hs.drops(c, hs.announced()) })
+	e.GET("/accounts", New(cfg).Home) // outside demo mode
 	e.GET("/status", hs.Status)
 	e.GET("/live", s.stream)
 	e.GET("/static/*", func(c echo.Context) error {
@@ -145,7 +148,8 @@ func (s *stage) stream(c echo.Context) error {
 	c.Response().Header().Set("Content-Type", "text/event-stream")
 	sc := s.shows.Load()
 	var frame bytes.Buffer
-	if err := shop.StatusFragment(statusPanel(sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
+	hs := New(Config{Principals: request.Principals{Demo: true}})
+	if err := shop.StatusFragment(hs.panel(sc.snapshot, sc.err)).Render(c.Request().Context(), &frame); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.Response(), "id: 1\ndata: %s\n\n", strings.ReplaceAll(frame.String(), "\n", " "))
@@ -199,6 +203,14 @@ func textSize(pixels int64) chromedp.Action[chromedp.Void] {
 		_, err := chromedp.Call(ctx, page.SetFontSizes, page.SetFontSizesParams{
 			FontSizes: &page.FontSizes{Standard: pixels, Fixed: pixels * 13 / 16},
 		})
+		return err
+	})
+}
+
+// inZone makes a page believe that it is shown in that time zone.
+func inZone(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: name})
 		return err
 	})
 }

@@ -41,9 +41,18 @@ func scenes() map[string]*scene {
 		"all-claimed": func(sc *scene) { sc.snapshot.Taken, sc.snapshot.AllClaimed = 96, true },
 		"paused":      func(sc *scene) { sc.snapshot.State = sale.Paused },
 		"sold-out":    func(sc *scene) { sc.snapshot.Taken, sc.others = sc.snapshot.Total, otherSales() },
-		"ended":       func(sc *scene) { sc.snapshot.EndsAt = noon.Add(-time.Minute) },
-		"none":        func(sc *scene) { sc.snapshot, sc.err = sale.Snapshot{}, sale.ErrNoSale },
-		"stale":       func(sc *scene) { sc.snapshot.Stale = true },
+		"gone": func(sc *scene) {
+			sc.snapshot.Taken = sc.snapshot.Total
+			sc.snapshot.Sellout = sale.Sellout{Opened: noon.Add(-time.Minute), At: noon.Add(-time.Minute + 700*time.Millisecond)}
+		},
+		"message": func(sc *scene) {
+			sc.snapshot.State, sc.snapshot.Message = sale.Paused, "The card payment is away. We go on at 14:00 <UTC>."
+		},
+		"closed": func(sc *scene) { sc.snapshot.State = sale.Closed },
+		"far":    func(sc *scene) { sc.snapshot.EndsAt = noon.AddDate(1, 0, 0) },
+		"ended":  func(sc *scene) { sc.snapshot.EndsAt = noon.Add(-time.Minute) },
+		"none":   func(sc *scene) { sc.snapshot, sc.err = sale.Snapshot{}, sale.ErrNoSale },
+		"stale":  func(sc *scene) { sc.snapshot.Stale = true },
 	} {
 		sc := &scene{snapshot: activeSale(), users: someUsers()}
 		sc.snapshot.Total, sc.snapshot.Taken, sc.snapshot.Product = 100, 28, soldProduct()
@@ -95,6 +104,7 @@ func TestScreenshots(t *testing.T) {
 	}
 	for name, path := range map[string]string{
 		"upcoming": "/", "live": "/", "all-claimed": "/", "paused": "/", "sold-out": "/", "ended": "/", "none": "/", "stale": "/",
+		"gone": "/", "message": "/", "closed": "/", "far": "/",
 		"users": "/?tab=users&notice=reset", "named": "/?username=john_doe", "checked": "/?username=john_doe&check=1",
 	} {
 		sc := all[name]

@@ -10,12 +10,10 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/static"
 	"flashsale/views/shop"
 	"flashsale/views/text"
 )
-
-// readableTime is the layout of a time for people, in UTC. It has the seconds, because a sale starts at an announced one.
-const readableTime = "2 January 2006, 15:04:05 UTC"
 
 // Frame renders what open pages replace when the sale changes: the same bytes for every reader of a language. It has no line
 // breaks, so that it is one data line of a stream.
@@ -26,23 +24,32 @@ func (hs *Handlers) Frame(s sale.Snapshot, in text.Language) []byte {
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte(" "))
 }
 
-// panel is statusPanel with the brand's sentence for the state, where the shop itself has nothing to say.
+// panel is the current sale as the panel shows it. err says that there is none, or that it is not known. Beside the state stands what is
+// wrong now; else what an operator wrote; else what a shopper has to know of this moment; else the brand's sentence for the state; else
+// ours. What people wrote is shown as it is, and our own words in the language of the page.
 func (hs *Handlers) panel(s sale.Snapshot, err error) shop.Status {
 	v := statusPanel(s, err)
-	if v.Note == "" {
+	if errors.Is(err, sale.ErrNoSale) && hs.cfg.Principals.Demo {
+		v.Tip = text.Key("No sale is announced. “flashsale reset --wipe” begins anew with the first one.")
+	}
+	if v.Note == "" && v.Tip == "" {
 		v.Note = hs.cfg.Brand.text(sale.Status(v.Status))
+	}
+	if v.Note == "" && v.Tip == "" {
+		v.Tip = usualTip(s, sale.Status(v.Status))
 	}
 	return v
 }
 
-// statusPanel is the current sale as the panel shows it. err says that there is none, or that it is not known.
+// statusPanel is the panel without the sentences of a brand and the usual ones.
 func statusPanel(s sale.Snapshot, err error) shop.Status {
 	switch {
 	case errors.Is(err, sale.ErrNoSale):
-		return shop.Status{Status: "none", Text: "No Sale", Badge: "None"}
+		return shop.Status{Status: "none", Text: text.Key("No Sale"), Badge: text.Key("None"),
+			Tip: text.Key("As soon as a sale is announced, this page shows it.")}
 	case err != nil:
-		return shop.Status{Status: "none", Text: "Not Available", Badge: "Unknown",
-			Note: "The figures cannot be read right now. They come back by themselves."}
+		return shop.Status{Status: "none", Text: text.Key("Not Available"), Badge: text.Key("Unknown"),
+			Tip: text.Key("The figures cannot be read right now. They come back by themselves.")}
 	}
 	return statusView(s)
 }
@@ -52,51 +59,97 @@ func statusView(s sale.Snapshot) shop.Status {
 	v := shop.Status{
 		Status: string(status), Left: s.Left(), Total: s.Total, Sold: s.Taken,
 		Version: s.Version, Revision: s.Revision, Generation: s.Generation, NowMilli: s.Now.UnixMilli(),
+		Icon: statusIcon(status),
 	}
 	v.Text, v.Badge = statusWords(status)
 	until, when := deadline(s, status)
-	v.When, v.Until, v.UntilISO = when, until.UTC().Format(readableTime), until.UTC().Format(request.InstantLayout)
 	v.UntilMilli, v.Counting = until.UnixMilli(), status != sale.Ended && until.After(s.Now)
-	v.Note = statusNote(s, status)
+	if status == sale.SoldOut && !s.Sellout.At.IsZero() {
+		until, when = s.Sellout.At, text.Key("Sold out")
+		v.Took = s.Sellout.Took()
+	}
+	v.When, v.Until, v.UntilISO = when, until, until.UTC().Format(request.InstantLayout)
+	if status == sale.Upcoming {
+		v.Reminder = reminderPath(s.Slug)
+	}
+	v.Note, v.Tip = noteOf(s, status)
 	return v
 }
 
-func statusWords(status sale.Status) (text, badge string) {
+func statusWords(status sale.Status) (words, badge string) {
 	switch status {
 	case sale.Upcoming:
-		return "Coming Soon", "Soon"
+		return text.Key("Coming Soon"), text.Key("Soon")
 	case sale.Active:
-		return "Flash Sale Live!", "Live"
+		return text.Key("Flash Sale Live!"), text.Key("Live")
 	case sale.SoldOut:
-		return "Sold Out", "Sold out"
+		return text.Key("Sold Out"), text.Key("Sold out")
 	case sale.Stopped:
-		return "Paused", "Paused"
+		return text.Key("Paused"), text.Key("Paused")
 	case sale.Ended:
 	}
-	return "Sale Ended", "Ended"
+	return text.Key("Sale Ended"), text.Key("Ended")
+}
+
+// statusIcon is the picture in the browser's tab: a clock, a full circle, an empty one. Else the page keeps its own.
+func statusIcon(status sale.Status) string {
+	switch status {
+	case sale.Upcoming, sale.Stopped:
+		return static.URL("icon-wait.svg")
+	case sale.Active:
+		return static.URL("icon-live.svg")
+	case sale.SoldOut:
+		return static.URL("icon-out.svg")
+	case sale.Ended:
+	}
+	return ""
 }
 
 func deadline(s sale.Snapshot, status sale.Status) (at time.Time, when string) {
 	switch status {
 	case sale.Upcoming:
-		return s.StartsAt, "Starts"
+		return s.StartsAt, text.Key("Starts")
 	case sale.Ended:
 		if s.Now.Before(s.EndsAt) {
 			// An operator closed the sale early. The snapshot does not say when.
 			return s.EndsAt, ""
 		}
-		return s.EndsAt, "Ended"
+		return s.EndsAt, text.Key("Ended")
 	case sale.Active, sale.SoldOut, sale.Stopped:
 	}
-	return s.EndsAt, "Ends"
+	return s.EndsAt, text.Key("Ends")
 }
 
-func statusNote(s sale.Snapshot, status sale.Status) string {
+// noteOf is what comes before a brand's sentence: what an operator wrote, or a tip of ours.
+func noteOf(s sale.Snapshot, status sale.Status) (written, tip string) {
 	switch {
 	case s.Stale:
-		return "These figures cannot be renewed right now and may be out of date."
+		return "", text.Key("We are checking. The figures may be out of date; your place is safe.")
+	case s.Message != "":
+		return s.Message, ""
 	case s.AllClaimed && status == sale.Active:
-		return "Every unit is being bought right now. Some may come back."
+		return "", text.Key("Every unit is being bought right now. Some may come back: then press again.")
+	}
+	return "", ""
+}
+
+// usualTip says what the state means, and what comes next.
+func usualTip(s sale.Snapshot, status sale.Status) string {
+	switch status {
+	case sale.Upcoming:
+		if !s.StartsAt.After(s.Now) {
+			return text.Key("The sale opens in a moment.")
+		}
+	case sale.SoldOut:
+		return text.Key("Units may come back until the sale ends. This page shows it at once.")
+	case sale.Stopped:
+		return text.Key("Nobody can buy now. The sale goes on with the same units.")
+	case sale.Ended:
+		if s.Now.Before(s.EndsAt) {
+			return text.Key("The sale was closed before its end. Receipts stay valid.")
+		}
+		return text.Key("The sale is over. Receipts stay valid.")
+	case sale.Active:
 	}
 	return ""
 }
