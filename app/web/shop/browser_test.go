@@ -24,6 +24,7 @@ import (
 	"flashsale/sale"
 	"flashsale/static"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // policy is that of the middleware.
@@ -126,6 +127,13 @@ func (s *stage) routes() http.Handler {
 	hs := New(cfg)
 	cfg.Principals.Demo = false
 	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc { // as the middleware of app/web does
+		return func(c echo.Context) error {
+			r := c.Request()
+			c.SetRequest(r.WithContext(text.With(r.Context(), request.Language(r))))
+			return next(c)
+		}
+	})
 	e.GET("/", hs.Home)
 	e.GET("/drops", func(c echo.Context) error { return hs.drops(c, hs.announced()) })
 	e.GET("/accounts", New(cfg).Home) // outside demo mode

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 func soldProduct() *sale.Product {
@@ -100,6 +102,16 @@ func TestScreenshots(t *testing.T) {
 			s.shows.Store(&scene{snapshot: all["live"].snapshot, others: otherSales()})
 			s.do(chromedp.EmulateViewport(width, 844), media("prefers-color-scheme", palette), chromedp.Navigate(s.base+"/drops"), chromedp.WaitReady(".drops"))
 			s.save(filepath.Join(dir, fmt.Sprintf("drops-%d-%s.png", width, palette)))
+		}
+	}
+	defer text.OfferPseudo()()
+	for _, language := range []string{"de", "ar-XB"} {
+		for name, path := range map[string]string{"upcoming": "/?lang=", "live": "/?lang=", "users": "/?tab=users&notice=reset&lang=", "checked": "/?username=john_doe&check=1&lang="} {
+			for _, width := range []int64{390, 1440} {
+				s.do(chromedp.EmulateViewport(width, 844), media("prefers-color-scheme", "light"))
+				s.open(cmp.Or(all[name], all["live"]), path+language)
+				s.save(filepath.Join(dir, fmt.Sprintf("%s-%s-%d.png", name, language, width)))
+			}
 		}
 	}
 	for name, path := range map[string]string{
