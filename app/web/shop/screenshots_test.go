@@ -40,7 +40,7 @@ func scenes() map[string]*scene {
 		"live":        func(*scene) {},
 		"all-claimed": func(sc *scene) { sc.snapshot.Taken, sc.snapshot.AllClaimed = 96, true },
 		"paused":      func(sc *scene) { sc.snapshot.State = sale.Paused },
-		"sold-out":    func(sc *scene) { sc.snapshot.Taken, sc.others = sc.snapshot.Total, otherSales() },
+		"sold-out":    func(sc *scene) { sc.snapshot.Taken = sc.snapshot.Total },
 		"ended":       func(sc *scene) { sc.snapshot.EndsAt = noon.Add(-time.Minute) },
 		"none":        func(sc *scene) { sc.snapshot, sc.err = sale.Snapshot{}, sale.ErrNoSale },
 		"stale":       func(sc *scene) { sc.snapshot.Stale = true },
@@ -86,6 +86,9 @@ func TestScreenshots(t *testing.T) {
 	}
 	s := openStage(t)
 	all := scenes()
+	over := *all["sold-out"]
+	over.others = otherSales()
+	all["sold-out-next"] = &over
 	for _, width := range []int64{320, 390, 768, 1440} {
 		for _, palette := range []string{"light", "dark"} {
 			s.shows.Store(&scene{snapshot: all["live"].snapshot, others: otherSales()})
@@ -94,7 +97,7 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 	for name, path := range map[string]string{
-		"upcoming": "/", "live": "/", "all-claimed": "/", "paused": "/", "sold-out": "/", "ended": "/", "none": "/", "stale": "/",
+		"upcoming": "/", "live": "/", "all-claimed": "/", "paused": "/", "sold-out": "/", "sold-out-next": "/", "ended": "/", "none": "/", "stale": "/",
 		"users": "/?tab=users&notice=reset", "named": "/?username=john_doe", "checked": "/?username=john_doe&check=1",
 	} {
 		sc := all[name]
