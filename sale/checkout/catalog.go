@@ -214,7 +214,7 @@ func (c *Catalog) applyStocks(stocks []events.Stock) {
 	snapshots, unknown := c.snapshots.Load().withStocks(stocks, time.Now())
 	c.replace(snapshots)
 	// A read also brings the moment at which the last unit went.
-	if unknown || slices.ContainsFunc(stocks, func(l events.Stock) bool { return l.Taken >= l.Total }) {
+	if unknown || slices.ContainsFunc(stocks, func(l events.Stock) bool { return l.Total > 0 && l.Taken >= l.Total }) {
 		c.refreshSoon()
 	}
 }
