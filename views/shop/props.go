@@ -72,7 +72,17 @@ type Product struct {
 type Fact struct{ Name, Value string }
 
 // Picture is an image and what it shows.
-type Picture struct{ URL, Alt string }
+type Picture struct {
+	URL, Alt string
+	// Sources are its sizes, the smallest first. Empty: there is only that at URL.
+	Sources []Source
+}
+
+// Source is a picture in one of its sizes. Width is in pixels.
+type Source struct {
+	URL   string
+	Width int
+}
 
 // Status is the sale as it stands; the fragment made of it is what open pages receive when it changes.
 type Status struct {

@@ -149,6 +149,16 @@ var (
 	ErrNoOrder = &Kind{"no-order", 404, "No such order", "There is no such order",
 		"The id of an order is the purchaseId of its receipt."}
 
+	// Of the pictures of products.
+	ErrNoPicture = &Kind{"no-picture", 404, "No such picture", "The sale has no such picture",
+		"GET /api/admin/sales/:slug/pictures lists the pictures of a sale with their ids."}
+	ErrPictureTooLarge = &Kind{"picture-too-large", 413, "Picture too large", "The file of a picture may have at most 16 MB",
+		"A picture is shown in at most 1,600 pixels. Save it smaller, or as JPEG, and upload it again."}
+	ErrPictureType = &Kind{"picture-type", 415, "No picture", "Send the file of a picture: as the body, with its type, or in the field picture of a form",
+		"The body is a file with the type image/... or application/octet-stream, or a form (multipart/form-data) with the file in the field picture."}
+	ErrPicturesBusy = &Kind{"pictures-busy", 503, "Other pictures are under way", "Other pictures are being uploaded right now, please try again in a moment",
+		"To decode a picture takes much memory, so each process takes few at once. Send it again after Retry-After seconds, one picture after the other."}
+
 	// Of receipts.
 	ErrReceiptErased = &Kind{"receipt-erased", 410, "Receipt erased", "This receipt was erased together with the account of its owner",
 		"When an account is erased its receipts are no longer shown, because they name a person. The address will not work again."}
@@ -168,6 +178,7 @@ func Kinds() []*Kind {
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
 		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
+		ErrNoPicture, ErrPictureTooLarge, ErrPictureType, ErrPicturesBusy,
 		ErrReceiptErased, ErrReceiptAway,
 	}
 }

@@ -100,6 +100,7 @@ func ProblemOf(err error) Problem {
 		base  *echo.HTTPError
 		rev   *sale.RevisionError
 		amend *sale.AmendError
+		image *sale.PictureError
 		part  *users.UnfinishedError
 	)
 	switch {
@@ -111,6 +112,8 @@ func ProblemOf(err error) Problem {
 		return staleRevision(rev)
 	case errors.As(err, &amend):
 		return refusedAmendment(amend)
+	case errors.As(err, &image):
+		return ProblemOf(BadField(image.Field, image.Reason))
 	case errors.As(err, &part):
 		return unfinished(part)
 	case errors.As(err, &base):
@@ -132,6 +135,8 @@ func domainKind(err error) *Kind {
 		return ErrWrongState
 	case errors.Is(err, sale.ErrNoOrder):
 		return ErrNoOrder
+	case errors.Is(err, sale.ErrNoPicture):
+		return ErrNoPicture
 	case errors.Is(err, sale.ErrErased):
 		return ErrReceiptErased
 	case errors.Is(err, audit.ErrKeyRunning):

@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -17,7 +18,7 @@ func productView(product *sale.Product) shop.Product {
 		Details:     product.Details,
 		Important:   product.ImportantInfo,
 		Price:       amount(product, product.PriceAfterDiscountMinor()),
-		Picture:     pictureView(product.Images.Main),
+		Picture:     pictureView(product, product.Images.Main),
 	}
 	if product.DiscountMinor > 0 {
 		v.FullPrice, v.Saved = amount(product, product.PriceMinor), amount(product, product.DiscountMinor)
@@ -27,15 +28,19 @@ func productView(product *sale.Product) shop.Product {
 	}
 	for _, picture := range product.Images.Gallery {
 		if picture.URL != product.Images.Main.URL {
-			v.Thumbnails = append(v.Thumbnails, pictureView(picture))
+			v.Thumbnails = append(v.Thumbnails, pictureView(product, picture))
 		}
 	}
 	return v
 }
 
-// pictureView gives a picture its hashed address, which browsers may cache for ever.
-func pictureView(picture sale.Image) shop.Picture {
-	return shop.Picture{URL: static.Resolve(picture.URL), Alt: picture.Alt}
+// pictureView gives a picture its hashed address, which browsers may cache for ever. One without a text shows the product.
+func pictureView(product *sale.Product, picture sale.Image) shop.Picture {
+	v := shop.Picture{URL: static.Resolve(picture.URL), Alt: cmp.Or(picture.Alt, product.Name)}
+	for _, s := range picture.Sources {
+		v.Sources = append(v.Sources, shop.Source{URL: s.URL, Width: s.Width})
+	}
+	return v
 }
 
 // amount writes minor units as "$499.00".
