@@ -2,8 +2,8 @@ package sale
 
 import (
 	"errors"
+	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -25,11 +25,12 @@ var ErrNoPicture = errors.New("no such picture")
 type PictureError struct {
 	// Field is what is wrong: picture, alt or order.
 	Field string
-	// Reason is a sentence without its subject; the subject is the field.
-	Reason string
+	// Format and Args make a sentence without its subject, as package fmt does; the subject is the field.
+	Format string
+	Args   []any
 }
 
-func (e *PictureError) Error() string { return e.Field + " " + e.Reason }
+func (e *PictureError) Error() string { return e.Field + " " + fmt.Sprintf(e.Format, e.Args...) }
 
 // Uploaded are the pictures that operators gave the product, in their order. The first is the main one.
 func (i Images) Uploaded() []Image {
@@ -53,7 +54,7 @@ func (i Images) With(picture Image) (Images, error) {
 		return i, nil
 	}
 	if len(list) >= MaxPictures {
-		return i, &PictureError{"picture", "is one too many: a sale has at most " + strconv.Itoa(MaxPictures) + " pictures"}
+		return i, &PictureError{"picture", "is one too many: a sale has at most %d pictures", []any{MaxPictures}}
 	}
 	if err := CheckAlt(picture.Alt); err != nil {
 		return i, err
@@ -94,7 +95,7 @@ func (i Images) Arranged(order []string) (Images, error) {
 		arranged = append(arranged, list[at])
 	}
 	if len(order) != len(list) || len(arranged) != len(list) {
-		return i, &PictureError{"order", "must name each picture of the sale once, by its id"}
+		return i, &PictureError{"order", "must name each picture of the sale once, by its id", nil}
 	}
 	return imagesOf(arranged), nil
 }
@@ -103,9 +104,9 @@ func (i Images) Arranged(order []string) (Images, error) {
 func CheckAlt(alt string) error {
 	switch n := utf8.RuneCountInString(alt); {
 	case n > MaxAlt:
-		return &PictureError{"alt", "has " + strconv.Itoa(n) + " characters; it must have at most " + strconv.Itoa(MaxAlt)}
+		return &PictureError{"alt", "has %d characters; it must have at most %d", []any{n, MaxAlt}}
 	case !utf8.ValidString(alt) || strings.ContainsFunc(alt, Hidden):
-		return &PictureError{"alt", "has a line break or a character that cannot be seen"}
+		return &PictureError{"alt", "has a line break or a character that cannot be seen", nil}
 	}
 	return nil
 }

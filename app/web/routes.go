@@ -25,6 +25,8 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/health", Handler: s.admin.Health, Forwarded: true, Who: request.Anybody},
 		{Method: "GET", Path: "/livez", Handler: s.admin.Livez, Forwarded: true, Who: request.Anybody},
 		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/problems", Handler: s.api.Problems, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/problems/", Handler: s.api.Problems, Forwarded: true, Who: request.Anybody},
 		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Forwarded: true, Who: request.Anybody},
 
 		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales, Who: request.Anybody},

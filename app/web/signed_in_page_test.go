@@ -83,7 +83,7 @@ func TestWhoLacksASecondFactorIsLedToSetItUp(t *testing.T) {
 		t.Errorf("a page: %d %v", res.StatusCode, res.Header)
 	}
 	form := "Content-Type: application/x-www-form-urlencoded"
-	w.send(t, "POST", "/api/flash-sale/reset", "", alice, form, "Accept: text/html").shows(t, 403, `href="/account/second-factor"`, "Set up your second factor first")
+	w.send(t, "POST", "/api/flash-sale/reset", "", alice, form, "Accept: text/html").shows(t, 403, `href="/account/second-factor"`, "Your account needs a second factor first")
 	if len(w.ops.calls) != 0 {
 		t.Errorf("done: %v", w.ops.calls)
 	}

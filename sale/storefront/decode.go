@@ -2,7 +2,6 @@ package storefront
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"image"
 	"image/gif"
@@ -55,9 +54,9 @@ func inspect(raw []byte) (file, error) {
 	}
 	switch w, h := header.Width, header.Height; {
 	case w < 1 || h < 1:
-		return f, errors.New("has no pixels")
+		return f, refuse("has no pixels")
 	case w > maxSide || h > maxSide || w*h > maxPixels:
-		return f, fmt.Errorf("has %d x %d pixels; it must have at most %d a side and %d in all", w, h, maxSide, maxPixels)
+		return f, refuse("has %d x %d pixels; it must have at most %d a side and %d in all", w, h, maxSide, maxPixels)
 	}
 	f.width, f.height, f.turn = header.Width, header.Height, orientationOf(raw, f.kind.meta)
 	if f.turn.sideways() {
@@ -74,7 +73,7 @@ func (f *file) within(width, height int) (*image.RGBA, error) {
 	}
 	b := decoded.Bounds()
 	if b.Empty() {
-		return nil, errors.New("has no pixels")
+		return nil, refuse("has no pixels")
 	}
 	if f.turn.sideways() {
 		width, height = height, width
@@ -83,15 +82,25 @@ func (f *file) within(width, height int) (*image.RGBA, error) {
 	return f.turn.upright(scaled(decoded, w, h)), nil
 }
 
+// refusal is why a picture is not taken: a sentence without its subject, in parts, so that it can be said in another language.
+type refusal struct {
+	format string
+	args   []any
+}
+
+func (r *refusal) Error() string { return fmt.Sprintf(r.format, r.args...) }
+
+func refuse(format string, args ...any) error { return &refusal{format, args} }
+
 // guarded calls a decoder. One that panics has met a damaged file, as one that fails has.
 func guarded[T any](decode func() (T, error)) (made T, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("is damaged: %v", p)
+			err = refuse("is damaged: %s", fmt.Sprint(p))
 		}
 	}()
 	if made, err = decode(); err != nil {
-		return made, fmt.Errorf("is damaged: %w", err)
+		return made, refuse("is damaged: %s", err.Error())
 	}
 	return made, nil
 }
@@ -108,17 +117,17 @@ func kindOf(raw []byte) (kind, error) {
 	case begins("\xff\xd8\xff"):
 		return kind{jpeg.DecodeConfig, jpeg.Decode, imagemeta.JPEG}, nil
 	case begins("RIFF") && len(raw) > 20 && string(raw[8:16]) == "WEBPVP8X" && raw[20]&webpMoves != 0:
-		return kind{}, errors.New("is an animated WebP; give one picture of it")
+		return kind{}, refuse("is an animated WebP; give one picture of it")
 	case begins("RIFF") && len(raw) >= 12 && string(raw[8:12]) == "WEBP":
 		return kind{webp.DecodeConfig, webp.Decode, imagemeta.WebP}, nil
 	case begins("GIF87a"), begins("GIF89a"):
 		return kind{header: gif.DecodeConfig, decode: gif.Decode}, nil
 	case bytes.Contains(raw[:min(len(raw), 1024)], []byte("<svg")):
-		return kind{}, errors.New("is an SVG, which can hold scripts; give it as PNG or JPEG")
+		return kind{}, refuse("is an SVG, which can hold scripts; give it as PNG or JPEG")
 	case brand("avif", "avis"):
-		return kind{}, errors.New("is an AVIF file; give it as PNG, JPEG or WebP")
+		return kind{}, refuse("is an AVIF file; give it as PNG, JPEG or WebP")
 	case brand("heic", "heix", "mif1", "msf1", "heim", "heis"):
-		return kind{}, errors.New("is a HEIC file, as some phones keep their photos; give it as JPEG or PNG")
+		return kind{}, refuse("is a HEIC file, as some phones keep their photos; give it as JPEG or PNG")
 	}
-	return kind{}, errors.New("is neither a PNG, a JPEG, a WebP nor a GIF file")
+	return kind{}, refuse("is neither a PNG, a JPEG, a WebP nor a GIF file")
 }

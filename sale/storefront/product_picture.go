@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -49,21 +50,21 @@ type Size struct {
 // sides are the longer sides of the sizes that are made. The last one is the most that is served.
 func sides() []int { return []int{400, 800, 1600} }
 
-// NewProductPicture decodes the file of a picture and encodes what it shows, in as many sizes as it has pixels for. Its error is a
+// NewProductPicture decodes the file of a picture and encodes what it shows, in as many sizes as it has pixels for. Error:
 // *sale.PictureError.
 //
 // A call may need some hundred megabytes, and a second or two: the caller bounds how many there are at once.
 func NewProductPicture(raw []byte) (*ProductPicture, error) {
 	p, err := render(raw)
-	if err != nil {
-		return nil, &sale.PictureError{Field: "picture", Reason: err.Error()}
+	if refused := (*refusal)(nil); errors.As(err, &refused) {
+		return nil, &sale.PictureError{Field: "picture", Format: refused.format, Args: refused.args}
 	}
-	return p, nil
+	return p, err
 }
 
 func render(raw []byte) (*ProductPicture, error) {
 	if len(raw) > MaxUpload {
-		return nil, fmt.Errorf("has %d bytes; it must have at most %d", len(raw), MaxUpload)
+		return nil, refuse("has %d bytes; it must have at most %d", len(raw), MaxUpload)
 	}
 	file, err := inspect(raw)
 	if err != nil {
@@ -71,9 +72,9 @@ func render(raw []byte) (*ProductPicture, error) {
 	}
 	switch w, h := file.width, file.height; {
 	case max(w, h) < leastSide:
-		return nil, fmt.Errorf("has %d x %d pixels; its longer side must have at least %d", w, h, leastSide)
+		return nil, refuse("has %d x %d pixels; its longer side must have at least %d", w, h, leastSide)
 	case w > 4*h || h > 4*w:
-		return nil, fmt.Errorf("has %d x %d pixels; that is too long and thin", w, h)
+		return nil, refuse("has %d x %d pixels; that is too long and thin", w, h)
 	}
 	largest := sides()[len(sides())-1]
 	shown, err := file.within(largest, largest)
@@ -119,7 +120,7 @@ func encodeSize(from *image.RGBA) (Size, error) {
 		return s, fmt.Errorf("cannot be encoded: %w", err)
 	}
 	if out.Len() > maxSize {
-		return s, fmt.Errorf("would weigh %d bytes on a page; it must be a simpler picture, or one without transparent parts", out.Len())
+		return s, refuse("would weigh %d bytes on a page; it must be a simpler picture, or one without transparent parts", out.Len())
 	}
 	s.Body = out.Bytes()
 	return s, nil

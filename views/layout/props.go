@@ -1,6 +1,10 @@
 package layout
 
-import "flashsale/static"
+import (
+	"github.com/a-h/templ"
+
+	"flashsale/static"
+)
 
 // Assets are the addresses of what every page loads.
 type Assets struct {
@@ -49,6 +53,8 @@ type Frame struct {
 	Still bool
 	// Front is true for the page of the sale. Its name leads nowhere: that would load the page again and take what was typed.
 	Front bool
+	// Head describes the page to search engines and other sites, in place of what the frame says of every page; nil: it says that.
+	Head templ.Component
 	// Reload is an address that the page goes to after three seconds where scripts are off; empty: it stays.
 	Reload string
 }
@@ -70,10 +76,12 @@ type Visitor struct {
 
 // Problem is a page or a fragment that says why a request was not answered.
 type Problem struct {
-	Status        int
-	Title, Detail string
-	Visitor       Visitor
-	// Way is what the reader can do next; the zero value leads back to the sale.
+	// Happened is what happened, without a full stop, and Now what the reader can do.
+	Happened, Now string
+	// Developers is the path of what developers can read about it; empty: none.
+	Developers string
+	Visitor    Visitor
+	// Way leads to where the reader can do that; the zero value leads back to the sale.
 	Way Link
 }
 

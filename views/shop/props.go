@@ -19,7 +19,9 @@ type Home struct {
 	Tab     Tab
 	Demo    bool
 	Product Product
-	Status  Status
+	// Shared is what others show of the page.
+	Shared Shared
+	Status Status
 	// BeatMilli is for how many milliseconds the stream of figures is quiet at most.
 	BeatMilli int64
 	// Visitor is who looks at the page. Outside demo mode that decides who buys.
@@ -49,39 +51,22 @@ func (h Home) reload() string {
 	return h.Purchase.AskAgain
 }
 
+// wrong is true when the page says what is wrong with that field.
+func (h Home) wrong(field string) bool {
+	for _, said := range []*Outcome{h.Purchase, h.Check, h.Acted} {
+		if said != nil && said.Field == field {
+			return true
+		}
+	}
+	return false
+}
+
 // Acts is what the operators' forms say beside their own fields.
 type Acts struct {
 	// Key begins the Idempotency-Key of each form. It is another one on every page, so that a form that is sent twice acts once.
 	Key string
 	// Revision is the entity tag of the sale that the page shows, for If-Match. It is empty without a sale.
 	Revision string
-}
-
-// Product is what is on sale. Amounts are ready to be shown ("$499.00"); an empty one is left out.
-type Product struct {
-	Name, Description       string
-	Price, FullPrice, Saved string
-	Details                 []string
-	Specification           []Fact
-	Important               []string
-	Picture                 Picture
-	Thumbnails              []Picture
-}
-
-// Fact is one line of a specification.
-type Fact struct{ Name, Value string }
-
-// Picture is an image and what it shows.
-type Picture struct {
-	URL, Alt string
-	// Sources are its sizes, the smallest first. Empty: there is only that at URL.
-	Sources []Source
-}
-
-// Source is a picture in one of its sizes. Width is in pixels.
-type Source struct {
-	URL   string
-	Width int
 }
 
 // Status is the sale as it stands; the fragment made of it is what open pages receive when it changes.
@@ -126,6 +111,8 @@ type Outcome struct {
 	Generation int64
 	// Shopper is whom it is about, when there is no receipt that says so.
 	Shopper string
+	// Field is the name of the field that it is about; empty: none.
+	Field string
 	// Claim is the address of a claim that has no verdict yet, for the script; AskAgain is the page that shows it without scripts.
 	Claim, AskAgain string
 }

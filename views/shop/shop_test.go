@@ -111,7 +111,7 @@ func TestPagesHoldNothingInline(t *testing.T) {
 	forbidden := regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|hx-on|javascript:|js:|<script(?:>|[^>]*>[^<])|(?:src|href)="(?:https?:)?//`)
 	for name, c := range map[string]templ.Component{
 		"home": shop.HomePage(home()), "full": shop.HomePage(everything()),
-		"problem": layout.ProblemPage(home().Assets, layout.Problem{Status: 404, Title: "Not found", Detail: "There is nothing here"}),
+		"problem": layout.ProblemPage(home().Assets, layout.Problem{Happened: "There is nothing here", Now: "Go back."}),
 	} {
 		if found := forbidden.FindString(draw(t, c)); found != "" {
 			t.Errorf("%s contains %q", name, found)
@@ -339,8 +339,8 @@ func TestPriceWithoutDiscount(t *testing.T) {
 
 func TestProblemPageLinksToTheFirstPage(t *testing.T) {
 	t.Parallel()
-	page := draw(t, layout.ProblemPage(home().Assets, layout.Problem{Status: 503, Title: "Too busy", Detail: "Come back"}))
-	for _, want := range []string{"503", "Too busy", "Come back", `href="/"`, fmt.Sprintf(`href=%q`, home().Assets.Style)} {
+	page := draw(t, layout.ProblemPage(home().Assets, layout.Problem{Happened: "Too many people", Now: "Come back."}))
+	for _, want := range []string{"<h2>Too many people</h2>", "<p>Come back.</p>", "<title>Too many people · ", `href="/"`, fmt.Sprintf(`href=%q`, home().Assets.Style)} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}

@@ -47,6 +47,9 @@ type Pages struct {
 	Claimed func(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) error
 	// Checked shows whether name owns a unit: found is false when not, and r is then empty.
 	Checked func(c echo.Context, name string, r sale.Receipt, found bool) error
+	// Problem is the page at the address of a kind of problem, Problems that of all of them.
+	Problem  func(c echo.Context, k *request.Kind) error
+	Problems func(c echo.Context, kinds []*request.Kind) error
 	// Frame renders what open pages replace when a sale changes. It is called once per change for all readers.
 	Frame func(s sale.Snapshot) []byte
 }

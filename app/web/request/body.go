@@ -161,7 +161,7 @@ func (v Values) Whole(name string, low, high, def int64) (int64, error) {
 		n = def
 	}
 	if n < low || n > high {
-		return 0, BadField(name, "must be a whole number from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+		return 0, notWhole(name, low, high)
 	}
 	return n, nil
 }

@@ -21,6 +21,11 @@ func WantsPage(r *http.Request) bool {
 	return prefers(accept, "text/html", "application/json")
 }
 
+// WantsJSON reports whether a program asks for JSON by its name, where plain text is the usual answer.
+func WantsJSON(r *http.Request) bool {
+	return prefers(Header(r, "Accept"), "application/json", "text/plain")
+}
+
 // prefers reports whether an Accept field ranks media type a above b: by q, then by what is named first.
 func prefers(accept, a, b string) bool {
 	bestA, bestB, atA, atB := -1.0, -1.0, 0, 0

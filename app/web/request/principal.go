@@ -283,7 +283,7 @@ func NormalName(raw, field string) (string, error) {
 	}
 	name, err := users.NormalName(raw)
 	if err != nil {
-		return "", BadField(field, "is not acceptable: "+err.Error())
+		return "", badFieldf(field, "is not acceptable: %s", reason(err.Error()))
 	}
 	return name, nil
 }

@@ -138,7 +138,7 @@ func QueryNumber(c echo.Context, name string, low, high, def int) (int, error) {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < low || n > high {
-		return 0, BadField(name, "must be a whole number from "+strconv.Itoa(low)+" to "+strconv.Itoa(high))
+		return 0, notWhole(name, int64(low), int64(high))
 	}
 	return n, nil
 }

@@ -104,7 +104,7 @@ func (hs *Handlers) refusedAct(c echo.Context, problem request.Problem) (bool, e
 	if !home.Demo {
 		return false, nil
 	}
-	outcome := refused(problem)
+	outcome := refused(language(c), problem)
 	home.Tab, home.Users, home.Acted = shop.TabUsers, hs.listed(c), &outcome
 	return true, hs.send(c, problem.Status, shop.HomePage(home))
 }

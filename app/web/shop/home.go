@@ -14,6 +14,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users/login"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // Home is the first page. Its query says which tab is open (tab, page), whose name is in the form (username) and
@@ -59,7 +60,7 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 	}
 	home.Acts.Key = rand.Text()
 	if err == nil {
-		home.Product = productView(snapshot.Product)
+		home.Product, home.Shared = productView(language(c), snapshot.Product), hs.sharing(&snapshot, "/")
 		home.Acts.Revision = request.RevisionTag(snapshot.Revision)
 	}
 	for _, preset := range sale.Presets() {
@@ -70,7 +71,7 @@ func (hs *Handlers) page(c echo.Context) shop.Home {
 
 // send writes components as the answer.
 func (hs *Handlers) send(c echo.Context, status int, parts ...templ.Component) error {
-	body, err := render(c.Request().Context(), parts...)
+	body, err := render(text.With(c.Request().Context(), language(c)), parts...)
 	if err != nil {
 		return err
 	}
@@ -116,16 +117,15 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 		}
 		return hs.problemPage(c, problem)
 	}
-	outcome := refused(problem)
+	outcome := refused(language(c), problem)
 	if signInNeeded(problem) {
-		outcome.Title, outcome.Text = signInTitle, ""
 		c.Response().Header().Set("Hx-Redirect", request.SignInPath(wayBack(c)))
 	}
 	switch target(c) {
 	case "operator-outcome":
 		return hs.send(c, problem.Status, hs.operatorRefusal(outcome)...)
 	case "user-list":
-		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: problem.Message}))
+		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: inALine(language(c), problem)}))
 	}
 	if c.Request().Method == http.MethodGet && c.Path() == "/" {
 		return hs.send(c, problem.Status, shop.CheckOutcome(outcome))
@@ -134,10 +134,20 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 	return hs.send(c, problem.Status, shop.PurchaseOutcome(outcome))
 }
 
-func refused(problem request.Problem) shop.Outcome {
-	outcome := shop.Outcome{Tone: shop.Bad, Title: problem.Title}
-	if problem.Detail != problem.Title {
-		outcome.Text = problem.Detail
-	}
-	return outcome
+// language is that of the page for a request.
+func language(c echo.Context) text.Language { return request.Language(c.Request()) }
+
+// nameField is the name of the field of the form that buys.
+const nameField = "username"
+
+// refused is a problem as the answer to a press.
+func refused(l text.Language, problem request.Problem) shop.Outcome {
+	page := problem.For(l)
+	return shop.Outcome{Tone: shop.Bad, Title: page.Happened, Text: page.Now, Field: problem.Field()}
+}
+
+// inALine is a problem where there is no room for a heading.
+func inALine(l text.Language, problem request.Problem) string {
+	page := problem.For(l)
+	return page.Happened + ". " + page.Now
 }

@@ -86,7 +86,7 @@ func (hs *Handlers) recall(c echo.Context, home *shop.Home, q url.Values) int {
 	case wasBought, wasOwned:
 		home.Purchase = hs.receipt(c, name, words)
 	default:
-		home.Purchase = hs.refusal(words, name)
+		home.Purchase = hs.refusal(c, words, name)
 	}
 	return http.StatusOK
 }
@@ -112,7 +112,7 @@ func (hs *Handlers) claim(c echo.Context, name, id, at string) (shop.Outcome, in
 	if st.Username == "" {
 		st.Username = name
 	}
-	outcome, status := hs.claimView(claim, position, st)
+	outcome, status := hs.claimView(c, claim, position, st)
 	hs.linkReceipt(c, &outcome, st.Receipt)
 	if status == http.StatusCreated {
 		status = http.StatusOK
@@ -143,13 +143,13 @@ func (hs *Handlers) receipt(c echo.Context, name, words string) *shop.Outcome {
 
 // refusal is what a press was refused with, by the name of its kind, so that no link can show a text of its own. What the sale or the name
 // show to be wrong is not said. Nil: there is nothing to say.
-func (hs *Handlers) refusal(kind, name string) *shop.Outcome {
+func (hs *Handlers) refusal(c echo.Context, kind, name string) *shop.Outcome {
 	if kind == request.ErrInvalid.Name {
 		_, err := request.NormalName(name, "username")
 		if err == nil {
 			return nil
 		}
-		outcome := refused(request.ProblemOf(err))
+		outcome := refused(language(c), request.ProblemOf(err))
 		return &outcome
 	}
 	k := refusalNamed(kind)
@@ -160,7 +160,7 @@ func (hs *Handlers) refusal(kind, name string) *shop.Outcome {
 	if of, ok := stateOf(k); ok && (err != nil || s.Status() != of) {
 		return nil
 	}
-	outcome := refusalView(k, s)
+	outcome := refusalView(language(c), k, s)
 	outcome.Shopper = shown(name)
 	return &outcome
 }

@@ -13,6 +13,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users/login/limits"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // Purchase shows the outcome of a press. htmx gets it for its place above the form, with the present figures. Other browsers are
@@ -21,7 +22,7 @@ func (hs *Handlers) Purchase(c echo.Context, a sale.Answer, name string) error {
 	if !byHTMX(c) {
 		return hs.pressed(c, &a, name)
 	}
-	outcome, status := purchaseView(a)
+	outcome, status := purchaseView(language(c), a)
 	hs.linkReceipt(c, &outcome, a.Receipt)
 	if a.Kind == sale.Pending {
 		hs.follow(&outcome, name, a.ClaimID, a.Position)
@@ -37,7 +38,7 @@ func (hs *Handlers) Claimed(c echo.Context, id uuid.UUID, at *events.Position, s
 	if !byHTMX(c) {
 		return c.Redirect(http.StatusSeeOther, hs.claimPage("", id, at)+toOutcome)
 	}
-	outcome, status := hs.claimView(id, at, st)
+	outcome, status := hs.claimView(c, id, at, st)
 	hs.linkReceipt(c, &outcome, st.Receipt)
 	return hs.send(c, status, hs.answered(shop.PurchaseOutcome(outcome))...)
 }
@@ -52,7 +53,7 @@ func (hs *Handlers) answered(answer templ.Component) []templ.Component {
 }
 
 // claimView is a claim's state as the answer to the press that made it.
-func (hs *Handlers) claimView(id uuid.UUID, at *events.Position, st sale.ClaimState) (shop.Outcome, int) {
+func (hs *Handlers) claimView(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) (shop.Outcome, int) {
 	a := sale.Answer{Kind: sale.Pending, ClaimID: id, Position: at, Username: st.Username}
 	switch st.State {
 	case sale.ClaimOrdered:
@@ -61,10 +62,10 @@ func (hs *Handlers) claimView(id uuid.UUID, at *events.Position, st sale.ClaimSt
 		a.Kind, a.Reason = sale.Refused, st.Reason
 	case sale.ClaimGone:
 		problem := request.ErrNotBoughtYet.Problem("")
-		return refused(problem), problem.Status
+		return refused(language(c), problem), problem.Status
 	case sale.ClaimPending:
 	}
-	outcome, status := purchaseView(a)
+	outcome, status := purchaseView(language(c), a)
 	if outcome.Receipt == nil {
 		outcome.Shopper = shown(st.Username)
 	}
@@ -80,7 +81,7 @@ func (hs *Handlers) follow(outcome *shop.Outcome, name string, id uuid.UUID, at 
 }
 
 // purchaseView is the text for an answer and its status code, which is the same as in the API.
-func purchaseView(a sale.Answer) (shop.Outcome, int) {
+func purchaseView(l text.Language, a sale.Answer) (shop.Outcome, int) {
 	switch a.Kind {
 	case sale.Bought:
 		return boughtView(a.Receipt), http.StatusCreated
@@ -95,7 +96,7 @@ func purchaseView(a sale.Answer) (shop.Outcome, int) {
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
 	}
 	k := request.AnswerKind(&a)
-	return refusalView(k, a.Sale), k.Status
+	return refusalView(l, k, a.Sale), k.Status
 }
 
 // boughtView is said of a press that bought, and of every other one with its Idempotency-Key.
@@ -109,10 +110,10 @@ func repeatView(r sale.Receipt) shop.Outcome {
 }
 
 // refusalView says why a press bought nothing.
-func refusalView(k *request.Kind, s sale.Snapshot) shop.Outcome {
-	outcome := refused(k.Problem(""))
+func refusalView(l text.Language, k *request.Kind, s sale.Snapshot) shop.Outcome {
+	outcome := refused(l, k.Problem(""))
 	if k == request.ErrNotStarted && !s.StartsAt.IsZero() {
-		outcome.Text += ". It starts at " + s.StartsAt.UTC().Format(readableTime) + "."
+		outcome.Text = l.Say("It starts at %s: the button opens by itself.", s.StartsAt.UTC().Format(readableTime))
 	}
 	return outcome
 }
@@ -155,7 +156,9 @@ func (hs *Handlers) checkView(c echo.Context, name string, r sale.Receipt, found
 	case err != nil:
 		return shop.Outcome{}, err
 	case !known:
-		return shop.Outcome{Tone: shop.Bad, Title: "There is no such account", Text: "Look at the name for a typing mistake.", Shopper: shown(name)}, nil
+		outcome := refused(language(c), request.ErrUnknownShopper.Problem(""))
+		outcome.Shopper, outcome.Field = shown(name), nameField
+		return outcome, nil
 	}
 	return shop.Outcome{Tone: shop.Note, Title: "You haven't purchased this item yet", Shopper: shown(name)}, nil
 }
@@ -189,7 +192,7 @@ func (hs *Handlers) failed(c echo.Context, err error) (shop.Outcome, int) {
 	if problem.Status == http.StatusInternalServerError {
 		hs.cfg.Log.Fault(c, err)
 	}
-	return refused(problem), problem.Status
+	return refused(language(c), problem), problem.Status
 }
 
 func (hs *Handlers) owned(c echo.Context, raw string) (sale.Receipt, bool, error) {

@@ -153,7 +153,7 @@ func (hs *Handlers) receiptPageOf(c echo.Context, k *kept) (shop.KeptReceipt, er
 			Sheet: assets.ReceiptStyle, Times: assets.Times,
 		},
 		Number: number, OrderID: k.OrderID.String(), Unit: k.Unit, Username: k.Username,
-		Product: k.product.Name, Price: amount(k.product, k.product.PriceAfterDiscountMinor()), Picture: pictureView(k.product, k.product.Images.Main),
+		Product: k.product.Name, Price: request.Price(language(c), k.product.PriceAfterDiscountMinor(), k.product.CurrencyCode), Picture: pictureView(k.product, k.product.Images.Main),
 		Bought: momentOf(k.At), Address: address, Code: code, Calendar: path + "/calendar.ics",
 	}
 	if k.cancelled() {

@@ -11,6 +11,7 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 // ReceiptCalendar is a calendar entry for the order: when it was made, for what, and where its receipt is. It takes no time in the
@@ -42,7 +43,7 @@ func calendarOf(k *kept, address string) string {
 		"DTSTAMP:" + changed.UTC().Format(utc), "DTSTART:" + k.At.UTC().Format(utc), "DTEND:" + k.At.Add(15*time.Minute).UTC().Format(utc),
 		"SUMMARY:" + calendarText(k.product.Name+", order "+number),
 		"DESCRIPTION:" + calendarText("Order number: "+number+"\nUnit: "+string(request.AppendInt(nil, k.Unit))+
-			"\nPrice: "+amount(k.product, k.product.PriceAfterDiscountMinor())+"\nReceipt: "+address),
+			"\nPrice: "+request.Price(text.Language{}, k.product.PriceAfterDiscountMinor(), k.product.CurrencyCode)+"\nReceipt: "+address),
 		"URL:" + address, "STATUS:" + status, "TRANSP:TRANSPARENT", "CLASS:PRIVATE", "END:VEVENT", "END:VCALENDAR",
 	} {
 		fold(&b, line)

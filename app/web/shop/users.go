@@ -38,5 +38,5 @@ func (hs *Handlers) listed(c echo.Context) *shop.UserList {
 	if problem.Status == http.StatusInternalServerError {
 		hs.cfg.Log.Fault(c, err)
 	}
-	return &shop.UserList{Problem: problem.Message}
+	return &shop.UserList{Problem: inALine(language(c), problem)}
 }
