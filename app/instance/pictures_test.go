@@ -257,7 +257,7 @@ func TestThereIsRoomForTwoUploadsAtOnce(t *testing.T) {
 	c := newClient(t, newDeployment(t).start(t).URL())
 	file := photo(t, 300, 200, color.Black)
 	var slow []*io.PipeWriter
-	done := make(chan error, 2)
+	done := make(chan struct{}, 2)
 	for range 2 {
 		r, w := io.Pipe()
 		slow = append(slow, w)
@@ -268,9 +268,10 @@ func TestThereIsRoomForTwoUploadsAtOnce(t *testing.T) {
 			if err == nil {
 				_ = res.Body.Close()
 			}
-			done <- err
+			done <- struct{}{}
 		}()
-		if _, err := w.Write(file[:100]); err != nil {
+		// More than a client keeps back before it sends anything.
+		if _, err := w.Write(bytes.Repeat(file[:100], 1000)); err != nil {
 			t.Fatal(err)
 		}
 	}

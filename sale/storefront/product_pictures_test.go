@@ -1,6 +1,7 @@
 package storefront
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -182,7 +183,7 @@ func TestPicturesInPostgres(t *testing.T) {
 	for _, want := range p.Sizes {
 		got, err := store.Size(ctx, PictureKey{ID: p.ID, Width: want.Width})
 		must(t, err)
-		if got.Kind != want.Kind || got.Height != want.Height || string(got.Body) != string(want.Body) {
+		if got.Kind != want.Kind || got.Height != want.Height || !bytes.Equal(got.Body, want.Body) {
 			t.Errorf("kept is %s %d x %d of %d bytes", got.Kind, got.Width, got.Height, len(got.Body))
 		}
 	}
