@@ -18,3 +18,11 @@ func StartSmallProduct(t *testing.T, places int) string {
 	t.Helper()
 	return newDeployment(t).start(t, withPlaces(places)).URL()
 }
+
+// Exec changes the database of an instance behind its back.
+func Exec(t *testing.T, a *Instance, sql string, args ...any) {
+	t.Helper()
+	if _, err := a.wiring.servers.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}

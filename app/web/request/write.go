@@ -148,7 +148,7 @@ func Price(l text.Language, minor int64, code string) string {
 	if err != nil {
 		return code + "\u00a0" + Amount(minor, code)
 	}
-	digits := uint8(minorDigits(code)) //nolint:gosec // at most 3
+	digits := uint8(minorDigits(code))
 	f := currency.NewFormatter(currency.NewLocale(l.Tag().String()))
 	f.MinDigits, f.MaxDigits = digits, digits
 	return f.Format(amount)
