@@ -58,6 +58,7 @@ type wiring struct {
 	mailbox    *mail.Mailbox // nil: nobody reads mails here
 	codes      *codes.Codes
 	brand      *storefront.Shown
+	pictures   *storefront.ProductPictures
 	acts       *operator.Acts
 	probing    *probes
 	combiners  map[string]combining
@@ -69,9 +70,10 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
 	c.mailing(log, reg)
+	c.pictures = storefront.NewProductPictures(storefront.NewStore(s.pool))
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
-		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Brand: storefront.NewStore(s.pool), Audit: c.audit, Ledger: c.ledger,
+		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Brand: storefront.NewStore(s.pool), Pictures: c.pictures, Audit: c.audit, Ledger: c.ledger,
 		Alone: s.stack != nil, Logger: log,
 	})
 	c.probing = newProbes(c, reg)

@@ -1,5 +1,5 @@
 // Package operator carries out the acts of operators, which change the data of several domains: resets, presets, stock, pause
-// and resume, the end of a sale, cancelled orders, the accounts of the series, roles, API tokens, and the brand. It also checks
+// and resume, the end of a sale, cancelled orders, the accounts of the series, roles, API tokens, the brand, and the pictures of products. It also checks
 // the invariants.
 //
 // Each act is one transaction. The act opens it, passes it to the ...Tx methods of the domains, and writes in it the record
@@ -29,7 +29,7 @@ import (
 	"flashsale/users/login"
 )
 
-// Config has the stores of the domains that the acts change. All fields are required, except Alone.
+// Config has the stores of the domains that the acts change. All fields are required, except Pictures and Alone.
 type Config struct {
 	Pool       *pgxpool.Pool
 	Stock      *inventory.Store
@@ -43,8 +43,10 @@ type Config struct {
 	Directory  *directory.Directory
 	Team       *login.Store
 	Brand      *storefront.Store
-	Audit      *audit.Log
-	Ledger     *consumer.Ledger
+	// Pictures has the pictures of products in the memory of this process. Nil: it serves none.
+	Pictures *storefront.ProductPictures
+	Audit    *audit.Log
+	Ledger   *consumer.Ledger
 	// Alone is true when this process has started its servers itself. Until an instance runs in it, nobody has brought the
 	// holders in Redis into line with the ledger.
 	Alone  bool
@@ -72,6 +74,8 @@ type Acts struct {
 	directory  *directory.Directory
 	team       *login.Store
 	brand      *storefront.Store
+	pictures   *storefront.ProductPictures
+	decoding   chan struct{} // held by the one who makes a picture of a file
 	audit      *audit.Log
 	ledger     *consumer.Ledger
 	alone      bool
@@ -85,7 +89,8 @@ type Acts struct {
 func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
-		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, brand: c.Brand, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
+		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, brand: c.Brand, pictures: c.Pictures,
+		decoding: make(chan struct{}, 1), audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
 		patience: settlePatience,
 	}
 }

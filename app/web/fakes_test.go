@@ -247,6 +247,27 @@ func (f *fakeOperations) Amend(_ context.Context, a operator.Act, slug string, t
 	return f.called(a, "amend", slug)
 }
 
+func (f *fakeOperations) AddPicture(_ context.Context, a operator.Act, slug string, file []byte, alt string) (operator.PictureChange, error) {
+	return f.pictured(a, "picture", slug, strconv.Itoa(len(file)), alt)
+}
+
+func (f *fakeOperations) RemovePicture(_ context.Context, a operator.Act, slug, id string) (operator.PictureChange, error) {
+	return f.pictured(a, "picture gone", slug, id)
+}
+
+func (f *fakeOperations) DescribePicture(_ context.Context, a operator.Act, slug, id, alt string) (operator.PictureChange, error) {
+	return f.pictured(a, "picture shows", slug, id, alt)
+}
+
+func (f *fakeOperations) ArrangePictures(_ context.Context, a operator.Act, slug string, order []string) (operator.PictureChange, error) {
+	return f.pictured(a, "pictures", slug, strings.Join(order, ","))
+}
+
+func (f *fakeOperations) pictured(a operator.Act, call ...string) (operator.PictureChange, error) {
+	ch, err := f.called(a, call...)
+	return operator.PictureChange{Change: ch, Picture: sale.Image{ID: "1"}}, err
+}
+
 func (f *fakeOperations) CancelOrder(_ context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error) {
 	ch, err := f.called(a, "cancel", id.String(), reason)
 	return operator.Cancellation{Change: ch, Order: sale.Order{Receipt: receipt("alice"), Slug: "first", CancelledAt: noon}}, err

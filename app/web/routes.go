@@ -42,6 +42,15 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/api/admin/sales", Handler: s.admin.Sales, Who: request.Viewers},
 		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Who: request.Viewers},
 		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Who: request.Operators},
+		{Method: "GET", Path: request.AdminSale + "/pictures", Handler: s.admin.Pictures, Who: request.Viewers},
+		{Method: "POST", Path: request.AdminSale + "/pictures", Handler: s.admin.AddPicture, Who: request.Operators, Upload: true, Limit: request.UploadTime},
+		{Method: "PUT", Path: request.AdminSale + "/pictures", Handler: s.admin.ArrangePictures, Who: request.Operators},
+		{Method: "PATCH", Path: request.AdminSale + "/pictures/:id", Handler: s.admin.DescribePicture, Who: request.Operators},
+		{Method: "DELETE", Path: request.AdminSale + "/pictures/:id", Handler: s.admin.RemovePicture, Who: request.Operators},
+		// The same for forms, which only post.
+		{Method: "POST", Path: request.AdminSale + "/pictures/order", Handler: s.admin.ArrangePictures, Who: request.Operators},
+		{Method: "POST", Path: request.AdminSale + "/pictures/:id/text", Handler: s.admin.DescribePicture, Who: request.Operators},
+		{Method: "POST", Path: request.AdminSale + "/pictures/:id/remove", Handler: s.admin.RemovePicture, Who: request.Operators},
 		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Who: request.Operators},
 	}
 	// The original's routes for debugging and load: there are none, and the answer says what to use instead.
@@ -169,7 +178,7 @@ func asset(static func(http.ResponseWriter, *http.Request) bool, path string) ec
 // Routes is every route that the public listener can have, for people who want to see who may use what. The handlers are not usable.
 func Routes() []request.Route {
 	noFiles := func(http.ResponseWriter, *http.Request) bool { return false }
-	return slices.Concat((&Server{}).table(), pageTable(nil, nil, noFiles), (&shop.Brand{}).Routes(), accountTable(nil), session.NewDevMail(nil).Routes())
+	return slices.Concat((&Server{}).table(), pageTable(nil, nil, noFiles), (&shop.Brand{}).Routes(), (&shop.Pictures{}).Routes(), accountTable(nil), session.NewDevMail(nil).Routes())
 }
 
 // PrintRoutes writes a table of Routes: who may use each one outside demo mode, and the scope that a token needs for it.

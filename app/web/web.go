@@ -46,6 +46,8 @@ type Config struct {
 
 	// Brand is the look of the shop. Nil: it has none.
 	Brand brands
+	// Pictures has the pictures of products. Nil: there are none.
+	Pictures productPictures
 	// PublicURL is the address that shoppers use, for pictures that other sites show. Empty: they show none.
 	PublicURL string
 
@@ -141,7 +143,7 @@ func New(cfg Config) *Server {
 	})
 	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }
 	cfg.SignIn.Assets = brand.Assets
-	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), signInRoutes(cfg.SignIn, principals, limits))
+	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), shop.NewPictures(cfg.Pictures, cfg.Catalog).Routes(), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
 	}

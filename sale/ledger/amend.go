@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -165,4 +166,43 @@ func (s *Store) setTotal(ctx context.Context, tx pgx.Tx, h lockedSale, total int
 		}
 	}
 	return level, nil
+}
+
+// ImagesTx reads the pictures of a sale's product, as the transaction sees them. An empty slug means the current sale. Error: ErrNoSale.
+func (s *Store) ImagesTx(ctx context.Context, tx pgx.Tx, slug string) (images sale.Images, err error) {
+	query, args := sqlImages, []any{slug}
+	if slug == "" {
+		query, args = sqlCurrentImages, nil
+	}
+	err = tx.QueryRow(ctx, query, args...).Scan(&images)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return images, sale.ErrNoSale
+	}
+	if err != nil {
+		return images, fmt.Errorf("read pictures: %w", err)
+	}
+	return images, nil
+}
+
+// SetImagesTx gives a sale's product other pictures. Errors: ErrNoSale, ErrBusy.
+func (s *Store) SetImagesTx(ctx context.Context, tx pgx.Tx, slug string, images sale.Images) error {
+	h, err := s.lockGate(ctx, tx, slug)
+	if err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	b.Queue(sqlSetImages, h.Sale, images)
+	b.Queue(sqlTouch, h.Sale)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("set pictures: %w", err)
+	}
+	return nil
+}
+
+// PictureUsedTx is true when the product of some sale, or a receipt, shows the uploaded picture of that id.
+func (s *Store) PictureUsedTx(ctx context.Context, tx pgx.Tx, id string) (used bool, err error) {
+	if err := tx.QueryRow(ctx, sqlPictureUsed, id).Scan(&used); err != nil {
+		return false, fmt.Errorf("look for a picture: %w", err)
+	}
+	return used, nil
 }

@@ -130,6 +130,16 @@ FROM sales WHERE id = `
 
 	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
 
+	sqlImages        = `SELECT images FROM products WHERE sale_id = ` + sqlBySlug
+	sqlCurrentImages = `SELECT images FROM products WHERE sale_id = ` + sqlCurrentID
+
+	sqlSetImages = `UPDATE products SET images = $2 WHERE sale_id = $1`
+	// Sales are few. The pictures of a product are one document, and an id is in no text but its own.
+	// Receipts show the main picture of then. An order of the version before names no revision, and keeps them all.
+	sqlPictureUsed = `SELECT EXISTS (SELECT FROM products WHERE strpos(images::text, $1) > 0)
+	OR EXISTS (SELECT FROM product_revisions r WHERE strpos(r.picture::text, $1) > 0 AND EXISTS (
+	SELECT FROM orders o WHERE o.sale_id = r.sale_id AND coalesce(o.product_revision, r.revision) = r.revision))`
+
 	// A change of state means that the sale is not closed any more, so nothing of the closing is kept.
 	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4,
 	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, message = $9,

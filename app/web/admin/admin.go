@@ -50,6 +50,10 @@ type Operations interface {
 	Resume(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
 	Close(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
 	Amend(ctx context.Context, a operator.Act, slug string, to sale.Amendment) (sale.Change, error)
+	AddPicture(ctx context.Context, a operator.Act, slug string, file []byte, alt string) (operator.PictureChange, error)
+	RemovePicture(ctx context.Context, a operator.Act, slug, id string) (operator.PictureChange, error)
+	DescribePicture(ctx context.Context, a operator.Act, slug, id, alt string) (operator.PictureChange, error)
+	ArrangePictures(ctx context.Context, a operator.Act, slug string, order []string) (operator.PictureChange, error)
 	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
 	SeedUsers(ctx context.Context, a operator.Act, n int) (created int, err error)
 	ArchiveUsers(ctx context.Context, a operator.Act) (int64, error)
@@ -97,7 +101,10 @@ type Config struct {
 type Handlers struct {
 	cfg     Config
 	version request.SaleVersion
+	uploads *request.Concurrency
 }
 
 // New puts the handlers together.
-func New(cfg Config) *Handlers { return &Handlers{cfg: cfg} }
+func New(cfg Config) *Handlers {
+	return &Handlers{cfg: cfg, uploads: request.NewConcurrency(maxUploads)}
+}

@@ -216,6 +216,20 @@ var (
 		"The id of an order is the purchaseId of its receipt.",
 		Page{"There is no such order", "Look at the order number for a typing mistake."}}
 
+	// Of the pictures of products.
+	ErrNoPicture = &Kind{"no-picture", 404, "No such picture", "The sale has no such picture",
+		"GET /api/admin/sales/:slug/pictures lists the pictures of a sale with their ids.",
+		Page{"The sale has no such picture", "Open the page again to see the pictures that it has."}}
+	ErrPictureTooLarge = &Kind{"picture-too-large", 413, "Picture too large", "The file of a picture may have at most 16 MB",
+		"A picture is shown in at most 1,600 pixels. Save it smaller, or as JPEG, and upload it again.",
+		Page{"The file of the picture is larger than 16 MB", "Save the picture smaller, or as JPEG, and upload it again."}}
+	ErrPictureType = &Kind{"picture-type", 415, "No picture", "Send the file of a picture: as the body, with its type, or in the field picture of a form",
+		"The body is a file with the type image/... or application/octet-stream, or a form (multipart/form-data) with the file in the field picture.",
+		Page{"That is no picture", "Choose a PNG, JPEG, WebP or GIF file."}}
+	ErrPicturesBusy = &Kind{"pictures-busy", 503, "Other pictures are under way", "Other pictures are being uploaded right now, please try again in a moment",
+		"To decode a picture takes much memory, so each process takes few at once. Send it again after Retry-After seconds, one picture after the other.",
+		Page{"Other pictures are being uploaded right now", "Upload yours again in a moment, one picture after the other."}}
+
 	// Of receipts.
 	ErrReceiptErased = &Kind{"receipt-erased", 410, "Receipt erased", "This receipt was erased together with the account of its owner",
 		"When an account is erased its receipts are no longer shown, because they name a person. The address will not work again.",
@@ -237,6 +251,7 @@ func Kinds() []*Kind {
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
 		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
+		ErrNoPicture, ErrPictureTooLarge, ErrPictureType, ErrPicturesBusy,
 		ErrReceiptErased, ErrReceiptAway,
 	}
 }
