@@ -1,15 +1,14 @@
--- Owner: package sale. The desk's list of orders: a page of a generation, in one state, by the time of its decision, from whichever end.
+-- Owner: package sale. The cancelled orders in the desk's list, which is in the order of the units. Live orders have their unique index by
+-- unit already.
 --
--- The state comes first so that the statements of the ledger, which name a sale and a generation and no state, do not take this index
--- for one of theirs.
+-- A live order is not in this index, so a purchase does not pay for it; an index of all orders by their time costs a purchase a tenth.
+-- The condition is on the state, and not on released_at, so that no statement of the ledger can take this index for one of its own:
+-- while little is cancelled, all indexes cost the same to the planner.
 --
--- The orders of one decision have the same time, so Postgres keeps one key for up to hundreds of rows: the index is small, and an
--- order that is added goes to its end. A page sorts only the orders of the same time, by their id.
---
--- It is built under a lock that purchases wait for: about a second for a million orders.
+-- Purchases wait while it is built: less than a second for a million orders.
 
 -- +goose Up
-CREATE INDEX orders_listed ON orders (state, sale_id, generation, decided_at);
+CREATE INDEX orders_cancelled ON orders (sale_id, generation, unit, id) WHERE state = 'cancelled';
 
 -- +goose Down
-DROP INDEX orders_listed;
+DROP INDEX orders_cancelled;

@@ -30,18 +30,20 @@ type OrderFilter struct {
 	Unit int64
 }
 
-// OrderPlace is the place of an order in the list of its generation: orders are in the order of their decisions, and those of one
-// decision in the order of their ids. Neither ever changes, so a place stays valid when orders are added and cancelled.
+// OrderPlace is the place of an order in the list of its generation: the highest unit comes first, and of the orders that had one
+// unit after another the one with the greatest id. Units are given out in their order, so the list begins with the newest orders, but
+// for those of units that came back. Neither the unit nor the id of an order changes, so a place stays valid when orders are added
+// and cancelled.
 type OrderPlace struct {
-	DecidedAt time.Time
-	ID        uuid.UUID
+	Unit int64
+	ID   uuid.UUID
 }
 
-// OrderPageRequest says which page of a list is wanted. The zero value, with a Limit, is the first one: the newest orders.
+// OrderPageRequest says which page of a list is wanted. The zero value, with a Limit, is the first one.
 type OrderPageRequest struct {
 	// Beside is the place that the page begins after. The zero value is that of no order: the list's end.
 	Beside OrderPlace
-	// Back asks for the page that comes before Beside, of newer orders. Without a place it is the last page of the list.
+	// Back asks for the page that comes before Beside. Without a place it is the last page of the list.
 	Back  bool
 	Limit int
 }
@@ -57,21 +59,21 @@ type ListedOrder struct {
 }
 
 // Place is that of the order in the list of its generation.
-func (o *ListedOrder) Place() OrderPlace { return OrderPlace{o.DecidedAt, o.OrderID} }
+func (o *ListedOrder) Place() OrderPlace { return OrderPlace{o.Unit, o.OrderID} }
 
-// Before reports whether the place comes before another one in a list, whose newest order is the first.
+// Before reports whether the place comes before another one in the list.
 func (p OrderPlace) Before(other OrderPlace) bool {
-	if !p.DecidedAt.Equal(other.DecidedAt) {
-		return p.DecidedAt.After(other.DecidedAt)
+	if p.Unit != other.Unit {
+		return p.Unit > other.Unit
 	}
 	return bytes.Compare(p.ID[:], other.ID[:]) > 0
 }
 
-// OrderPage is a part of a list, the newest order first.
+// OrderPage is a part of a list.
 type OrderPage struct {
 	Orders []ListedOrder
-	// Newer and Older say whether there may be orders before and after those of the page.
-	Newer, Older bool
+	// Earlier and Later say whether there may be orders before and after those of the page in the list.
+	Earlier, Later bool
 }
 
 // DeclinedAttempt is a claim that got no unit.

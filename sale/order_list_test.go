@@ -32,8 +32,8 @@ func TestAnOrderNumberFindsItsOrder(t *testing.T) {
 
 func TestPlacesAreInOneOrder(t *testing.T) {
 	t.Parallel()
-	a, b := OrderPlace{ID: uuid.MustParse("00000000-0000-8000-8000-000000000001")}, OrderPlace{ID: uuid.MustParse("00000000-0000-8000-8000-0000000000ff")}
-	later := OrderPlace{DecidedAt: a.DecidedAt.Add(1), ID: a.ID}
+	a, b := OrderPlace{Unit: 1, ID: uuid.MustParse("00000000-0000-8000-8000-000000000001")}, OrderPlace{Unit: 1, ID: uuid.MustParse("00000000-0000-8000-8000-0000000000ff")}
+	later := OrderPlace{Unit: 2, ID: a.ID}
 	for _, c := range []struct {
 		first, second OrderPlace
 	}{{b, a}, {later, a}, {later, b}} {

@@ -58,7 +58,7 @@ func TestAccountsAreFoundByWhatTheirNamesBeginWith(t *testing.T) {
 		}
 	}
 	everybody := searched(t, store, "", false, 7)
-	if len(everybody) != 10+30+13 || !slices.Equal(searched(t, store, "", true, 4), everybody) || everybody[0] != "john_doe" {
+	if len(everybody) != 10+30+12 || !slices.Equal(searched(t, store, "", true, 4), everybody) || everybody[0] != "john_doe" {
 		t.Errorf("the whole list is %q", everybody)
 	}
 	f, err := store.Find(t.Context(), Search{Limit: 100})

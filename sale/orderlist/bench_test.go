@@ -41,10 +41,10 @@ func BenchmarkPages(b *testing.B) {
 		filter sale.OrderFilter
 	}{
 		{"all", sale.OrderFilter{}}, {"confirmed", sale.OrderFilter{State: sale.OrderConfirmed}}, {"cancelled", sale.OrderFilter{State: sale.OrderCancelled}},
-		{"time", sale.OrderFilter{From: at(.3), Until: at(.8)}}, {"unit", sale.OrderFilter{Unit: 10_000_000 + orders/2 + 1}}, {"shoppers", sale.OrderFilter{}},
+		{"time", sale.OrderFilter{From: at(.3), Until: at(.8)}}, {"unit", sale.OrderFilter{Unit: orders/2 + 1}}, {"shoppers", sale.OrderFilter{}},
 	} {
 		for page, request := range map[string]sale.OrderPageRequest{
-			"first": {}, "middle": {Beside: sale.OrderPlace{DecidedAt: at(.5)}}, "last": {Back: true},
+			"first": {}, "middle": {Beside: sale.OrderPlace{Unit: orders / 2}}, "last": {Back: true},
 		} {
 			request.Limit = pageLimit
 			b.Run(c.name+"/"+page, func(b *testing.B) {
@@ -54,7 +54,7 @@ func BenchmarkPages(b *testing.B) {
 					if c.name == "shoppers" {
 						_, err = f.PageOf(b.Context(), f.key, shoppers, c.filter, request)
 					} else {
-						_, err = f.Page(b.Context(), f.key, c.filter, request)
+						_, err = f.Page(b.Context(), f.level(orders), c.filter, request)
 					}
 					if err != nil {
 						b.Fatal(err)

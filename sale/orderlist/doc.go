@@ -5,6 +5,8 @@
 // synchronous standby has not confirmed, it may be a moment old, and its statements follow the questions of people instead of the
 // protocol. It reads the tables orders and declines, which package ledger alone writes.
 //
-// Every page costs the same, wherever in the list it is: a page begins after a place (sale.OrderPlace), which the index orders_listed
-// finds, and nothing is counted or passed over. How many orders there are is what the stock's row says.
+// A list is in the order of the units, because that is the order for which there is an index: the one that keeps a unit from being sold
+// twice. Another index, by time, would cost every purchase a tenth. Units are given out one after the other, so the list is nearly in
+// the order of time too, and the units of a time are found by halving. Every page costs the same, wherever it is: it begins after a
+// place (sale.OrderPlace), and nothing is counted or passed over. How many orders there are is what the stock's row says.
 package orderlist

@@ -65,7 +65,7 @@ func (f *fixture) cancel(id uuid.UUID) {
 // all are the orders of the generation that the filter means, the newest first, read without the package's statements.
 func (f *fixture) all(filter sale.OrderFilter) []sale.ListedOrder {
 	f.t.Helper()
-	rows, err := f.Pool.Query(saletest.Context(f.t), `SELECT `+orderColumns+` FROM orders WHERE sale_id = $1 AND generation = $2 ORDER BY decided_at DESC, id DESC`,
+	rows, err := f.Pool.Query(saletest.Context(f.t), `SELECT `+orderColumns+` FROM orders WHERE sale_id = $1 AND generation = $2 ORDER BY unit DESC, id DESC`,
 		f.key.Sale, f.key.Generation)
 	f.Must(err)
 	found, err := pgx.CollectRows(rows, scanOrder)
@@ -83,7 +83,7 @@ func (f *fixture) all(filter sale.OrderFilter) []sale.ListedOrder {
 func (f *fixture) walk(filter sale.OrderFilter, back bool, limit int, between func()) []sale.ListedOrder {
 	f.t.Helper()
 	return f.walkOf(func(ctx context.Context, at sale.OrderPageRequest) (sale.OrderPage, error) {
-		return f.Page(ctx, f.key, filter, at)
+		return f.Page(ctx, f.Level(f.key), filter, at)
 	}, back, limit, between)
 }
 
@@ -96,9 +96,9 @@ func (f *fixture) walkOf(read func(context.Context, sale.OrderPageRequest) (sale
 		if len(p.Orders) > limit {
 			f.t.Fatalf("%d orders on a page of %d", len(p.Orders), limit)
 		}
-		more, edge := p.Older, len(p.Orders)-1
+		more, edge := p.Later, len(p.Orders)-1
 		if back {
-			more, edge = p.Newer, 0
+			more, edge = p.Earlier, 0
 			all = append(append([]sale.ListedOrder{}, p.Orders...), all...)
 		} else {
 			all = append(all, p.Orders...)
@@ -113,14 +113,25 @@ func (f *fixture) walkOf(read func(context.Context, sale.OrderPageRequest) (sale
 	}
 }
 
-// seed adds orders as a long sale does: a hundred in each decision, each fiftieth of them cancelled.
+// seed adds orders as a long sale does: a hundred in each decision; each fiftieth was cancelled, and each hundredth unit is sold again,
+// at the end. It is for a sale without orders.
 func (f *fixture) seed(n int64) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), 5*time.Minute)
 	defer cancel()
-	_, err := f.Pool.Exec(ctx, `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, revision, decided_at, state, released_at)
-SELECT gen_random_uuid(), $1, $2, 10000000 + n, 'shopper_' || n, 10000000 + n, 1, 1, timestamptz '2026-01-01' + n / 100 * interval '5 ms',
+	const insert = `INSERT INTO orders (id, sale_id, generation, user_id, username, unit, attempt, revision, decided_at, state, released_at) `
+	_, err := f.Pool.Exec(ctx, insert+`SELECT gen_random_uuid(), $1, $2, 10000000 + n, 'shopper_' || n, n, 1, 1, `+seededAt+`,
 	CASE WHEN n % 50 = 0 THEN 'cancelled' ELSE 'confirmed' END, CASE WHEN n % 50 = 0 THEN now() END
 FROM generate_series(1, $3::bigint) n`, f.key.Sale, f.key.Generation, n)
 	f.Must(err)
+	_, err = f.Pool.Exec(ctx, insert+`SELECT gen_random_uuid(), $1, $2, 50000000 + n, 'shopper_' || n, n, 1, 1, timestamptz '2026-01-02', 'confirmed', NULL
+FROM generate_series(100, $3::bigint, 100) n`, f.key.Sale, f.key.Generation, n)
+	f.Must(err)
+}
+
+// seededAt is when the unit n was sold for the first time.
+const seededAt = `timestamptz '2026-01-01' + n / 100 * interval '5 ms'`
+
+func (f *fixture) level(n int64) sale.Level {
+	return sale.Level{Sale: f.key.Sale, Generation: f.key.Generation, NextUnit: n + 1}
 }

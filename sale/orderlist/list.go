@@ -3,7 +3,6 @@ package orderlist
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -28,12 +27,18 @@ type Store struct{ pool *pgxpool.Pool }
 // New makes a Store on a pool whose search_path is the namespace's schema.
 func New(pool *pgxpool.Pool) *Store { return &Store{pool} }
 
-// Page is a page of the orders of a generation.
-func (s *Store) Page(ctx context.Context, k sale.Key, f sale.OrderFilter, at sale.OrderPageRequest) (sale.OrderPage, error) {
+// Page is a page of the orders of a generation, whose stock is at that level.
+func (s *Store) Page(ctx context.Context, of sale.Level, f sale.OrderFilter, at sale.OrderPageRequest) (sale.OrderPage, error) {
 	if f.Unit == 0 {
-		return page(ctx, s.pool, k, f, at)
+		l, err := newList(ctx, s.pool, of, f)
+		if err != nil {
+			return sale.OrderPage{}, err
+		}
+		// One order more than a page has says whether there are more.
+		found, err := l.from(ctx, at, at.Limit+1)
+		return pageOf(found, at), err
 	}
-	found, err := read(ctx, s.pool, scanOrder, sqlOrdersOfUnit, k.Sale, k.Generation, f.Unit, mostCancelled)
+	found, err := read(ctx, s.pool, scanOrder, sqlOrdersOfUnit, of.Sale, of.Generation, f.Unit, mostCancelled)
 	return cut(found, f, at), err
 }
 
@@ -65,75 +70,37 @@ func (s *Store) GenerationsTx(ctx context.Context, tx pgx.Tx, saleID int64) ([]i
 	return read(ctx, tx, pgx.RowTo[int64], sqlGenerationsOf, saleID)
 }
 
-// EachTx gives the orders of a generation as the transaction sees them, the first one first, to take: at most chunk at a time. In a
-// REPEATABLE READ transaction they are those of one moment. It does not look at the filter's unit. An error of take ends it, and is
-// returned.
-func (s *Store) EachTx(ctx context.Context, tx pgx.Tx, k sale.Key, f sale.OrderFilter, chunk int, take func([]sale.ListedOrder) error) error {
-	at := sale.OrderPageRequest{Back: true, Limit: chunk}
-	for {
-		found, err := rows(ctx, tx, k, f, at, chunk)
+// EachTx gives the orders of a generation as the transaction sees them, whose stock it sees at that level, to take: the last one of the
+// list first, at most chunk at a time. In a REPEATABLE READ transaction they are those of one moment. It does not look at the filter's
+// unit. An error of take ends it, and is returned.
+func (s *Store) EachTx(ctx context.Context, tx pgx.Tx, of sale.Level, f sale.OrderFilter, chunk int, take func([]sale.ListedOrder) error) error {
+	l, err := newList(ctx, tx, of, f)
+	if err != nil {
+		return err
+	}
+	for at := (sale.OrderPageRequest{Back: true}); ; {
+		found, err := l.from(ctx, at, chunk)
 		if err != nil || len(found) == 0 {
 			return err
 		}
-		last := found[len(found)-1].Place()
+		at.Beside = found[len(found)-1].Place()
 		if err := take(found); err != nil || len(found) < chunk {
 			return err
 		}
-		at.Beside = last
 	}
 }
 
-// page asks for one order more than a page has, to know whether there are more.
-func page(ctx context.Context, on sender, k sale.Key, f sale.OrderFilter, at sale.OrderPageRequest) (sale.OrderPage, error) {
-	found, err := rows(ctx, on, k, f, at, at.Limit+1)
-	if err != nil {
-		return sale.OrderPage{}, err
-	}
-	return pageOf(found, at), nil
-}
-
-// pageOf makes a page of what was read in its direction: those of Back are read from the older to the newer ones.
+// pageOf makes a page of what was read in its direction: those of Back are read from the list's end on.
 func pageOf(found []sale.ListedOrder, at sale.OrderPageRequest) sale.OrderPage {
 	more := len(found) > at.Limit
 	found = found[:min(len(found), at.Limit)]
 	inside := at.Beside != sale.OrderPlace{}
 	if !at.Back {
-		return sale.OrderPage{Orders: found, Newer: inside, Older: more}
+		return sale.OrderPage{Orders: found, Earlier: inside, Later: more}
 	}
 	slices.Reverse(found)
-	return sale.OrderPage{Orders: found, Newer: more, Older: inside}
+	return sale.OrderPage{Orders: found, Earlier: more, Later: inside}
 }
-
-// rows reads at most n orders from a place on.
-func rows(ctx context.Context, on sender, k sale.Key, f sale.OrderFilter, at sale.OrderPageRequest, n int) ([]sale.ListedOrder, error) {
-	sql, beside := sqlOlder, sale.OrderPlace{DecidedAt: farFuture, ID: uuid.Max}
-	if at.Back {
-		sql, beside = sqlNewer, sale.OrderPlace{DecidedAt: farPast}
-	}
-	if at.Beside != (sale.OrderPlace{}) {
-		beside = at.Beside
-	}
-	from, until := farPast, farFuture
-	if !f.From.IsZero() {
-		from = f.From
-	}
-	if !f.Until.IsZero() {
-		until = f.Until
-	}
-	states := sale.OrderStates()
-	if f.State != "" {
-		states = []sale.OrderState{f.State}
-	}
-	return read(ctx, on, scanOrder, sql, k.Sale, k.Generation, states, from, until, beside.DecidedAt, beside.ID, n)
-}
-
-// Times beyond every order.
-//
-//nolint:gochecknoglobals // never changed
-var (
-	farPast   = time.Unix(0, 0).UTC()
-	farFuture = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-)
 
 // cut makes a page of few orders that were found otherwise than by their place.
 func cut(found []sale.ListedOrder, f sale.OrderFilter, at sale.OrderPageRequest) sale.OrderPage {
@@ -141,12 +108,7 @@ func cut(found []sale.ListedOrder, f sale.OrderFilter, at sale.OrderPageRequest)
 		there := at.Beside == (sale.OrderPlace{}) || at.Back && o.Place().Before(at.Beside) || !at.Back && at.Beside.Before(o.Place())
 		return !there || !Matches(f, o)
 	})
-	slices.SortFunc(found, func(a, b sale.ListedOrder) int {
-		if a.Place().Before(b.Place()) != at.Back {
-			return -1
-		}
-		return 1
-	})
+	inOrder(found, at.Back)
 	return pageOf(found, at)
 }
 
@@ -154,4 +116,14 @@ func cut(found []sale.ListedOrder, f sale.OrderFilter, at sale.OrderPageRequest)
 func Matches(f sale.OrderFilter, o sale.ListedOrder) bool {
 	return (f.State == "" || f.State == o.State) && (f.Unit == 0 || f.Unit == o.Unit) &&
 		(f.From.IsZero() || !o.DecidedAt.Before(f.From)) && (f.Until.IsZero() || o.DecidedAt.Before(f.Until))
+}
+
+// inOrder sorts orders as the list has them, or from its end on.
+func inOrder(found []sale.ListedOrder, back bool) {
+	slices.SortFunc(found, func(a, b sale.ListedOrder) int {
+		if a.Place().Before(b.Place()) != back {
+			return -1
+		}
+		return 1
+	})
 }

@@ -16,11 +16,14 @@ import (
 
 // filters are one of each kind, and all together.
 func filters(all []sale.ListedOrder) map[string]sale.OrderFilter {
-	from, until := all[len(all)*3/4].DecidedAt, all[len(all)/4].DecidedAt
+	times := slices.SortedFunc(slices.Values(all), func(a, b sale.ListedOrder) int { return a.DecidedAt.Compare(b.DecidedAt) })
+	from, until, last := times[len(all)/4].DecidedAt, times[len(all)*3/4].DecidedAt, times[len(all)-1].DecidedAt
 	return map[string]sale.OrderFilter{
 		"everything": {}, "confirmed": {State: sale.OrderConfirmed}, "cancelled": {State: sale.OrderCancelled},
 		"from": {From: from}, "until": {Until: until}, "between": {From: from, Until: until}, "never": {From: until, Until: from},
-		"a unit": {Unit: all[3].Unit}, "a unit that nobody has": {Unit: 1 << 50},
+		"the last": {From: last}, "all but the last": {Until: last}, "after all": {From: last.Add(1000)}, "before all": {Until: times[0].DecidedAt},
+		"confirmed between": {State: sale.OrderConfirmed, From: from, Until: until},
+		"a unit":            {Unit: all[3].Unit}, "a unit that nobody has": {Unit: 1 << 50},
 		"the cancelled of a time": {State: sale.OrderCancelled, From: from, Until: until},
 	}
 }
@@ -35,7 +38,12 @@ func TestPagesHaveEveryOrderOnceInBothDirections(t *testing.T) {
 			}
 		}
 	}
-	f.buy(3) // of the units of cancelled orders
+	for _, id := range f.buy(30) { // of units that came back
+		if id[15]%3 == 0 {
+			f.cancel(id)
+		}
+	}
+	f.buy(5)
 	all := f.all(sale.OrderFilter{})
 	for name, filter := range filters(all) {
 		want := f.all(filter)
@@ -141,12 +149,13 @@ func TestAllOrdersOfOneMoment(t *testing.T) {
 	slices.Reverse(want)
 	moment := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	for _, chunk := range []int{5, 7, 70, 100} {
+		level := f.Level(f.key)
 		var got []sale.ListedOrder
 		f.Must(pgx.BeginTxFunc(saletest.Context(t), f.Pool, moment, func(tx pgx.Tx) error {
 			if generations, err := f.GenerationsTx(t.Context(), tx, f.key.Sale); err != nil || !slices.Equal(generations, []int64{1}) {
 				t.Errorf("generations %v, %v", generations, err)
 			}
-			return f.EachTx(t.Context(), tx, f.key, sale.OrderFilter{}, chunk, func(some []sale.ListedOrder) error {
+			return f.EachTx(t.Context(), tx, level, sale.OrderFilter{}, chunk, func(some []sale.ListedOrder) error {
 				if len(some) > chunk {
 					t.Errorf("%d at once", len(some))
 				}

@@ -149,6 +149,9 @@ var (
 	ErrNoOrder = &Kind{"no-order", 404, "No such order", "There is no such order",
 		"The id of an order is the purchaseId of its receipt."}
 
+	ErrExportsBusy = &Kind{"exports-busy", 503, "Other exports are running", "As many exports are running as may at once, please try again",
+		"An export reads a whole sale over a connection of its own, so a process runs only a few at once. Try again after Retry-After seconds."}
+
 	// Of receipts.
 	ErrReceiptErased = &Kind{"receipt-erased", 410, "Receipt erased", "This receipt was erased together with the account of its owner",
 		"When an account is erased its receipts are no longer shown, because they name a person. The address will not work again."}
@@ -167,7 +170,7 @@ func Kinds() []*Kind {
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
-		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
+		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder, ErrExportsBusy,
 		ErrReceiptErased, ErrReceiptAway,
 	}
 }
