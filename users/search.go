@@ -209,6 +209,9 @@ func people(ctx context.Context, on interface {
 		found[p.ID] = p
 		return nil
 	})
+	if err == nil {
+		err = rows.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read who ordered: %w", err)
 	}

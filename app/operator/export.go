@@ -57,38 +57,23 @@ func (d *Desk) ExportOrders(ctx context.Context, a Act, q OrderQuery, to Export[
 		}
 	}
 	return d.export(ctx, a, audit.Entry{Action: "orders.export", Subject: s.Slug, Detail: detail}, func(tx pgx.Tx) error {
-		generations := []int64{q.Generation}
-		switch q.Generation {
-		case 0:
-			generations[0] = s.Generation
-		case AllGenerations:
-			if generations, err = d.cfg.Orders.GenerationsTx(ctx, tx, s.ID); err != nil {
-				return err
-			}
+		if q.Generation == 0 {
+			q.Generation = s.Generation
 		}
-		moment, levels := Moment{}, make([]sale.Level, 0, len(generations))
-		for _, generation := range generations {
-			level, err := d.cfg.Stock.LevelTx(ctx, tx, inventory.Key{Sale: s.ID, Generation: generation})
-			if errors.Is(err, inventory.ErrUnknown) {
-				err = sale.ErrNoSale
-			}
-			if err != nil {
-				return err
-			}
-			moment.Total, moment.Sold, levels = moment.Total+level.Total, moment.Sold+level.Taken, append(levels, sale.Level(level))
-		}
-		if err := begin(ctx, tx, moment, to.Begin); err != nil {
+		levels, err := d.levelsTx(ctx, tx, s.ID, q.Generation)
+		if err != nil {
 			return err
 		}
-		slugs := map[int64]string{s.ID: s.Slug}
-		for _, level := range levels {
-			if err := d.cfg.Orders.EachTx(ctx, tx, level, q.Filter, exportChunk, func(orders []sale.ListedOrder) error {
-				people, err := d.cfg.Users.PeopleTx(ctx, tx, shoppersOf(orders))
-				if err != nil {
-					return err
-				}
-				return to.Take(deskOrders(orders, slugs, people))
-			}); err != nil {
+		moment := Moment{}
+		for _, l := range levels {
+			moment.Total, moment.Sold = moment.Total+l.Total, moment.Sold+l.Taken
+		}
+		if err := d.begin(ctx, tx, moment, to.Begin); err != nil {
+			return err
+		}
+		take := d.taking(ctx, tx, map[int64]string{s.ID: s.Slug}, to.Take)
+		for _, l := range levels {
+			if err := d.cfg.Orders.EachTx(ctx, tx, l, q.Filter, exportChunk, take); err != nil {
 				return err
 			}
 		}
@@ -96,10 +81,44 @@ func (d *Desk) ExportOrders(ctx context.Context, a Act, q OrderQuery, to Export[
 	})
 }
 
+// levelsTx is the stock of a generation, or of all generations of a sale. sale.ErrNoSale: there is no such generation.
+func (d *Desk) levelsTx(ctx context.Context, tx pgx.Tx, saleID, generation int64) ([]sale.Level, error) {
+	generations := []int64{generation}
+	if generation == AllGenerations {
+		var err error
+		if generations, err = d.cfg.Orders.GenerationsTx(ctx, tx, saleID); err != nil {
+			return nil, err
+		}
+	}
+	levels := make([]sale.Level, 0, len(generations))
+	for _, g := range generations {
+		level, err := d.cfg.Stock.LevelTx(ctx, tx, inventory.Key{Sale: saleID, Generation: g})
+		if errors.Is(err, inventory.ErrUnknown) {
+			err = sale.ErrNoSale
+		}
+		if err != nil {
+			return nil, err
+		}
+		levels = append(levels, sale.Level(level))
+	}
+	return levels, nil
+}
+
+// taking adds to orders who they are from, in the same snapshot, and gives them to take.
+func (d *Desk) taking(ctx context.Context, tx pgx.Tx, slugs map[int64]string, take func([]DeskOrder) error) func([]sale.ListedOrder) error {
+	return func(orders []sale.ListedOrder) error {
+		people, err := d.cfg.Users.PeopleTx(ctx, tx, shoppersOf(orders))
+		if err != nil {
+			return err
+		}
+		return take(deskOrders(orders, slugs, people))
+	}
+}
+
 // ExportAudit is ExportOrders for the audit log.
 func (d *Desk) ExportAudit(ctx context.Context, a Act, f audit.Filter, to Export[audit.Recorded]) error {
 	return d.export(ctx, a, audit.Entry{Action: "audit.export", Subject: "audit log", Detail: f}, func(tx pgx.Tx) error {
-		if err := begin(ctx, tx, Moment{}, to.Begin); err != nil {
+		if err := d.begin(ctx, tx, Moment{}, to.Begin); err != nil {
 			return err
 		}
 		return d.cfg.Audit.EachTx(ctx, tx, f, exportChunk, to.Take)
@@ -131,10 +150,11 @@ func (d *Desk) export(ctx context.Context, a Act, record audit.Entry, read func(
 }
 
 // begin says when the snapshot is of. The transaction's first statement took it, microseconds after the transaction began.
-func begin(ctx context.Context, tx pgx.Tx, m Moment, tell func(Moment) error) error {
-	if err := tx.QueryRow(ctx, `SELECT now()`).Scan(&m.At); err != nil {
+func (d *Desk) begin(ctx context.Context, tx pgx.Tx, m Moment, tell func(Moment) error) error {
+	at, err := d.cfg.Orders.NowTx(ctx, tx)
+	if err != nil {
 		return err
 	}
-	m.At = m.At.UTC()
+	m.At = at
 	return tell(m)
 }

@@ -76,7 +76,9 @@ func TestPagesOfTheLogHaveEveryEntryOnce(t *testing.T) {
 		for _, limit := range []int{1, 4, 200} {
 			for _, back := range []bool{false, true} {
 				got := log.walk(t, f, back, limit)
-				same := slices.EqualFunc(got, want, func(a, b Recorded) bool { return a.ID == b.ID && string(a.Detail) == string(b.Detail) && a.At.Equal(b.At) })
+				same := slices.EqualFunc(got, want, func(a, b Recorded) bool {
+					return a.ID == b.ID && string(a.Detail) == string(b.Detail) && a.At.Equal(b.At)
+				})
 				if !same {
 					t.Errorf("%+v, pages of %d, back %v: %d entries, want %d", f, limit, back, len(got), len(want))
 				}

@@ -50,7 +50,8 @@ func BenchmarkPages(b *testing.B) {
 			b.Run(c.name+"/"+page, func(b *testing.B) {
 				took := make([]time.Duration, 0, b.N)
 				for b.Loop() {
-					start, err := time.Now(), error(nil)
+					var err error
+					start := time.Now()
 					if c.name == "shoppers" {
 						_, err = f.PageOf(b.Context(), f.key, shoppers, c.filter, request)
 					} else {

@@ -3,6 +3,7 @@ package orderlist
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -63,6 +64,15 @@ func (s *Store) Declines(ctx context.Context, k sale.Key, shopper int64) ([]sale
 	}, sqlDeclinesOfShopper, k.Sale, k.Generation, shopper, mostDeclines)
 	slices.SortFunc(found, func(a, b sale.DeclinedAttempt) int { return a.Attempt - b.Attempt })
 	return found, err
+}
+
+// NowTx is when the transaction began, by Postgres' clock.
+func (s *Store) NowTx(ctx context.Context, tx pgx.Tx) (time.Time, error) {
+	found, err := read(ctx, tx, pgx.RowTo[time.Time], sqlNow)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return found[0].UTC(), nil
 }
 
 // GenerationsTx are those of a sale, the first one first.

@@ -85,7 +85,7 @@ func (f *fixture) pagesOfShoppers(all []sale.ListedOrder) {
 func TestPagesStayWholeWhileOrdersAreAddedAndCancelled(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	random := rand.New(rand.NewPCG(14, 4)) //nolint:gosec // the same every time
+	random := rand.New(rand.NewPCG(14, 4))
 	for range 20 {
 		f.buy(1 + random.IntN(9))
 	}

@@ -34,8 +34,9 @@ const (
 	sqlCancelledOlder = `SELECT ` + orderColumns + inGeneration + ` AND state = 'cancelled'` + older + inTime + ` ORDER BY unit DESC, id DESC LIMIT $7`
 	sqlCancelledNewer = `SELECT ` + orderColumns + inGeneration + ` AND state = 'cancelled'` + newer + inTime + ` ORDER BY unit, id LIMIT $7`
 
-	// The live orders of units that had come back: only those can be newer than the orders of higher units.
-	resold         = `SELECT mine.* FROM (SELECT DISTINCT unit AS came_back` + inGeneration + ` AND state = 'cancelled' AND unit >= LOW AND unit < HIGH`
+	// The live orders of units that had come back: only those can be newer than the orders of higher units. A unit that came back later
+	// than the time was not sold again in it.
+	resold         = `SELECT mine.* FROM (SELECT DISTINCT unit AS came_back` + inGeneration + ` AND state = 'cancelled' AND unit >= LOW AND unit < HIGH AND released_at < $4`
 	owner          = `) units, LATERAL (SELECT ` + orderColumns + inGeneration + ` AND unit BETWEEN came_back AND came_back AND released_at IS NULL` + inTime
 	sqlResoldOlder = resold + ` AND unit <= $5 ORDER BY unit DESC` + owner + ` AND (unit, id) < ($5, $6) ORDER BY unit LIMIT 1) mine ORDER BY came_back DESC LIMIT $7`
 	sqlResoldNewer = resold + ` AND unit >= $5 ORDER BY unit` + owner + ` AND (unit, id) > ($5, $6) ORDER BY unit LIMIT 1) mine ORDER BY came_back LIMIT $7`
@@ -76,6 +77,7 @@ WHERE sale_id = $1 AND generation = $2 AND unit BETWEEN $3 AND $3 AND state = 'c
 	sqlDeclinesOfShopper = `SELECT claim_id, attempt, reason, decided_at FROM declines
 WHERE sale_id = $1 AND generation = $2 AND user_id BETWEEN $3 AND $3 ORDER BY user_id LIMIT $4`
 
+	sqlNow           = `SELECT now()`
 	sqlGenerationsOf = `SELECT generation FROM generations WHERE sale_id = $1 ORDER BY generation`
 )
 

@@ -37,7 +37,7 @@ func (hs *Handlers) ExportOrders(c echo.Context) error {
 	columns := []string{"orderNumber", "purchaseId", "sale", "generation", "unit", "state", "username", "email", "account", "erased",
 		"pressedAt", "decidedAt", "cancelledAt", "attempt"}
 	f, err := newExport(c, "orders", columns, orderLine, func(o *operator.DeskOrder) any { return orderOf(o) })
-	if err != nil || f == nil {
+	if err != nil || f.onlyHead() {
 		return err
 	}
 	return hs.export(c, f.sent, hs.cfg.Desk.ExportOrders(c.Request().Context(), hs.reader(c), q, operator.Export[operator.DeskOrder]{Begin: f.begin, Take: f.take}))
@@ -78,7 +78,7 @@ func (hs *Handlers) ExportAudit(c echo.Context) error {
 	}
 	columns := []string{"id", "at", "actor", "network", "means", "action", "subject", "detail"}
 	f, err := newExport(c, "audit", columns, auditLine, func(r *audit.Recorded) any { return auditOf(r) })
-	if err != nil || f == nil {
+	if err != nil || f.onlyHead() {
 		return err
 	}
 	return hs.export(c, f.sent, hs.cfg.Desk.ExportAudit(c.Request().Context(), hs.reader(c), filter, operator.Export[audit.Recorded]{Begin: f.begin, Take: f.take}))
@@ -127,7 +127,7 @@ type exportFile[R any] struct {
 	rows    int64
 }
 
-// newExport reads in which form the file is wanted. It is nil for a HEAD request, which is answered: nothing is read for it.
+// newExport reads in which form the file is wanted.
 func newExport[R any](c echo.Context, name string, columns []string, line func([]byte, *R) []byte, value func(*R) any) (*exportFile[R], error) {
 	format, err := queryOne(c, "format", "must be csv or jsonl", "csv", "jsonl")
 	if err != nil {
@@ -137,13 +137,17 @@ func newExport[R any](c echo.Context, name string, columns []string, line func([
 	if err != nil {
 		return nil, err
 	}
-	f := &exportFile[R]{c: c, name: name, csv: format != "jsonl", mark: mark == "1", columns: columns, line: line, value: value}
-	if c.Request().Method == http.MethodHead {
-		f.header()
-		c.Response().WriteHeader(http.StatusOK)
-		return nil, nil
+	return &exportFile[R]{c: c, name: name, csv: format != "jsonl", mark: mark == "1", columns: columns, line: line, value: value}, nil
+}
+
+// onlyHead answers a HEAD request: nothing is read for it, and it is not recorded.
+func (f *exportFile[R]) onlyHead() bool {
+	if f.c.Request().Method != http.MethodHead {
+		return false
 	}
-	return f, nil
+	f.header()
+	f.c.Response().WriteHeader(http.StatusOK)
+	return true
 }
 
 func (f *exportFile[R]) sent() bool { return f.begun }
