@@ -140,7 +140,7 @@ func TestAnExportIsOneMoment(t *testing.T) {
 
 func exported(t *testing.T, base string) (live, sold int) {
 	t.Helper()
-	res, err := http.Get(base + "/api/admin/orders/export?format=jsonl") //nolint:noctx // a test
+	res, err := http.Get(base + "/api/admin/orders/export?format=jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ SELECT gen_random_uuid(), s.id, s.generation, 5000000 + n, repeat('name ', 15), 
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := http.DefaultClient.Do(req) //nolint:bodyclose // the test cuts it
+		res, err := http.DefaultClient.Do(req)
 		if err != nil || res.StatusCode != http.StatusOK {
 			t.Fatalf("%v %v", res, err)
 		}

@@ -159,7 +159,7 @@ func TestExportsAreFiles(t *testing.T) {
 	if q, a := w.desk.queries[0], w.desk.exports[0]; q.Generation != operator.AllGenerations || q.Slug != "first" || a.Principal != "root" || a.Means != "session" || a.Network == "" {
 		t.Errorf("%+v by %+v", q, a)
 	}
-	r, rec := httptest.NewRequest("GET", "/api/admin/orders/export?format=jsonl", nil), httptest.NewRecorder()
+	r, rec := httptest.NewRequest(http.MethodGet, "/api/admin/orders/export?format=jsonl", nil), httptest.NewRecorder()
 	signIn(r, "root!")
 	w.Handler().ServeHTTP(rec, r)
 	lines = strings.Split(rec.Body.String(), "\n")
