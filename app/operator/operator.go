@@ -51,6 +51,8 @@ type Config struct {
 	// holders in Redis into line with the ledger.
 	Alone  bool
 	Logger *slog.Logger
+	// NamesChanged tells the other processes that who may purchase has changed. Nil: they find out by themselves, within a second.
+	NamesChanged func()
 }
 
 // Owners tells who owns a unit and how many units there are, read at one moment of the ledger.
@@ -80,6 +82,7 @@ type Acts struct {
 	ledger     *consumer.Ledger
 	alone      bool
 	log        *slog.Logger
+	tell       func()
 	serving    bool // an instance runs in this process, and reconciles
 	// patience is how long Verify waits for the holders to follow the ledger.
 	patience time.Duration
@@ -91,7 +94,7 @@ func New(c Config) *Acts {
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
 		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, brand: c.Brand, pictures: c.Pictures,
 		decoding: make(chan struct{}, 1), audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
-		patience: settlePatience,
+		patience: settlePatience, tell: c.NamesChanged,
 	}
 }
 

@@ -283,6 +283,11 @@ func (f *fakeOperations) ArchiveUsers(_ context.Context, a operator.Act) (int64,
 	return 12, err
 }
 
+func (f *fakeOperations) Bar(_ context.Context, a operator.Act, name string, may bool, reason string) (operator.Barring, error) {
+	_, err := f.called(a, "bar", name, strconv.FormatBool(!may), reason)
+	return operator.Barring{Username: name, Before: !may, After: may}, err
+}
+
 func (f *fakeOperations) Verify(context.Context) ([]operator.Check, error) { return f.checks, f.err }
 func (f *fakeOperations) Dependencies(context.Context) []admin.Dependency  { return f.ready }
 
@@ -294,6 +299,7 @@ type world struct {
 	orders   *fakeOrders
 	users    *fakeUsers
 	ops      *fakeOperations
+	desk     *fakeDesk
 	hub      *live.Hub
 	logged   *syncBuffer
 }
@@ -347,6 +353,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		checkout: &fakeCheckout{receipts: map[string]sale.Receipt{}},
 		orders:   &fakeOrders{order: sale.Order{Receipt: receipt("alice"), Slug: "first", Product: "Lamp", Sold: *activeSale().Product}},
 		users:    &fakeUsers{},
+		desk:     &fakeDesk{list: operator.OrderList{Slug: "first", Generation: 3, Orders: []operator.DeskOrder{deskOrder("alice")}}},
 		hub:      live.New(3),
 		logged:   &syncBuffer{},
 	}
@@ -355,7 +362,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.catalog.All()[0]}
 	}
 	cfg := Config{
-		Catalog: w.catalog, Checkout: w.checkout, Orders: w.orders, Users: w.users, Operations: w.ops, Hub: w.hub,
+		Catalog: w.catalog, Checkout: w.checkout, Orders: w.orders, Users: w.users, Operations: w.ops, Desk: w.desk, Hub: w.hub,
 		Demo: true, CORSOrigins: []string{"http://localhost:3000"}, DemoHosts: []string{"shop.example:80"},
 		Logger: slog.New(slog.NewJSONHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -41,6 +41,8 @@ type Config struct {
 	Users accounts
 	// Operations carry out the operators' acts and know which servers answer. Required.
 	Operations admin.Operations
+	// Desk reads orders, shoppers and acts for operators. Required.
+	Desk admin.Desk
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
@@ -110,8 +112,8 @@ type Server struct {
 // New puts a server together. It panics when a required field is missing, as that is a mistake in the
 // wiring that no input can cause.
 func New(cfg Config) *Server {
-	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Orders == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
-		panic("web.New: Catalog, Checkout, Orders, Users, Operations and Hub are required")
+	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Orders == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Desk == nil || cfg.Hub == nil {
+		panic("web.New: Catalog, Checkout, Orders, Users, Operations, Desk and Hub are required")
 	}
 	s := &Server{}
 	limits := request.NewLimits(cfg.Limits, cfg.Demo, cfg.Registerer)
@@ -132,7 +134,7 @@ func New(cfg Config) *Server {
 		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{
-		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Desk: cfg.Desk, Principals: principals, Drain: &s.drain, Log: log,
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})

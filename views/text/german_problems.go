@@ -3,6 +3,8 @@ package text
 // germanProblems are the texts of the kinds of problems (app/web/request/kinds.go).
 func germanProblems() map[string]any {
 	return map[string]any{
+		"Other exports are running right now":                                    "Gerade laufen andere Exporte",
+		"Start yours again in a moment.":                                         "Starten Sie Ihren gleich noch einmal.",
 		"The sale has not started yet":                                           "Der Verkauf hat noch nicht begonnen",
 		"Stay on the page of the sale: the button opens by itself at the start.": "Bleiben Sie auf der Seite des Verkaufs: Zum Start öffnet sich der Knopf von selbst.",
 		"The sale has ended":                                                     "Der Verkauf ist beendet",

@@ -55,6 +55,7 @@ type Operations interface {
 	DescribePicture(ctx context.Context, a operator.Act, slug, id, alt string) (operator.PictureChange, error)
 	ArrangePictures(ctx context.Context, a operator.Act, slug string, order []string) (operator.PictureChange, error)
 	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
+	Bar(ctx context.Context, a operator.Act, name string, may bool, reason string) (operator.Barring, error)
 	SeedUsers(ctx context.Context, a operator.Act, n int) (created int, err error)
 	ArchiveUsers(ctx context.Context, a operator.Act) (int64, error)
 	// Verify checks the invariants and says of each whether it holds.
@@ -71,7 +72,7 @@ type Pages struct {
 	Users func(c echo.Context, list shop.UserList) error
 }
 
-// Config is what the Handlers need; the first seven fields are required.
+// Config is what the Handlers need; the first nine fields are required.
 type Config struct {
 	// Catalog has the sales' snapshots.
 	Catalog catalog
@@ -81,8 +82,12 @@ type Config struct {
 	Users accounts
 	// Operations carry out the acts and know the state of the servers.
 	Operations Operations
+	// Desk reads orders, shoppers and acts.
+	Desk Desk
 	// Pages answer browsers.
 	Pages Pages
+	// Log gets the faults that an answer cannot tell any more.
+	Log *request.Log
 	// Principals says who a request is from.
 	Principals request.Principals
 	// Drain says whether the process stops.

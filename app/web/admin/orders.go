@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,14 +35,9 @@ type cancelDocument struct {
 // CancelOrder takes an order back: its unit can be sold again, and its shopper may press again. An order that was
 // cancelled before is answered like one that was cancelled now.
 func (hs *Handlers) CancelOrder(c echo.Context) error {
-	const field = "reason"
-	a, v, err := hs.act(c, request.Spec{field: request.Text})
+	a, reason, err := hs.reasoned(c)
 	if err != nil {
 		return err
-	}
-	reason, _ := v[field].(string)
-	if reason = strings.TrimSpace(reason); !plainText(reason, maxReason) {
-		return request.BadField(field, "is required: 1 to "+strconv.Itoa(maxReason)+" characters of plain text, which go into the audit log")
 	}
 	id, err := orderID(request.Param(c, "id"))
 	if err != nil {

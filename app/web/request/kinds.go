@@ -230,6 +230,10 @@ var (
 		"To decode a picture takes much memory, so each process takes few at once. Send it again after Retry-After seconds, one picture after the other.",
 		Page{"Other pictures are being uploaded right now", "Upload yours again in a moment, one picture after the other."}}
 
+	ErrExportsBusy = &Kind{"exports-busy", 503, "Other exports are running", "As many exports are running as may at once, please try again",
+		"An export reads a whole sale over a connection of its own, so a process runs only a few at once. Try again after Retry-After seconds.",
+		Page{"Other exports are running right now", "Start yours again in a moment."}}
+
 	// Of receipts.
 	ErrReceiptErased = &Kind{"receipt-erased", 410, "Receipt erased", "This receipt was erased together with the account of its owner",
 		"When an account is erased its receipts are no longer shown, because they name a person. The address will not work again.",
@@ -251,7 +255,7 @@ func Kinds() []*Kind {
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
 		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
-		ErrNoPicture, ErrPictureTooLarge, ErrPictureType, ErrPicturesBusy,
+		ErrExportsBusy, ErrNoPicture, ErrPictureTooLarge, ErrPictureType, ErrPicturesBusy,
 		ErrReceiptErased, ErrReceiptAway,
 	}
 }
