@@ -51,16 +51,16 @@ func (s *Server) table() []request.Route {
 		{Method: "POST", Path: request.AdminSale + "/pictures/order", Handler: s.admin.ArrangePictures, Who: request.Operators},
 		{Method: "POST", Path: request.AdminSale + "/pictures/:id/text", Handler: s.admin.DescribePicture, Who: request.Operators},
 		{Method: "POST", Path: request.AdminSale + "/pictures/:id/remove", Handler: s.admin.RemovePicture, Who: request.Operators},
-		{Method: "GET", Path: "/api/admin/orders", Handler: s.admin.Orders, Who: request.Viewers},
-		{Method: "GET", Path: "/api/admin/orders/export", Handler: s.admin.ExportOrders, Who: request.Exporters, Limit: long},
-		{Method: "GET", Path: "/api/admin/orders/:id", Handler: s.admin.Order, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/orders", Handler: s.lists.Orders, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/orders/export", Handler: s.lists.ExportOrders, Who: request.Exporters, Limit: long},
+		{Method: "GET", Path: "/api/admin/orders/:id", Handler: s.lists.Order, Who: request.Viewers},
 		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Who: request.Operators},
-		{Method: "GET", Path: "/api/admin/shoppers", Handler: s.admin.Shoppers, Who: request.Viewers},
-		{Method: "GET", Path: "/api/admin/shoppers/:name", Handler: s.admin.Shopper, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/shoppers", Handler: s.lists.Shoppers, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/shoppers/:name", Handler: s.lists.Shopper, Who: request.Viewers},
 		{Method: "POST", Path: "/api/admin/shoppers/:name/bar", Handler: s.admin.BarShopper, Who: request.Operators},
 		{Method: "POST", Path: "/api/admin/shoppers/:name/unbar", Handler: s.admin.UnbarShopper, Who: request.Operators},
-		{Method: "GET", Path: "/api/admin/audit", Handler: s.admin.Audit, Who: request.Viewers},
-		{Method: "GET", Path: "/api/admin/audit/export", Handler: s.admin.ExportAudit, Who: request.Exporters, Limit: long},
+		{Method: "GET", Path: "/api/admin/audit", Handler: s.lists.Audit, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/audit/export", Handler: s.lists.ExportAudit, Who: request.Exporters, Limit: long},
 	}
 	// The original's routes for debugging and load: there are none, and the answer says what to use instead.
 	for _, base := range []string{"", "/api", request.CurrentSale} {

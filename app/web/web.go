@@ -20,6 +20,7 @@ import (
 
 	"flashsale/app/live"
 	"flashsale/app/web/admin"
+	"flashsale/app/web/admin/lists"
 	"flashsale/app/web/api"
 	"flashsale/app/web/request"
 	"flashsale/app/web/session"
@@ -42,7 +43,7 @@ type Config struct {
 	// Operations carry out the operators' acts and know which servers answer. Required.
 	Operations admin.Operations
 	// Desk reads orders, shoppers and acts for operators. Required.
-	Desk admin.Desk
+	Desk lists.Desk
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
@@ -105,6 +106,7 @@ type Config struct {
 type Server struct {
 	api   *api.Handlers
 	admin *admin.Handlers
+	lists *lists.Handlers
 	echo  *echo.Echo
 	drain request.Drain
 }
@@ -134,10 +136,11 @@ func New(cfg Config) *Server {
 		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{
-		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Desk: cfg.Desk, Principals: principals, Drain: &s.drain, Log: log,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain, Log: log,
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})
+	s.lists = lists.New(lists.Config{Desk: cfg.Desk, Principals: principals, Log: log})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,

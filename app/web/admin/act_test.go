@@ -58,7 +58,7 @@ func TestAReasonIsPlainText(t *testing.T) {
 		"a mistake": true, "two\nlines\tand a tab": true, "é": true, strings.Repeat("é", maxReason): true,
 		"": false, strings.Repeat("x", maxReason+1): false, "a\x00b": false, "\x1b[31m": false, "\xff": false,
 	} {
-		if got := plainText(text, maxReason); got != want {
+		if got := request.PlainText(text, maxReason); got != want {
 			t.Errorf("%.20q is plain text: %v", text, got)
 		}
 	}

@@ -72,7 +72,7 @@ type Pages struct {
 	Users func(c echo.Context, list shop.UserList) error
 }
 
-// Config is what the Handlers need; the first nine fields are required.
+// Config is what the Handlers need; the first eight fields are required.
 type Config struct {
 	// Catalog has the sales' snapshots.
 	Catalog catalog
@@ -82,8 +82,6 @@ type Config struct {
 	Users accounts
 	// Operations carry out the acts and know the state of the servers.
 	Operations Operations
-	// Desk reads orders, shoppers and acts.
-	Desk Desk
 	// Pages answer browsers.
 	Pages Pages
 	// Log gets the faults that an answer cannot tell any more.

@@ -1,10 +1,6 @@
 package admin
 
 import (
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
@@ -39,7 +35,7 @@ func (hs *Handlers) CancelOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := orderID(request.Param(c, "id"))
+	id, err := request.OrderID(request.Param(c, "id"))
 	if err != nil {
 		return err
 	}
@@ -55,22 +51,4 @@ func (hs *Handlers) CancelOrder(c echo.Context) error {
 			Timestamp: request.Instant(o.At), State: "cancelled", CancelledAt: request.Instant(o.CancelledAt),
 		},
 	})
-}
-
-// plainText is true for 1 to most characters. Of the control characters it allows line breaks and tabs.
-func plainText(s string, most int) bool {
-	n := utf8.RuneCountInString(s)
-	return n > 0 && n <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'
-	})
-}
-
-// orderID reads an order's id in its usual form. Any other text is answered like an id that no order has.
-func orderID(raw string) (uuid.UUID, error) {
-	const length = len("00000000-0000-0000-0000-000000000000")
-	id, err := uuid.Parse(raw)
-	if err != nil || len(raw) != length {
-		return uuid.Nil, request.ErrNoOrder
-	}
-	return id, nil
 }

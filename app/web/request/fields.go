@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -74,4 +76,22 @@ func ClaimNamed(id, at string) (uuid.UUID, *events.Position, error) {
 		return uuid.Nil, nil, WrongField(ErrPosition, "at", "must be <partition>.<offset>, as in the Location of the 202 answer")
 	}
 	return claim, &events.Position{Partition: int(partition), Offset: int64(offset)}, nil
+}
+
+// OrderID reads an order's id in its usual form. Any other text is answered like an id that no order has.
+func OrderID(raw string) (uuid.UUID, error) {
+	const length = len("00000000-0000-0000-0000-000000000000")
+	id, err := uuid.Parse(raw)
+	if err != nil || len(raw) != length {
+		return uuid.Nil, ErrNoOrder
+	}
+	return id, nil
+}
+
+// PlainText is true for 1 to most characters. Of the control characters it allows line breaks and tabs.
+func PlainText(s string, most int) bool {
+	n := utf8.RuneCountInString(s)
+	return n > 0 && n <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'
+	})
 }

@@ -1,4 +1,4 @@
-package admin
+package lists
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package admin
+package lists
 
 import (
 	"encoding/json"
@@ -59,7 +59,7 @@ type declineDocument struct {
 
 // Order shows an order with its whole history.
 func (hs *Handlers) Order(c echo.Context) error {
-	id, err := orderID(request.Param(c, "id"))
+	id, err := request.OrderID(request.Param(c, "id"))
 	if err != nil {
 		return err
 	}

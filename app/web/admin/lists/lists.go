@@ -1,4 +1,6 @@
-package admin
+// Package lists answers operators who read: lists of orders, shoppers and acts, the history of one, and exports. Each list is a page
+// at a time, and the cursor of the next one stands in its link.
+package lists
 
 import (
 	"context"
@@ -6,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/request"
 	"flashsale/events/audit"
 	"flashsale/users"
 )
@@ -20,3 +23,21 @@ type Desk interface {
 	AuditPage(ctx context.Context, f audit.Filter, at audit.PageRequest) (audit.Page, error)
 	ExportAudit(ctx context.Context, a operator.Act, f audit.Filter, to operator.Export[audit.Recorded]) error
 }
+
+// Config is what the Handlers need. All fields are required.
+type Config struct {
+	// Desk reads orders, shoppers and acts.
+	Desk Desk
+	// Principals says who a request is from.
+	Principals request.Principals
+	// Log gets the faults that an answer cannot tell any more.
+	Log *request.Log
+}
+
+// Handlers answer operators. Make them with New; they are safe for concurrent use.
+type Handlers struct {
+	cfg Config
+}
+
+// New puts the lists together.
+func New(cfg Config) *Handlers { return &Handlers{cfg: cfg} }

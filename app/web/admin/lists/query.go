@@ -1,4 +1,4 @@
-package admin
+package lists
 
 import (
 	"math"
@@ -48,7 +48,7 @@ func queryOne(c echo.Context, name, want string, values ...string) (string, erro
 func queryText(c echo.Context, name string) (string, error) {
 	const most = 200
 	text, _, err := request.QueryValue(c, name)
-	if err == nil && text != "" && !plainText(text, most) {
+	if err == nil && text != "" && !request.PlainText(text, most) {
 		err = request.BadField(name, "must be 1 to 200 characters of plain text")
 	}
 	return text, err
