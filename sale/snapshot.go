@@ -32,7 +32,11 @@ type Snapshot struct {
 	// Revision grows by one with each act of an operator, and for no other reason.
 	Revision int64
 	// Limit is how often the button may be pressed.
-	Limit      PressLimit
+	Limit PressLimit
+	// Zone is how people write the times, by the name that the IANA has for it.
+	Zone string
+	// Archived is true for a sale that was put away.
+	Archived   bool
 	AllClaimed bool
 	Stale      bool
 	Age        time.Duration

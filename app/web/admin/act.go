@@ -20,6 +20,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
+	c.Set(formKey, request.Form(r.Header, body))
 	conditions, body, err := request.Conditions(r.Header, body)
 	if err != nil {
 		return operator.Act{}, nil, err

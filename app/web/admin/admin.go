@@ -8,15 +8,20 @@ package admin
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	counts "flashsale/app/figures"
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
 
@@ -50,6 +55,17 @@ type Operations interface {
 	Resume(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
 	Close(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
 	Amend(ctx context.Context, a operator.Act, slug string, to sale.Amendment) (sale.Change, error)
+	ChangeStock(ctx context.Context, a operator.Act, slug string, to operator.StockChange, most int64) (sale.Change, error)
+	Open(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Extend(ctx context.Context, a operator.Act, slug string, by time.Duration) (sale.Change, error)
+	Schedule(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Archive(ctx context.Context, a operator.Act, slug string, away bool) (sale.Change, error)
+	// BeginAnew begins a new generation, unless allowed refuses it for the sale as it is then.
+	BeginAnew(ctx context.Context, a operator.Act, slug string, total *int64, allowed func(before *sale.Snapshot) error) (sale.Change, error)
+	Create(ctx context.Context, a operator.Act, c sale.Creation) (sale.Snapshot, error)
+	Duplicate(ctx context.Context, a operator.Act, slug string, to sale.Creation) (sale.Snapshot, error)
+	// History lists the newest acts on a sale, the newest first.
+	History(ctx context.Context, slug string, most int) ([]audit.Recorded, error)
 	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
 	SeedUsers(ctx context.Context, a operator.Act, n int) (created int, err error)
 	ArchiveUsers(ctx context.Context, a operator.Act) (int64, error)
@@ -83,6 +99,10 @@ type Config struct {
 	Principals request.Principals
 	// Drain says whether the process stops.
 	Drain *request.Drain
+	// Assets are what every page loads. Nil: nothing.
+	Assets func() layout.Assets
+	// Figures are what all processes count. Nil: the desk has none.
+	Figures *counts.Keeper
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
 	// Ops says who may use OpsHandler.
@@ -97,6 +117,9 @@ type Config struct {
 type Handlers struct {
 	cfg     Config
 	version request.SaleVersion
+	frames  frames
+	// watching is how many streams of figures are open.
+	watching atomic.Int64
 }
 
 // New puts the handlers together.
