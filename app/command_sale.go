@@ -22,6 +22,7 @@ func saleCommand(t terminal) *cobra.Command {
 // saleSet is what the command line of `sale set` gives.
 type saleSet struct {
 	slug, start, end string
+	message          string
 	stock            int64
 	limit            sale.PressLimit
 }
@@ -29,8 +30,8 @@ type saleSet struct {
 func saleSetCommand(t terminal) *cobra.Command {
 	var set saleSet
 	c := &cobra.Command{
-		Use:   "set [--slug S] [--start T] [--end T] [--stock N] [--account-press-rate N] ...",
-		Short: "Change the times, the stock and the limit of presses of a sale, also of one that runs; what is sold stays sold",
+		Use:   "set [--slug S] [--start T] [--end T] [--stock N] [--message TEXT] [--account-press-rate N] ...",
+		Short: "Change the times, the stock, the message to shoppers and the limit of presses of a sale, also of one that runs; what is sold stays sold",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			to, err := set.amendment(cmd.Flags().Changed)
@@ -44,6 +45,7 @@ func saleSetCommand(t terminal) *cobra.Command {
 	c.Flags().StringVar(&set.start, "start", "", "when it starts, like 2026-01-01T10:00:00Z; not once it has orders")
 	c.Flags().StringVar(&set.end, "end", "", "when it ends, like 2026-01-01T12:00:00Z; never in the past")
 	c.Flags().Int64Var(&set.stock, "stock", 0, "units on sale, at least as many as are sold")
+	c.Flags().StringVar(&set.message, "message", "", `what shoppers read on the sale's page, for example why it is paused; "" takes it away`)
 	c.Flags().Int64Var(&set.limit.AccountRate, flagAccountRate, 0, "presses of the button that one account has each second")
 	c.Flags().Int64Var(&set.limit.AccountBurst, flagAccountBurst, 0, "presses that one account has at once")
 	c.Flags().Int64Var(&set.limit.NetworkRate, flagNetworkRate, 0, "presses that everybody behind one address has each second")
@@ -72,11 +74,18 @@ func (s *saleSet) amendment(given func(flag string) bool) (to sale.Amendment, er
 		}
 		to.Total = &s.stock
 	}
+	if given("message") {
+		message, err := sale.ReadMessage(s.message)
+		if err != nil {
+			return to, fmt.Errorf("--message %w", err)
+		}
+		to.Message = &message
+	}
 	if err := s.amendLimit(&to, given); err != nil {
 		return to, err
 	}
 	if to == (sale.Amendment{}) {
-		return to, errors.New("nothing to change: give at least one of --start, --end, --stock and the limits of presses")
+		return to, errors.New("nothing to change: give at least one of --start, --end, --stock, --message and the limits of presses")
 	}
 	return to, nil
 }

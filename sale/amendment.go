@@ -2,7 +2,11 @@ package sale
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Amendment is what an operator changes of a sale. A field that is nil is not changed.
@@ -10,6 +14,8 @@ type Amendment struct {
 	StartsAt *time.Time `json:"startTime,omitempty"`
 	EndsAt   *time.Time `json:"endTime,omitempty"`
 	Total    *int64     `json:"stock,omitempty"`
+	// Message is what shoppers read on the sale's page, as ReadMessage returns it; empty: nothing.
+	Message *string `json:"message,omitempty"`
 	// The four numbers of the PressLimit.
 	AccountRate  *int64 `json:"accountPressRate,omitempty"`
 	AccountBurst *int64 `json:"accountPressBurst,omitempty"`
@@ -42,6 +48,21 @@ func (a Amendment) Limit(l PressLimit) PressLimit {
 	return l
 }
 
+// MaxMessage is the length of a message to shoppers, in characters.
+const MaxMessage = 200
+
+// ReadMessage is the text that an operator wrote for shoppers, without blanks at its ends. The error says what a message must be.
+func ReadMessage(written string) (string, error) {
+	message := strings.TrimSpace(written)
+	if !utf8.ValidString(message) || strings.ContainsFunc(message, unicode.IsControl) {
+		return "", errors.New("must be one line of plain text")
+	}
+	if n := utf8.RuneCountInString(message); n > MaxMessage {
+		return "", fmt.Errorf("must have at most %d characters, and has %d", MaxMessage, n)
+	}
+	return message, nil
+}
+
 // Field is a part of an Amendment.
 type Field string
 
@@ -50,6 +71,8 @@ const (
 	FieldStart Field = "startTime"
 	FieldEnd   Field = "endTime"
 	FieldStock Field = "stock"
+
+	FieldMessage Field = "message"
 
 	FieldAccountRate  Field = "accountPressRate"
 	FieldAccountBurst Field = "accountPressBurst"

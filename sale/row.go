@@ -28,8 +28,10 @@ type Row struct {
 	Version, Revision int64
 	// ClosingVersion is the Version that the present closing gave the row. CloseID needs it.
 	ClosingVersion int64
-	Product        Product
-	Level          Level
+	// Message is what an operator tells shoppers; empty: nothing.
+	Message string
+	Product Product
+	Level   Level
 }
 
 // ClientVersion is the version that clients see. It never falls, because its two parts never fall, across generations too.
@@ -45,6 +47,8 @@ type Changes struct {
 	// Rows are the sales that changed, without their levels. Levels are those of all sales.
 	Rows   []Row
 	Levels []Level
+	// Sellouts are the moments at which present generations sold out. One that has units again may still be there.
+	Sellouts map[Key]Sellout
 	// Now is the time by Postgres' clock. It lies between Asked and AnsweredAt, which are times of this process.
 	Now, Asked, AnsweredAt time.Time
 }

@@ -36,7 +36,11 @@ type Snapshot struct {
 	// Zone is how people write the times, by the name that the IANA has for it.
 	Zone string
 	// Archived is true for a sale that was put away.
-	Archived   bool
+	Archived bool
+	// Message is what an operator tells shoppers, in one line; empty: nothing.
+	Message string
+	// Sellout is when the last unit went. It is the zero Sellout while units are left, and while the moment is not known.
+	Sellout    Sellout
 	AllClaimed bool
 	Stale      bool
 	Age        time.Duration
@@ -44,6 +48,12 @@ type Snapshot struct {
 	// Product is shared with other snapshots: do not change it. It is nil in the zero Snapshot only.
 	Product *Product
 }
+
+// Sellout is how a generation sold out, by Postgres' clock: its units could be bought since Opened, and the last one went At.
+type Sellout struct{ Opened, At time.Time }
+
+// Took is how long the units lasted.
+func (s Sellout) Took() time.Duration { return max(0, s.At.Sub(s.Opened)) }
 
 // Key is the sale and its current generation.
 func (s *Snapshot) Key() Key { return Key{s.ID, s.Generation} }

@@ -90,6 +90,8 @@ type catalogEntry struct {
 	allClaimedUntil *atomic.Int64
 	// receipts are the receipts of the present generation.
 	receipts *receiptCache
+	// sellout is when the last unit went, zero while units are left. A read of Postgres brings it.
+	sellout sale.Sellout
 	// epoch counts how often the ledger went back. Within one, versions only grow.
 	epoch int64
 }
@@ -211,7 +213,8 @@ func (c *Catalog) applyStocks(stocks []events.Stock) {
 	defer c.replacing.Unlock()
 	snapshots, unknown := c.snapshots.Load().withStocks(stocks, time.Now())
 	c.replace(snapshots)
-	if unknown {
+	// A read also brings the moment at which the last unit went.
+	if unknown || slices.ContainsFunc(stocks, func(l events.Stock) bool { return l.Taken >= l.Total }) {
 		c.refreshSoon()
 	}
 }
@@ -328,7 +331,7 @@ func (c *Catalog) snapshot(e *catalogEntry, local time.Time) sale.Snapshot {
 	return sale.Snapshot{
 		ID: e.Sale, Slug: e.Slug, Generation: e.Generation, State: e.State, Partition: e.Partition,
 		StartsAt: e.StartsAt, EndsAt: e.EndsAt, Total: e.Level.Total, Taken: e.Level.Taken, Epoch: e.epoch, Version: e.ClientVersion(),
-		Revision: e.Revision, Limit: e.Limit, Zone: e.Zone, Archived: e.Archived,
+		Revision: e.Revision, Limit: e.Limit, Message: e.Message, Sellout: e.sellout, Zone: e.Zone, Archived: e.Archived,
 		AllClaimed: e.allClaimedUntil.Load() > int64(local.Sub(c.origin)) && e.Level.Taken < e.Level.Total,
 		Stale:      age > sale.Lease, Age: age, Now: c.clock.now(local).UTC(), Product: &e.Product,
 	}

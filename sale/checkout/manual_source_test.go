@@ -22,6 +22,8 @@ type manualSource struct {
 	moving func(ctx context.Context, slug string) error
 	ahead  time.Duration // of the source's clock, before that of the process
 
+	sellouts map[sale.Key]sale.Sellout
+
 	mu      sync.Mutex
 	rows    map[int64]*sale.Row
 	reads   int
@@ -74,7 +76,7 @@ func (p *manualSource) stopReads() (read <-chan struct{}, leave chan<- struct{})
 }
 
 func (p *manualSource) ReadChanges(ctx context.Context, _ map[int64]sale.Key, versions map[int64]int64) (sale.Changes, error) {
-	n := sale.Changes{Asked: time.Now()}
+	n := sale.Changes{Asked: time.Now(), Sellouts: p.sellouts}
 	p.mu.Lock()
 	p.reads++
 	for id, s := range p.rows {

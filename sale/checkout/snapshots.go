@@ -50,6 +50,9 @@ func (s *snapshots) withChanges(n sale.Changes) *snapshots {
 			byID[l.Sale], changed = next, true
 		}
 	}
+	if withSellouts(byID, n.Sellouts) {
+		changed = true
+	}
 	if !changed {
 		return nil
 	}
@@ -57,6 +60,20 @@ func (s *snapshots) withChanges(n sale.Changes) *snapshots {
 		e.continueEpoch(s.byID[id])
 	}
 	return newSnapshots(byID)
+}
+
+// withSellouts puts the moments at which sales sold out into their entries. It is true when it has changed one.
+func withSellouts(byID map[int64]*catalogEntry, sellouts map[sale.Key]sale.Sellout) (changed bool) {
+	for id, e := range byID {
+		at, known := sellouts[e.Key]
+		if !known || e.sellout == at || e.Level.Taken < e.Level.Total {
+			continue
+		}
+		next := *e
+		next.sellout = at
+		byID[id], changed = &next, true
+	}
+	return changed
 }
 
 // follows is true when changes of the stock row can lead from old to l. Each change makes the version larger. A ledger that was
@@ -120,7 +137,7 @@ func (s *snapshots) withEmptyReceipts(e *catalogEntry) *snapshots {
 func newEntry(row sale.Row, old *catalogEntry, version int64) *catalogEntry {
 	e := &catalogEntry{Row: row, allClaimedUntil: new(atomic.Int64)}
 	if old != nil && old.Key == row.Key {
-		e.Level, e.stockAnnouncedAt, e.receipts = old.Level, old.stockAnnouncedAt, old.receipts
+		e.Level, e.stockAnnouncedAt, e.receipts, e.sellout = old.Level, old.stockAnnouncedAt, old.receipts, old.sellout
 		e.receipts.invalidate(version)
 		return e
 	}
@@ -132,6 +149,9 @@ func newEntry(row sale.Row, old *catalogEntry, version int64) *catalogEntry {
 func (e *catalogEntry) withLevel(l sale.Level, announcedAt time.Time) *catalogEntry {
 	next := *e
 	next.Level, next.stockAnnouncedAt, next.allClaimedUntil = l, announcedAt, new(atomic.Int64)
+	if l.Taken < l.Total {
+		next.sellout = sale.Sellout{}
+	}
 	return &next
 }
 

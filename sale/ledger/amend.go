@@ -13,7 +13,7 @@ import (
 	"flashsale/sale"
 )
 
-// AmendTx changes a sale's times, stock and limit of presses together. Errors: *AmendError, ErrNoSale, ErrBusy.
+// AmendTx changes a sale's times, stock, limit of presses and message to shoppers together. Errors: *AmendError, ErrNoSale, ErrBusy.
 //
 // The times belong to the generation. Once it had an order, its start cannot change. A new end must be later than now by more
 // than sale.Lease: by then every process has the new end in its snapshot. The state follows the new times: a scheduled sale opens
@@ -30,7 +30,7 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amen
 		return err
 	}
 	if _, err := tx.Exec(ctx, sqlAmend, h.Sale, next.startsAt, next.endsAt, next.state,
-		next.limit.AccountRate, next.limit.AccountBurst, next.limit.NetworkRate, next.limit.NetworkBurst, a.Zone); err != nil {
+		next.limit.AccountRate, next.limit.AccountBurst, next.limit.NetworkRate, next.limit.NetworkBurst, next.message, a.Zone); err != nil {
 		return fmt.Errorf("amend sale: %w", err)
 	}
 	if err := amendProduct(ctx, tx, h.Sale, a); err != nil {
@@ -38,9 +38,9 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amen
 	}
 	var messages []events.Message
 	if a.Total != nil && *a.Total != h.level.Total {
-		level, err := s.stock.SetTotalTx(ctx, tx, h.Key, *a.Total)
+		level, err := s.setTotal(ctx, tx, h, *a.Total)
 		if err != nil {
-			return fmt.Errorf("set stock: %w", err)
+			return err
 		}
 		messages = append(messages, stockChanged(h.slug, level))
 	}
@@ -81,6 +81,9 @@ func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
 	}
 	next := h
 	next.limit = a.Limit(h.limit)
+	if a.Message != nil {
+		next.message = *a.Message
+	}
 	start, startMoves := moved(h.startsAt, a.StartsAt)
 	end, endMoves := moved(h.endsAt, a.EndsAt)
 	if !startMoves && !endMoves {
@@ -175,12 +178,26 @@ func (s *Store) SetTotalTx(ctx context.Context, tx pgx.Tx, slug string, total in
 	if total < h.level.Taken {
 		return sale.Level{}, fmt.Errorf("%d units are sold: %w", h.level.Taken, sale.ErrBelowSold)
 	}
-	level, err := s.stock.SetTotalTx(ctx, tx, h.Key, total)
+	level, err := s.setTotal(ctx, tx, h, total)
 	if err != nil {
-		return sale.Level{}, fmt.Errorf("set stock: %w", err)
+		return sale.Level{}, err
 	}
 	if _, err := tx.Exec(ctx, sqlTouch, h.Sale); err != nil {
 		return sale.Level{}, fmt.Errorf("set stock: %w", err)
 	}
 	return level, s.outbox.AppendTx(ctx, tx, []events.Message{stockChanged(h.slug, level)})
+}
+
+// setTotal changes the total. A sale of which everything is sold by that has sold out at this moment.
+func (s *Store) setTotal(ctx context.Context, tx pgx.Tx, h lockedSale, total int64) (sale.Level, error) {
+	level, err := s.stock.SetTotalTx(ctx, tx, h.Key, total)
+	if err != nil {
+		return level, fmt.Errorf("set stock: %w", err)
+	}
+	if h.level.Taken < h.level.Total && level.Taken == level.Total {
+		if _, err := tx.Exec(ctx, sqlSellout, h.Sale, h.Generation, h.now); err != nil {
+			return level, fmt.Errorf("write the sell-out: %w", err)
+		}
+	}
+	return level, nil
 }

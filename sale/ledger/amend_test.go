@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -181,3 +182,73 @@ func TestTheTotalCanBeLoweredToWhatIsSold(t *testing.T) {
 	}
 	d.verify()
 }
+
+func TestAMessageToShoppersIsKeptWithTheSale(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 5)
+	before := d.locked("")
+	message := "Back at 14:00 <UTC>, " + strings.Repeat("ä", 179)
+	d.Must(d.tryAmend(sale.Amendment{Message: &message}))
+	if s := d.locked(""); s.Message != message || s.Revision != before.Revision+1 || s.Total != 5 || s.State != before.State {
+		t.Errorf("amended to %+v", s)
+	}
+	total := int64(6)
+	d.Must(d.tryAmend(sale.Amendment{Total: &total}))
+	d.begin(5)
+	changes, err := d.ReadChanges(t.Context(), nil, nil)
+	if err != nil || changes.Rows[0].Message != message {
+		t.Errorf("after another change and a reset the message is %q (%v)", changes.Rows[0].Message, err)
+	}
+	none := ""
+	d.Must(d.tryAmend(sale.Amendment{Message: &none}))
+	if s := d.locked(""); s.Message != "" {
+		t.Errorf("taken away, it is %q", s.Message)
+	}
+}
+
+// The moment at which the last unit went is that of the batch which took it, or of the act which left no more.
+func TestTheMomentOfASellOutIsKept(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 3)
+	sellout := func() sale.Sellout {
+		t.Helper()
+		changes, err := d.ReadChanges(t.Context(), nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return changes.Sellouts[d.key]
+	}
+	d.decide(d.claims(1, 2)...)
+	if got := sellout(); got != (sale.Sellout{}) {
+		t.Fatalf("sold out with a unit left: %+v", got)
+	}
+	d.decide(d.claims(3, 3)...)
+	first := sellout()
+	last := d.locked("").Now
+	if first.At.IsZero() || first.Opened.After(first.At) || first.At.After(last) || first.Opened.Before(d.locked("").StartsAt) {
+		t.Errorf("%+v, in a sale from %s; now it is %s", first, d.locked("").StartsAt, last)
+	}
+	more, same := int64(5), int64(5)
+	d.Must(d.tryAmend(sale.Amendment{Total: &more}))
+	d.decide(d.claims(4, 5)...)
+	second := sellout()
+	if !second.At.After(first.At) || !second.Opened.Equal(first.Opened) {
+		t.Errorf("sold out again: %+v after %+v", second, first)
+	}
+	d.Must(d.tryAmend(sale.Amendment{Total: &same}))
+	if got := sellout(); got != second {
+		t.Errorf("nothing changed, and it sold out at %+v", got)
+	}
+	d.Must(d.tryAmend(sale.Amendment{Total: ptr(int64(9))}))
+	d.Must(d.trySetTotal(5))
+	if got := sellout(); !got.At.After(second.At) {
+		t.Errorf("an operator leaves no more: %+v", got)
+	}
+	d.begin(3)
+	if got := sellout(); got != (sale.Sellout{}) {
+		t.Errorf("a new generation has sold out at %+v", got)
+	}
+	d.verify()
+}
+
+func ptr[V any](v V) *V { return &v }

@@ -41,6 +41,7 @@ func (s *Store) decideTx(ctx context.Context, tx pgx.Tx, r *ledgerReads, claims 
 	}
 	// gofail: var unitsTaken struct{}
 	write(writes, r.state.Now, made)
+	writeSellouts(writes, r.state.Now, stocks)
 	// gofail: var verdictsWritten struct{}
 	if err := s.outbox.Queue(writes, announcements(made, stocks, r.slugs)); err != nil {
 		return events.Decision{}, fmt.Errorf("write outbox: %w", err)

@@ -11,7 +11,7 @@ import (
 )
 
 // ReadChanges reads the versions of all sales, then only the rows of the sales whose version is not the given one, then the
-// levels of all sales. known is the generation of each sale that the caller knows.
+// levels of all sales. The sell-outs come with the versions, so one that happens meanwhile is in the next read. known is the generation of each sale that the caller knows.
 func (s *Store) ReadChanges(ctx context.Context, known map[int64]sale.Key, versions map[int64]int64) (sale.Changes, error) {
 	var n sale.Changes
 	keys := make(map[int64]sale.Key, len(known))
@@ -52,15 +52,21 @@ func (s *Store) changedSales(ctx context.Context, n *sale.Changes, versions map[
 	b := &pgx.Batch{}
 	b.Queue(`SELECT clock_timestamp()`).QueryRow(func(row pgx.Row) error { return row.Scan(&n.Now) })
 	b.Queue(sqlVersions).Query(func(rows pgx.Rows) error {
-		var id, version int64
-		_, err := pgx.ForEachRow(rows, []any{&id, &version}, func() error {
-			if versions[id] != version {
-				ids = append(ids, id)
+		var version int64
+		var k sale.Key
+		var opened, at *time.Time
+		_, err := pgx.ForEachRow(rows, []any{&k.Sale, &version, &k.Generation, &opened, &at}, func() error {
+			if versions[k.Sale] != version {
+				ids = append(ids, k.Sale)
+			}
+			if at != nil {
+				n.Sellouts[k] = sale.Sellout{Opened: opened.UTC(), At: at.UTC()}
 			}
 			return nil
 		})
 		return err
 	})
+	n.Sellouts = make(map[sale.Key]sale.Sellout)
 	n.Asked = time.Now()
 	err = s.pool.SendBatch(ctx, b).Close()
 	n.AnsweredAt = time.Now()
@@ -72,7 +78,7 @@ func scanSaleRow(row pgx.CollectableRow) (sale.Row, error) {
 	p := &s.Product
 	err := row.Scan(&s.Sale, &s.Slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &s.Partition, &s.Secret,
 		&s.Version, &s.ClosingVersion, &s.Revision, &s.Ledger,
-		&s.Limit.AccountRate, &s.Limit.AccountBurst, &s.Limit.NetworkRate, &s.Limit.NetworkBurst, &s.Zone, &s.Archived,
+		&s.Limit.AccountRate, &s.Limit.AccountBurst, &s.Limit.NetworkRate, &s.Limit.NetworkBurst, &s.Message, &s.Zone, &s.Archived,
 		&p.Name, &p.Description, &p.Details, &p.Specification, &p.ImportantInfo, &p.Images,
 		&p.PriceMinor, &p.DiscountMinor, &p.CurrencyCode, &p.CurrencySymbol)
 	s.StartsAt, s.EndsAt = s.StartsAt.UTC(), s.EndsAt.UTC()

@@ -73,15 +73,23 @@ FROM (VALUES (0)) AS always LEFT JOIN sales ON id = ANY($1)`
 
 	sqlSetClosed = `UPDATE sales SET state = 'closed', version = version + 1, updated_at = clock_timestamp()
 WHERE id = $1 AND state = 'closing'`
+
+	// Units can be bought since the start, or since the generation began.
+	sqlSellout = `INSERT INTO sellouts (sale_id, generation, opened_at, at)
+SELECT g.sale_id, g.generation, greatest(s.starts_at, g.begun_at), $3
+FROM generations g JOIN sales s ON s.id = g.sale_id WHERE g.sale_id = $1 AND g.generation = $2
+ON CONFLICT (sale_id, generation) DO UPDATE SET opened_at = excluded.opened_at, at = excluded.at`
 )
 
 // What the catalog reads.
 const (
-	sqlVersions = `SELECT id, version FROM sales`
+	sqlVersions = `SELECT s.id, s.version, s.generation, o.opened_at, o.at
+FROM sales s LEFT JOIN sellouts o ON o.sale_id = s.id AND o.generation = s.generation`
 
 	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
 	coalesce(s.closing_version, 0), s.revision, ` + ledgerID + `,
-	s.account_press_rate, s.account_press_burst, s.network_press_rate, s.network_press_burst, s.zone, s.archived_at IS NOT NULL AND s.state IN ('draft', 'closed'),
+	s.account_press_rate, s.account_press_burst, s.network_press_rate, s.network_press_burst, s.message, s.zone,
+	s.archived_at IS NOT NULL AND s.state IN ('draft', 'closed'),
 	p.name, p.description, p.details, p.specification, p.important_info, p.images,
 	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
 FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
@@ -104,7 +112,8 @@ const (
 	sqlCurrentGate = `SELECT sale_id FROM products WHERE sale_id = ` + sqlCurrentID + ` FOR UPDATE`
 
 	sqlSaleColumns = `SELECT id, slug, generation, state, starts_at, ends_at, partition, version, revision, closing_at, clock_timestamp(),
-	account_press_rate, account_press_burst, network_press_rate, network_press_burst, zone, archived_at IS NOT NULL AND state IN ('draft', 'closed')
+	account_press_rate, account_press_burst, network_press_rate, network_press_burst, message, zone,
+	archived_at IS NOT NULL AND state IN ('draft', 'closed')
 FROM sales WHERE id = `
 	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
 	sqlCurrentSale = sqlSaleColumns + sqlCurrentID
@@ -131,7 +140,8 @@ WHERE sale_id = $1`
 
 	// A change of state means that the sale is not closed any more, so nothing of the closing is kept.
 	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4,
-	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, zone = coalesce($9, zone), version = version + 1, revision = revision + 1,
+	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, message = $9, zone = coalesce($10, zone),
+	version = version + 1, revision = revision + 1,
 	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
 

@@ -28,6 +28,15 @@ func write(b *pgx.Batch, now time.Time, made BatchResult) {
 	}
 }
 
+// writeSellouts queues the moment of those stocks, all just taken from, of which nothing is left.
+func writeSellouts(b *pgx.Batch, now time.Time, stocks []events.Stock) {
+	for _, l := range stocks {
+		if l.Taken >= l.Total {
+			b.Queue(sqlSellout, l.SaleID, l.Generation, now)
+		}
+	}
+}
+
 func orderArrays(made []NewVerdict, now time.Time) []any {
 	n := len(made)
 	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)

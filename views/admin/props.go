@@ -96,6 +96,8 @@ type Show struct {
 	// Start and End are the sale's times, in its zone.
 	Start, End Moment
 	Zone       string
+	// Message is what shoppers read.
+	Message string
 	// Left is how long until the sale opens or ends; Until says which. Empty: nothing is to come.
 	Left, Until string
 	UntilMilli  int64

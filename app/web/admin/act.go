@@ -108,6 +108,8 @@ type figures struct {
 	StartTime  request.Instant `json:"startTime"`
 	EndTime    request.Instant `json:"endTime"`
 	Revision   int64           `json:"revision"`
+	// Message is what shoppers read on the sale's page.
+	Message string `json:"message"`
 	// How often the button may be pressed.
 	AccountPressRate  int64 `json:"accountPressRate"`
 	AccountPressBurst int64 `json:"accountPressBurst"`
@@ -118,7 +120,7 @@ type figures struct {
 func figuresOf(s *sale.Snapshot) figures {
 	return figures{
 		Status: s.Status(), State: s.State, Total: s.Total, Sold: s.Taken, Generation: s.Generation,
-		StartTime: request.Instant(s.StartsAt), EndTime: request.Instant(s.EndsAt), Revision: s.Revision,
+		StartTime: request.Instant(s.StartsAt), EndTime: request.Instant(s.EndsAt), Revision: s.Revision, Message: s.Message,
 		AccountPressRate: s.Limit.AccountRate, AccountPressBurst: s.Limit.AccountBurst,
 		NetworkPressRate: s.Limit.NetworkRate, NetworkPressBurst: s.Limit.NetworkBurst,
 	}

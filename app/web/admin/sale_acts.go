@@ -70,6 +70,9 @@ func saleActs() []saleAct {
 			label:    func(ctx context.Context) string { return text.Say(ctx, "Change the stock") }, step: stockStep},
 		{name: "extend", key: "e", said: "The sale ends later", spec: request.Spec{fieldMinutes: request.Number}, do: extend,
 			possible: extendable, label: func(ctx context.Context) string { return text.Say(ctx, "Extend") }, step: extendStep},
+		{name: "message", key: "m", said: "The message is changed", spec: request.Spec{string(sale.FieldMessage): request.Text}, do: tell,
+			possible: func(s *sale.Snapshot) bool { return !s.Archived },
+			label:    func(ctx context.Context) string { return text.Say(ctx, "Message to shoppers") }, step: messageStep},
 		{name: "open", key: "o", said: "The sale is open", do: plainly(Operations.Open), possible: in(sale.Scheduled),
 			label: func(ctx context.Context) string { return text.Say(ctx, "Open now") }, step: openStep},
 		{name: "schedule", said: "The sale is scheduled", do: plainly(Operations.Schedule),
@@ -163,6 +166,19 @@ func extend(hs *Handlers, c echo.Context, a operator.Act, slug string, v request
 	return hs.cfg.Operations.Extend(c.Request().Context(), a, slug, time.Duration(n)*time.Minute)
 }
 
+// tell changes what shoppers read on the sale's page.
+func tell(hs *Handlers, c echo.Context, a operator.Act, slug string, v request.Values) (ch sale.Change, err error) {
+	written, given := v[string(sale.FieldMessage)].(string)
+	if !given {
+		return ch, request.BadField(string(sale.FieldMessage), "is required; an empty one takes the message away")
+	}
+	message, err := sale.ReadMessage(written)
+	if err != nil {
+		return ch, request.BadField(string(sale.FieldMessage), err.Error())
+	}
+	return hs.cfg.Operations.Amend(c.Request().Context(), a, slug, sale.Amendment{Message: &message})
+}
+
 // begin resets a sale. One with orders is reset by owners only, who type its slug.
 func begin(hs *Handlers, c echo.Context, a operator.Act, slug string, v request.Values) (ch sale.Change, err error) {
 	var total *int64
@@ -239,6 +255,11 @@ func doneNotice(ctx context.Context, name string, s *sale.Snapshot) string {
 		return text.Say(ctx, "The sale goes on.")
 	case "stock":
 		return text.Say(ctx, "The stock is changed. It is now %d, of which %d are sold.", s.Total, s.Taken)
+	case "message":
+		if s.Message == "" {
+			return text.Say(ctx, "Shoppers read no message any more.")
+		}
+		return text.Say(ctx, "Shoppers read the message.")
 	case "extend":
 		return text.Say(ctx, "The sale ends later, at %s.", momentIn(s.EndsAt, s.Zone).Text)
 	case "open":

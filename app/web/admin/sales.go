@@ -60,7 +60,7 @@ type amendDocument struct {
 }
 
 func amendmentSpec() request.Spec {
-	s := request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number}
+	s := request.Spec{string(sale.FieldStart): request.Text, string(sale.FieldEnd): request.Text, string(sale.FieldStock): request.Number, string(sale.FieldMessage): request.Text}
 	for _, field := range []sale.Field{sale.FieldAccountRate, sale.FieldAccountBurst, sale.FieldNetworkRate, sale.FieldNetworkBurst} {
 		s[string(field)] = request.Number
 	}
@@ -74,7 +74,7 @@ func amendmentSpec() request.Spec {
 	return s
 }
 
-// Amend changes the times, the stock and the limit of presses of a sale, if the sale is at a revision that If-Match names.
+// Amend changes the times, the stock, the message to shoppers and the limit of presses of a sale, if the sale is at a revision that If-Match names.
 func (hs *Handlers) Amend(c echo.Context) error {
 	slug, a, v, err := hs.saleAct(c, amendmentSpec())
 	if err != nil {
@@ -121,7 +121,7 @@ func times(v request.Values, present *sale.Snapshot, to *sale.Amendment) (err er
 // amendment reads the fields that are given. A body without any of them is refused.
 func amendment(v request.Values, present *sale.Snapshot) (to sale.Amendment, err error) {
 	if len(v) == 0 {
-		return to, request.BadField("body", "must have at least one of startTime, endTime, zone, stock, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
+		return to, request.BadField("body", "must have at least one of startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
 	}
 	if err := times(v, present, &to); err != nil {
 		return to, err
@@ -139,6 +139,13 @@ func amendment(v request.Values, present *sale.Snapshot) (to sale.Amendment, err
 			return to, err
 		}
 		to.Total = &n
+	}
+	if written, given := v[string(sale.FieldMessage)].(string); given {
+		message, err := sale.ReadMessage(written)
+		if err != nil {
+			return to, request.BadField(string(sale.FieldMessage), err.Error())
+		}
+		to.Message = &message
 	}
 	for field, into := range map[sale.Field]**int64{
 		sale.FieldAccountRate: &to.AccountRate, sale.FieldAccountBurst: &to.AccountBurst,

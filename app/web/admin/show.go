@@ -33,7 +33,7 @@ func (hs *Handlers) ShowPage(c echo.Context) error {
 	ctx := speaking(c.Request())
 	page := views.Show{
 		Desk: hs.desk(c, productName(&snap)), Slug: snap.Slug, Name: productName(&snap), State: views.State(snap.State), Archived: snap.Archived,
-		Zone: zoneOf(snap.Zone).String(), Start: momentIn(snap.StartsAt, snap.Zone), End: momentIn(snap.EndsAt, snap.Zone),
+		Message: snap.Message, Zone: zoneOf(snap.Zone).String(), Start: momentIn(snap.StartsAt, snap.Zone), End: momentIn(snap.EndsAt, snap.Zone),
 		Figures: hs.shownFigures(ctx, &snap), Acts: actLinks(ctx, &snap), Minutes: hs.minutes(&snap),
 		Stream: "/api/admin/sales/" + snap.Slug + "/figures/stream", Series: "/api/admin/sales/" + snap.Slug + "/figures",
 	}

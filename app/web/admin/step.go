@@ -188,6 +188,30 @@ func stockStep(ctx context.Context, s *sale.Snapshot, given url.Values, page *vi
 	page.Hidden = append(page.Hidden, views.Hidden{Name: fieldHow, Value: how}, views.Hidden{Name: fieldAmount, Value: strconv.FormatInt(n, 10)})
 }
 
+func messageStep(ctx context.Context, s *sale.Snapshot, given url.Values, page *views.Step) {
+	page.Heading = text.Say(ctx, "Message to shoppers")
+	field := string(sale.FieldMessage)
+	message, err := sale.ReadMessage(given.Get(field))
+	if !given.Has(field) || err != nil {
+		in := views.Input{
+			Name: field, Label: text.Say(ctx, "Message"), Type: "text", MaxLength: strconv.Itoa(sale.MaxMessage), Optional: true, Value: s.Message,
+			Hint: text.Say(ctx, "One line, like: back at 10:15. Empty takes the message away."),
+		}
+		if err != nil {
+			in.Value, in.Error = given.Get(field), text.Say(ctx, "This is one line of plain text, of at most %d characters.", sale.MaxMessage)
+		}
+		page.Inputs = []views.Input{in}
+		return
+	}
+	page.Heading = text.Say(ctx, "Show this message to shoppers?")
+	page.Effects = []string{text.Say(ctx, "Everybody who looks at the sale reads at once: %s", message)}
+	if message == "" {
+		page.Heading = text.Say(ctx, "Take the message away?")
+		page.Effects = []string{text.Say(ctx, "Nobody reads it any more: %s", s.Message)}
+	}
+	page.Hidden = append(page.Hidden, views.Hidden{Name: field, Value: message})
+}
+
 func resetStep(ctx context.Context, s *sale.Snapshot, given url.Values, page *views.Step) {
 	page.Heading = text.Say(ctx, "Reset the sale")
 	total, ok := number(given, fieldUnits)

@@ -50,13 +50,13 @@ type visible struct {
 	id, version, total, taken int64
 	status                    sale.Status
 	allClaimed, stale         bool
-	starts, ends              time.Time
+	starts, ends, soldOut     time.Time
 }
 
 func visibleOf(s *sale.Snapshot) visible {
 	return visible{
 		id: s.ID, version: s.Version, total: s.Total, taken: s.Taken, status: s.Status(),
-		allClaimed: s.AllClaimed, stale: s.Stale, starts: s.StartsAt, ends: s.EndsAt,
+		allClaimed: s.AllClaimed, stale: s.Stale, starts: s.StartsAt, ends: s.EndsAt, soldOut: s.Sellout.At,
 	}
 }
 

@@ -42,7 +42,7 @@ func (hs *Handlers) Sales(c echo.Context) error {
 }
 
 // appendStatus writes a sale's status. currentStock is what the ledger has left. The times left are in
-// milliseconds by the ledger's clock. A snapshot that could not be renewed is marked stale and has its age.
+// milliseconds by the ledger's clock, as is soldOutAfter, how long the units lasted. A snapshot that could not be renewed is marked stale and has its age.
 func appendStatus(b []byte, snap *sale.Snapshot) []byte {
 	status := snap.Status()
 	b = append(b, `{"status":"`...)
@@ -74,6 +74,16 @@ func appendStatus(b []byte, snap *sale.Snapshot) []byte {
 	b = append(b, `,"serverTime":"`...)
 	b = request.AppendInstant(b, snap.Now)
 	b = append(b, '"')
+	if snap.Message != "" {
+		b = append(b, `,"message":`...)
+		b = request.AppendString(b, snap.Message)
+	}
+	if at := snap.Sellout.At; !at.IsZero() {
+		b = append(b, `,"soldOutAt":"`...)
+		b = request.AppendInstant(b, at)
+		b = append(b, `","soldOutAfter":`...)
+		b = request.AppendInt(b, millis(snap.Sellout.Took()))
+	}
 	if snap.Stale {
 		b = append(b, `,"stale":true,"ageMs":`...)
 		b = request.AppendInt(b, millis(snap.Age))
