@@ -19,6 +19,8 @@
   let until = Number(byId('left').dataset.until);
   const clock = new Intl.DateTimeFormat('en-GB', { timeZone: byId('clock').dataset.zone, timeStyle: 'long' });
 
+  const hours = new Intl.DateTimeFormat('en-GB', { timeZone: byId('clock').dataset.zone, timeStyle: 'medium' });
+
   function spell(milliseconds) {
     const seconds = Math.ceil(Math.max(0, milliseconds) / 1000);
     const two = (n) => String(n).padStart(2, '0');
@@ -114,13 +116,15 @@
     caption.textContent = title;
     figure.append(caption);
     byId('plots').append(figure);
+    const space = 84;
+    const at = (_, ticks) => ticks.map((second) => hours.format(second * 1000));
     const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 }, font: '12px system-ui, sans-serif' };
     const plot = new uPlot({
       width: Math.max(240, figure.clientWidth), height: 180, cursor: { points: { show: false } },
       scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
-      axes: [axis, { ...axis, size: 48 }],
-      series: [{ value: (_, at) => (at ? clock.format(at * 1000) : '–') }, ...series.map(({ label, name, tone, dash }) => ({
-        label, stroke: colour(tone), width: 2, dash, spanGaps: false, points: { show: false },
+      axes: [{ ...axis, space, values: at }, { ...axis, size: 48 }],
+      series: [{ label: byId('plots').dataset.time, value: (_, at) => (at ? clock.format(at * 1000) : '–') }, ...series.map(({ label, name, tone, dash, dotted = false }) => ({
+        label, stroke: colour(tone), width: 2, dash, spanGaps: false, points: { show: dotted, size: 5, fill: colour(tone) },
         value: (_, n) => (n === null || n === undefined ? '–' : tenth.format(n)),
       }))],
     }, [data.at, ...series.map(({ name }) => data[name])], figure);
@@ -140,7 +144,7 @@
     const say = plots.dataset;
     chart(say.sold, [{ label: say.sold, name: 'sold', tone: '--good' }]);
     chart(say.answers, [{ label: say.answers, name: 'answers', tone: '--ink' }, { label: say.refused, name: 'refused', tone: '--bad', dash: [6, 4] }]);
-    chart(say.times, [{ label: say.half, name: 'p50', tone: '--ink' }, { label: say.most, name: 'p99', tone: '--note', dash: [6, 4] }]);
+    chart(say.times, [{ label: say.half, name: 'p50', tone: '--ink', dotted: true }, { label: say.most, name: 'p99', tone: '--note', dash: [6, 4], dotted: true }]);
     show.querySelector('details').open = false;
   }
   window.addEventListener('resize', () => charts.forEach(({ plot, figure }) => plot.setSize({ width: Math.max(240, figure.clientWidth), height: 180 })));
