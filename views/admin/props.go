@@ -151,8 +151,8 @@ type Server struct {
 type Check struct {
 	Label, Detail string
 	Done          bool
-	// Path is where it is done; empty: nowhere.
-	Path string
+	// Path is where it is done, and Way what that link says; empty: nowhere.
+	Path, Way string
 }
 
 // Act is something that an operator can do to a sale.

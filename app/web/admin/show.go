@@ -98,7 +98,7 @@ func checklist(ctx context.Context, s *sale.Snapshot) []views.Check {
 	if times.Done && !s.StartsAt.After(s.Now) {
 		times.Detail += " " + text.Say(ctx, "The start is past, so it opens at once.")
 	}
-	return []views.Check{
+	all := []views.Check{
 		times,
 		{Label: text.Say(ctx, "Stock"), Done: s.Total > 0, Path: edit, Detail: text.Say(ctx, "%d units.", s.Total)},
 		{Label: text.Say(ctx, "Price"), Done: p.PriceMinor > 0, Path: edit, Detail: p.CurrencySymbol + request.Amount(p.PriceAfterDiscountMinor(), p.CurrencyCode)},
@@ -106,8 +106,14 @@ func checklist(ctx context.Context, s *sale.Snapshot) []views.Check {
 		{Label: text.Say(ctx, "Terms"), Done: len(p.ImportantInfo) > 0, Detail: text.Say(ctx, "%d lines of important information.", len(p.ImportantInfo))},
 		{Label: text.Say(ctx, "Who may buy"), Done: true, Path: edit,
 			Detail: text.Say(ctx, "Every account that is not barred, one unit each; %d presses a second.", s.Limit.AccountRate)},
-		{Label: text.Say(ctx, "Preview"), Done: true, Path: deskSale(s.Slug) + "/preview", Detail: text.Say(ctx, "Look at the page as shoppers will see it.")},
+		{Label: text.Say(ctx, "Preview"), Done: true, Path: deskSale(s.Slug) + "/preview", Way: text.Say(ctx, "Look"), Detail: text.Say(ctx, "Look at the page as shoppers will see it.")},
 	}
+	for i := range all {
+		if all[i].Path == edit {
+			all[i].Way = text.Say(ctx, "Change")
+		}
+	}
+	return all
 }
 
 // history lists who did what. reading bounds the question, ctx speaks the language.

@@ -296,9 +296,12 @@ func (hs *Handlers) refusedStep(c echo.Context, of saleAct, snap *sale.Snapshot,
 		return page
 	}
 	for _, s := range seenOf(ctx, snap) {
-		if was := form.Get(s.field); was != "" {
+		if was := form.Get(s.field); was != "" && was != s.value {
 			page.Changed = append(page.Changed, views.Change{Label: s.label, Seen: was, Present: s.value})
 		}
+	}
+	if last, err := hs.history(c.Request().Context(), ctx, snap); err == nil && len(last) > 0 {
+		page.Changed = append(page.Changed, views.Change{Label: text.Say(ctx, "Last act"), Present: last[0].What + ", " + last[0].Who})
 	}
 	page.Changed = append(page.Changed, views.Change{
 		Label: text.Say(ctx, "Revision"), Seen: strings.Trim(form.Get("If-Match"), `"`), Present: strconv.FormatInt(p.PresentRevision, 10),
