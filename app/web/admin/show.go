@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -42,7 +43,7 @@ func (hs *Handlers) ShowPage(c echo.Context) error {
 	if snap.State == sale.Draft {
 		page.Checklist = checklist(ctx, &snap)
 	}
-	if page.History, err = hs.history(c.Request().Context(), ctx, &snap); err != nil {
+	if page.History, err = hs.history(ctx, &snap); err != nil {
 		page.Problem = text.Say(ctx, "Who did what cannot be read now: the database does not answer.")
 	}
 	return hs.sendPage(c, http.StatusOK, views.ShowPage(page))
@@ -116,11 +117,11 @@ func checklist(ctx context.Context, s *sale.Snapshot) []views.Check {
 	return all
 }
 
-// history lists who did what. reading bounds the question, ctx speaks the language.
-func (hs *Handlers) history(reading, ctx context.Context, s *sale.Snapshot) (all []views.Event, err error) {
-	reading, cancel := context.WithTimeout(reading, 2*time.Second)
+// history lists who did what, in the language of ctx.
+func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.Event, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	recent, err := hs.cfg.Operations.History(reading, s.Slug, mostHistory)
+	recent, err := hs.cfg.Operations.History(ctx, s.Slug, mostHistory)
 	for i := range recent {
 		r := &recent[i]
 		all = append(all, views.Event{At: momentIn(r.At, s.Zone), Who: r.Actor, By: byWhat(ctx, r), What: whatWasDone(ctx, r.Action), Detail: detailOf(r.Detail)})
@@ -175,13 +176,7 @@ func detailOf(detail json.RawMessage) string {
 		return ""
 	}
 	var parts []string
-	for _, name := range slices.Sorted(func(yield func(string) bool) {
-		for name := range fields {
-			if !yield(name) {
-				return
-			}
-		}
-	}) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		value := fields[name]
 		if n, ok := value.(float64); ok {
 			value = strconv.FormatFloat(n, 'f', -1, 64)

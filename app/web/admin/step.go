@@ -300,7 +300,7 @@ func (hs *Handlers) refusedStep(c echo.Context, of saleAct, snap *sale.Snapshot,
 			page.Changed = append(page.Changed, views.Change{Label: s.label, Seen: was, Present: s.value})
 		}
 	}
-	if last, err := hs.history(c.Request().Context(), ctx, snap); err == nil && len(last) > 0 {
+	if last, err := hs.history(ctx, snap); err == nil && len(last) > 0 {
 		page.Changed = append(page.Changed, views.Change{Label: text.Say(ctx, "Last act"), Present: last[0].What + ", " + last[0].Who})
 	}
 	page.Changed = append(page.Changed, views.Change{
