@@ -112,10 +112,10 @@ func (m *Metrics) times(c *Count, all []*dto.Metric) {
 		below := uint64(0)
 		bounds := make([]float64, 0, len(h.GetBucket()))
 		for _, b := range h.GetBucket() {
-			classes, bounds = append(classes, int64(b.GetCumulativeCount()-below)), append(bounds, b.GetUpperBound()) //nolint:gosec // counts of requests
+			classes, bounds = append(classes, int64(b.GetCumulativeCount()-below)), append(bounds, b.GetUpperBound())
 			below = b.GetCumulativeCount()
 		}
-		classes = append(classes, int64(h.GetSampleCount()-below)) //nolint:gosec // counts of requests
+		classes = append(classes, int64(h.GetSampleCount()-below))
 		c.Times, c.Bounds = Add(c.Times, classes), bounds
 	}
 }

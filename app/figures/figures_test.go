@@ -22,10 +22,10 @@ type counted struct {
 func newCounted() *counted {
 	c := &counted{
 		registry: prometheus.NewRegistry(),
-		answers:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "answers"}, []string{"outcome"}),
-		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "seconds", Buckets: []float64{0.01, 0.1, 1}}, []string{"route"}),
-		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "streams"}),
-		holders:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "holders"}, []string{"sale"}),
+		answers:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "answers_total", Help: "."}, []string{"outcome"}),
+		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "seconds", Help: ".", Buckets: []float64{0.01, 0.1, 1}}, []string{"route"}),
+		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "streams", Help: "."}),
+		holders:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "holders", Help: "."}, []string{"sale"}),
 	}
 	c.registry.MustRegister(c.answers, c.seconds, c.streams, c.holders)
 	return c
@@ -39,7 +39,7 @@ func (c *counted) press(outcome string, seconds float64) {
 func (c *counted) keeper(name string, sales func() []Sale, publish func([]byte)) *Keeper {
 	return New(Config{
 		Process: name, Version: "v1", From: c.registry, Publish: publish, Sales: sales,
-		Metrics: Metrics{Answers: "answers", Times: "seconds", Routes: []string{"/buy"}, Streams: "streams", Holders: "holders"},
+		Metrics: Metrics{Answers: "answers_total", Times: "seconds", Routes: []string{"/buy"}, Streams: "streams", Holders: "holders"},
 		Servers: func() []Server { return []Server{{Name: "Redis", OK: true}} },
 	})
 }

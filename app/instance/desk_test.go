@@ -22,7 +22,7 @@ type deskVisitor struct{ *visitor }
 // look opens a page.
 func (v deskVisitor) look(path string) reply {
 	v.T.Helper()
-	v.header = map[string]string{"Accept": "text/html"}
+	v.visitor.header = map[string]string{"Accept": "text/html"}
 	return v.get(path)
 }
 

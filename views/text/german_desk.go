@@ -67,8 +67,12 @@ func germanDesk() map[string]any {
 		"A key opens the step before an act; nothing is done until you confirm there. Keys are off while you type.": "Eine Taste öffnet den Schritt vor einer Handlung; erst wenn Sie dort bestätigen, geschieht etwas. Während Sie tippen, sind die Tasten aus.",
 		"Acts": "Handlungen",
 		"You may look. To act you need the role operator.": "Sie dürfen zusehen. Um zu handeln, brauchen Sie die Rolle operator.",
+	}
+}
 
-		// Outcomes.
+// germanDeskWords has outcomes of presses and acts of the past.
+func germanDeskWords() map[string]any {
+	return map[string]any{
 		"Bought": "Gekauft", "Had bought already": "Hatte schon gekauft", "Decided later": "Später entschieden", "All claimed": "Alles beansprucht",
 		"Not started": "Nicht begonnen", "Not available": "Nicht verfügbar", "Pressed too often": "Zu oft gedrückt", "Overloaded": "Überlastet",
 		"May not buy": "Darf nicht kaufen", "Unknown shopper": "Unbekannter Kunde",
@@ -76,8 +80,12 @@ func germanDesk() map[string]any {
 		// What was done.
 		"Made": "Angelegt", "Duplicated": "Verdoppelt", "Edited": "Bearbeitet", "Opened": "Geöffnet", "Resumed": "Fortgesetzt", "Extended": "Verlängert",
 		"Stock changed": "Bestand geändert", "Brought back": "Zurückgeholt",
+	}
+}
 
-		// Before it is scheduled.
+// germanDeskActs has what is done before a sale is announced, and its acts.
+func germanDeskActs() map[string]any {
+	return map[string]any{
 		"Before it is scheduled":                  "Bevor er angekündigt wird",
 		"From %s to %s.":                          "Von %s bis %s.",
 		"The start is past, so it opens at once.": "Der Anfang ist vorbei, er öffnet also sofort.",
@@ -105,6 +113,12 @@ func germanDesk() map[string]any {
 		"Last act":                      "Letzte Handlung",
 		"This is not possible now: the sale is in the state \"%s\".":           "Das geht jetzt nicht: Der Verkauf ist im Zustand „%s“.",
 		"This is not possible now: the sale is archived. Bring it back first.": "Das geht jetzt nicht: Der Verkauf ist archiviert. Holen Sie ihn zuerst zurück.",
+	}
+}
+
+// germanDeskSteps has the steps before acts.
+func germanDeskSteps() map[string]any {
+	return map[string]any{
 		"Pause the sale?": "Den Verkauf anhalten?",
 		"Nobody can buy until you resume. Presses that are not decided yet are declined.": "Niemand kann kaufen, bis Sie ihn fortsetzen. Klicks, die noch nicht entschieden sind, werden abgelehnt.",
 		"Orders stay. The sale still ends at its end.":                                    "Bestellungen bleiben. Der Verkauf endet weiterhin zu seinem Ende.",
@@ -155,8 +169,12 @@ func germanDesk() map[string]any {
 		"%d orders belong to the generation that ends. They stay valid, with their receipts; the sale's figures no longer count them.": "%d Bestellungen gehören zum Durchgang, der endet. Sie bleiben gültig, mit ihren Belegen; die Zahlen des Verkaufs zählen sie nicht mehr.",
 		"Only an owner can do that. It cannot be taken back.":                                                                          "Nur ein owner kann das. Es ist nicht rückgängig zu machen.",
 		"Type %s to confirm": "Tippen Sie %s, um zu bestätigen",
+	}
+}
 
-		// What was done, on the page after it.
+// germanDeskForms has what the desk says after an act, and the forms about a sale.
+func germanDeskForms() map[string]any {
+	return map[string]any{
 		"The sale is paused. Nobody can buy until you resume.": "Der Verkauf ist angehalten. Niemand kann kaufen, bis Sie ihn fortsetzen.",
 		"The sale goes on.": "Der Verkauf geht weiter.",
 		"The stock is changed. It is now %d, of which %d are sold.":                  "Der Bestand ist geändert. Er ist jetzt %d, davon sind %d verkauft.",

@@ -23,7 +23,7 @@ func areas(l int) []map[string]any {
 	case english:
 		return []map[string]any{englishPlurals()}
 	case german:
-		return []map[string]any{germanDesk()}
+		return []map[string]any{germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms()}
 	}
 	return nil
 }

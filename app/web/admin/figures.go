@@ -224,7 +224,7 @@ type frames struct {
 }
 
 // of is the frame of a sale for that second.
-func (f *frames) of(slug string, tick int64, make func() ([]byte, error)) ([]byte, error) {
+func (f *frames) of(slug string, tick int64, render func() ([]byte, error)) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tick != tick || f.known == nil {
@@ -233,7 +233,7 @@ func (f *frames) of(slug string, tick int64, make func() ([]byte, error)) ([]byt
 	if frame, ok := f.known[slug]; ok {
 		return frame, nil
 	}
-	frame, err := make()
+	frame, err := render()
 	if err == nil {
 		f.known[slug] = frame
 	}
@@ -263,7 +263,7 @@ func (hs *Handlers) FigureStream(c echo.Context) error {
 		next, tick := hs.cfg.Figures.Next()
 		frame, err := hs.frames.of(snap.Slug, tick, func() ([]byte, error) { return hs.frame(snap.Slug) })
 		if err != nil || !hs.push(res, first, frame) {
-			return nil //nolint:nilerr // the answer has begun; a reader comes back, and hears then what is wrong
+			return nil // the answer has begun; a reader comes back, and hears then what is wrong
 		}
 		first = ""
 		select {

@@ -253,7 +253,7 @@ func formField(name string) string {
 	case sale.FieldDiscount:
 		return fieldDiscount
 	case sale.FieldStock, sale.FieldAccountRate, sale.FieldAccountBurst, sale.FieldNetworkRate, sale.FieldNetworkBurst, sale.FieldZone,
-		sale.FieldName, sale.FieldDescription, sale.FieldCurrency:
+		sale.FieldMessage, sale.FieldName, sale.FieldDescription, sale.FieldCurrency:
 	}
 	return name
 }
