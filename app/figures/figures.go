@@ -262,8 +262,7 @@ func (k *Keeper) Present() Present {
 	return p
 }
 
-// Level is the sale as at the end of the newest second, and how many units a second were sold over the last ten seconds of its
-// present generation.
+// Level is the sale as at the end of the newest second, and how many units a second were sold over the last ten seconds.
 func (k *Keeper) Level(sale int64) (l Level, sold float64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -273,11 +272,19 @@ func (k *Keeper) Level(sale int64) (l Level, sold float64) {
 	}
 	l = k.seconds[n-1].Sales[sale]
 	for back := min(window, n-1); back > 0; back-- {
-		if was, known := k.seconds[n-1-back].Sales[sale]; known && was.Generation == l.Generation {
-			return l, float64(max(0, l.Taken-was.Taken)) / float64(back)
+		if was, known := k.seconds[n-1-back].Sales[sale]; known {
+			return l, float64(l.SoldSince(was)) / float64(back)
 		}
 	}
 	return l, 0
+}
+
+// SoldSince is how many units were sold after an earlier Level of the same sale. A generation begins with nothing sold.
+func (l Level) SoldSince(was Level) int64 {
+	if l.Generation != was.Generation {
+		return l.Taken
+	}
+	return max(0, l.Taken-was.Taken)
 }
 
 // Sum adds up answers by outcome.

@@ -78,7 +78,7 @@ func germanDeskWords() map[string]any {
 		"May not buy": "Darf nicht kaufen", "Unknown shopper": "Unbekannter Kunde",
 
 		// What was done.
-		"Made": "Angelegt", "Duplicated": "Verdoppelt", "Edited": "Bearbeitet", "Opened": "Geöffnet", "Resumed": "Fortgesetzt", "Extended": "Verlängert",
+		"Made": "Angelegt", "Duplicated": "Verdoppelt", "Changed": "Geändert", "Begun anew": "Neu begonnen", "Opened": "Geöffnet", "Resumed": "Fortgesetzt", "Extended": "Verlängert",
 		"Stock changed": "Bestand geändert", "Brought back": "Zurückgeholt",
 	}
 }

@@ -188,9 +188,8 @@ func inMillis(seconds float64) *float64 {
 func secondOf(id int64, of []counts.Second, bounds []float64) secondDocument {
 	last := of[len(of)-1]
 	d := secondDocument{At: last.At.Unix()}
-	now, before := last.Sales[id], of[0].Sales[id]
-	if now.Generation == before.Generation {
-		d.Sold = float64(max(0, now.Taken-before.Taken))
+	if before, known := of[0].Sales[id]; known {
+		d.Sold = float64(last.Sales[id].SoldSince(before))
 	}
 	for outcome, n := range last.Answers {
 		d.Answers += float64(n)

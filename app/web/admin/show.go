@@ -35,7 +35,7 @@ func (hs *Handlers) ShowPage(c echo.Context) error {
 	page := views.Show{
 		Desk: hs.desk(c, productName(&snap)), Slug: snap.Slug, Name: productName(&snap), State: views.State(snap.State), Archived: snap.Archived,
 		Message: snap.Message, Zone: zoneOf(snap.Zone).String(), Start: momentIn(snap.StartsAt, snap.Zone), End: momentIn(snap.EndsAt, snap.Zone),
-		Figures: hs.shownFigures(ctx, &snap), Acts: actLinks(ctx, &snap), Minutes: hs.minutes(&snap),
+		Figures: hs.shownFigures(ctx, &snap), Acts: actLinks(ctx, &snap), Minutes: hs.minutes(ctx, &snap),
 		Stream: "/api/admin/sales/" + snap.Slug + "/figures/stream", Series: "/api/admin/sales/" + snap.Slug + "/figures",
 	}
 	page.Notice = doneNotice(ctx, c.QueryParam("done"), &snap)
@@ -144,7 +144,7 @@ func whatWasDone(ctx context.Context, action string) string {
 	case "sale.duplicate":
 		return text.Say(ctx, "Duplicated")
 	case "sale.amend":
-		return text.Say(ctx, "Edited")
+		return text.Say(ctx, "Changed")
 	case "sale.schedule":
 		return text.Say(ctx, "Scheduled")
 	case "sale.open":
@@ -160,7 +160,7 @@ func whatWasDone(ctx context.Context, action string) string {
 	case "sale.close":
 		return text.Say(ctx, "Closed")
 	case "sale.reset", "sale.preset":
-		return text.Say(ctx, "Reset")
+		return text.Say(ctx, "Begun anew")
 	case "sale.archive":
 		return text.Say(ctx, "Archived")
 	case "sale.bring-back":
@@ -281,7 +281,7 @@ func secondsText(ctx context.Context, ms int64) string {
 }
 
 // minutes is the table of the last fifteen minutes, the newest first.
-func (hs *Handlers) minutes(s *sale.Snapshot) (all []views.Minute) {
+func (hs *Handlers) minutes(ctx context.Context, s *sale.Snapshot) (all []views.Minute) {
 	if hs.cfg.Figures == nil {
 		return nil
 	}
@@ -292,14 +292,14 @@ func (hs *Handlers) minutes(s *sale.Snapshot) (all []views.Minute) {
 		for from > 0 && !seconds[from-1].At.Before(minute) {
 			from--
 		}
-		all = append(all, minuteOf(s, minute, seconds[max(0, from-1):to], from > 0, bounds))
+		all = append(all, minuteOf(ctx, s, minute, seconds[max(0, from-1):to], from > 0, bounds))
 		to = from
 	}
 	return all
 }
 
 // minuteOf adds up seconds. The first of them is only what was before when led is true.
-func minuteOf(s *sale.Snapshot, at time.Time, of []counts.Second, led bool, bounds []float64) views.Minute {
+func minuteOf(ctx context.Context, s *sale.Snapshot, at time.Time, of []counts.Second, led bool, bounds []float64) views.Minute {
 	m := views.Minute{At: views.Moment{Text: at.In(zoneOf(s.Zone)).Format("15:04"), ISO: at.UTC().Format(request.InstantLayout)}, P50: "–", P99: "–"}
 	first := 0
 	if led {
@@ -312,10 +312,10 @@ func minuteOf(s *sale.Snapshot, at time.Time, of []counts.Second, led bool, boun
 		times = counts.Add(times, of[i].Times)
 	}
 	if v, ok := counts.Quantile(0.5, times, bounds); ok {
-		m.P50 = strconv.FormatFloat(1000*v, 'f', 1, 64) + " ms"
+		m.P50 = millisText(ctx, inMillis(v))
 	}
 	if v, ok := counts.Quantile(0.99, times, bounds); ok {
-		m.P99 = strconv.FormatFloat(1000*v, 'f', 1, 64) + " ms"
+		m.P99 = millisText(ctx, inMillis(v))
 	}
 	return m
 }
