@@ -36,10 +36,9 @@
   }
   setInterval(tick, 500);
 
-  // A colleague, or the clock, has moved the sale: the page says so and leaves its buttons where they are.
+  // A colleague has acted: the page says so, below its buttons, which stay where they are.
   function compare(sale) {
-    const other = String(sale.revision) !== show.dataset.revision || sale.state !== show.dataset.state;
-    if (other) byId('changed').hidden = false;
+    if (String(sale.revision) !== show.dataset.revision) byId('changed').hidden = false;
     for (const link of show.querySelectorAll('.actions a')) {
       const name = link.dataset.testid.replace('act-', '');
       if (sale.notNow.includes(name)) link.setAttribute('aria-disabled', 'true');
@@ -75,22 +74,25 @@
     health(figures);
   }
 
-  // Which servers answer, and which processes there are, is drawn by the server: this only notices that it is something else.
-  const shape = ({ degraded, processes, sale, answers }) => JSON.stringify([degraded, sale.stale, processes.map((p) => p.process),
+  // The state, what was done, which servers answer and which processes there are is drawn by the server: this only notices that it is
+  // something else.
+  const shape = ({ degraded, processes, sale, answers }) => JSON.stringify([sale.revision, sale.state, degraded, sale.stale, processes.map((p) => p.process),
     Object.keys(answers).filter((name) => !show.querySelector(`[data-figure="answer-${CSS.escape(name)}"]`))]);
   let shown;
   async function health(figures) {
     const now = shape(figures);
-    if (shown === undefined && figures.degraded.length === 0) shown = now;
+    const fresh = String(figures.sale.revision) === show.dataset.revision && figures.sale.state === show.dataset.state;
+    if (shown === undefined && fresh && figures.degraded.length === 0) shown = now;
     if (shown === now) return;
     shown = now;
     const response = await fetch(location.pathname, { headers: { Accept: 'text/html' }, cache: 'no-store' }).catch(() => null);
     if (!response?.ok) return;
     const page = new DOMParser().parseFromString(await response.text(), 'text/html');
-    for (const id of ['degraded', 'processes', 'answers']) {
+    for (const id of ['state-pill', 'times', 'history', 'degraded', 'processes', 'answers']) {
       const fresh = page.getElementById(id);
       if (fresh) byId(id).replaceChildren(...fresh.childNodes);
     }
+    until = Number(byId('left').dataset.until);
   }
 
   // Charts: three pictures of the last fifteen minutes.
