@@ -56,6 +56,9 @@ func TestBrowserWalksADropThroughTheDesk(t *testing.T) {
 			t.Fatalf("%s: %d %s", name, r.Status, r.Raw)
 		}
 	}
+	if value[bool](p, `!document.getElementById("changed").hidden`) {
+		t.Error("the clock is taken for a colleague")
+	}
 	p.shows("sum-sold", "3")
 	p.shows("sum-free", "2")
 	p.until("charts", `document.querySelectorAll("#plots canvas").length === 3`)

@@ -36,9 +36,9 @@
   }
   setInterval(tick, 500);
 
-  // A colleague has acted: the page says so, below its buttons, which stay where they are.
+  // A colleague has acted (figures of the second before an act have a lower revision): the page says so, below its buttons, which stay where they are.
   function compare(sale) {
-    if (String(sale.revision) !== show.dataset.revision) byId('changed').hidden = false;
+    if (sale.revision > Number(show.dataset.revision)) byId('changed').hidden = false;
     for (const link of show.querySelectorAll('.actions a')) {
       const name = link.dataset.testid.replace('act-', '');
       if (sale.notNow.includes(name)) link.setAttribute('aria-disabled', 'true');
@@ -81,6 +81,7 @@
   let shown;
   async function health(figures) {
     const now = shape(figures);
+    if (figures.sale.revision < Number(show.dataset.revision)) return;
     const fresh = String(figures.sale.revision) === show.dataset.revision && figures.sale.state === show.dataset.state;
     if (shown === undefined && fresh && figures.degraded.length === 0) shown = now;
     if (shown === now) return;

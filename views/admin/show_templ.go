@@ -689,7 +689,7 @@ func ShowPage(s Show) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "</dl><div class=\"scroll\" role=\"region\" aria-labelledby=\"processes-head\" tabindex=\"0\"><table><caption id=\"processes-head\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, "</dl><div class=\"scroll\" role=\"region\" aria-labelledby=\"processes-head\" tabindex=\"0\"><table class=\"numbers\"><caption id=\"processes-head\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
