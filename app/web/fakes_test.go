@@ -26,6 +26,7 @@ import (
 	"flashsale/app/web/admin"
 	"flashsale/app/web/request"
 	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
 )
@@ -266,6 +267,54 @@ func (f *fakeOperations) ArrangePictures(_ context.Context, a operator.Act, slug
 func (f *fakeOperations) pictured(a operator.Act, call ...string) (operator.PictureChange, error) {
 	ch, err := f.called(a, call...)
 	return operator.PictureChange{Change: ch, Picture: sale.Image{ID: "1"}}, err
+}
+
+func (f *fakeOperations) ChangeStock(_ context.Context, a operator.Act, slug string, to operator.StockChange, _ int64) (sale.Change, error) {
+	if to.Set != nil {
+		return f.called(a, "stock", slug, "set", strconv.FormatInt(*to.Set, 10))
+	}
+	return f.called(a, "stock", slug, "add", strconv.FormatInt(to.Add, 10))
+}
+
+func (f *fakeOperations) Open(_ context.Context, a operator.Act, slug string) (sale.Change, error) {
+	return f.called(a, "open", slug)
+}
+
+func (f *fakeOperations) Extend(_ context.Context, a operator.Act, slug string, by time.Duration) (sale.Change, error) {
+	return f.called(a, "extend", slug, by.String())
+}
+
+func (f *fakeOperations) Schedule(_ context.Context, a operator.Act, slug string) (sale.Change, error) {
+	return f.called(a, "schedule", slug)
+}
+
+func (f *fakeOperations) Archive(_ context.Context, a operator.Act, slug string, away bool) (sale.Change, error) {
+	return f.called(a, "archive", slug, strconv.FormatBool(away))
+}
+
+func (f *fakeOperations) BeginAnew(_ context.Context, a operator.Act, slug string, total *int64, allowed func(*sale.Snapshot) error) (sale.Change, error) {
+	before := f.catalog.All()[0]
+	if err := allowed(&before); err != nil {
+		return sale.Change{}, err
+	}
+	if total == nil {
+		return f.called(a, "anew", slug)
+	}
+	return f.called(a, "anew", slug, strconv.FormatInt(*total, 10))
+}
+
+func (f *fakeOperations) Create(_ context.Context, a operator.Act, c sale.Creation) (sale.Snapshot, error) {
+	ch, err := f.called(a, "create", c.Slug)
+	return ch.After, err
+}
+
+func (f *fakeOperations) Duplicate(_ context.Context, a operator.Act, slug string, to sale.Creation) (sale.Snapshot, error) {
+	ch, err := f.called(a, "duplicate", slug, to.Slug)
+	return ch.After, err
+}
+
+func (f *fakeOperations) History(context.Context, string, int) ([]audit.Recorded, error) {
+	return nil, f.err
 }
 
 func (f *fakeOperations) CancelOrder(_ context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error) {

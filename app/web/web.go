@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/figures"
 	"flashsale/app/live"
 	"flashsale/app/web/admin"
 	"flashsale/app/web/admin/lists"
@@ -88,6 +89,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil: they are counted but not registered.
 	Registerer prometheus.Registerer
+	// Figures are what operators watch. Nil: the desk has none.
+	Figures *figures.Keeper
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
 
@@ -136,6 +139,7 @@ func New(cfg Config) *Server {
 		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{
+		Assets: brand.Assets, Figures: cfg.Figures,
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain, Log: log,
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
@@ -144,7 +148,7 @@ func New(cfg Config) *Server {
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
-		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
+		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: s.problemPage(pages),
 	})
 	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }
 	cfg.SignIn.Assets = brand.Assets
@@ -154,6 +158,16 @@ func New(cfg Config) *Server {
 	}
 	s.echo = router(m, table)
 	return s
+}
+
+// problemPage shows a browser why a request was refused: a form of the desk comes again with the reason.
+func (s *Server) problemPage(pages *shop.Handlers) func(echo.Context, request.Problem) error {
+	return func(c echo.Context, p request.Problem) error {
+		if shown, err := s.admin.Refused(c, p); shown {
+			return err
+		}
+		return pages.Problem(c, p)
+	}
 }
 
 // signInRoutes are the routes of signing in and of accounts.

@@ -56,6 +56,7 @@ func areas(l int) []map[string]any {
 	case german:
 		return []map[string]any{
 			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanShop(), germanStage(),
+			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
 		}
 	}
 	return nil

@@ -20,6 +20,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
+	c.Set(formKey, request.Form(r.Header, body))
 	a, body, err := hs.conditioned(c, r.Header, body)
 	if err != nil {
 		return operator.Act{}, nil, err

@@ -8,15 +8,20 @@ package admin
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	counts "flashsale/app/figures"
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
 
@@ -54,6 +59,17 @@ type Operations interface {
 	RemovePicture(ctx context.Context, a operator.Act, slug, id string) (operator.PictureChange, error)
 	DescribePicture(ctx context.Context, a operator.Act, slug, id, alt string) (operator.PictureChange, error)
 	ArrangePictures(ctx context.Context, a operator.Act, slug string, order []string) (operator.PictureChange, error)
+	ChangeStock(ctx context.Context, a operator.Act, slug string, to operator.StockChange, most int64) (sale.Change, error)
+	Open(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Extend(ctx context.Context, a operator.Act, slug string, by time.Duration) (sale.Change, error)
+	Schedule(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Archive(ctx context.Context, a operator.Act, slug string, away bool) (sale.Change, error)
+	// BeginAnew begins a new generation, unless allowed refuses it for the sale as it is then.
+	BeginAnew(ctx context.Context, a operator.Act, slug string, total *int64, allowed func(before *sale.Snapshot) error) (sale.Change, error)
+	Create(ctx context.Context, a operator.Act, c sale.Creation) (sale.Snapshot, error)
+	Duplicate(ctx context.Context, a operator.Act, slug string, to sale.Creation) (sale.Snapshot, error)
+	// History lists the newest acts on a sale, the newest first.
+	History(ctx context.Context, slug string, most int) ([]audit.Recorded, error)
 	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
 	Bar(ctx context.Context, a operator.Act, name string, may bool, reason string) (operator.Barring, error)
 	SeedUsers(ctx context.Context, a operator.Act, n int) (created int, err error)
@@ -90,6 +106,10 @@ type Config struct {
 	Principals request.Principals
 	// Drain says whether the process stops.
 	Drain *request.Drain
+	// Assets are what every page loads. Nil: nothing.
+	Assets func() layout.Assets
+	// Figures are what all processes count. Nil: the desk has none.
+	Figures *counts.Keeper
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
 	// Ops says who may use OpsHandler.
@@ -105,6 +125,9 @@ type Handlers struct {
 	cfg     Config
 	version request.SaleVersion
 	uploads *request.Concurrency
+	frames  frames
+	// watching is how many streams of figures are open.
+	watching atomic.Int64
 }
 
 // New puts the handlers together.

@@ -95,3 +95,17 @@ func PlainText(s string, most int) bool {
 		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'
 	})
 }
+
+// MinorUnits reads an amount as Amount writes it, with a point or a comma before the decimals, or without any. It is false for
+// everything else, and for amounts of more than 15 digits.
+func MinorUnits(written, currency string) (int64, bool) {
+	written = strings.TrimSpace(strings.Replace(written, ",", ".", 1))
+	whole, decimals, pointed := strings.Cut(written, ".")
+	digits := minorDigits(currency)
+	if whole == "" || pointed && (decimals == "" || len(decimals) > digits) || len(whole) > 15-digits ||
+		strings.Trim(whole+decimals, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(whole+decimals+strings.Repeat("0", digits-len(decimals)), 10, 64)
+	return n, err == nil
+}

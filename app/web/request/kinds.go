@@ -212,6 +212,12 @@ var (
 	ErrTimesFixed = &Kind{"times-fixed", 409, "Too late for that", "These times cannot be changed so any more",
 		"Once a generation of a sale has orders its start stays, and its end never moves into the past. A reset begins a generation without orders.",
 		Page{"These times can no longer be changed like that", "Reset the sale to begin a run with other times."}}
+	ErrSlugTaken = &Kind{"slug-taken", 409, "Slug taken", "Another sale has that slug",
+		"A slug names one sale in addresses, for ever. Choose another one.",
+		Page{"Another sale has that slug", "Choose another one."}}
+	ErrPrice = &Kind{"price", 422, "Not a price", "The discount must be between nothing and the price",
+		"What shoppers pay is the price without the discount, and is never less than nothing.",
+		Page{"The discount is not between nothing and the price", "Change the price or the discount."}}
 	ErrNoOrder = &Kind{"no-order", 404, "No such order", "There is no such order",
 		"The id of an order is the purchaseId of its receipt.",
 		Page{"There is no such order", "Look at the order number for a typing mistake."}}
@@ -254,7 +260,7 @@ func Kinds() []*Kind {
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
-		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
+		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrSlugTaken, ErrPrice, ErrNoOrder,
 		ErrExportsBusy, ErrNoPicture, ErrPictureTooLarge, ErrPictureType, ErrPicturesBusy,
 		ErrReceiptErased, ErrReceiptAway,
 	}

@@ -230,6 +230,8 @@ func domainKind(err error) *Kind {
 		return ErrBusy
 	case errors.Is(err, sale.ErrBelowSold):
 		return ErrBelowSold
+	case errors.Is(err, sale.ErrSlug):
+		return ErrSlugTaken
 	case errors.Is(err, sale.ErrState):
 		return ErrWrongState
 	case errors.Is(err, sale.ErrNoOrder):
@@ -321,6 +323,8 @@ func refusedAmendment(e *sale.AmendError) Problem {
 		kind = ErrTimes
 	case errors.Is(e, sale.ErrBelowSold):
 		kind = ErrBelowSold
+	case errors.Is(e, sale.ErrPrice):
+		kind = ErrPrice
 	case errors.Is(e, sale.ErrState):
 		kind = ErrWrongState
 	}
