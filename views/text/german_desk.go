@@ -3,7 +3,22 @@ package text
 // germanDesk has the operators' desk: the list of sales, the forms about a sale, the run of show, and the steps before acts.
 func germanDesk() map[string]any {
 	return map[string]any{
-		"Desk": "Pult", "Sales": "Verkäufe", "Sale": "Verkauf", "State": "Zustand", "New sale": "Neuer Verkauf", "Archived sales": "Archivierte Verkäufe",
+		"could not be read to its end":                               "konnte nicht bis zum Ende gelesen werden",
+		"must be correctly encoded name=value pairs, separated by &": "muss aus richtig kodierten Paaren name=wert bestehen, getrennt durch &",
+		"must be the name of a time zone, like Europe/Berlin or UTC": "muss der Name einer Zeitzone sein, etwa Europe/Berlin oder UTC",
+		"must have at least one of startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst": "muss mindestens eines dieser Felder haben: startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate, networkPressBurst",
+		"is missing":                            "fehlt",
+		"has a field twice, or too many fields": "hat ein Feld doppelt oder zu viele Felder",
+		"must be * or the revisions of the sale that may be changed, each in quotes, like \"7\"":         "muss * sein oder die Stände des Verkaufs nennen, die geändert werden dürfen, jeden in Anführungszeichen, etwa \"7\"",
+		"must be of 1 to 63 small letters, digits and hyphens, begin with no hyphen, and not be \"new\"": "darf 1 bis 63 Kleinbuchstaben, Ziffern und Bindestriche haben, beginnt nicht mit einem Bindestrich und ist nicht \"new\"",
+		"must be an amount like 499.00":                                   "muss ein Betrag sein, etwa 499,00",
+		"is required; an empty one takes the message away":                "ist nötig; ein leerer Text nimmt die Nachricht weg",
+		"must be given with the start, or both left out":                  "muss mit dem Beginn angegeben werden, oder beide fehlen",
+		"is required: a time like 2026-01-01T10:00:00Z":                   "ist nötig: eine Zeit wie 2026-01-01T10:00:00Z",
+		"must be a time like 2026-01-01T10:00, of the years 2000 to 2999": "muss eine Zeit wie 2026-01-01T10:00 sein, aus den Jahren 2000 bis 2999",
+		"must be set, add or take":                                        "muss set, add oder take sein",
+		"must be three letters, like EUR":                                 "muss aus drei Buchstaben bestehen, etwa EUR",
+		"Desk":                                                            "Pult", "Sales": "Verkäufe", "Sale": "Verkauf", "State": "Zustand", "New sale": "Neuer Verkauf", "Archived sales": "Archivierte Verkäufe",
 		"Sold of total": "Verkauft von allen", "%d of %d": "%d von %d", "%d": "%d", "%.1f": "%.1f", "%.1f ms": "%.1f ms",
 		"Back to the sales": "Zurück zu den Verkäufen", "Back to %s": "Zurück zu %s",
 
