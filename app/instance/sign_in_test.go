@@ -226,7 +226,7 @@ func checkEndedElsewhere(t *testing.T, s *shop) {
 	if r := elsewhere.get("/account"); r.Text("username") != "walker" {
 		t.Fatalf("at the other instance: %d %s", r.Status, r.Raw)
 	}
-	if r := v.post("/sign-out", nil); r.Status != http.StatusNoContent || len(v.cookies) != 0 {
+	if r := v.post("/sign-out", nil); r.Status != http.StatusNoContent || len(v.cookies) != 0 || r.Header.Get("Clear-Site-Data") == "" {
 		t.Errorf("sign-out: %d %v", r.Status, v.cookies)
 	}
 	replay.get("/account").Is(t, http.StatusUnauthorized, "session-ended")

@@ -53,6 +53,15 @@ func TestADraftIsShownToTheTeamOnly(t *testing.T) {
 		w.browse(t, "/sales/second", session).shows(t, 200, "Clock")
 	}
 	w.browse(t, "/").lacks(t, "Clock")
+	for _, path := range []string{"/api/sales/second/status", "/api/sales/second/product", "/api/sales/second/stream"} {
+		w.send(t, "GET", path, "", "Test-Session: alice").problem(t, 404, "no-sale")
+	}
+	w.send(t, "GET", "/api/sales", "").lacks(t, "second")
+	for _, path := range []string{"/api/sales", "/api/sales/second/status"} {
+		if r := w.send(t, "GET", path, "", "Test-Session: vera?"); r.StatusCode != 200 || !strings.Contains(r.raw, `"slug":"second"`) {
+			t.Errorf("%s is answered %d %s", path, r.StatusCode, r.raw)
+		}
+	}
 }
 
 func TestAFormOfASalesPageBuysInThatSale(t *testing.T) {

@@ -51,6 +51,9 @@ func (hs *Handlers) Product(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if hs.hidden(c, &snap) {
+		return sale.ErrNoSale
+	}
 	hs.version.Set(c.Response().Header(), snap.Version)
 	return request.WriteJSON(c, http.StatusOK, productOf(&snap))
 }

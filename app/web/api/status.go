@@ -20,6 +20,9 @@ func (hs *Handlers) Status(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if hs.hidden(c, &snap) {
+		return sale.ErrNoSale
+	}
 	hs.version.Set(c.Response().Header(), snap.Version)
 	buf := hs.lines.take()
 	defer hs.lines.give(buf)
@@ -28,11 +31,24 @@ func (hs *Handlers) Status(c echo.Context) error {
 	return nil
 }
 
+// hidden is true for a draft, unless somebody of the team asks.
+func (hs *Handlers) hidden(c echo.Context, s *sale.Snapshot) bool {
+	if s.State != sale.Draft {
+		return false
+	}
+	who := hs.cfg.Principals.Of(c.Request())
+	return !who.MaySee(s)
+}
+
 // Sales lists every sale with its status.
 func (hs *Handlers) Sales(c echo.Context) error {
 	b := []byte(`{"sales":[`)
-	for i, snap := range hs.cfg.Catalog.All() {
-		if i > 0 {
+	begun := len(b)
+	for _, snap := range hs.cfg.Catalog.All() {
+		if hs.hidden(c, &snap) {
+			continue
+		}
+		if len(b) > begun {
 			b = append(b, ',')
 		}
 		b = appendStatus(b, &snap)

@@ -60,11 +60,6 @@ func (hs *Handlers) PageStream(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if snap, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
-		if who := hs.cfg.Principals.Of(c.Request()); !who.MaySee(&snap) {
-			return sale.ErrNoSale
-		}
-	}
 	in := request.Language(c.Request())
 	return hs.stream(c, slug, pageTopic(slug, in), hs.pageFrame(in))
 }
@@ -75,6 +70,9 @@ func (hs *Handlers) stream(c echo.Context, slug, topic string, frame func(*sale.
 	snap, err := hs.cfg.Catalog.Snapshot(slug)
 	if err != nil {
 		return err
+	}
+	if hs.hidden(c, &snap) {
+		return sale.ErrNoSale
 	}
 	sub, err := hs.subscribe(c, topic)
 	if err != nil {

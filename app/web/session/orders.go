@@ -62,12 +62,12 @@ func (hs *Handlers) Orders(c echo.Context) error {
 	for i := range list {
 		o := &list[i]
 		page.List = append(page.List, account.Order{
-			ID: o.OrderID.String(), Product: o.Product, Sale: o.Slug, SaleURL: saleURL(o.Slug), Unit: strconv.FormatInt(o.Unit, 10), At: moment(c, o.At), Cancelled: !o.CancelledAt.IsZero(),
+			ID: o.OrderID.String(), Product: o.Product, Sale: o.Slug, SaleURL: "/sales/" + url.PathEscape(o.Slug), Unit: strconv.FormatInt(o.Unit, 10), At: moment(c, o.At), Cancelled: !o.CancelledAt.IsZero(),
 			Receipt: hs.cfg.ReceiptPath(o.Receipt),
 		})
 	}
 	return hs.send(c, http.StatusOK, account.OrdersPage(page))
 }
 
-// saleURL is the address of a sale, also of one that is over.
+// saleURL is where programs read how a sale stands, also one that is over.
 func saleURL(slug string) string { return "/api/sales/" + url.PathEscape(slug) + "/status" }

@@ -202,5 +202,7 @@ func (hs *Handlers) SignOut(c echo.Context) error {
 	for _, name := range []string{cookieFlow, cookieEmail, cookieHalf, cookieProof} {
 		clearCookie(c, name)
 	}
+	// Pages with the name in them may be kept for the way back.
+	c.Response().Header().Set("Clear-Site-Data", `"cache"`)
 	return done(c, "/", http.StatusNoContent, nil)
 }
