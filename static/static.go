@@ -96,13 +96,13 @@ func (f *File) serve(w http.ResponseWriter, r *http.Request, cache string) {
 	body, tag := f.body, f.tag
 	if f.packed != nil {
 		h.Set("Vary", "Accept-Encoding")
-		if takesGzip(r.Header.Get("Accept-Encoding")) {
+		if TakesGzip(r.Header.Get("Accept-Encoding")) {
 			h.Set("Content-Encoding", "gzip")
 			body, tag = f.packed, strings.TrimSuffix(f.tag, `"`)+`-gz"`
 		}
 	}
 	h.Set("ETag", tag)
-	if matches(r.Header.Get("If-None-Match"), tag) {
+	if Matches(r.Header.Get("If-None-Match"), tag) {
 		h.Del("Content-Encoding")
 		w.WriteHeader(http.StatusNotModified)
 		return
@@ -114,7 +114,8 @@ func (f *File) serve(w http.ResponseWriter, r *http.Request, cache string) {
 	}
 }
 
-func takesGzip(accept string) bool {
+// TakesGzip reads Accept-Encoding.
+func TakesGzip(accept string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
 		coding, params, _ := strings.Cut(strings.TrimSpace(part), ";")
 		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
@@ -125,8 +126,8 @@ func takesGzip(accept string) bool {
 	return false
 }
 
-// matches reads If-None-Match: "*" is every tag (RFC 9110, 13.1.2).
-func matches(header, tag string) bool {
+// Matches reads If-None-Match: "*" is every tag (RFC 9110, 13.1.2).
+func Matches(header, tag string) bool {
 	if strings.TrimSpace(header) == "*" {
 		return true
 	}

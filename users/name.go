@@ -114,12 +114,12 @@ func acceptable(name string) error {
 	if name == "" {
 		return &NameError{"a name must not be empty"}
 	}
-	limit, reason := maxUsername, "a name has at most 100 characters"
+	limit, tooLong := maxUsername, &NameError{"a name has at most 100 characters"}
 	if strings.Contains(name, "@") {
-		limit, reason = maxEmail, "an e-mail address has at most 254 characters"
+		limit, tooLong = maxEmail, &NameError{"an e-mail address has at most 254 characters"}
 	}
 	if utf8.RuneCountInString(name) > limit {
-		return &NameError{reason}
+		return tooLong
 	}
 	var before rune
 	for _, r := range name {

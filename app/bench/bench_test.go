@@ -44,6 +44,7 @@ func (c *fakeProduct) open(t *testing.T) string {
 	mux.HandleFunc("GET /metrics", c.metrics)
 	mux.HandleFunc("GET /debug/pprof/profile", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a profile") })
 	mux.HandleFunc("GET /api/flash-sale/status", c.status)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a page") })
 	mux.HandleFunc("GET /api/flash-sale/stream", c.stream)
 	mux.HandleFunc("POST /api/flash-sale/purchase", c.purchase)
 	mux.HandleFunc("GET /api/users", func(w http.ResponseWriter, _ *http.Request) {
@@ -157,7 +158,7 @@ func TestEverythingIsMeasured(t *testing.T) {
 	if err != nil || !r.OK {
 		t.Fatalf("%v %+v", err, r)
 	}
-	want := map[string]int{pathNoop: 204, pathConstant: 409, pathSoldOut: 409, pathStatus: 200, pathReserve: 409, pathPurchase: 201}
+	want := map[string]int{pathNoop: 204, pathConstant: 409, pathSoldOut: 409, pathStatus: 200, pathPage: 200, pathReserve: 409, pathPurchase: 201}
 	for _, p := range r.Paths {
 		if p.Rate.Median <= 0 || p.Ratio.Q1 <= 0 || len(p.Codes) != 1 || p.Codes[want[p.Name]] == 0 {
 			t.Errorf("%s: %+v", p.Name, p)

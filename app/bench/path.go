@@ -20,12 +20,15 @@ const (
 	pathConstant = "constant"
 	pathSoldOut  = "sold-out"
 	pathStatus   = "status"
+	pathPage     = "page"
 	pathReserve  = "reserve"
 	pathPurchase = "purchases"
 )
 
 // Profiled are the paths of which a profile can be taken: those of the product.
-func Profiled() []string { return []string{pathSoldOut, pathStatus, pathReserve, pathPurchase} }
+func Profiled() []string {
+	return []string{pathSoldOut, pathStatus, pathPage, pathReserve, pathPurchase}
+}
 
 // path is one kind of request to one process, with everything that was measured about it.
 type path struct {
@@ -61,11 +64,14 @@ func (m *meter) allPaths() ([]*path, error) {
 		{name: pathConstant, about: "an echo handler that reads the purchase request and sends a constant 409", target: m.cfg.Noop, want: http.StatusConflict},
 		{name: pathSoldOut, about: "purchase requests answered 409 sold out", target: product, want: http.StatusConflict, begin: m.sellOut},
 		{name: pathStatus, about: "GET status", target: product, want: http.StatusOK},
+		{name: pathPage, about: "views of the first page, compressed", target: product, want: http.StatusOK},
 		{name: pathReserve, about: "purchase requests that go as far as Redis, answered 409 all claimed", target: m.cfg.Saturated, want: http.StatusConflict},
 		{name: pathPurchase, about: "confirmed purchases, 201 after the commit", target: product, want: http.StatusCreated,
 			begin: m.openSale, after: m.settle},
 		{name: pathSignedInSoldOut, about: "the same 409 sold out, outside demo mode and with sessions", target: m.cfg.SignedIn.Target,
 			want: http.StatusConflict, begin: m.sellOutSignedIn},
+		{name: pathSignedInPage, about: "the same page, outside demo mode and with sessions", target: m.cfg.SignedIn.Target,
+			want: http.StatusOK, begin: m.viewSignedIn},
 		{name: pathSignedInPurchase, about: "the same 201, outside demo mode and with sessions", target: m.cfg.SignedIn.Target,
 			want: http.StatusCreated, begin: m.openSignedIn, after: m.settleSignedIn},
 	}
@@ -97,12 +103,20 @@ func (m *meter) allPaths() ([]*path, error) {
 			p.begin = always(purchaseAt(constantPath, p.load.host))
 		case pathStatus:
 			p.begin = always([]byte("GET /api/flash-sale/status HTTP/1.1\r\nHost: " + p.load.host + "\r\n\r\n"))
+		case pathPage:
+			p.begin = always(append(appendView(nil, p.load.host), "\r\n"...))
 		case pathReserve:
 			host := p.load.host
 			p.begin = func(context.Context) (requests, error) { return m.purchaseRequests(host, SaturatedShoppers, true), nil }
 		}
 	}
 	return paths, nil
+}
+
+// appendView asks for the first page as a browser does, but for the end of the header.
+func appendView(b []byte, host string) []byte {
+	b = append(append(b, "GET / HTTP/1.1\r\nHost: "...), host...)
+	return append(b, "\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\nAccept-Language: en-GB,en;q=0.9\r\n"...)
 }
 
 func always(request []byte) func(context.Context) (requests, error) {

@@ -19,6 +19,7 @@ import (
 const (
 	pathSignedInSoldOut  = "signed-in-" + pathSoldOut
 	pathSignedInPurchase = "signed-in-" + pathPurchase
+	pathSignedInPage     = "signed-in-" + pathPage
 )
 
 // partner is the path that a path is compared with; "" when there is none.
@@ -97,6 +98,16 @@ func (g *generator) distances() {
 	for i, c := range g.conns {
 		c.from = &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+i/250), byte(1+i%250))}
 	}
+}
+
+// viewSignedIn asks for the first page by one account after the other.
+func (m *meter) viewSignedIn(context.Context) (requests, error) {
+	host, count := m.path(pathSignedInPage).load.host, &atomic.Int64{}
+	return func(b []byte) ([]byte, bool) {
+		cookie := m.members.cookies[int(count.Add(1))%len(m.members.cookies)]
+		b = append(append(appendView(b, host), "Cookie: "...), cookie...)
+		return append(b, "\r\n\r\n"...), true
+	}, nil
 }
 
 // cookieRequests are one request each of the first n accounts, or with repeat again and again. They begin at a random account.

@@ -46,6 +46,11 @@ func openOutside(t *testing.T) (*fakeOutside, Config) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", f.metrics)
 	mux.HandleFunc("GET /api/flash-sale/status", f.status)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, q *http.Request) {
+		if _, err := q.Cookie("session"); err != nil || q.Header.Get("Accept-Encoding") != "gzip" {
+			w.WriteHeader(http.StatusBadRequest)
+		}
+	})
 	mux.HandleFunc("POST /api/flash-sale/purchase", f.press)
 	mux.HandleFunc("POST /sign-in/code", func(w http.ResponseWriter, q *http.Request) {
 		f.mu.Lock()
@@ -126,7 +131,7 @@ func TestPurchasesWithSessionsAreComparedWithDemoMode(t *testing.T) {
 	if err != nil || !r.OK {
 		t.Fatalf("%v %+v", err, r)
 	}
-	for name, want := range map[string]int{pathSignedInSoldOut: 409, pathSignedInPurchase: 201} {
+	for name, want := range map[string]int{pathSignedInSoldOut: 409, pathSignedInPurchase: 201, pathSignedInPage: 200} {
 		p := r.path(name)
 		if p.Demo == nil || p.Ratio == nil || len(p.Codes) != 1 || p.Codes[want] == 0 {
 			t.Errorf("%s: %+v", name, p)
@@ -179,7 +184,7 @@ func TestPairsAreMeasuredTogether(t *testing.T) {
 		}
 		order = append(order, strings.Join(names, "+"))
 	}
-	want := []string{pathNoop, pathConstant, pathSoldOut + "+" + pathSignedInSoldOut, pathStatus, pathReserve, pathPurchase + "+" + pathSignedInPurchase}
+	want := []string{pathNoop, pathConstant, pathSoldOut + "+" + pathSignedInSoldOut, pathStatus, pathPage + "+" + pathSignedInPage, pathReserve, pathPurchase + "+" + pathSignedInPurchase}
 	if !slices.Equal(order, want) {
 		t.Fatalf("%v, want %v", order, want)
 	}

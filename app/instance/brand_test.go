@@ -64,7 +64,7 @@ func TestABrandIsShownByEveryInstance(t *testing.T) {
 	})
 	for _, want := range []string{
 		"<title>Nord &amp; Licht</title>", ">One pair each.<", `alt="Nord &amp; Licht"`, `<a href="/terms">Terms</a>`, `<a href="https://example.com/contact">Contact</a>`,
-		`<meta property="og:title" content="Nord &amp; Licht">`, `<meta property="og:image" content="https://shop.example/brand/`,
+		`<meta property="og:site_name" content="Nord &amp; Licht">`, `<meta property="og:image" content="https://shop.example/brand/`,
 	} {
 		if !strings.Contains(page.Raw, want) {
 			t.Errorf("the page has no %s", want)

@@ -164,7 +164,7 @@ func checkUnansweredAct(t *testing.T, p *tab, c *instancetest.Client) {
 		window.fetch = async (...request) => { window.fetch = fetch; await fetch(...request); throw new TypeError('lost'); };
 	}`))
 	p.click("reset-system-button-small")
-	p.shows("reset-message", "The server did not answer")
+	p.shows("reset-message", "No answer came")
 	p.showsRevision(c)
 	p.click("reset-system-button-small")
 	p.shows("reset-message", "The sale was reset")

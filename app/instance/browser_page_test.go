@@ -76,7 +76,7 @@ func checkWithoutScripts(t *testing.T, p *tab, c *apiShoppers) {
 
 	p.name("nobody at all")
 	p.click("buy-now-button")
-	p.shows("purchase-result", "not found")
+	p.shows("purchase-result", "no such account")
 	p.name("nobody at all")
 	p.click("check-purchase-button")
 	p.shows("user-purchase-status", "no such account")
@@ -212,7 +212,7 @@ func checkAccessibility(t *testing.T, p *tab, c *apiShoppers) {
 		p.shows("user-purchase-status", "Purchase ID")
 		p.examine(t, palette+", users with results")
 		p.buy("nobody at all")
-		p.shows("purchase-result", "not found")
+		p.shows("purchase-result", "no such account")
 		p.examine(t, palette+", refused")
 		p.open("/no/such/page")
 		p.examine(t, palette+", a problem")

@@ -18,3 +18,23 @@ func StartSmallProduct(t *testing.T, places int) string {
 	t.Helper()
 	return newDeployment(t).start(t, withPlaces(places)).URL()
 }
+
+// Exec changes the database of an instance behind its back.
+func Exec(t *testing.T, a *Instance, sql string, args ...any) {
+	t.Helper()
+	if _, err := a.wiring.servers.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// AnotherSale opens a sale of another product beside the first, with 70 units.
+func AnotherSale(t *testing.T, a *Instance, slug, product string) {
+	t.Helper()
+	anotherSale(t, a.servers.pool, slug)
+	if _, err := a.servers.pool.Exec(t.Context(), `UPDATE products SET name = $2 WHERE sale_id = (SELECT id FROM sales WHERE slug = $1)`, slug, product); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.wiring.catalog.Refresh(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -114,6 +114,18 @@ func (h *Hub) Subscribe(name, source string) (*Stream, error) {
 	return &Stream{hub: h, topic: t, name: name, source: source, done: make(chan struct{})}, nil
 }
 
+// ForgetUnfollowed forgets the frame of a topic that nobody follows, so that whoever subscribes later is not sent an old one. It is
+// false when somebody follows the topic.
+func (h *Hub) ForgetUnfollowed(name string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if t := h.topics[name]; t != nil && t.streams > 0 {
+		return false
+	}
+	delete(h.topics, name)
+	return true
+}
+
 // Count is the number of open streams.
 func (h *Hub) Count() int { return int(h.open.Load()) }
 

@@ -106,3 +106,30 @@ func BenchmarkSoldOutStrictBody(b *testing.B) {
 func BenchmarkStatus(b *testing.B) {
 	drive(b, benchServer(b).Handler(), "GET", "/api/flash-sale/status", "")
 }
+
+// BenchmarkPage is the first page, compressed, as a browser asks for it.
+func BenchmarkPage(b *testing.B) { drivePage(b, "") }
+
+// BenchmarkPageSignedIn has the visitor's name in it.
+func BenchmarkPageSignedIn(b *testing.B) { drivePage(b, "alice") }
+
+func drivePage(b *testing.B, name string) {
+	b.Helper()
+	h := benchServer(b, accountsMode).Handler()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host, r.RemoteAddr = "localhost:3001", "127.0.0.1:4321"
+		r.Header.Set("Accept", "text/html")
+		r.Header.Set("Accept-Encoding", "gzip")
+		r.Header.Set("Accept-Language", "en-GB,en;q=0.9")
+		if name != "" {
+			r.Header["Cookie"] = []string{"session=" + name}
+		}
+		d := &discard{h: http.Header{}}
+		for pb.Next() {
+			clear(d.h)
+			h.ServeHTTP(d, r)
+		}
+	})
+}

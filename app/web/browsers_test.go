@@ -18,7 +18,7 @@ func TestBrowsersGetPages(t *testing.T) {
 		whole                string // what a browser without scripts is sent; "": a redirect
 	}{
 		"a purchase":           {"POST", buy, "username=Alice", "Success! The unit is yours.", ""},
-		"a refused body":       {"POST", buy, "username=", "username is required", ""},
+		"a refused body":       {"POST", buy, "username=", "The name is required", ""},
 		"a check of an owner":  {"GET", buy + "/owner", "", "You have already purchased this item!", "You have already purchased this item!"},
 		"a check":              {"GET", buy + "/alice", "", "You haven&#39;t purchased this item yet", "You haven&#39;t purchased this item yet"},
 		"a claim":              {"GET", "/api/flash-sale/claims/" + orderA, "", "Success! The unit is yours.", ""},
@@ -30,9 +30,9 @@ func TestBrowsersGetPages(t *testing.T) {
 		"archiving":            {"DELETE", "/api/users/reset", "", "All 12 shoppers were archived; seeding brings a name back as the same person", ""},
 		"a pause":              {"POST", "/api/admin/pause", "", "The sale is paused", ""},
 		"verifying":            {"POST", "/api/admin/verify", "", "Every invariant that can be checked from here holds", ""},
-		"an unknown preset":    {"POST", "/api/flash-sale/stock-preset/x", "", "Available presets", "Available presets"},
+		"an unknown preset":    {"POST", "/api/flash-sale/stock-preset/x", "", "Choose small, medium, large or extreme.", "Choose small, medium, large or extreme."},
 		"an address of nobody": {"GET", "/nothing", "", "There is nothing at this address", "There is nothing at this address"},
-		"a wrong method":       {"PUT", "/api/users", "", "This address does not take that method", "This address does not take that method"},
+		"a wrong method":       {"PUT", "/api/users", "", "This address only works from its own page", "This address only works from its own page"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -69,9 +69,9 @@ func TestAPageShowsWhatBecameOfAClaim(t *testing.T) {
 		says   string
 	}{
 		sale.ClaimOrdered:  {http.StatusOK, "Success! The unit is yours."},
-		sale.ClaimDeclined: {http.StatusConflict, "Item is sold out"},
+		sale.ClaimDeclined: {http.StatusConflict, "Everything is sold out"},
 		sale.ClaimPending:  {http.StatusAccepted, "Your purchase is being confirmed."},
-		sale.ClaimGone:     {http.StatusGone, "Not bought, press again"},
+		sale.ClaimGone:     {http.StatusGone, "Nothing was bought"},
 	} {
 		w.checkout.claim = sale.ClaimState{State: state, Reason: sale.ReasonSoldOut, Receipt: receipt("alice")}
 		res := w.send(t, "GET", "/?claim="+orderA+"&at=1.2", "", "Accept: text/html")

@@ -42,7 +42,7 @@ func TestRoutesHaveTheLimitOfTheirPolicy(t *testing.T) {
 		}
 	}
 	// The first page asks the ledger what its query names, within the same budgets. A claim stays in sight.
-	w.browse(t, "/?check=1", "Test-Session: alice").shows(t, 429, testID("user-purchase-status"), request.ErrTooMany.Message)
+	w.browse(t, "/?check=1", "Test-Session: alice").shows(t, 429, testID("user-purchase-status"), request.ErrTooMany.Page.Happened)
 	w.checkout.claim = sale.ClaimState{State: sale.ClaimGone}
 	w.browse(t, "/?claim="+uuid.NewString(), "Test-Session: alice").shows(t, 202, "being confirmed")
 	for range 3 { // one's own budget of presses is the checkout's

@@ -69,11 +69,11 @@ func TestHome(t *testing.T) {
 	if w.checkout.asks() != 0 || w.users.listedTimes != 0 {
 		t.Error("the first page asks the servers")
 	}
-	if got := r.Header.Get("Vary"); got != "Accept, HX-Request" {
+	if got := r.Header.Get("Vary"); got != "Accept, Accept-Encoding, Accept-Language, Cookie, HX-Request" {
 		t.Errorf("Vary %q", got)
 	}
-	if r.Header.Get("Cache-Control") != "no-store" {
-		t.Error("the page may be kept")
+	if got := r.Header.Get("Cache-Control"); got != "no-cache" {
+		t.Errorf("the page may be kept so: %s", got)
 	}
 	for _, asset := range regexp.MustCompile(`(?:href|src)="(/static/[^"]+)"`).FindAllStringSubmatch(r.raw, -1) {
 		if !regexp.MustCompile(`\.[0-9a-f]{16}\.\w+$`).MatchString(asset[1]) && asset[1] != "/static/a.svg" {
@@ -119,7 +119,7 @@ func TestHomeOutsideDemoModeIsTheShoppers(t *testing.T) {
 		t.Errorf("the list was read %d times", w.users.listedTimes)
 	}
 	r := w.send(t, "GET", "/?tab=users", "", append(fragment("user-list"), "Test-Session: alice")...)
-	r.shows(t, 403, "operator")
+	r.shows(t, 403, request.ErrNotOperator.Page.Happened)
 }
 
 func TestPurchaseByForm(t *testing.T) {
@@ -167,14 +167,14 @@ func TestPurchaseOutcomes(t *testing.T) {
 		{sale.Answer{Kind: sale.AlreadyBought, Receipt: ann}, "", 200, "already purchased", "good"},
 		{sale.Answer{Kind: sale.AlreadyBought, Receipt: ann, SameKey: true}, "", 200, "Success! The unit is yours.", "good"},
 		{sale.Answer{Kind: sale.Pending, ClaimID: ann.OrderID}, "", 202, "being confirmed", "note"},
-		{sale.Answer{Kind: sale.Refused, Reason: "ended"}, sale.Closed, 409, request.ErrEnded.Message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "paused"}, sale.Paused, 409, request.ErrPaused.Message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "all-claimed"}, "", 409, request.ErrAllClaimed.Message, "bad"},
-		{sale.Answer{Kind: sale.Refused, Reason: "generation-changed"}, "", 409, request.ErrGenerationChanged.Message, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "ended"}, sale.Closed, 409, request.ErrEnded.Page.Happened, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "paused"}, sale.Paused, 409, request.ErrPaused.Page.Happened, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "all-claimed"}, "", 409, request.ErrAllClaimed.Page.Happened, "bad"},
+		{sale.Answer{Kind: sale.Refused, Reason: "generation-changed"}, "", 409, request.ErrGenerationChanged.Page.Happened, "bad"},
 		{sale.Answer{Kind: sale.NotAuthorized}, "", 403, "not authorized to make purchases", "bad"},
-		{sale.Answer{Kind: sale.UnknownShopper}, "", 404, "User not found", "bad"},
-		{sale.Answer{Kind: sale.Unavailable}, "", 503, "safe to retry", "bad"},
-		{sale.Answer{Kind: sale.Overloaded}, "", 503, "safe to retry", "bad"},
+		{sale.Answer{Kind: sale.UnknownShopper}, "", 404, "There is no such account", "bad"},
+		{sale.Answer{Kind: sale.Unavailable}, "", 503, "Press again: you can never get two.", "bad"},
+		{sale.Answer{Kind: sale.Overloaded}, "", 503, "nothing was bought", "bad"},
 	} {
 		w := newWorld(t)
 		w.checkout.claim = sale.ClaimState{State: sale.ClaimPending}
@@ -228,7 +228,7 @@ func TestNoLinkShowsAnOutcomeThatIsNotSo(t *testing.T) {
 	} {
 		w.browse(t, "/?"+query).lacks(t, testID("purchase-result"), testID("user-purchase-status"))
 	}
-	w.browse(t, "/?claim=nonsense").shows(t, 404, testID("purchase-result"), request.ErrNoClaim.Message)
+	w.browse(t, "/?claim=nonsense").shows(t, 404, testID("purchase-result"), request.ErrNoClaim.Page.Happened)
 	w.browse(t, "/?claim="+orderA+"&at=x").shows(t, 400, testID("purchase-result"))
 	accounts := newWorld(t, accountsMode)
 	accounts.checkout.receipts["ann"] = receipt("ann")
@@ -242,10 +242,10 @@ func TestAFormThatIsRefusedShowsWhy(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.follow(t, w.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"a\x01b"}})).shows(t, 200, testID("purchase-result"), "is not acceptable")
-	w.follow(t, w.submit(t, "/api/flash-sale/purchase", url.Values{})).shows(t, 200, testID("purchase-result"), "username is required")
+	w.follow(t, w.submit(t, "/api/flash-sale/purchase", url.Values{})).shows(t, 200, testID("purchase-result"), "The name is required")
 	accounts := newWorld(t, accountsMode)
 	accounts.follow(t, accounts.submit(t, "/api/flash-sale/purchase", url.Values{"username": {"ann"}}, "Test-Session: bob"), "Test-Session: bob").
-		shows(t, 200, testID("purchase-result"), request.ErrNotYou.Message)
+		shows(t, 200, testID("purchase-result"), request.ErrNotYou.Page.Happened)
 }
 
 func TestClaimAnswersPages(t *testing.T) {
@@ -258,7 +258,7 @@ func TestClaimAnswersPages(t *testing.T) {
 	w.checkout.claim = sale.ClaimState{State: sale.ClaimOrdered, Receipt: receipt("ann"), Username: "ann"}
 	w.send(t, "GET", address, "", fragment("outcome")...).shows(t, 201, "Success", "Unit 3", testID("current-stock"))
 	w.checkout.claim = sale.ClaimState{State: sale.ClaimGone}
-	w.send(t, "GET", address, "", fragment("outcome")...).shows(t, 410, testID("purchase-result"), "press again")
+	w.send(t, "GET", address, "", fragment("outcome")...).shows(t, 410, testID("purchase-result"), "Nothing was bought")
 	// While nobody can say, it stays pending in sight.
 	w.checkout.claim, w.checkout.err = sale.ClaimState{}, sale.ErrUnavailable
 	w.browse(t, "/?claim="+receipt("").OrderID.String()+"&at=2.17").shows(t, 202, `data-claim="`+address, "being confirmed")
@@ -276,8 +276,8 @@ func TestCheckShowsAPageOrAPiece(t *testing.T) {
 		{"Ann", 200, []string{"You have already purchased this item!", "Purchase ID: <code>" + receipt("").OrderID.String()}},
 		{"bob", 200, []string{"You haven&#39;t purchased this item yet", "<bdi>bob</bdi>"}},
 		{"nobody", 200, []string{"There is no such account", "<bdi>nobody</bdi>"}},
-		{"", 422, []string{"username is required"}},
-		{"a\x01b", 422, []string{"username"}},
+		{"", 422, []string{"The name is required"}},
+		{"a\x01b", 422, []string{"The name is not acceptable: a name must not contain control characters"}},
 	} {
 		query := "/?" + url.Values{"check": {"1"}, "username": {c.name}}.Encode()
 		piece := w.send(t, "GET", query, "", fragment("outcome")...)
@@ -285,6 +285,9 @@ func TestCheckShowsAPageOrAPiece(t *testing.T) {
 		piece.lacks(t, "<html", testID("purchase-result"))
 		whole := w.browse(t, query)
 		whole.shows(t, c.status, append(c.says, testID("user-purchase-status"), testID("user-id-input"), "<title>")...)
+		if c.status == 422 {
+			whole.shows(t, 422, `aria-invalid="true" aria-describedby="outcome"`)
+		}
 	}
 	w.browse(t, "/api/flash-sale/purchase/ann").shows(t, 200, "You have already purchased this item!", `value="ann"`)
 }
@@ -294,7 +297,7 @@ func TestCheckOfAnotherIsRefusedOutsideDemoMode(t *testing.T) {
 	w := newWorld(t, accountsMode)
 	w.checkout.receipts["ann"] = receipt("ann")
 	r := w.browse(t, "/?check=1&username=ann", "Test-Session: bob")
-	r.shows(t, 403, request.ErrNotYou.Message)
+	r.shows(t, 403, request.ErrNotYou.Page.Happened)
 	r.lacks(t, receipt("").OrderID.String())
 	w.browse(t, "/?check=1&username=ann", "Test-Session: ann").shows(t, 200, receipt("").OrderID.String())
 }
@@ -343,10 +346,10 @@ func TestUserListThatCannotBeRead(t *testing.T) {
 	w := newWorld(t)
 	w.checkout.err = sale.ErrBusy
 	whole := w.browse(t, "/?tab=users")
-	whole.shows(t, 200, request.ErrBusy.Message, testID("user-id-input"), testID("preset-small"))
+	whole.shows(t, 200, request.ErrBusy.Page.Happened, testID("user-id-input"), testID("preset-small"))
 	whole.lacks(t, "Total:")
-	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, request.ErrBusy.Message)
-	w.send(t, "GET", "/?tab=users&page=x", "", fragment("user-list")...).shows(t, 422, "page must be a whole number")
+	w.send(t, "GET", "/?tab=users", "", fragment("user-list")...).shows(t, 409, request.ErrBusy.Page.Happened)
+	w.send(t, "GET", "/?tab=users&page=x", "", fragment("user-list")...).shows(t, 422, "The page must be a whole number")
 }
 
 func TestOperatorsFormsRedirectSoThatReloadingRepeatsNothing(t *testing.T) {
@@ -386,7 +389,7 @@ func TestOperatorsActByHTMX(t *testing.T) {
 	}
 	w.ops.err = sale.ErrBusy
 	r = w.submit(t, "/api/flash-sale/stock-preset/small", nil, fragment("operator-outcome")...)
-	r.shows(t, 409, testID("reset-message"), request.ErrBusy.Message, `data-tone="bad"`)
+	r.shows(t, 409, testID("reset-message"), request.ErrBusy.Page.Happened, `data-tone="bad"`)
 }
 
 func TestNoticesAreFixedTexts(t *testing.T) {
@@ -406,12 +409,12 @@ func TestProblemsArePagesForBrowsersAndPiecesForHTMX(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	whole := w.browse(t, "/no/such/page")
-	whole.shows(t, 404, "<title>", "Not found", request.ErrNotFound.Message, `href="/"`)
+	whole.shows(t, 404, "<title>", "<h2>"+request.ErrNotFound.Page.Happened+"</h2>", `href="/"`)
 	for id, hook := range map[string]string{
 		"outcome": "purchase-result", "operator-outcome": "reset-message", "": "purchase-result",
 	} {
 		r := w.submit(t, "/api/flash-sale/purchase", url.Values{}, fragment(id)...)
-		r.shows(t, 422, testID(hook), "username is required", `data-tone="bad"`)
+		r.shows(t, 422, testID(hook), "The name is required", `data-tone="bad"`)
 		r.lacks(t, "<html")
 	}
 }

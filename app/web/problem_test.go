@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,10 +77,20 @@ func TestRoutesThatAreNotThere(t *testing.T) {
 	}
 }
 
+// A kind of problem is explained to people by a page, and to developers as JSON, as plain text, and in the list of all kinds.
 func TestEveryProblemHasItsPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	seen := map[string]bool{}
+	list := w.browse(t, "/problems/")
+	list.shows(t, 200, "<title>Problems · ", `<html lang="en"`)
+	if plain := w.send(t, "GET", "/problems", ""); !strings.Contains(plain.raw, "/problems/sold-out\nSold out (409 Conflict)") {
+		t.Errorf("the list as plain text: %d %s", plain.StatusCode, plain.raw)
+	}
+	all := w.send(t, "GET", "/problems/", "", "Accept: application/json")
+	if kinds, _ := all.json["problems"].([]any); len(kinds) != len(request.Kinds()) {
+		t.Errorf("the list of programs has %d kinds", len(kinds))
+	}
 	for _, k := range request.Kinds() {
 		if seen[k.Name] {
 			t.Errorf("%s is there twice", k.Name)
@@ -88,7 +100,16 @@ func TestEveryProblemHasItsPage(t *testing.T) {
 		if res.StatusCode != http.StatusOK || !strings.Contains(res.raw, k.Explain) || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") {
 			t.Errorf("%s: %d %s", k.Name, res.StatusCode, res.raw)
 		}
+		w.send(t, "GET", "/problems/"+k.Name, "", "Accept: application/json").has(t, map[string]any{
+			"type": "/problems/" + k.Name, "title": k.Title, "status": k.Status, "message": k.Message, "explanation": k.Explain,
+		})
+		page := w.browse(t, "/problems/"+k.Name)
+		page.shows(t, 200, "<title>", "<h2>"+html.EscapeString(k.Page.Happened)+"</h2>", "<p>"+html.EscapeString(k.Page.Now)+"</p>", `class="button" href="/`, `href="/problems/#`+k.Name)
+		page.lacks(t, ">"+strconv.Itoa(k.Status)+"<", html.EscapeString(k.Explain))
+		list.shows(t, 200, `id="`+k.Name+`"`, html.EscapeString(k.Explain))
 	}
+	w.browse(t, "/problems/sold-out", "Accept-Language: de").shows(t, 200, "<h2>Alles ist ausverkauft</h2>", "Zurück zum Verkauf")
+	newWorld(t, accountsMode).browse(t, "/problems/sign-in").shows(t, 200, `class="button" href="/sign-in"`)
 	w.send(t, "GET", "/problems/none", "").problem(t, 404, "not-found")
 }
 

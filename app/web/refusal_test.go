@@ -36,7 +36,7 @@ func TestEveryReasonOfARefusalIsToldInItsOwnWords(t *testing.T) {
 		}
 		w.send(t, http.MethodPost, buy, `{"username":"alice"}`).problem(t, k.Status, k.Name)
 		page := w.send(t, http.MethodPost, buy, `{"username":"alice"}`, "HX-Request: true")
-		if page.StatusCode != k.Status || !strings.Contains(page.raw, k.Message) {
+		if page.StatusCode != k.Status || !strings.Contains(page.raw, k.Page.Happened) {
 			t.Errorf("%s: the page says %d %s", reason, page.StatusCode, page.raw)
 		}
 		w.checkout.claim = sale.ClaimState{State: sale.ClaimDeclined, Reason: reason}

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"text/tabwriter"
 
@@ -25,6 +27,8 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/health", Handler: s.admin.Health, Forwarded: true, Who: request.Anybody},
 		{Method: "GET", Path: "/livez", Handler: s.admin.Livez, Forwarded: true, Who: request.Anybody},
 		{Method: "GET", Path: "/readyz", Handler: s.admin.Readyz, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/problems", Handler: s.api.Problems, Forwarded: true, Who: request.Anybody},
+		{Method: "GET", Path: "/problems/", Handler: s.api.Problems, Forwarded: true, Who: request.Anybody},
 		{Method: "GET", Path: "/problems/:name", Handler: s.api.ProblemType, Forwarded: true, Who: request.Anybody},
 
 		{Method: "GET", Path: "/api/sales", Handler: s.api.Sales, Who: request.Anybody},
@@ -72,6 +76,9 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 		{Method: "GET", Path: "/", Handler: pages.Home, Who: request.Anybody},
 		{Method: "GET", Path: "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
 		{Method: "GET", Path: "/status", Handler: pages.Status, Who: request.Anybody},
+		{Method: "GET", Path: request.SalePage, Handler: pages.Sale, Who: request.Anybody},
+		{Method: "GET", Path: request.SalePage + "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
+		{Method: "GET", Path: request.SalePage + "/status", Handler: pages.Status, Who: request.Anybody},
 		{Method: "GET", Path: "/sales/:slug/calendar.ics", Handler: pages.Reminder, Who: request.Anybody},
 		{Method: "GET", Path: "/receipts/:secret", Handler: pages.Receipt, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
 		{Method: "GET", Path: "/receipts/:secret/calendar.ics", Handler: pages.ReceiptCalendar, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
@@ -129,9 +136,18 @@ func accountTable(h *session.Handlers) []request.Route {
 	return t
 }
 
+// files answers with the files of static. The fields that are about documents are left out of what is none: each page loads several.
 func files(static func(http.ResponseWriter, *http.Request) bool) echo.HandlerFunc {
 	return func(c echo.Context) error {
+		h := c.Response().Header()
+		before := maps.Clone(h)
+		if ext := path.Ext(c.Request().URL.Path); ext == ".css" || ext == ".js" {
+			for _, field := range []string{"Content-Security-Policy", "Permissions-Policy", "Cross-Origin-Opener-Policy"} {
+				delete(h, field)
+			}
+		}
 		if !static(c.Response(), c.Request()) {
+			maps.Copy(h, before) // the page that says so is a document
 			return request.ErrNotFound
 		}
 		return nil

@@ -11,7 +11,7 @@ func TestThePageOutsideDemoModeIsForWhoIsSignedIn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, accountsMode)
 	nobody := w.browse(t, "/")
-	nobody.shows(t, 200, testID("sign-in-to-buy"), testID("sign-in-link"), `href="/sign-in?next=%2F%3Fbuy%3D1"`, testID("purchase-section"), testID("status-text"))
+	nobody.shows(t, 200, testID("sign-in-to-buy"), testID("sign-in-link"), `href="/sign-in?next=%2Fsales%2Ffirst%3Fbuy%3D1"`, testID("purchase-section"), testID("status-text"))
 	nobody.lacks(t, testID("user-id-input"), testID("buy-now-button"), testID("account-link"), "DEMO")
 
 	alice := w.browse(t, "/", "Test-Session: alice")
@@ -83,7 +83,7 @@ func TestWhoLacksASecondFactorIsLedToSetItUp(t *testing.T) {
 		t.Errorf("a page: %d %v", res.StatusCode, res.Header)
 	}
 	form := "Content-Type: application/x-www-form-urlencoded"
-	w.send(t, "POST", "/api/flash-sale/reset", "", alice, form, "Accept: text/html").shows(t, 403, `href="/account/second-factor"`, "Set up your second factor first")
+	w.send(t, "POST", "/api/flash-sale/reset", "", alice, form, "Accept: text/html").shows(t, 403, `href="/account/second-factor"`, "Your account needs a second factor first")
 	if len(w.ops.calls) != 0 {
 		t.Errorf("done: %v", w.ops.calls)
 	}

@@ -123,7 +123,10 @@ func New(cfg Config) *Server {
 	})
 	s.api = api.New(api.Config{
 		Catalog: cfg.Catalog, Checkout: cfg.Checkout, Hub: cfg.Hub, Principals: principals, Drain: &s.drain, Log: log,
-		Pages:        api.Pages{Purchase: pages.Purchase, Claimed: pages.Claimed, Checked: pages.Checked, Frame: pages.Frame},
+		Pages: api.Pages{
+			Purchase: pages.Purchase, Claimed: pages.Claimed, Checked: pages.Checked, Frame: pages.Frame,
+			Problem: pages.ProblemType, Problems: pages.ProblemTypes,
+		},
 		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{

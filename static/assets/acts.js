@@ -5,6 +5,8 @@
   // Operators' forms. Each names its act by a key, so that it is done once however often it is sent, and the revision of the sale
   // that it is meant for. A double click and a key that is held down are one press.
   const acts = (element) => element.closest?.('form')?.elements.namedItem('Idempotency-Key');
+  const another = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, '0')).join('');
+  document.getElementsByName('Idempotency-Key').forEach((key) => { key.value ||= another(); }); // a page for everybody has none
   const once = (event) => { if (acts(event.target)) event.preventDefault(); };
   document.addEventListener('click', (event) => { if (event.detail > 1 && event.target.closest('button')) once(event); }, true);
   document.addEventListener('keydown', (event) => { if (event.repeat && event.key === 'Enter') once(event); }, true);
@@ -24,9 +26,7 @@
   document.addEventListener('htmx:after:request', ({ detail: { ctx: { sourceElement, response } } }) => {
     const key = acts(sourceElement);
     if (!key) return;
-    if (response.status < 500 && response.status !== 409) {
-      key.value = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, '0')).join('');
-    }
+    if (response.status < 500 && response.status !== 409) key.value = another();
     const revision = response.headers.get('ETag');
     if (revision) document.getElementsByName('If-Match').forEach((seen) => { seen.value = revision; });
   });

@@ -51,6 +51,18 @@
   }
   open(tabs.find((tab) => tab.getAttribute('aria-selected') === 'true') ?? tabs[0]);
 
+  // What is wrong with a field is said of it where it stands.
+  for (const place of [byId('outcome'), byId('operator-outcome')].filter(Boolean)) {
+    const wrong = () => document.querySelectorAll(`[aria-describedby="${place.id}"]`);
+    new MutationObserver(() => {
+      for (const field of wrong()) { field.removeAttribute('aria-invalid'); field.removeAttribute('aria-describedby'); }
+      const name = place.querySelector('[data-field]')?.dataset.field;
+      const field = name && document.querySelector(`main input[name="${CSS.escape(name)}"]`);
+      field?.setAttribute('aria-invalid', 'true');
+      field?.setAttribute('aria-describedby', place.id);
+    }).observe(place, { childList: true, subtree: true });
+  }
+
   // No answer at all to an operator's press is said where the answer would have been.
   document.addEventListener('htmx:error', ({ detail }) => {
     const place = detail.ctx?.target;
@@ -59,7 +71,7 @@
     box.className = 'outcome';
     box.dataset.tone = 'bad';
     box.dataset.testid = 'reset-message';
-    box.textContent = 'The server did not answer. Please press again: what was done is not done twice.';
+    box.textContent = place.dataset.unanswered;
     place.replaceChildren(box);
   });
 })();

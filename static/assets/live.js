@@ -20,7 +20,7 @@
     best.now = Math.max(best.now, time - run);
   }
 
-  const left = () => (sale().dataset.until ? Number(sale().dataset.until) - ledger() : 0);
+  const left = () => (sale().dataset.until && Number.isFinite(ledger()) ? Number(sale().dataset.until) - ledger() : 0);
   // The sale has opened or ended by the clock, and the page does not show it yet.
   const due = () => ('until' in sale().dataset ? left() <= 0 : sale().dataset.status === 'upcoming');
 

@@ -4,6 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const [form, outcome, input, buy] = ['purchase', 'outcome', 'user-id-input', 'buy-now-button'].map(byId);
   if (!form || !outcome) return; // nobody can buy here
+  const [action, page] = [form.getAttribute('action'), byId('check-purchase-button').getAttribute('formaction')]; // each sale has its own
   const sale = () => byId('sale').dataset;
   // Outside demo mode the form has no field for a name.
   const shopper = () => (input ? input.value.trim() : form.dataset.shopper);
@@ -11,8 +12,7 @@
   let owner = {}; // whom the last check found to have bought, and in which generation
   let answered = -Infinity; // when; the second half of a double click may come after the answer
 
-  // Where a browser keeps nothing, a reload forgets.
-  const kept = (store, name) => { try { return JSON.parse(window[store].getItem(name)); } catch { return null; } };
+  const kept = (store, name) => { /* where a browser keeps nothing, a reload forgets */ try { return JSON.parse(window[store].getItem(name)); } catch { return null; } };
   const keep = (store, name, value) => { try { window[store].setItem(name, JSON.stringify(value)); } catch { /* see above */ } };
 
   const buying = () => asking?.buys && asking.name === shopper();
@@ -22,11 +22,11 @@
   // The key makes a press that is sent again the same press. It is kept until an answer is shown.
   function keyOf(name) {
     const { generation } = sale();
-    let press = kept('sessionStorage', 'press');
+    let press = kept('sessionStorage', `press ${action}`);
     if (press?.name !== name || press.generation !== generation) {
       const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (n) => n.toString(16).padStart(2, '0')).join('');
       press = { key, name, generation, at: Date.now() };
-      keep('sessionStorage', 'press', press);
+      keep('sessionStorage', `press ${action}`, press);
     }
     return press.key;
   }
@@ -55,7 +55,7 @@
     if (status === 202 && claim) {
       if (!outcome.querySelector('bdi')) outcome.firstElementChild.append(whose(what.name));
       Object.assign(what, { path: claim, init: {} });
-      keep('localStorage', 'claim', { path: claim, name: what.name, generation: sale().generation });
+      keep('localStorage', `claim ${action}`, { path: claim, name: what.name, generation: sale().generation });
       history.replaceState(history.state, '', outcome.querySelector('a[href]').href);
       return;
     }
@@ -68,9 +68,9 @@
   }
 
   function settle() {
-    keep('sessionStorage', 'press', null);
-    keep('localStorage', 'claim', null);
-    if (new URLSearchParams(location.search).has('claim')) history.replaceState(history.state, '', '/');
+    keep('sessionStorage', `press ${action}`, null);
+    keep('localStorage', `claim ${action}`, null);
+    if (new URLSearchParams(location.search).has('claim')) history.replaceState(history.state, '', page);
     form.removeAttribute('aria-busy');
     setTimeout(() => byId('live').removeAttribute('aria-busy'), 1000);
   }
@@ -97,12 +97,12 @@
     const name = shopper();
     if (buying() || (performance.now() - answered < 700 && outcome.dataset.shopper === name)) return;
     const init = { method: 'POST', body: new URLSearchParams(new FormData(form)), headers: { 'Idempotency-Key': keyOf(name) } };
-    start({ buys: true, name, path: form.getAttribute('action'), init }, outcome.dataset.buying);
+    start({ buys: true, name, path: action, init }, outcome.dataset.buying);
   }
 
   function check() {
     if (buying()) asking.hurry?.();
-    else start({ name: shopper(), path: `/?${new URLSearchParams({ check: 1, ...(input && { username: shopper() }) })}`, init: {} }, outcome.dataset.looking);
+    else start({ name: shopper(), path: `${page}?${new URLSearchParams({ check: 1, ...(input && { username: shopper() }) })}`, init: {} }, outcome.dataset.looking);
   }
 
   form.addEventListener('submit', (event) => { event.preventDefault(); if (event.submitter?.name === 'check') check(); else press(); });
@@ -138,8 +138,8 @@
   // What had no answer yet when the page was left is asked again: the claim of a purchase, and a press of a moment ago.
   const { generation } = sale();
   const shown = outcome.querySelector('[data-claim]')?.dataset.claim;
-  const claim = shown ? { path: shown, name: shopper() || kept('localStorage', 'claim')?.name || '', generation } : kept('localStorage', 'claim');
-  const last = kept('sessionStorage', 'press');
+  const claim = shown ? { path: shown, name: shopper() || kept('localStorage', `claim ${action}`)?.name || '', generation } : kept('localStorage', `claim ${action}`);
+  const last = kept('sessionStorage', `press ${action}`);
   outcome.dataset.shopper = shopper();
   if (claim?.generation === generation) start({ buys: true, name: claim.name, path: claim.path, held: shown, init: {} }, shown ? '' : outcome.dataset.looking);
   else if (last?.generation === generation && Date.now() - last.at < 120000) {

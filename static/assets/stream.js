@@ -125,6 +125,11 @@
     start();
   }
 
+  // A page that is the same for everybody has no time. Its answer had one, unless the browser has kept it.
+  const [visit] = performance.getEntriesByType('navigation');
+  const sent = visit?.serverTiming?.find(({ name: what }) => what === 'ledger');
+  if (sent && visit.type !== 'back_forward') say({ time: sent.duration });
+
   document.addEventListener('visibilitychange', () => (document.hidden ? end() : start()));
   window.addEventListener('pagehide', () => { end(); channel?.close(); channel = undefined; });
   window.addEventListener('pageshow', ({ persisted }) => { if (persisted) join(); });

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"flashsale/views/text"
+
 	"github.com/trustelem/zxcvbn"
 	"golang.org/x/text/secure/precis"
 )
@@ -35,14 +37,14 @@ func weakPassword(reason string) error { return &WeakError{Field: "password", Re
 // types. Capitals stay capitals.
 func preparePassword(raw string) (string, error) {
 	if len(raw) > utf8.UTFMax*maxPassword || utf8.RuneCountInString(raw) > maxPassword {
-		return "", weakPassword("A password has at most 256 characters.")
+		return "", weakPassword(text.Key("A password has at most 256 characters."))
 	}
 	if raw == "" {
-		return "", weakPassword("Please choose a password.")
+		return "", weakPassword(text.Key("Please choose a password."))
 	}
 	prepared, err := precis.OpaqueString.String(raw)
 	if err != nil || !utf8.ValidString(raw) {
-		return "", weakPassword("The password has characters that cannot be typed everywhere, such as control characters.")
+		return "", weakPassword(text.Key("The password has characters that cannot be typed everywhere, such as control characters."))
 	}
 	return prepared, nil
 }
@@ -55,9 +57,9 @@ func prepareNewPassword(raw string) (string, error) {
 	}
 	switch n := utf8.RuneCountInString(prepared); {
 	case n < minPassword:
-		return "", weakPassword("A password has at least 8 characters.")
+		return "", weakPassword(text.Key("A password has at least 8 characters."))
 	case n > maxPassword:
-		return "", weakPassword("A password has at most 256 characters.")
+		return "", weakPassword(text.Key("A password has at most 256 characters."))
 	}
 	return prepared, nil
 }
@@ -66,10 +68,10 @@ func prepareNewPassword(raw string) (string, error) {
 // processor, so it is work for the queue.
 func judge(prepared string, about ...string) error {
 	if holds(prepared, about) {
-		return weakPassword("The password is made of your name or your e-mail address. Please choose another one.")
+		return weakPassword(text.Key("The password is made of your name or your e-mail address. Please choose another one."))
 	}
 	if zxcvbn.PasswordStrength(firstOf(prepared, judged), nameParts(about)).Score < enough {
-		return weakPassword("This password is easy to guess. Several words that have nothing to do with each other make a good one.")
+		return weakPassword(text.Key("This password is easy to guess. Several words that have nothing to do with each other make a good one."))
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package layout
 
-import "flashsale/static"
+import (
+	"github.com/a-h/templ"
+
+	"flashsale/static"
+)
 
 // Assets are the addresses of what every page loads.
 type Assets struct {
@@ -15,6 +19,8 @@ type Assets struct {
 	AccountStyle string
 	// ReceiptStyle is that of receipts, and Times the script that shows times in the reader's zone.
 	ReceiptStyle, Times string
+	// DropsStyle is that of the list of drops.
+	DropsStyle string
 	// Brand is what a seller has put over them.
 	Brand Brand
 }
@@ -34,6 +40,7 @@ func Embedded() Assets {
 		AccountStyle: static.URL("account.css"),
 		ReceiptStyle: static.URL("receipt.css"),
 		Times:        static.URL("times.js"),
+		DropsStyle:   static.URL("drops.css"),
 	}
 }
 
@@ -49,6 +56,10 @@ type Frame struct {
 	Still bool
 	// Front is true for the page of the sale. Its name leads nowhere: that would load the page again and take what was typed.
 	Front bool
+	// Public is the path of a page that is for search engines too, in each language; empty: the page is not.
+	Public string
+	// Head describes the page to search engines and other sites, in place of what the frame says of every page; nil: it says that.
+	Head templ.Component
 	// Reload is an address that the page goes to after three seconds where scripts are off; empty: it stays.
 	Reload string
 }
@@ -70,10 +81,12 @@ type Visitor struct {
 
 // Problem is a page or a fragment that says why a request was not answered.
 type Problem struct {
-	Status        int
-	Title, Detail string
-	Visitor       Visitor
-	// Way is what the reader can do next; the zero value leads back to the sale.
+	// Happened is what happened, without a full stop, and Now what the reader can do.
+	Happened, Now string
+	// Developers is the path of what developers can read about it; empty: none.
+	Developers string
+	Visitor    Visitor
+	// Way leads to where the reader can do that; the zero value leads back to the sale.
 	Way Link
 }
 

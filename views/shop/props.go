@@ -19,11 +19,20 @@ const (
 
 // Home is the whole first page.
 type Home struct {
-	Assets  layout.Assets
+	Assets layout.Assets
+	// Place is the sale's, and Title the page's name; empty: the shop's.
+	Place Place
+	Title string
+	// Front is true for the page at the shop's own address.
+	Front bool
+	// Next is the drop that follows, shown when this one is over or sold out; nil: there is none.
+	Next    *Drop
 	Tab     Tab
 	Demo    bool
 	Product Product
-	Status  Status
+	// Shared is what others show of the page.
+	Shared Shared
+	Status Status
 	// BeatMilli is for how many milliseconds the stream of figures is quiet at most.
 	BeatMilli int64
 	// Visitor is who looks at the page. Outside demo mode that decides who buys.
@@ -53,30 +62,24 @@ func (h Home) reload() string {
 	return h.Purchase.AskAgain
 }
 
+// wrong is true when the page says what is wrong with that field.
+func (h Home) wrong(field string) bool {
+	for _, said := range []*Outcome{h.Purchase, h.Check, h.Acted} {
+		if said != nil && said.Field == field {
+			return true
+		}
+	}
+	return false
+}
+
 // Acts is what the operators' forms say beside their own fields.
 type Acts struct {
-	// Key begins the Idempotency-Key of each form. It is another one on every page, so that a form that is sent twice acts once.
+	// Key begins the Idempotency-Key of each form, so that a form that is sent twice acts once. It is another one on every page. A page
+	// that is the same for everybody has none, and its script makes one.
 	Key string
 	// Revision is the entity tag of the sale that the page shows, for If-Match. It is empty without a sale.
 	Revision string
 }
-
-// Product is what is on sale. Amounts are ready to be shown ("$499.00"); an empty one is left out.
-type Product struct {
-	Name, Description       string
-	Price, FullPrice, Saved string
-	Details                 []string
-	Specification           []Fact
-	Important               []string
-	Picture                 Picture
-	Thumbnails              []Picture
-}
-
-// Fact is one line of a specification.
-type Fact struct{ Name, Value string }
-
-// Picture is an image and what it shows.
-type Picture struct{ URL, Alt string }
 
 // Status is the sale as it stands; the fragment made of it is what open pages receive when it changes.
 type Status struct {
@@ -90,10 +93,11 @@ type Status struct {
 	Version, Revision, Generation int64
 	// When says what Until is: "Starts", "Ends" or "Ended"; empty when there is no time to tell.
 	When string
-	// Until is a moment in words, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
+	// Until is a moment, UntilISO for machines, UntilMilli and NowMilli in Unix milliseconds by the ledger's
 	// clock. Counting says that the time left is to be counted down.
-	Until, UntilISO      string
-	UntilMilli, NowMilli int64
+	Until                time.Time
+	UntilISO             string
+	UntilMilli, NowMilli int64 // NowMilli is 0 in a page that is kept
 	Counting             bool
 	// Took is how long the units lasted, once there are none and it is known.
 	Took time.Duration
@@ -126,6 +130,8 @@ type Outcome struct {
 	Generation int64
 	// Shopper is whom it is about, when there is no receipt that says so.
 	Shopper string
+	// Field is the name of the field that it is about; empty: none.
+	Field string
 	// Claim is the address of a claim that has no verdict yet, for the script; AskAgain is the page that shows it without scripts.
 	Claim, AskAgain string
 }

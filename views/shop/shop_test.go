@@ -34,7 +34,7 @@ func draw(t *testing.T, c templ.Component) string {
 func active() shop.Status {
 	return shop.Status{
 		Status: "active", Text: "Flash Sale Live!", Badge: "Live", Left: 4999, Total: 12000, Sold: 7001, Version: 42,
-		When: "Ends", Until: "1 January 2027, 10:00:00 UTC", UntilISO: "2027-01-01T10:00:00.000Z",
+		When: "Ends", Until: time.Date(2027, 1, 1, 10, 0, 0, 0, time.UTC), UntilISO: "2027-01-01T10:00:00.000Z",
 		UntilMilli: 1_798_797_600_000, NowMilli: 1_798_790_000_000, Counting: true,
 	}
 }
@@ -112,7 +112,7 @@ func TestPagesHoldNothingInline(t *testing.T) {
 	forbidden := regexp.MustCompile(`(?i)<style|\sstyle=|\son[a-z]+=|hx-on|javascript:|js:|<script(?:>|[^>]*>[^<])|(?:src|href)="(?:https?:)?//`)
 	for name, c := range map[string]templ.Component{
 		"home": shop.HomePage(home()), "full": shop.HomePage(everything()),
-		"problem": layout.ProblemPage(home().Assets, layout.Problem{Status: 404, Title: "Not found", Detail: "There is nothing here"}),
+		"problem": layout.ProblemPage(home().Assets, layout.Problem{Happened: "There is nothing here", Now: "Go back."}),
 	} {
 		if found := forbidden.FindString(draw(t, c)); found != "" {
 			t.Errorf("%s contains %q", name, found)
@@ -340,8 +340,8 @@ func TestPriceWithoutDiscount(t *testing.T) {
 
 func TestProblemPageLinksToTheFirstPage(t *testing.T) {
 	t.Parallel()
-	page := draw(t, layout.ProblemPage(home().Assets, layout.Problem{Status: 503, Title: "Too busy", Detail: "Come back"}))
-	for _, want := range []string{"503", "Too busy", "Come back", `href="/"`, fmt.Sprintf(`href=%q`, home().Assets.Style)} {
+	page := draw(t, layout.ProblemPage(home().Assets, layout.Problem{Happened: "Too many people", Now: "Come back."}))
+	for _, want := range []string{"<h2>Too many people</h2>", "<p>Come back.</p>", "<title>Too many people · ", `href="/"`, fmt.Sprintf(`href=%q`, home().Assets.Style)} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}

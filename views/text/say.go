@@ -18,7 +18,35 @@ func Say(ctx context.Context, key string, args ...any) string { return From(ctx)
 func Key(key string) string { return key }
 
 // Say is a text in this language.
-func (l Language) Say(key string, args ...any) string { return printers()[l.at].Sprintf(key, args...) }
+func (l Language) Say(key string, args ...any) string {
+	if l.at == pseudo {
+		return pseudoSay(key, args)
+	}
+	s := speakers()[l.at]
+	if len(args) > 0 {
+		return s.printer.Sprintf(key, args...)
+	}
+	if said, ok := s.plain[key]; ok {
+		return said
+	}
+	return key
+}
+
+// Translated reports whether this language has a text of its own for key. English has every text.
+func (l Language) Translated(key string) bool {
+	return l.at == english || slices.ContainsFunc(areas(l.at), func(area map[string]any) bool { return area[key] != nil })
+}
+
+// Keys are the English forms of all texts that this language translates, in alphabetical order.
+func (l Language) Keys() []string {
+	all := map[string]bool{}
+	for _, area := range areas(l.at) {
+		for key := range area {
+			all[key] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
+}
 
 // areas are the translations of a language: a string, or a plural.Selectf, for each English form.
 func areas(l int) []map[string]any {
@@ -26,38 +54,50 @@ func areas(l int) []map[string]any {
 	case english:
 		return []map[string]any{englishPlurals()}
 	case german:
-		return []map[string]any{germanStage()}
+		return []map[string]any{
+			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanProblems(), germanProduct(), germanShop(), germanStage(),
+		}
 	}
 	return nil
 }
 
-// printers has one for each language.
-//
+// speaker says the texts of one language.
+type speaker struct {
+	// plain has the texts that depend on no number. Without arguments they are said as they are.
+	plain   map[string]string
+	printer *message.Printer
+}
+
 //nolint:gochecknoglobals // made once, and never changed
-var printers = sync.OnceValue(func() []*message.Printer {
+var speakers = sync.OnceValue(func() []speaker {
 	b := catalog.NewBuilder(catalog.Fallback(language.English))
-	var made []*message.Printer
-	for at, l := range known() {
+	made := make([]speaker, pseudo)
+	for at := range made {
+		made[at].plain = map[string]string{}
 		for _, area := range areas(at) {
-			for _, key := range slices.Sorted(maps.Keys(area)) {
-				if err := b.Set(l.tag, key, messages(area[key])...); err != nil {
-					panic("views/text: " + key + ": " + err.Error())
-				}
-			}
+			made[at].learn(b, known()[at].tag, area)
 		}
 	}
-	for _, l := range known() {
-		made = append(made, message.NewPrinter(l.tag, message.Catalog(b)))
+	for at := range made {
+		made[at].printer = message.NewPrinter(known()[at].tag, message.Catalog(b))
 	}
 	return made
 })
 
-func messages(of any) []catalog.Message {
-	switch m := of.(type) {
-	case string:
-		return []catalog.Message{catalog.String(m)}
-	case catalog.Message:
-		return []catalog.Message{m}
+func (s *speaker) learn(b *catalog.Builder, tag language.Tag, area map[string]any) {
+	for key, said := range area {
+		var err error
+		switch said := said.(type) {
+		case string:
+			s.plain[key] = said
+			err = b.SetString(tag, key, said)
+		case catalog.Message:
+			err = b.Set(tag, key, said)
+		default:
+			panic("views/text: a translation is a string or a catalog.Message: " + key)
+		}
+		if err != nil {
+			panic("views/text: " + key + ": " + err.Error())
+		}
 	}
-	panic("views/text: a translation is a string or a catalog.Message")
 }

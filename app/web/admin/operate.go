@@ -3,13 +3,13 @@ package admin
 import (
 	"context"
 	"net/http"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 const (
@@ -54,8 +54,8 @@ func (hs *Handlers) Reset(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap := &change.After
-	message := "The sale was reset: " + units(snap.Total) + ", nothing sold" + swept(&change)
+	snap, l := &change.After, spoken(c)
+	message := l.Say("The sale was reset: %s, nothing sold", units(l, snap.Total)) + swept(l, &change)
 	return hs.done(c, &change, message, resetDocument{
 		Success: true, Message: message, ResetToSmallStock: toSmall, Generation: snap.Generation, StockAmount: snap.Total,
 		changed: changedOf(&change),
@@ -63,22 +63,22 @@ func (hs *Handlers) Reset(c echo.Context) error {
 }
 
 // swept says how many orders of the former generation the sale no longer shows.
-func swept(change *sale.Change) string {
-	switch n := change.Swept(); n {
-	case 0:
+func swept(l text.Language, change *sale.Change) string {
+	n := change.Swept()
+	if n == 0 {
 		return ""
-	case 1:
-		return "; 1 order was swept away"
-	default:
-		return "; " + strconv.FormatInt(n, 10) + " orders were swept away"
 	}
+	return "; " + l.Say("%d orders were swept away", n)
 }
 
-func units(n int64) string {
-	if n == 1 {
-		return "1 unit"
+func units(l text.Language, n int64) string { return l.Say("%d units", n) }
+
+// spoken is the language of an answer: the page's, and English for every client that gets a document.
+func spoken(c echo.Context) text.Language {
+	if request.WantsPage(c.Request()) {
+		return text.From(c.Request().Context())
 	}
-	return strconv.FormatInt(n, 10) + " units"
+	return text.Language{}
 }
 
 type presetDocument struct {
@@ -106,8 +106,8 @@ func (hs *Handlers) Preset(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap := &change.After
-	message := "Preset " + p.Name + " is set: " + units(snap.Total) + ", at least " + strconv.Itoa(p.Users) + " shoppers" + swept(&change)
+	snap, l := &change.After, spoken(c)
+	message := l.Say("Preset %s is set: %s, at least %d shoppers", p.Name, units(l, snap.Total), p.Users) + swept(l, &change)
 	return hs.done(c, &change, message, presetDocument{
 		Success: true, Message: message, Preset: p.Name, StockAmount: snap.Total, UserCount: p.Users,
 		Timestamp: request.Instant(snap.Now), Generation: snap.Generation, changed: changedOf(&change),
@@ -139,8 +139,8 @@ func (hs *Handlers) UpdateStock(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	snap := &change.After
-	message := "The stock is now " + units(snap.Total) + ", " + strconv.FormatInt(snap.Taken, 10) + " of them sold"
+	snap, l := &change.After, spoken(c)
+	message := l.Say("The stock is now %s, %d of them sold", units(l, snap.Total), snap.Taken)
 	return hs.done(c, &change, message, stockDocument{
 		Success: true, Message: message, StockAmount: snap.Total, Timestamp: request.Instant(snap.Now),
 		CurrentStock: snap.Left(), Sold: snap.Taken, changed: changedOf(&change),
@@ -159,17 +159,17 @@ type moveDocument struct {
 
 // Pause stops a sale for the moment.
 func (hs *Handlers) Pause(c echo.Context) error {
-	return hs.move(c, hs.cfg.Operations.Pause, "The sale is paused")
+	return hs.move(c, hs.cfg.Operations.Pause, spoken(c).Say("The sale is paused"))
 }
 
 // Resume lets a paused sale go on.
 func (hs *Handlers) Resume(c echo.Context) error {
-	return hs.move(c, hs.cfg.Operations.Resume, "The sale goes on")
+	return hs.move(c, hs.cfg.Operations.Resume, spoken(c).Say("The sale goes on"))
 }
 
 // Close ends a sale for good.
 func (hs *Handlers) Close(c echo.Context) error {
-	return hs.move(c, hs.cfg.Operations.Close, "The sale is closing")
+	return hs.move(c, hs.cfg.Operations.Close, spoken(c).Say("The sale is closing"))
 }
 
 func (hs *Handlers) move(c echo.Context, act func(context.Context, operator.Act, string) (sale.Change, error), message string) error {
@@ -200,10 +200,10 @@ func (hs *Handlers) Verify(c echo.Context) error {
 		return err
 	}
 	d := verifyDocument{OK: true, Checks: checks}
-	message := "Every invariant that can be checked from here holds"
+	message := spoken(c).Say("Every invariant that can be checked from here holds")
 	for _, check := range checks {
 		if check.State == "broken" {
-			d.OK, message = false, "Broken: "+check.ID+" "+check.Title
+			d.OK, message = false, spoken(c).Say("Broken: %s %s", check.ID, check.Title)
 			break
 		}
 	}

@@ -54,7 +54,7 @@ func (hs *Handlers) CancelOrder(c echo.Context) error {
 		return err
 	}
 	o := done.Order
-	message := "The order is cancelled; its unit can be sold again"
+	message := spoken(c).Say("The order is cancelled; its unit can be sold again")
 	return hs.done(c, &done.Change, message, cancelDocument{
 		Success: true, Message: message, changed: changedOf(&done.Change), Order: cancelledOrder{
 			PurchaseID: o.OrderID, UserID: o.Username, Unit: o.Unit, Generation: o.Generation,

@@ -84,7 +84,7 @@ func (hs *Handlers) Amend(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	message := "The sale was changed"
+	message := spoken(c).Say("The sale was changed")
 	return hs.done(c, &change, message, amendDocument{
 		Success: true, Message: message, saleDocument: saleOf(&change.After),
 		Before: figuresOf(&change.Before), After: figuresOf(&change.After),

@@ -15,6 +15,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 const (
@@ -53,11 +54,11 @@ type pagination struct {
 func (p pagination) last() int { return max(1, int(p.TotalPages)) }
 
 // absent says which pages there are, and is empty when the page that was asked for is one of them.
-func (p pagination) absent() string {
+func (p pagination) absent(l text.Language) string {
 	if p.Page <= p.last() {
 		return ""
 	}
-	return "There is no page " + strconv.Itoa(p.Page) + "; the last one is page " + strconv.Itoa(p.last())
+	return l.Say("There is no page %s; the last one is page %s", strconv.Itoa(p.Page), strconv.Itoa(p.last()))
 }
 
 // link is the Link field that leads to other pages of the list (RFC 8288).
@@ -143,7 +144,7 @@ func (hs *Handlers) userList(c echo.Context, page, limit int) (userList, error) 
 	list := userList{Users: make([]userDocument, 0, len(p.Accounts)), Pagination: pagination{
 		Page: page, Limit: limit, Total: p.Total, TotalPages: (p.Total + int64(limit) - 1) / int64(limit),
 	}}
-	list.Message = list.Pagination.absent()
+	list.Message = list.Pagination.absent(spoken(c))
 	for _, a := range p.Accounts {
 		r, owns := bought[a.ID]
 		list.Users = append(list.Users, userOf(a, r, owns))
@@ -183,9 +184,9 @@ func (hs *Handlers) SeedUsers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	message := "The first " + strconv.FormatInt(n, 10) + " shoppers of the series exist, " + strconv.Itoa(created) + " of them new"
+	message := spoken(c).Say("The first %d shoppers of the series exist, %d of them new", n, created)
 	if n == 0 {
-		message = "No shoppers were asked for, and none were made"
+		message = spoken(c).Say("No shoppers were asked for, and none were made")
 	}
 	return hs.done(c, nil, message, seedDocument{Success: true, Message: message, UsersCreated: created})
 }
@@ -206,6 +207,6 @@ func (hs *Handlers) ArchiveUsers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	message := "All " + strconv.FormatInt(n, 10) + " shoppers were archived; seeding brings a name back as the same person"
+	message := spoken(c).Say("All %d shoppers were archived; seeding brings a name back as the same person", n)
 	return hs.done(c, nil, message, archiveDocument{Success: true, Message: message, UsersRemoved: n})
 }

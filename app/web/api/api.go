@@ -20,6 +20,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 // catalog is checkout.Catalog: the sales' snapshots, from memory.
@@ -47,8 +48,11 @@ type Pages struct {
 	Claimed func(c echo.Context, id uuid.UUID, at *events.Position, st sale.ClaimState) error
 	// Checked shows whether name owns a unit: found is false when not, and r is then empty.
 	Checked func(c echo.Context, name string, r sale.Receipt, found bool) error
+	// Problem is the page at the address of a kind of problem, Problems that of all of them.
+	Problem  func(c echo.Context, k *request.Kind) error
+	Problems func(c echo.Context, kinds []*request.Kind) error
 	// Frame renders what open pages replace when a sale changes. It is called once per change for all readers.
-	Frame func(s sale.Snapshot) []byte
+	Frame func(s sale.Snapshot, in text.Language) []byte
 }
 
 // Config is what the Handlers need. It is read once by New; the first seven fields are required.

@@ -12,6 +12,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/events"
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 const at12 = "2026-01-01T12:00:00.000Z"
@@ -79,6 +80,6 @@ func newHandlers(t testing.TB) (*Handlers, *oneSale) {
 	b := &oneSale{snap: activeSale()}
 	return New(Config{
 		Catalog: b, Hub: live.New(3), Principals: request.Principals{Demo: true}, Limits: request.NewLimits(nil, false, nil), Drain: &request.Drain{}, Heartbeat: time.Millisecond,
-		Pages: Pages{Frame: func(sale.Snapshot) []byte { return []byte("<p>first</p>\n<p>2</p>") }},
+		Pages: Pages{Frame: func(sale.Snapshot, text.Language) []byte { return []byte("<p>first</p>\n<p>2</p>") }},
 	}), b
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 // event is one block of a stream.
@@ -78,7 +79,7 @@ func FuzzFrame(f *testing.F) {
 			!read.StartTime.Equal(at) || read.Status != snap.Status() {
 			t.Fatalf("%+v was sent as %+v", snap, read)
 		}
-		if shown := parseEvents(t, string(hs.pageFrame(&snap))); len(shown) != 1 || shown[0].id != strconv.FormatInt(version, 10) {
+		if shown := parseEvents(t, string(hs.pageFrame(text.Language{})(&snap))); len(shown) != 1 || shown[0].id != strconv.FormatInt(version, 10) {
 			t.Fatalf("the pages get %+v", shown)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 const (
@@ -16,9 +17,10 @@ const (
 	refreshInterval = time.Second
 )
 
-const pageTopic = "page"
-
 func statusTopic(slug string) string { return "status/" + slug }
+
+// pageTopic is of the frames of a sale's page, which are in its language. The empty slug is the current sale's.
+func pageTopic(slug string, in text.Language) string { return "page/" + in.Code() + "/" + slug }
 
 // PublishChanges publishes the sales to the open streams whenever they change, until ctx ends; then it returns nil.
 func (hs *Handlers) PublishChanges(ctx context.Context) error {
@@ -63,11 +65,23 @@ func visibleOf(s *sale.Snapshot) visible {
 // publish sends a frame to each topic whose sale differs visibly from the last frame.
 func (hs *Handlers) publish(seen map[string]visible) {
 	if snap, err := hs.cfg.Catalog.Snapshot(""); err == nil {
-		hs.publishTo(seen, statusTopic(""), &snap, statusFrame)
-		hs.publishTo(seen, pageTopic, &snap, hs.pageFrame)
+		hs.publishSale(seen, "", &snap)
 	}
 	for _, snap := range hs.cfg.Catalog.All() {
-		hs.publishTo(seen, statusTopic(snap.Slug), &snap, statusFrame)
+		hs.publishSale(seen, snap.Slug, &snap)
+	}
+}
+
+// publishSale sends the frames of a sale. Those of its page cost more, and are rendered in the languages that somebody follows.
+func (hs *Handlers) publishSale(seen map[string]visible, slug string, snap *sale.Snapshot) {
+	hs.publishTo(seen, statusTopic(slug), snap, statusFrame)
+	for _, in := range text.Languages() {
+		topic := pageTopic(slug, in)
+		if hs.cfg.Hub.ForgetUnfollowed(topic) {
+			delete(seen, topic) // whoever comes begins with a frame of that moment, and the next one is for them
+			continue
+		}
+		hs.publishTo(seen, topic, snap, hs.pageFrame(in))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"flashsale/app/live"
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 // frameTime is how long a reader may take to accept the first frame.
@@ -53,9 +54,19 @@ func (hs *Handlers) StatusStream(c echo.Context) error {
 	return hs.stream(c, slug, statusTopic(slug), statusFrame)
 }
 
-// PageStream sends the fragment of HTML that open pages replace.
+// PageStream sends the fragment of HTML that open pages of a sale replace, in the language of the request.
 func (hs *Handlers) PageStream(c echo.Context) error {
-	return hs.stream(c, "", pageTopic, hs.pageFrame)
+	slug, err := request.Slug(c)
+	if err != nil {
+		return err
+	}
+	if snap, err := hs.cfg.Catalog.Snapshot(slug); err == nil {
+		if who := hs.cfg.Principals.Of(c.Request()); !who.MaySee(&snap) {
+			return sale.ErrNoSale
+		}
+	}
+	in := request.Language(c.Request())
+	return hs.stream(c, slug, pageTopic(slug, in), hs.pageFrame(in))
 }
 
 // stream answers with the newest frame and hands the connection to the feed, which sends those that follow. From then
@@ -172,15 +183,17 @@ func statusFrame(snap *sale.Snapshot) []byte {
 	return append(appendStatus(b, snap), '\n', '\n')
 }
 
-// pageFrame is the fragment of the pages as an event without a name. htmx puts it into the page.
-func (hs *Handlers) pageFrame(snap *sale.Snapshot) []byte {
-	b := eventHead(snap)
-	for line := range strings.Lines(string(hs.cfg.Pages.Frame(*snap))) {
-		b = append(b, "data: "...)
-		b = append(b, strings.TrimRight(line, "\r\n")...)
-		b = append(b, '\n')
+// pageFrame makes the fragment of the pages as an event without a name. A script puts it into the page.
+func (hs *Handlers) pageFrame(in text.Language) func(*sale.Snapshot) []byte {
+	return func(snap *sale.Snapshot) []byte {
+		b := eventHead(snap)
+		for line := range strings.Lines(string(hs.cfg.Pages.Frame(*snap, in))) {
+			b = append(b, "data: "...)
+			b = append(b, strings.TrimRight(line, "\r\n")...)
+			b = append(b, '\n')
+		}
+		return append(b, '\n')
 	}
-	return append(b, '\n')
 }
 
 func eventHead(snap *sale.Snapshot) []byte {

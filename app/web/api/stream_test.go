@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"flashsale/views/text"
+
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/live"
@@ -126,7 +128,7 @@ func TestARetryHintStandsInAnEvent(t *testing.T) {
 	snap := activeSale()
 	seen := map[string]bool{}
 	for range 50 {
-		for _, one := range []string{string(retryHint(statusFrame(&snap))), string(retryHint(hs.pageFrame(&snap))), string(retryHint(timeEvent(b)))} {
+		for _, one := range []string{string(retryHint(statusFrame(&snap))), string(retryHint(hs.pageFrame(text.Language{})(&snap))), string(retryHint(timeEvent(b)))} {
 			hint, event, _ := strings.Cut(one, "\n")
 			after, err := strconv.Atoi(strings.TrimPrefix(hint, "retry: "))
 			if err != nil || after < 1000 || after >= 4000 || strings.Count(event, "\n\n") != 1 || !strings.Contains(event, "data: ") {
@@ -144,7 +146,7 @@ func TestFragmentsOfSeveralLinesStayOneEvent(t *testing.T) {
 	t.Parallel()
 	hs, _ := newHandlers(t)
 	snap := activeSale()
-	if got, want := string(hs.pageFrame(&snap)), "id: 57\ndata: <p>first</p>\ndata: <p>2</p>\n\n"; got != want {
+	if got, want := string(hs.pageFrame(text.Language{})(&snap)), "id: 57\ndata: <p>first</p>\ndata: <p>2</p>\n\n"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

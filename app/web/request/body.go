@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"flashsale/views/text"
 )
 
 // MaxBody is the most a request body may have, in bytes.
@@ -97,11 +99,11 @@ func (s Shape) expected(value string) string {
 	case Number:
 		if _, err := strconv.ParseInt(value, 10, 64); errors.Is(err, strconv.ErrRange) {
 			if value[0] == '-' {
-				return "is too small"
+				return text.Key("is too small")
 			}
-			return "is too large"
+			return text.Key("is too large")
 		}
-		return "must be a whole number"
+		return text.Key("must be a whole number")
 	case Words:
 		return `must be one text with spaces, like "read operate", or a list of texts`
 	case Text:
@@ -161,7 +163,7 @@ func (v Values) Whole(name string, low, high, def int64) (int64, error) {
 		n = def
 	}
 	if n < low || n > high {
-		return 0, BadField(name, "must be a whole number from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10))
+		return 0, notWhole(name, low, high)
 	}
 	return n, nil
 }

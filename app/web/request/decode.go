@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"flashsale/views/text"
+
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -121,7 +123,7 @@ func malformed(err error) error {
 		field = `""` // the empty name is one, too
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return BadField(field, "must appear once")
+		return BadField(field, text.Key("must appear once"))
 	}
 	return BadField(field, "must be valid JSON in UTF-8; it breaks off at byte "+strconv.FormatInt(syntax.ByteOffset, 10))
 }
@@ -166,7 +168,7 @@ func decodeForm(body []byte, known Spec) (Values, error) {
 			continue
 		}
 		if len(all) > 1 {
-			return nil, BadField(name, "must appear once")
+			return nil, BadField(name, text.Key("must appear once"))
 		}
 		v, ok := want.parse(all[0])
 		if !ok {

@@ -109,9 +109,17 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	}
 }
 
-// bound sets the deadlines of an answer. Hot routes need none: what they call has its own, and the connection bounds their
-// writes. Streams set a deadline for each write.
+// bound sets the deadlines of an answer, and the language of its texts. Hot routes need no deadline: what they call has its own, and the
+// connection bounds their writes. Streams set a deadline for each write. What is no page on a hot route has no texts.
 func bound(c echo.Context, rt Route, start time.Time) context.CancelFunc {
+	r := c.Request()
+	if rt.Hot && !WantsPage(r) {
+		return func() {}
+	}
+	if !rt.Stream {
+		keepLanguage(c.Response(), r)
+	}
+	c.SetRequest(speaking(r))
 	if rt.Stream || rt.Hot {
 		return func() {}
 	}

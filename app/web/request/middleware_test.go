@@ -68,7 +68,7 @@ func TestAProblemOfAFieldSaysWhichAndIsOfItsKind(t *testing.T) {
 	err := BadField("page", "must be a number")
 	p := ProblemOf(errors.Join(errors.New("list"), err))
 	if !errors.Is(err, ErrInvalid) || p.Status != ErrInvalid.Status || p.Message != "page must be a number" || p.Detail != p.Message ||
-		len(p.Errors) != 1 || p.Errors[0] != (FieldProblem{"page", "must be a number"}) {
+		len(p.Errors) != 1 || p.Errors[0].Field != "page" || p.Errors[0].Message != "must be a number" {
 		t.Errorf("%v is %+v", err, p)
 	}
 }

@@ -3,7 +3,11 @@ package request
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
 
 	"flashsale/views/text"
 )
@@ -19,6 +23,11 @@ func WantsPage(r *http.Request) bool {
 		return false
 	}
 	return prefers(accept, "text/html", "application/json")
+}
+
+// WantsJSON reports whether a program asks for JSON by its name, where plain text is the usual answer.
+func WantsJSON(r *http.Request) bool {
+	return prefers(Header(r, "Accept"), "application/json", "text/plain")
 }
 
 // prefers reports whether an Accept field ranks media type a above b: by q, then by what is named first.
@@ -138,11 +147,66 @@ func Carrying(step, next string) string {
 // LanguageField is the name of the query parameter and of the cookie that choose a language.
 const LanguageField = "lang"
 
+// languageLife is how long a choice of a language is kept.
+const languageLife = 365 * 24 * time.Hour
+
 // Language is that of the pages for a request: what its address says, or the choice of an earlier one, or what the browser asks for.
 func Language(r *http.Request) text.Language {
-	chosen := ""
-	if c, err := r.Cookie(LanguageField); err == nil {
-		chosen = c.Value
+	wish := ""
+	if strings.Contains(r.URL.RawQuery, LanguageField) {
+		wish = r.URL.Query().Get(LanguageField)
 	}
-	return text.Choose(r.URL.Query().Get(LanguageField), chosen, Header(r, "Accept-Language"))
+	return text.Choose(wish, cookie(r.Header["Cookie"], LanguageField), Header(r, "Accept-Language"))
+}
+
+// speaking is a request whose texts are in its language. The language is found out when the first text is said, so what says none
+// does not pay for it.
+func speaking(r *http.Request) *http.Request {
+	return r.WithContext(text.Later(r.Context(), func() text.Language { return Language(r) }))
+}
+
+// keepLanguage keeps for later requests the language that the address of a page chooses. What nobody offers is not kept, nor what a
+// part of a page asks for, which only follows its page.
+func keepLanguage(w http.ResponseWriter, r *http.Request) {
+	if !safe(r.Method) || !strings.Contains(r.URL.RawQuery, LanguageField) || Header(r, "Hx-Request") != "" {
+		return
+	}
+	if l, ok := text.Named(r.URL.Query().Get(LanguageField)); ok {
+		SetCookie(w, r, LanguageField, l.Code(), time.Now().Add(languageLife))
+	}
+}
+
+// MarkLanguage says of an answer with texts in which language it is, and on which fields of the request it depends: those given, and
+// those that choose the language.
+func MarkLanguage(c echo.Context, fields ...string) {
+	h := c.Response().Header()
+	h.Set("Content-Language", text.From(c.Request().Context()).Code())
+	fields = append(fields, "Accept-Language", "Cookie")
+	slices.Sort(fields)
+	h.Set("Vary", strings.Join(fields, ", "))
+}
+
+// PageAddress is the address, for links, of the page that an answer is or stands in: of a form's press, the page with the form. Where the
+// browser shows the page's own path it is the query alone.
+func PageAddress(r *http.Request) string {
+	if ownPage(r) {
+		return "?" + r.URL.RawQuery
+	}
+	from, err := url.Parse(Header(r, "Referer"))
+	if err != nil || from.Host != r.Host || !LocalPath(from.RequestURI()) {
+		return "/"
+	}
+	return from.RequestURI()
+}
+
+// ProblemAddress is PageAddress for a page that shows nothing of what was asked for.
+func ProblemAddress(r *http.Request) string {
+	if ownPage(r) {
+		return "?"
+	}
+	return PageAddress(r)
+}
+
+func ownPage(r *http.Request) bool {
+	return safe(r.Method) && Header(r, "Hx-Request") == "" && !strings.HasPrefix(r.URL.Path, "/api/")
 }

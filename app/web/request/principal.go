@@ -11,6 +11,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/views/text"
 )
 
 // sessions is login.Sessions.
@@ -158,6 +159,11 @@ func (p *Principal) Has(least login.Role) bool {
 	return false
 }
 
+// MaySee is true for a sale that is announced, and for everybody of the team.
+func (p *Principal) MaySee(s *sale.Snapshot) bool {
+	return s.State != sale.Draft || p.Has(login.Viewer)
+}
+
 // Name is the name under which an act is recorded. Idempotency keys of different names are different keys.
 func (p *Principal) Name() string {
 	switch p.kind {
@@ -279,11 +285,11 @@ func (p *Principal) SessionID() uuid.UUID { return p.session.ID }
 // NormalName is users.NormalName with an error that names the field.
 func NormalName(raw, field string) (string, error) {
 	if raw == "" {
-		return "", BadField(field, "is required: a username of 1 to 100 characters, or an e-mail address of at most 254")
+		return "", BadField(field, text.Key("is required: a username of 1 to 100 characters, or an e-mail address of at most 254"))
 	}
 	name, err := users.NormalName(raw)
 	if err != nil {
-		return "", BadField(field, "is not acceptable: "+err.Error())
+		return "", badFieldf(field, "is not acceptable: %s", reason(err.Error()))
 	}
 	return name, nil
 }

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/views/text"
 )
 
 // Kind is one kind of problem, and a sentinel error: a handler returns it, plain or wrapped, and the client
@@ -26,9 +28,15 @@ type Kind struct { //nolint:errname // a kind of problem; its values are the sen
 	Status  int
 	Title   string
 	Message string
-	// Explain is the page at /problems/<name>: what it means and what to do.
+	// Explain tells developers what it means and what to do.
 	Explain string
+	// Page is what people read in place of all that.
+	Page Page
 }
+
+// Page is what a person reads of a problem: what happened, and what to do now, a sentence each. The first stands as a heading, without a
+// full stop. Both are names of texts (views/text), in English.
+type Page struct{ Happened, Now string }
 
 func (k *Kind) Error() string { return k.Message }
 
@@ -52,12 +60,79 @@ type Problem struct {
 	Link string `json:"link,omitzero"`
 	// RetryAfter is the number of seconds of the Retry-After field; 0: none.
 	RetryAfter int `json:"retryAfter,omitzero"`
+
+	// page is for people, and args fill its first sentence.
+	page Page
+	args []any
+}
+
+// For is what a person reads, in a language. What is wrong with a field of a form is what happened.
+func (p Problem) For(l text.Language) Page {
+	now := l.Say(p.page.Now)
+	for i := range p.Errors {
+		if label := fieldLabel(p.Errors[i].Field); label != "" {
+			return Page{l.Say(label) + " " + p.Errors[i].Say(l), now}
+		}
+	}
+	return Page{l.Say(p.page.Happened, p.args...), now}
+}
+
+// Field is the field of a form that the problem is about, empty when it is about none.
+func (p Problem) Field() string {
+	for i := range p.Errors {
+		switch field := p.Errors[i].Field; {
+		case field == "userIdentifier" || field == "userId":
+			return "username"
+		case fieldLabel(field) != "":
+			return field
+		}
+	}
+	if p.page == ErrUnknownShopper.Page {
+		return "username"
+	}
+	return ""
+}
+
+// fieldLabel is what people call a field of the shop's forms; empty: they have no such field.
+func fieldLabel(field string) string {
+	switch field {
+	case "username", "userIdentifier", "userId":
+		return text.Key("The name")
+	case "stockAmount":
+		return text.Key("The number of units")
+	case "page":
+		return text.Key("The page")
+	case "userCount":
+		return text.Key("The number of users")
+	}
+	return ""
 }
 
 // FieldProblem says which field of the request is wrong and what was expected.
 type FieldProblem struct {
 	Field   string `json:"field"`
 	Message string `json:"message"`
+
+	// said and args make the message; empty: it is a text by itself.
+	said string
+	args []any
+}
+
+// reason is an argument of a message that is a text itself.
+type reason string
+
+// Say is the message in a language.
+func (e FieldProblem) Say(l text.Language) string {
+	if e.said == "" {
+		return l.Say(e.Message)
+	}
+	args := slices.Clone(e.args)
+	for i := range args {
+		if r, ok := args[i].(reason); ok {
+			args[i] = l.Say(string(r))
+		}
+	}
+	return l.Say(e.said, args...)
 }
 
 // Problem is the document for a kind, with a detail of its own or "".
@@ -67,7 +142,7 @@ func (k *Kind) Problem(detail string) Problem {
 	}
 	return Problem{
 		Type: "/problems/" + k.Name, Title: k.Title, Status: k.Status,
-		Detail: detail, Message: k.Message,
+		Detail: detail, Message: k.Message, page: k.Page,
 	}
 }
 
@@ -83,6 +158,24 @@ func (e *ProblemError) Unwrap() error { return e.Kind }
 
 // BadField says that one field of the request is wrong.
 func BadField(field, message string) error { return WrongField(ErrInvalid, field, message) }
+
+// badFieldf is BadField with a message of parts, which a language puts in its own order.
+func badFieldf(field, format string, args ...any) error {
+	message := fmt.Sprintf(format, args...)
+	p := ErrInvalid.Problem(field + " " + message)
+	p.Message, p.Errors = p.Detail, []FieldProblem{{Field: field, Message: message, said: format, args: args}}
+	return &ProblemError{ErrInvalid, p}
+}
+
+// RefusedName says that a name is not taken, and why: a text by itself.
+func RefusedName(field, why string) error {
+	return badFieldf(field, "is not acceptable: %s", reason(why))
+}
+
+// notWhole says that a field is no number between low and high.
+func notWhole(field string, low, high int64) error {
+	return badFieldf(field, "must be a whole number from %d to %d", low, high)
+}
 
 // WrongField is BadField with a kind of its own.
 func WrongField(k *Kind, field, message string) error {
@@ -205,6 +298,7 @@ func unfinished(e *users.UnfinishedError) Problem {
 	p.Detail = p.Message + ". The first " + strconv.Itoa(e.Done) + " of " + strconv.Itoa(e.Total) +
 		" shoppers exist; the same request again creates the rest"
 	p.Message = p.Detail
+	p.page, p.args = Page{"Only the first %d of %d users were made", "Press again to make the rest."}, []any{e.Done, e.Total}
 	return p
 }
 

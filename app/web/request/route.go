@@ -18,6 +18,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/users/login/limits"
+	"flashsale/views/text"
 )
 
 // Route is one line of the route table.
@@ -57,6 +58,8 @@ const (
 	CurrentSale = "/api/flash-sale"
 	// AnySale is the prefix under which every sale answers.
 	AnySale = "/api/sales/:slug"
+	// SalePage is the address of a sale's page.
+	SalePage = "/sales/:slug"
 	// AdminSale is the address of a sale for operators.
 	AdminSale = "/api/admin/sales/:slug"
 )
@@ -121,7 +124,7 @@ func QueryValue(c echo.Context, name string) (value string, given bool, err erro
 	}
 	all, given := q[name]
 	if len(all) > 1 {
-		return "", false, BadField(name, "must appear once")
+		return "", false, BadField(name, text.Key("must appear once"))
 	}
 	return q.Get(name), given, nil
 }
@@ -134,7 +137,7 @@ func QueryNumber(c echo.Context, name string, low, high, def int) (int, error) {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < low || n > high {
-		return 0, BadField(name, "must be a whole number from "+strconv.Itoa(low)+" to "+strconv.Itoa(high))
+		return 0, notWhole(name, int64(low), int64(high))
 	}
 	return n, nil
 }

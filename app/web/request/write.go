@@ -6,10 +6,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bojanz/currency"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"flashsale/views/text"
 )
 
 // Field values that all answers share, so that setting them allocates nothing. Nobody changes them.
@@ -138,9 +141,22 @@ func minorDigits(code string) int {
 	return 2
 }
 
+// Price writes an amount in minor units of a currency for people, as their language does: 49900 of USD is "$499.00" in English, and
+// "499,00\u00a0$" in German. A code that is no currency is shown as it is.
+func Price(l text.Language, minor int64, code string) string {
+	amount, err := currency.NewAmount(Amount(minor, code), code)
+	if err != nil {
+		return code + "\u00a0" + Amount(minor, code)
+	}
+	digits := uint8(minorDigits(code))
+	f := currency.NewFormatter(currency.NewLocale(l.Tag().String()))
+	f.MinDigits, f.MaxDigits = digits, digits
+	return f.Format(amount)
+}
+
 // Amount writes an amount in minor units of a currency: 49900 of USD is "499.00".
-func Amount(minor int64, currency string) string {
-	digits := minorDigits(currency)
+func Amount(minor int64, code string) string {
+	digits := minorDigits(code)
 	if digits == 0 {
 		return strconv.FormatInt(minor, 10)
 	}

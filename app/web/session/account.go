@@ -43,7 +43,7 @@ func (hs *Handlers) Account(c echo.Context) error {
 	}
 	private(c)
 	if request.WantsPage(c.Request()) {
-		page.Notice = accountNotice(c.QueryParam("notice"))
+		page.Notice = accountNotice(c, c.QueryParam("notice"))
 		return hs.send(c, http.StatusOK, account.AccountPage(page))
 	}
 	d := accountDocument{Username: page.Username, Email: page.Email, Role: page.Role}
@@ -57,14 +57,14 @@ func (hs *Handlers) Account(c echo.Context) error {
 }
 
 // accountNotice is the sentence for what a form did. The query only selects it, so no link can show a text of its own.
-func accountNotice(name string) string {
+func accountNotice(c echo.Context, name string) string {
 	switch name {
 	case "password":
-		return "Your password is changed, and every other browser is signed out."
+		return say(c, "Your password is changed, and every other browser is signed out.")
 	case "email":
-		return "Your address is verified, and every other browser is signed out."
+		return say(c, "Your address is verified, and every other browser is signed out.")
 	case "invited":
-		return "You have the role now."
+		return say(c, "You have the role now.")
 	}
 	return ""
 }
@@ -75,7 +75,7 @@ func (hs *Handlers) accountPage(c echo.Context, who Visitor) (account.Account, e
 	if err != nil {
 		return account.Account{}, err
 	}
-	page := account.Account{Page: account.Page{Frame: hs.frame(c, "Your account")}, Username: one.Username, Email: shownEmail(one), Mail: hs.mail()}
+	page := account.Account{Page: account.Page{Frame: hs.frame(c, say(c, "Your account"))}, Username: one.Username, Email: shownEmail(one), Mail: hs.mail()}
 	// The session of somebody without a second factor has no role yet.
 	role, err := hs.cfg.Team.RoleOf(ctx, who.Account)
 	if err != nil {
@@ -87,9 +87,9 @@ func (hs *Handlers) accountPage(c echo.Context, who Visitor) (account.Account, e
 			return account.Account{}, err
 		}
 	}
-	page.Links = []layout.Link{{Label: "Your orders", Path: "/account/orders"}, {Label: "Where you are signed in", Path: "/account/sessions"}}
+	page.Links = []layout.Link{{Label: say(c, "Your orders"), Path: "/account/orders"}, {Label: say(c, "Where you are signed in"), Path: "/account/sessions"}}
 	if who.Role == login.Owner {
-		page.Links = append(page.Links, layout.Link{Label: "The team", Path: "/admin/team"})
+		page.Links = append(page.Links, layout.Link{Label: say(c, "The team"), Path: "/admin/team"})
 	}
 	page.Forms, err = hs.accountForms(c, who, page.Email, "")
 	return page, err
@@ -118,63 +118,63 @@ func (hs *Handlers) accountForms(c echo.Context, who Visitor, email, typed strin
 	var list []account.Form
 	fresh, reachable := hs.fresh(c, who), hs.mail() && email != ""
 	if has || fresh {
-		list = append(list, passwordForm(who.Username, has, fresh))
+		list = append(list, passwordForm(c, who.Username, has, fresh))
 	}
 	if reachable && !fresh {
-		list = append(list, freshCodeForm(who.Username, has))
+		list = append(list, freshCodeForm(c, who.Username, has))
 	}
 	if hs.mail() {
-		list = append(list, emailForm(who.Username, email, typed, has))
+		list = append(list, emailForm(c, who.Username, email, typed, has))
 	}
 	return list, nil
 }
 
 // passwordForm asks for the present password, unless there is none or a code has just taken its place.
-func passwordForm(username string, has, fresh bool) account.Form {
-	next := passwordInput("new-password")
-	next.ID, next.Name, next.Label = "next", fieldNext, "New password"
-	next.Hint = "Every other browser is signed out then."
+func passwordForm(c echo.Context, username string, has, fresh bool) account.Form {
+	next := passwordInput(c, "new-password")
+	next.ID, next.Name, next.Label = "next", fieldNext, say(c, "New password")
+	next.Hint = say(c, "Every other browser is signed out then.")
 	f := account.Form{
-		Heading: "Change the password", Action: pathPassword, Submit: "Change the password", Quiet: true,
+		Heading: say(c, "Change the password"), Action: pathPassword, Submit: say(c, "Change the password"), Quiet: true,
 		Hidden: []account.Hidden{{Name: fieldUsername, Value: username}},
 	}
 	if fresh || !has {
-		f.Heading, f.Submit, f.Inputs = "Set a password", "Set the password", []account.Input{next}
+		f.Heading, f.Submit, f.Inputs = say(c, "Set a password"), say(c, "Set the password"), []account.Input{next}
 		return f
 	}
-	f.Inputs = []account.Input{currentInput("current"), next}
+	f.Inputs = []account.Input{currentInput(c, "current"), next}
 	return f
 }
 
-func currentInput(id string) account.Input {
-	current := passwordInput("current-password")
-	current.ID, current.Name, current.Label = id, fieldCurrent, "Current password"
+func currentInput(c echo.Context, id string) account.Input {
+	current := passwordInput(c, "current-password")
+	current.ID, current.Name, current.Label = id, fieldCurrent, say(c, "Current password")
 	return current
 }
 
 // freshCodeForm leads to a sign-in by code and back, after which a password can be set.
-func freshCodeForm(username string, has bool) account.Form {
+func freshCodeForm(c echo.Context, username string, has bool) account.Form {
 	f := account.Form{
-		Heading: "Set a password", Action: "/sign-in/code", Submit: "Send me a code for that", Quiet: true,
+		Heading: say(c, "Set a password"), Action: "/sign-in/code", Submit: say(c, "Send me a code for that"), Quiet: true,
 		Hidden: []account.Hidden{{Name: fieldName, Value: username}, {Name: fieldNext, Value: "/account"}},
 	}
 	if has {
-		f.Heading = "Forgotten the password?"
+		f.Heading = say(c, "Forgotten the password?")
 	}
 	return f
 }
 
-func emailForm(username, present, typed string, has bool) account.Form {
-	f := account.Form{Heading: "Add an e-mail address", Action: pathEmail, Submit: "Send me a code", Quiet: true, Inputs: []account.Input{{
-		ID: "email", Name: fieldEmail, Label: "E-mail", Type: "email", Autocomplete: "email", Value: typed, MaxLength: "254",
-		Hint: "It becomes yours once you have typed the code that is sent there.",
+func emailForm(c echo.Context, username, present, typed string, has bool) account.Form {
+	f := account.Form{Heading: say(c, "Add an e-mail address"), Action: pathEmail, Submit: say(c, "Send me a code"), Quiet: true, Inputs: []account.Input{{
+		ID: "email", Name: fieldEmail, Label: say(c, "E-mail"), Type: "email", Autocomplete: "email", Value: typed, MaxLength: "254",
+		Hint: say(c, "It becomes yours once you have typed the code that is sent there."),
 	}}}
 	if present != "" {
-		f.Heading, f.Inputs[0].Label = "Change the e-mail address", "New e-mail"
+		f.Heading, f.Inputs[0].Label = say(c, "Change the e-mail address"), say(c, "New e-mail")
 	}
 	if has {
 		f.Hidden = []account.Hidden{{Name: fieldUsername, Value: username}}
-		f.Inputs = append(f.Inputs, currentInput("email-current"))
+		f.Inputs = append(f.Inputs, currentInput(c, "email-current"))
 	}
 	return f
 }
@@ -187,15 +187,15 @@ func (hs *Handlers) again(c echo.Context, who Visitor, action, typed string) fun
 			page.Forms, err = hs.accountForms(c, who, page.Email, typed)
 		}
 		if err != nil {
-			page = account.Account{Page: account.Page{Frame: hs.frame(c, "Your account"), Forms: []account.Form{passwordForm(who.Username, true, false)}}, Username: who.Username}
+			page = account.Account{Page: account.Page{Frame: hs.frame(c, say(c, "Your account")), Forms: []account.Form{passwordForm(c, who.Username, true, false)}}, Username: who.Username}
 		}
-		page.Page = markedIn(page.Page, action, p)
+		page.Page = markedIn(c, page.Page, action, p)
 		return account.AccountPage(page)
 	}
 }
 
 // markedIn is marked for a page with several forms, of which one was sent.
-func markedIn(page account.Page, action string, p request.Problem) account.Page {
+func markedIn(c echo.Context, page account.Page, action string, p request.Problem) account.Page {
 	all := page.Forms
 	page.Forms = nil
 	for i := range all {
@@ -203,7 +203,7 @@ func markedIn(page account.Page, action string, p request.Problem) account.Page 
 			page.Forms = all[i : i+1]
 		}
 	}
-	page = marked(page, p)
+	page = marked(c, page, p)
 	page.Forms = all
 	return page
 }

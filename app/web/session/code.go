@@ -34,7 +34,7 @@ func (hs *Handlers) SendCode(c echo.Context) error {
 	if err == nil {
 		err = hs.sendCode(c, v, next)
 	}
-	return hs.refused(c, err, formPage(hs.sendForm(c, next, v.text(fieldName))))
+	return hs.refused(c, err, formPage(c, hs.sendForm(c, next, v.text(fieldName))))
 }
 
 func (hs *Handlers) sendCode(c echo.Context, v fields, next string) error {
@@ -67,12 +67,12 @@ func asker(c echo.Context, flow string) codes.Asker {
 
 // sendForm asks for the name again.
 func (hs *Handlers) sendForm(c echo.Context, next, name string) account.Page {
-	input := nameInput(name)
-	input.Label, input.Autocomplete, input.Focus = "E-mail or username", "email", true
+	input := nameInput(c, name)
+	input.Label, input.Autocomplete, input.Focus = say(c, "E-mail or username"), "email", true
 	return account.Page{
-		Frame: hs.frame(c, "Sign in by e-mail"),
-		Forms: []account.Form{{Action: "/sign-in/code", Hidden: hiddenNext(next), Inputs: []account.Input{input}, Submit: "Send me a code"}},
-		Links: []layout.Link{{Label: "Sign in with a password", Path: carrying("/sign-in", next)}},
+		Frame: hs.frame(c, say(c, "Sign in by e-mail")),
+		Forms: []account.Form{{Action: "/sign-in/code", Hidden: hiddenNext(next), Inputs: []account.Input{input}, Submit: say(c, "Send me a code")}},
+		Links: []layout.Link{{Label: say(c, "Sign in with a password"), Path: carrying("/sign-in", next)}},
 	}
 }
 
@@ -92,7 +92,7 @@ func (hs *Handlers) VerifyCode(c echo.Context) error {
 	if err == nil {
 		err = hs.verifyCode(c, v, next)
 	}
-	return hs.refused(c, err, formPage(hs.codeForm(c, next)))
+	return hs.refused(c, err, formPage(c, hs.codeForm(c, next)))
 }
 
 func (hs *Handlers) verifyCode(c echo.Context, v fields, next string) error {
@@ -138,9 +138,9 @@ func (hs *Handlers) admitProof(c echo.Context, proof codes.Proof, since int64, n
 
 func (hs *Handlers) codeForm(c echo.Context, next string) account.Page {
 	return account.Page{
-		Frame: hs.frame(c, "Type the code"), Lead: []string{sent},
-		Forms: []account.Form{{Action: "/sign-in/code/verify", Hidden: hiddenNext(next), Inputs: []account.Input{codeInput()}, Submit: "Sign in"}},
-		Links: []layout.Link{{Label: "No code came? Ask for another one", Path: carrying("/sign-in", next)}},
+		Frame: hs.frame(c, say(c, "Type the code")), Lead: []string{say(c, sent)},
+		Forms: []account.Form{{Action: "/sign-in/code/verify", Hidden: hiddenNext(next), Inputs: []account.Input{codeInput(c)}, Submit: say(c, "Sign in")}},
+		Links: []layout.Link{{Label: say(c, "No code came? Ask for another one"), Path: carrying("/sign-in", next)}},
 	}
 }
 
@@ -186,11 +186,11 @@ func linkProblem(err error) error {
 }
 
 func (hs *Handlers) linkForm(c echo.Context, proof codes.Proof) account.Page {
-	page := account.Page{Frame: hs.frame(c, "Sign in"), Forms: []account.Form{{Action: c.Request().URL.EscapedPath()}}}
+	page := account.Page{Frame: hs.frame(c, say(c, "Sign in")), Forms: []account.Form{{Action: c.Request().URL.EscapedPath()}}}
 	if proof.Account.ID != 0 {
-		page.Lead, page.Forms[0].Submit = []string{"This link signs this browser in as " + proof.Account.Username + "."}, "Sign in as "+proof.Account.Username
+		page.Lead, page.Forms[0].Submit = []string{say(c, "This link signs this browser in as %s.", proof.Account.Username)}, say(c, "Sign in as %s", proof.Account.Username)
 		return page
 	}
-	page.Lead, page.Forms[0].Submit = []string{"This link proves that " + proof.Email + " is your address. Nobody has an account with it yet."}, "Go on to sign up"
+	page.Lead, page.Forms[0].Submit = []string{say(c, "This link proves that %s is your address. Nobody has an account with it yet.", proof.Email)}, say(c, "Go on to sign up")
 	return page
 }

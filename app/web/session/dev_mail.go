@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"net/http"
 	"strconv"
 
@@ -12,6 +13,7 @@ import (
 	"flashsale/static"
 	"flashsale/users/mail"
 	"flashsale/views/account"
+	"flashsale/views/text"
 )
 
 // Mailbox is mail.Mailbox: the last mails.
@@ -44,7 +46,7 @@ func (d *DevMail) List(c echo.Context) error {
 	}
 	var list []account.DevMail
 	for _, one := range d.box.All() {
-		list = append(list, devMail(one))
+		list = append(list, devMail(c.Request().Context(), one))
 	}
 	return devPage(c, account.DevMailList(static.URL("app.css"), list))
 }
@@ -56,12 +58,12 @@ func (d *DevMail) Mail(c echo.Context) error {
 	if err != nil || !found || !local(c.Request()) {
 		return request.ErrNotFound
 	}
-	return devPage(c, account.DevMailPage(static.URL("app.css"), devMail(one)))
+	return devPage(c, account.DevMailPage(static.URL("app.css"), devMail(c.Request().Context(), one)))
 }
 
-func devMail(one mail.Kept) account.DevMail {
+func devMail(ctx context.Context, one mail.Kept) account.DevMail {
 	return account.DevMail{
-		Path: devMailPath + "/" + strconv.Itoa(one.ID), At: one.At.Format("2006-01-02 15:04:05 UTC"),
+		Path: devMailPath + "/" + strconv.Itoa(one.ID), At: text.Moment(ctx, one.At),
 		To: one.To, Subject: one.Subject, Text: one.Text,
 	}
 }
@@ -75,5 +77,6 @@ func devPage(c echo.Context, page templ.Component) error {
 		return err
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	request.MarkLanguage(c)
 	return c.HTMLBlob(http.StatusOK, out.Bytes())
 }

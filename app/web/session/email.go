@@ -9,6 +9,7 @@ import (
 	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 // ChangeEmail sends a code to a new address. Who has a password has to type it.
@@ -55,7 +56,7 @@ func (hs *Handlers) prove(c echo.Context, who Visitor, current string) error {
 	case !has:
 		return nil
 	case current == "":
-		return request.BadField(fieldCurrent, "is required")
+		return request.BadField(fieldCurrent, text.Key(isRequired))
 	}
 	if err := hs.attempt(c, limits.SignIn, limits.AccountKey(who.Account)); err != nil {
 		return err
@@ -84,7 +85,7 @@ func (hs *Handlers) VerifyEmail(c echo.Context) error {
 	if err == nil {
 		err = hs.verifyEmail(c, who, v, next)
 	}
-	return hs.refused(c, err, formPage(hs.emailCodeForm(c, next)))
+	return hs.refused(c, err, formPage(c, hs.emailCodeForm(c, next)))
 }
 
 func (hs *Handlers) verifyEmail(c echo.Context, who Visitor, v fields, next string) error {
@@ -118,8 +119,8 @@ func (hs *Handlers) verifyEmail(c echo.Context, who Visitor, v fields, next stri
 
 func (hs *Handlers) emailCodeForm(c echo.Context, next string) account.Page {
 	return account.Page{
-		Frame: hs.frame(c, "Verify your address"), Lead: []string{sentToNew},
-		Forms: []account.Form{{Action: "/account/email/verify", Hidden: hiddenNext(next), Inputs: []account.Input{codeInput()}, Submit: "Verify"}},
-		Links: []layout.Link{{Label: "Later", Path: onward(next)}},
+		Frame: hs.frame(c, say(c, "Verify your address")), Lead: []string{say(c, sentToNew)},
+		Forms: []account.Form{{Action: "/account/email/verify", Hidden: hiddenNext(next), Inputs: []account.Input{codeInput(c)}, Submit: say(c, "Verify")}},
+		Links: []layout.Link{{Label: say(c, "Later"), Path: onward(next)}},
 	}
 }

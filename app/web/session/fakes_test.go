@@ -19,6 +19,7 @@ import (
 	"flashsale/users/login"
 	"flashsale/users/login/codes"
 	"flashsale/users/login/limits"
+	"flashsale/views/text"
 )
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -380,9 +381,16 @@ func (seal) Unseal(purpose, sealed string, now time.Time) (string, error) {
 	return part[1], nil
 }
 
-// routes are the handlers at their addresses, without the middleware.
+// routes are the handlers at their addresses, without the middleware but for the language of the request.
 func (w *world) routes() *echo.Echo {
 	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			r := c.Request()
+			c.SetRequest(r.WithContext(text.With(r.Context(), request.Language(r))))
+			return next(c)
+		}
+	})
 	hs := w.hs
 	for _, r := range []struct {
 		method, path string

@@ -22,6 +22,7 @@ import (
 	"flashsale/users/login"
 	"flashsale/users/login/limits"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 // Visitor is who a request is from. The zero value is nobody.
@@ -150,7 +151,7 @@ func (f fields) required(name string) (string, error) {
 	if s := f.text(name); s != "" {
 		return s, nil
 	}
-	return "", request.BadField(name, "is required")
+	return "", request.BadField(name, text.Key(isRequired))
 }
 
 // attempt takes an attempt of the client's network, and of an account (limits.AccountKey, limits.NameKey). Where a session could not

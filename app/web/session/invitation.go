@@ -49,7 +49,7 @@ func (hs *Handlers) Accept(c echo.Context) error {
 	if err == nil {
 		err = hs.accept(c, v)
 	}
-	return hs.refused(c, err, formPage(hs.invitationForm(c, invited, v.text(fieldUsername))))
+	return hs.refused(c, err, formPage(c, hs.invitationForm(c, invited, v.text(fieldUsername))))
 }
 
 func (hs *Handlers) accept(c echo.Context, v fields) error {
@@ -84,26 +84,19 @@ func (hs *Handlers) invited(c echo.Context, v fields) (users.Account, error) {
 }
 
 func (hs *Handlers) invitationForm(c echo.Context, i login.Invitation, username string) account.Page {
-	lead := "You are invited to be " + article(i.Role) + " of this shop."
+	lead := say(c, "You are invited to this shop. Your role is %s.", say(c, roleName(i.Role)))
 	if i.FirstOwner {
-		lead = "This shop has no owner yet. With this link you become its owner."
+		lead = say(c, "This shop has no owner yet. With this link you become its owner.")
 	}
-	page := account.Page{Frame: hs.frame(c, "Invitation"), Lead: []string{lead}}
+	page := account.Page{Frame: hs.frame(c, say(c, "Invitation")), Lead: []string{lead}}
 	path := c.Request().URL.EscapedPath()
 	if who := hs.cfg.Who(c.Request()); who.Account != 0 {
-		page.Forms = []account.Form{{Action: path, Submit: "Accept as " + who.Username}}
+		page.Forms = []account.Form{{Action: path, Submit: say(c, "Accept as %s", who.Username)}}
 		return page
 	}
-	name := newNameInput(username)
+	name := newNameInput(c, username)
 	name.Focus = true
-	page.Forms = []account.Form{{Action: path, Inputs: []account.Input{name, newPasswordInput()}, Submit: "Sign up and accept"}}
-	page.Links = []layout.Link{{Label: "You have an account? Sign in first", Path: request.SignInPath(path)}}
+	page.Forms = []account.Form{{Action: path, Inputs: []account.Input{name, newPasswordInput(c)}, Submit: say(c, "Sign up and accept")}}
+	page.Links = []layout.Link{{Label: say(c, "You have an account? Sign in first"), Path: request.SignInPath(path)}}
 	return page
-}
-
-func article(r login.Role) string {
-	if r == login.Viewer {
-		return "a " + r.String()
-	}
-	return "an " + r.String()
 }

@@ -57,12 +57,12 @@ func (hs *Handlers) Orders(c echo.Context) error {
 		return request.WriteJSON(c, http.StatusOK, d)
 	}
 	page := account.Orders{Page: account.Page{
-		Frame: hs.frame(c, "Your orders"), Links: []layout.Link{{Label: "Back to the account", Path: "/account"}},
+		Frame: hs.frame(c, say(c, "Your orders")), Links: []layout.Link{{Label: say(c, "Back to the account"), Path: "/account"}},
 	}, More: len(list) == mostOrders}
 	for i := range list {
 		o := &list[i]
 		page.List = append(page.List, account.Order{
-			ID: o.OrderID.String(), Product: o.Product, Sale: o.Slug, SaleURL: saleURL(o.Slug), Unit: strconv.FormatInt(o.Unit, 10), At: moment(o.At), Cancelled: !o.CancelledAt.IsZero(),
+			ID: o.OrderID.String(), Product: o.Product, Sale: o.Slug, SaleURL: saleURL(o.Slug), Unit: strconv.FormatInt(o.Unit, 10), At: moment(c, o.At), Cancelled: !o.CancelledAt.IsZero(),
 			Receipt: hs.cfg.ReceiptPath(o.Receipt),
 		})
 	}

@@ -14,6 +14,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/views/account"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 // frame surrounds a page.
@@ -27,10 +28,11 @@ func (hs *Handlers) frame(c echo.Context, title string) layout.Frame {
 // send writes a page. Nobody keeps it: it is about one person, and some of it is shown once.
 func (hs *Handlers) send(c echo.Context, status int, page templ.Component) error {
 	var out bytes.Buffer
-	if err := page.Render(c.Request().Context(), &out); err != nil {
+	if err := page.Render(layout.At(c.Request().Context(), request.PageAddress(c.Request())), &out); err != nil {
 		return err
 	}
 	private(c)
+	request.MarkLanguage(c, "Accept")
 	return c.HTMLBlob(status, out.Bytes())
 }
 
@@ -61,41 +63,51 @@ func (hs *Handlers) refused(c echo.Context, err error, again func(request.Proble
 }
 
 // formPage is a page with nothing but forms, to be shown again with the errors of a problem.
-func formPage(page account.Page) func(request.Problem) templ.Component {
-	return func(p request.Problem) templ.Component { return account.FormPage(marked(page, p)) }
+func formPage(c echo.Context, page account.Page) func(request.Problem) templ.Component {
+	return func(p request.Problem) templ.Component { return account.FormPage(marked(c, page, p)) }
 }
 
 // marked puts the errors of a problem at their fields. The first of them gets the focus, and what belongs to no field is said
 // above the forms.
-func marked(page account.Page, p request.Problem) account.Page {
+func marked(c echo.Context, page account.Page, p request.Problem) account.Page {
 	for _, e := range p.Errors {
-		if !mark(page.Forms, e) && page.Problem == "" {
-			page.Problem = sentence(p.Message)
+		if !mark(c, page.Forms, e) && page.Problem == "" {
+			page.Problem = sentence(said(c, e.Field, e))
 		}
 	}
 	if len(p.Errors) == 0 {
-		page.Problem = sentence(p.Message)
-		if p.RetryAfter > 0 {
-			page.Problem += " The next attempt is taken in " + spelled(p.RetryAfter) + "."
-		}
+		page.Problem = inALine(c, p)
 	}
 	focus(page.Forms)
 	return page
 }
 
-// said is a message about a field. One that is a whole sentence begins with a capital.
-func said(label, message string) string {
-	if first, _ := utf8.DecodeRuneInString(message); unicode.IsUpper(first) {
+// inALine is a problem above a form: what happened, and what to do now.
+func inALine(c echo.Context, p request.Problem) string {
+	told := p.For(text.From(c.Request().Context()))
+	if p.RetryAfter > 0 {
+		told.Now = nextAttempt(c, p.RetryAfter)
+	}
+	return sentence(told.Happened) + " " + told.Now
+}
+
+// isRequired is said of a field that is empty.
+const isRequired = "is required"
+
+// said is what is wrong with a field, in the language of the page. A message that is a whole sentence begins with a capital.
+func said(c echo.Context, label string, e request.FieldProblem) string {
+	message := e.Say(text.From(c.Request().Context()))
+	if first, _ := utf8.DecodeRuneInString(e.Message); unicode.IsUpper(first) {
 		return message
 	}
 	return label + " " + message
 }
 
-func mark(forms []account.Form, e request.FieldProblem) bool {
+func mark(c echo.Context, forms []account.Form, e request.FieldProblem) bool {
 	for f := range forms {
 		for i := range forms[f].Inputs {
 			if in := &forms[f].Inputs[i]; in.Name == e.Field {
-				in.Error = sentence(said(in.Label, e.Message))
+				in.Error = sentence(said(c, in.Label, e))
 				return true
 			}
 		}
@@ -135,21 +147,22 @@ func sentence(s string) string {
 	return s
 }
 
-// spelled is a time to wait, in words.
-func spelled(seconds int) string {
-	switch {
-	case seconds == 1:
-		return "1 second"
-	case seconds < 120:
-		return strconv.Itoa(seconds) + " seconds"
+// nextAttempt says how long to wait.
+func nextAttempt(c echo.Context, seconds int) string {
+	if seconds < 120 {
+		return say(c, "The next attempt is taken in %d seconds.", seconds)
 	}
-	return strconv.Itoa((seconds+59)/60) + " minutes"
+	return say(c, "The next attempt is taken in %d minutes.", (seconds+59)/60)
 }
 
 // moment is a time for people, in UTC.
-func moment(t time.Time) account.Moment {
-	t = t.UTC()
-	return account.Moment{Text: t.Format("2 January 2006, 15:04 UTC"), ISO: t.Format(request.InstantLayout)}
+func moment(c echo.Context, t time.Time) account.Moment {
+	return account.Moment{Text: text.Minute(c.Request().Context(), t), ISO: t.UTC().Format(request.InstantLayout)}
+}
+
+// say is a text in the language of the request.
+func say(c echo.Context, key string, args ...any) string {
+	return text.Say(c.Request().Context(), key, args...)
 }
 
 // done answers a form that did what it should: a browser is led on, everybody else gets a document, or nothing.

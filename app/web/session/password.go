@@ -9,6 +9,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/users/login"
 	"flashsale/users/login/limits"
+	"flashsale/views/text"
 )
 
 // ChangePassword changes one's own password, or sets it without the old one in a session that was just started by a code. All
@@ -67,13 +68,13 @@ func (hs *Handlers) mayForget(c echo.Context, who Visitor) error {
 	case err != nil:
 		return err
 	case has:
-		return request.BadField(fieldCurrent, "is required")
+		return request.BadField(fieldCurrent, text.Key(isRequired))
 	}
 	return request.ErrFreshCode
 }
 
 func wrongCurrent() error {
-	return request.WrongField(request.ErrWrongSignIn, fieldCurrent, "is not right")
+	return request.WrongField(request.ErrWrongSignIn, fieldCurrent, text.Key("is not right"))
 }
 
 // renamed is a problem whose field has another name in this form.

@@ -36,7 +36,7 @@ func TestAPasswordIsSetAfterAFreshCode(t *testing.T) {
 		{name: "over the limit", method: "POST", target: target, body: next, fields: []string{asAnn, freshAnn}, world: noBudget, status: 429, never: []string{"set"}},
 		{name: "with a wrong old one after a code", method: "POST", target: target, body: `{"current":"no","next":"another long one"}`, fields: []string{asAnn, freshAnn}, status: 401, never: []string{"set", "start"}},
 		{name: "by form without a code", method: "POST", target: target, body: form("next", "another long one"), fields: []string{asAnn}, world: noPassword, status: 403,
-			has: []string{`role="alert"`, "Sign in by a code first", "Send me a code for that"}, never: []string{"set", "start"}},
+			has: []string{`role="alert"`, "A new password needs a fresh code", "Send me a code for that"}, never: []string{"set", "start"}},
 		{name: "reset by form without a code", method: "POST", target: target, body: form("next", "another long one"), fields: []string{asAnn}, status: 422,
 			has: []string{"Current password is required."}, never: []string{"set", "start"}},
 		{name: "a sign-in by code", method: "POST", target: "/sign-in/code/verify", body: `{"code":"123456"}`, fields: []string{"Cookie: code=flow"}, status: 200,

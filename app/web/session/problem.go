@@ -8,6 +8,7 @@ import (
 	"flashsale/users"
 	"flashsale/users/login"
 	"flashsale/users/login/codes"
+	"flashsale/views/text"
 )
 
 // coolDown is the shortest time after too many wrong codes of a second factor.
@@ -33,11 +34,11 @@ func problem(err error, field string, refused error) error {
 	case errors.As(err, &busy):
 		return later(request.ErrSignInBusy, busy.Wait)
 	case errors.As(err, &name):
-		return request.BadField(field, "is not acceptable: "+name.Reason)
+		return request.RefusedName(field, name.Reason)
 	case errors.As(err, &own) && own.Field == fieldEmail:
-		return request.WrongField(request.ErrTaken, fieldEmail, "is taken, please use another one")
+		return request.WrongField(request.ErrTaken, fieldEmail, text.Key("is taken, please use another one"))
 	case errors.Is(err, login.ErrTaken), errors.Is(err, users.ErrTaken):
-		return request.WrongField(request.ErrTaken, field, "is taken, please choose another one")
+		return request.WrongField(request.ErrTaken, field, text.Key("is taken, please choose another one"))
 	case errors.Is(err, login.ErrRefused):
 		return refused
 	case errors.Is(err, login.ErrCooling):
@@ -63,10 +64,10 @@ func weakPassword(field, reason string) error {
 
 // wrongCode says at the field that a code is not right.
 func wrongCode() error {
-	return request.WrongField(request.ErrWrongCode, fieldCode, "is not right: look again, or ask for a new one")
+	return request.WrongField(request.ErrWrongCode, fieldCode, text.Key("is not right: look again, or ask for a new one"))
 }
 
 // wrongFactor is wrongCode for an app, which nobody can ask for another code.
 func wrongFactor() error {
-	return request.WrongField(request.ErrWrongCode, fieldCode, "is not right, or was used before: type the one that the app shows now")
+	return request.WrongField(request.ErrWrongCode, fieldCode, text.Key("is not right, or was used before: type the one that the app shows now"))
 }

@@ -36,7 +36,7 @@ func (hs *Handlers) Factor(c echo.Context) error {
 	if err == nil {
 		err = hs.factor(c, v, next)
 	}
-	return hs.refused(c, err, formPage(hs.factorForm(c, next)))
+	return hs.refused(c, err, formPage(c, hs.factorForm(c, next)))
 }
 
 func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
@@ -69,12 +69,12 @@ func (hs *Handlers) factor(c echo.Context, v fields, next string) error {
 }
 
 func (hs *Handlers) factorForm(c echo.Context, next string) account.Page {
-	code := codeInput()
-	code.Hint = "Six digits from your authenticator app, or one of your recovery codes."
+	code := codeInput(c)
+	code.Hint = say(c, "Six digits from your authenticator app, or one of your recovery codes.")
 	return account.Page{
-		Frame: hs.frame(c, "Second factor"),
-		Forms: []account.Form{{Action: "/sign-in/second-factor", Hidden: hiddenNext(next), Inputs: []account.Input{code}, Submit: "Sign in"}},
-		Links: []layout.Link{{Label: "Sign in as somebody else", Path: carrying("/sign-in", next)}},
+		Frame: hs.frame(c, say(c, "Second factor")),
+		Forms: []account.Form{{Action: "/sign-in/second-factor", Hidden: hiddenNext(next), Inputs: []account.Input{code}, Submit: say(c, "Sign in")}},
+		Links: []layout.Link{{Label: say(c, "Sign in as somebody else"), Path: carrying("/sign-in", next)}},
 	}
 }
 
@@ -162,7 +162,7 @@ func (hs *Handlers) Enrol(c echo.Context) error {
 	return hs.refused(c, err, func(p request.Problem) templ.Component {
 		enrolment, again := hs.cfg.Factors.Begin(c.Request().Context(), who.Account, who.Username)
 		page := hs.enrolForm(c, enrolment, again != nil, next)
-		page.Page = marked(page.Page, p)
+		page.Page = marked(c, page.Page, p)
 		return account.SecondFactorPage(page)
 	})
 }
@@ -188,28 +188,28 @@ func (hs *Handlers) enrol(c echo.Context, who Visitor, v fields, next string) er
 	if !request.WantsPage(c.Request()) {
 		return request.WriteJSON(c, http.StatusOK, recoveryDocument{RecoveryCodes: recovery})
 	}
-	frame := hs.frame(c, "Recovery codes")
+	frame := hs.frame(c, say(c, "Recovery codes"))
 	frame.Visitor.Username = who.Username // the request still has the session before
 	return hs.send(c, http.StatusOK, account.SecretsPage(account.Secrets{
 		Page: account.Page{Frame: frame, Lead: []string{
-			"Your second factor is set up. These codes are shown once: print them, or write them down.",
-			"When the app is lost, each of them signs you in once in its place.",
+			say(c, "Your second factor is set up. These codes are shown once: print them, or write them down."),
+			say(c, "When the app is lost, each of them signs you in once in its place."),
 		}},
-		Codes: recovery, Next: layout.Link{Label: "I have kept them", Path: onward(next)},
+		Codes: recovery, Next: layout.Link{Label: say(c, "I have kept them"), Path: onward(next)},
 	}))
 }
 
 func (hs *Handlers) enrolForm(c echo.Context, e login.Enrolment, done bool, next string) account.SecondFactor {
 	page := account.SecondFactor{
-		Page: account.Page{Frame: hs.frame(c, "Second factor"), Links: []layout.Link{{Label: "Back to the account", Path: "/account"}}},
+		Page: account.Page{Frame: hs.frame(c, say(c, "Second factor")), Links: []layout.Link{{Label: say(c, "Back to the account"), Path: "/account"}}},
 		Done: done, Picture: "/account/second-factor/qr.png", Secret: grouped(e.Secret),
 	}
 	if done {
-		page.Lead = []string{"It is set up. When the app is lost, use a recovery code; without one, ask an owner to reset it."}
+		page.Lead = []string{say(c, "It is set up. When the app is lost, use a recovery code; without one, ask an owner to reset it.")}
 		return page
 	}
-	page.Lead = []string{"Whoever has a role signs in with a password and with the codes of an app, so that a stolen password is not enough."}
-	page.Forms = []account.Form{{Action: "/account/second-factor", Hidden: hiddenNext(next), Inputs: []account.Input{codeInput()}, Submit: "Set it up"}}
+	page.Lead = []string{say(c, "Whoever has a role signs in with a password and with the codes of an app, so that a stolen password is not enough.")}
+	page.Forms = []account.Form{{Action: "/account/second-factor", Hidden: hiddenNext(next), Inputs: []account.Input{codeInput(c)}, Submit: say(c, "Set it up")}}
 	return page
 }
 

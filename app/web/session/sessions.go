@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -12,6 +13,7 @@ import (
 	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 type sessionDocument struct {
@@ -58,19 +60,19 @@ func (hs *Handlers) Sessions(c echo.Context) error {
 
 func (hs *Handlers) sessionsPage(c echo.Context, who Visitor, list []login.Session) account.Sessions {
 	page := account.Sessions{Page: account.Page{
-		Frame: hs.frame(c, "Where you are signed in"), Links: []layout.Link{{Label: "Back to the account", Path: "/account"}},
+		Frame: hs.frame(c, say(c, "Where you are signed in")), Links: []layout.Link{{Label: say(c, "Back to the account"), Path: "/account"}},
 	}}
 	if c.QueryParam("notice") == "ended" {
-		page.Notice = "Done. The list shows what is left."
+		page.Notice = say(c, "Done. The list shows what is left.")
 	}
 	for i := range list {
 		one := &list[i]
 		page.List = append(page.List, account.Session{
-			ID: one.ID.String(), Agent: browser(one.Origin.Agent), Network: one.Origin.Network, Since: moment(one.Created), Current: one.ID == who.Session,
+			ID: one.ID.String(), Agent: browser(c.Request().Context(), one.Origin.Agent), Network: one.Origin.Network, Since: moment(c, one.Created), Current: one.ID == who.Session,
 		})
 	}
 	if len(list) > 1 {
-		page.Forms = []account.Form{{Action: "/account/sessions/end-all", Submit: "Sign out everywhere else", Quiet: true}}
+		page.Forms = []account.Form{{Action: "/account/sessions/end-all", Submit: say(c, "Sign out everywhere else"), Quiet: true}}
 	}
 	return page
 }
@@ -114,17 +116,17 @@ func (hs *Handlers) EndSessions(c echo.Context) error {
 }
 
 // browser is a short name for what a browser says of itself: "Firefox on Linux". What it does not know is cut.
-func browser(agent string) string {
+func browser(ctx context.Context, agent string) string {
 	name, system := named(agent, [][2]string{
 		{"Edg", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"}, {"CriOS/", "Chrome"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},
 	}), named(agent, [][2]string{
-		{"Android", "Android"}, {"iPhone", "an iPhone"}, {"iPad", "an iPad"}, {"Windows", "Windows"}, {"Mac OS X", "a Mac"}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
+		{"Android", "Android"}, {"iPhone", text.Key("an iPhone")}, {"iPad", text.Key("an iPad")}, {"Windows", "Windows"}, {"Mac OS X", text.Key("a Mac")}, {"CrOS", "ChromeOS"}, {"Linux", "Linux"},
 	})
 	switch {
 	case agent == "":
-		return "A browser without a name"
+		return text.Say(ctx, "A browser without a name")
 	case name != "" && system != "":
-		return name + " on " + system
+		return text.Say(ctx, "%s on %s", name, text.Say(ctx, system))
 	case name != "":
 		return name
 	}

@@ -49,7 +49,7 @@ func (hs *Handlers) SignIn(c echo.Context) error {
 	if err == nil {
 		err = hs.signIn(c, v, next)
 	}
-	return hs.refused(c, err, formPage(hs.signInForm(c, next, v.text(fieldName))))
+	return hs.refused(c, err, formPage(c, hs.signInForm(c, next, v.text(fieldName))))
 }
 
 func (hs *Handlers) signIn(c echo.Context, v fields, next string) error {
@@ -151,20 +151,20 @@ func (hs *Handlers) start(c echo.Context, who proven, status int, next string) e
 }
 
 func (hs *Handlers) signInForm(c echo.Context, next, name string) account.Page {
-	page := account.Page{Frame: hs.frame(c, "Sign in"), Forms: []account.Form{{
-		Action: "/sign-in", Hidden: hiddenNext(next), Submit: "Sign in",
-		Inputs: []account.Input{nameInput(name), passwordInput("current-password")},
+	page := account.Page{Frame: hs.frame(c, say(c, "Sign in")), Forms: []account.Form{{
+		Action: "/sign-in", Hidden: hiddenNext(next), Submit: say(c, "Sign in"),
+		Inputs: []account.Input{nameInput(c, name), passwordInput(c, "current-password")},
 	}}}
 	if hs.mail() {
 		page.Forms = append(page.Forms, account.Form{
-			Heading: "Or sign in by e-mail", Action: "/sign-in/code", Hidden: hiddenNext(next), Submit: "Send me a code", Quiet: true,
+			Heading: say(c, "Or sign in by e-mail"), Action: "/sign-in/code", Hidden: hiddenNext(next), Submit: say(c, "Send me a code"), Quiet: true,
 			Inputs: []account.Input{{
-				ID: "code-name", Name: fieldName, Label: "E-mail or username", Type: "text", Autocomplete: "email", MaxLength: "254",
-				Hint: "The code goes to the address of the account. With it you can also set a new password, or sign up.",
+				ID: "code-name", Name: fieldName, Label: say(c, "E-mail or username"), Type: "text", Autocomplete: "email", MaxLength: "254",
+				Hint: say(c, "The code goes to the address of the account. With it you can also set a new password, or sign up."),
 			}},
 		})
 	}
-	page.Links = []layout.Link{{Label: "New here? Sign up", Path: carrying("/sign-up", next)}}
+	page.Links = []layout.Link{{Label: say(c, "New here? Sign up"), Path: carrying("/sign-up", next)}}
 	page.Forms[0].Inputs[min(len(name), 1)].Focus = true // the password, when the name is there
 	return page
 }
@@ -176,17 +176,17 @@ func hiddenNext(next string) []account.Hidden {
 	return []account.Hidden{{Name: fieldNext, Value: next}}
 }
 
-func nameInput(value string) account.Input {
-	return account.Input{ID: "name", Name: fieldName, Label: "Username or e-mail", Type: "text", Autocomplete: "username", Value: value, MaxLength: "254"}
+func nameInput(c echo.Context, value string) account.Input {
+	return account.Input{ID: "name", Name: fieldName, Label: say(c, "Username or e-mail"), Type: "text", Autocomplete: "username", Value: value, MaxLength: "254"}
 }
 
-func passwordInput(autocomplete string) account.Input {
-	return account.Input{ID: "password", Name: fieldPassword, Label: "Password", Type: "password", Autocomplete: autocomplete}
+func passwordInput(c echo.Context, autocomplete string) account.Input {
+	return account.Input{ID: "password", Name: fieldPassword, Label: say(c, "Password"), Type: "password", Autocomplete: autocomplete}
 }
 
-func codeInput() account.Input {
+func codeInput(c echo.Context) account.Input {
 	return account.Input{
-		ID: "code", Name: fieldCode, Label: "Code", Type: "text", Autocomplete: "one-time-code", Mode: "numeric", MaxLength: "20", Focus: true,
+		ID: "code", Name: fieldCode, Label: say(c, "Code"), Type: "text", Autocomplete: "one-time-code", Mode: "numeric", MaxLength: "20", Focus: true,
 	}
 }
 

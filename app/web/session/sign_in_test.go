@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"flashsale/users/login/limits"
 )
 
@@ -56,7 +58,7 @@ func TestSigningInByPassword(t *testing.T) {
 		{name: "a name twice", method: "POST", target: "/sign-in", body: "name=ann&name=bob&password=no", status: 422, has: []string{"must appear once", `value="ann"`}},
 		{name: "over the limit", method: "POST", target: "/sign-in", body: right, world: noBudget, status: 429, has: []string{"too-many-requests", `"retryAfter":90`}, never: []string{"check"}},
 		{name: "over the limit by form", method: "POST", target: "/sign-in", body: form("name", "ann", "password", rightPassword), world: noBudget, status: 429,
-			has: []string{"Too many requests, please wait. The next attempt is taken in 90 seconds."}, never: []string{"check"}},
+			has: []string{"pressed too often. The next attempt is taken in 90 seconds."}, never: []string{"check"}},
 		{name: "the queue is full", method: "POST", target: "/sign-in", body: `{"name":"ann","password":"later"}`, status: 503, has: []string{"sign-in-busy", `"retryAfter":2`}},
 		{name: "the queue is full, by form", method: "POST", target: "/sign-in", body: form("name", "ann", "password", "later"), status: 503,
 			has: []string{"Many people are signing in", `value="ann"`}, not: []string{`value="later"`}},
@@ -204,12 +206,13 @@ func TestCookiesAreBoundToTheHostOverTLS(t *testing.T) {
 
 func TestAWaitIsSaidInWords(t *testing.T) {
 	t.Parallel()
+	c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", nil), httptest.NewRecorder())
 	for seconds, want := range map[int]string{1: "1 second", 90: "90 seconds", 120: "2 minutes", 601: "11 minutes"} {
-		if got := spelled(seconds); got != want {
+		if got := nextAttempt(c, seconds); got != "The next attempt is taken in "+want+"." {
 			t.Errorf("%d: %q", seconds, got)
 		}
 	}
-	if m := moment(time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))); m.Text != "2 January 2026, 02:04 UTC" || m.ISO != "2026-01-02T02:04:05.000Z" {
+	if m := moment(c, time.Date(2026, 1, 2, 3, 4, 5, 0, time.FixedZone("", 3600))); m.Text != "2 January 2026, 02:04 UTC" || m.ISO != "2026-01-02T02:04:05.000Z" {
 		t.Errorf("%+v", m)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"flashsale/users/login/limits"
 	"flashsale/views/account"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 // SignUpPage asks for a name and a password. Somebody who has proved an address needs no password.
@@ -31,7 +32,7 @@ func (hs *Handlers) SignUp(c echo.Context) error {
 	if err == nil {
 		err = hs.signUp(c, v, next, proved)
 	}
-	return hs.refused(c, err, formPage(hs.signUpForm(c, next, v, proved)))
+	return hs.refused(c, err, formPage(c, hs.signUpForm(c, next, v, proved)))
 }
 
 func (hs *Handlers) signUp(c echo.Context, v fields, next, proved string) error {
@@ -69,7 +70,7 @@ func (hs *Handlers) newcomer(c echo.Context, v fields, proved string) (users.Acc
 	}
 	password := v.text(fieldPassword)
 	if password == "" && proved == "" {
-		return users.Account{}, request.BadField(fieldPassword, "is required")
+		return users.Account{}, request.BadField(fieldPassword, text.Key(isRequired))
 	}
 	if err := hs.attempt(c, limits.SignUp); err != nil {
 		return users.Account{}, err
@@ -79,20 +80,20 @@ func (hs *Handlers) newcomer(c echo.Context, v fields, proved string) (users.Acc
 }
 
 func (hs *Handlers) signUpForm(c echo.Context, next string, v fields, proved string) account.Page {
-	username := newNameInput(v.text(fieldUsername))
+	username := newNameInput(c, v.text(fieldUsername))
 	username.Focus = true
-	password := newPasswordInput()
-	page := account.Page{Frame: hs.frame(c, "Sign up"), Links: []layout.Link{{Label: "You have an account? Sign in", Path: carrying("/sign-in", next)}}}
-	form := account.Form{Action: "/sign-up", Hidden: hiddenNext(next), Submit: "Sign up"}
+	password := newPasswordInput(c)
+	page := account.Page{Frame: hs.frame(c, say(c, "Sign up")), Links: []layout.Link{{Label: say(c, "You have an account? Sign in"), Path: carrying("/sign-in", next)}}}
+	form := account.Form{Action: "/sign-up", Hidden: hiddenNext(next), Submit: say(c, "Sign up")}
 	switch {
 	case proved != "":
-		page.Lead = []string{"Your address is " + proved + ". Choose the name of your account."}
-		password.Optional, password.Hint = true, "Without a password you sign in by a code sent to your address."
+		page.Lead = []string{say(c, "Your address is %s. Choose the name of your account.", proved)}
+		password.Optional, password.Hint = true, say(c, "Without a password you sign in by a code sent to your address.")
 		form.Inputs = []account.Input{username, password}
 	case hs.mail():
 		form.Inputs = []account.Input{username, password, {
-			ID: "email", Name: fieldEmail, Label: "E-mail", Type: "email", Autocomplete: "email", Value: v.text(fieldEmail), Optional: true,
-			MaxLength: "254", Hint: "With an address you can sign in when you have forgotten the password.",
+			ID: "email", Name: fieldEmail, Label: say(c, "E-mail"), Type: "email", Autocomplete: "email", Value: v.text(fieldEmail), Optional: true,
+			MaxLength: "254", Hint: say(c, "With an address you can sign in when you have forgotten the password."),
 		}}
 	default:
 		form.Inputs = []account.Input{username, password}
@@ -101,15 +102,15 @@ func (hs *Handlers) signUpForm(c echo.Context, next string, v fields, proved str
 	return page
 }
 
-func newPasswordInput() account.Input {
-	input := passwordInput("new-password")
-	input.Hint = "A few words that do not belong together make a good one."
+func newPasswordInput(c echo.Context) account.Input {
+	input := passwordInput(c, "new-password")
+	input.Hint = say(c, "A few words that do not belong together make a good one.")
 	return input
 }
 
-func newNameInput(value string) account.Input {
+func newNameInput(c echo.Context, value string) account.Input {
 	return account.Input{
-		ID: "username", Name: fieldUsername, Label: "Username", Type: "text", Autocomplete: "username", Value: value, MaxLength: "100",
+		ID: "username", Name: fieldUsername, Label: say(c, "Username"), Type: "text", Autocomplete: "username", Value: value, MaxLength: "100",
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 const fieldRole = "role"
@@ -48,19 +49,19 @@ func (hs *Handlers) TeamPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page.Notice = teamNotice(c.QueryParam("notice"))
+	page.Notice = teamNotice(c, c.QueryParam("notice"))
 	return hs.send(c, http.StatusOK, account.TeamPage(page))
 }
 
 // teamNotice is the sentence for what an act did. The query only selects it.
-func teamNotice(name string) string {
+func teamNotice(c echo.Context, name string) string {
 	switch name {
 	case "role":
-		return "The role is changed. The sessions of that account have ended."
+		return say(c, "The role is changed. The sessions of that account have ended.")
 	case "second-factor":
-		return "The second factor is gone. At the next sign-in a new one is set up."
+		return say(c, "The second factor is gone. At the next sign-in a new one is set up.")
 	case "revoked":
-		return "The token does not work any more."
+		return say(c, "The token does not work any more.")
 	}
 	return ""
 }
@@ -91,16 +92,16 @@ func (hs *Handlers) teamPage(c echo.Context) (account.Team, error) {
 	}
 	who := hs.cfg.Who(c.Request())
 	page := account.Team{
-		Page:  account.Page{Frame: hs.frame(c, "Team"), Forms: []account.Form{{Inputs: tokenInputs("", "")}}, Links: []layout.Link{{Label: "Your account", Path: "/account"}}},
-		Roles: []string{login.Viewer.String(), login.Operator.String(), login.Owner.String()}, Scopes: scopeChoices(), Key: rand.Text(),
+		Page:  account.Page{Frame: hs.frame(c, say(c, "Team")), Forms: []account.Form{{Inputs: tokenInputs(c, "", "")}}, Links: []layout.Link{{Label: say(c, "Your account"), Path: "/account"}}},
+		Roles: []string{login.Viewer.String(), login.Operator.String(), login.Owner.String()}, Scopes: scopeChoices(c), Key: rand.Text(),
 	}
 	for _, m := range members {
 		page.Members = append(page.Members, account.Member{
-			Username: m.Username, Role: m.Role.String(), SecondFactor: m.SecondFactor, Since: moment(m.GivenAt), Self: m.Username == who.Username,
+			Username: m.Username, Role: m.Role.String(), SecondFactor: m.SecondFactor, Since: moment(c, m.GivenAt), Self: m.Username == who.Username,
 		})
 	}
 	for i := range tokens {
-		page.Tokens = append(page.Tokens, hs.tokenRow(&tokens[i]))
+		page.Tokens = append(page.Tokens, hs.tokenRow(c, &tokens[i]))
 	}
 	return page, nil
 }
@@ -144,11 +145,11 @@ func (hs *Handlers) teamRefused(c echo.Context, err error, v fields) error {
 	return hs.refused(c, teamProblem(err), func(p request.Problem) templ.Component {
 		page, again := hs.teamPage(c)
 		if again != nil {
-			page = account.Team{Page: account.Page{Frame: hs.frame(c, "Team")}}
+			page = account.Team{Page: account.Page{Frame: hs.frame(c, say(c, "Team"))}}
 		} else {
-			page.Forms[0].Inputs = tokenInputs(v.text(fieldName), v.text(fieldDays))
+			page.Forms[0].Inputs = tokenInputs(c, v.text(fieldName), v.text(fieldDays))
 		}
-		page.Page = marked(page.Page, p)
+		page.Page = marked(c, page.Page, p)
 		return account.TeamPage(page)
 	})
 }
@@ -162,13 +163,13 @@ func teamProblem(err error) error {
 	case errors.Is(err, login.ErrCooling):
 		return later(request.ErrTooMany, coolDown)
 	case errors.Is(err, login.ErrTokenName):
-		return request.BadField(fieldName, "must be of 1 to 60 characters and not that of another token of yours")
+		return request.BadField(fieldName, text.Key("must be of 1 to 60 characters and not that of another token of yours"))
 	case errors.Is(err, login.ErrTokenLife):
-		return request.BadField(fieldDays, "must be a whole number from 1 to 365")
+		return request.BadField(fieldDays, text.Key("must be a whole number from 1 to 365"))
 	case errors.Is(err, login.ErrScope):
-		return request.BadField(fieldScopes, `must be at least one of read, operate and export, as far as your role allows; a program sends one text with spaces, like "read operate"`)
+		return request.BadField(fieldScopes, text.Key(`must be at least one of read, operate and export, as far as your role allows; a program sends one text with spaces, like "read operate"`))
 	case errors.Is(err, login.ErrRole):
-		return request.BadField(fieldRole, "must be viewer, operator or owner")
+		return request.BadField(fieldRole, text.Key("must be viewer, operator or owner"))
 	}
 	return err
 }
@@ -200,10 +201,11 @@ func (hs *Handlers) invite(c echo.Context, a operator.Act, v fields) error {
 		return request.WriteJSON(c, http.StatusCreated, invitationDocument{Link: link, Role: role.String(), Expires: request.Instant(made.Expires)})
 	}
 	return hs.send(c, http.StatusCreated, account.SecretsPage(account.Secrets{
-		Page: account.Page{Frame: hs.frame(c, "Invitation"), Lead: []string{
-			"Send this link to the person who is to be " + article(role) + ". It is shown once, works once, and ends on " + moment(made.Expires).Text + ".",
+		Page: account.Page{Frame: hs.frame(c, say(c, "Invitation")), Lead: []string{
+			say(c, "Send this link to the person who gets the role %s. It is shown once, works once, and ends on %s.",
+				say(c, role.String()), moment(c, made.Expires).Text),
 		}},
-		Label: "Link", Secret: link, Next: layout.Link{Label: "Back to the team", Path: "/admin/team"},
+		Label: say(c, "Link"), Secret: link, Next: layout.Link{Label: say(c, "Back to the team"), Path: "/admin/team"},
 	}))
 }
 
@@ -226,7 +228,7 @@ func (hs *Handlers) setRole(c echo.Context, a operator.Act, v fields) error {
 	if shown != "none" {
 		var err error
 		if role, err = login.ParseRole(shown); err != nil {
-			return request.BadField(fieldRole, "must be viewer, operator, owner or none")
+			return request.BadField(fieldRole, text.Key("must be viewer, operator, owner or none"))
 		}
 	}
 	change, err := hs.cfg.Acts.SetRole(c.Request().Context(), a, request.Param(c, "username"), role)

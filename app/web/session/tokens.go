@@ -14,6 +14,7 @@ import (
 	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 const (
@@ -111,8 +112,8 @@ func (hs *Handlers) createToken(c echo.Context, a operator.Act, v fields) error 
 		return request.WriteJSON(c, http.StatusCreated, d)
 	}
 	return hs.send(c, http.StatusCreated, account.SecretsPage(account.Secrets{
-		Page:  account.Page{Frame: hs.frame(c, "API token"), Lead: []string{"This is the token " + name + ". It is shown once: put it where the program finds it."}},
-		Label: "Token", Secret: made.Secret, Next: layout.Link{Label: "Back to the team", Path: "/admin/team"},
+		Page:  account.Page{Frame: hs.frame(c, say(c, "API token")), Lead: []string{say(c, "This is the token %s. It is shown once: put it where the program finds it.", name)}},
+		Label: say(c, "Token"), Secret: made.Secret, Next: layout.Link{Label: say(c, "Back to the team"), Path: "/admin/team"},
 	}))
 }
 
@@ -166,9 +167,9 @@ type scopeWord struct {
 
 func scopes() []scopeWord {
 	return []scopeWord{
-		{login.Read, "read", "read what the desk shows"},
-		{login.Operate, "operate", "act on sales, orders and shoppers"},
-		{login.Export, "export", "take lists away as files"},
+		{login.Read, "read", text.Key("read what the desk shows")},
+		{login.Operate, "operate", text.Key("act on sales, orders and shoppers")},
+		{login.Export, "export", text.Key("take lists away as files")},
 	}
 }
 
@@ -181,36 +182,36 @@ func scopeNamed(name string) login.Scope {
 	return 0
 }
 
-func scopeChoices() []account.Scope {
+func scopeChoices(c echo.Context) []account.Scope {
 	var list []account.Scope
 	for _, s := range scopes() {
-		list = append(list, account.Scope{Name: s.name, Label: s.label, Chosen: s.scope == login.Read})
+		list = append(list, account.Scope{Name: s.name, Label: say(c, s.label), Chosen: s.scope == login.Read})
 	}
 	return list
 }
 
-func tokenInputs(name, days string) []account.Input {
+func tokenInputs(c echo.Context, name, days string) []account.Input {
 	if days == "" {
 		days = strconv.Itoa(usualDays)
 	}
 	return []account.Input{
-		{ID: "token-name", Name: fieldName, Label: "Name", Type: "text", Autocomplete: "off", Value: name, MaxLength: "60", Hint: "Which program it is for."},
-		{ID: "token-days", Name: fieldDays, Label: "Days until it ends", Type: "text", Mode: "numeric", Autocomplete: "off", Value: days, MaxLength: "3"},
+		{ID: "token-name", Name: fieldName, Label: say(c, "Name"), Type: "text", Autocomplete: "off", Value: name, MaxLength: "60", Hint: say(c, "Which program it is for.")},
+		{ID: "token-days", Name: fieldDays, Label: say(c, "Days until it ends"), Type: "text", Mode: "numeric", Autocomplete: "off", Value: days, MaxLength: "3"},
 	}
 }
 
-func (hs *Handlers) tokenRow(t *login.Token) account.Token {
+func (hs *Handlers) tokenRow(c echo.Context, t *login.Token) account.Token {
 	row := account.Token{
-		ID: t.ID.String(), Name: t.Name, Scopes: strings.Join(t.Scopes.Names(), ", "), By: t.Username, Expires: moment(t.Expires),
+		ID: t.ID.String(), Name: t.Name, Scopes: strings.Join(t.Scopes.Names(), ", "), By: t.Username, Expires: moment(c, t.Expires),
 	}
 	if !t.LastUsed.IsZero() {
-		row.Used = moment(t.LastUsed)
+		row.Used = moment(c, t.LastUsed)
 	}
 	switch {
 	case !t.Revoked.IsZero():
-		row.Over, row.State = true, "Revoked"
+		row.Over, row.State = true, say(c, "Revoked")
 	case !t.Expires.After(hs.cfg.Now()):
-		row.Over, row.State = true, "Expired"
+		row.Over, row.State = true, say(c, "Expired")
 	}
 	return row
 }

@@ -12,6 +12,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // Done shows that an operator's act succeeded. change is what it did, or nil when the act was on no sale. Without scripts the
@@ -53,31 +54,28 @@ func noticeOf(c echo.Context) string {
 
 // notice is the sentence for what noticeOf returned, with the number of orders that the act swept away. The query only selects
 // it, so no link can show a text of its own.
-func notice(name, swept string) string {
-	said := noticeNamed(name)
+func notice(l text.Language, name, swept string) string {
+	said := noticeNamed(l, name)
 	n, err := strconv.ParseInt(swept, 10, 64)
-	switch {
-	case said == "" || err != nil || n < 1:
+	if said == "" || err != nil || n < 1 {
 		return said
-	case n == 1:
-		return said + " 1 order was swept away."
 	}
-	return said + " " + strconv.FormatInt(n, 10) + " orders were swept away."
+	return said + " " + l.Say("%d orders were swept away", n) + "."
 }
 
-func noticeNamed(name string) string {
+func noticeNamed(l text.Language, name string) string {
 	if preset, ok := sale.PresetNamed(strings.TrimPrefix(name, "preset-")); ok && strings.HasPrefix(name, "preset-") {
-		return "Stock preset set: " + presetLabel(preset) + "."
+		return l.Say("Stock preset set: %s.", presetLabel(l, preset))
 	}
 	switch name {
 	case "reset":
-		return "The system was reset. A new generation began with nothing sold."
+		return l.Say("The system was reset. A new generation began with nothing sold.")
 	case "seed":
-		return "The dummy users are there."
+		return l.Say("The dummy users are there.")
 	case "update-stock":
-		return "The stock was changed."
+		return l.Say("The stock was changed.")
 	case "pause", "resume", "close":
-		return "Done. The status shows it."
+		return l.Say("Done. The status shows it.")
 	}
 	return ""
 }
@@ -100,11 +98,11 @@ func (hs *Handlers) refusedAct(c echo.Context, problem request.Problem) (bool, e
 	if open || c.Request().Method != http.MethodPost || !hasForm(c.Path()) {
 		return false, nil
 	}
-	home := hs.page(c)
+	home := hs.page(c, "")
 	if !home.Demo {
 		return false, nil
 	}
-	outcome := refused(problem)
+	outcome := refused(language(c), problem)
 	home.Tab, home.Users, home.Acted = shop.TabUsers, hs.listed(c), &outcome
 	return true, hs.send(c, problem.Status, shop.HomePage(home))
 }

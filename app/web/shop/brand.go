@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -14,6 +13,7 @@ import (
 	"flashsale/sale/storefront"
 	"flashsale/static"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 // brands is storefront.Shown: the brand of the deployment, from memory.
@@ -24,10 +24,10 @@ type brands interface {
 }
 
 // noBrand is for a deployment that has none.
-type noBrand struct{}
+type noBrand struct{ none *storefront.Brand }
 
-func (noBrand) Present() *storefront.Brand { return &storefront.Brand{} }
-func (noBrand) Look(context.Context) error { return nil }
+func (b noBrand) Present() *storefront.Brand { return b.none }
+func (noBrand) Look(context.Context) error   { return nil }
 
 // brandPrefix is the path below which the parts of brands are.
 const brandPrefix = "/brand/"
@@ -57,7 +57,7 @@ type branded struct {
 // NewBrand shows what from has; nil: there is never a brand.
 func NewBrand(from brands, publicURL string, demo bool) *Brand {
 	if from == nil {
-		from = noBrand{}
+		from = noBrand{&storefront.Brand{}}
 	}
 	return &Brand{from: from, publicURL: publicURL, demo: demo}
 }
@@ -168,10 +168,14 @@ func inHeader(p layout.Picture) layout.Picture {
 	return p
 }
 
+// footLinks have the English names of a brand's links, which pages say in their language.
 func footLinks(list []storefront.Link) []layout.Link {
+	names := map[string]string{
+		"terms": text.Key("Terms"), "privacy": text.Key("Privacy"), "returns": text.Key("Returns"), "contact": text.Key("Contact"),
+	}
 	var shown []layout.Link
 	for _, link := range list {
-		shown = append(shown, layout.Link{Label: strings.ToUpper(link.Name[:1]) + link.Name[1:], Path: link.Address})
+		shown = append(shown, layout.Link{Label: cmp.Or(names[link.Name], link.Name), Path: link.Address})
 	}
 	return shown
 }

@@ -13,6 +13,7 @@ import (
 	"flashsale/sale"
 	"flashsale/sale/storefront"
 	"flashsale/views/layout"
+	"flashsale/views/text"
 )
 
 // someBrand is a brand that a test changes.
@@ -100,7 +101,7 @@ func TestTheTextOfAState(t *testing.T) {
 	frame := func(change func(*sale.Snapshot)) string {
 		s := activeSale()
 		change(&s)
-		return string(hs.Frame(s))
+		return string(hs.Frame(s, text.Language{}))
 	}
 	const escaped = "Two &lt;b&gt;colours&lt;/b&gt; &amp; more."
 	if got := frame(func(*sale.Snapshot) {}); !strings.Contains(got, escaped) || strings.Contains(got, "spring") {

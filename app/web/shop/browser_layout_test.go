@@ -13,6 +13,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // inOrder are the scenes in an order that does not change.
@@ -78,7 +79,7 @@ func huge() *scene {
 // Nothing is wider than the window, whatever is on sale, whoever buys, and with letters of twice the size.
 func TestBrowserNothingOverflows(t *testing.T) {
 	s := openStage(t)
-	const wider = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .tablist")
+	const wider = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .strip, .tablist")
 		&& Math.max(e.getBoundingClientRect().right, e.matches("input") ? 0 : e.scrollWidth) > innerWidth + 0.5).map((e) => e.tagName + "." + e.className)`
 	for _, letters := range []int64{16, 32} {
 		s.do(textSize(letters))
@@ -89,6 +90,33 @@ func TestBrowserNothingOverflows(t *testing.T) {
 				if found := value[[]string](s, wider); len(found) > 0 {
 					t.Errorf("%.30s, letters of %d, a window of %d: too wide are %q", path, letters, width, found)
 				}
+			}
+		}
+	}
+}
+
+// A language that is long and is written from the right fits the smallest phone too, and turns the page round.
+func TestBrowserALanguageFromTheRightFits(t *testing.T) {
+	defer text.OfferPseudo()()
+	s := openStage(t)
+	const outside = `[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .strip, .tablist")
+		&& (e.getBoundingClientRect().left < -0.5 || e.getBoundingClientRect().right > document.documentElement.clientWidth + 0.5)).map((e) => e.tagName + "." + e.className)`
+	for _, width := range []int64{320, 1440} {
+		s.do(chromedp.EmulateViewport(width, 800))
+		for name, path := range map[string]string{"live": "/?lang=ar-XB", "upcoming": "/?lang=ar-XB", "sold-out": "/?tab=users&notice=reset&lang=ar-XB", "named": "/?check=1&username=john_doe&lang=ar-XB"} {
+			sc := scenes()[name]
+			if sc == nil {
+				sc = scenes()["live"]
+			}
+			s.open(sc, path)
+			if found := value[[]string](s, outside); len(found) > 0 {
+				t.Errorf("%s, a window of %d: outside are %q", name, width, found)
+			}
+			if wide := value[bool](s, `document.documentElement.scrollWidth > document.documentElement.clientWidth`); wide {
+				t.Errorf("%s, a window of %d: the page is too wide", name, width)
+			}
+			if turned := value[bool](s, `getComputedStyle(document.body).direction === "rtl" && document.querySelector(".brand").getBoundingClientRect().right > innerWidth / 2`); !turned {
+				t.Errorf("%s, a window of %d: the page runs from the left", name, width)
 			}
 		}
 	}

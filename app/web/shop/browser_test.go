@@ -24,6 +24,7 @@ import (
 	"flashsale/sale"
 	"flashsale/static"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // policy is that of the middleware.
@@ -38,6 +39,7 @@ type scene struct {
 	err      error
 	receipt  *sale.Receipt
 	users    shop.UserList
+	others   []sale.Snapshot // sales beside it
 }
 
 // stage is the pages in a browser, without the servers behind them: any state can be shown at once.
@@ -51,6 +53,11 @@ type stage struct {
 func (s *stage) Snapshot(string) (sale.Snapshot, error) {
 	sc := s.shows.Load()
 	return sc.snapshot, sc.err
+}
+
+func (s *stage) All() []sale.Snapshot {
+	sc := s.shows.Load()
+	return append([]sale.Snapshot{sc.snapshot}, sc.others...)
 }
 
 func (s *stage) Receipt(context.Context, string, string) (sale.Receipt, bool, error) {
@@ -120,7 +127,15 @@ func (s *stage) routes() http.Handler {
 	hs := New(cfg)
 	cfg.Principals.Demo = false
 	e := echo.New()
+	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc { // as the middleware of app/web does
+		return func(c echo.Context) error {
+			r := c.Request()
+			c.SetRequest(r.WithContext(text.With(r.Context(), request.Language(r))))
+			return next(c)
+		}
+	})
 	e.GET("/", hs.Home)
+	e.GET("/drops", func(c echo.Context) error { return hs.drops(c, hs.announced()) })
 	e.GET("/accounts", New(cfg).Home) // outside demo mode
 	e.GET("/status", hs.Status)
 	e.GET("/live", s.stream)

@@ -34,36 +34,36 @@ func (hs *Handlers) pressed(c echo.Context, a *sale.Answer, name string) error {
 		if a.Kind == sale.Bought || a.SameKey {
 			words = wasBought
 		}
-		return c.Redirect(http.StatusSeeOther, hs.outcomePage(words, name)+toOutcome)
+		return c.Redirect(http.StatusSeeOther, hs.outcomePage(c, words, name)+toOutcome)
 	case sale.Pending:
-		return c.Redirect(http.StatusSeeOther, hs.claimPage(name, a.ClaimID, a.Position)+toOutcome)
+		return c.Redirect(http.StatusSeeOther, hs.claimPage(c, name, a.ClaimID, a.Position)+toOutcome)
 	case sale.Unavailable, sale.Refused, sale.NotAuthorized, sale.UnknownShopper, sale.Overloaded, sale.TooOften:
 	}
-	return c.Redirect(http.StatusSeeOther, hs.outcomePage(request.AnswerKind(a).Name, name)+toOutcome)
+	return c.Redirect(http.StatusSeeOther, hs.outcomePage(c, request.AnswerKind(a).Name, name)+toOutcome)
 }
 
 // toOutcome gives the outcome of the page the focus. A link to a page that is open already does without it: it would lead nowhere.
 const toOutcome = "#outcome"
 
-// outcomePage is the address of the first page with an outcome in it.
-func (hs *Handlers) outcomePage(outcome, name string) string {
-	return hs.pageFor(name, url.Values{"outcome": {outcome}})
+// outcomePage is the address of the sale's page with an outcome in it.
+func (hs *Handlers) outcomePage(c echo.Context, outcome, name string) string {
+	return hs.pageFor(c, name, url.Values{"outcome": {outcome}})
 }
 
-// claimPage is the address of the first page that follows a claim.
-func (hs *Handlers) claimPage(name string, id uuid.UUID, at *events.Position) string {
+// claimPage is the address of the sale's page that follows a claim.
+func (hs *Handlers) claimPage(c echo.Context, name string, id uuid.UUID, at *events.Position) string {
 	q := url.Values{"claim": {id.String()}}
 	if address, err := url.Parse(request.ClaimPath("", id, at)); err == nil && at != nil {
 		q.Set("at", address.Query().Get("at"))
 	}
-	return hs.pageFor(name, q)
+	return hs.pageFor(c, name, q)
 }
 
-func (hs *Handlers) pageFor(name string, q url.Values) string {
+func (hs *Handlers) pageFor(c echo.Context, name string, q url.Values) string {
 	if hs.cfg.Principals.Demo && name != "" {
 		q.Set("username", shown(name))
 	}
-	return "/?" + q.Encode()
+	return shop.Place{Slug: slugOf(c)}.Path() + "?" + q.Encode()
 }
 
 // recall puts the outcome that the query names into the page, and says with which status.
@@ -86,7 +86,7 @@ func (hs *Handlers) recall(c echo.Context, home *shop.Home, q url.Values) int {
 	case wasBought, wasOwned:
 		home.Purchase = hs.receipt(c, name, words)
 	default:
-		home.Purchase = hs.refusal(words, name)
+		home.Purchase = hs.refusal(c, words, name)
 	}
 	return http.StatusOK
 }
@@ -112,7 +112,7 @@ func (hs *Handlers) claim(c echo.Context, name, id, at string) (shop.Outcome, in
 	if st.Username == "" {
 		st.Username = name
 	}
-	outcome, status := hs.claimView(claim, position, st)
+	outcome, status := hs.claimView(c, claim, position, st)
 	hs.linkReceipt(c, &outcome, st.Receipt)
 	if status == http.StatusCreated {
 		status = http.StatusOK
@@ -133,34 +133,34 @@ func (hs *Handlers) receipt(c echo.Context, name, words string) *shop.Outcome {
 	if !found {
 		return nil
 	}
-	outcome := boughtView(r)
+	outcome := boughtView(language(c), r)
 	hs.linkReceipt(c, &outcome, r)
 	if words == wasOwned {
-		outcome.Title, outcome.Text = "Success: the unit is yours.", "You have already purchased this item. This is the receipt:"
+		outcome.Title, outcome.Text = language(c).Say("Success: the unit is yours."), language(c).Say("You have already purchased this item. This is the receipt:")
 	}
 	return &outcome
 }
 
 // refusal is what a press was refused with, by the name of its kind, so that no link can show a text of its own. What the sale or the name
 // show to be wrong is not said. Nil: there is nothing to say.
-func (hs *Handlers) refusal(kind, name string) *shop.Outcome {
+func (hs *Handlers) refusal(c echo.Context, kind, name string) *shop.Outcome {
 	if kind == request.ErrInvalid.Name {
 		_, err := request.NormalName(name, "username")
 		if err == nil {
 			return nil
 		}
-		outcome := refused(request.ProblemOf(err))
+		outcome := refused(language(c), request.ProblemOf(err))
 		return &outcome
 	}
 	k := refusalNamed(kind)
 	if k == nil {
 		return nil
 	}
-	s, err := hs.cfg.Catalog.Snapshot("")
+	s, err := hs.cfg.Catalog.Snapshot(slugOf(c))
 	if of, ok := stateOf(k); ok && (err != nil || s.Status() != of) {
 		return nil
 	}
-	outcome := refusalView(k, s)
+	outcome := refusalView(language(c), k, s)
 	outcome.Shopper = shown(name)
 	return &outcome
 }
@@ -202,5 +202,5 @@ func (hs *Handlers) refusedPress(c echo.Context, problem request.Problem) (bool,
 		return false, nil
 	}
 	c.Response().Header().Del("Retry-After")
-	return true, c.Redirect(http.StatusSeeOther, hs.outcomePage(kind, problem.UserID)+toOutcome)
+	return true, c.Redirect(http.StatusSeeOther, hs.outcomePage(c, kind, problem.UserID)+toOutcome)
 }

@@ -1,26 +1,30 @@
 package shop
 
 import (
+	"path"
 	"strconv"
 	"strings"
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	"flashsale/static"
+	"flashsale/views/layout"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
-func productView(product *sale.Product) shop.Product {
+func productView(l text.Language, product *sale.Product) shop.Product {
+	price := func(minor int64) string { return request.Price(l, minor, product.CurrencyCode) }
 	v := shop.Product{
 		Name:        product.Name,
 		Description: product.Description,
 		Details:     product.Details,
 		Important:   product.ImportantInfo,
-		Price:       amount(product, product.PriceAfterDiscountMinor()),
+		Price:       price(product.PriceAfterDiscountMinor()),
 		Picture:     pictureView(product.Images.Main),
 	}
 	if product.DiscountMinor > 0 {
-		v.FullPrice, v.Saved = amount(product, product.PriceMinor), amount(product, product.DiscountMinor)
+		v.FullPrice, v.Saved = price(product.PriceMinor), price(product.DiscountMinor)
 	}
 	for _, fact := range product.Specification {
 		v.Specification = append(v.Specification, shop.Fact{Name: fact.Name, Value: fact.Value})
@@ -38,16 +42,71 @@ func pictureView(picture sale.Image) shop.Picture {
 	return shop.Picture{URL: static.Resolve(picture.URL), Alt: picture.Alt}
 }
 
-// amount writes minor units as "$499.00".
-func amount(product *sale.Product, minor int64) string {
-	return product.CurrencySymbol + request.Amount(minor, product.CurrencyCode)
+// sharedDescription is how many characters of a description others are told.
+const sharedDescription = 200
+
+// sharing is what others show of the page at a path, which is that of the sale.
+func (hs *Handlers) sharing(s *sale.Snapshot, at string) shop.Shared {
+	product := s.Product
+	brand := hs.cfg.Brand.Assets().Brand
+	shared := shop.Shared{
+		Title: product.Name, Description: clipped(product.Description, sharedDescription),
+		Price: request.Amount(product.PriceAfterDiscountMinor(), product.CurrencyCode), Currency: product.CurrencyCode,
+		Availability: availability(s.Status()), Seller: brand.Name,
+		Starts: s.StartsAt.UTC().Format(request.InstantLayout), Ends: s.EndsAt.UTC().Format(request.InstantLayout),
+		Image: brand.Share,
+	}
+	if hs.cfg.PublicURL != "" {
+		shared.URL = hs.cfg.PublicURL + at
+		if main := pictureView(product.Images.Main); main.URL != "" && path.Ext(main.URL) != ".svg" { // no other site shows an SVG
+			shared.Image = layout.Picture{URL: hs.cfg.PublicURL + main.URL}
+		}
+	}
+	return shared
+}
+
+func availability(status sale.Status) shop.Availability {
+	switch status {
+	case sale.Upcoming:
+		return shop.PreOrder
+	case sale.Active:
+		return shop.InStock
+	case sale.SoldOut:
+		return shop.SoldOut
+	case sale.Stopped:
+		return shop.OutOfStock
+	case sale.Ended:
+	}
+	return shop.Discontinued
+}
+
+// clipped is a text of at most n characters.
+func clipped(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		return strings.TrimSpace(string(runes[:n-1])) + "…"
+	}
+	return s
 }
 
 // presetLabel is what a preset's button says: "Small (5)", "Extreme (10K)".
-func presetLabel(preset sale.Preset) string {
+func presetLabel(l text.Language, preset sale.Preset) string {
 	size := strconv.FormatInt(preset.Stock, 10)
 	if preset.Stock >= 10_000 && preset.Stock%1000 == 0 {
 		size = strconv.FormatInt(preset.Stock/1000, 10) + "K"
 	}
-	return strings.ToUpper(preset.Name[:1]) + preset.Name[1:] + " (" + size + ")"
+	return presetName(l, preset) + " (" + size + ")"
+}
+
+func presetName(l text.Language, preset sale.Preset) string {
+	switch preset.Name {
+	case "small":
+		return l.Say("Small")
+	case "medium":
+		return l.Say("Medium")
+	case "large":
+		return l.Say("Large")
+	case "extreme":
+		return l.Say("Extreme")
+	}
+	return preset.Name
 }

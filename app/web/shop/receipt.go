@@ -13,6 +13,7 @@ import (
 	"flashsale/sale"
 	"flashsale/views/layout"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 // receiptTime bounds the look at an order. A shopper is told sooner that the receipt is safe than that it cannot be read.
@@ -144,23 +145,22 @@ func (hs *Handlers) receiptPageOf(c echo.Context, k *kept) (shop.KeptReceipt, er
 	number, assets := sale.OrderNumber(k.OrderID), hs.cfg.Brand.Assets()
 	page := shop.KeptReceipt{
 		Frame: layout.Frame{
-			Assets: assets, Visitor: hs.visitor(c.Request()), Title: "Receipt " + number, Still: true,
+			Assets: assets, Visitor: hs.visitor(c.Request()), Title: language(c).Say("Receipt %s", number), Still: true,
 			Sheet: assets.ReceiptStyle, Times: assets.Times,
 		},
 		Number: number, OrderID: k.OrderID.String(), Unit: k.Unit, Username: k.Username,
-		Product: k.Sold.Name, Price: amount(&k.Sold, k.Sold.PriceAfterDiscountMinor()), Picture: pictureView(k.Sold.Images.Main),
-		Bought: momentOf(k.At), Address: address, Code: code, Calendar: path + "/calendar.ics",
+		Product: k.Sold.Name, Price: request.Price(language(c), k.Sold.PriceAfterDiscountMinor(), k.Sold.CurrencyCode), Picture: pictureView(k.Sold.Images.Main),
+		Bought: momentOf(language(c), k.At), Address: address, Code: code, Calendar: path + "/calendar.ics",
 	}
 	if k.cancelled() {
-		page.Cancelled = momentOf(k.CancelledAt)
+		page.Cancelled = momentOf(language(c), k.CancelledAt)
 		return page, nil
 	}
-	page.Next = []string{"There is nothing more to do on this page. Have the order number at hand when you ask the shop about your order."}
+	page.Next = []string{language(c).Say("There is nothing more to do on this page. Have the order number at hand when you ask the shop about your order.")}
 	page.Important = k.Sold.ImportantInfo
 	return page, nil
 }
 
-func momentOf(t time.Time) shop.Moment {
-	t = t.UTC()
-	return shop.Moment{Text: t.Format(readableTime), ISO: t.Format(request.InstantLayout)}
+func momentOf(l text.Language, t time.Time) shop.Moment {
+	return shop.Moment{Text: l.Moment(t), ISO: t.UTC().Format(request.InstantLayout)}
 }

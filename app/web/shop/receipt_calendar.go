@@ -2,12 +2,14 @@ package shop
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
 	"flashsale/sale"
+	"flashsale/views/text"
 )
 
 // ReceiptCalendar is a calendar entry for the order: when it was made, for what, and where its receipt is. It takes no time in the
@@ -20,12 +22,13 @@ func (hs *Handlers) ReceiptCalendar(c echo.Context) error {
 	keepPrivately(c)
 	h := c.Response().Header()
 	h.Set(echo.HeaderContentDisposition, `attachment; filename="receipt-`+sale.OrderNumber(k.OrderID)+`.ics"`)
-	entry := calendarOf(k, request.Origin(c.Request(), hs.cfg.PublicURL)+request.ReceiptPath(k.secret))
+	request.MarkLanguage(c)
+	entry := calendarOf(language(c), k, request.Origin(c.Request(), hs.cfg.PublicURL)+request.ReceiptPath(k.secret))
 	return c.Blob(http.StatusOK, "text/calendar; charset=utf-8", []byte(entry))
 }
 
 // calendarOf is an iCalendar object (RFC 5545) with one event.
-func calendarOf(k *kept, address string) string {
+func calendarOf(l text.Language, k *kept, address string) string {
 	changed, status := k.At, "CONFIRMED"
 	if k.cancelled() {
 		changed, status = k.CancelledAt, "CANCELLED"
@@ -35,9 +38,11 @@ func calendarOf(k *kept, address string) string {
 		"BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Flash Sale System//Receipt//EN", "BEGIN:VEVENT",
 		"UID:" + k.OrderID.String() + "@receipts.flashsale.invalid",
 		"DTSTAMP:" + changed.UTC().Format(calendarTime), "DTSTART:" + k.At.UTC().Format(calendarTime), "DTEND:" + k.At.Add(15*time.Minute).UTC().Format(calendarTime),
-		"SUMMARY:" + calendarText(k.Sold.Name+", order "+number),
-		"DESCRIPTION:" + calendarText("Order number: "+number+"\nUnit: "+string(request.AppendInt(nil, k.Unit))+
-			"\nPrice: "+amount(&k.Sold, k.Sold.PriceAfterDiscountMinor())+"\nReceipt: "+address),
+		"SUMMARY:" + calendarText(l.Say("%s, order %s", k.Sold.Name, number)),
+		"DESCRIPTION:" + calendarText(strings.Join([]string{
+			l.Say("Order number: %s", number), l.Say("Unit: %s", string(request.AppendInt(nil, k.Unit))),
+			l.Say("Price: %s", request.Price(l, k.Sold.PriceAfterDiscountMinor(), k.Sold.CurrencyCode)), l.Say("Receipt: %s", address),
+		}, "\n")),
 		"URL:" + address, "STATUS:" + status, "TRANSP:TRANSPARENT", "CLASS:PRIVATE", "END:VEVENT", "END:VCALENDAR",
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	"flashsale/users/login"
+	"flashsale/views/text"
 )
 
 // fakeLinks makes the secret of an order out of its id.
@@ -139,7 +140,7 @@ func TestACalendarEntryKeepsToTheFormat(t *testing.T) {
 		Order: sale.Order{Receipt: sale.Receipt{OrderID: uuid.UUID{9}, Unit: 1_000_000, At: noon},
 			Sold: sale.Product{Name: "Lamp; \"red\", \\ 1\r\nEND:VEVENT\r\x00\x1b " + strings.Repeat("äöü漢字🎧", 12), CurrencySymbol: "€", CurrencyCode: "EUR", PriceMinor: 100}},
 	}
-	entry := calendarOf(k, "https://shop.example/receipts/"+strings.Repeat("x", 43))
+	entry := calendarOf(text.Language{}, k, "https://shop.example/receipts/"+strings.Repeat("x", 43))
 	if strings.Count(entry, "\n") != strings.Count(entry, "\r\n") || strings.Count(entry, "\r") != strings.Count(entry, "\r\n") || !strings.HasSuffix(entry, "\r\n") {
 		t.Error("a line ends otherwise than with CRLF")
 	}

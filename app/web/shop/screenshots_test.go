@@ -1,10 +1,12 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"flashsale/sale"
 	"flashsale/views/shop"
+	"flashsale/views/text"
 )
 
 func soldProduct() *sale.Product {
@@ -39,7 +42,7 @@ func scenes() map[string]*scene {
 		"live":        func(*scene) {},
 		"all-claimed": func(sc *scene) { sc.snapshot.Taken, sc.snapshot.AllClaimed = 96, true },
 		"paused":      func(sc *scene) { sc.snapshot.State = sale.Paused },
-		"sold-out":    func(sc *scene) { sc.snapshot.Taken = sc.snapshot.Total },
+		"sold-out":    func(sc *scene) { sc.snapshot.Taken, sc.others = sc.snapshot.Total, otherSales() },
 		"gone": func(sc *scene) {
 			sc.snapshot.Taken = sc.snapshot.Total
 			sc.snapshot.Sellout = sale.Sellout{Opened: noon.Add(-time.Minute), At: noon.Add(-time.Minute + 700*time.Millisecond)}
@@ -59,6 +62,18 @@ func scenes() map[string]*scene {
 		made[name] = sc
 	}
 	return made
+}
+
+// otherSales are one that comes, one that is over, and one with a long name.
+func otherSales() []sale.Snapshot {
+	next, past, long := activeSale(), activeSale(), activeSale()
+	next.ID, next.Slug, next.State, next.StartsAt, next.EndsAt, next.Product = 2, "clock", sale.Scheduled, noon.Add(50*time.Hour), noon.Add(51*time.Hour), soldProduct()
+	next.Product.Name, next.Product.Images.Main.URL = "Meridian desk clock", "/static/product/case.svg"
+	past.ID, past.Slug, past.State, past.Product = 3, "lamp", sale.Closed, soldProduct()
+	past.Product.Name, past.StartsAt, past.EndsAt = "Harbour lamp", noon.Add(-50*time.Hour), noon.Add(-49*time.Hour)
+	long.ID, long.Slug, long.State, long.StartsAt, long.EndsAt, long.Product = 4, "long", sale.Scheduled, noon.Add(90*time.Hour), noon.Add(91*time.Hour), soldProduct()
+	long.Product.Name, long.Product.Images.Main.URL = "The "+strings.Repeat("very ", 12)+"long-named Donaudampfschifffahrtsgesellschaftskapitänsmütze", "/static/product/side.svg"
+	return []sale.Snapshot{next, past, long}
 }
 
 func someUsers() shop.UserList {
@@ -82,6 +97,23 @@ func TestScreenshots(t *testing.T) {
 	}
 	s := openStage(t)
 	all := scenes()
+	for _, width := range []int64{320, 390, 768, 1440} {
+		for _, palette := range []string{"light", "dark"} {
+			s.shows.Store(&scene{snapshot: all["live"].snapshot, others: otherSales()})
+			s.do(chromedp.EmulateViewport(width, 844), media("prefers-color-scheme", palette), chromedp.Navigate(s.base+"/drops"), chromedp.WaitReady(".drops"))
+			s.save(filepath.Join(dir, fmt.Sprintf("drops-%d-%s.png", width, palette)))
+		}
+	}
+	defer text.OfferPseudo()()
+	for _, language := range []string{"de", "ar-XB"} {
+		for name, path := range map[string]string{"upcoming": "/?lang=", "live": "/?lang=", "users": "/?tab=users&notice=reset&lang=", "checked": "/?username=john_doe&check=1&lang="} {
+			for _, width := range []int64{390, 1440} {
+				s.do(chromedp.EmulateViewport(width, 844), media("prefers-color-scheme", "light"))
+				s.open(cmp.Or(all[name], all["live"]), path+language)
+				s.save(filepath.Join(dir, fmt.Sprintf("%s-%s-%d.png", name, language, width)))
+			}
+		}
+	}
 	for name, path := range map[string]string{
 		"upcoming": "/", "live": "/", "all-claimed": "/", "paused": "/", "sold-out": "/", "ended": "/", "none": "/", "stale": "/",
 		"gone": "/", "message": "/", "closed": "/", "far": "/",

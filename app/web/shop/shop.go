@@ -21,6 +21,8 @@ import (
 type catalog interface {
 	// Snapshot is the sale of that slug, or the current one for "". sale.ErrNoSale when there is none.
 	Snapshot(slug string) (sale.Snapshot, error)
+	// All are the snapshots of all sales.
+	All() []sale.Snapshot
 }
 
 // receipts is checkout.Checkout: what became of a purchase.
@@ -71,7 +73,8 @@ type Config struct {
 
 // Handlers answer browsers. Make them with New; they are safe for concurrent use.
 type Handlers struct {
-	cfg Config
+	cfg   Config
+	pages keptPages
 }
 
 // New puts the pages together.

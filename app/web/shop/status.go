@@ -15,15 +15,12 @@ import (
 	"flashsale/views/text"
 )
 
-// readableTime is the layout of a time for people, in UTC. It has the seconds, because a sale starts at an announced one.
-const readableTime = "2 January 2006, 15:04:05 UTC"
-
-// Frame renders what open pages replace when the sale changes: the same bytes for every reader. It has no line
+// Frame renders what open pages replace when the sale changes: the same bytes for every reader of a language. It has no line
 // breaks, so that it is one data line of a stream.
-func (hs *Handlers) Frame(s sale.Snapshot) []byte {
+func (hs *Handlers) Frame(s sale.Snapshot, in text.Language) []byte {
 	var out bytes.Buffer
 	// Rendering plain props into memory fails only when the context is over, and this one never is.
-	_ = shop.StatusFragment(hs.panel(s, nil)).Render(context.Background(), &out)
+	_ = shop.StatusFragment(hs.panel(s, nil)).Render(text.With(context.Background(), in), &out)
 	return bytes.ReplaceAll(out.Bytes(), []byte("\n"), []byte(" "))
 }
 
@@ -71,7 +68,7 @@ func statusView(s sale.Snapshot) shop.Status {
 		until, when = s.Sellout.At, text.Key("Sold out")
 		v.Took = s.Sellout.Took()
 	}
-	v.When, v.Until, v.UntilISO = when, until.UTC().Format(readableTime), until.UTC().Format(request.InstantLayout)
+	v.When, v.Until, v.UntilISO = when, until, until.UTC().Format(request.InstantLayout)
 	if status == sale.Upcoming {
 		v.Reminder = reminderPath(s.Slug)
 	}

@@ -23,7 +23,7 @@ func (hs *Handlers) Users(c echo.Context, list shop.UserList) error {
 	if byHTMX(c) {
 		return hs.send(c, http.StatusOK, shop.UserListFragment(list))
 	}
-	home := hs.page(c)
+	home := hs.page(c, "")
 	home.Tab, home.Users = shop.TabUsers, &list
 	return hs.send(c, http.StatusOK, shop.HomePage(home))
 }
@@ -38,5 +38,5 @@ func (hs *Handlers) listed(c echo.Context) *shop.UserList {
 	if problem.Status == http.StatusInternalServerError {
 		hs.cfg.Log.Fault(c, err)
 	}
-	return &shop.UserList{Problem: problem.Message}
+	return &shop.UserList{Problem: inALine(language(c), problem)}
 }

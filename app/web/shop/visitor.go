@@ -8,13 +8,8 @@ import (
 
 	"flashsale/app/web/request"
 	"flashsale/views/layout"
+	"flashsale/views/shop"
 )
-
-// buyPath is the page of the current sale with the focus on the button. It buys nothing by itself.
-const buyPath = "/?buy=1"
-
-// signInTitle is what a shopper reads instead of the API's text, which also tells developers about demo mode.
-const signInTitle = "Sign in to go on"
 
 // signInNeeded is true for the refusal of somebody who is not signed in, or not any more.
 func signInNeeded(p request.Problem) bool {
@@ -34,23 +29,22 @@ func (hs *Handlers) visitor(r *http.Request) layout.Visitor {
 // from a press of the button for buying, else by a link, because the form would have to be filled again. An account whose role waits
 // for its second factor is led to set it up.
 func (hs *Handlers) problemPage(c echo.Context, problem request.Problem) error {
-	page := layout.Problem{Status: problem.Status, Title: problem.Title, Detail: problem.Detail, Visitor: hs.visitor(c.Request())}
+	page := hs.problemOf(c, problem)
 	if signInNeeded(problem) {
 		way := request.SignInPath(wayBack(c))
 		if c.Request().Method == http.MethodGet || purchase(c) {
 			c.Response().Header().Del("WWW-Authenticate") // it belongs to a 401
 			return c.Redirect(http.StatusSeeOther, way)
 		}
-		page.Title, page.Detail = signInTitle, "Nothing was done, because nobody is signed in. Sign in, and then do it again."
-		page.Way = layout.Link{Label: "Sign in", Path: way}
+		page.Way = layout.Link{Label: language(c).Say("Sign in"), Path: way}
 	}
 	if problem.Link != "" {
 		if c.Request().Method == http.MethodGet && !byHTMX(c) {
 			return c.Redirect(http.StatusSeeOther, request.Carrying(problem.Link, wayBack(c)))
 		}
-		page.Way = layout.Link{Label: "Do that now", Path: problem.Link}
+		page.Way = layout.Link{Label: language(c).Say("Do that now"), Path: problem.Link}
 	}
-	return hs.send(c, problem.Status, layout.ProblemPage(hs.cfg.Brand.Assets(), page))
+	return hs.sendAt(c, request.ProblemAddress(c.Request()), problem.Status, layout.ProblemPage(hs.cfg.Brand.Assets(), page))
 }
 
 // wayBack is where somebody goes on after the sign-in: the same page, or the button that was pressed.
@@ -59,7 +53,7 @@ func wayBack(c echo.Context) string {
 	case r.Method == http.MethodGet && !byHTMX(c) && !strings.HasPrefix(r.URL.Path, "/api/"):
 		return r.URL.RequestURI()
 	case purchase(c), byHTMX(c):
-		return buyPath
+		return shop.Place{Slug: slugOf(c)}.Buy()
 	}
 	return "/"
 }

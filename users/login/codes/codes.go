@@ -206,18 +206,19 @@ func (c *Codes) begin(ctx context.Context, r codeRequest) (flow string, err erro
 		return "", err
 	}
 	m := Mail{To: r.address, Private: private, Until: time.Now().Add(Lifetime)}
-	text := codeText{shop: c.cfg.Shop, code: s.code, link: s.link}
+	words := c.textOf(ctx)
+	words.code, words.link = s.code, s.link
 	switch {
 	case r.address == "" || state == codeQuiet:
 		return s.flow, nil
 	case r.taken:
-		m.Subject, m.Text = text.taken()
+		m.Subject, m.Text = words.taken()
 	case r.purpose == changingEmail:
-		m.Subject, m.Text = text.changing()
+		m.Subject, m.Text = words.changing()
 	case state == codeLink:
-		m.Subject, m.Text = text.linkAlone()
+		m.Subject, m.Text = words.linkAlone()
 	default:
-		m.Subject, m.Text = text.signIn()
+		m.Subject, m.Text = words.signIn()
 	}
 	c.send(m)
 	return s.flow, nil

@@ -76,7 +76,7 @@ func (c *Codes) VerifyEmailChange(ctx context.Context, account int64, flow, code
 	}
 	if before.Verified && before.Email != row.address {
 		m := Mail{To: before.Email, Private: c.private(ctx, account)}
-		m.Subject, m.Text = codeText{shop: c.cfg.Shop}.changed()
+		m.Subject, m.Text = c.textOf(ctx).changed()
 		c.send(m)
 	}
 	return nil
@@ -122,6 +122,6 @@ func (c *Codes) TellPassword(ctx context.Context, account int64) {
 		return
 	}
 	m := Mail{To: own.Email, Private: c.private(ctx, account)}
-	m.Subject, m.Text = codeText{shop: c.cfg.Shop}.newPassword()
+	m.Subject, m.Text = c.textOf(ctx).newPassword()
 	c.send(m)
 }

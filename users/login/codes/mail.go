@@ -1,16 +1,24 @@
 package codes
 
 import (
-	"fmt"
+	"context"
 	"net/url"
 	"strings"
+
+	"flashsale/views/text"
 )
 
-// codeText writes the mails. Nothing in them comes from the client.
+// codeText writes the mails, in the language of the request that asks for them. Nothing in them comes from the client.
 type codeText struct {
+	text.Language
 	shop string // the address of the shop
 	code string
 	link string
+}
+
+// textOf is a mail without a code.
+func (c *Codes) textOf(ctx context.Context) codeText {
+	return codeText{Language: text.From(ctx), shop: c.cfg.Shop}
 }
 
 // name is the shop's name: the host of its address.
@@ -18,49 +26,56 @@ func (t codeText) name() string {
 	if u, err := url.Parse(t.shop); err == nil && u.Hostname() != "" {
 		return u.Hostname()
 	}
-	return "the shop"
+	return t.Say("the shop")
 }
 
-func (t codeText) url() string { return strings.TrimSuffix(t.shop, "/") + "/sign-in/link/" + t.link }
+func (t codeText) at(path string) string { return strings.TrimSuffix(t.shop, "/") + path }
+
+func (t codeText) url() string { return t.at("/sign-in/link/" + t.link) }
 
 func (t codeText) minutes() int { return int(Lifetime.Minutes()) }
 
-const ignore = "If this was not you, ignore this mail. Never tell anybody the code.\n"
+func (t codeText) ignore() string { return t.Say("If this was not you, ignore this mail. Never tell anybody the code.") }
 
-func (t codeText) signIn() (subject, text string) {
-	return fmt.Sprintf("%s is your code for %s", t.code, t.name()), fmt.Sprintf(
-		"Your code for %s is\n\n    %s\n\nType it on the page where you asked for it. Or open this link and press the button:\n\n%s\n\nBoth work once, for %d minutes.\n\n%s",
-		t.name(), t.code, t.url(), t.minutes(), ignore)
+// shown is the code, set apart.
+func (t codeText) shown() string { return "    " + t.code }
+
+func paragraphs(list ...string) string { return strings.Join(list, "\n\n") + "\n" }
+
+func (t codeText) signIn() (subject, body string) {
+	return t.Say("%s is your code for %s", t.code, t.name()), paragraphs(
+		t.Say("Your code for %s is", t.name()), t.shown(),
+		t.Say("Type it on the page where you asked for it. Or open this link and press the button:"), t.url(),
+		t.Say("Both work once, for %d minutes.", t.minutes()), t.ignore())
 }
 
-func (t codeText) linkAlone() (subject, text string) {
-	return "Your link for " + t.name(), fmt.Sprintf(
-		"Open this link and press the button to sign in at %s:\n\n%s\n\nIt works once, for %d minutes. There is no code today, because too many wrong ones were typed.\n\n%s",
-		t.name(), t.url(), t.minutes(), ignore)
+func (t codeText) linkAlone() (subject, body string) {
+	return t.Say("Your link for %s", t.name()), paragraphs(
+		t.Say("Open this link and press the button to sign in at %s:", t.name()), t.url(),
+		t.Say("It works once, for %d minutes. There is no code today, because too many wrong ones were typed.", t.minutes()), t.ignore())
 }
 
-func (t codeText) changing() (subject, text string) {
-	return fmt.Sprintf("%s is your code for %s", t.code, t.name()), fmt.Sprintf(
-		"Somebody who is signed in at %s wants to use this address. If that is you, type this code on the page of your account:\n\n    %s\n\nIt works for %d minutes.\n\n%s",
-		t.name(), t.code, t.minutes(), ignore)
+func (t codeText) changing() (subject, body string) {
+	return t.Say("%s is your code for %s", t.code, t.name()), paragraphs(
+		t.Say("Somebody who is signed in at %s wants to use this address. If that is you, type this code on the page of your account:", t.name()),
+		t.shown(), t.Say("It works for %d minutes.", t.minutes()), t.ignore())
 }
 
-func (t codeText) taken() (subject, text string) {
-	return "You already have an account at " + t.name(), fmt.Sprintf(
-		"Somebody who is signed in at %[1]s wants to use this address. It belongs to your account there already, and it stays so.\n\n"+
-			"If that was you, sign in to that account: %[2]s/sign-in\n\nIf this was not you, ignore this mail.\n", t.name(), strings.TrimSuffix(t.shop, "/"))
+func (t codeText) taken() (subject, body string) {
+	return t.Say("You already have an account at %s", t.name()), paragraphs(
+		t.Say("Somebody who is signed in at %s wants to use this address. It belongs to your account there already, and it stays so.", t.name()),
+		t.Say("If that was you, sign in to that account: %s", t.at("/sign-in")), t.Say("If this was not you, ignore this mail."))
 }
 
-func (t codeText) changed() (subject, text string) {
-	return "Your address at " + t.name() + " has changed", fmt.Sprintf(
-		"Your account at %[1]s now has another e-mail address. No codes come to this one any more.\n\n"+
-			"If this was not you, somebody else uses your account: sign in with your password, end the other sessions and change the password.\n%[2]s/account\n",
-		t.name(), strings.TrimSuffix(t.shop, "/"))
+func (t codeText) changed() (subject, body string) {
+	return t.Say("Your address at %s has changed", t.name()), paragraphs(
+		t.Say("Your account at %s now has another e-mail address. No codes come to this one any more.", t.name()),
+		t.Say("If this was not you, somebody else uses your account: sign in with your password, end the other sessions and change the password.")+
+			"\n"+t.at("/account"))
 }
 
-func (t codeText) newPassword() (subject, text string) {
-	return "Your password at " + t.name() + " has changed", fmt.Sprintf(
-		"Your account at %[1]s has a new password, and every other browser is signed out.\n\n"+
-			"If this was not you, sign in by a code sent to this address, and set another password at once.\n%[2]s/account\n",
-		t.name(), strings.TrimSuffix(t.shop, "/"))
+func (t codeText) newPassword() (subject, body string) {
+	return t.Say("Your password at %s has changed", t.name()), paragraphs(
+		t.Say("Your account at %s has a new password, and every other browser is signed out.", t.name()),
+		t.Say("If this was not you, sign in by a code sent to this address, and set another password at once.")+"\n"+t.at("/account"))
 }
