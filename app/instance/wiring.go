@@ -57,6 +57,7 @@ type wiring struct {
 	mails      *mail.Sender
 	mailbox    *mail.Mailbox // nil: nobody reads mails here
 	codes      *codes.Codes
+	reminders  remindersOf
 	brand      *storefront.Shown
 	acts       *operator.Acts
 	probing    *probes
