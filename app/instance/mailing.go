@@ -10,7 +10,7 @@ import (
 	"flashsale/app/combine"
 	"flashsale/app/config"
 	"flashsale/app/web/session"
-	"flashsale/app/web/shop"
+	pages "flashsale/app/web/shop"
 	"flashsale/events"
 	"flashsale/sale"
 	"flashsale/users/login/codes"
@@ -85,7 +85,7 @@ func (r remindersOf) State(ctx context.Context, of reminder.Start, account int64
 }
 
 // askedReminders is nil when there are none.
-func (c *wiring) askedReminders() shop.Reminders {
+func (c *wiring) askedReminders() pages.Reminders {
 	if !c.reminders.On() {
 		return nil
 	}
