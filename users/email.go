@@ -43,16 +43,17 @@ func (s *Store) ReachableIDs(ctx context.Context, ids []int64) (map[int64]Reach,
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
-	var r Reach
-	found := make(map[int64]Reach, len(ids))
-	_, err = pgx.ForEachRow(rows, append(r.fields(), &r.Verified), func() error {
-		one := r
-		one.tidy()
-		found[one.ID] = one
-		return nil
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Reach, err error) {
+		err = row.Scan(append(r.fields(), &r.Verified)...)
+		r.tidy()
+		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	found := make(map[int64]Reach, len(all))
+	for i := range all {
+		found[all[i].ID] = all[i]
 	}
 	return found, nil
 }

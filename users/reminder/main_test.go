@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -45,12 +46,8 @@ func newWorld(t *testing.T, accounts int) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			t.Fatal(err)
-		}
-		w.accounts = append(w.accounts, id)
+	if w.accounts, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
+		t.Fatal(err)
 	}
 	if err := pool.QueryRow(w.ctx(), `SELECT now()`).Scan(&w.began); err != nil {
 		t.Fatal(err)

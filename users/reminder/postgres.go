@@ -80,17 +80,22 @@ func (s store) states(ctx context.Context, of Start, accounts []int64) (map[int6
 	if err != nil {
 		return nil, fmt.Errorf("read reminders: %w", err)
 	}
-	found := map[int64]State{}
-	var account int64
-	var sent bool
-	_, err = pgx.ForEachRow(rows, []any{&account, &sent}, func() error {
-		if found[account] = Waiting; sent {
-			found[account] = Sent
-		}
-		return nil
+	type known struct {
+		account int64
+		sent    bool
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (k known, err error) {
+		err = row.Scan(&k.account, &k.sent)
+		return k, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read reminders: %w", err)
+	}
+	found := map[int64]State{}
+	for _, k := range all {
+		if found[k.account] = Waiting; k.sent {
+			found[k.account] = Sent
+		}
 	}
 	return found, nil
 }

@@ -123,7 +123,9 @@ func (hs *Handlers) stateOfReminder(c echo.Context, s *sale.Snapshot) (reminder.
 
 func placeOf(s *sale.Snapshot) shop.Place { return shop.Place{Slug: s.Slug} }
 
-func remindPage(s *sale.Snapshot) string { return placeOf(s).Path() + "?" + remindedField + "=1#remind" }
+func remindPage(s *sale.Snapshot) string {
+	return placeOf(s).Path() + "?" + remindedField + "=1#remind"
+}
 
 // remindForm is the form on a page for somebody who is signed in, as everybody's page has it.
 func (hs *Handlers) remindForm(s *sale.Snapshot, signedIn bool) shop.Remind {
