@@ -292,3 +292,29 @@ func TestASourceHasAShareOfTheStreams(t *testing.T) {
 	open("a", nil)
 	open("c", nil)
 }
+
+// A topic that nobody follows forgets its frame, so that whoever comes later is not sent an old one.
+func TestATopicThatNobodyFollowsIsForgotten(t *testing.T) {
+	t.Parallel()
+	h := live.New(2)
+	s, err := h.Subscribe("page", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Publish("page", "1", []byte("old"))
+	if h.ForgetUnfollowed("page") {
+		t.Error("a topic with a stream was forgotten")
+	}
+	s.Close()
+	if !h.ForgetUnfollowed("page") || !h.ForgetUnfollowed("never") {
+		t.Error("a topic without streams was kept")
+	}
+	if s, err = h.Subscribe("page", ""); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h.Publish("page", "2", []byte("new"))
+	if frame, err := s.Next(t.Context()); err != nil || frame.ID != "2" {
+		t.Errorf("%v %v", frame, err)
+	}
+}

@@ -146,7 +146,7 @@
     if (ended) { lost(); return; }
     if (frame !== undefined && !show(frame)) { event.preventDefault(); return; }
     heard = moment();
-    if (frame === undefined) { hear(Number(time)); return; }
+    if (frame === undefined) { hear(Number(time)); draw(); return; }
     framed = true;
     delete live.dataset.offline;
   });

@@ -3,14 +3,14 @@ package text
 // germanProblems are the texts of the kinds of problems (app/web/request/kinds.go).
 func germanProblems() map[string]any {
 	return map[string]any{
-		"The sale has not started yet":                                "Der Verkauf hat noch nicht begonnen",
-		"Stay on this page: the button opens by itself at the start.": "Bleiben Sie auf dieser Seite: Zum Start öffnet sich der Knopf von selbst.",
-		"The sale has ended":                                          "Der Verkauf ist beendet",
+		"The sale has not started yet":                                           "Der Verkauf hat noch nicht begonnen",
+		"Stay on the page of the sale: the button opens by itself at the start.": "Bleiben Sie auf der Seite des Verkaufs: Zum Start öffnet sich der Knopf von selbst.",
+		"The sale has ended":                                                     "Der Verkauf ist beendet",
 		"What was bought before the end stays bought: check your purchase on the page of the sale.": "Was vorher gekauft wurde, bleibt gekauft: Prüfen Sie Ihren Kauf auf der Seite des Verkaufs.",
 		"The sale is paused, and nothing was bought":                                                "Der Verkauf ruht gerade, und es wurde nichts gekauft",
-		"Stay on this page, and press again when the sale goes on.":                                 "Bleiben Sie auf dieser Seite, und drücken Sie noch einmal, wenn es weitergeht.",
+		"Stay on the page of the sale, and press again when it goes on.":                            "Bleiben Sie auf der Seite des Verkaufs, und drücken Sie noch einmal, wenn es weitergeht.",
 		"Everything is sold out":                                                                    "Alles ist ausverkauft",
-		"Stay on this page: a unit may come back.":                                                  "Bleiben Sie auf dieser Seite: Ein Stück kann noch zurückkommen.",
+		"Stay on the page of the sale: a unit may come back.":                                       "Bleiben Sie auf der Seite des Verkaufs: Ein Stück kann noch zurückkommen.",
 		"Every unit is claimed right now":                                                           "Gerade ist jedes Stück vergeben",
 		"Press again in a moment: some may come back.":                                              "Drücken Sie gleich noch einmal: Einige können zurückkommen.",
 		"The sale was started anew while you were buying, and nothing was bought":                   "Der Verkauf begann von vorn, während Sie kauften, und es wurde nichts gekauft",
@@ -136,7 +136,7 @@ func germanProblems() map[string]any {
 		"This receipt was erased together with the account of its owner":                                                "Dieser Beleg wurde zusammen mit dem Konto gelöscht, zu dem er gehörte",
 		"Ask the shop if you need a proof of the order.":                                                                "Fragen Sie den Shop, wenn Sie einen Nachweis der Bestellung brauchen.",
 		"Your receipt is safe, but cannot be read right now":                                                            "Ihr Beleg ist sicher, kann aber gerade nicht gelesen werden",
-		"Open this address again in a moment.":                                                                          "Öffnen Sie diese Adresse gleich noch einmal.",
+		"Open its address again in a moment.":                                                                           "Öffnen Sie seine Adresse gleich noch einmal.",
 
 		"It starts at %s: the button opens by itself.": "Er beginnt am %s: Der Knopf öffnet sich von selbst.",
 		"Problems":       "Probleme",

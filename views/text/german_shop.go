@@ -78,7 +78,7 @@ func germanShop() map[string]any {
 		"User":                                                "Nutzer",
 		"May purchase":                                        "Darf kaufen",
 		"Try":                                                 "Ausprobieren",
-		"Try this user":                                       "Diesen Nutzer ausprobieren",
+		"Try this user":                                       "Ausprobieren",
 		"Yes":                                                 "Ja",
 		"No":                                                  "Nein",
 		"Pages of users":                                      "Seiten der Nutzer",

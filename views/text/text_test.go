@@ -1,4 +1,4 @@
-package text_test
+package text
 
 import (
 	"context"
@@ -6,15 +6,13 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"flashsale/views/text"
 )
 
 func in(code string) context.Context {
-	return text.With(context.Background(), text.Choose(code))
+	return With(context.Background(), Choose(code))
 }
 
-func pseudo() context.Context { return text.With(context.Background(), text.Pseudo()) }
+func inPseudo() context.Context { return With(context.Background(), Pseudo()) }
 
 func TestALanguageIsTheFirstWishThatTheProductSpeaks(t *testing.T) {
 	for _, c := range []struct {
@@ -36,22 +34,22 @@ func TestALanguageIsTheFirstWishThatTheProductSpeaks(t *testing.T) {
 		{[]string{strings.Repeat("de,", 400)}, "en"},
 		{[]string{"ar-XB", "de"}, "de"}, // nobody is offered the language of tests
 	} {
-		if got := text.Choose(c.wishes...).Code(); got != c.want {
+		if got := Choose(c.wishes...).Code(); got != c.want {
 			t.Errorf("%q: %s, want %s", c.wishes, got, c.want)
 		}
 	}
 }
 
 func TestThePseudoLanguageIsOfferedToTestsAlone(t *testing.T) {
-	if n := len(text.Languages()); n != 2 {
+	if n := len(Languages()); n != 2 {
 		t.Fatalf("%d languages are offered, want English and German", n)
 	}
-	end := text.OfferPseudo()
-	if l := text.Choose("ar-XB"); l != text.Pseudo() || l.Direction() != "rtl" {
+	end := OfferPseudo()
+	if l := Choose("ar-XB"); l != Pseudo() || l.Direction() != "rtl" {
 		t.Errorf("chosen is %s, %s", l.Code(), l.Direction())
 	}
 	end()
-	if l := text.Choose("ar-XB"); l == text.Pseudo() {
+	if l := Choose("ar-XB"); l == Pseudo() {
 		t.Error("it is still offered")
 	}
 }
@@ -59,43 +57,43 @@ func TestThePseudoLanguageIsOfferedToTestsAlone(t *testing.T) {
 // A language that is found out later is found out once, and only when something is said.
 func TestALanguageIsFoundOutWhenItIsNeeded(t *testing.T) {
 	asked := 0
-	ctx := text.Later(context.Background(), func() text.Language { asked++; return text.Choose("de") })
+	ctx := Later(context.Background(), func() Language { asked++; return Choose("de") })
 	if asked != 0 {
 		t.Fatal("asked before anything was said")
 	}
 	for range 3 {
-		if text.From(ctx).Code() != "de" {
+		if From(ctx).Code() != "de" {
 			t.Fatal("not German")
 		}
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times", asked)
 	}
-	if got := text.From(text.With(ctx, text.Language{})).Code(); got != "en" {
+	if got := From(With(ctx, Language{})).Code(); got != "en" {
 		t.Errorf("the later word counts, got %s", got)
 	}
 }
 
 func TestATextWithoutArgumentsIsNoFormat(t *testing.T) {
 	const discount = "10%off, 100%"
-	if got := text.Say(in("en"), discount); got != discount {
+	if got := Say(in("en"), discount); got != discount {
 		t.Errorf("said %q", got)
 	}
-	if got := text.Say(in("de"), discount); got != discount {
+	if got := Say(in("de"), discount); got != discount {
 		t.Errorf("said %q", got)
 	}
 }
 
 func TestNumbersAreWrittenAsTheLanguageWritesThem(t *testing.T) {
 	for code, want := range map[string]string{"en": "1,234,567", "de": "1.234.567"} {
-		if got := text.Number(in(code), 1234567); got != want {
+		if got := Number(in(code), 1234567); got != want {
 			t.Errorf("%s: %s, want %s", code, got, want)
 		}
-		if got := text.Say(in(code), "%d units of nothing", 1234567); got != want+" units of nothing" {
+		if got := Say(in(code), "%d units of nothing", 1234567); got != want+" units of nothing" {
 			t.Errorf("%s: %s", code, got)
 		}
 	}
-	if got := text.Say(in("de"), "%s units of nothing", "1234567"); got != "1234567 units of nothing" {
+	if got := Say(in("de"), "%s units of nothing", "1234567"); got != "1234567 units of nothing" {
 		t.Errorf("bare digits: %s", got)
 	}
 }
@@ -107,14 +105,14 @@ func TestAMomentIsToldInWords(t *testing.T) {
 		"de": {"2. März 2026, 14:04:05 UTC", "2. März 2026, 14:04 UTC", "2. März 2026"},
 	} {
 		ctx := in(code)
-		if got := [3]string{text.Moment(ctx, at), text.Minute(ctx, at), text.Day(ctx, at)}; got != want {
+		if got := [3]string{Moment(ctx, at), Minute(ctx, at), Day(ctx, at)}; got != want {
 			t.Errorf("%s: %q, want %q", code, got, want)
 		}
 	}
 }
 
 func TestThePseudoLanguageIsLongerAndKeepsWhatIsPutIn(t *testing.T) {
-	got := text.Say(pseudo(), "You buy as %s, %d times.", "bob & carol", 1234)
+	got := Say(inPseudo(), "You buy as %s, %d times.", "bob & carol", 1234)
 	if !strings.Contains(got, "bob & carol") || !strings.Contains(got, "1,234") {
 		t.Errorf("an argument is changed: %q", got)
 	}
@@ -131,10 +129,10 @@ func TestManySayAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 16 {
 		all.Go(func() {
-			for _, ctx := range []context.Context{in("en"), in("de"), pseudo()} {
-				text.Say(ctx, "%d units of %s", i, "nothing")
-				text.Say(ctx, "nothing")
-				text.Moment(ctx, time.Unix(0, 0))
+			for _, ctx := range []context.Context{in("en"), in("de"), inPseudo()} {
+				Say(ctx, "%d units of %s", i, "nothing")
+				Say(ctx, "nothing")
+				Moment(ctx, time.Unix(0, 0))
 			}
 		})
 	}
@@ -144,6 +142,6 @@ func TestManySayAtOnce(t *testing.T) {
 func BenchmarkSay(b *testing.B) {
 	ctx := in("de")
 	for b.Loop() {
-		text.Say(ctx, "Buy now")
+		Say(ctx, "Buy now")
 	}
 }

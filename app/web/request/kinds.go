@@ -9,16 +9,16 @@ import (
 var (
 	ErrNotStarted = &Kind{"not-started", 409, "The sale has not started", "Flash sale has not started yet",
 		"The sale has an announced start and it has not come. The status has startTime and timeUntilStart; press again then.",
-		Page{"The sale has not started yet", "Stay on this page: the button opens by itself at the start."}}
+		Page{"The sale has not started yet", "Stay on the page of the sale: the button opens by itself at the start."}}
 	ErrEnded = &Kind{"ended", 409, "The sale has ended", "Flash sale has ended",
 		"The sale is over. Purchases made before its end are valid; their receipts can still be looked up.",
 		Page{"The sale has ended", "What was bought before the end stays bought: check your purchase on the page of the sale."}}
 	ErrPaused = &Kind{"paused", 409, "The sale is paused", "Flash sale is paused",
 		"The seller has stopped the sale for the moment. Nothing was bought; press again when the status is active.",
-		Page{"The sale is paused, and nothing was bought", "Stay on this page, and press again when the sale goes on."}}
+		Page{"The sale is paused, and nothing was bought", "Stay on the page of the sale, and press again when it goes on."}}
 	ErrSoldOut = &Kind{"sold-out", 409, "Sold out", "Item is sold out",
 		"Every unit has an owner. If a unit comes back the status is active again.",
-		Page{"Everything is sold out", "Stay on this page: a unit may come back."}}
+		Page{"Everything is sold out", "Stay on the page of the sale: a unit may come back."}}
 	ErrAllClaimed = &Kind{"all-claimed", 409, "Every unit is claimed", "All items are claimed at the moment, some may come back",
 		"Every unit is being bought by somebody right now, but not all of these purchases are decided. Press again after Retry-After seconds.",
 		Page{"Every unit is claimed right now", "Press again in a moment: some may come back."}}
@@ -225,7 +225,7 @@ var (
 		Page{"This receipt was erased together with the account of its owner", "Ask the shop if you need a proof of the order."}}
 	ErrReceiptAway = &Kind{"receipt-unavailable", 503, "Your receipt is safe", "The receipt cannot be read right now. Nothing is lost: open this address again in a moment",
 		"The database did not answer in time. An order that was confirmed is kept there, and its receipt is shown again once the database answers.",
-		Page{"Your receipt is safe, but cannot be read right now", "Open this address again in a moment."}}
+		Page{"Your receipt is safe, but cannot be read right now", "Open its address again in a moment."}}
 )
 
 // Kinds lists them all, for the pages that explain them.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,7 +43,7 @@ func TestNoPageOfAccountsHasAWordThatIsInNoCatalogue(t *testing.T) {
 	} {
 		method, target, _ := strings.Cut(one[0], " ")
 		res, whole := w.send(method, target, "", append(one[1:], page, "Cookie: lang=ar-XB")...)
-		if res.StatusCode != 200 || !strings.Contains(whole, `dir="rtl"`) {
+		if res.StatusCode != http.StatusOK || !strings.Contains(whole, `dir="rtl"`) {
 			t.Errorf("%s: %d %s", target, res.StatusCode, whole)
 			continue
 		}

@@ -31,6 +31,9 @@ func TestBrowserStatesMoveNoControl(t *testing.T) {
 	s := openStage(t)
 	all := scenes()
 	delete(all, "none") // a page without a product, which no open page becomes
+	for _, sc := range all {
+		sc.others = otherSales() // so that there is a next drop to be shown when nothing is left
+	}
 	const places = `JSON.stringify([...document.querySelectorAll("#user-id-input, .purchase button, [role=tab]")].map((e) =>
 		[e.dataset.testid, ...["x", "y", "width", "height"].map((d) => Math.round(e.getBoundingClientRect()[d]))].join(" ")))`
 	const overlaps = `[".offer", ".state", ".figures", ".sale > .caution", ".purchase", ".tabs"].map((q) => document.querySelector(q)).filter(Boolean)

@@ -42,7 +42,7 @@ func scenes() map[string]*scene {
 		"live":        func(*scene) {},
 		"all-claimed": func(sc *scene) { sc.snapshot.Taken, sc.snapshot.AllClaimed = 96, true },
 		"paused":      func(sc *scene) { sc.snapshot.State = sale.Paused },
-		"sold-out":    func(sc *scene) { sc.snapshot.Taken, sc.others = sc.snapshot.Total, otherSales() },
+		"sold-out":    func(sc *scene) { sc.snapshot.Taken = sc.snapshot.Total },
 		"gone": func(sc *scene) {
 			sc.snapshot.Taken = sc.snapshot.Total
 			sc.snapshot.Sellout = sale.Sellout{Opened: noon.Add(-time.Minute), At: noon.Add(-time.Minute + 700*time.Millisecond)}
@@ -97,6 +97,9 @@ func TestScreenshots(t *testing.T) {
 	}
 	s := openStage(t)
 	all := scenes()
+	over := *all["sold-out"]
+	over.others = otherSales()
+	all["sold-out-next"] = &over
 	for _, width := range []int64{320, 390, 768, 1440} {
 		for _, palette := range []string{"light", "dark"} {
 			s.shows.Store(&scene{snapshot: all["live"].snapshot, others: otherSales()})
@@ -115,7 +118,7 @@ func TestScreenshots(t *testing.T) {
 		}
 	}
 	for name, path := range map[string]string{
-		"upcoming": "/", "live": "/", "all-claimed": "/", "paused": "/", "sold-out": "/", "ended": "/", "none": "/", "stale": "/",
+		"upcoming": "/", "live": "/", "all-claimed": "/", "paused": "/", "sold-out": "/", "sold-out-next": "/", "ended": "/", "none": "/", "stale": "/",
 		"gone": "/", "message": "/", "closed": "/", "far": "/",
 		"users": "/?tab=users&notice=reset", "named": "/?username=john_doe", "checked": "/?username=john_doe&check=1",
 	} {

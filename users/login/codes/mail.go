@@ -35,7 +35,9 @@ func (t codeText) url() string { return t.at("/sign-in/link/" + t.link) }
 
 func (t codeText) minutes() int { return int(Lifetime.Minutes()) }
 
-func (t codeText) ignore() string { return t.Say("If this was not you, ignore this mail. Never tell anybody the code.") }
+func (t codeText) ignore() string {
+	return t.Say("If this was not you, ignore this mail. Never tell anybody the code.")
+}
 
 // shown is the code, set apart.
 func (t codeText) shown() string { return "    " + t.code }
