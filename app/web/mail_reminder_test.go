@@ -119,6 +119,11 @@ func TestWithScriptsTheFormIsChangedInPlace(t *testing.T) {
 	refused.shows(t, 409, `id="remind"`, testID("mail-reminder-ask"), "no confirmed e-mail address", "Confirm one on the page of your account")
 	refused.lacks(t, testID("purchase-result"))
 
+	f.failing = errors.New("away")
+	quiet := w.send(t, "GET", remindPath, "", by...)
+	quiet.shows(t, 500, testID("mail-reminder-ask"))
+	quiet.lacks(t, "wrong")
+
 	// Who is signed out goes to sign in.
 	out := w.send(t, "POST", remindPath, "", fragment("remind")...)
 	if out.StatusCode != http.StatusUnauthorized || out.Header.Get("Hx-Redirect") == "" {

@@ -30,8 +30,7 @@ func (l letter) mail(to, language string) Mail {
 		Text: in.Say("%s goes on sale at", name) + "\n\n    " + at + "\n\n" +
 			in.Say("Its page:") + "\n\n" + l.page() + "\n\n" +
 			in.Say("Sign in ahead of the start: then one press is enough.") + "\n\n" +
-			in.Say("You asked for this mail on that page. It comes once, and no other one follows unless you ask again.") + " " +
-			in.Say("To take a reminder back before it is sent, press “Stop the mail” there.") + "\n",
+			in.Say("You asked for this mail on that page. It comes once, so there is nothing to stop: no other one follows unless you ask again.") + "\n",
 	}
 }
 

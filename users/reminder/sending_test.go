@@ -225,8 +225,8 @@ func TestTheMailIsInTheLanguageOfWhoAsked(t *testing.T) {
 	}
 	starts := w.sale.Starts.Add(-2 * time.Hour)
 	for i, want := range [][]string{
-		{"Soon: Lamp  Bcc: x@example.org 50%s", "goes on sale at", text.Choose("en").Moment(starts), "https://shop.example/sales/lamp\n", "Stop the mail"},
-		{"Bald: Lamp", "beginnt am", text.Choose("de").Moment(starts.Add(time.Hour)), "https://shop.example/sales/lamp\n", "Keine Mail"},
+		{"Soon: Lamp  Bcc: x@example.org 50%s", "goes on sale at", text.Choose("en").Moment(starts), "https://shop.example/sales/lamp\n", "nothing to stop"},
+		{"Bald: Lamp", "beginnt am", text.Choose("de").Moment(starts.Add(time.Hour)), "https://shop.example/sales/lamp\n", "nichts abzubestellen"},
 	} {
 		m := w.mails[i]
 		whole := m.Subject + "\n" + m.Text

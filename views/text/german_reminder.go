@@ -6,9 +6,8 @@ func germanReminder() map[string]any {
 		"Soon: %s":           "Bald: %s",
 		"%s goes on sale at": "Der Verkauf von %s beginnt am",
 		"Its page:":          "Die Seite:",
-		"Sign in ahead of the start: then one press is enough.":                                               "Melden Sie sich vor dem Beginn an: dann genügt ein Druck.",
-		"You asked for this mail on that page. It comes once, and no other one follows unless you ask again.": "Sie haben diese Mail auf jener Seite bestellt. Sie kommt einmal, und keine weitere folgt, wenn Sie nicht wieder darum bitten.",
-		"To take a reminder back before it is sent, press “Stop the mail” there.":                             "Um eine Erinnerung abzubestellen, bevor sie kommt, drücken Sie dort „Keine Mail“.",
+		"Sign in ahead of the start: then one press is enough.":                                                                        "Melden Sie sich vor dem Beginn an: dann genügt ein Druck.",
+		"You asked for this mail on that page. It comes once, so there is nothing to stop: no other one follows unless you ask again.": "Sie haben diese Mail auf jener Seite bestellt. Sie kommt einmal, es gibt also nichts abzubestellen: keine weitere folgt, wenn Sie nicht wieder darum bitten.",
 
 		"Remind me by mail": "Per Mail erinnern",
 		"Stop the mail":     "Keine Mail",

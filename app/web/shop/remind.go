@@ -149,9 +149,12 @@ func (hs *Handlers) recallReminder(c echo.Context, home *shop.Home, s *sale.Snap
 	home.Remind.State = string(state)
 }
 
-// refusedReminder is the form with the reason why a press changed nothing.
+// refusedReminder is the form with the reason why a press changed nothing. Nobody has pressed when the page itself asked in vain: then it is
+// the form alone, and a press finds out.
 func refusedReminder(c echo.Context, problem request.Problem) shop.Remind {
-	return shop.Remind{
-		Path: shop.Place{Slug: slugOf(c)}.Remind(), State: string(reminder.None), Problem: inALine(language(c), problem),
+	form := shop.Remind{Path: shop.Place{Slug: slugOf(c)}.Remind(), State: string(reminder.None)}
+	if c.Request().Method == http.MethodPost {
+		form.Problem = inALine(language(c), problem)
 	}
+	return form
 }
