@@ -27,7 +27,7 @@ func brandCommand(t terminal) *cobra.Command {
 			`   "links": {"terms": "/terms", "privacy": "https://...", "returns": "https://...", "contact": "https://..."},` + "\n" +
 			`   "texts": {"upcoming": "...", "active": "...", "sold-out": "...", "paused": "...", "ended": "..."}}` + "\n\n" +
 			"Colours are those of light pages and must be readable; the dark ones are derived. Fonts are system, inter, lora and outfit.\n" +
-			"Pictures are PNG or JPEG files beside FILE. Every page has the new look within two seconds, without a restart.",
+			"Pictures are PNG, JPEG, WebP or GIF files beside FILE. Every page has the new look within two seconds, without a restart.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

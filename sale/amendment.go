@@ -21,6 +21,19 @@ type Amendment struct {
 	AccountBurst *int64 `json:"accountPressBurst,omitempty"`
 	NetworkRate  *int64 `json:"networkPressRate,omitempty"`
 	NetworkBurst *int64 `json:"networkPressBurst,omitempty"`
+	// Zone is how people write the times of the sale, by the name that the IANA has for it.
+	Zone *string `json:"zone,omitempty"`
+	// What is sold, and for how much.
+	Name          *string `json:"name,omitempty"`
+	Description   *string `json:"description,omitempty"`
+	PriceMinor    *int64  `json:"priceMinor,omitempty"`
+	DiscountMinor *int64  `json:"discountMinor,omitempty"`
+	CurrencyCode  *string `json:"currency,omitempty"`
+}
+
+// Sells is true when the Amendment changes what is sold, or for how much.
+func (a Amendment) Sells() bool {
+	return a.Name != nil || a.Description != nil || a.PriceMinor != nil || a.DiscountMinor != nil || a.CurrencyCode != nil
 }
 
 // Limit is the PressLimit with what the Amendment changes of it.
@@ -65,17 +78,26 @@ const (
 	FieldAccountBurst Field = "accountPressBurst"
 	FieldNetworkRate  Field = "networkPressRate"
 	FieldNetworkBurst Field = "networkPressBurst"
+
+	FieldZone        Field = "zone"
+	FieldName        Field = "name"
+	FieldDescription Field = "description"
+	FieldPrice       Field = "priceMinor"
+	FieldDiscount    Field = "discountMinor"
+	FieldCurrency    Field = "currency"
 )
 
 var (
 	// ErrTimes means that with this change the start is not before the end.
 	ErrTimes = errors.New("the start must be before the end")
+	// ErrPrice means that the discount is more than the price.
+	ErrPrice = errors.New("the discount must be between nothing and the price")
 	// ErrFixed means that these times can no longer be changed, because the generation has orders or the new end is not in the future.
 	ErrFixed = errors.New("the times can no longer be changed in this way")
 )
 
 // AmendError is an Amendment that is refused because of one of its fields. It wraps ErrTimes, ErrFixed,
-// ErrState or ErrBelowSold.
+// ErrState, ErrPrice or ErrBelowSold.
 type AmendError struct {
 	Field Field
 	// Reason is a sentence without its subject; the subject is the field.

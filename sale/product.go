@@ -31,6 +31,20 @@ type Images struct {
 type Image struct {
 	URL string `json:"url"`
 	Alt string `json:"alt"`
+	// ID is that of an uploaded picture; other pictures have none.
+	ID string `json:"id,omitempty"`
+	// Width and Height are those of the picture at URL, 0 when they are not known.
+	Width  int `json:"width,omitempty"`
+	Height int `json:"height,omitempty"`
+	// Sources are the sizes of the picture, the smallest first. Empty: there is only that at URL.
+	Sources []Source `json:"sources,omitempty"`
+}
+
+// Source is a picture in one of its sizes.
+type Source struct {
+	URL    string `json:"url"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
 }
 
 // PriceAfterDiscountMinor is what the shopper pays.

@@ -16,6 +16,10 @@ type Row struct {
 	Partition int
 	// Limit is how often the button may be pressed.
 	Limit PressLimit
+	// Zone is how people write the times, by the name that the IANA has for it.
+	Zone string
+	// Archived is true for a sale that was put away: it is in no list, and never the current one.
+	Archived bool
 	// Secret is the key from which claim ids are derived.
 	Secret []byte
 	// Ledger is the identity of the ledger that the row is of. Claims name it.

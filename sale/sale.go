@@ -54,6 +54,8 @@ var (
 	ErrBelowSold = errors.New("stock below what is sold")
 	// ErrState: this act is not possible in the state that the sale is in.
 	ErrState = errors.New("not possible in the sale's state")
+	// ErrSlug: another sale has that slug.
+	ErrSlug = errors.New("another sale has that slug")
 	// ErrNoOrder: there is no order of that id, and there never was one.
 	ErrNoOrder = errors.New("no such order")
 	// ErrErased: the account that bought was erased, and its receipts with it.

@@ -33,6 +33,10 @@ type Snapshot struct {
 	Revision int64
 	// Limit is how often the button may be pressed.
 	Limit PressLimit
+	// Zone is how people write the times, by the name that the IANA has for it.
+	Zone string
+	// Archived is true for a sale that was put away.
+	Archived bool
 	// Message is what an operator tells shoppers, in one line; empty: nothing.
 	Message string
 	// Sellout is when the last unit went. It is the zero Sellout while units are left, and while the moment is not known.

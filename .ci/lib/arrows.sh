@@ -7,7 +7,7 @@ arrows_table() {
 
 # Lower folders first. One run draws the arrows that point down, another those that point up: together they would
 # be import cycles, which the compiler refuses before any linter sees them.
-arrows_folders='static migrations app/embedded/datadir app/embedded/sockets app/embedded/kafka app/embedded/redis app/embedded app/embedded/embeddedtest app/combine app/live app/config app/server/lazyread app/server events events/audit events/cluster events/claimlog events/consumer events/outbox events/eventstest inventory sale sale/saletest sale/ledger sale/checkout sale/storefront views/text users users/directory users/mail users/reminder users/login users/login/limits users/login/codes views/layout views/account views/shop app/stress app/bench app/operator app/web/request app/web/api app/web/shop app/web/admin app/web/session app/web app/instance/instancetest app/instance app/doctor app/attic app/resilience app .'
+arrows_folders='static migrations app/embedded/datadir app/embedded/sockets app/embedded/kafka app/embedded/redis app/embedded app/embedded/embeddedtest app/combine app/figures app/live app/config app/server/lazyread app/server events events/audit events/cluster events/claimlog events/consumer events/outbox events/eventstest inventory sale sale/saletest sale/ledger sale/checkout sale/storefront sale/orderlist views/text users users/directory users/mail users/reminder users/login users/login/limits users/login/codes views/layout views/account views/admin views/shop app/stress app/bench app/operator app/web/request app/web/api app/web/shop app/web/admin/lists app/web/admin app/web/session app/web app/instance/instancetest app/instance app/doctor app/attic app/resilience app .'
 
 arrows_rank() { # folder
   local folder n=0

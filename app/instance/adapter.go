@@ -284,6 +284,28 @@ func (k keptOrders) Order(ctx context.Context, id uuid.UUID) (sale.Order, error)
 	return o, nil
 }
 
+// namesChannel tells the processes that who may purchase has changed. A lost message costs a second: the directory asks by itself.
+const namesChannel = "names"
+
+// followNames lets the directory look at once when another process says that there is something to see. One look runs and one
+// waits, which begins after every message that came until then.
+func (c *wiring) followNames() {
+	looks := make(chan struct{}, 2)
+	c.bus.On(namesChannel, func(events.Decision, error) {
+		select {
+		case looks <- struct{}{}:
+		default:
+			return
+		}
+		go func() {
+			defer func() { <-looks }()
+			ctx, cancel := context.WithTimeout(context.Background(), nameTime)
+			defer cancel()
+			_ = c.directory.Refresh(ctx) // when it fails, the directory's own refresh says so
+		}()
+	})
+}
+
 // principals says who a request is from.
 func (c *wiring) principals() request.Principals {
 	return request.Principals{

@@ -6,9 +6,12 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"testing"
 	"testing/fstest"
+
+	"github.com/chromedp/chromedp"
 
 	"flashsale/app/instance"
 	"flashsale/app/operator"
@@ -79,6 +82,50 @@ func TestBrowserShowsTheBrand(t *testing.T) {
 	p.open("/sign-in")
 	p.until("the sign-in has the brand", `document.title.endsWith("Nordlicht") && getComputedStyle(document.body).fontFamily.startsWith("Lora")`)
 	p.examine(t, "sign-in, with a brand")
+	checkPictures(t, p, a)
+}
+
+// checkPictures uploads a picture and looks which of its sizes a browser loads for the room that the page has, from a phone to a wide
+// screen of many pixels, and that it is gone once it is removed.
+func checkPictures(t *testing.T, p *tab, a *instance.Instance) {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, 1800, 1350))
+	draw.Draw(m, m.Rect, image.NewUniform(color.RGBA{0x2f, 0x6f, 0x4f, 0xff}), image.Point{}, draw.Src)
+	draw.Draw(m, image.Rect(300, 300, 1500, 1050), image.NewUniform(color.RGBA{0xe8, 0xd8, 0xb0, 0xff}), image.Point{}, draw.Src)
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	act := operator.Act{ActKey: audit.ActKey{Principal: "operator"}, Means: "command"}
+	added, err := a.Acts().AddPicture(t.Context(), act, "", file.Bytes(), "A tray of sand on moss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const main = `document.querySelector("main img[alt='A tray of sand on moss']")`
+	p.do(chromedp.EmulateViewport(390, 800))
+	for !value[bool](p, `!!`+main) {
+		p.open("/")
+	}
+	for _, c := range []struct {
+		wide   int64
+		pixels float64
+		want   int
+	}{{390, 1, 400}, {390, 2, 800}, {1440, 2, 1600}} {
+		p.do(chromedp.EmulateViewport(c.wide, 800, chromedp.EmulateScale(c.pixels)))
+		p.open("/")
+		p.until(fmt.Sprintf("the size for %d at %.0f", c.wide, c.pixels), fmt.Sprintf(`(i => i.complete && i.naturalWidth > 0 && i.currentSrc.endsWith("-%d.jpg"))(%s)`, c.want, main))
+		if shape := value[float64](p, `(r => r.width / r.height)(`+main+`.getBoundingClientRect())`); shape < 1.3 || shape > 1.37 {
+			t.Errorf("at %d the picture is %.2f times as wide as high", c.wide, shape)
+		}
+		p.picture()
+	}
+	p.examine(t, "a page with an uploaded picture")
+	if _, err := a.Acts().RemovePicture(t.Context(), act, "", added.Picture.ID); err != nil {
+		t.Fatal(err)
+	}
+	for value[bool](p, `!!`+main) {
+		p.open("/")
+	}
 }
 
 // rgb is a colour as a browser computes it.

@@ -45,6 +45,8 @@ type Instance struct {
 	// certificate is that of the public listener; nil: it speaks no TLS.
 	certificate *server.Certificate
 	failed      chan error
+	// process has the metrics of the Go runtime and of the process. They are apart, because reading them takes long.
+	process *prometheus.Registry
 }
 
 // Option changes how an instance starts.
@@ -98,7 +100,8 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	}
 	registry := prometheus.NewRegistry()
 	a.connections = server.NewLimiter(how.places)
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	a.process = prometheus.NewRegistry()
+	a.process.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registry.MustRegister(how.measured...)
 	if err := a.readCertificate(); err != nil {
 		return err
@@ -149,13 +152,14 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	}
 	a.wiring = newWiring(a.cfg, a.servers, a.log, registry)
 	observePlaces(a.connections, registry)
+	watched := a.wiring.watch(registry, a.log)
 	streams := a.connections.StreamShare()
 	hub := live.NewShared(streams, max(1, streams/networkShare))
 	a.web = web.New(web.Config{
-		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Orders: keptOrders{a.wiring.sales, a.wiring.users, a.wiring.directory}, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Hub: hub,
-		Brand: a.wiring.brand, PublicURL: a.cfg.PublicURL, Demo: a.cfg.Demo, Principals: a.wiring.principals(), DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins,
+		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Orders: keptOrders{a.wiring.sales, a.wiring.users, a.wiring.directory}, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Desk: a.wiring.desk, Hub: hub,
+		Brand: a.wiring.brand, Pictures: a.wiring.pictures, PublicURL: a.cfg.PublicURL, Demo: a.cfg.Demo, Principals: a.wiring.principals(), DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins,
 		Limits: a.wiring.limits, Refused: a.wiring.refusals.Note, SignIn: a.wiring.signIn(), LegacyStatus: a.cfg.LegacyStatus, DevMail: a.wiring.devMail(), Reminders: a.wiring.askedReminders(), Logger: a.log,
-		Registerer: registry, Gatherer: registry, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
+		Registerer: registry, Gatherer: prometheus.Gatherers{a.process, registry}, Figures: watched, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
 	})
 	a.wiring.parts.add("live updates", serving, a.web)
 	if a.certificate != nil {

@@ -1,9 +1,13 @@
 package instance
 
 import (
+	"log/slog"
+
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/figures"
 	"flashsale/app/server"
+	"flashsale/app/web/request"
 	"flashsale/events"
 )
 
@@ -53,4 +57,37 @@ func observePlaces(l *server.Limiter, reg prometheus.Registerer) {
 	events.Register(reg, prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "flashsale_connections_evicted_total", Help: "Quiet connections that were closed to make room for new ones.",
 	}, func() float64 { return float64(l.Evicted()) }))
+}
+
+// figuresChannel carries what each process counts to the others.
+const figuresChannel = "figures"
+
+// watch keeps what operators watch: the figures of this process, which from has, and those of the others.
+func (c *wiring) watch(from prometheus.Gatherer, log *slog.Logger) *figures.Keeper {
+	k := figures.New(figures.Config{
+		Process: c.id, Version: Version(), From: from, Logger: log,
+		Metrics: figures.Metrics{
+			Answers: "flashsale_purchases_total", Times: "flashsale_http_request_seconds",
+			Routes:    []string{request.CurrentSale + "/purchase", request.AnySale + "/purchase"},
+			Undecided: "flashsale_undecided_claims", UndecidedAge: "flashsale_undecided_claims_oldest_seconds",
+			Streams: "flashsale_live_streams", Unpublished: "flashsale_outbox_unpublished", OutboxAge: "flashsale_outbox_oldest_seconds",
+			Lag: "flashsale_consumer_lag_records", Holders: "flashsale_holders",
+		},
+		Servers: func() (all []figures.Server) {
+			for _, d := range c.probing.dependencies() {
+				all = append(all, figures.Server{Name: d.Name, OK: d.OK, Since: d.Since, Detail: d.Detail})
+			}
+			return all
+		},
+		Sales: func() (all []figures.Sale) {
+			for _, s := range c.catalog.All() {
+				all = append(all, figures.Sale{ID: s.ID, Generation: s.Generation, Total: s.Total, Taken: s.Taken})
+			}
+			return all
+		},
+		Publish: func(text []byte) { c.bus.PublishNote(figuresChannel, text) },
+	})
+	c.bus.OnNote(figuresChannel, k.Take)
+	c.parts.add("figures", serving, k)
+	return k
 }

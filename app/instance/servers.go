@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,18 +35,20 @@ type Servers struct {
 	pool   *pgxpool.Pool // requests and operators
 	lease  *pgxpool.Pool // renewals of the snapshot, and the heartbeat: short queries, and nothing that a client asks for
 	ledger *pgxpool.Pool // the claim transactions, with query plans that do not change
+	export *pgxpool.Pool // exports, each of which keeps its connection for as long as its client reads
 	redis  rueidis.Client
 	log    *claimlog.Log
 	stack  *embedded.Stack   // nil when nothing was started by this process
 	lock   *embedded.DirLock // nil when nothing is embedded
 }
 
-// The connections to Postgres of one process: 35 at most, unless the address says more. Three are the lease's: a renewal and
+// The connections to Postgres of one process: 37 at most, unless the address says more. Three are the lease's: a renewal and
 // a heartbeat may come at once, and one connection may have to be replaced.
 const (
 	requestConnections = 16
 	ledgerConnections  = 16
 	leaseConnections   = 3
+	exportConnections  = 2
 )
 
 // startServers takes the data directory and starts what is not configured.
@@ -243,8 +246,24 @@ func (s *Servers) OpenDatabase(ctx context.Context, cfg config.Config) error {
 		return err
 	}
 	consumer.PreparePool(ledger)
-	s.ledger, err = openPool(ctx, ledger)
-	return err
+	if s.ledger, err = openPool(ctx, ledger); err != nil {
+		return err
+	}
+	return s.openExport(ctx, cfg)
+}
+
+// openExport prepares the connections of the exports. There are none until somebody exports, and no more than that, whatever the
+// address says.
+func (s *Servers) openExport(ctx context.Context, cfg config.Config) error {
+	export, err := config.PoolConfig(s.DatabaseURL, cfg.Namespace, exportConnections)
+	if err != nil {
+		return err
+	}
+	export.MinConns, export.MaxConns, export.MaxConnIdleTime = 0, exportConnections, time.Minute
+	if s.export, err = pgxpool.NewWithConfig(ctx, export); err != nil {
+		return fmt.Errorf("prepare the connections of exports: %w", err)
+	}
+	return nil
 }
 
 // openLease opens the lease's connections and keeps them open, so that they exist also when the server accepts no more.
@@ -270,6 +289,9 @@ func (s *Servers) Close(ctx context.Context) error {
 	}
 	if s.ledger != nil {
 		s.ledger.Close()
+	}
+	if s.export != nil {
+		s.export.Close()
 	}
 	if s.lease != nil {
 		s.lease.Close()

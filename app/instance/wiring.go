@@ -21,6 +21,7 @@ import (
 	"flashsale/sale"
 	"flashsale/sale/checkout"
 	"flashsale/sale/ledger"
+	"flashsale/sale/orderlist"
 	"flashsale/sale/storefront"
 	"flashsale/users"
 	"flashsale/users/directory"
@@ -59,7 +60,9 @@ type wiring struct {
 	codes      *codes.Codes
 	reminders  remindersOf
 	brand      *storefront.Shown
+	pictures   *storefront.ProductPictures
 	acts       *operator.Acts
+	desk       *operator.Desk
 	probing    *probes
 	combiners  map[string]combining
 	parts      parts
@@ -70,10 +73,15 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
 	c.mailing(log, reg)
+	c.pictures = storefront.NewProductPictures(storefront.NewStore(s.pool))
 	c.acts = operator.New(operator.Config{
 		Pool: s.pool, Stock: c.stock, Places: c.places, Reconciler: c.reconciler, Owners: ledgerOf{c.sales, c.stock, s.pool},
-		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Brand: storefront.NewStore(s.pool), Audit: c.audit, Ledger: c.ledger,
-		Alone: s.stack != nil, Logger: log,
+		Sales: c.sales, Catalog: c.catalog, Checkout: c.checkout, Users: c.users, Directory: c.directory, Team: c.login, Brand: storefront.NewStore(s.pool), Pictures: c.pictures, Audit: c.audit, Ledger: c.ledger,
+		Alone: s.stack != nil, Logger: log, NamesChanged: func() { c.bus.Publish(namesChannel, nil) },
+	})
+	c.desk = operator.NewDesk(operator.DeskConfig{
+		Orders: orderlist.New(s.pool), Sales: c.sales, Catalog: c.catalog, Stock: c.stock, Users: c.users, Team: c.login, Sessions: c.sessions,
+		Audit: c.audit, Outbox: c.outbox, Log: s.log, Exports: s.export,
 	})
 	c.probing = newProbes(c, reg)
 	c.parts.add("probes", serving, c.probing)
@@ -113,6 +121,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return DialRedis(s.Settings) }})
 	c.parts.add("bus", serving, c.bus)
+	c.followNames()
 	c.catalog = checkout.NewCatalog(checkout.CatalogConfig{Store: c.sales, Lease: c.leased(), Bus: c.bus, Log: produce, Logger: log})
 	c.parts.add("catalog", serving, c.catalog)
 	cursor.catalog = c.catalog

@@ -1,5 +1,5 @@
 // Package operator carries out the acts of operators, which change the data of several domains: resets, presets, stock, pause
-// and resume, the end of a sale, cancelled orders, the accounts of the series, roles, API tokens, and the brand. It also checks
+// and resume, the end of a sale, cancelled orders, the accounts of the series, roles, API tokens, the brand, and the pictures of products. It also checks
 // the invariants.
 //
 // Each act is one transaction. The act opens it, passes it to the ...Tx methods of the domains, and writes in it the record
@@ -29,7 +29,7 @@ import (
 	"flashsale/users/login"
 )
 
-// Config has the stores of the domains that the acts change. All fields are required, except Alone.
+// Config has the stores of the domains that the acts change. All fields are required, except Pictures and Alone.
 type Config struct {
 	Pool       *pgxpool.Pool
 	Stock      *inventory.Store
@@ -43,12 +43,16 @@ type Config struct {
 	Directory  *directory.Directory
 	Team       *login.Store
 	Brand      *storefront.Store
-	Audit      *audit.Log
-	Ledger     *consumer.Ledger
+	// Pictures has the pictures of products in the memory of this process. Nil: it serves none.
+	Pictures *storefront.ProductPictures
+	Audit    *audit.Log
+	Ledger   *consumer.Ledger
 	// Alone is true when this process has started its servers itself. Until an instance runs in it, nobody has brought the
 	// holders in Redis into line with the ledger.
 	Alone  bool
 	Logger *slog.Logger
+	// NamesChanged tells the other processes that who may purchase has changed. Nil: they find out by themselves, within a second.
+	NamesChanged func()
 }
 
 // Owners tells who owns a unit and how many units there are, read at one moment of the ledger.
@@ -72,10 +76,13 @@ type Acts struct {
 	directory  *directory.Directory
 	team       *login.Store
 	brand      *storefront.Store
+	pictures   *storefront.ProductPictures
+	decoding   chan struct{} // held by the one who makes a picture of a file
 	audit      *audit.Log
 	ledger     *consumer.Ledger
 	alone      bool
 	log        *slog.Logger
+	tell       func()
 	serving    bool // an instance runs in this process, and reconciles
 	// patience is how long Verify waits for the holders to follow the ledger.
 	patience time.Duration
@@ -85,8 +92,9 @@ type Acts struct {
 func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
-		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, brand: c.Brand, audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
-		patience: settlePatience,
+		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, brand: c.Brand, pictures: c.Pictures,
+		decoding: make(chan struct{}, 1), audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
+		patience: settlePatience, tell: c.NamesChanged,
 	}
 }
 

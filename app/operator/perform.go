@@ -140,3 +140,10 @@ func (o *Acts) refresh(ctx context.Context, ch *sale.Change) {
 	o.warn("the old generation's places expire later", o.places.Retire(ctx, inventory.Key(ch.Before.Key())))
 	// gofail: var placesRetired struct{}
 }
+
+// History lists the newest acts on a sale, the newest first.
+func (o *Acts) History(ctx context.Context, slug string, most int) ([]audit.Recorded, error) {
+	ctx, cancel := context.WithTimeout(ctx, refreshTime)
+	defer cancel()
+	return o.audit.RecentOf(ctx, slug, most)
+}

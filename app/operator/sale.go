@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -83,6 +84,105 @@ func (o *Acts) SetStock(ctx context.Context, a Act, slug string, n int64) (sale.
 		_, err := o.sales.SetTotalTx(ctx, tx, slug, n)
 		return err
 	})
+}
+
+// StockChange is what becomes of the number of units: it is set to Set, or Add is added, which may be less than zero.
+type StockChange struct {
+	Set *int64
+	Add int64
+}
+
+// of is the number of units that there are afterwards.
+func (c StockChange) of(total int64) int64 {
+	if c.Set != nil {
+		return *c.Set
+	}
+	return total + c.Add
+}
+
+// ChangeStock is SetStock for a change that is relative to what there is when the act is carried out. Errors: *sale.AmendError for
+// fewer units than are sold and for more than most.
+func (o *Acts) ChangeStock(ctx context.Context, a Act, slug string, c StockChange, most int64) (sale.Change, error) {
+	return o.amendAs(ctx, a, slug, "sale.stock", func(before *sale.Snapshot) (to sale.Amendment, err error) {
+		total := c.of(before.Total)
+		if total > most {
+			return to, &sale.AmendError{Field: sale.FieldStock, Reason: fmt.Sprintf("cannot be more than %d", most), Kind: sale.ErrBelowSold}
+		}
+		return sale.Amendment{Total: &total}, nil
+	})
+}
+
+// Open lets a scheduled sale begin now. Errors: sale.ErrState, *sale.AmendError.
+func (o *Acts) Open(ctx context.Context, a Act, slug string) (sale.Change, error) {
+	return o.amendAs(ctx, a, slug, "sale.open", func(before *sale.Snapshot) (to sale.Amendment, err error) {
+		if before.State != sale.Scheduled {
+			return to, fmt.Errorf("sale %s is %s: %w", before.Slug, before.State, sale.ErrState)
+		}
+		return sale.Amendment{StartsAt: &before.Now}, nil
+	})
+}
+
+// Extend lets a sale end later. Errors: *sale.AmendError.
+func (o *Acts) Extend(ctx context.Context, a Act, slug string, by time.Duration) (sale.Change, error) {
+	return o.amendAs(ctx, a, slug, "sale.extend", func(before *sale.Snapshot) (sale.Amendment, error) {
+		end := before.EndsAt.Add(by)
+		return sale.Amendment{EndsAt: &end}, nil
+	})
+}
+
+// amendAs is Amend for an amendment that depends on the sale as it is when the act is carried out.
+func (o *Acts) amendAs(
+	ctx context.Context, a Act, slug, action string, plan func(before *sale.Snapshot) (sale.Amendment, error),
+) (sale.Change, error) {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (ch sale.Change, record audit.Entry, err error) {
+		before, err := o.sales.LockSaleTx(ctx, tx, slug)
+		if err != nil {
+			return ch, record, err
+		}
+		to, planned := plan(&before)
+		return o.changeTx(ctx, tx, a, before.Slug, audit.Entry{Action: action, Detail: to}, func(slug string) error {
+			if planned != nil {
+				return planned
+			}
+			return o.sales.AmendTx(ctx, tx, slug, to)
+		})
+	})
+	if first {
+		o.refresh(ctx, &done)
+	}
+	return done, err
+}
+
+// BeginAnew begins a new generation with nothing sold, and as many units as before when total is nil. No account is touched.
+// allowed may refuse it by the sale as it is when the act is carried out. Errors: those of allowed.
+func (o *Acts) BeginAnew(
+	ctx context.Context, a Act, slug string, total *int64, allowed func(before *sale.Snapshot) error,
+) (sale.Change, error) {
+	units, record := int64(ledger.KeepTotal), audit.Entry{Action: "sale.reset"}
+	if total != nil {
+		units, record.Detail = *total, map[string]int64{"stockAmount": *total}
+	}
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (ch sale.Change, _ audit.Entry, err error) {
+		before, err := o.sales.LockSaleTx(ctx, tx, slug)
+		if err != nil {
+			return ch, record, err
+		}
+		return o.changeTx(ctx, tx, a, before.Slug, record, func(slug string) error {
+			if err := allowed(&before); err != nil {
+				return err
+			}
+			_, err := o.sales.BeginGenerationTx(ctx, tx, slug, units)
+			return err
+		})
+	})
+	if first {
+		o.refresh(ctx, &done)
+	}
+	return done, err
 }
 
 // Pause is the stop button: every claim decided after its commit is declined.

@@ -26,6 +26,7 @@ import (
 	"flashsale/app/web/admin"
 	"flashsale/app/web/request"
 	"flashsale/events"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
 )
@@ -247,6 +248,75 @@ func (f *fakeOperations) Amend(_ context.Context, a operator.Act, slug string, t
 	return f.called(a, "amend", slug)
 }
 
+func (f *fakeOperations) AddPicture(_ context.Context, a operator.Act, slug string, file []byte, alt string) (operator.PictureChange, error) {
+	return f.pictured(a, "picture", slug, strconv.Itoa(len(file)), alt)
+}
+
+func (f *fakeOperations) RemovePicture(_ context.Context, a operator.Act, slug, id string) (operator.PictureChange, error) {
+	return f.pictured(a, "picture gone", slug, id)
+}
+
+func (f *fakeOperations) DescribePicture(_ context.Context, a operator.Act, slug, id, alt string) (operator.PictureChange, error) {
+	return f.pictured(a, "picture shows", slug, id, alt)
+}
+
+func (f *fakeOperations) ArrangePictures(_ context.Context, a operator.Act, slug string, order []string) (operator.PictureChange, error) {
+	return f.pictured(a, "pictures", slug, strings.Join(order, ","))
+}
+
+func (f *fakeOperations) pictured(a operator.Act, call ...string) (operator.PictureChange, error) {
+	ch, err := f.called(a, call...)
+	return operator.PictureChange{Change: ch, Picture: sale.Image{ID: "1"}}, err
+}
+
+func (f *fakeOperations) ChangeStock(_ context.Context, a operator.Act, slug string, to operator.StockChange, _ int64) (sale.Change, error) {
+	if to.Set != nil {
+		return f.called(a, "stock", slug, "set", strconv.FormatInt(*to.Set, 10))
+	}
+	return f.called(a, "stock", slug, "add", strconv.FormatInt(to.Add, 10))
+}
+
+func (f *fakeOperations) Open(_ context.Context, a operator.Act, slug string) (sale.Change, error) {
+	return f.called(a, "open", slug)
+}
+
+func (f *fakeOperations) Extend(_ context.Context, a operator.Act, slug string, by time.Duration) (sale.Change, error) {
+	return f.called(a, "extend", slug, by.String())
+}
+
+func (f *fakeOperations) Schedule(_ context.Context, a operator.Act, slug string) (sale.Change, error) {
+	return f.called(a, "schedule", slug)
+}
+
+func (f *fakeOperations) Archive(_ context.Context, a operator.Act, slug string, away bool) (sale.Change, error) {
+	return f.called(a, "archive", slug, strconv.FormatBool(away))
+}
+
+func (f *fakeOperations) BeginAnew(_ context.Context, a operator.Act, slug string, total *int64, allowed func(*sale.Snapshot) error) (sale.Change, error) {
+	before := f.catalog.All()[0]
+	if err := allowed(&before); err != nil {
+		return sale.Change{}, err
+	}
+	if total == nil {
+		return f.called(a, "anew", slug)
+	}
+	return f.called(a, "anew", slug, strconv.FormatInt(*total, 10))
+}
+
+func (f *fakeOperations) Create(_ context.Context, a operator.Act, c sale.Creation) (sale.Snapshot, error) {
+	ch, err := f.called(a, "create", c.Slug)
+	return ch.After, err
+}
+
+func (f *fakeOperations) Duplicate(_ context.Context, a operator.Act, slug string, to sale.Creation) (sale.Snapshot, error) {
+	ch, err := f.called(a, "duplicate", slug, to.Slug)
+	return ch.After, err
+}
+
+func (f *fakeOperations) History(context.Context, string, int) ([]audit.Recorded, error) {
+	return nil, f.err
+}
+
 func (f *fakeOperations) CancelOrder(_ context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error) {
 	ch, err := f.called(a, "cancel", id.String(), reason)
 	return operator.Cancellation{Change: ch, Order: sale.Order{Receipt: receipt("alice"), Slug: "first", CancelledAt: noon}}, err
@@ -262,6 +332,11 @@ func (f *fakeOperations) ArchiveUsers(_ context.Context, a operator.Act) (int64,
 	return 12, err
 }
 
+func (f *fakeOperations) Bar(_ context.Context, a operator.Act, name string, may bool, reason string) (operator.Barring, error) {
+	_, err := f.called(a, "bar", name, strconv.FormatBool(!may), reason)
+	return operator.Barring{Username: name, Before: !may, After: may}, err
+}
+
 func (f *fakeOperations) Verify(context.Context) ([]operator.Check, error) { return f.checks, f.err }
 func (f *fakeOperations) Dependencies(context.Context) []admin.Dependency  { return f.ready }
 
@@ -273,6 +348,7 @@ type world struct {
 	orders   *fakeOrders
 	users    *fakeUsers
 	ops      *fakeOperations
+	desk     *fakeDesk
 	hub      *live.Hub
 	logged   *syncBuffer
 }
@@ -326,6 +402,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		checkout: &fakeCheckout{receipts: map[string]sale.Receipt{}},
 		orders:   &fakeOrders{order: sale.Order{Receipt: receipt("alice"), Slug: "first", Product: "Lamp", Sold: *activeSale().Product}},
 		users:    &fakeUsers{},
+		desk:     &fakeDesk{list: operator.OrderList{Slug: "first", Generation: 3, Orders: []operator.DeskOrder{deskOrder("alice")}}},
 		hub:      live.New(3),
 		logged:   &syncBuffer{},
 	}
@@ -334,7 +411,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.catalog.All()[0]}
 	}
 	cfg := Config{
-		Catalog: w.catalog, Checkout: w.checkout, Orders: w.orders, Users: w.users, Operations: w.ops, Hub: w.hub,
+		Catalog: w.catalog, Checkout: w.checkout, Orders: w.orders, Users: w.users, Operations: w.ops, Desk: w.desk, Hub: w.hub,
 		Demo: true, CORSOrigins: []string{"http://localhost:3000"}, DemoHosts: []string{"shop.example:80"},
 		Logger: slog.New(slog.NewJSONHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -24,7 +24,7 @@ type asker struct {
 
 func askers() []asker {
 	nobody := map[request.Who]string{
-		request.Oneself: "sign-in", request.SignedIn: "sign-in", request.Viewers: "sign-in", request.Operators: "sign-in", request.Owners: "sign-in",
+		request.Oneself: "sign-in", request.SignedIn: "sign-in", request.Viewers: "sign-in", request.Operators: "sign-in", request.Exporters: "sign-in", request.Owners: "sign-in",
 	}
 	ended := map[request.Who]string{}
 	for who := range nobody {
@@ -48,9 +48,9 @@ func askers() []asker {
 		{"an owner", []string{"Test-Session: olga!!"}, nil},
 		{"a token to read", []string{"Authorization: Bearer read"}, desk(request.Operators, "token-scope", map[request.Who]string{request.SignedIn: "token"})},
 		{"a token to operate", []string{"Authorization: Bearer operate"}, map[request.Who]string{
-			request.Oneself: "not-you", request.SignedIn: "token", request.Viewers: "token-scope", request.Owners: "token-scope"}},
-		{"a token to export", []string{"Authorization: Bearer export"}, desk(request.Viewers, "token-scope", map[request.Who]string{
-			request.Oneself: "not-you", request.SignedIn: "token"})},
+			request.Oneself: "not-you", request.SignedIn: "token", request.Viewers: "token-scope", request.Exporters: "token-scope", request.Owners: "token-scope"}},
+		{"a token to export", []string{"Authorization: Bearer export"}, map[request.Who]string{
+			request.Oneself: "not-you", request.SignedIn: "token", request.Viewers: "token-scope", request.Operators: "token-scope", request.Owners: "token-scope"}},
 		{"a token that is none", []string{"Authorization: Bearer x", "Test-Session: olga!!"}, nobody},
 	}
 }
@@ -102,7 +102,7 @@ func TestWhoMayUseWhat(t *testing.T) {
 			if kind != want || res.StatusCode != http.StatusUnauthorized && res.StatusCode != http.StatusForbidden {
 				t.Errorf("%s: %d %s, want %s", where, res.StatusCode, kind, want)
 			}
-			if w.checkout.asks()+len(w.ops.calls)+w.users.listedTimes != 0 {
+			if w.checkout.asks()+len(w.ops.calls)+w.users.listedTimes+len(w.desk.queries)+len(w.desk.searches)+len(w.desk.filters) != 0 {
 				t.Errorf("%s is refused and had an effect", where)
 			}
 			if strings.Contains(res.raw, "@example.com") {

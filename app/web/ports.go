@@ -46,6 +46,11 @@ type brands interface {
 	Look(ctx context.Context) error
 }
 
+// productPictures is storefront.ProductPictures: the pictures of products, those that are asked for often in memory.
+type productPictures interface {
+	Find(ctx context.Context, k storefront.PictureKey, shown func(id string) bool) (*storefront.Size, error)
+}
+
 // accounts is users.Store: the list of shoppers.
 type accounts interface {
 	List(ctx context.Context, page, limit int) (users.Page, error)

@@ -42,7 +42,25 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/api/admin/sales", Handler: s.admin.Sales, Who: request.Viewers},
 		{Method: "GET", Path: request.AdminSale, Handler: s.admin.Sale, Who: request.Viewers},
 		{Method: "PATCH", Path: request.AdminSale, Handler: s.admin.Amend, Who: request.Operators},
+		{Method: "GET", Path: request.AdminSale + "/pictures", Handler: s.admin.Pictures, Who: request.Viewers},
+		{Method: "POST", Path: request.AdminSale + "/pictures", Handler: s.admin.AddPicture, Who: request.Operators, Upload: true, Limit: request.UploadTime},
+		{Method: "PUT", Path: request.AdminSale + "/pictures", Handler: s.admin.ArrangePictures, Who: request.Operators},
+		{Method: "PATCH", Path: request.AdminSale + "/pictures/:id", Handler: s.admin.DescribePicture, Who: request.Operators},
+		{Method: "DELETE", Path: request.AdminSale + "/pictures/:id", Handler: s.admin.RemovePicture, Who: request.Operators},
+		// The same for forms, which only post.
+		{Method: "POST", Path: request.AdminSale + "/pictures/order", Handler: s.admin.ArrangePictures, Who: request.Operators},
+		{Method: "POST", Path: request.AdminSale + "/pictures/:id/text", Handler: s.admin.DescribePicture, Who: request.Operators},
+		{Method: "POST", Path: request.AdminSale + "/pictures/:id/remove", Handler: s.admin.RemovePicture, Who: request.Operators},
+		{Method: "GET", Path: "/api/admin/orders", Handler: s.lists.Orders, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/orders/export", Handler: s.lists.ExportOrders, Who: request.Exporters, Limit: long},
+		{Method: "GET", Path: "/api/admin/orders/:id", Handler: s.lists.Order, Who: request.Viewers},
 		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Who: request.Operators},
+		{Method: "GET", Path: "/api/admin/shoppers", Handler: s.lists.Shoppers, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/shoppers/:name", Handler: s.lists.Shopper, Who: request.Viewers},
+		{Method: "POST", Path: "/api/admin/shoppers/:name/bar", Handler: s.admin.BarShopper, Who: request.Operators},
+		{Method: "POST", Path: "/api/admin/shoppers/:name/unbar", Handler: s.admin.UnbarShopper, Who: request.Operators},
+		{Method: "GET", Path: "/api/admin/audit", Handler: s.lists.Audit, Who: request.Viewers},
+		{Method: "GET", Path: "/api/admin/audit/export", Handler: s.lists.ExportAudit, Who: request.Exporters, Limit: long},
 	}
 	// The original's routes for debugging and load: there are none, and the answer says what to use instead.
 	for _, base := range []string{"", "/api", request.CurrentSale} {
@@ -67,7 +85,7 @@ func (s *Server) table() []request.Route {
 			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Who: request.Operators},
 		}...)
 	}
-	return t
+	return append(t, s.admin.DeskRoutes()...)
 }
 
 // pageTable has the routes that only browsers use.
@@ -173,7 +191,7 @@ func asset(static func(http.ResponseWriter, *http.Request) bool, path string) ec
 // Routes is every route that the public listener can have, for people who want to see who may use what. The handlers are not usable.
 func Routes() []request.Route {
 	noFiles := func(http.ResponseWriter, *http.Request) bool { return false }
-	return slices.Concat((&Server{}).table(), pageTable(nil, nil, noFiles), (&shop.Brand{}).Routes(), accountTable(nil), session.NewDevMail(nil).Routes())
+	return slices.Concat((&Server{}).table(), pageTable(nil, nil, noFiles), (&shop.Brand{}).Routes(), (&shop.Pictures{}).Routes(), accountTable(nil), session.NewDevMail(nil).Routes())
 }
 
 // PrintRoutes writes a table of Routes: who may use each one outside demo mode, and the scope that a token needs for it.

@@ -20,7 +20,7 @@ import (
 func saidTexts(t *testing.T) map[string]string {
 	t.Helper()
 	said := map[string]string{}
-	for _, folder := range []string{"views", "app/web", "users"} {
+	for _, folder := range []string{"views", "app/web", "users", "sale"} {
 		err := filepath.WalkDir(filepath.Join("../..", folder), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
 				return err
@@ -67,7 +67,7 @@ func textsOf(t *testing.T, folder string, said map[string]string) {
 	}
 	for _, f := range parsed {
 		ast.Inspect(f, func(n ast.Node) bool {
-			for _, e := range keysIn(n) {
+			for _, e := range append(keysIn(n), deskFields(folder, n)...) {
 				if key, ok := constant(e, constants); ok {
 					said[key] = set.Position(n.Pos()).String()
 				}
@@ -77,23 +77,40 @@ func textsOf(t *testing.T, folder string, said map[string]string) {
 	}
 }
 
-// keysIn are the texts that a call says or marks, that tell people of a kind of problem, and that are the reason for refusing a name.
+// keysIn are the texts that a call says or marks, that tell people of a kind of problem, and that are the reason for refusing a name or
+// a picture.
 func keysIn(n ast.Node) []ast.Expr {
 	switch n := n.(type) {
 	case *ast.CompositeLit:
-		if named, ok := n.Type.(*ast.Ident); ok && (named.Name == "NameError" || named.Name == "Page") {
+		named, ok := n.Type.(*ast.Ident)
+		switch {
+		case ok && (named.Name == "NameError" || named.Name == "Page"):
 			return n.Elts
+		case ok && named.Name == "PictureError":
+			return n.Elts[1:2] // the first names the field
 		}
 	case *ast.CallExpr:
 		of, name := called(n.Fun)
 		switch {
 		case name == "Say" && of == "text", name == "say", name == "badFieldf":
 			return n.Args[min(1, len(n.Args)):min(2, len(n.Args))]
-		case name == "Say", name == "Key" && of == "text":
+		case name == "Say", name == "Key" && of == "text", name == "refuse":
 			return n.Args[:min(1, len(n.Args))]
 		}
 	}
 	return nil
+}
+
+// deskFields are the texts for a wrong field of the desk's forms. Those of other handlers are for programs.
+func deskFields(folder string, n ast.Node) []ast.Expr {
+	call, ok := n.(*ast.CallExpr)
+	if !ok || filepath.Base(folder) != "admin" {
+		return nil
+	}
+	if _, name := called(call.Fun); name != "BadField" {
+		return nil
+	}
+	return call.Args[1:]
 }
 
 // called is the package or variable and the name of what a call calls.

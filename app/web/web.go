@@ -18,8 +18,10 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/figures"
 	"flashsale/app/live"
 	"flashsale/app/web/admin"
+	"flashsale/app/web/admin/lists"
 	"flashsale/app/web/api"
 	"flashsale/app/web/request"
 	"flashsale/app/web/session"
@@ -41,11 +43,15 @@ type Config struct {
 	Users accounts
 	// Operations carry out the operators' acts and know which servers answer. Required.
 	Operations admin.Operations
+	// Desk reads orders, shoppers and acts for operators. Required.
+	Desk lists.Desk
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
 	// Brand is the look of the shop. Nil: it has none.
 	Brand brands
+	// Pictures has the pictures of products. Nil: there are none.
+	Pictures productPictures
 	// PublicURL is the address that shoppers use, for pictures that other sites show. Empty: they show none.
 	PublicURL string
 
@@ -85,6 +91,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil: they are counted but not registered.
 	Registerer prometheus.Registerer
+	// Figures are what operators watch. Nil: the desk has none.
+	Figures *figures.Keeper
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
 
@@ -103,6 +111,7 @@ type Config struct {
 type Server struct {
 	api   *api.Handlers
 	admin *admin.Handlers
+	lists *lists.Handlers
 	echo  *echo.Echo
 	drain request.Drain
 }
@@ -110,8 +119,8 @@ type Server struct {
 // New puts a server together. It panics when a required field is missing, as that is a mistake in the
 // wiring that no input can cause.
 func New(cfg Config) *Server {
-	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Orders == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Hub == nil {
-		panic("web.New: Catalog, Checkout, Orders, Users, Operations and Hub are required")
+	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Orders == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Desk == nil || cfg.Hub == nil {
+		panic("web.New: Catalog, Checkout, Orders, Users, Operations, Desk and Hub are required")
 	}
 	s := &Server{}
 	limits := request.NewLimits(cfg.Limits, cfg.Demo, cfg.Registerer)
@@ -132,23 +141,35 @@ func New(cfg Config) *Server {
 		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
 	s.admin = admin.New(admin.Config{
-		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain,
+		Assets: brand.Assets, Figures: cfg.Figures,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain, Log: log,
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})
+	s.lists = lists.New(lists.Config{Desk: cfg.Desk, Principals: principals, Log: log})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
-		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: pages.Problem,
+		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: s.problemPage(pages),
 	})
 	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }
 	cfg.SignIn.Assets = brand.Assets
-	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), signInRoutes(cfg.SignIn, principals, limits))
+	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), shop.NewPictures(cfg.Pictures, cfg.Catalog).Routes(), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)
 	}
 	s.echo = router(m, table)
 	return s
+}
+
+// problemPage shows a browser why a request was refused: a form of the desk comes again with the reason.
+func (s *Server) problemPage(pages *shop.Handlers) func(echo.Context, request.Problem) error {
+	return func(c echo.Context, p request.Problem) error {
+		if shown, err := s.admin.Refused(c, p); shown {
+			return err
+		}
+		return pages.Problem(c, p)
+	}
 }
 
 // signInRoutes are the routes of signing in and of accounts.

@@ -59,13 +59,7 @@ func (l *Log) Recent(ctx context.Context, n int) ([]Recorded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}
-	entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Recorded, error) {
-		var r Recorded
-		var detail string
-		err := row.Scan(&r.ID, &r.At, &r.Actor, &r.Network, &r.Means, &r.Action, &r.Subject, &detail)
-		r.Detail = json.RawMessage(detail)
-		return r, err
-	})
+	entries, err := pgx.CollectRows(rows, scanRecorded)
 	if err != nil {
 		return nil, fmt.Errorf("read audit log: %w", err)
 	}

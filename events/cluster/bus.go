@@ -65,12 +65,23 @@ type Bus struct {
 type handler struct {
 	channel string
 	take    func(d events.Decision, err error)
+	// note takes what is no decision; one of the two is set.
+	note func(text []byte)
 }
 
 // hint is one message that is to be published.
 type hint struct {
 	channel  string
 	decision *events.Decision
+	// note is sent instead of a decision, if it is set.
+	note []byte
+}
+
+func (h hint) write(process string) ([]byte, error) {
+	if h.note != nil {
+		return writeNote(process, h.note)
+	}
+	return Write(process, h.decision)
 }
 
 // NewBus makes a Bus. On and OnConnect are called before it runs.
@@ -91,8 +102,16 @@ func NewBus(cfg BusConfig) *Bus {
 // time. A message without a decision has the zero one; err is set for a message that cannot be read or whose values are
 // impossible. Call it before Run.
 func (b *Bus) On(channel string, take func(d events.Decision, err error)) {
-	b.handlers[b.name(channel)] = handler{channel, take}
+	b.handlers[b.name(channel)] = handler{channel: channel, take: take}
 }
+
+// OnNote is On for a channel of notes, which are documents of the caller's in JSON. A message that has none is passed over.
+func (b *Bus) OnNote(channel string, take func(text []byte)) {
+	b.handlers[b.name(channel)] = handler{channel: channel, note: take}
+}
+
+// PublishNote sends a note to the other processes. It never waits.
+func (b *Bus) PublishNote(channel string, text []byte) { b.put(hint{channel: channel, note: text}) }
 
 // OnConnect adds a function that is called, perhaps more than once, whenever messages may have been missed. Call it
 // before Run.
@@ -104,21 +123,31 @@ func (b *Bus) name(channel string) string { return b.cfg.Namespace + ":" + chann
 // decision is sent in several messages. It never waits.
 func (b *Bus) Publish(channel string, d *events.Decision) {
 	for _, some := range split(d) {
-		select {
-		case b.queue <- hint{channel, some}:
-		default:
-			b.metrics.dropped.Inc()
-		}
+		b.put(hint{channel: channel, decision: some})
+	}
+}
+
+func (b *Bus) put(h hint) {
+	select {
+	case b.queue <- h:
+	default:
+		b.metrics.dropped.Inc()
 	}
 }
 
 // receive reads a message, unless it is this process's own.
 func (b *Bus) receive(m rueidis.PubSubMessage) {
 	h := b.handlers[m.Channel]
-	if h.take == nil || strings.HasPrefix(m.Message, b.own) {
+	if h.channel == "" || strings.HasPrefix(m.Message, b.own) {
 		return
 	}
 	b.metrics.received.WithLabelValues(h.channel).Inc()
+	if h.note != nil {
+		if text := readNote([]byte(m.Message)); text != nil {
+			h.note(text)
+		}
+		return
+	}
 	h.take(Read([]byte(m.Message)))
 }
 
@@ -238,7 +267,7 @@ func (b *Bus) send(ctx context.Context, client rueidis.Client, hints []hint) err
 	}
 	calls := make([]rueidis.Completed, len(hints))
 	for i, h := range hints {
-		text, err := Write(b.cfg.Process, h.decision)
+		text, err := h.write(b.cfg.Process)
 		if err != nil {
 			return fmt.Errorf("write a message: %w", err)
 		}

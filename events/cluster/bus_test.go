@@ -135,6 +135,38 @@ func TestProcessesReceiveEachOthersMessages(t *testing.T) {
 	}
 }
 
+// A note is a document of its sender's; it comes as it was sent, and not back to its sender.
+func TestNotesReachTheOtherProcesses(t *testing.T) {
+	t.Parallel()
+	namespace := embeddedtest.Namespace(t)
+	var heard [2]atomic.Value
+	var ready [2]chan struct{}
+	var buses [2]*Bus
+	for i := range buses {
+		d := &dialer{t: t, url: embeddedtest.RedisURL(t)}
+		d.log = &logCounter{}
+		ready[i] = make(chan struct{}, 100)
+		buses[i] = NewBus(BusConfig{Namespace: namespace, Dial: d.dial, Logger: slog.New(d.log)})
+		buses[i].OnNote("notes", func(text []byte) { heard[i].Store(string(text)) })
+		buses[i].OnConnect(func() { ready[i] <- struct{}{} })
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { _ = buses[i].Run(ctx) })
+		t.Cleanup(func() { stop(); running.Wait() })
+	}
+	<-ready[0]
+	<-ready[1]
+	buses[0].PublishNote("notes", []byte(`{"a":[1,2]}`))
+	eventstest.Eventually(t, "the note", func() bool { return heard[1].Load() == `{"a":[1,2]}` })
+	buses[1].PublishNote("notes", []byte(`"answer"`))
+	eventstest.Eventually(t, "the answer", func() bool { return heard[0].Load() == `"answer"` })
+	for _, text := range []string{"", "{", `{"v":1,"from":"x"}`, `{"v":99,"from":"x","note":1}`} {
+		if got := readNote([]byte(text)); len(got) > 0 {
+			t.Errorf("%q has the note %s", text, got)
+		}
+	}
+}
+
 func TestABusConnectsAgainAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	namespace := embeddedtest.Namespace(t)

@@ -33,6 +33,26 @@ func Write(process string, d *events.Decision) ([]byte, error) {
 	return json.Marshal(message{V: messageVersion, From: process, Decision: d})
 }
 
+// note is a message that carries a document of its sender's.
+type note struct {
+	V    int             `json:"v"`
+	From string          `json:"from"`
+	Note json.RawMessage `json:"note"`
+}
+
+func writeNote(process string, text []byte) ([]byte, error) {
+	return json.Marshal(note{V: messageVersion, From: process, Note: text})
+}
+
+// readNote is the document of a message, nil when it has none that can be read.
+func readNote(text []byte) []byte {
+	var n note
+	if err := json.Unmarshal(text, &n); err != nil || n.V > messageVersion {
+		return nil
+	}
+	return n.Note
+}
+
 // signature is how the text of each message of a process begins.
 func signature(process string) string {
 	text, _ := Write(process, nil) // a number and a string can always be written

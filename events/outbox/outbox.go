@@ -92,6 +92,22 @@ func (o *Outbox) waiting(ctx context.Context) (int64, time.Duration, error) {
 	return n, time.Duration(seconds * float64(time.Second)), nil
 }
 
+// WaitingSince is when the oldest of the events that wait to be published was written, by Postgres' clock. Zero: none waits.
+func (o *Outbox) WaitingSince(ctx context.Context) (since time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, relayTimeout)
+	defer cancel()
+	batch := &pgx.Batch{}
+	batch.Queue(sqlRelayPlans)
+	batch.Queue(sqlOldestWaiting).QueryRow(func(found pgx.Row) error { return found.Scan(&since) })
+	if err := o.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return time.Time{}, fmt.Errorf("look at the outbox: %w", err)
+	}
+	if since.Unix() == 0 {
+		return time.Time{}, nil
+	}
+	return since.UTC(), nil
+}
+
 // measure keeps the outbox's metrics.
 func (o *Outbox) measure(ctx context.Context) {
 	n, age, err := o.waiting(ctx)

@@ -26,6 +26,7 @@ const (
 	sqlMarkPublished = `UPDATE outbox SET published_at = clock_timestamp() WHERE id = ANY($1)`
 	sqlOutboxWaiting = `SELECT coalesce(sum(events), 0), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8
 		FROM outbox WHERE published_at IS NULL AND id > (SELECT position FROM outbox_relay)`
+	sqlOldestWaiting = `SELECT coalesce(min(created_at), 'epoch') FROM outbox WHERE published_at IS NULL AND id > (SELECT position FROM outbox_relay)`
 	// Only the first rows are looked at. Rows are published nearly in their order: if none of the first is old enough, none is.
 	sqlPruneOutbox = `DELETE FROM outbox WHERE id = ANY(ARRAY(
 		SELECT id FROM (SELECT id, published_at FROM outbox WHERE id <= $1 ORDER BY id LIMIT $3) first

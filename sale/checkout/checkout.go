@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -101,7 +102,8 @@ func New(d Deps) *Checkout {
 	if c.verdictOf == nil {
 		c.verdictOf = c.lookUpVerdict
 	}
-	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.pending.count.Load()) })
+	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.pending.count.Load()) },
+		func() float64 { return c.pending.oldest(time.Now()).Seconds() })
 	c.bus.On(verdictsChannel, c.receive)
 	return c
 }

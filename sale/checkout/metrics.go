@@ -15,8 +15,8 @@ type checkoutMetrics struct {
 	polls                   struct{ remembered, looked, failed prometheus.Counter }
 }
 
-// newCheckoutMetrics makes the metrics. waiting tells how many claims wait for their verdicts.
-func newCheckoutMetrics(r prometheus.Registerer, waiting func() float64) *checkoutMetrics {
+// newCheckoutMetrics makes the metrics. waiting tells how many claims wait for their verdicts, oldest for how many seconds one has.
+func newCheckoutMetrics(r prometheus.Registerer, waiting, oldest func() float64) *checkoutMetrics {
 	woken := events.Register(r, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "flashsale_claims_woken_total",
 		Help: "Claims that were waited for, by how their verdict came: decided here, told by another process, looked up.",
@@ -27,6 +27,9 @@ func newCheckoutMetrics(r prometheus.Registerer, waiting func() float64) *checko
 	events.Register(r, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "flashsale_undecided_claims", Help: "Claims this process knows of that have no verdict yet.",
 	}, waiting))
+	events.Register(r, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "flashsale_undecided_claims_oldest_seconds", Help: "For how long the oldest claim that this process knows of has had no verdict.",
+	}, oldest))
 	m := &checkoutMetrics{
 		unplaced: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_releases_dropped_total", Help: "Places of declined claims that were left to the reconciler.",

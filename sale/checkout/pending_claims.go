@@ -232,6 +232,22 @@ func (w *pendingClaims) overdue(now time.Time, than time.Duration, most int, una
 	return ids
 }
 
+// oldest is for how long the claim that came first has been pending.
+func (w *pendingClaims) oldest(now time.Time) (age time.Duration) {
+	if w.count.Load() == 0 {
+		return 0
+	}
+	for i := range w.shards {
+		s := &w.shards[i]
+		s.mu.Lock()
+		for _, c := range s.claims {
+			age = max(age, now.Sub(c.since))
+		}
+		s.mu.Unlock()
+	}
+	return age
+}
+
 // waiting is true while the claim is pending in any state.
 func (w *pendingClaims) waiting(id uuid.UUID) bool {
 	s := w.shard(id)

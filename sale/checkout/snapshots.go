@@ -163,7 +163,7 @@ func newSnapshots(byID map[int64]*catalogEntry) *snapshots {
 	}
 	slices.SortFunc(s.list, func(a, b *catalogEntry) int { return cmp.Compare(a.Sale, b.Sale) })
 	for _, e := range s.list {
-		if e.State != sale.Draft && (s.current == nil || e.comesBefore(s.current)) {
+		if e.State != sale.Draft && !e.Archived && (s.current == nil || e.comesBefore(s.current)) {
 			s.current = e
 		}
 	}

@@ -2,10 +2,12 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"flashsale/events"
 	"flashsale/sale"
@@ -28,8 +30,11 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amen
 		return err
 	}
 	if _, err := tx.Exec(ctx, sqlAmend, h.Sale, next.startsAt, next.endsAt, next.state,
-		next.limit.AccountRate, next.limit.AccountBurst, next.limit.NetworkRate, next.limit.NetworkBurst, next.message); err != nil {
+		next.limit.AccountRate, next.limit.AccountBurst, next.limit.NetworkRate, next.limit.NetworkBurst, next.message, a.Zone); err != nil {
 		return fmt.Errorf("amend sale: %w", err)
+	}
+	if err := amendProduct(ctx, tx, h.Sale, a); err != nil {
+		return err
 	}
 	var messages []events.Message
 	if a.Total != nil && *a.Total != h.level.Total {
@@ -44,6 +49,30 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amen
 	}
 	return s.outbox.AppendTx(ctx, tx, messages)
 }
+
+// amendProduct changes what is sold. The price that is left is never below zero: the table refuses that.
+func amendProduct(ctx context.Context, tx pgx.Tx, id int64, a sale.Amendment) error {
+	if !a.Sells() {
+		return nil
+	}
+	var symbol *string
+	if a.CurrencyCode != nil {
+		s := sale.CurrencySymbol(*a.CurrencyCode)
+		symbol = &s
+	}
+	_, err := tx.Exec(ctx, sqlAmendProduct, id, a.Name, a.Description, a.PriceMinor, a.DiscountMinor, a.CurrencyCode, symbol)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == checkViolation {
+		return &sale.AmendError{Field: sale.FieldDiscount, Reason: "must be between nothing and the price", Kind: sale.ErrPrice}
+	}
+	if err != nil {
+		return fmt.Errorf("amend product: %w", err)
+	}
+	return nil
+}
+
+// checkViolation is Postgres' code for a row that breaks a rule of its table.
+const checkViolation = "23514"
 
 // amended is the sale as the amendment makes it, or the error why it is refused.
 func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
@@ -71,6 +100,9 @@ func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
 	if endMoves && !end.After(h.now.Add(sale.Lease)) {
 		return h, &sale.AmendError{Field: sale.FieldEnd, Reason: "must lie more than a second ahead; to end the sale now, close it", Kind: sale.ErrFixed}
 	}
+	if h.archived {
+		return h, h.timesFixed(startMoves)
+	}
 	state, ok := h.follow(next)
 	if !ok {
 		return h, h.timesFixed(startMoves)
@@ -85,7 +117,10 @@ func (h lockedSale) timesFixed(startMoves bool) error {
 	if startMoves {
 		field = sale.FieldStart
 	}
-	if h.state == sale.Closing {
+	switch {
+	case h.archived:
+		return &sale.AmendError{Field: field, Reason: "cannot change, because the sale was put away; bring it back first", Kind: sale.ErrState}
+	case h.state == sale.Closing:
 		what = "the sale is closing"
 	}
 	return &sale.AmendError{Field: field, Reason: "cannot change, because " + what + "; a reset starts it again", Kind: sale.ErrState}
@@ -165,4 +200,43 @@ func (s *Store) setTotal(ctx context.Context, tx pgx.Tx, h lockedSale, total int
 		}
 	}
 	return level, nil
+}
+
+// ImagesTx reads the pictures of a sale's product, as the transaction sees them. An empty slug means the current sale. Error: ErrNoSale.
+func (s *Store) ImagesTx(ctx context.Context, tx pgx.Tx, slug string) (images sale.Images, err error) {
+	query, args := sqlImages, []any{slug}
+	if slug == "" {
+		query, args = sqlCurrentImages, nil
+	}
+	err = tx.QueryRow(ctx, query, args...).Scan(&images)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return images, sale.ErrNoSale
+	}
+	if err != nil {
+		return images, fmt.Errorf("read pictures: %w", err)
+	}
+	return images, nil
+}
+
+// SetImagesTx gives a sale's product other pictures. Errors: ErrNoSale, ErrBusy.
+func (s *Store) SetImagesTx(ctx context.Context, tx pgx.Tx, slug string, images sale.Images) error {
+	h, err := s.lockGate(ctx, tx, slug)
+	if err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	b.Queue(sqlSetImages, h.Sale, images)
+	b.Queue(sqlTouch, h.Sale)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("set pictures: %w", err)
+	}
+	return nil
+}
+
+// PictureUsedTx is true when the product of some sale, or a receipt, shows the uploaded picture of that id.
+func (s *Store) PictureUsedTx(ctx context.Context, tx pgx.Tx, id string) (used bool, err error) {
+	if err := tx.QueryRow(ctx, sqlPictureUsed, id).Scan(&used); err != nil {
+		return false, fmt.Errorf("look for a picture: %w", err)
+	}
+	return used, nil
 }

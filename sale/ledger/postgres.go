@@ -90,7 +90,8 @@ FROM sales s LEFT JOIN sellouts o ON o.sale_id = s.id AND o.generation = s.gener
 
 	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
 	coalesce(s.closing_version, 0), s.revision, ` + ledgerID + `,
-	s.account_press_rate, s.account_press_burst, s.network_press_rate, s.network_press_burst, s.message,
+	s.account_press_rate, s.account_press_burst, s.network_press_rate, s.network_press_burst, s.message, s.zone,
+	s.archived_at IS NOT NULL AND s.state IN ('draft', 'closed'),
 	p.name, p.description, p.details, p.specification, p.important_info, p.images,
 	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
 FROM sales s JOIN products p ON p.sale_id = s.id WHERE s.id = ANY($1)`
@@ -105,7 +106,7 @@ const (
 
 	// The open or paused sale with the lowest id, or else the scheduled one that starts first, or else the one that ended last;
 	// among equal ones the lowest id. catalogEntry.comesBefore has the same rule.
-	sqlCurrentID = `(SELECT id FROM sales WHERE state <> 'draft' ORDER BY
+	sqlCurrentID = `(SELECT id FROM sales WHERE state <> 'draft' AND (archived_at IS NULL OR state <> 'closed') ORDER BY
 	CASE WHEN state IN ('open', 'paused') THEN 0 WHEN state = 'scheduled' THEN 1 ELSE 2 END,
 	CASE WHEN state = 'scheduled' THEN starts_at END, CASE WHEN state IN ('closing', 'closed') THEN ends_at END DESC, id LIMIT 1)`
 
@@ -113,7 +114,8 @@ const (
 	sqlCurrentGate = `SELECT sale_id FROM products WHERE sale_id = ` + sqlCurrentID + ` FOR UPDATE`
 
 	sqlSaleColumns = `SELECT id, slug, generation, state, starts_at, ends_at, partition, version, revision, closing_at, clock_timestamp(),
-	account_press_rate, account_press_burst, network_press_rate, network_press_burst, message
+	account_press_rate, account_press_burst, network_press_rate, network_press_burst, message, zone,
+	archived_at IS NOT NULL AND state IN ('draft', 'closed')
 FROM sales WHERE id = `
 	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
 	sqlCurrentSale = sqlSaleColumns + sqlCurrentID
@@ -125,14 +127,31 @@ FROM sales WHERE id = `
 	sqlSetClosing = `UPDATE sales SET state = 'closing', version = version + 1, revision = revision + $2, closing_version = version + 1,
 	closing_at = clock_timestamp(), updated_at = clock_timestamp() WHERE id = $1`
 
-	sqlNextGeneration = `UPDATE sales SET generation = $2, state = $3, version = version + 1, revision = revision + 1,
+	sqlNextGeneration = `UPDATE sales SET generation = $2, state = $3, archived_at = NULL, version = version + 1, revision = revision + 1,
 	closing_version = NULL, closing_at = NULL, updated_at = clock_timestamp() WHERE id = $1`
 
 	sqlTouch = `UPDATE sales SET version = version + 1, revision = revision + 1, updated_at = clock_timestamp() WHERE id = $1`
 
+	sqlImages        = `SELECT images FROM products WHERE sale_id = ` + sqlBySlug
+	sqlCurrentImages = `SELECT images FROM products WHERE sale_id = ` + sqlCurrentID
+
+	sqlSetImages = `UPDATE products SET images = $2 WHERE sale_id = $1`
+	// Sales are few. The pictures of a product are one document, and an id is in no text but its own.
+	// Receipts show the main picture of then. An order of the version before names no revision, and keeps them all.
+	sqlPictureUsed = `SELECT EXISTS (SELECT FROM products WHERE strpos(images::text, $1) > 0)
+	OR EXISTS (SELECT FROM product_revisions r WHERE strpos(r.picture::text, $1) > 0 AND EXISTS (
+	SELECT FROM orders o WHERE o.sale_id = r.sale_id AND coalesce(o.product_revision, r.revision) = r.revision))`
+	// The end of a sale that is put away stays in the past, so nothing but an operator brings it back.
+	sqlArchive = `UPDATE sales SET archived_at = CASE WHEN $2 THEN clock_timestamp() END, version = version + 1, revision = revision + 1,
+	updated_at = clock_timestamp() WHERE id = $1`
+
+	sqlAmendProduct = `UPDATE products SET name = coalesce($2, name), description = coalesce($3, description), price_minor = coalesce($4, price_minor),
+	discount_minor = coalesce($5, discount_minor), currency_code = coalesce($6, currency_code), currency_symbol = coalesce($7, currency_symbol)
+WHERE sale_id = $1`
+
 	// A change of state means that the sale is not closed any more, so nothing of the closing is kept.
 	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4,
-	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, message = $9,
+	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, message = $9, zone = coalesce($10, zone),
 	version = version + 1, revision = revision + 1,
 	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
@@ -175,7 +194,7 @@ ORDER BY o.decided_at DESC, o.id`
 	sqlForgetDigest = `UPDATE generations SET digest = NULL WHERE sale_id = $1 AND generation = $2`
 )
 
-// What creates the first sale.
+// What creates sales.
 const (
 	sqlAnySale = `SELECT EXISTS (SELECT FROM sales)`
 
@@ -187,6 +206,15 @@ FROM nextval(pg_get_serial_sequence('sales', 'id')) n,
 	LATERAL (SELECT coalesce($2, clock_timestamp()) AS starts_at) a,
 	LATERAL (SELECT a.starts_at, coalesce($3, a.starts_at + interval '1 year') AS ends_at) t
 ON CONFLICT (slug) DO NOTHING RETURNING id, generation, state, partition`
+
+	// A sale that has that slug already stays, and no row comes back.
+	sqlInsertDraft = `INSERT INTO sales (id, slug, state, starts_at, ends_at, zone, partition, secret,
+	account_press_rate, account_press_burst, network_press_rate, network_press_burst)
+SELECT n, $1, 'draft', $2, $3, $4, n % $5, $6, $7, $8, $9, $10 FROM nextval(pg_get_serial_sequence('sales', 'id')) n
+ON CONFLICT (slug) DO NOTHING RETURNING id, generation, state, partition`
+
+	sqlProduct = `SELECT name, description, details, specification, important_info, images, price_minor, discount_minor, currency_code, currency_symbol
+FROM products WHERE sale_id = ` + sqlBySlug
 
 	sqlInsertProduct = `INSERT INTO products (sale_id, name, description, details, specification, important_info, images,
 	price_minor, discount_minor, currency_code, currency_symbol) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`

@@ -21,7 +21,7 @@ func (d *ledgerFixture) sold(when string, id uuid.UUID, name string, price int64
 	}
 	p := o.Sold
 	if p.Name != name || o.Product != name || p.PriceMinor != price || p.CurrencyCode != "USD" || p.CurrencySymbol != "$" ||
-		p.Images.Main != firstProduct().Images.Main || len(p.ImportantInfo) == 0 {
+		p.Images.Main.URL != firstProduct().Images.Main.URL || len(p.ImportantInfo) == 0 {
 		d.t.Errorf("%s: %s sold %+v, want %s for %d", when, id, p, name, price)
 	}
 }

@@ -34,6 +34,39 @@ func (s *Store) CloseTx(ctx context.Context, tx pgx.Tx, slug string) error {
 	})
 }
 
+// ScheduleTx announces a draft: it gets the state that its times give it now, so that one whose start is past opens at once. Errors:
+// ErrState, *AmendError for an end that is past and for a sale without units, ErrNoSale, ErrBusy.
+func (s *Store) ScheduleTx(ctx context.Context, tx pgx.Tx, slug string) error {
+	h, err := s.lockSale(ctx, tx, slug)
+	switch {
+	case err != nil:
+		return err
+	case h.state != sale.Draft || h.archived:
+		return fmt.Errorf("sale %s is %s: %w", h.slug, h.state, sale.ErrState)
+	case !h.endsAt.After(h.now.Add(sale.Lease)):
+		return &sale.AmendError{Field: sale.FieldEnd, Reason: "is past; give the sale other times first", Kind: sale.ErrFixed}
+	case h.level.Total == 0:
+		return &sale.AmendError{Field: sale.FieldStock, Reason: "is 0; a sale needs something to sell", Kind: sale.ErrState}
+	}
+	h.state = sale.Scheduled
+	return s.move(ctx, tx, slug, func(lockedSale) (sale.State, bool) { return stateWithin(h), true })
+}
+
+// ArchiveTx puts a draft or a closed sale away, or brings it back. Errors: ErrState, ErrNoSale, ErrBusy.
+func (s *Store) ArchiveTx(ctx context.Context, tx pgx.Tx, slug string, away bool) error {
+	h, err := s.lockSale(ctx, tx, slug)
+	if err != nil {
+		return err
+	}
+	if h.archived == away || away && h.state != sale.Draft && h.state != sale.Closed {
+		return fmt.Errorf("sale %s is %s: %w", h.slug, h.state, sale.ErrState)
+	}
+	if _, err := tx.Exec(ctx, sqlArchive, h.Sale, away); err != nil {
+		return fmt.Errorf("archive sale: %w", err)
+	}
+	return nil
+}
+
 // move changes the state under the locks of the gate and the stock row; decisions wait for the stock row. to gives the new state,
 // and whether it is allowed.
 func (s *Store) move(ctx context.Context, tx pgx.Tx, slug string, to func(lockedSale) (sale.State, bool)) error {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"flashsale/sale"
@@ -121,23 +120,17 @@ func plain(field, text string, most int) error {
 		return fmt.Errorf("%s must be words, without spaces at its ends", field)
 	case n > most:
 		return fmt.Errorf("%s has %d characters; it must have at most %d", field, n, most)
-	case strings.ContainsFunc(text, hidden):
+	case strings.ContainsFunc(text, sale.Hidden):
 		return fmt.Errorf("%s has a line break or a character that cannot be seen", field)
 	}
 	return nil
-}
-
-// hidden characters are control characters and those that change the direction of what follows. Joiners are part of some scripts.
-func hidden(r rune) bool {
-	const nonJoiner, joiner = '\u200c', '\u200d'
-	return !unicode.IsGraphic(r) && r != nonJoiner && r != joiner || r == '\u2028' || r == '\u2029'
 }
 
 // checkLink allows https addresses and paths: nothing that a browser would run, and nothing that looks like a path and is a host.
 func checkLink(field, address string) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil, len(address) > maxLink, strings.ContainsAny(address, "\\ <>\"'`"), strings.ContainsFunc(address, hidden):
+	case err != nil, len(address) > maxLink, strings.ContainsAny(address, "\\ <>\"'`"), strings.ContainsFunc(address, sale.Hidden):
 	case u.Scheme == "https" && u.Hostname() != "" && u.User == nil,
 		u.Scheme == "" && u.Host == "" && strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "//"):
 		return nil

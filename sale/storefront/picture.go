@@ -2,10 +2,8 @@ package storefront
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	"image/draw"
 	"image/jpeg"
 	"image/png"
@@ -15,9 +13,6 @@ import (
 const (
 	// maxPictureFile is the largest file of a picture that is read, in bytes.
 	maxPictureFile = 8 << 20
-	// maxSide and maxPixels bound what is decoded: 16 million pixels are 64 MB of memory.
-	maxSide   = 8192
-	maxPixels = 16 << 20
 	// maxServed is the most that one picture of a page may weigh, in bytes. The table of pictures says it too.
 	maxServed = 1 << 20
 )
@@ -82,18 +77,12 @@ func readPicture(field, name string, dir fs.FS) (*Picture, error) {
 
 // newPicture decodes a picture, makes it small enough and encodes it again. Its pixels are counted before they are decoded.
 func newPicture(name string, raw []byte) (*Picture, error) {
-	kind, err := kindOf(raw)
+	file, err := inspect(raw)
 	if err != nil {
 		return nil, err
 	}
-	header, err := kind.header(bytes.NewReader(raw))
-	if err != nil {
-		return nil, fmt.Errorf("is damaged: %w", err)
-	}
 	want := sizeOf(name)
-	switch w, h := header.Width, header.Height; {
-	case w > maxSide || h > maxSide || w*h > maxPixels:
-		return nil, fmt.Errorf("has %d x %d pixels; it must have at most %d a side and %d in all", w, h, maxSide, maxPixels)
+	switch w, h := file.width, file.height; {
 	case max(w, h) < want.least:
 		return nil, fmt.Errorf("has %d x %d pixels; its longer side must have at least %d", w, h, want.least)
 	case want.square && w != h:
@@ -101,79 +90,15 @@ func newPicture(name string, raw []byte) (*Picture, error) {
 	case w > 12*h || h > 4*w:
 		return nil, fmt.Errorf("has %d x %d pixels; that is too long and thin", w, h)
 	}
-	decoded, err := kind.decode(bytes.NewReader(raw))
+	shown, err := file.within(want.width, want.height)
 	if err != nil {
-		return nil, fmt.Errorf("is damaged: %w", err)
+		return nil, err
 	}
-	return encode(name, shrink(decoded, want.width, want.height))
-}
-
-// kind is a format that is read.
-type kind struct {
-	header func(*bytes.Reader) (image.Config, error)
-	decode func(*bytes.Reader) (image.Image, error)
-}
-
-// kindOf goes by the contents, not by the name of a file.
-func kindOf(raw []byte) (kind, error) {
-	switch {
-	case bytes.HasPrefix(raw, []byte("\x89PNG\r\n\x1a\n")):
-		return kind{
-			func(r *bytes.Reader) (image.Config, error) { return png.DecodeConfig(r) },
-			func(r *bytes.Reader) (image.Image, error) { return png.Decode(r) },
-		}, nil
-	case bytes.HasPrefix(raw, []byte("\xff\xd8\xff")):
-		return kind{
-			func(r *bytes.Reader) (image.Config, error) { return jpeg.DecodeConfig(r) },
-			func(r *bytes.Reader) (image.Image, error) { return jpeg.Decode(r) },
-		}, nil
-	case bytes.Contains(raw[:min(len(raw), 1024)], []byte("<svg")):
-		return kind{}, errors.New("is an SVG, which can hold scripts; give it as PNG or JPEG")
-	}
-	return kind{}, errors.New("is neither a PNG nor a JPEG file")
-}
-
-// shrink makes a picture fit, and keeps its shape. Each pixel is the mean of those that it stands for.
-func shrink(from image.Image, width, height int) *image.NRGBA {
-	b := from.Bounds()
-	source := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
-	draw.Draw(source, source.Bounds(), from, b.Min, draw.Src)
-	w, h := fit(b.Dx(), b.Dy(), width, height)
-	to := image.NewNRGBA(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := range w {
-			to.Set(x, y, mean(source, image.Rect(x*b.Dx()/w, y*b.Dy()/h, (x+1)*b.Dx()/w, (y+1)*b.Dy()/h)))
-		}
-	}
-	return to
-}
-
-// fit is the largest size of the same shape within width and height that is not larger than it was.
-func fit(w, h, width, height int) (int, int) {
-	if w <= width && h <= height {
-		return w, h
-	}
-	if w*height > h*width {
-		return width, max(1, h*width/w)
-	}
-	return max(1, w*height/h), height
-}
-
-// mean of pixels whose colours are multiplied by their opacity already, as transparent ones must not count.
-func mean(of *image.RGBA, area image.Rectangle) color.RGBA {
-	var r, g, b, a, n int
-	for y := area.Min.Y; y < area.Max.Y; y++ {
-		line := of.Pix[of.PixOffset(area.Min.X, y) : of.PixOffset(area.Max.X-1, y)+4]
-		for i := 0; i < len(line); i += 4 {
-			r, g, b, a, n = r+int(line[i]), g+int(line[i+1]), b+int(line[i+2]), a+int(line[i+3]), n+1
-		}
-	}
-	round := func(sum int) uint8 { return uint8((sum + n/2) / n) }
-	return color.RGBA{round(r), round(g), round(b), round(a)}
+	return encode(name, shown)
 }
 
 // encode writes PNG, and JPEG for a picture to share, which is a photo more often and which nobody shows transparent.
-func encode(name string, from *image.NRGBA) (*Picture, error) {
+func encode(name string, from *image.RGBA) (*Picture, error) {
 	p := &Picture{Name: name, Kind: "image/png", Width: from.Bounds().Dx(), Height: from.Bounds().Dy()}
 	var out bytes.Buffer
 	var err error
@@ -181,7 +106,7 @@ func encode(name string, from *image.NRGBA) (*Picture, error) {
 		p.Kind = "image/jpeg"
 		opaque := image.NewRGBA(from.Bounds())
 		draw.Draw(opaque, opaque.Bounds(), image.White, image.Point{}, draw.Src)
-		draw.Draw(opaque, opaque.Bounds(), from, image.Point{}, draw.Over)
+		draw.Draw(opaque, opaque.Bounds(), from, from.Bounds().Min, draw.Over)
 		err = jpeg.Encode(&out, opaque, &jpeg.Options{Quality: 85})
 	} else {
 		err = (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&out, from)

@@ -3,6 +3,11 @@ package text
 // germanProblems are the texts of the kinds of problems (app/web/request/kinds.go).
 func germanProblems() map[string]any {
 	return map[string]any{
+		"Another sale has that slug":                                             "Ein anderer Verkauf hat diese Kennung",
+		"The discount is not between nothing and the price":                      "Der Nachlass liegt nicht zwischen null und dem Preis",
+		"Change the price or the discount.":                                      "Ändern Sie den Preis oder den Nachlass.",
+		"Other exports are running right now":                                    "Gerade laufen andere Exporte",
+		"Start yours again in a moment.":                                         "Starten Sie Ihren gleich noch einmal.",
 		"The sale has not started yet":                                           "Der Verkauf hat noch nicht begonnen",
 		"Stay on the page of the sale: the button opens by itself at the start.": "Bleiben Sie auf der Seite des Verkaufs: Zum Start öffnet sich der Knopf von selbst.",
 		"The sale has ended":                                                     "Der Verkauf ist beendet",

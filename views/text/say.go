@@ -55,7 +55,8 @@ func areas(l int) []map[string]any {
 		return []map[string]any{englishPlurals()}
 	case german:
 		return []map[string]any{
-			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
+			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
+			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
 		}
 	}
 	return nil

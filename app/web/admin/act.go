@@ -20,15 +20,8 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
-	conditions, body, err := request.Conditions(r.Header, body)
-	if err != nil {
-		return operator.Act{}, nil, err
-	}
-	key, err := request.IdempotencyKey(conditions)
-	if err != nil {
-		return operator.Act{}, nil, err
-	}
-	match, err := ifMatch(conditions)
+	c.Set(formKey, request.Form(r.Header, body))
+	a, body, err := hs.conditioned(c, r.Header, body)
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
@@ -38,10 +31,29 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 			return operator.Act{}, nil, err
 		}
 	}
+	return a, v, nil
+}
+
+// conditioned is the act that a request with these header fields and this body is for. rest is the body without what it says of the key
+// and the revision.
+func (hs *Handlers) conditioned(c echo.Context, h http.Header, body []byte) (a operator.Act, rest []byte, err error) {
+	conditions, rest, err := request.Conditions(h, body)
+	if err != nil {
+		return a, nil, err
+	}
+	key, err := request.IdempotencyKey(conditions)
+	if err != nil {
+		return a, nil, err
+	}
+	match, err := ifMatch(conditions)
+	if err != nil {
+		return a, nil, err
+	}
+	r := c.Request()
 	who := hs.cfg.Principals.Of(r)
 	return operator.Act{Account: who.Account(), Network: request.Client(r), Means: who.Means(), Match: match, Waits: request.WantsPage(r), ActKey: audit.ActKey{
-		Principal: who.Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, body),
-	}}, v, nil
+		Principal: who.Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, rest),
+	}}, rest, nil
 }
 
 // saleAct is act for a route of a sale.

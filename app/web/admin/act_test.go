@@ -58,7 +58,7 @@ func TestAReasonIsPlainText(t *testing.T) {
 		"a mistake": true, "two\nlines\tand a tab": true, "é": true, strings.Repeat("é", maxReason): true,
 		"": false, strings.Repeat("x", maxReason+1): false, "a\x00b": false, "\x1b[31m": false, "\xff": false,
 	} {
-		if got := plainText(text, maxReason); got != want {
+		if got := request.PlainText(text, maxReason); got != want {
 			t.Errorf("%.20q is plain text: %v", text, got)
 		}
 	}
@@ -66,19 +66,19 @@ func TestAReasonIsPlainText(t *testing.T) {
 
 func TestAnAmendmentHasTheFieldsThatAreGiven(t *testing.T) {
 	t.Parallel()
-	to, err := amendment(request.Values{"endTime": "2026-01-01T10:00:00+02:00"})
+	to, err := amendment(request.Values{"endTime": "2026-01-01T10:00:00+02:00"}, &sale.Snapshot{Zone: "UTC"})
 	if err != nil || to.StartsAt != nil || to.Total != nil || to.EndsAt == nil || to.EndsAt.Hour() != 8 {
 		t.Errorf("%+v, %v", to, err)
 	}
-	to, err = amendment(request.Values{"accountPressRate": int64(3), "networkPressBurst": int64(1_000_000)})
+	to, err = amendment(request.Values{"accountPressRate": int64(3), "networkPressBurst": int64(1_000_000)}, &sale.Snapshot{Zone: "UTC"})
 	if err != nil || *to.AccountRate != 3 || *to.NetworkBurst != 1_000_000 || to.AccountBurst != nil || to.NetworkRate != nil {
 		t.Errorf("%+v, %v", to, err)
 	}
-	if to, err = amendment(request.Values{"message": " Back at noon "}); err != nil || to.Message == nil || *to.Message != "Back at noon" {
+	if to, err = amendment(request.Values{"message": " Back at noon "}, &sale.Snapshot{Zone: "UTC"}); err != nil || to.Message == nil || *to.Message != "Back at noon" {
 		t.Errorf("%+v, %v", to, err)
 	}
 	for _, v := range []request.Values{{}, {"message": strings.Repeat("a", 201)}, {"message": "a\nb"}, {"accountPressRate": int64(0)}, {"networkPressRate": int64(1_000_001)}, {"stock": int64(-1)}, {"stock": int64(maxStock + 1)}, {"startTime": "tomorrow"}, {"startTime": "1999-12-31T23:59:59Z"}} {
-		if _, err := amendment(v); request.ProblemOf(err).Status != http.StatusUnprocessableEntity {
+		if _, err := amendment(v, &sale.Snapshot{Zone: "UTC"}); request.ProblemOf(err).Status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %v", v, err)
 		}
 	}

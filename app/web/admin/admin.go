@@ -8,15 +8,20 @@ package admin
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
+	counts "flashsale/app/figures"
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
+	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
 
@@ -50,7 +55,23 @@ type Operations interface {
 	Resume(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
 	Close(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
 	Amend(ctx context.Context, a operator.Act, slug string, to sale.Amendment) (sale.Change, error)
+	AddPicture(ctx context.Context, a operator.Act, slug string, file []byte, alt string) (operator.PictureChange, error)
+	RemovePicture(ctx context.Context, a operator.Act, slug, id string) (operator.PictureChange, error)
+	DescribePicture(ctx context.Context, a operator.Act, slug, id, alt string) (operator.PictureChange, error)
+	ArrangePictures(ctx context.Context, a operator.Act, slug string, order []string) (operator.PictureChange, error)
+	ChangeStock(ctx context.Context, a operator.Act, slug string, to operator.StockChange, most int64) (sale.Change, error)
+	Open(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Extend(ctx context.Context, a operator.Act, slug string, by time.Duration) (sale.Change, error)
+	Schedule(ctx context.Context, a operator.Act, slug string) (sale.Change, error)
+	Archive(ctx context.Context, a operator.Act, slug string, away bool) (sale.Change, error)
+	// BeginAnew begins a new generation, unless allowed refuses it for the sale as it is then.
+	BeginAnew(ctx context.Context, a operator.Act, slug string, total *int64, allowed func(before *sale.Snapshot) error) (sale.Change, error)
+	Create(ctx context.Context, a operator.Act, c sale.Creation) (sale.Snapshot, error)
+	Duplicate(ctx context.Context, a operator.Act, slug string, to sale.Creation) (sale.Snapshot, error)
+	// History lists the newest acts on a sale, the newest first.
+	History(ctx context.Context, slug string, most int) ([]audit.Recorded, error)
 	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
+	Bar(ctx context.Context, a operator.Act, name string, may bool, reason string) (operator.Barring, error)
 	SeedUsers(ctx context.Context, a operator.Act, n int) (created int, err error)
 	ArchiveUsers(ctx context.Context, a operator.Act) (int64, error)
 	// Verify checks the invariants and says of each whether it holds.
@@ -67,7 +88,7 @@ type Pages struct {
 	Users func(c echo.Context, list shop.UserList) error
 }
 
-// Config is what the Handlers need; the first seven fields are required.
+// Config is what the Handlers need; the first eight fields are required.
 type Config struct {
 	// Catalog has the sales' snapshots.
 	Catalog catalog
@@ -79,10 +100,16 @@ type Config struct {
 	Operations Operations
 	// Pages answer browsers.
 	Pages Pages
+	// Log gets the faults that an answer cannot tell any more.
+	Log *request.Log
 	// Principals says who a request is from.
 	Principals request.Principals
 	// Drain says whether the process stops.
 	Drain *request.Drain
+	// Assets are what every page loads. Nil: nothing.
+	Assets func() layout.Assets
+	// Figures are what all processes count. Nil: the desk has none.
+	Figures *counts.Keeper
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.
 	Gatherer prometheus.Gatherer
 	// Ops says who may use OpsHandler.
@@ -97,7 +124,13 @@ type Config struct {
 type Handlers struct {
 	cfg     Config
 	version request.SaleVersion
+	uploads *request.Concurrency
+	frames  frames
+	// watching is how many streams of figures are open.
+	watching atomic.Int64
 }
 
 // New puts the handlers together.
-func New(cfg Config) *Handlers { return &Handlers{cfg: cfg} }
+func New(cfg Config) *Handlers {
+	return &Handlers{cfg: cfg, uploads: request.NewConcurrency(maxUploads)}
+}

@@ -64,6 +64,13 @@ func amendmentSpec() request.Spec {
 	for _, field := range []sale.Field{sale.FieldAccountRate, sale.FieldAccountBurst, sale.FieldNetworkRate, sale.FieldNetworkBurst} {
 		s[string(field)] = request.Number
 	}
+	for _, field := range []string{
+		string(sale.FieldZone), string(sale.FieldName), string(sale.FieldDescription), string(sale.FieldCurrency),
+		fieldStart, fieldEnd, fieldStartMeant, fieldEndMeant, fieldPrice, fieldDiscount,
+	} {
+		s[field] = request.Text
+	}
+	s[string(sale.FieldPrice)], s[string(sale.FieldDiscount)] = request.Number, request.Number
 	return s
 }
 
@@ -76,7 +83,11 @@ func (hs *Handlers) Amend(c echo.Context) error {
 	if a.Match.Sent == "" {
 		return request.ErrRevisionRequired
 	}
-	to, err := amendment(v)
+	present, err := hs.cfg.Catalog.Snapshot(slug)
+	if err != nil {
+		return err
+	}
+	to, err := amendment(v, &present)
 	if err != nil {
 		return err
 	}
@@ -85,21 +96,41 @@ func (hs *Handlers) Amend(c echo.Context) error {
 		return err
 	}
 	message := spoken(c).Say("The sale was changed")
-	return hs.done(c, &change, message, amendDocument{
+	return hs.acted(c, &change, "amend", amendDocument{
 		Success: true, Message: message, saleDocument: saleOf(&change.After),
 		Before: figuresOf(&change.Before), After: figuresOf(&change.After),
 	})
 }
 
-// amendment reads the fields that are given. A body without any of them is refused.
-func amendment(v request.Values) (to sale.Amendment, err error) {
-	if len(v) == 0 {
-		return to, request.BadField("body", "must have at least one of startTime, endTime, stock, message, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
+// times reads what an amendment changes of the times, and of the zone that they are written in.
+func times(v request.Values, present *sale.Snapshot, to *sale.Amendment) (err error) {
+	name, zone, err := zoneNamed(v, present.Zone)
+	if err != nil && (v[string(sale.FieldZone)] != nil || v[fieldStart] != nil || v[fieldEnd] != nil) {
+		return err
 	}
-	if to.StartsAt, err = v.Instant(string(sale.FieldStart)); err != nil {
+	if v[string(sale.FieldZone)] != nil && name != present.Zone {
+		to.Zone = &name
+	}
+	if to.StartsAt, err = localTime(v, sale.FieldStart, fieldStart, fieldStartMeant, zone, present.StartsAt); err != nil {
+		return err
+	}
+	to.EndsAt, err = localTime(v, sale.FieldEnd, fieldEnd, fieldEndMeant, zone, present.EndsAt)
+	return err
+}
+
+// amendment reads the fields that are given. A body without any of them is refused.
+func amendment(v request.Values, present *sale.Snapshot) (to sale.Amendment, err error) {
+	if len(v) == 0 {
+		return to, request.BadField("body", "must have at least one of startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
+	}
+	if err := times(v, present, &to); err != nil {
 		return to, err
 	}
-	if to.EndsAt, err = v.Instant(string(sale.FieldEnd)); err != nil {
+	currency := "USD"
+	if present.Product != nil {
+		currency = present.Product.CurrencyCode
+	}
+	if err := productPart(v, currency, &to); err != nil {
 		return to, err
 	}
 	if _, given := v[string(sale.FieldStock)]; given {

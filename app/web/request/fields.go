@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -74,4 +76,36 @@ func ClaimNamed(id, at string) (uuid.UUID, *events.Position, error) {
 		return uuid.Nil, nil, WrongField(ErrPosition, "at", "must be <partition>.<offset>, as in the Location of the 202 answer")
 	}
 	return claim, &events.Position{Partition: int(partition), Offset: int64(offset)}, nil
+}
+
+// OrderID reads an order's id in its usual form. Any other text is answered like an id that no order has.
+func OrderID(raw string) (uuid.UUID, error) {
+	const length = len("00000000-0000-0000-0000-000000000000")
+	id, err := uuid.Parse(raw)
+	if err != nil || len(raw) != length {
+		return uuid.Nil, ErrNoOrder
+	}
+	return id, nil
+}
+
+// PlainText is true for 1 to most characters. Of the control characters it allows line breaks and tabs.
+func PlainText(s string, most int) bool {
+	n := utf8.RuneCountInString(s)
+	return n > 0 && n <= most && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t'
+	})
+}
+
+// MinorUnits reads an amount as Amount writes it, with a point or a comma before the decimals, or without any. It is false for
+// everything else, and for amounts of more than 15 digits.
+func MinorUnits(written, currency string) (int64, bool) {
+	written = strings.TrimSpace(strings.Replace(written, ",", ".", 1))
+	whole, decimals, pointed := strings.Cut(written, ".")
+	digits := minorDigits(currency)
+	if whole == "" || pointed && (decimals == "" || len(decimals) > digits) || len(whole) > 15-digits ||
+		strings.Trim(whole+decimals, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(whole+decimals+strings.Repeat("0", digits-len(decimals)), 10, 64)
+	return n, err == nil
 }

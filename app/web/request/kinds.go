@@ -215,9 +215,33 @@ var (
 	ErrTimesFixed = &Kind{"times-fixed", 409, "Too late for that", "These times cannot be changed so any more",
 		"Once a generation of a sale has orders its start stays, and its end never moves into the past. A reset begins a generation without orders.",
 		Page{"These times can no longer be changed like that", "Reset the sale to begin a run with other times."}}
+	ErrSlugTaken = &Kind{"slug-taken", 409, "Slug taken", "Another sale has that slug",
+		"A slug names one sale in addresses, for ever. Choose another one.",
+		Page{"Another sale has that slug", "Choose another one."}}
+	ErrPrice = &Kind{"price", 422, "Not a price", "The discount must be between nothing and the price",
+		"What shoppers pay is the price without the discount, and is never less than nothing.",
+		Page{"The discount is not between nothing and the price", "Change the price or the discount."}}
 	ErrNoOrder = &Kind{"no-order", 404, "No such order", "There is no such order",
 		"The id of an order is the purchaseId of its receipt.",
 		Page{"There is no such order", "Look at the order number for a typing mistake."}}
+
+	// Of the pictures of products.
+	ErrNoPicture = &Kind{"no-picture", 404, "No such picture", "The sale has no such picture",
+		"GET /api/admin/sales/:slug/pictures lists the pictures of a sale with their ids.",
+		Page{"The sale has no such picture", "Open the page again to see the pictures that it has."}}
+	ErrPictureTooLarge = &Kind{"picture-too-large", 413, "Picture too large", "The file of a picture may have at most 16 MB",
+		"A picture is shown in at most 1,600 pixels. Save it smaller, or as JPEG, and upload it again.",
+		Page{"The file of the picture is larger than 16 MB", "Save the picture smaller, or as JPEG, and upload it again."}}
+	ErrPictureType = &Kind{"picture-type", 415, "No picture", "Send the file of a picture: as the body, with its type, or in the field picture of a form",
+		"The body is a file with the type image/... or application/octet-stream, or a form (multipart/form-data) with the file in the field picture.",
+		Page{"That is no picture", "Choose a PNG, JPEG, WebP or GIF file."}}
+	ErrPicturesBusy = &Kind{"pictures-busy", 503, "Other pictures are under way", "Other pictures are being uploaded right now, please try again in a moment",
+		"To decode a picture takes much memory, so each process takes few at once. Send it again after Retry-After seconds, one picture after the other.",
+		Page{"Other pictures are being uploaded right now", "Upload yours again in a moment, one picture after the other."}}
+
+	ErrExportsBusy = &Kind{"exports-busy", 503, "Other exports are running", "As many exports are running as may at once, please try again",
+		"An export reads a whole sale over a connection of its own, so a process runs only a few at once. Try again after Retry-After seconds.",
+		Page{"Other exports are running right now", "Start yours again in a moment."}}
 
 	// Of receipts.
 	ErrReceiptErased = &Kind{"receipt-erased", 410, "Receipt erased", "This receipt was erased together with the account of its owner",
@@ -239,7 +263,8 @@ func Kinds() []*Kind {
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,
 		ErrNotFound, ErrGoneRoute, ErrNoSale, ErrNoClaim, ErrMethod, ErrHost, ErrForwarded, ErrCrossSite,
 		ErrBusy, ErrBelowSold, ErrWrongState, ErrInternal,
-		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrNoOrder,
+		ErrRevisionChanged, ErrRevisionRequired, ErrKeyRunning, ErrKeyReused, ErrOutcomeUnknown, ErrTimes, ErrTimesFixed, ErrSlugTaken, ErrPrice, ErrNoOrder,
+		ErrExportsBusy, ErrNoPicture, ErrPictureTooLarge, ErrPictureType, ErrPicturesBusy,
 		ErrReceiptErased, ErrReceiptAway,
 	}
 }

@@ -104,6 +104,12 @@ func fieldLabel(field string) string {
 		return text.Key("The page")
 	case "userCount":
 		return text.Key("The number of users")
+	case "picture":
+		return text.Key("The picture")
+	case "alt":
+		return text.Key("The text of the picture")
+	case "order":
+		return text.Key("The order of the pictures")
 	}
 	return ""
 }
@@ -193,6 +199,7 @@ func ProblemOf(err error) Problem {
 		base  *echo.HTTPError
 		rev   *sale.RevisionError
 		amend *sale.AmendError
+		image *sale.PictureError
 		part  *users.UnfinishedError
 	)
 	switch {
@@ -204,6 +211,8 @@ func ProblemOf(err error) Problem {
 		return staleRevision(rev)
 	case errors.As(err, &amend):
 		return refusedAmendment(amend)
+	case errors.As(err, &image):
+		return ProblemOf(badFieldf(image.Field, image.Format, image.Args...))
 	case errors.As(err, &part):
 		return unfinished(part)
 	case errors.As(err, &base):
@@ -221,10 +230,14 @@ func domainKind(err error) *Kind {
 		return ErrBusy
 	case errors.Is(err, sale.ErrBelowSold):
 		return ErrBelowSold
+	case errors.Is(err, sale.ErrSlug):
+		return ErrSlugTaken
 	case errors.Is(err, sale.ErrState):
 		return ErrWrongState
 	case errors.Is(err, sale.ErrNoOrder):
 		return ErrNoOrder
+	case errors.Is(err, sale.ErrNoPicture):
+		return ErrNoPicture
 	case errors.Is(err, sale.ErrErased):
 		return ErrReceiptErased
 	case errors.Is(err, audit.ErrKeyRunning):
@@ -310,6 +323,8 @@ func refusedAmendment(e *sale.AmendError) Problem {
 		kind = ErrTimes
 	case errors.Is(e, sale.ErrBelowSold):
 		kind = ErrBelowSold
+	case errors.Is(e, sale.ErrPrice):
+		kind = ErrPrice
 	case errors.Is(e, sale.ErrState):
 		kind = ErrWrongState
 	}

@@ -40,6 +40,8 @@ type Route struct {
 	Forwarded bool
 	// Secret routes have a secret in their path: no other page is told of it, and no search engine lists it.
 	Secret bool
+	// Upload routes take a file as their body. They bound it themselves.
+	Upload bool
 	// Policy names the limit on how often the route may be asked. "": there is none.
 	Policy limits.Policy
 	// Limit is the time the whole answer may take; 0 means AnswerTime.
@@ -51,6 +53,8 @@ const (
 	AnswerTime = 30 * time.Second
 	// OperationTime bounds an operator's act: seeding a million shoppers takes its time.
 	OperationTime = 5 * time.Minute
+	// UploadTime bounds an upload, over a slow line too, and what is done with the file.
+	UploadTime = 2 * time.Minute
 )
 
 const (

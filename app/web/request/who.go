@@ -22,14 +22,17 @@ const (
 	Oneself
 	// SignedIn is for an account with a session, about itself.
 	SignedIn
-	// Viewers, Operators and Owners have at least that role.
+	// Viewers and Operators have at least that role.
 	Viewers
 	Operators
+	// Exporters may take lists away as files: operators, and tokens with that scope.
+	Exporters
+	// Owners have that role.
 	Owners
 )
 
 func (w Who) String() string {
-	return [...]string{"undeclared", "anybody", "oneself", "signed in", "viewer", "operator", "owner"}[w]
+	return [...]string{"undeclared", "anybody", "oneself", "signed in", "viewer", "operator", "operator", "owner"}[w]
 }
 
 // Scope is what a token needs for a route: empty when no token gets in, or none is needed.
@@ -39,6 +42,8 @@ func (w Who) Scope() string {
 		return "read"
 	case Operators:
 		return "operate"
+	case Exporters:
+		return "export"
 	case Anybody, Oneself, SignedIn, Owners:
 	}
 	return ""
@@ -49,13 +54,24 @@ func (w Who) role() login.Role {
 	switch w {
 	case Viewers:
 		return login.Viewer
-	case Operators:
+	case Operators, Exporters:
 		return login.Operator
 	case Owners:
 		return login.Owner
 	case Anybody, Oneself, SignedIn:
 	}
 	return login.NoRole
+}
+
+// require refuses everybody who may not use a route that asks for a role.
+func (w Who) require(p *Principal) error {
+	if p.kind != byToken || w != Exporters {
+		return p.RequireRole(w.role())
+	}
+	if p.token.Scopes&login.Export == 0 {
+		return ErrTokenScope
+	}
+	return nil
 }
 
 // renew gives the session of somebody who looks at a page its full time again, at most once a day. A page is shown also when that
@@ -112,7 +128,7 @@ func (m *Middleware) may(rt Route, c echo.Context) error {
 		return p.signIn()
 	}
 	c.SetRequest(keeping(r, p))
-	if err := p.RequireRole(rt.Who.role()); err != nil {
+	if err := rt.Who.require(&p); err != nil {
 		return m.cfg.Principals.unready(r.Context(), &p, err)
 	}
 	if p.kind != bySession || rt.EvenStale || m.cfg.Principals.Sessions.Fresh() {
@@ -124,5 +140,5 @@ func (m *Middleware) may(rt Route, c echo.Context) error {
 	}
 	again := m.cfg.Principals.Find(r)
 	c.SetRequest(keeping(r, again))
-	return again.RequireRole(rt.Who.role())
+	return rt.Who.require(&again)
 }

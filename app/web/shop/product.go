@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"path"
 	"strconv"
 	"strings"
@@ -21,7 +22,7 @@ func productView(l text.Language, product *sale.Product) shop.Product {
 		Details:     product.Details,
 		Important:   product.ImportantInfo,
 		Price:       price(product.PriceAfterDiscountMinor()),
-		Picture:     pictureView(product.Images.Main),
+		Picture:     pictureView(product, product.Images.Main),
 	}
 	if product.DiscountMinor > 0 {
 		v.FullPrice, v.Saved = price(product.PriceMinor), price(product.DiscountMinor)
@@ -31,15 +32,28 @@ func productView(l text.Language, product *sale.Product) shop.Product {
 	}
 	for _, picture := range product.Images.Gallery {
 		if picture.URL != product.Images.Main.URL {
-			v.Thumbnails = append(v.Thumbnails, pictureView(picture))
+			v.Thumbnails = append(v.Thumbnails, pictureView(product, picture))
 		}
 	}
 	return v
 }
 
-// pictureView gives a picture its hashed address, which browsers may cache for ever.
-func pictureView(picture sale.Image) shop.Picture {
-	return shop.Picture{URL: static.Resolve(picture.URL), Alt: picture.Alt}
+// pictureView gives a picture its hashed address, which browsers may cache for ever. One without a text shows the product.
+func pictureView(product *sale.Product, picture sale.Image) shop.Picture {
+	v := shop.Picture{URL: static.Resolve(picture.URL), Alt: cmp.Or(picture.Alt, product.Name)}
+	for _, s := range picture.Sources {
+		v.Sources = append(v.Sources, shop.Source{URL: s.URL, Width: s.Width})
+	}
+	return v
+}
+
+// sharedPicture is a picture in its largest size, as other sites show it.
+func sharedPicture(origin string, picture sale.Image) layout.Picture {
+	if n := len(picture.Sources); n > 0 {
+		s := picture.Sources[n-1]
+		return layout.Picture{URL: origin + s.URL, Width: s.Width, Height: s.Height}
+	}
+	return layout.Picture{URL: origin + static.Resolve(picture.URL)}
 }
 
 // sharedDescription is how many characters of a description others are told.
@@ -58,8 +72,8 @@ func (hs *Handlers) sharing(s *sale.Snapshot, at string) shop.Shared {
 	}
 	if hs.cfg.PublicURL != "" {
 		shared.URL = hs.cfg.PublicURL + at
-		if main := pictureView(product.Images.Main); main.URL != "" && path.Ext(main.URL) != ".svg" { // no other site shows an SVG
-			shared.Image = layout.Picture{URL: hs.cfg.PublicURL + main.URL}
+		if main := product.Images.Main; main.URL != "" && path.Ext(main.URL) != ".svg" { // no other site shows an SVG
+			shared.Image = sharedPicture(hs.cfg.PublicURL, main)
 		}
 	}
 	return shared

@@ -149,7 +149,7 @@ func (hs *Handlers) receiptPageOf(c echo.Context, k *kept) (shop.KeptReceipt, er
 			Sheet: assets.ReceiptStyle, Times: assets.Times,
 		},
 		Number: number, OrderID: k.OrderID.String(), Unit: k.Unit, Username: k.Username,
-		Product: k.Sold.Name, Price: request.Price(language(c), k.Sold.PriceAfterDiscountMinor(), k.Sold.CurrencyCode), Picture: pictureView(k.Sold.Images.Main),
+		Product: k.Sold.Name, Price: request.Price(language(c), k.Sold.PriceAfterDiscountMinor(), k.Sold.CurrencyCode), Picture: pictureView(&k.Sold, k.Sold.Images.Main),
 		Bought: momentOf(language(c), k.At), Address: address, Code: code, Calendar: path + "/calendar.ics",
 	}
 	if k.cancelled() {

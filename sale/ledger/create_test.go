@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"reflect"
 	"strings"
 	"sync"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"flashsale/events"
 	"flashsale/sale"
@@ -190,5 +193,106 @@ func TestTheFirstProductIsComplete(t *testing.T) {
 	}
 	if p.PriceMinor != 49_900 || p.PriceAfterDiscountMinor() != 29_900 || p.CurrencyCode != "USD" {
 		t.Errorf("price %d, after discount %d %s", p.PriceMinor, p.PriceAfterDiscountMinor(), p.CurrencyCode)
+	}
+}
+
+func lamp(slug string) sale.Creation {
+	return sale.Creation{
+		Slug: slug, StartsAt: time.Now().Add(-time.Hour), EndsAt: time.Now().Add(time.Hour), Zone: "Europe/Berlin", Total: 7,
+		Limit: sale.PressLimit{AccountRate: 3, AccountBurst: 4, NetworkRate: 5, NetworkBurst: 6},
+		Product: sale.Product{Name: "Lamp", Details: []string{}, Specification: []sale.Fact{}, ImportantInfo: []string{},
+			Images: sale.Images{Thumbnails: []sale.Image{}, Gallery: []sale.Image{}}, PriceMinor: 1990, DiscountMinor: 90, CurrencyCode: "EUR", CurrencySymbol: "€"},
+	}
+}
+
+func (d *ledgerFixture) tryCreate(c sale.Creation) error {
+	return d.tryAct(func(ctx context.Context, tx pgx.Tx, _ string) error { return d.CreateTx(ctx, tx, c) })
+}
+
+// A new sale is a draft that nobody is led to, until it is scheduled; it is put away only when it is over.
+func TestASaleIsMadeAnnouncedAndPutAway(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 5)
+	if err := d.tryCreate(lamp("lamp")); err != nil {
+		t.Fatal(err)
+	}
+	made := d.locked("lamp")
+	if made.State != sale.Draft || made.Total != 7 || made.Zone != "Europe/Berlin" || made.Limit.NetworkBurst != 6 || made.Archived {
+		t.Errorf("made: %+v", made)
+	}
+	if current := d.locked(""); current.Slug == "lamp" {
+		t.Error("a draft is the current sale")
+	}
+	if err := d.tryCreate(lamp("lamp")); !errors.Is(err, sale.ErrSlug) {
+		t.Errorf("a slug that is taken: %v", err)
+	}
+	wrong := lamp("chair")
+	wrong.EndsAt = wrong.StartsAt
+	if err := d.tryCreate(wrong); !errors.Is(err, sale.ErrTimes) {
+		t.Errorf("no time at all: %v", err)
+	}
+	wrong = lamp("chair")
+	wrong.Product.DiscountMinor = 1991
+	if err := d.tryCreate(wrong); !errors.Is(err, sale.ErrPrice) {
+		t.Errorf("a price below nothing: %v", err)
+	}
+	on := func(do func(context.Context, pgx.Tx, string) error) error {
+		return d.tryAct(func(ctx context.Context, tx pgx.Tx, _ string) error { return do(ctx, tx, "lamp") })
+	}
+	away := func(ctx context.Context, tx pgx.Tx, slug string) error { return d.ArchiveTx(ctx, tx, slug, true) }
+	back := func(ctx context.Context, tx pgx.Tx, slug string) error { return d.ArchiveTx(ctx, tx, slug, false) }
+	for _, step := range []struct {
+		name     string
+		do       func(context.Context, pgx.Tx, string) error
+		err      error
+		state    sale.State
+		archived bool
+	}{
+		{"put a draft away", away, nil, sale.Draft, true},
+		{"again", away, sale.ErrState, sale.Draft, true},
+		{"schedule what is away", d.ScheduleTx, sale.ErrState, sale.Draft, true},
+		{"bring it back", back, nil, sale.Draft, false},
+		{"schedule it, with its start past", d.ScheduleTx, nil, sale.Open, false},
+		{"schedule it again", d.ScheduleTx, sale.ErrState, sale.Open, false},
+		{"put an open one away", away, sale.ErrState, sale.Open, false},
+		{"pause it", d.PauseTx, nil, sale.Paused, false},
+		{"close it", d.CloseTx, nil, sale.Closed, false},
+		{"put it away", away, nil, sale.Closed, true},
+	} {
+		if err := on(step.do); !errors.Is(err, step.err) {
+			t.Errorf("%s: %v", step.name, err)
+		}
+		if now := d.locked("lamp"); now.State != step.state || now.Archived != step.archived {
+			t.Errorf("%s: it is %s, archived %v", step.name, now.State, now.Archived)
+		}
+	}
+	if err := on(func(ctx context.Context, tx pgx.Tx, slug string) error {
+		_, err := d.BeginGenerationTx(ctx, tx, slug, 3)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if now := d.locked("lamp"); now.Archived || now.State != sale.Open {
+		t.Errorf("after a reset it is %s, archived %v", now.State, now.Archived)
+	}
+}
+
+func TestWhatIsSoldCanBeChanged(t *testing.T) {
+	t.Parallel()
+	d := openLedger(t, 5)
+	name, price, code, zone, most := "Chair", int64(5000), "JPY", "Asia/Tokyo", int64(5001)
+	if err := d.tryAmend(sale.Amendment{Name: &name, PriceMinor: &price, DiscountMinor: new(int64), CurrencyCode: &code, Zone: &zone}); err != nil {
+		t.Fatal(err)
+	}
+	var p sale.Product
+	d.act(func(ctx context.Context, tx pgx.Tx, slug string) (err error) {
+		p, err = d.ProductTx(ctx, tx, slug)
+		return err
+	})
+	if p.Name != name || p.PriceMinor != price || p.DiscountMinor != 0 || p.CurrencyCode != code || p.CurrencySymbol != "¥" || d.locked("").Zone != zone {
+		t.Errorf("%+v", p)
+	}
+	if err := d.tryAmend(sale.Amendment{DiscountMinor: &most}); !errors.Is(err, sale.ErrPrice) {
+		t.Errorf("a price below nothing: %v", err)
 	}
 }

@@ -48,33 +48,75 @@ func (s *Store) EnsureSale(ctx context.Context, d Defaults) (created bool, err e
 }
 
 func (s *Store) createFirst(ctx context.Context, tx pgx.Tx, d Defaults) (bool, error) {
+	row := tx.QueryRow(ctx, sqlInsertSale, firstSlug, orNil(d.StartsAt), orNil(d.EndsAt), events.Partitions, newSecret())
+	return s.complete(ctx, tx, row, firstSlug, firstProduct(), d.Stock)
+}
+
+// CreateTx creates a sale as a draft, which nobody but operators sees. Errors: ErrSlug, *AmendError for times in the wrong order and
+// for a discount that is more than the price.
+func (s *Store) CreateTx(ctx context.Context, tx pgx.Tx, c sale.Creation) error {
+	switch {
+	case !c.StartsAt.Before(c.EndsAt):
+		return notBefore(false, c.StartsAt, c.EndsAt)
+	case c.Product.DiscountMinor < 0 || c.Product.DiscountMinor > c.Product.PriceMinor:
+		return &sale.AmendError{Field: sale.FieldDiscount, Reason: "must be between nothing and the price", Kind: sale.ErrPrice}
+	}
+	row := tx.QueryRow(ctx, sqlInsertDraft, c.Slug, c.StartsAt, c.EndsAt, c.Zone, events.Partitions, newSecret(),
+		c.Limit.AccountRate, c.Limit.AccountBurst, c.Limit.NetworkRate, c.Limit.NetworkBurst)
+	created, err := s.complete(ctx, tx, row, c.Slug, c.Product, c.Total)
+	if err != nil {
+		return fmt.Errorf("create sale: %w", err)
+	}
+	if !created {
+		return sale.ErrSlug
+	}
+	return nil
+}
+
+// ProductTx is what a sale sells. Errors: ErrNoSale.
+func (s *Store) ProductTx(ctx context.Context, tx pgx.Tx, slug string) (p sale.Product, err error) {
+	err = tx.QueryRow(ctx, sqlProduct, slug).Scan(&p.Name, &p.Description, &p.Details, &p.Specification, &p.ImportantInfo, &p.Images,
+		&p.PriceMinor, &p.DiscountMinor, &p.CurrencyCode, &p.CurrencySymbol)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, sale.ErrNoSale
+	}
+	if err != nil {
+		return p, fmt.Errorf("read product: %w", err)
+	}
+	return p, nil
+}
+
+func newSecret() []byte {
 	secret := make([]byte, 32)
 	rand.Read(secret)
+	return secret
+}
+
+// complete adds to a new row of sales what belongs to it. It is false when there is no row, because the slug was taken.
+func (s *Store) complete(ctx context.Context, tx pgx.Tx, row pgx.Row, slug string, p sale.Product, total int64) (bool, error) {
 	var k sale.Key
 	var state sale.State
 	var partition int
-	err := tx.QueryRow(ctx, sqlInsertSale, firstSlug, orNil(d.StartsAt), orNil(d.EndsAt), events.Partitions, secret).
-		Scan(&k.Sale, &k.Generation, &state, &partition)
+	err := row.Scan(&k.Sale, &k.Generation, &state, &partition)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	p := firstProduct()
 	b := &pgx.Batch{}
 	b.Queue(sqlInsertProduct, k.Sale, p.Name, p.Description, p.Details, p.Specification, p.ImportantInfo, p.Images,
 		p.PriceMinor, p.DiscountMinor, p.CurrencyCode, p.CurrencySymbol)
-	b.Queue(sqlInsertGeneration, k.Sale, k.Generation, d.Stock)
+	b.Queue(sqlInsertGeneration, k.Sale, k.Generation, total)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return false, err
 	}
-	if _, err := s.stock.BeginTx(ctx, tx, k, d.Stock, 1); err != nil {
+	if _, err := s.stock.BeginTx(ctx, tx, k, total, 1); err != nil {
 		return false, err
 	}
-	created := events.ChangedSale{Sale: k.Sale, Slug: firstSlug, Generation: k.Generation, State: string(state), Total: d.Stock}
+	created := events.ChangedSale{Sale: k.Sale, Slug: slug, Generation: k.Generation, State: string(state), Total: total}
 	return true, s.outbox.AppendTx(ctx, tx, []events.Message{
-		{SaleID: k.Sale, Type: events.TypeGenerationBegun, Subject: firstSlug, Data: created},
+		{SaleID: k.Sale, Type: events.TypeGenerationBegun, Subject: slug, Data: created},
 	})
 }
 

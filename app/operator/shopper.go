@@ -1,0 +1,105 @@
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"flashsale/events/audit"
+	"flashsale/sale"
+	"flashsale/users"
+	"flashsale/users/login"
+)
+
+// mostOrders is how many orders of one shopper are shown.
+const mostOrders = 200
+
+// ShopperDetail is what is known of an account.
+type ShopperDetail struct {
+	users.Listed
+	Role login.Role
+	// Orders are those of all sales, the newest first, cancelled ones too. MoreOrders is true when there are more.
+	Orders     []sale.Order
+	MoreOrders bool
+	// Sessions are those that have not ended, the newest first.
+	Sessions []login.Session
+}
+
+// Shoppers is a page of accounts, archived and erased ones too.
+func (d *Desk) Shoppers(ctx context.Context, q users.Search) (users.Found, error) {
+	return d.cfg.Users.Find(ctx, q)
+}
+
+// Shopper is what is known of the account with that username or address, in normal form. users.ErrNoAccount when there is none.
+func (d *Desk) Shopper(ctx context.Context, name string) (ShopperDetail, error) {
+	var s ShopperDetail
+	who, err := d.cfg.Users.Reachable(ctx, name)
+	if err == nil && who.ID == 0 {
+		err = users.ErrNoAccount
+	}
+	if err != nil {
+		return s, err
+	}
+	s.Listed = users.Listed{Account: who.Account, Archived: who.Archived}
+	if s.Archived {
+		if s.Erased, err = d.cfg.Users.Erased(ctx, who.ID); err != nil {
+			return s, err
+		}
+	}
+	if s.Orders, err = d.cfg.Sales.OrdersOf(ctx, who.ID, mostOrders+1); err != nil {
+		return s, err
+	}
+	if s.MoreOrders = len(s.Orders) > mostOrders; s.MoreOrders {
+		s.Orders = s.Orders[:mostOrders]
+	}
+	if s.Role, err = d.cfg.Team.RoleOf(ctx, who.ID); err != nil {
+		return s, err
+	}
+	s.Sessions, err = d.cfg.Sessions.List(ctx, who.ID)
+	return s, err
+}
+
+// Barring is whether an account may purchase, before and after an act.
+type Barring struct {
+	Username string    `json:"username"`
+	Before   bool      `json:"before"`
+	After    bool      `json:"after"`
+	At       time.Time `json:"at"`
+}
+
+// Bar says whether an account may purchase, for a reason that the audit log keeps. Its orders stay as they are. This process knows
+// before the act is answered, and the others are told at once. An account that is so already is answered the same way, and nothing is
+// recorded. name is in normal form; users.ErrNoAccount when there is none.
+func (o *Acts) Bar(ctx context.Context, a Act, name string, may bool, reason string) (Barring, error) {
+	ctx, cancel := context.WithTimeout(ctx, actTime)
+	defer cancel()
+	who, err := o.users.Reachable(ctx, name)
+	if err == nil && who.ID == 0 {
+		err = users.ErrNoAccount
+	}
+	if err != nil {
+		return Barring{}, err
+	}
+	done, first, err := perform(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (Barring, audit.Entry, error) {
+		before, err := o.users.SetMayPurchaseTx(ctx, tx, who.ID, may)
+		b := Barring{Username: who.Username, Before: before, After: may, At: time.Now().UTC()}
+		if err != nil || before == may {
+			return b, audit.Entry{}, err
+		}
+		action := "shopper.bar"
+		if may {
+			action = "shopper.unbar"
+		}
+		return b, audit.Entry{Action: action, Subject: who.Username, Detail: map[string]any{
+			"reason": reason, "account": who.ID, "before": map[string]bool{"canPurchase": before}, "after": map[string]bool{"canPurchase": may},
+		}}, nil
+	})
+	if first && done.Before != done.After {
+		o.warn("who may purchase is known after the next refresh", o.refreshNames(ctx))
+		if o.tell != nil {
+			o.tell()
+		}
+	}
+	return done, err
+}

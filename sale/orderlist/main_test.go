@@ -1,0 +1,9 @@
+package orderlist
+
+import (
+	"testing"
+
+	"flashsale/app/embedded/embeddedtest"
+)
+
+func TestMain(m *testing.M) { embeddedtest.Main(m) }
