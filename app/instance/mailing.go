@@ -60,7 +60,7 @@ func (c *wiring) announced() []reminder.Sale {
 		s := &all[i]
 		sales[i] = reminder.Sale{
 			ID: s.ID, Slug: s.Slug, Name: s.Product.Name, Starts: s.StartsAt, Now: s.Now,
-			Announced: s.State == sale.Scheduled && !s.Stale,
+			Announced: s.State == sale.Scheduled && !s.Archived && !s.Stale,
 		}
 	}
 	return sales
