@@ -14,7 +14,8 @@ const (
 		SELECT ` + recordColumns + `, u.email_verified_at IS NOT NULL FROM users u WHERE u.username_key = $1
 		UNION ALL
 		SELECT ` + recordColumns + `, u.email_verified_at IS NOT NULL FROM users u WHERE u.email_key = $1`
-	selectReachableID = `SELECT ` + recordColumns + `, u.email_verified_at IS NOT NULL FROM users u WHERE u.id = $1`
+	selectReachableID  = `SELECT ` + recordColumns + `, u.email_verified_at IS NOT NULL FROM users u WHERE u.id = $1`
+	selectReachableIDs = `SELECT ` + recordColumns + `, u.email_verified_at IS NOT NULL FROM users u WHERE u.id = ANY ($1)`
 )
 
 // Reach is an account with what is known of its address.
@@ -32,6 +33,29 @@ func (s *Store) Reachable(ctx context.Context, key string) (Reach, error) {
 // ReachableID is the account of that id, archived ones too. Its ID is zero when there is none.
 func (s *Store) ReachableID(ctx context.Context, id int64) (Reach, error) {
 	return s.reach(ctx, selectReachableID, id)
+}
+
+// ReachableIDs are the accounts of these ids, archived ones too. Those that there are none of are left out.
+func (s *Store) ReachableIDs(ctx context.Context, ids []int64) (map[int64]Reach, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, selectReachableIDs, replan, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Reach, err error) {
+		err = row.Scan(append(r.fields(), &r.Verified)...)
+		r.tidy()
+		return r, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	found := make(map[int64]Reach, len(all))
+	for i := range all {
+		found[all[i].ID] = all[i]
+	}
+	return found, nil
 }
 
 func (s *Store) reach(ctx context.Context, query string, of any) (Reach, error) {

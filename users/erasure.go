@@ -15,7 +15,9 @@ const (
 	selectErasureKey = `SELECT key FROM erasure_key`
 	selectErasable   = `SELECT u.username_key, u.email_key, u.kept FROM users u WHERE u.id = $1 AND u.erased_at IS NULL`
 	selectErased     = `SELECT EXISTS (SELECT FROM users u WHERE u.id = $1 AND u.erased_at IS NOT NULL)`
-	eraseAccount     = `
+	// Of the room users/reminder, so that nobody who erases an account can forget them.
+	deleteReminders = `DELETE FROM reminders WHERE user_id = $1`
+	eraseAccount    = `
 		WITH was AS MATERIALIZED (SELECT id, archived_at IS NULL AS live, may_purchase FROM users WHERE id = $2), gone AS (
 			UPDATE users SET username = $3, username_key = $3, email = $4, email_key = $4, email_verified_at = NULL, has_credential = true,
 				archived_at = coalesce(archived_at, now()), erased_at = now(), updated_at = now(), changed = $1
@@ -53,7 +55,7 @@ func (d digest) email(key string, id int64) string {
 }
 
 // EraseTx archives an account for ever and replaces its username and its address by keyed digests, in the caller's READ COMMITTED
-// transaction. Its orders stay with its id. It keeps the roster locked until the transaction ends.
+// transaction. Its orders stay with its id, its reminders go. It keeps the roster locked until the transaction ends.
 func (s *Store) EraseTx(ctx context.Context, tx pgx.Tx, id int64) error {
 	if _, err := readRoster(tx.QueryRow(ctx, lockRoster)); err != nil {
 		return err
@@ -72,6 +74,9 @@ func (s *Store) EraseTx(ctx context.Context, tx pgx.Tx, id int64) error {
 	d, err := digests(ctx, tx)
 	if err != nil {
 		return err
+	}
+	if _, err := tx.Exec(ctx, deleteReminders, id); err != nil {
+		return fmt.Errorf("delete reminders: %w", err)
 	}
 	return s.one(ctx, tx, eraseAccount, id, d.username(username), d.email(email, id))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"flashsale/app/config"
 	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
 )
@@ -23,10 +24,13 @@ const (
 )
 
 // startShop is one instance outside demo mode.
-func startShop(t *testing.T) *instance.Instance {
+func startShop(t *testing.T, change ...func(*config.Config)) *instance.Instance {
 	t.Helper()
 	d := instancetest.New(t)
 	d.Config.Demo, d.Config.MaxStock = false, 10
+	for _, c := range change {
+		c(&d.Config)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	a, err := instance.Start(ctx, d.Config, d.Log, instancetest.Writer{T: t}, instance.On(d.Servers))

@@ -19,6 +19,9 @@ func StartSmallProduct(t *testing.T, places int) string {
 	return newDeployment(t).start(t, withPlaces(places)).URL()
 }
 
+// StartsIn moves the start of the sale.
+var StartsIn = startsIn
+
 // Exec changes the database of an instance behind its back.
 func Exec(t *testing.T, a *Instance, sql string, args ...any) {
 	t.Helper()

@@ -90,6 +90,7 @@ func (s *Server) table() []request.Route {
 
 // pageTable has the routes that only browsers use.
 func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseWriter, *http.Request) bool) []request.Route {
+	const remind = request.SalePage + "/reminder"
 	t := []request.Route{
 		{Method: "GET", Path: "/", Handler: pages.Home, Who: request.Anybody},
 		{Method: "GET", Path: "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
@@ -98,6 +99,9 @@ func pageTable(a *api.Handlers, pages *shop.Handlers, static func(http.ResponseW
 		{Method: "GET", Path: request.SalePage + "/live", Handler: a.PageStream, Who: request.Anybody, Stream: true},
 		{Method: "GET", Path: request.SalePage + "/status", Handler: pages.Status, Who: request.Anybody},
 		{Method: "GET", Path: "/sales/:slug/calendar.ics", Handler: pages.Reminder, Who: request.Anybody},
+		{Method: "GET", Path: remind, Handler: pages.Remind, Who: request.SignedIn, Accounts: true, Policy: limits.API},
+		{Method: "POST", Path: remind, Handler: pages.AskReminder, Who: request.SignedIn, Accounts: true, Policy: limits.API},
+		{Method: "POST", Path: remind + "/stop", Handler: pages.StopReminder, Who: request.SignedIn, Accounts: true, Policy: limits.API},
 		{Method: "GET", Path: "/receipts/:secret", Handler: pages.Receipt, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
 		{Method: "GET", Path: "/receipts/:secret/calendar.ics", Handler: pages.ReceiptCalendar, Who: request.Anybody, Secret: true, Policy: limits.Receipts},
 	}

@@ -81,6 +81,8 @@ type Config struct {
 	Limits request.Attempts
 	// LegacyStatus answers the API's repeats and refused purchases with 201 and success:false, as the original did.
 	LegacyStatus bool
+	// Reminders keep who wants a mail before a sale starts. Nil: nothing sends mails.
+	Reminders shop.Reminders
 	// DevMail has the last mails, for /dev/mail. Nil: there is no such page. It is set only where nobody but this machine can
 	// connect.
 	DevMail session.Mailbox
@@ -127,7 +129,7 @@ func New(cfg Config) *Server {
 	brand := shop.NewBrand(cfg.Brand, cfg.PublicURL, cfg.Demo)
 	pages := shop.New(shop.Config{
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Principals: principals, Limits: limits, Brand: brand, Log: log,
-		Links: cfg.Catalog, Orders: cfg.Orders, PublicURL: cfg.SignIn.PublicURL,
+		Reminders: cfg.Reminders, Links: cfg.Catalog, Orders: cfg.Orders, PublicURL: cfg.SignIn.PublicURL,
 		Users: func(c echo.Context) (views.UserList, error) { return s.admin.UsersTab(c) },
 	})
 	s.api = api.New(api.Config{

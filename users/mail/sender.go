@@ -79,6 +79,9 @@ func (s *Sender) Send(m Message) error {
 // Full is true while Send would fail with ErrFull. Whoever must answer alike, whether a mail is sent or not, asks before.
 func (s *Sender) Full() bool { return s.cfg.Server != nil && s.queue.full() }
 
+// Waiting is how many mails are not delivered yet. Whoever sends many that are less urgent than others asks before.
+func (s *Sender) Waiting() int { return s.queue.waiting() }
+
 // Run delivers mails until ctx ends; then it returns nil. A mail that is being sent at that moment may be lost.
 func (s *Sender) Run(ctx context.Context) error {
 	var working sync.WaitGroup

@@ -37,6 +37,9 @@ func (p Place) purchase() string {
 	return "/api/sales/" + url.PathEscape(p.Slug) + "/purchase"
 }
 
+// Remind is where the form for a mail before the start leads.
+func (p Place) Remind() string { return p.Path() + "/reminder" }
+
 func (p Place) stream() string { return p.below("live") }
 
 func (p Place) ask() string { return p.below("status") }

@@ -33,6 +33,8 @@ type Home struct {
 	// Shared is what others show of the page.
 	Shared Shared
 	Status Status
+	// Remind is the form for a mail before the start, for somebody who is signed in.
+	Remind Remind
 	// BeatMilli is for how many milliseconds the stream of figures is quiet at most.
 	BeatMilli int64
 	// Visitor is who looks at the page. Outside demo mode that decides who buys.

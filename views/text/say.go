@@ -55,7 +55,7 @@ func areas(l int) []map[string]any {
 		return []map[string]any{englishPlurals()}
 	case german:
 		return []map[string]any{
-			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanShop(), germanStage(),
+			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
 			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
 		}
 	}

@@ -62,6 +62,9 @@ var (
 	ErrMailOff = &Kind{"mail-off", 409, "No codes by e-mail", "Codes by e-mail are off",
 		"This server sends no mail, so it can neither sign in by a code nor verify an address. Sign in with a password.",
 		Page{"This shop sends no codes by e-mail", "Sign in with your password."}}
+	ErrNoAddress = &Kind{"no-address", 409, "No confirmed address", "The account has no confirmed e-mail address",
+		"Mails go only to an address that a code has confirmed. Confirm one at /account, and then ask again.",
+		Page{"Your account has no confirmed e-mail address", "Confirm one on the page of your account, and then ask again."}}
 	ErrSecondFactor = &Kind{"second-factor-needed", 403, "Second factor needed", "Set up your second factor first",
 		"An account with a role needs the codes of an authenticator app. Set them up at /account/second-factor, and then do this again.",
 		Page{"Your account needs a second factor first", "Set it up, and then do this again."}}
@@ -254,7 +257,7 @@ func Kinds() []*Kind {
 	return []*Kind{
 		ErrNotStarted, ErrEnded, ErrPaused, ErrSoldOut, ErrAllClaimed, ErrGenerationChanged, ErrUndecidable, ErrNotBoughtYet,
 		ErrSignIn, ErrSessionEnded, ErrTokenBuys, ErrTokenScope, ErrDemoMode, ErrInsecure, ErrNotYou, ErrNotOperator, ErrNotAuthorized, ErrUnknownShopper,
-		ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrSecondFactor, ErrSecondFactorDone, ErrFreshCode, ErrTaken, ErrWeak,
+		ErrWrongSignIn, ErrWrongCode, ErrCodeExpired, ErrMailOff, ErrNoAddress, ErrSecondFactor, ErrSecondFactorDone, ErrFreshCode, ErrTaken, ErrWeak,
 		ErrSignInBusy, ErrNoInvitation, ErrLastOwner, ErrOwnerExists, ErrHasRole, ErrNoAccount, ErrNoToken, ErrShownBefore, ErrNoSession,
 		ErrNotBought, ErrOverloaded, ErrTooMany, ErrTooManyStreams, ErrTooManyOfYours, ErrUnavailable,
 		ErrInvalid, ErrTooLarge, ErrMediaType, ErrPosition, ErrUnknownPreset,

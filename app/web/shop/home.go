@@ -102,11 +102,12 @@ func slugOf(c echo.Context) string {
 func (hs *Handlers) page(c echo.Context, slug string) shop.Home {
 	snapshot, err := hs.cfg.Catalog.Snapshot(slug)
 	who := hs.cfg.Principals.Of(c.Request())
-	home := hs.homeOf(snapshot, err, pageName{slug: slug, language: request.Language(c.Request()), operator: who.RequireRole(login.Operator) == nil})
+	home := hs.homeOf(snapshot, err, pageName{slug: slug, language: request.Language(c.Request()), operator: who.RequireRole(login.Operator) == nil, signedIn: who.SignedIn()})
 	home.Visitor = hs.visitor(c.Request())
 	home.Acts.Key = rand.Text()
 	if err == nil {
 		home.Next = hs.next(c.Request().Context(), &snapshot)
+		hs.recallReminder(c, &home, &snapshot)
 	}
 	return home
 }
@@ -125,6 +126,7 @@ func (hs *Handlers) homeOf(s sale.Snapshot, err error, name pageName) shop.Home 
 	if err == nil {
 		home.Product, home.Shared = productView(name.language, s.Product), hs.sharing(&s, shop.Place{Slug: name.slug}.Path())
 		home.Acts.Revision = request.RevisionTag(s.Revision)
+		home.Remind = hs.remindForm(&s, name.signedIn)
 		if name.slug != "" {
 			home.Title = s.Product.Name
 		}
@@ -200,6 +202,8 @@ func (hs *Handlers) Problem(c echo.Context, problem request.Problem) error {
 	switch target(c) {
 	case "operator-outcome":
 		return hs.send(c, problem.Status, hs.operatorRefusal(outcome)...)
+	case "remind":
+		return hs.send(c, problem.Status, shop.RemindFragment(refusedReminder(c, problem)))
 	case "user-list":
 		return hs.send(c, problem.Status, shop.UserListFragment(shop.UserList{Problem: inALine(language(c), problem)}))
 	}

@@ -65,6 +65,8 @@ type Config struct {
 	Principals request.Principals
 	// Limits bound the questions to the ledger that a page's query asks, as they bound those of the API.
 	Limits *request.Limits
+	// Reminders keep who wants a mail before a sale starts. Nil: nothing sends mails.
+	Reminders Reminders
 	// Brand is the look of the shop. Nil: it has none.
 	Brand *Brand
 	// Log gets a fault that is shown in a part of a page whose other parts are right.
