@@ -2,6 +2,7 @@ package shop
 
 import (
 	"time"
+	"unicode/utf8"
 
 	"flashsale/views/layout"
 )
@@ -109,6 +110,12 @@ type Status struct {
 	Icon string
 	// Note is what somebody wrote for shoppers: why the sale stands as it does, and what comes next. Else Tip is what we say ourselves.
 	Note, Tip string
+}
+
+// longNote is true for a note that may not fit into its room on a phone. Then it can be scrolled, and keys must reach it.
+func (s Status) longNote() bool {
+	const sure = 66
+	return utf8.RuneCountInString(s.Note) > sure
 }
 
 // Tone is the colour of an outcome.

@@ -31,6 +31,8 @@ func TestBrowserStatesMoveNoControl(t *testing.T) {
 	s := openStage(t)
 	all := scenes()
 	delete(all, "none") // a page without a product, which no open page becomes
+	all["paused for a long reason"] = scenes()["paused"]
+	all["paused for a long reason"].snapshot.Message = strings.Repeat("The card payment is away. ", 7)
 	for _, sc := range all {
 		sc.others = otherSales() // so that there is a next drop to be shown when nothing is left
 	}
