@@ -126,7 +126,7 @@ func checkOldStockForm(t *testing.T, p *tab, c *instancetest.Client) {
 	c.Act(http.MethodPost, "/api/flash-sale/update-stock", map[string]int{"stockAmount": 77}).Is(t, http.StatusOK, "")
 	p.showsRevision(c)
 	p.click("update-stock-button")
-	p.shows("reset-message", "and this was meant for revision")
+	p.shows("reset-message", "Somebody else changed the sale")
 	if n := c.Status().Number("maxStock"); n != 77 {
 		t.Errorf("the colleague's stock is overwritten with %v", n)
 	}

@@ -21,8 +21,8 @@ func letters(pixels int64) chromedp.Action[chromedp.Void] {
 	})
 }
 
-// tooWide are the elements that reach out of the window. The strip of pictures turns within itself, and the name in the header is cut off.
-const tooWide = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .strip, .visitor a")
+// tooWide are the elements that reach out of the window. The strip of pictures and the tabs turn within themselves, and the name in the header is cut off.
+const tooWide = `[...document.querySelectorAll("html, body *")].filter((e) => e.checkVisibility() && !e.closest(".unseen, .skip, thead, .strip, .tablist, .visitor a")
 	&& Math.max(e.getBoundingClientRect().right, -e.getBoundingClientRect().left, e.matches("input") ? 0 : e.scrollWidth) > innerWidth + 0.5).map((e) => e.tagName + "." + e.className)`
 
 // Somebody whose name is as long as a name may be, and is written from the right, buys a product whose name is as long, for a price of nine

@@ -9,8 +9,8 @@ import (
 // Assets are the addresses of what every page loads.
 type Assets struct {
 	Style, Script, HTMX, Icon string
-	// Live keeps the figures right, with what Stream reads.
-	Live, Stream string
+	// Live keeps the figures right, with what Stream reads. Clock writes the time that Live counts.
+	Live, Stream, Clock string
 	// Press is the script of the form that buys, Insist what it asks by.
 	Press, Insist string
 	// Acts is the script of operators' forms, for pages that have them.
@@ -35,6 +35,7 @@ func Embedded() Assets {
 		Acts:         static.URL("acts.js"),
 		HTMX:         static.URL("htmx.js"),
 		Live:         static.URL("live.js"),
+		Clock:        static.URL("clock.js"),
 		Stream:       static.URL("stream.js"),
 		Icon:         static.URL("icon.svg"),
 		AccountStyle: static.URL("account.css"),

@@ -41,7 +41,7 @@ func active() shop.Status {
 
 func home() shop.Home {
 	return shop.Home{
-		Assets: layout.Assets{Style: "/s/a.css", Script: "/s/a.js", Insist: "/s/n.js", Press: "/s/p.js", HTMX: "/s/h.js", Live: "/s/l.js", Stream: "/s/e.js", Icon: "/s/i.svg"},
+		Assets: layout.Assets{Style: "/s/a.css", Script: "/s/a.js", Insist: "/s/n.js", Press: "/s/p.js", HTMX: "/s/h.js", Clock: "/s/c.js", Live: "/s/l.js", Stream: "/s/e.js", Icon: "/s/i.svg"},
 		Tab:    shop.TabMain, Demo: true, Status: active(),
 		Product: shop.Product{
 			Name: "Headphones", Description: "Quiet.", Price: "$299.00", FullPrice: "$499.00", Saved: "$200.00",
@@ -352,7 +352,7 @@ func TestProblemPageLinksToTheFirstPage(t *testing.T) {
 func TestScriptsComeLastInTheirOrder(t *testing.T) {
 	t.Parallel()
 	page := draw(t, shop.HomePage(home()))
-	if want := `<script src="/s/h.js"></script><script src="/s/l.js"></script><script src="/s/e.js"></script><script src="/s/a.js"></script><script src="/s/n.js"></script><script src="/s/p.js"></script></body></html>`; !strings.HasSuffix(strings.ReplaceAll(page, "> <script", "><script"), want) {
+	if want := `<script src="/s/h.js"></script><script src="/s/c.js"></script><script src="/s/l.js"></script><script src="/s/e.js"></script><script src="/s/a.js"></script><script src="/s/n.js"></script><script src="/s/p.js"></script></body></html>`; !strings.HasSuffix(strings.ReplaceAll(page, "> <script", "><script"), want) {
 		t.Errorf("the page does not end with %s: %s", want, page[len(page)-200:])
 	}
 }
