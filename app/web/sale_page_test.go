@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -58,7 +59,7 @@ func TestADraftIsShownToTheTeamOnly(t *testing.T) {
 	}
 	w.send(t, "GET", "/api/sales", "").lacks(t, "second")
 	for _, path := range []string{"/api/sales", "/api/sales/second/status"} {
-		if r := w.send(t, "GET", path, "", "Test-Session: vera?"); r.StatusCode != 200 || !strings.Contains(r.raw, `"slug":"second"`) {
+		if r := w.send(t, "GET", path, "", "Test-Session: vera?"); r.StatusCode != http.StatusOK || !strings.Contains(r.raw, `"slug":"second"`) {
 			t.Errorf("%s is answered %d %s", path, r.StatusCode, r.raw)
 		}
 	}

@@ -71,6 +71,7 @@ type pageState struct {
 	status                          sale.Status
 	stale, started, over            bool
 	starts, ends                    time.Time
+	sellout                         sale.Sellout
 }
 
 // pageFigures is what purchases change, and what costs more to find out.
@@ -96,6 +97,7 @@ func pageStateOf(s *sale.Snapshot) pageState {
 	return pageState{
 		id: s.ID, epoch: s.Epoch, generation: s.Generation, revision: s.Revision, status: s.Status(), stale: s.Stale,
 		started: !s.Now.Before(s.StartsAt), over: !s.Now.Before(s.EndsAt), starts: s.StartsAt, ends: s.EndsAt,
+		sellout: s.Sellout,
 	}
 }
 
