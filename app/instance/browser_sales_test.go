@@ -31,7 +31,7 @@ func TestBrowserEachSaleHasItsOwnPage(t *testing.T) {
 	p.clickAt(`a[href="/sales/second"]`)
 	p.until("the page of the second sale", `document.title.startsWith("Second Clock")`)
 	p.until("the time of the answer", `performance.getEntriesByType("navigation")[0].serverTiming.some(({ name, duration }) => name === "ledger" && Math.abs(duration - Date.now()) < 600000)`)
-	p.until("a countdown", `/\d/.test(document.getElementById("countdown").textContent)`)
+	p.until("no countdown to an end that is far", `document.getElementById("countdown").textContent === ""`)
 	p.figures(70, 0, 70)
 	p.do(chromedp.WaitEnabled(hook("buy-now-button")))
 	p.click("buy-now-button")

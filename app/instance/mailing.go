@@ -47,7 +47,7 @@ func (c *wiring) remembering(log *slog.Logger, reg prometheus.Registerer) {
 		cfg.Mail = remindersTo{c.mails}
 	}
 	c.reminders = newReminders(reminder.New(c.servers.pool, cfg))
-	c.parts.add("reminders", serving, c.reminders)
+	c.parts.add("reminders", serving, c.reminders.Reminders)
 	c.combiners["reminders"] = c.reminders.states
 	observeCombiners(map[string]combining{"reminders": c.reminders.states}, reg)
 }
@@ -72,14 +72,14 @@ type remindersOf struct {
 	states *combine.Group[reminder.Start, int64, reminder.State]
 }
 
-func newReminders(r *reminder.Reminders) remindersOf {
-	return remindersOf{r, combine.NewGroup(r.States, combine.Options{
+func newReminders(r *reminder.Reminders) *remindersOf {
+	return &remindersOf{r, combine.NewGroup(r.States, combine.Options{
 		MaxBatch: 500, InFlight: 2, Queue: 5_000, Timeout: receiptTime, MaxWait: maxWait,
 	})}
 }
 
 // State is how the reminder of an account stands.
-func (r remindersOf) State(ctx context.Context, of reminder.Start, account int64) (reminder.State, error) {
+func (r *remindersOf) State(ctx context.Context, of reminder.Start, account int64) (reminder.State, error) {
 	state, err := r.states.Do(ctx, of, account)
 	return state, saleError(err)
 }

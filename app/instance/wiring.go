@@ -58,7 +58,7 @@ type wiring struct {
 	mails      *mail.Sender
 	mailbox    *mail.Mailbox // nil: nobody reads mails here
 	codes      *codes.Codes
-	reminders  remindersOf
+	reminders  *remindersOf
 	brand      *storefront.Shown
 	pictures   *storefront.ProductPictures
 	acts       *operator.Acts
