@@ -117,6 +117,10 @@ func TestARecordOfAnotherLedgerIsNotLookedAtOneByOne(t *testing.T) {
 	if n := w.Count(`SELECT count(*) FROM quarantine`); n != 0 {
 		t.Errorf("%d records in quarantine", n)
 	}
+	// The line comes after the commit.
+	for end := time.Now().Add(10 * time.Second); told.count("of another ledger are passed over") == 0 && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if told.count("of another ledger are passed over") != 1 || told.count("ALARM") != 0 {
 		t.Errorf("logged:\n%s", told.String())
 	}
