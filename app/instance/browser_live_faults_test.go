@@ -84,6 +84,7 @@ func passEvents(ctx context.Context, w http.ResponseWriter, base string, pass fu
 // Whatever happens to its stream, a page knows that it has none, opens and ends in time by asking, shows nothing of somebody else's,
 // and is live again once the stream brings a frame.
 func TestBrowserPageDoesNotDependOnItsStream(t *testing.T) {
+	takesLong(t)
 	browser, base := startBrowser(t), startProduct(t)
 	c := instancetest.NewClient(t, base)
 	hour := func(n int) string { return time.Now().Add(time.Duration(n) * time.Hour).UTC().Format(time.RFC3339Nano) }

@@ -205,6 +205,7 @@ func TestBrowserPressSurvivesAReload(t *testing.T) {
 
 // Postgres stops while somebody buys, and goes on: the page ends with a success without a touch, whatever came between.
 func TestBrowserPressOutlivesAStoppedLedger(t *testing.T) {
+	takesLong(t)
 	browser := startBrowser(t)
 	base, stop, goOn := instance.StartProductWithStops(t)
 	var ofClaims atomic.Int64

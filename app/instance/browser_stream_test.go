@@ -10,6 +10,7 @@ import (
 
 // All streams are taken when the page is opened. It follows the sale by asking, sells, and gets a stream when there is room.
 func TestBrowserPageWithoutAStreamAsksForTheFigures(t *testing.T) {
+	takesLong(t)
 	browser := startBrowser(t)
 	const places = 60
 	base := instance.StartSmallProduct(t, places)

@@ -42,6 +42,14 @@ func chrome(t *testing.T) string {
 	return ""
 }
 
+// takesLong leaves a test that mostly waits to CI, because go test gives all tests of a package ten minutes. Where CI=true it runs.
+func takesLong(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CI") != "true" {
+		t.Skip("it mostly waits, so it runs in CI, or by CI=true go test -timeout 30m ./app/instance")
+	}
+}
+
 // startBrowser starts a browser that ends with the test. It calls no host but those it is sent to.
 func startBrowser(t *testing.T) context.Context {
 	t.Helper()
