@@ -2,6 +2,7 @@ package text
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -120,15 +121,50 @@ func Choose(wishes ...string) Language {
 		if len(wish) > longest {
 			continue
 		}
-		tags, _, err := language.ParseAcceptLanguage(wish)
-		if err != nil || len(tags) == 0 {
-			continue
-		}
-		if _, at, sure := matcher().Match(tags...); sure > language.No {
-			return Language{at}
+		if l, ok := matched(wish); ok {
+			return l
 		}
 	}
 	return Language{}
+}
+
+// match is what a list of wishes comes to.
+type match struct {
+	language Language
+	ok       bool
+}
+
+// mostMatches bounds the lists whose result is kept: browsers send a few hundred different ones.
+const mostMatches = 1000
+
+//nolint:gochecknoglobals // a memory of what a pure function has found
+var matches = struct {
+	sync.RWMutex
+	of map[string]match
+}{of: map[string]match{}}
+
+// matched is the language of the product that fits a list of wishes best; false when none does.
+func matched(wish string) (Language, bool) {
+	if wish == "" {
+		return Language{}, false
+	}
+	matches.RLock()
+	m, known := matches.of[wish]
+	matches.RUnlock()
+	if known {
+		return m.language, m.ok
+	}
+	if tags, _, err := language.ParseAcceptLanguage(wish); err == nil && len(tags) > 0 {
+		_, at, sure := matcher().Match(tags...)
+		m = match{Language{at}, sure > language.No}
+	}
+	matches.Lock()
+	defer matches.Unlock()
+	if len(matches.of) >= mostMatches {
+		clear(matches.of)
+	}
+	matches.of[strings.Clone(wish)] = m
+	return m.language, m.ok
 }
 
 // longest bounds a list of wishes in bytes: a browser sends a few dozen.
