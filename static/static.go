@@ -150,7 +150,7 @@ func mustIndex(source fs.FS) index {
 			return err
 		}
 		name := strings.TrimPrefix(at, "assets/")
-		f := NewFile(name, body)
+		f := NewFile(name, served(name, body))
 		found.plain[name], found.hashed[f.hashed] = f, f
 		return nil
 	})
@@ -159,6 +159,23 @@ func mustIndex(source fs.FS) index {
 	}
 	return found
 }
+
+// served is a file as browsers get it: of our scripts, whose every line is a statement or a comment, they need neither comments nor indents.
+func served(name string, body []byte) []byte {
+	if path.Ext(name) != ".js" || len(body) > ownScript {
+		return body
+	}
+	var out bytes.Buffer
+	for line := range bytes.Lines(body) {
+		if line = bytes.TrimLeft(line, " "); !bytes.HasPrefix(line, []byte("//")) && len(bytes.TrimSpace(line)) > 0 {
+			out.Write(line)
+		}
+	}
+	return out.Bytes()
+}
+
+// ownScript is more than the bytes of a script of ours. Those of others are larger, and are served as they came.
+const ownScript = 20_000
 
 // NewFile is a file that is not embedded, for example a part of a brand. The name ends in the extension that says what it is.
 func NewFile(name string, body []byte) *File {
