@@ -29,7 +29,7 @@ func TestBrowserEachSaleHasItsOwnPage(t *testing.T) {
 	}
 	p.picture()
 	p.clickAt(`a[href="/sales/second"]`)
-	p.until("the page of the second sale", `document.title.startsWith("Second Clock")`)
+	p.until("the page of the second sale", `document.title.includes("Second Clock")`)
 	p.until("the time of the answer", `performance.getEntriesByType("navigation")[0].serverTiming.some(({ name, duration }) => name === "ledger" && Math.abs(duration - Date.now()) < 600000)`)
 	p.until("no countdown to an end that is far", `document.getElementById("countdown").textContent === ""`)
 	p.figures(70, 0, 70)
@@ -44,11 +44,11 @@ func TestBrowserEachSaleHasItsOwnPage(t *testing.T) {
 	p.shows("account-link", "visitor_1")
 	p.until("nothing is bought again", `document.querySelector("#outcome").textContent.trim() === "" && location.pathname === "/sales/second"`)
 	p.open("/sales/flash-sale")
-	p.until("the first sale's page", `!document.title.startsWith("Second")`)
+	p.until("the first sale's page", `!document.title.includes("Second")`)
 	p.click("check-purchase-button")
 	p.shows("user-purchase-status", "haven't purchased")
 	p.do(chromedp.Evaluate[chromedp.Void](`history.back()`))
-	p.until("the way back", `document.title.startsWith("Second Clock")`)
+	p.until("the way back", `document.title.includes("Second Clock")`)
 	p.figures(69, 1, 70)
 	p.do(chromedp.Evaluate[chromedp.Void](element("check-purchase-button") + `.click()`)) // the page may come from the browser's memory
 	p.shows("user-purchase-status", "already purchased")
