@@ -12,9 +12,9 @@ no_settings() {
 # twice as long, and what a disk does to them is seen by test-real. The part build has run go vet.
 part_test() {
   local dir
-  dir=$(memory_dir) && export TMPDIR=$dir GOTMPDIR=$RUN/t
-  no_settings timeout --foreground -k 30 30m \
-    go test -count=1 -shuffle=on -timeout 20m -vet=off -race ./... 2>&1 |
+  dir=$(memory_dir) && export TMPDIR=$dir GOTMPDIR=$RUN/t CI=true
+  no_settings timeout --foreground -k 30 40m \
+    go test -count=1 -shuffle=on -timeout 30m -vet=off -race ./... 2>&1 |
     tee "$RUN/log/test.log" || run_again test no_settings go test -vet=off -race
 }
 
@@ -40,7 +40,7 @@ part_test_real() {
     packages=./... count=(-covermode=set -coverpkg=./... -coverprofile="$RUN/cover.out")
   fi
   # shellcheck disable=SC2086 # a list of packages
-  timeout --foreground -k 30 25m go test -count=1 -timeout 15m -vet=off "${count[@]}" $packages 2>&1 |
+  timeout --foreground -k 30 30m go test -count=1 -timeout 20m -vet=off "${count[@]}" $packages 2>&1 |
     tee "$RUN/log/test-real.log" || run_again test-real go test -vet=off
 }
 

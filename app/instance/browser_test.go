@@ -23,6 +23,9 @@ func chrome(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("browser tests are not short")
 	}
+	if os.Getenv("FLASHSALE_TEST_REAL") == "1" && t.Name() != "TestBrowserRunsTheOriginalsScripts" {
+		t.Skip("pages are tested on the embedded stack")
+	}
 	if named := os.Getenv("CHROME"); named != "" {
 		return named
 	}
