@@ -44,7 +44,7 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 func TestPathsInREADMEExist(t *testing.T) {
 	t.Parallel()
 	path := regexp.MustCompile("`((?:app|events|inventory|sale|users|views|static|migrations)/[a-z_/]*(?:\\.[a-z]+)?)`")
-	found := path.FindAllStringSubmatch(document(t, "../README.md")+document(t, "where_to_begin.md")+document(t, "troubleshooting.md"), -1)
+	found := path.FindAllStringSubmatch(document(t, "../README.md")+document(t, "where_to_begin.md")+document(t, "troubleshooting.md")+document(t, "parts.md"), -1)
 	if len(found) < 30 {
 		t.Fatalf("only %d paths", len(found))
 	}

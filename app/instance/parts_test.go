@@ -175,16 +175,16 @@ func TestAnInstanceStartsItsList(t *testing.T) {
 
 var firstColumn = regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 
-// The README's page "What runs in a process" has a row for each part, in the order of their start, and no other row.
-func TestTheReadmeListsTheParts(t *testing.T) {
+// The page "What runs in a process" has a row for each part, in the order of their start, and no other row.
+func TestThePageOfPartsListsThemAll(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	page, err := os.ReadFile(filepath.Join("..", "parts.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(page), "\n### What runs in a process\n")
+	_, rest, ok := strings.Cut(string(page), "# What runs in a process\n")
 	if !ok {
-		t.Fatal("the README has no page of what runs in a process")
+		t.Fatal("the page of what runs in a process is not there")
 	}
 	section, _, _ := strings.Cut(rest, "\n#")
 	var told, run []string
@@ -197,7 +197,7 @@ func TestTheReadmeListsTheParts(t *testing.T) {
 		run = append(run, one.name)
 	}
 	if !slices.Equal(told, run) {
-		t.Errorf("the README tells of %v, an instance starts %v", told, run)
+		t.Errorf("the page tells of %v, an instance starts %v", told, run)
 	}
 }
 
