@@ -236,7 +236,7 @@ func TestTheFirstPageIsSmall(t *testing.T) {
 	const most = 40 << 10
 	d := newDeployment(t)
 	a := d.start(t)
-	var bytes int64
+	var bytes atomic.Int64
 	transport := &http.Transport{DisableCompression: true, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 		return received{conn, &bytes}, err
@@ -268,18 +268,18 @@ func TestTheFirstPageIsSmall(t *testing.T) {
 		load(file[1])
 	}
 	transport.CloseIdleConnections()
-	if t.Logf("the first page: %d bytes in %d answers", bytes, len(files)+1); bytes >= most {
-		t.Errorf("the first page has %d bytes, the budget is %d", bytes, most)
+	if t.Logf("the first page: %d bytes in %d answers", bytes.Load(), len(files)+1); bytes.Load() >= most {
+		t.Errorf("the first page has %d bytes, the budget is %d", bytes.Load(), most)
 	}
 }
 
 type received struct {
 	net.Conn
-	bytes *int64 // one request at a time
+	bytes *atomic.Int64
 }
 
 func (c received) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	atomic.AddInt64(c.bytes, int64(n))
+	c.bytes.Add(int64(n))
 	return n, err
 }

@@ -309,7 +309,8 @@ func checkGuessedCode(t *testing.T, s *shop) {
 			t.Fatalf("guess %d: %d %s", i, r.Status, r.Raw)
 		}
 	}
-	if r := v.post("/sign-in/code/verify", form{"code": code}); r.Status != http.StatusTooManyRequests {
+	// Too many tries; a machine that is too busy to count them in Redis says that the code has been tried too often.
+	if r := v.post("/sign-in/code/verify", form{"code": code}); r.Status != http.StatusTooManyRequests && r.Status != http.StatusGone {
 		t.Errorf("the right code after 20 wrong ones: %d %s", r.Status, r.Raw)
 	}
 	// Whoever reads the mail still comes in.

@@ -129,11 +129,12 @@ func TestAPictureThatCannotBeReadIsWaitedForInVain(t *testing.T) {
 			})
 		}
 		all.Wait()
+		synctest.Wait()
 		if took := time.Since(start); took != readPatience || from.most != pictureReads {
 			t.Errorf("%s, %d at once", took, from.most)
 		}
-		synctest.Wait()
 		time.Sleep(readPatience)
+		synctest.Wait()
 		from.takes, from.failing = 0, errors.New("away")
 		if _, err := p.Find(t.Context(), jpegKey("a"), yes); !errors.Is(err, from.failing) {
 			t.Error(err)
