@@ -23,6 +23,7 @@ import (
 	"flashsale/app/web/admin"
 	"flashsale/app/web/admin/lists"
 	"flashsale/app/web/api"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/app/web/session"
 	"flashsale/app/web/shop"
@@ -140,13 +141,14 @@ func New(cfg Config) *Server {
 		},
 		MaxPurchases: cfg.MaxPurchases, Limits: limits, LegacyStatus: cfg.LegacyStatus, Registerer: cfg.Registerer,
 	})
+	frame := desk.Desk{Principals: principals, Assets: brand.Assets}
 	s.admin = admin.New(admin.Config{
-		Assets: brand.Assets, Figures: cfg.Figures,
-		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Principals: principals, Drain: &s.drain, Log: log,
+		Desk: frame, Figures: cfg.Figures,
+		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Drain: &s.drain, Log: log,
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})
-	s.lists = lists.New(lists.Config{Desk: cfg.Desk, Principals: principals, Log: log})
+	s.lists = lists.New(lists.Config{Desk: cfg.Desk, Frame: frame, Log: log})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,

@@ -18,7 +18,7 @@ func germanDesk() map[string]any {
 		"must be a time like 2026-01-01T10:00, of the years 2000 to 2999": "muss eine Zeit wie 2026-01-01T10:00 sein, aus den Jahren 2000 bis 2999",
 		"must be set, add or take":                                        "muss set, add oder take sein",
 		"must be three letters, like EUR":                                 "muss aus drei Buchstaben bestehen, etwa EUR",
-		"Desk":                                                            "Pult", "Sales": "Verkäufe", "Sale": "Verkauf", "State": "Zustand", "New sale": "Neuer Verkauf", "Archived sales": "Archivierte Verkäufe",
+		"Desk":                                                            "Pult", "Sales": "Verkäufe", "Orders": "Bestellungen", "Audit": "Protokoll", "Proof": "Nachweis", "Sale": "Verkauf", "State": "Zustand", "New sale": "Neuer Verkauf", "Archived sales": "Archivierte Verkäufe",
 		"Sold of total": "Verkauft von allen", "%d of %d": "%d von %d", "%d": "%d", "%.1f": "%.1f", "%.1f ms": "%.1f ms",
 		"Back to the sales": "Zurück zu den Verkäufen", "Back to %s": "Zurück zu %s",
 

@@ -50,7 +50,7 @@ func (hs *Handlers) conditioned(c echo.Context, h http.Header, body []byte) (a o
 		return a, nil, err
 	}
 	r := c.Request()
-	who := hs.cfg.Principals.Of(r)
+	who := hs.cfg.Desk.Principals.Of(r)
 	return operator.Act{Account: who.Account(), Network: request.Client(r), Means: who.Means(), Match: match, Waits: request.WantsPage(r), ActKey: audit.ActKey{
 		Principal: who.Name(), Key: key, Route: r.Method + " " + c.Path(), Digest: request.Digest(r, rest),
 	}}, rest, nil

@@ -17,11 +17,11 @@ import (
 
 	counts "flashsale/app/figures"
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
-	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
 
@@ -102,12 +102,10 @@ type Config struct {
 	Pages Pages
 	// Log gets the faults that an answer cannot tell any more.
 	Log *request.Log
-	// Principals says who a request is from.
-	Principals request.Principals
+	// Desk frames the pages, and knows who a request is from.
+	Desk desk.Desk
 	// Drain says whether the process stops.
 	Drain *request.Drain
-	// Assets are what every page loads. Nil: nothing.
-	Assets func() layout.Assets
 	// Figures are what all processes count. Nil: the desk has none.
 	Figures *counts.Keeper
 	// Gatherer is what /metrics of OpsHandler shows. Nil: no /metrics.

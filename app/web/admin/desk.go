@@ -1,37 +1,30 @@
 package admin
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"net/http"
 	"slices"
 	"time"
 
-	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/sale"
-	"flashsale/users/login"
 	views "flashsale/views/admin"
-	"flashsale/views/layout"
 	"flashsale/views/text"
 )
 
-// salesPath is the list of sales, where the desk begins.
-const salesPath = "/admin/sales"
-
 // deskSale is the address of a sale's page on the desk.
-func deskSale(slug string) string { return salesPath + "/" + slug }
+func deskSale(slug string) string { return desk.Sales + "/" + slug }
 
 // DeskRoutes are the pages of the desk, and what their forms and programs ask.
 func (hs *Handlers) DeskRoutes() []request.Route {
-	page, api := salesPath+"/:slug", request.AdminSale
+	page, api := desk.Sales+"/:slug", request.AdminSale
 	t := []request.Route{
 		{Method: "GET", Path: "/admin", Handler: hs.Desk, Who: request.Viewers},
-		{Method: "GET", Path: salesPath, Handler: hs.SalesPage, Who: request.Viewers},
-		{Method: "GET", Path: salesPath + "/new", Handler: hs.NewSalePage, Who: request.Operators},
+		{Method: "GET", Path: desk.Sales, Handler: hs.SalesPage, Who: request.Viewers},
+		{Method: "GET", Path: desk.Sales + "/new", Handler: hs.NewSalePage, Who: request.Operators},
 		{Method: "POST", Path: "/api/admin/sales", Handler: hs.CreateSale, Who: request.Operators},
 		{Method: "GET", Path: page, Handler: hs.ShowPage, Who: request.Viewers},
 		{Method: "GET", Path: page + "/edit", Handler: hs.EditPage, Who: request.Operators},
@@ -50,37 +43,11 @@ func (hs *Handlers) DeskRoutes() []request.Route {
 }
 
 // Desk leads to where the desk begins.
-func (hs *Handlers) Desk(c echo.Context) error { return c.Redirect(http.StatusSeeOther, salesPath) }
+func (hs *Handlers) Desk(c echo.Context) error { return c.Redirect(http.StatusSeeOther, desk.Sales) }
 
-// desk is the frame of a page. Nobody but the one who asked may keep the page.
+// desk is the frame of a page about sales.
 func (hs *Handlers) desk(c echo.Context, title string) views.Desk {
-	r := c.Request()
-	ctx, who := speaking(r), hs.cfg.Principals.Of(r)
-	var assets layout.Assets
-	if hs.cfg.Assets != nil {
-		assets = hs.cfg.Assets()
-	}
-	d := views.NewDesk(assets, layout.Visitor{Accounts: !hs.cfg.Principals.Demo, Username: who.Username()}, title)
-	d.MayAct = who.Has(login.Operator)
-	d.Places = []views.Place{{Label: text.Say(ctx, "Sales"), Path: salesPath, Here: true}}
-	if !hs.cfg.Principals.Demo && who.Has(login.Owner) {
-		d.Places = append(d.Places, views.Place{Label: text.Say(ctx, "Team"), Path: "/admin/team"})
-	}
-	return d
-}
-
-// speaking is the context of a request in which pages speak its language.
-func speaking(r *http.Request) context.Context { return text.With(r.Context(), request.Language(r)) }
-
-func (hs *Handlers) sendPage(c echo.Context, status int, page templ.Component) error {
-	var out bytes.Buffer
-	if err := page.Render(speaking(c.Request()), &out); err != nil {
-		return err
-	}
-	h := c.Response().Header()
-	h.Set(echo.HeaderCacheControl, "private, no-store")
-	h.Set("Vary", "Accept, Accept-Language, Cookie")
-	return c.HTMLBlob(status, out.Bytes())
+	return hs.cfg.Desk.Page(c, desk.Sales, title)
 }
 
 // SalesPage lists the sales: those that run or are to come first, then drafts, then those that are over.
@@ -89,7 +56,7 @@ func (hs *Handlers) SalesPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := views.Sales{Desk: hs.desk(c, text.Say(speaking(c.Request()), "Sales")), Archived: archived != ""}
+	page := views.Sales{Desk: hs.desk(c, text.Say(desk.Speaking(c.Request()), "Sales")), Archived: archived != ""}
 	all := hs.cfg.Catalog.All()
 	slices.SortStableFunc(all, func(a, b sale.Snapshot) int {
 		return cmp.Or(cmp.Compare(rank(a.State), rank(b.State)), b.StartsAt.Compare(a.StartsAt))
@@ -104,7 +71,7 @@ func (hs *Handlers) SalesPage(c echo.Context) error {
 			Sold: s.Taken, Total: s.Total,
 		})
 	}
-	return hs.sendPage(c, http.StatusOK, views.SalesPage(page))
+	return hs.cfg.Desk.Send(c, http.StatusOK, views.SalesPage(page))
 }
 
 // rank puts sales into the order of the list.

@@ -279,7 +279,7 @@ func (hs *Handlers) mayWatch(r *http.Request) bool {
 	if hs.cfg.Drain.Begun() || r.Context().Err() != nil {
 		return false
 	}
-	who := hs.cfg.Principals.Find(r)
+	who := hs.cfg.Desk.Principals.Find(r)
 	return who.Has(login.Viewer)
 }
 

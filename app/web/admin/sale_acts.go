@@ -189,7 +189,7 @@ func begin(hs *Handlers, c echo.Context, a operator.Act, slug string, v request.
 		}
 		total = &n
 	}
-	who, typed := hs.cfg.Principals.Of(c.Request()), ""
+	who, typed := hs.cfg.Desk.Principals.Of(c.Request()), ""
 	typed, _ = v[fieldConfirm].(string)
 	return hs.cfg.Operations.BeginAnew(c.Request().Context(), a, slug, total, func(before *sale.Snapshot) error {
 		if before.State == sale.Draft {

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	views "flashsale/views/admin"
@@ -102,7 +103,7 @@ func (hs *Handlers) NewSalePage(c echo.Context) error {
 		string(sale.FieldZone): {zone}, fieldStart: {sale.WriteLocalTime(start, zoneOf(zone))}, fieldEnd: {sale.WriteLocalTime(start.Add(time.Hour), zoneOf(zone))},
 		string(sale.FieldStock): {"100"}, string(sale.FieldCurrency): {"USD"},
 	}
-	return hs.sendPage(c, http.StatusOK, views.FormPage(hs.form(c, creating, nil, given, request.Problem{})))
+	return hs.cfg.Desk.Send(c, http.StatusOK, views.FormPage(hs.form(c, creating, nil, given, request.Problem{})))
 }
 
 // EditPage is the form for what is sold and when.
@@ -111,7 +112,7 @@ func (hs *Handlers) EditPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return hs.sendPage(c, http.StatusOK, views.FormPage(hs.form(c, editing, &snap, editable(&snap), request.Problem{})))
+	return hs.cfg.Desk.Send(c, http.StatusOK, views.FormPage(hs.form(c, editing, &snap, editable(&snap), request.Problem{})))
 }
 
 // editable is a sale as the form shows it.
@@ -149,7 +150,7 @@ func (hs *Handlers) DuplicatePage(c echo.Context) error {
 		fieldSlug: {nextSlug(snap.Slug)}, string(sale.FieldZone): {zone.String()},
 		fieldStart: {sale.WriteLocalTime(starts, zone)}, fieldEnd: {sale.WriteLocalTime(ends, zone)},
 	}
-	return hs.sendPage(c, http.StatusOK, views.FormPage(hs.form(c, duplicating, &snap, given, request.Problem{})))
+	return hs.cfg.Desk.Send(c, http.StatusOK, views.FormPage(hs.form(c, duplicating, &snap, given, request.Problem{})))
 }
 
 // nextSlug proposes a slug: the number at its end grows by one.
@@ -172,13 +173,13 @@ func (hs *Handlers) refusedForm(c echo.Context, p request.Problem, typed url.Val
 		}
 		of = &snap
 	}
-	return hs.sendPage(c, p.Status, views.FormPage(hs.form(c, to, of, typed, p)))
+	return hs.cfg.Desk.Send(c, p.Status, views.FormPage(hs.form(c, to, of, typed, p)))
 }
 
 // form is the page of a form with the values given, and what is wrong with them.
 func (hs *Handlers) form(c echo.Context, to purpose, of *sale.Snapshot, given url.Values, p request.Problem) views.Form {
-	ctx := speaking(c.Request())
-	page := views.Form{Key: rand.Text(), Action: "/api/admin/sales", Back: layout.Link{Label: text.Say(ctx, "Back to the sales"), Path: salesPath}}
+	ctx := desk.Speaking(c.Request())
+	page := views.Form{Key: rand.Text(), Action: "/api/admin/sales", Back: layout.Link{Label: text.Say(ctx, "Back to the sales"), Path: desk.Sales}}
 	switch to {
 	case creating:
 		page.Heading, page.Submit = text.Say(ctx, "New sale"), text.Say(ctx, "Make the draft")

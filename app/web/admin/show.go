@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	counts "flashsale/app/figures"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
 	"flashsale/sale"
@@ -31,7 +32,7 @@ func (hs *Handlers) ShowPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx := speaking(c.Request())
+	ctx := desk.Speaking(c.Request())
 	page := views.Show{
 		Desk: hs.desk(c, productName(&snap)), Slug: snap.Slug, Name: productName(&snap), State: views.State(snap.State), Archived: snap.Archived,
 		Message: snap.Message, Zone: zoneOf(snap.Zone).String(), Start: momentIn(snap.StartsAt, snap.Zone), End: momentIn(snap.EndsAt, snap.Zone),
@@ -46,7 +47,7 @@ func (hs *Handlers) ShowPage(c echo.Context) error {
 	if page.History, err = hs.history(ctx, &snap); err != nil {
 		page.Problem = text.Say(ctx, "Who did what cannot be read now: the database does not answer.")
 	}
-	return hs.sendPage(c, http.StatusOK, views.ShowPage(page))
+	return hs.cfg.Desk.Send(c, http.StatusOK, views.ShowPage(page))
 }
 
 // countdown is what comes next, and how long until then.
@@ -326,7 +327,7 @@ func (hs *Handlers) PreviewPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx := speaking(c.Request())
+	ctx := desk.Speaking(c.Request())
 	page := views.Preview{
 		Desk: hs.desk(c, text.Say(ctx, "Preview of %s", productName(&snap))), Slug: snap.Slug, Name: productName(&snap), Total: snap.Total,
 		Opens: momentIn(snap.StartsAt, snap.Zone).Text,
@@ -342,5 +343,5 @@ func (hs *Handlers) PreviewPage(c echo.Context) error {
 			page.Specification = append(page.Specification, views.Fact{Label: f.Name, Value: f.Value})
 		}
 	}
-	return hs.sendPage(c, http.StatusOK, views.PreviewPage(page))
+	return hs.cfg.Desk.Send(c, http.StatusOK, views.PreviewPage(page))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	views "flashsale/views/admin"
@@ -28,12 +29,12 @@ func (hs *Handlers) stepPage(of saleAct) echo.HandlerFunc {
 		if err != nil {
 			return request.BadField("query", "must be correctly encoded name=value pairs, separated by &")
 		}
-		return hs.sendPage(c, http.StatusOK, views.StepPage(hs.step(c, of, &snap, given)))
+		return hs.cfg.Desk.Send(c, http.StatusOK, views.StepPage(hs.step(c, of, &snap, given)))
 	}
 }
 
 func (hs *Handlers) step(c echo.Context, of saleAct, snap *sale.Snapshot, given url.Values) views.Step {
-	ctx := speaking(c.Request())
+	ctx := desk.Speaking(c.Request())
 	page := views.Step{
 		Slug: snap.Slug, Name: productName(snap), Submit: of.label(ctx), Grave: of.grave, Facts: factsOf(ctx, snap),
 		Action: "/api/admin/sales/" + snap.Slug + "/" + of.name, Ask: deskSale(snap.Slug) + "/" + of.name, Key: rand.Text(),
@@ -270,11 +271,11 @@ func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
 	if err != nil {
 		return false, nil //nolint:nilerr // there is no sale to show; the problem's own page says why
 	}
-	return true, hs.sendPage(c, p.Status, views.StepPage(hs.refusedStep(c, of, &snap, p, form)))
+	return true, hs.cfg.Desk.Send(c, p.Status, views.StepPage(hs.refusedStep(c, of, &snap, p, form)))
 }
 
 func (hs *Handlers) refusedStep(c echo.Context, of saleAct, snap *sale.Snapshot, p request.Problem, form url.Values) views.Step {
-	ctx := speaking(c.Request())
+	ctx := desk.Speaking(c.Request())
 	page := hs.step(c, of, snap, form)
 	page.Problem = sentence(p)
 	if undecided(p) {

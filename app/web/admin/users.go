@@ -98,7 +98,7 @@ func (hs *Handlers) ListUsers(c echo.Context) error {
 
 // UsersTab is the page of shoppers that the query of the home page names. Only operators may see it.
 func (hs *Handlers) UsersTab(c echo.Context) (shop.UserList, error) {
-	who := hs.cfg.Principals.Of(c.Request())
+	who := hs.cfg.Desk.Principals.Of(c.Request())
 	if err := who.RequireRole(login.Viewer); err != nil {
 		return shop.UserList{}, err
 	}

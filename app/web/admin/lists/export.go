@@ -91,7 +91,7 @@ func auditLine(b []byte, r *audit.Recorded) []byte {
 // reader is who takes something away, for the audit log.
 func (hs *Handlers) reader(c echo.Context) operator.Act {
 	r := c.Request()
-	who := hs.cfg.Principals.Of(r)
+	who := hs.cfg.Frame.Principals.Of(r)
 	return operator.Act{Account: who.Account(), Network: request.Client(r), Means: who.Means(), ActKey: audit.ActKey{Principal: who.Name(), Route: r.Method + " " + c.Path()}}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
 	"flashsale/users"
@@ -28,8 +29,8 @@ type Desk interface {
 type Config struct {
 	// Desk reads orders, shoppers and acts.
 	Desk Desk
-	// Principals says who a request is from.
-	Principals request.Principals
+	// Frame frames the pages, and knows who a request is from.
+	Frame desk.Desk
 	// Log gets the faults that an answer cannot tell any more.
 	Log *request.Log
 }
