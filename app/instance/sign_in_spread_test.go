@@ -20,12 +20,12 @@ func TestAttemptsFromManyAddresses(t *testing.T) {
 	a := d.start(t)
 	t.Run("200 addresses of a /64", func(t *testing.T) {
 		countedTogether(t, a, func(round int) string {
-			return checkSpread(t, a, fmt.Sprintf("2001:db8:%x:1::%%x", 0x100+round), 200, 120, 30)
+			return checkSpread(t, a, round, fmt.Sprintf("2001:db8:%x:1::%%x", 0x100+round), 200, 120, 30)
 		})
 	})
 	t.Run("300 /64 of a /48", func(t *testing.T) {
 		countedTogether(t, a, func(round int) string {
-			return checkSpread(t, a, fmt.Sprintf("2001:db8:%x:%%x::1", 0x200+round), 300, 240, 60)
+			return checkSpread(t, a, round, fmt.Sprintf("2001:db8:%x:%%x::1", 0x200+round), 300, 240, 60)
 		})
 	})
 	t.Run("a stranger asks for the same account", func(t *testing.T) { checkSilencing(t, a) })
@@ -56,12 +56,12 @@ func countedTogether(t *testing.T, a *Instance, check func(round int) (wrong str
 
 // checkSpread asks for codes of as many names as there are addresses, and counts those that were taken: a burst, and what comes back
 // each minute meanwhile.
-func checkSpread(t *testing.T, a *Instance, address string, addresses, burst, perMinute int) (wrong string) {
+func checkSpread(t *testing.T, a *Instance, round int, address string, addresses, burst, perMinute int) (wrong string) {
 	t.Helper()
 	began, taken := time.Now(), 0
 	for n := range addresses {
 		v := behindProxy(t, a.URL(), fmt.Sprintf(address, n+1))
-		switch r := v.post("/sign-in/code", form{"name": fmt.Sprintf("nobody_%d_%d", burst, n)}); r.Status {
+		switch r := v.post("/sign-in/code", form{"name": fmt.Sprintf("nobody_%d_%d_%d", burst, round, n)}); r.Status {
 		case http.StatusAccepted:
 			taken++
 		case http.StatusTooManyRequests:
@@ -73,7 +73,7 @@ func checkSpread(t *testing.T, a *Instance, address string, addresses, burst, pe
 		return fmt.Sprintf("%d of %d were taken, want %d to %d", taken, addresses, burst, most)
 	}
 	outside := behindProxy(t, a.URL(), "2001:db8:ffff::1")
-	if r := outside.post("/sign-in/code", form{"name": "nobody"}); r.Status != http.StatusAccepted {
+	if r := outside.post("/sign-in/code", form{"name": fmt.Sprintf("nobody_%d_%d", burst, round)}); r.Status != http.StatusAccepted {
 		return fmt.Sprintf("from elsewhere: %d %s", r.Status, r.Raw)
 	}
 	return ""
