@@ -56,7 +56,7 @@ func germanStage() map[string]any {
 		"For":                      "Für",
 		"Check again":              "Noch einmal nachsehen",
 		"One unit per shopper":     "Ein Stück pro Person",
-		"The button opens at the start, by itself.":                    "Der Knopf öffnet zum Beginn von selbst.",
+		"This page keeps itself up to date: no need to reload.":        "Diese Seite bleibt von selbst aktuell: Neuladen ist nicht nötig.",
 		"One press is enough, and buys one unit.":                      "Ein Druck genügt und kauft ein Stück.",
 		"Your receipt appears here.":                                   "Ihr Beleg erscheint hier.",
 		"Did you buy? “Check my purchase” finds your receipt.":         "Haben Sie gekauft? „Meinen Kauf prüfen“ findet Ihren Beleg.",

@@ -36,7 +36,7 @@ func TestBrowserStateShowsWhatMatters(t *testing.T) {
 	all := scenes()
 	const seen = `((q) => [...document.querySelectorAll(q)].filter((e) => e.checkVisibility() && e.textContent.trim()).map((e) => e.textContent.trim().replace(/\s+/g, " ")).join(" | "))`
 	for name, want := range map[string]map[string]string{
-		"upcoming": {"#countdown": `^00:12:\d\d$`, ".time > span:first-child": `^Starts 1 January 2026, 12:12:34 UTC$`, ".word": `^$`, ".sale .remind a": `^Remind me`, ".steps li": `opens at the start`},
+		"upcoming": {"#countdown": `^00:12:\d\d$`, ".time > span:first-child": `^Starts 1 January 2026, 12:12:34 UTC$`, ".word": `^$`, ".sale .remind a": `^Remind me`, ".steps li": `up to date`},
 		"live":     {"#countdown": `^0[01]:\d\d:\d\d$`, ".word": `^Time left$`, ".sale .remind": `^$`},
 		"far":      {"#countdown": `^$`, ".word": `^$`, ".time > span:first-child": `^Ends 1 January 2027, 12:00:00 UTC$`},
 		"paused":   {"#countdown": `^$`, ".word": `^$`, ".caution": `same units`},
