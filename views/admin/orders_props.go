@@ -32,6 +32,8 @@ func (s OrderState) tone() string {
 // Sum is the stock of a generation and its parts, by the ledger's own figures.
 type Sum struct {
 	Sold, Pending, Free, Total int64
+	// Where the parts are listed; empty: nowhere.
+	SoldPath, PendingPath, FreePath string
 }
 
 // Picker is a field with a few values.
@@ -89,7 +91,6 @@ type Orders struct {
 	Desk
 	// Sale is the page of the sale that is chosen. Empty: there is no sale.
 	Sale       layout.Link
-	Stock      string
 	Generation int64
 	Search     OrderSearch
 	// Sum is nil when the query is wrong.

@@ -63,6 +63,8 @@ func germanOrders() map[string]any {
 		"What changed the stock":                              "Was den Bestand geändert hat",
 		"Nobody has changed the stock or cancelled an order.": "Niemand hat den Bestand geändert oder eine Bestellung storniert.",
 		"Order cancelled, unit %d came back":                  "Bestellung storniert, Stück %d kam zurück",
+		"Order cancelled":                                     "Bestellung storniert",
+		"Orders taken away as a file":                         "Bestellungen als Datei mitgenommen",
 		"The order":                                           "Die Bestellung",
 		"%s units in all":                                     "%s Stück insgesamt",
 		"Older acts are in the audit log.":                    "Ältere Handlungen stehen im Protokoll.",

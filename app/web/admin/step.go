@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -298,8 +299,9 @@ func (hs *Handlers) refusedStep(c echo.Context, of saleAct, snap *sale.Snapshot,
 			page.Changed = append(page.Changed, views.Change{Label: s.label, Seen: was, Present: s.value})
 		}
 	}
-	if last, err := hs.history(ctx, snap); err == nil && len(last) > 0 {
-		page.Changed = append(page.Changed, views.Change{Label: text.Say(ctx, "Last act"), Present: last[0].What + ", " + last[0].Who})
+	last, err := hs.history(ctx, snap)
+	if at := slices.IndexFunc(last, func(e views.Event) bool { return e.Changed }); err == nil && at >= 0 {
+		page.Changed = append(page.Changed, views.Change{Label: text.Say(ctx, "Last act"), Present: last[at].What + ", " + last[at].Who})
 	}
 	page.Changed = append(page.Changed, views.Change{
 		Label: text.Say(ctx, "Revision"), Seen: strings.Trim(form.Get("If-Match"), `"`), Present: strconv.FormatInt(p.PresentRevision, 10),

@@ -133,7 +133,11 @@ func timeline(ctx context.Context, h *operator.OrderHistory, zone *time.Location
 		add(e.At, "", text.Say(ctx, "Event %s for other systems", e.Type), publishedText(ctx, e.Published))
 	}
 	for i := range acts {
-		add(acts[i].At, actTone(&acts[i]), actText(ctx, &acts[i]), actDetail(ctx, &acts[i])...)
+		at := acts[i].At
+		if acts[i].Action == actCancel && !h.CancelledAt.IsZero() {
+			at = h.CancelledAt // its record was written after that, in the same transaction
+		}
+		add(at, actTone(&acts[i]), actText(ctx, &acts[i]), actDetail(ctx, &acts[i])...)
 	}
 	for _, e := range h.Events {
 		if e.Type == events.TypeOrderCancelled {

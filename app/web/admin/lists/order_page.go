@@ -121,7 +121,7 @@ func (hs *Handlers) ask(ctx context.Context, s *orderSearch, page *views.Orders)
 func (hs *Handlers) show(ctx context.Context, c echo.Context, s *orderSearch, f *found, page *views.Orders) {
 	page.Generation = f.Generation
 	sum := hs.sum(&s.sale, &f.OrderList)
-	page.Sum, page.Stock = &sum, salePage(s.sale.Slug)+"/units"
+	page.Sum = &sum
 	for i := range f.Orders {
 		o := &f.Orders[i]
 		line := hs.line(o)
@@ -162,9 +162,16 @@ func noOrders(ctx context.Context, s *orderSearch) string {
 	return text.Say(ctx, "There are no orders in this generation yet.")
 }
 
-// sum is the stock of a generation by the ledger. Only the present one can have claims that are not decided.
+// sum is the stock of a generation by the ledger. Only the present one can have claims that are not decided, and a page about its units.
 func (hs *Handlers) sum(of *sale.Snapshot, list *operator.OrderList) views.Sum {
 	s := views.Sum{Sold: list.Sold, Total: list.Total, Free: list.Total - list.Sold}
+	s.SoldPath = desk.Orders + "?" + url.Values{
+		fieldSale: {of.Slug}, fieldState: {string(sale.OrderConfirmed)}, fieldGeneration: {strconv.FormatInt(list.Generation, 10)},
+	}.Encode()
+	if list.Generation != of.Generation {
+		return s
+	}
+	s.PendingPath, s.FreePath = salePage(of.Slug)+"#undecided", salePage(of.Slug)+"/units"
 	if hs.cfg.Figures == nil {
 		return s
 	}
