@@ -56,9 +56,11 @@ type OrderQuery struct {
 	Slug       string
 	Generation int64
 	// Text is an order's id or number, or what the username or the address of a shopper begins with. Empty: all orders.
-	Text   string
-	Filter sale.OrderFilter
-	Page   sale.OrderPageRequest
+	Text string
+	// AnySale lets an id or a number find its order in whichever sale and generation it is, although the query names one.
+	AnySale bool
+	Filter  sale.OrderFilter
+	Page    sale.OrderPageRequest
 }
 
 // DeskOrder is an order with the sale that it is of, and who it is from as of now.
@@ -74,7 +76,9 @@ type OrderList struct {
 	Slug        string
 	Generation  int64
 	Total, Sold int64
-	Orders      []DeskOrder
+	// CameBack is how many units were sold, came back, and are free.
+	CameBack int64
+	Orders   []DeskOrder
 	// Earlier and Later say whether there may be orders before and after those of the page in the list.
 	Earlier, Later bool
 	// MoreShoppers is true when more accounts have such a name than the search looks at.
@@ -115,7 +119,8 @@ func (d *Desk) generation(ctx context.Context, q OrderQuery) (OrderList, sale.Le
 		return OrderList{}, sale.Level{}, err
 	}
 	l := sale.Level(levels[0])
-	return OrderList{Slug: s.Slug, Generation: l.Generation, Total: l.Total, Sold: l.Taken}, l, nil
+	back := min(l.NextUnit-1-l.Taken, l.Total-l.Taken) // of a stock that was lowered fewer are free than came back
+	return OrderList{Slug: s.Slug, Generation: l.Generation, Total: l.Total, Sold: l.Taken, CameBack: back}, l, nil
 }
 
 // search finds the page. What reads like an id or a number and is none of an order is looked for as a name.
@@ -147,7 +152,8 @@ func (d *Desk) numbered(found []sale.ListedOrder, q OrderQuery) sale.OrderPage {
 	var page sale.OrderPage
 	slugs := d.slugs()
 	for _, o := range found {
-		if (q.Slug == "" || q.Slug == slugs[o.SaleID]) && (q.Generation == 0 || q.Generation == o.Generation) && orderlist.Matches(q.Filter, o) {
+		there := (q.Slug == "" || q.Slug == slugs[o.SaleID]) && (q.Generation == 0 || q.Generation == o.Generation)
+		if (there || q.AnySale) && orderlist.Matches(q.Filter, o) {
 			page.Orders = append(page.Orders, o)
 		}
 	}

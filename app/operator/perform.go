@@ -141,9 +141,10 @@ func (o *Acts) refresh(ctx context.Context, ch *sale.Change) {
 	// gofail: var placesRetired struct{}
 }
 
-// History lists the newest acts on a sale, the newest first.
+// History lists the newest acts on a sale and on its orders, the newest first.
 func (o *Acts) History(ctx context.Context, slug string, most int) ([]audit.Recorded, error) {
 	ctx, cancel := context.WithTimeout(ctx, refreshTime)
 	defer cancel()
-	return o.audit.RecentOf(ctx, slug, most)
+	page, err := o.audit.List(ctx, audit.Filter{Sale: slug}, audit.PageRequest{Limit: most})
+	return page.Entries, err
 }

@@ -148,7 +148,7 @@ func New(cfg Config) *Server {
 		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})
-	s.lists = lists.New(lists.Config{Desk: cfg.Desk, Frame: frame, Log: log})
+	s.lists = lists.New(lists.Config{Catalog: cfg.Catalog, Figures: cfg.Figures, Desk: cfg.Desk, Frame: frame, Log: log})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
@@ -168,6 +168,9 @@ func New(cfg Config) *Server {
 func (s *Server) problemPage(pages *shop.Handlers) func(echo.Context, request.Problem) error {
 	return func(c echo.Context, p request.Problem) error {
 		if shown, err := s.admin.Refused(c, p); shown {
+			return err
+		}
+		if shown, err := s.lists.Refused(c, p); shown {
 			return err
 		}
 		return pages.Problem(c, p)

@@ -34,12 +34,6 @@ func TestAuditLogKeepsWhatWasDone(t *testing.T) {
 	if e := entries[0]; e.Action != "resume" || e.Actor != "alice" || e.Network != "192.0.2.7" || e.Means != "session" || e.Subject != "lamp" || string(e.Detail) != `{"total": 5}` {
 		t.Errorf("the newest entry is %+v", e)
 	}
-	if of, err := log.RecentOf(t.Context(), "lamp", 5); err != nil || len(of) != 3 || of[0].Action != "resume" {
-		t.Errorf("about the lamp: %+v (%v)", of, err)
-	}
-	if of, err := log.RecentOf(t.Context(), "chair", 5); err != nil || len(of) != 0 {
-		t.Errorf("about the chair: %+v (%v)", of, err)
-	}
 	if entries[1].Action != "reset" || time.Since(entries[1].At).Abs() > time.Hour {
 		t.Errorf("the second entry is %+v", entries[1])
 	}

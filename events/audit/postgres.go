@@ -2,11 +2,8 @@ package audit
 
 // The statements of this package. Table names are unqualified: the pool's search_path names the schema.
 const (
-	sqlRecord   = `INSERT INTO audit_log (actor, network, means, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6::text::jsonb)`
-	sqlRecent   = `SELECT id, at, actor, network, means, action, subject, detail::text FROM audit_log ORDER BY id DESC LIMIT $1`
-	sqlRecentOf = `SELECT id, at, actor, network, means, action, subject, detail::text
-		FROM (SELECT * FROM audit_log ORDER BY id DESC LIMIT $3) newest WHERE subject = $1 ORDER BY id DESC LIMIT $2`
-
+	sqlRecord  = `INSERT INTO audit_log (actor, network, means, action, subject, detail) VALUES ($1, $2, $3, $4, $5, $6::text::jsonb)`
+	sqlRecent  = `SELECT id, at, actor, network, means, action, subject, detail::text FROM audit_log ORDER BY id DESC LIMIT $1`
 	sqlEntries = `SELECT id, at, actor, network, means, action, subject, detail::text FROM audit_log WHERE `
 	// Without it and without statistics, Postgres reads and sorts all that a filter means, to show its first page.
 	sqlFollowIndexes = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),

@@ -171,6 +171,10 @@ type Event struct {
 	At            Moment
 	Who, By, What string
 	Detail        string
+	// Changed is false for an act that changed nothing.
+	Changed bool
+	// Order is the page of the order that the act was on; empty: it was on none.
+	Order string
 }
 
 // Minute is a line of the table that says what the charts show.

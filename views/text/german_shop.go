@@ -100,7 +100,6 @@ func germanShop() map[string]any {
 		"The sale goes on":                                          "Der Verkauf geht weiter",
 		"The sale is closing":                                       "Der Verkauf wird geschlossen",
 		"The sale was changed":                                      "Der Verkauf wurde geändert",
-		"The order is cancelled; its unit can be sold again":        "Die Bestellung ist storniert; ihr Stück kann wieder verkauft werden",
 		"Every invariant that can be checked from here holds":       "Alles, was sich von hier aus prüfen lässt, stimmt",
 		"Broken: %s %s":                                             "Verletzt: %s %s",
 		"There is no page %s; the last one is page %s":              "Es gibt keine Seite %s; die letzte ist Seite %s",

@@ -55,10 +55,10 @@ func TestADigestIsOfMethodAddressAndBody(t *testing.T) {
 func TestAReasonIsPlainText(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]bool{
-		"a mistake": true, "two\nlines\tand a tab": true, "é": true, strings.Repeat("é", maxReason): true,
-		"": false, strings.Repeat("x", maxReason+1): false, "a\x00b": false, "\x1b[31m": false, "\xff": false,
+		"a mistake": true, "two\nlines\tand a tab": true, "é": true, strings.Repeat("é", request.MaxReason): true,
+		"": false, strings.Repeat("x", request.MaxReason+1): false, "a\x00b": false, "\x1b[31m": false, "\xff": false,
 	} {
-		if got := request.PlainText(text, maxReason); got != want {
+		if got := request.PlainText(text, request.MaxReason); got != want {
 			t.Errorf("%.20q is plain text: %v", text, got)
 		}
 	}

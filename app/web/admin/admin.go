@@ -68,7 +68,7 @@ type Operations interface {
 	BeginAnew(ctx context.Context, a operator.Act, slug string, total *int64, allowed func(before *sale.Snapshot) error) (sale.Change, error)
 	Create(ctx context.Context, a operator.Act, c sale.Creation) (sale.Snapshot, error)
 	Duplicate(ctx context.Context, a operator.Act, slug string, to sale.Creation) (sale.Snapshot, error)
-	// History lists the newest acts on a sale, the newest first.
+	// History lists the newest acts on a sale and on its orders, the newest first.
 	History(ctx context.Context, slug string, most int) ([]audit.Recorded, error)
 	CancelOrder(ctx context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error)
 	Bar(ctx context.Context, a operator.Act, name string, may bool, reason string) (operator.Barring, error)

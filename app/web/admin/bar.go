@@ -54,8 +54,8 @@ func (hs *Handlers) reasoned(c echo.Context) (operator.Act, string, error) {
 		return a, "", err
 	}
 	reason, _ := v[field].(string)
-	if reason = strings.TrimSpace(reason); !request.PlainText(reason, maxReason) {
-		return a, "", request.BadField(field, "is required: 1 to "+strconv.Itoa(maxReason)+" characters of plain text, which go into the audit log")
+	if reason = strings.TrimSpace(reason); !request.PlainText(reason, request.MaxReason) {
+		return a, "", request.BadField(field, "is required: 1 to "+strconv.Itoa(request.MaxReason)+" characters of plain text, which go into the audit log")
 	}
 	return a, reason, nil
 }

@@ -1,14 +1,14 @@
 package admin
 
 import (
+	"net/http"
+
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 )
-
-// maxReason is the longest reason of a cancellation, in characters.
-const maxReason = 500
 
 // cancelledOrder is an order that was taken back.
 type cancelledOrder struct {
@@ -29,7 +29,7 @@ type cancelDocument struct {
 }
 
 // CancelOrder takes an order back: its unit can be sold again, and its shopper may press again. An order that was
-// cancelled before is answered like one that was cancelled now.
+// cancelled before is answered like one that was cancelled now. A browser is led to the order's page.
 func (hs *Handlers) CancelOrder(c echo.Context) error {
 	a, reason, err := hs.reasoned(c)
 	if err != nil {
@@ -43,8 +43,11 @@ func (hs *Handlers) CancelOrder(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if request.WantsPage(c.Request()) {
+		return c.Redirect(http.StatusSeeOther, desk.Orders+"/"+done.Order.OrderID.String()+"?done=cancel")
+	}
 	o := done.Order
-	message := spoken(c).Say("The order is cancelled; its unit can be sold again")
+	const message = "The order is cancelled; its unit can be sold again"
 	return hs.done(c, &done.Change, message, cancelDocument{
 		Success: true, Message: message, changed: changedOf(&done.Change), Order: cancelledOrder{
 			PurchaseID: o.OrderID, UserID: o.Username, Unit: o.Unit, Generation: o.Generation,

@@ -201,13 +201,13 @@ func (hs *Handlers) form(c echo.Context, to purpose, of *sale.Snapshot, given ur
 	if p.Status == 0 {
 		return page
 	}
-	if undecided(p) {
+	if desk.Undecided(p) {
 		page.Key, page.Revision = given.Get("Idempotency-Key"), given.Get("If-Match")
 	}
 	marked := markInputs(page.Groups, p)
 	askWhich(ctx, page.Groups)
 	if !marked {
-		page.Problem = sentence(p)
+		page.Problem = desk.Sentence(p)
 		return page
 	}
 	page.Problem = text.Say(ctx, "Nothing was done. Please look at what is marked.")

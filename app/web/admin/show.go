@@ -125,7 +125,11 @@ func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.
 	recent, err := hs.cfg.Operations.History(ctx, s.Slug, mostHistory)
 	for i := range recent {
 		r := &recent[i]
-		all = append(all, views.Event{At: momentIn(r.At, s.Zone), Who: r.Actor, By: byWhat(ctx, r), What: whatWasDone(ctx, r.Action), Detail: detailOf(r.Detail)})
+		one := views.Event{At: momentIn(r.At, s.Zone), Who: r.Actor, By: byWhat(ctx, r), What: whatWasDone(ctx, r.Action), Detail: detailOf(r.Detail), Changed: r.Action != actExport}
+		if r.Action == actCancel {
+			one.Order = desk.Orders + "/" + r.Subject
+		}
+		all = append(all, one)
 	}
 	return all, err
 }
@@ -136,6 +140,12 @@ func byWhat(ctx context.Context, r *audit.Recorded) string {
 	}
 	return text.Say(ctx, "by %s from %s", r.Means, r.Network)
 }
+
+// What the audit log calls acts that are about orders. Taking orders away changes nothing.
+const (
+	actCancel = "order.cancel"
+	actExport = "orders.export"
+)
 
 // whatWasDone names an act of the audit log.
 func whatWasDone(ctx context.Context, action string) string {
@@ -164,6 +174,10 @@ func whatWasDone(ctx context.Context, action string) string {
 		return text.Say(ctx, "Begun anew")
 	case "sale.archive":
 		return text.Say(ctx, "Archived")
+	case actCancel:
+		return text.Say(ctx, "Order cancelled")
+	case actExport:
+		return text.Say(ctx, "Orders taken away as a file")
 	case "sale.bring-back":
 		return text.Say(ctx, "Brought back")
 	}

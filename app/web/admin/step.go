@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -242,14 +243,11 @@ func resetStep(ctx context.Context, s *sale.Snapshot, given url.Values, page *vi
 	page.Inputs = []views.Input{{Name: fieldConfirm, Label: text.Say(ctx, "Type %s to confirm", s.Slug), Type: "text", MaxLength: "63", Value: given.Get(fieldConfirm)}}
 }
 
-// formKey is where the context of a request keeps the form that an act was asked by.
-const formKey = "flashsale.form"
-
 // Refused shows the page of a form again when its act was refused, with why. It is false for every other request, and for those who
 // may not act.
 func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
-	form, ok := c.Get(formKey).(url.Values)
-	if !ok || len(form) == 0 || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound {
+	form, ok := desk.RefusedForm(c, p)
+	if !ok {
 		return false, nil
 	}
 	name, found := strings.CutPrefix(c.Path(), request.AdminSale)
@@ -277,8 +275,8 @@ func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
 func (hs *Handlers) refusedStep(c echo.Context, of saleAct, snap *sale.Snapshot, p request.Problem, form url.Values) views.Step {
 	ctx := desk.Speaking(c.Request())
 	page := hs.step(c, of, snap, form)
-	page.Problem = sentence(p)
-	if undecided(p) {
+	page.Problem = desk.Sentence(p)
+	if desk.Undecided(p) {
 		// It may have been done. The same form with the same key does it at most once.
 		page.Key, page.Revision, page.Off = form.Get("Idempotency-Key"), form.Get("If-Match"), ""
 		for i := range page.Hidden {
@@ -301,22 +299,12 @@ func (hs *Handlers) refusedStep(c echo.Context, of saleAct, snap *sale.Snapshot,
 			page.Changed = append(page.Changed, views.Change{Label: s.label, Seen: was, Present: s.value})
 		}
 	}
-	if last, err := hs.history(ctx, snap); err == nil && len(last) > 0 {
-		page.Changed = append(page.Changed, views.Change{Label: text.Say(ctx, "Last act"), Present: last[0].What + ", " + last[0].Who})
+	last, err := hs.history(ctx, snap)
+	if at := slices.IndexFunc(last, func(e views.Event) bool { return e.Changed }); err == nil && at >= 0 {
+		page.Changed = append(page.Changed, views.Change{Label: text.Say(ctx, "Last act"), Present: last[at].What + ", " + last[at].Who})
 	}
 	page.Changed = append(page.Changed, views.Change{
 		Label: text.Say(ctx, "Revision"), Seen: strings.Trim(form.Get("If-Match"), `"`), Present: strconv.FormatInt(p.PresentRevision, 10),
 	})
 	return page
-}
-
-// undecided is true when the act that was refused may yet be done.
-func undecided(p request.Problem) bool {
-	return p.Status >= http.StatusInternalServerError || p.Type == request.ErrKeyRunning.Problem("").Type
-}
-
-// sentence is a problem for people.
-func sentence(p request.Problem) string {
-	s := strings.TrimRight(p.Detail, ".")
-	return s + "."
 }

@@ -88,6 +88,9 @@ func OrderID(raw string) (uuid.UUID, error) {
 	return id, nil
 }
 
+// MaxReason is the longest reason of an act, in characters.
+const MaxReason = 500
+
 // PlainText is true for 1 to most characters. Of the control characters it allows line breaks and tabs.
 func PlainText(s string, most int) bool {
 	n := utf8.RuneCountInString(s)

@@ -7,10 +7,12 @@ import (
 
 	"github.com/google/uuid"
 
+	"flashsale/app/figures"
 	"flashsale/app/operator"
 	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
+	"flashsale/sale"
 	"flashsale/users"
 )
 
@@ -25,8 +27,19 @@ type Desk interface {
 	ExportAudit(ctx context.Context, a operator.Act, f audit.Filter, to operator.Export[audit.Recorded]) error
 }
 
-// Config is what the Handlers need. All fields are required.
+// catalog is checkout.Catalog: the sales' snapshots, from memory.
+type catalog interface {
+	// Snapshot is the sale of that slug. sale.ErrNoSale when there is none.
+	Snapshot(slug string) (sale.Snapshot, error)
+	All() []sale.Snapshot
+}
+
+// Config is what the Handlers need. All fields but Figures are required.
 type Config struct {
+	// Catalog has the sales' snapshots.
+	Catalog catalog
+	// Figures are what all processes count. Nil: how many claims are undecided is not known, and shown as none.
+	Figures *figures.Keeper
 	// Desk reads orders, shoppers and acts.
 	Desk Desk
 	// Frame frames the pages, and knows who a request is from.

@@ -103,13 +103,21 @@ func receiptState(h *operator.OrderHistory) string {
 
 // cancellationIn finds who cancelled an order, and why.
 func cancellationIn(acts []audit.Recorded) *cancelOfOrder {
-	for _, a := range acts {
-		var detail struct {
-			Reason string `json:"reason"`
-		}
-		if a.Action == "order.cancel" && json.Unmarshal(a.Detail, &detail) == nil {
-			return &cancelOfOrder{By: a.Actor, Reason: detail.Reason}
+	for i := range acts {
+		if acts[i].Action == actCancel {
+			return &cancelOfOrder{By: acts[i].Actor, Reason: reasonIn(&acts[i])}
 		}
 	}
 	return &cancelOfOrder{}
+}
+
+// reasonIn is the reason that somebody gave for an act, or "".
+func reasonIn(a *audit.Recorded) string {
+	var detail struct {
+		Reason string `json:"reason"`
+	}
+	if json.Unmarshal(a.Detail, &detail) != nil {
+		return ""
+	}
+	return detail.Reason
 }

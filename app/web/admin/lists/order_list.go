@@ -73,20 +73,21 @@ func (hs *Handlers) Orders(c echo.Context) error {
 		Sale: list.Slug, Generation: list.Generation, Total: list.Total, Sold: list.Sold, MoreShoppers: list.MoreShoppers,
 		Orders: make([]orderDocument, 0, len(list.Orders)),
 	}
-	var begin, end cursor
 	for i := range list.Orders {
-		o := &list.Orders[i]
-		end = cursor{number: o.Unit, text: string(o.OrderID[:])}
-		if i == 0 {
-			begin = end
-		}
-		d.Orders = append(d.Orders, orderOf(o))
+		d.Orders = append(d.Orders, orderOf(&list.Orders[i]))
 	}
-	if len(list.Orders) > 0 {
-		d.Pages = linksOf(c, orderCursor, begin, end, list.Earlier, list.Later)
-	}
+	d.Pages = orderPages(c, &list)
 	d.Pages.set(c)
 	return request.WriteJSON(c, http.StatusOK, d)
+}
+
+// orderPages are the addresses of the pages before and after a page of orders.
+func orderPages(c echo.Context, list *operator.OrderList) pageLinks {
+	if len(list.Orders) == 0 {
+		return pageLinks{}
+	}
+	place := func(o *operator.DeskOrder) cursor { return cursor{number: o.Unit, text: string(o.OrderID[:])} }
+	return linksOf(c, orderCursor, place(&list.Orders[0]), place(&list.Orders[len(list.Orders)-1]), list.Earlier, list.Later)
 }
 
 // orderQuery reads which orders a request means.
@@ -106,22 +107,28 @@ func orderQuery(c echo.Context) (operator.OrderQuery, error) {
 	if q.Filter.Unit, err = queryUnit(c); err != nil {
 		return q, err
 	}
-	if q.Page.Limit, err = queryListSize(c); err != nil {
-		return q, err
+	q.Page, err = orderPlaceOf(c)
+	return q, err
+}
+
+// orderPlaceOf reads which page of the list a request means.
+func orderPlaceOf(c echo.Context) (p sale.OrderPageRequest, err error) {
+	if p.Limit, err = queryListSize(c); err != nil {
+		return p, err
 	}
 	at, err := cursorOf(c, orderCursor)
 	if err != nil {
-		return q, err
+		return p, err
 	}
-	q.Page.Back = at.back
+	p.Back = at.back
 	if at.number == 0 && at.text == "" {
-		return q, nil
+		return p, nil
 	}
-	q.Page.Beside.Unit = at.number
-	if q.Page.Beside.ID, err = uuid.FromBytes([]byte(at.text)); err != nil || at.number == 0 {
-		return q, badCursor()
+	p.Beside.Unit = at.number
+	if p.Beside.ID, err = uuid.FromBytes([]byte(at.text)); err != nil || at.number == 0 {
+		return p, badCursor()
 	}
-	return q, nil
+	return p, nil
 }
 
 // orderFilter reads what lists and exports have in common: the sale, the state and the time.

@@ -1,0 +1,73 @@
+package instance_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"flashsale/app/instance/instancetest"
+)
+
+// An operator finds an order from the run of show, reads its history, and cancels it. Each page is looked at small and large, in the
+// light and in the dark; with DESK_SCREENSHOTS naming a directory they are saved there.
+func TestBrowserFindsAndCancelsAnOrderOnTheDesk(t *testing.T) {
+	browser := startBrowser(t)
+	base := startProduct(t)
+	p, shoppers := openTab(t, browser, base), newAPIShoppers(t, base)
+	api := instancetest.NewClient(t, base)
+	var ids []string
+	for i, name := range shoppers.shoppers(5) {
+		r := api.Call(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name})
+		if r.Status != http.StatusCreated {
+			t.Fatalf("%s: %d %s", name, r.Status, r.Raw)
+		}
+		if ids = append(ids, r.Text("purchaseId")); i == 1 {
+			api.Act(http.MethodPost, "/api/admin/orders/"+ids[1]+"/cancel", map[string]string{"reason": "A card was stolen; the bank called"})
+		}
+	}
+	p.open("/admin/sales/flash-sale")
+	p.shows("sum-sold", "4")
+	p.do(chromedp.Click(`[data-testid="sum-sold"]`)) // the figure leads there, not only its name
+	p.until("the orders", `location.pathname === "/admin/orders" && document.querySelectorAll('[data-testid="order-line"]').length === 4`)
+	p.seen(t, "orders-filtered")
+	p.open("/admin/orders")
+	p.seen(t, "orders")
+	p.open("/admin/orders?q=john%E2%80%AE&from=2026-02-30T10:00&generation=7")
+	p.shows("problem", "marked")
+	p.seen(t, "orders-wrong")
+	p.open("/admin/orders?q=nobody")
+	p.shows("orders-none", "No order was found")
+	p.seen(t, "orders-none")
+
+	p.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("q").value = ""`), chromedp.SendKeys("#q", "3\r"))
+	p.until("the orders of the unit", `document.querySelectorAll('[data-testid="order-line"]').length === 1 && !!`+element("orders-note"))
+	p.do(chromedp.Click(`[data-testid="order-line"] th a`))
+	p.until("the order", `location.pathname.startsWith("/admin/orders/") && !!`+element("order-timeline"))
+	p.seen(t, "order")
+	order := value[string](p, `location.pathname`)
+	p.click("order-cancel")
+	p.until("the step", `location.pathname.endsWith("/cancel")`)
+	p.seen(t, "order-step")
+	p.click("confirm")
+	p.until("that a reason is needed", `document.getElementById("reason").getAttribute("aria-invalid") === "true"`)
+	p.seen(t, "order-step-wrong")
+	if r := api.Call(http.MethodGet, "/api"+order, nil); fmt.Sprint(r.Body["cancelled"]) != "<nil>" {
+		t.Errorf("without a reason it is %s", r.Raw)
+	}
+	p.do(chromedp.SendKeys("#reason", "Asked for it by phone"))
+	p.click("confirm")
+	p.shows("notice", "cancelled")
+	p.shows("order-timeline", "Asked for it by phone")
+	p.shows("order-state", "Cancelled")
+	p.seen(t, "order-cancelled")
+	p.open("/admin/sales/flash-sale/units")
+	p.shows("units-free", "came back")
+	p.seen(t, "units")
+	p.open("/admin/sales/flash-sale")
+	p.do(chromedp.Click(`[data-testid="sum-pending"]`))
+	p.until("the undecided claims", `location.hash === "#undecided"`)
+	p.seen(t, "show-linked")
+	api.Verifies()
+}
