@@ -73,7 +73,7 @@ func TestPagesReadOnlyTheirRows(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					found, err := l.from(t.Context(), at, pageLimit+1)
+					found, err := l.from(t.Context(), at, pageLimit+1, nil)
 					if len(found) != pageLimit+1 && name == "all" {
 						t.Errorf("%s, %s: %d orders", name, where, len(found))
 					}

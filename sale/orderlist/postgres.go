@@ -81,16 +81,23 @@ WHERE sale_id = $1 AND generation = $2 AND user_id BETWEEN $3 AND $3 ORDER BY us
 	sqlGenerationsOf = `SELECT generation FROM generations WHERE sale_id = $1 ORDER BY generation`
 )
 
-// scanOrder reads orderColumns. The epoch stands for a time that there is not.
-func scanOrder(row pgx.CollectableRow) (sale.ListedOrder, error) {
+// scanOrder reads orderColumns into one order again and again, for one statement: an export reads a million. The epoch stands for a time
+// that there is not.
+func scanOrder() pgx.RowToFunc[sale.ListedOrder] {
 	var o sale.ListedOrder
-	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt, &o.IdempotencyKey,
-		&o.State, &o.DecidedAt, &o.PressedAt, &o.CancelledAt, &o.RequestID)
-	o.DecidedAt, o.PressedAt, o.CancelledAt, o.KeyKnown = o.DecidedAt.UTC(), known(o.PressedAt), known(o.CancelledAt), true
-	if o.At = o.PressedAt; o.At.IsZero() {
-		o.At = o.DecidedAt
+	var state string
+	// As arrays, ids are read as they come; a uuid.UUID is read by way of its text.
+	into := []any{(*[16]byte)(&o.OrderID), &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt, (*[16]byte)(&o.IdempotencyKey),
+		&state, &o.DecidedAt, &o.PressedAt, &o.CancelledAt, (*[16]byte)(&o.RequestID)}
+	return func(row pgx.CollectableRow) (sale.ListedOrder, error) {
+		err := row.Scan(into...)
+		o.State, o.KeyKnown = sale.OrderState(state), true
+		o.DecidedAt, o.PressedAt, o.CancelledAt = o.DecidedAt.UTC(), known(o.PressedAt), known(o.CancelledAt)
+		if o.At = o.PressedAt; o.At.IsZero() {
+			o.At = o.DecidedAt
+		}
+		return o, err
 	}
-	return o, err
 }
 
 func known(t time.Time) time.Time {
@@ -101,11 +108,16 @@ func known(t time.Time) time.Time {
 }
 
 // read runs one statement after sqlListProbes, both in one round trip.
-func read[T any](ctx context.Context, on sender, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+func read[T any](ctx context.Context, on sender, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	return readOnto(ctx, on, nil, scan, sql, args...)
+}
+
+// readOnto is read, and appends to found.
+func readOnto[T any](ctx context.Context, on sender, found []T, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	b := &pgx.Batch{}
 	b.Queue(sqlListProbes)
 	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
-		found, err = pgx.CollectRows(rows, scan)
+		found, err = pgx.AppendRows(found, rows, scan)
 		return err
 	})
 	return found, send(ctx, on, b)
