@@ -96,11 +96,11 @@ type exportFile[R any] struct {
 	mark    bool
 	columns []string
 	// line and object append a row as CSV, and as a JSON object.
-	line    func([]byte, *R) []byte
-	object  func([]byte, *R) ([]byte, error)
-	begun   bool
-	buffer  []byte
-	rows    int64
+	line   func([]byte, *R) []byte
+	object func([]byte, *R) ([]byte, error)
+	begun  bool
+	buffer []byte
+	rows   int64
 }
 
 // newExport reads in which form the file is wanted.
