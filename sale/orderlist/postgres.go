@@ -43,18 +43,19 @@ const (
 
 	// The first unit before $3 that nobody had before the time $4, or $3. A unit's first order is the first that was decided of all
 	// that had it, and first orders are decided in the order of the units: so a search that halves what is left finds it in some
-	// twenty steps. A step looks at the first unit from the middle on. ORDER BY and LIMIT make every look follow the index of the units.
+	// twenty steps. A step looks at the first unit from the middle on. ORDER BY and LIMIT make every look follow the index of the units;
+	// OFFSET 0 keeps the planner from looking for the unit anew wherever it is named.
 	sqlFirstUnitSince = `WITH RECURSIVE search (low, high) AS (
 	SELECT 1::bigint, $3::bigint
 	UNION ALL
 	SELECT CASE WHEN early THEN at + 1 ELSE low END, CASE WHEN early THEN high ELSE middle END
-	FROM search, LATERAL (SELECT low + (high - low) / 2 AS middle) half, LATERAL (SELECT least(
+	FROM search, LATERAL (SELECT low + (high - low) / 2 AS middle OFFSET 0) half, LATERAL (SELECT least(
 			(SELECT unit` + inGeneration + ` AND released_at IS NULL AND unit >= middle AND unit < high ORDER BY unit LIMIT 1),
-			(SELECT unit` + inGeneration + ` AND state = 'cancelled' AND unit >= middle AND unit < high ORDER BY unit LIMIT 1)) AS at) there,
+			(SELECT unit` + inGeneration + ` AND state = 'cancelled' AND unit >= middle AND unit < high ORDER BY unit LIMIT 1)) AS at OFFSET 0) there,
 		LATERAL (SELECT coalesce(least(
 			(SELECT decided_at` + inGeneration + ` AND released_at IS NULL AND unit BETWEEN at AND at ORDER BY unit LIMIT 1),
 			(SELECT min(one.decided_at) FROM (SELECT decided_at` + inGeneration + ` AND state = 'cancelled' AND unit BETWEEN at AND at
-				ORDER BY unit LIMIT 1000000) one)) < $4, false) AS early) seen
+				ORDER BY unit LIMIT 1000000) one)) < $4, false) AS early OFFSET 0) seen
 	WHERE low < high)
 SELECT max(low) FROM search`
 
