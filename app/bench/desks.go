@@ -42,6 +42,15 @@ type deskFigures struct {
 	Calm   *quartiles `json:"p99WithoutMs"`
 	Beside *quartiles `json:"p99WithMs"`
 	Ratio  *quartiles `json:"ratioOfP99"`
+	// CalmCPU and BesideCPU are the CPU time of the process and of its servers for one purchase, without and with the desks.
+	CalmCPU   *quartiles `json:"cpuWithoutMicroseconds"`
+	BesideCPU *quartiles `json:"cpuWithMicroseconds"`
+}
+
+// deskRound is what was measured in one round, in milliseconds and microseconds. known is false where the CPU time is not.
+type deskRound struct {
+	p99, cpu float64
+	known    bool
 }
 
 // measureDesks sells the units of a crowd beside open desks, and as many without, in rounds.
@@ -56,9 +65,9 @@ func (m *meter) measureDesks(ctx context.Context) error {
 	}
 	each := max(1, min(cmp.Or(m.cfg.Crowd.Units, goalUnits), m.cfg.Shoppers)/deskRounds)
 	found := deskFigures{Open: m.cfg.Desks, Units: deskRounds * each}
-	var calm, beside, ratio []float64
+	var calm, beside, ratio, calmCPU, besideCPU []float64
 	for n := range deskRounds {
-		var with, without float64
+		var with, without deskRound
 		runs := []func() error{
 			func() (err error) { with, err = m.sellBeside(ctx, now.Slug, each, m.cfg.Desks, &found); return err },
 			func() (err error) { without, err = m.sellBeside(ctx, now.Slug, each, 0, &found); return err },
@@ -76,26 +85,31 @@ func (m *meter) measureDesks(ctx context.Context) error {
 				return fmt.Errorf("desks: %w", err)
 			}
 		}
-		calm, beside = append(calm, without), append(beside, with)
-		if without > 0 && with > 0 {
-			ratio = append(ratio, with/without)
+		calm, beside = append(calm, without.p99), append(beside, with.p99)
+		if without.p99 > 0 && with.p99 > 0 {
+			ratio = append(ratio, with.p99/without.p99)
+		}
+		if without.known && with.known {
+			calmCPU, besideCPU = append(calmCPU, without.cpu), append(besideCPU, with.cpu)
 		}
 	}
 	found.Calm, found.Beside, found.Ratio = quartilesOf(calm), quartilesOf(beside), quartilesOf(ratio)
+	found.CalmCPU, found.BesideCPU = quartilesOf(calmCPU), quartilesOf(besideCPU)
 	m.report.Desks = &found
 	return nil
 }
 
-// sellBeside sells some units with so many desks open, and gives the p99 of the 201s in milliseconds.
-func (m *meter) sellBeside(ctx context.Context, slug string, units, open int, found *deskFigures) (p99 float64, err error) {
+// sellBeside sells some units with so many desks open.
+func (m *meter) sellBeside(ctx context.Context, slug string, units, open int, found *deskFigures) (round deskRound, err error) {
 	if err := m.operator.begin(ctx, units); err != nil {
-		return 0, err
+		return round, err
 	}
 	desks, err := m.openDesks(ctx, slug, open)
 	if err != nil {
-		return 0, err
+		return round, err
 	}
 	defer desks.close()
+	before := m.usage(ctx, m.cfg.Product)
 	load := m.path(pathPurchase).load
 	next := m.purchaseRequests(load.host, units, false)
 	presses, err := load.atRate(ctx, deskRate, units, time.Now(), func(b []byte, _ int) []byte {
@@ -103,8 +117,14 @@ func (m *meter) sellBeside(ctx context.Context, slug string, units, open int, fo
 		return b
 	})
 	if err != nil {
-		return 0, err
+		return round, err
 	}
+	if err := m.settle(ctx); err != nil {
+		return round, err
+	}
+	cost := m.spent(m.cfg.Product, before, m.usage(ctx, m.cfg.Product))
+	cpu, known := cost[costCPU]
+	round.cpu, round.known = (cpu+cost[costServers])/float64(units)*1e6, known
 	var took []time.Duration
 	for _, p := range presses {
 		if p.code != http.StatusCreated {
@@ -116,7 +136,8 @@ func (m *meter) sellBeside(ctx context.Context, slug string, units, open int, fo
 	slices.Sort(took)
 	desks.close()
 	found.Frames, found.Ended = found.Frames+desks.frames.Load(), found.Ended+int(desks.ended.Load())
-	return milliseconds(quantile(took, .99)), m.settle(ctx)
+	round.p99 = milliseconds(quantile(took, .99))
+	return round, nil
 }
 
 // desks are runs of show that are open. close ends them; it may be called more than once.

@@ -48,6 +48,9 @@ func TestPurchasesBesideDesks(t *testing.T) {
 	if d == nil || d.Open != 3 || d.Units != 50 || d.Refused != 0 || d.Ended != 0 || d.Ratio == nil || d.Ratio.Median <= 0 {
 		t.Fatalf("%+v, notes %q", d, r.Notes)
 	}
+	if d.CalmCPU == nil || d.BesideCPU == nil || d.CalmCPU.Median < 999 || d.CalmCPU.Median > 1001 {
+		t.Errorf("by the metrics of the product a purchase takes a millisecond of CPU, found %v and %v", d.CalmCPU, d.BesideCPU)
+	}
 	if c.watched != 3*deskRounds || c.watching != 0 || c.beside != 50 || d.Frames < 3*deskRounds || d.Frames > 3*3*deskRounds {
 		t.Errorf("%d desks were opened, %d are open, %d units were sold beside one, %d frames", c.watched, c.watching, c.beside, d.Frames)
 	}
