@@ -58,6 +58,7 @@ func benchCommand(t terminal) *cobra.Command {
 	f.IntVar(&cfg.Accounts, "accounts", cfg.Accounts, "accounts that buy with sessions on one more instance, outside demo mode (0: nothing is measured there)")
 	f.IntVar(&cfg.Storm, "storm", cfg.Storm, "of those, how many sign in by code at once beside a running sale, three times (0: none)")
 	f.IntVar(&cfg.Streams, "streams", cfg.Streams, "live updates, and as many idle connections, that are open at the same time")
+	f.IntVar(&cfg.Desks, "desks", cfg.Desks, "operators' pages that are open while --units sell, and closed while as many more sell (0: it is not measured)")
 	f.Int64Var(&cfg.Seed, "seed", 0, "seed of every random choice (0: a new one, printed)")
 	f.BoolVar(&cfg.JSON, "json", false, "print the report as JSON")
 	f.BoolVar(&b.configured, "configured", false, "use the servers the environment names (in a namespace of its own, removed afterwards)")
@@ -121,7 +122,7 @@ func withQuickSizes(cfg bench.Config, asked func(flag string) bool) bench.Config
 		"connections": func() { cfg.Connections = quick.Connections }, "streams": func() { cfg.Streams = quick.Streams },
 		"shoppers": func() { cfg.Shoppers = quick.Shoppers }, "crowd": func() { cfg.Crowd.Shoppers = quick.Crowd.Shoppers },
 		"units": func() { cfg.Crowd.Units = quick.Crowd.Units }, "accounts": func() { cfg.Accounts = quick.Accounts },
-		"storm": func() { cfg.Storm = quick.Storm },
+		"storm": func() { cfg.Storm = quick.Storm }, "desks": func() { cfg.Desks = quick.Desks },
 	} {
 		if !asked(flag) {
 			set()

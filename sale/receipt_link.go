@@ -59,10 +59,14 @@ func receiptProof(key []byte, order uuid.UUID) (proof [proofSize]byte) {
 // OrderNumber is the short form of an order's id, for people who read it to each other: its first 45 bits in Crockford's base32,
 // which has no I, L, O and U, as three groups of three. Of a million orders, two have the same number with a probability of 1.4 %;
 // the id stays what names an order.
-func OrderNumber(order uuid.UUID) string {
+func OrderNumber(order uuid.UUID) string { return string(AppendOrderNumber(nil, order)) }
+
+// AppendOrderNumber appends an OrderNumber.
+func AppendOrderNumber(b []byte, order uuid.UUID) []byte {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	bits := binary.BigEndian.Uint64(order[:8]) >> (64 - 45)
-	number := []byte("000-000-000")
+	b = append(b, "000-000-000"...)
+	number := b[len(b)-len("000-000-000"):]
 	for at := len(number) - 1; at >= 0; at-- {
 		if number[at] == '-' {
 			continue
@@ -70,5 +74,5 @@ func OrderNumber(order uuid.UUID) string {
 		number[at] = digits[bits&31]
 		bits >>= 5
 	}
-	return string(number)
+	return b
 }

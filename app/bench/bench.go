@@ -76,6 +76,8 @@ type Config struct {
 	Accounts, Storm int
 	// Crowd is the size of the sale that is measured from its opening to its last unit.
 	Crowd Crowd
+	// Desks is how many operators watch the run of show while that many units sell once more; 0: none.
+	Desks int
 	// Streams is how many live updates, and how many idle connections beside them, are open while memory is measured.
 	Streams int
 	// Seed makes the choice of shoppers repeatable; 0 means another choice each time.
@@ -102,12 +104,12 @@ type Crowd struct {
 
 // Full gives the sizes that the goals are about.
 func Full() Config {
-	return Config{Cycles: 20, Slice: 500 * time.Millisecond, Connections: 256, Shoppers: 100_000, Accounts: 12_000, Storm: 1000, Crowd: Crowd{100_000, 10_000}, Streams: 10_000}
+	return Config{Cycles: 20, Slice: 500 * time.Millisecond, Connections: 256, Shoppers: 100_000, Accounts: 12_000, Storm: 1000, Crowd: Crowd{100_000, 10_000}, Desks: goalDesks, Streams: 10_000}
 }
 
 // Quick gives the sizes of a run that only shows that everything works: it is too short for reliable figures.
 func Quick() Config {
-	return Config{Cycles: 3, Slice: 150 * time.Millisecond, Connections: 64, Shoppers: 10_000, Accounts: 500, Crowd: Crowd{5_000, 500}, Streams: 200}
+	return Config{Cycles: 3, Slice: 150 * time.Millisecond, Connections: 64, Shoppers: 10_000, Accounts: 500, Crowd: Crowd{5_000, 500}, Desks: 2, Streams: 200}
 }
 
 // prepare checks the configuration and chooses a seed when there is none.
@@ -132,6 +134,8 @@ func (cfg *Config) prepare() error {
 		return fmt.Errorf("a storm must be of at most a %dth of the accounts", stormRounds)
 	case cfg.Crowd.Units < 0 || cfg.Crowd.Units > cfg.Crowd.Shoppers || cfg.Crowd.Shoppers > maxShoppers:
 		return fmt.Errorf("a crowd must be at most %d shoppers, for at most as many units", maxShoppers)
+	case cfg.Desks < 0 || cfg.Desks > maxDesks:
+		return fmt.Errorf("desks must be 0 to %d", maxDesks)
 	case cfg.Profile != nil && !slices.Contains(Profiled(), cfg.ProfileOf):
 		return fmt.Errorf("a profile is taken of one of %s", strings.Join(Profiled(), ", "))
 	case cfg.Streams < 0 || cfg.Streams > stress.MaxStreams:
@@ -243,6 +247,9 @@ func (m *meter) measure(ctx context.Context) error {
 		}
 	}
 	if err := m.measureCrowds(ctx); err != nil {
+		return err
+	}
+	if err := m.measureDesks(ctx); err != nil {
 		return err
 	}
 	if err := m.measureStorm(ctx); err != nil {

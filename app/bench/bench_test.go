@@ -29,6 +29,9 @@ type fakeProduct struct {
 
 	guarded   bool // it wants to know who resets it
 	noMetrics bool
+	// watching is how many desks are open, watched how often one was opened, beside how many purchases were made while one was.
+	watching, watched, beside int
+	noDesk                    bool // it has no desk
 	// streamLimit is the share of its streams that it shows; 0: none.
 	streamLimit int
 }
@@ -47,6 +50,7 @@ func (c *fakeProduct) open(t *testing.T) string {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "a page") })
 	mux.HandleFunc("GET /api/flash-sale/stream", c.stream)
 	mux.HandleFunc("POST /api/flash-sale/purchase", c.purchase)
+	c.openDesk(mux)
 	mux.HandleFunc("GET /api/users", func(w http.ResponseWriter, _ *http.Request) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -79,7 +83,7 @@ func (c *fakeProduct) metrics(w http.ResponseWriter, _ *http.Request) {
 func (c *fakeProduct) status(w http.ResponseWriter, _ *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := state{Status: "active", MaxStock: c.stock, Sold: len(c.owners), CurrentStock: c.stock - len(c.owners), Generation: c.generation, Version: 1}
+	now := state{Slug: "drop", Status: "active", MaxStock: c.stock, Sold: len(c.owners), CurrentStock: c.stock - len(c.owners), Generation: c.generation, Version: 1}
 	if now.CurrentStock <= 0 {
 		now.Status = "sold-out"
 	}
@@ -106,6 +110,9 @@ func (c *fakeProduct) purchase(w http.ResponseWriter, q *http.Request) {
 	default:
 		c.owners[asked.Username] = true
 		c.sold++
+		if c.watching > 0 {
+			c.beside++
+		}
 		w.WriteHeader(http.StatusCreated)
 	}
 	fmt.Fprint(w, `{}`)

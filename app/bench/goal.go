@@ -46,6 +46,7 @@ const (
 	goalUnits    = 10_000
 	goalStreams  = 10_000
 	goalSignIns  = 1000
+	goalDesks    = 10
 )
 
 // goals compares the figures of the report with the goals.
@@ -60,6 +61,7 @@ func (r *report) goals() []goal {
 	}
 	list = append(list, r.crowdGoals()...)
 	list = append(list, r.streamGoals()...)
+	list = append(list, r.deskGoals()...)
 	list = append(list, r.stormGoal())
 	for i := range list {
 		list[i].judge()
@@ -102,6 +104,20 @@ func (r *report) streamGoals() []goal {
 		}
 	}
 	return []goal{each, open}
+}
+
+func (r *report) deskGoals() []goal {
+	refused := goal{What: "presses refused beside ten desks, 10,000 units", Lower: true}
+	beside := goal{What: "p99 of 201s with those desks / without", AtLeast: 1.2, Aim: 1.05, Lower: true}
+	if d := r.Desks; d != nil {
+		n := float64(d.Refused)
+		refused.Found, beside.Found = &quartiles{n, n, n}, d.Ratio
+		if d.Open < goalDesks || d.Units < goalUnits {
+			refused.Why = fmt.Sprintf("with %d desks and %d units", d.Open, d.Units)
+			beside.Why = refused.Why
+		}
+	}
+	return []goal{refused, beside}
 }
 
 func (r *report) stormGoal() goal {

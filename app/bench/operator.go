@@ -32,6 +32,7 @@ type operator struct {
 
 // state is what is used of the answer to GET /api/flash-sale/status.
 type state struct {
+	Slug         string `json:"slug"`
 	Status       string `json:"status"`
 	CurrentStock int    `json:"currentStock"`
 	MaxStock     int    `json:"maxStock"`

@@ -30,6 +30,7 @@ type report struct {
 	Crowd            *crowdFigures  `json:"crowd,omitempty"`
 	CrowdWithStreams *crowdFigures  `json:"crowdWithStreams,omitempty"`
 	Streams          *streamFigures `json:"streams,omitempty"`
+	Desks            *deskFigures   `json:"desks,omitempty"`
 	Storm            *stormFigures  `json:"stormOfSignIns,omitempty"`
 	// Batch is how many claims a transaction of the ledger decided on average, Direct the share of claims that were
 	// not decided through the log; 0 and nil when not known.
@@ -266,6 +267,10 @@ func (r report) writeRest(w io.Writer) {
 	}
 	if s := r.Streams; s != nil {
 		add("Idle streams: %d open, %.1f KiB each", s.Open, s.BytesEach/1024)
+	}
+	if d := r.Desks; d != nil {
+		add("%d desks open while %d units sell at %d a second, and as many without: p99 of 201s %s ms with them, %s ms without, ratio %s; CPU of a purchase %s µs with, %s µs without; "+
+			"%d presses refused; %d frames, %d desks ended early", d.Open, d.Units, deskRate, d.Beside, d.Calm, d.Ratio, d.BesideCPU, d.CalmCPU, d.Refused, d.Frames, d.Ended)
 	}
 	if s := r.Storm; s != nil {
 		add("%d sign-ins by code beside a running sale: done after %s ms; p99 of 201s %s ms with them, %s ms without, ratio %s; %d presses meanwhile, %d refused",

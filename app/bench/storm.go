@@ -80,8 +80,8 @@ type stormRun struct {
 	took      time.Duration
 }
 
-// press is one press at a rate, due and took counted from the start of the run and from when it was due.
-type press struct {
+// pressed is one press at a rate, due and took counted from the start of the run and from when it was due.
+type pressed struct {
 	due, took time.Duration
 	code      int
 }
@@ -102,7 +102,7 @@ func (m *meter) pressBeside(ctx context.Context, meanwhile func(context.Context)
 			until = time.Since(began)
 		})
 	}
-	presses, err := m.pressAtRate(ctx, load, n, began)
+	presses, err := load.atRate(ctx, stormRate, n, began, func(b []byte, at int) []byte { return appendPress(b, load.host, m.members.cookies[at]) })
 	wg.Wait()
 	if err == nil {
 		err = failed
@@ -123,21 +123,22 @@ func (m *meter) pressBeside(ctx context.Context, meanwhile func(context.Context)
 	return found, m.settleSignedIn(ctx)
 }
 
-// pressAtRate sends n presses at stormRate, whatever the instance does, over as many connections as there are.
-func (m *meter) pressAtRate(ctx context.Context, load *generator, n int, began time.Time) ([]press, error) {
-	presses := make([]press, n)
+// atRate sends n presses, so many a second, whatever the instance does, over as many connections as there are. press appends the
+// request of the n-th; many goroutines call it at once.
+func (g *generator) atRate(ctx context.Context, rate, n int, began time.Time, press func(b []byte, at int) []byte) ([]pressed, error) {
+	presses := make([]pressed, n)
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for _, c := range load.conns {
+	for _, c := range g.conns {
 		wg.Go(func() {
 			var request []byte
 			for at := int(next.Add(1)) - 1; at < n; at = int(next.Add(1)) - 1 {
 				p := &presses[at]
-				p.due = time.Duration(at) * time.Second / stormRate
+				p.due = time.Duration(at) * time.Second / time.Duration(rate)
 				if pause(ctx, time.Until(began.Add(p.due))) != nil {
 					return
 				}
-				request = appendPress(request[:0], load.host, m.members.cookies[at])
+				request = press(request[:0], at)
 				p.code, _, _ = c.do(ctx, request, time.Now().Add(answerTime)) // without an answer it is 0, and counts as refused
 				p.took = time.Since(began.Add(p.due))
 			}

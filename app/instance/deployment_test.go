@@ -24,13 +24,13 @@ var (
 // deployment is one whose instances show what is inside them.
 type deployment struct{ instancetest.Deployment }
 
-func newDeployment(t *testing.T) deployment {
+func newDeployment(t testing.TB) deployment {
 	t.Helper()
 	return deployment{instancetest.New(t)}
 }
 
 // start adds an instance; it is stopped at the end of the test, in order and completely.
-func (d deployment) start(t *testing.T, options ...Option) *Instance {
+func (d deployment) start(t testing.TB, options ...Option) *Instance {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -42,7 +42,7 @@ func (d deployment) start(t *testing.T, options ...Option) *Instance {
 	return a
 }
 
-func (d deployment) stop(t *testing.T, a *Instance) {
+func (d deployment) stop(t testing.TB, a *Instance) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*StopPatience)
 	defer cancel()

@@ -34,6 +34,7 @@ func TestHostileNames(t *testing.T) {
 	h.sells(accepted)
 	h.knowsAgain(variantsOf())
 	h.listsInJSON(accepted)
+	h.exports(accepted)
 	h.showsOnPages(accepted)
 	h.streamsNothing(accepted)
 	h.keysHoldNoName()
@@ -85,6 +86,16 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// exports has every name in a file, as it was given.
+func (h *hostility) exports(names []string) {
+	h.T.Helper()
+	bought := map[string]string{}
+	for _, name := range names {
+		bought[h.receipts[name]] = name
+	}
+	exportHas(h.T, h.Base, bought)
 }
 
 // unknown presses for people who do not exist yet: a clear answer, and nobody is made of the name.

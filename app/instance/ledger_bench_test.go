@@ -139,18 +139,19 @@ func ownCPU() time.Duration {
 
 // backendCPU is what the server has spent on the idle connections of both pools; nothing where it cannot be seen.
 func (r *reading) backendCPU() time.Duration {
-	var total time.Duration
-	for _, pool := range []*pgxpool.Pool{r.wiring.servers.pool, r.wiring.servers.ledger} {
-		conns := pool.AcquireAllIdle(context.Background())
-		for _, c := range conns {
-			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", c.Conn().PgConn().PID()))
-			var ran int64
-			if err == nil {
-				_, _ = fmt.Sscan(string(text), &ran)
-			}
-			total += time.Duration(ran)
-			c.Release()
+	return poolCPU(r.wiring.servers.pool) + poolCPU(r.wiring.servers.ledger)
+}
+
+// poolCPU is what the server has spent on the idle connections of a pool.
+func poolCPU(pool *pgxpool.Pool) (total time.Duration) {
+	for _, c := range pool.AcquireAllIdle(context.Background()) {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/schedstat", c.Conn().PgConn().PID()))
+		var ran int64
+		if err == nil {
+			_, _ = fmt.Sscan(string(text), &ran)
 		}
+		total += time.Duration(ran)
+		c.Release()
 	}
 	return total
 }

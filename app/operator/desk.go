@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -185,7 +186,7 @@ func (d *Desk) named(ctx context.Context, orders []sale.ListedOrder) ([]DeskOrde
 	if err != nil {
 		return nil, err
 	}
-	return deskOrders(orders, d.slugs(), people), nil
+	return deskOrders(nil, orders, d.slugs(), people), nil
 }
 
 func shoppersOf(orders []sale.ListedOrder) []int64 {
@@ -196,15 +197,16 @@ func shoppersOf(orders []sale.ListedOrder) []int64 {
 	return ids
 }
 
-// deskOrders puts orders and people together. An order of an erased account does not say its name, which its row still has.
-func deskOrders(orders []sale.ListedOrder, slugs map[int64]string, people map[int64]users.Person) []DeskOrder {
-	list := make([]DeskOrder, len(orders))
-	for i, o := range orders {
+// deskOrders puts orders and people together, and appends them to list. An order of an erased account does not say its name, which its
+// row still has.
+func deskOrders(list []DeskOrder, orders []sale.ListedOrder, slugs map[int64]string, people map[int64]users.Person) []DeskOrder {
+	list = slices.Grow(list, len(orders))
+	for _, o := range orders {
 		person := people[o.UserID]
 		if person.Erased {
 			o.Username = ""
 		}
-		list[i] = DeskOrder{o, slugs[o.SaleID], person}
+		list = append(list, DeskOrder{o, slugs[o.SaleID], person})
 	}
 	return list
 }

@@ -30,8 +30,8 @@ type Moment struct {
 	Total, Sold int64
 }
 
-// Export is a stream of rows. Begin is called once, before the first row; Take with a few thousand rows at a time. An error of either
-// ends the export, and is returned.
+// Export is a stream of rows. Begin is called once, before the first row; Take with a few thousand rows at a time, which are Take's
+// until it returns. An error of either ends the export, and is returned.
 type Export[R any] struct {
 	Begin func(Moment) error
 	Take  func([]R) error
@@ -106,12 +106,14 @@ func (d *Desk) levelsTx(ctx context.Context, tx pgx.Tx, saleID, generation int64
 
 // taking adds to orders who they are from, in the same snapshot, and gives them to take.
 func (d *Desk) taking(ctx context.Context, tx pgx.Tx, slugs map[int64]string, take func([]DeskOrder) error) func([]sale.ListedOrder) error {
+	var list []DeskOrder // each chunk's in turn
 	return func(orders []sale.ListedOrder) error {
 		people, err := d.cfg.Users.PeopleTx(ctx, tx, shoppersOf(orders))
 		if err != nil {
 			return err
 		}
-		return take(deskOrders(orders, slugs, people))
+		list = deskOrders(list[:0], orders, slugs, people)
+		return take(list)
 	}
 }
 

@@ -79,7 +79,7 @@ func TestWhoMayUseWhat(t *testing.T) {
 	t.Parallel()
 	for _, r := range Routes() {
 		if r.Stream {
-			continue // TestStreams
+			continue // TestWhoMayOpenAStream
 		}
 		method, target := concrete(r)
 		body := `{"username":"alice"}`

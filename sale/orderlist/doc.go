@@ -9,4 +9,8 @@
 // twice. Another index, by time, would cost every purchase a tenth. Units are given out one after the other, so the list is nearly in
 // the order of time too, and the units of a time are found by halving. Every page costs the same, wherever it is: it begins after a
 // place (sale.OrderPlace), and nothing is counted or passed over. How many orders there are is what the stock's row says.
+//
+// A list from a time on costs more than the others: two searches that halve, a millisecond each, and a look at each order of the sale
+// that was cancelled and whose unit was first sold before that time, because the unit may have been sold again in it. That is about
+// 2.5 microseconds for each: 15 milliseconds where 6,000 were.
 package orderlist

@@ -68,7 +68,7 @@ func (f *fixture) all(filter sale.OrderFilter) []sale.ListedOrder {
 	rows, err := f.Pool.Query(saletest.Context(f.t), `SELECT `+orderColumns+` FROM orders WHERE sale_id = $1 AND generation = $2 ORDER BY unit DESC, id DESC`,
 		f.key.Sale, f.key.Generation)
 	f.Must(err)
-	found, err := pgx.CollectRows(rows, scanOrder)
+	found, err := pgx.CollectRows(rows, scanOrder())
 	f.Must(err)
 	var meant []sale.ListedOrder
 	for _, o := range found {

@@ -36,22 +36,22 @@ func (s *Store) Page(ctx context.Context, of sale.Level, f sale.OrderFilter, at 
 			return sale.OrderPage{}, err
 		}
 		// One order more than a page has says whether there are more.
-		found, err := l.from(ctx, at, at.Limit+1)
+		found, err := l.from(ctx, at, at.Limit+1, nil)
 		return pageOf(found, at), err
 	}
-	found, err := read(ctx, s.pool, scanOrder, sqlOrdersOfUnit, of.Sale, of.Generation, f.Unit, mostCancelled)
+	found, err := read(ctx, s.pool, scanOrder(), sqlOrdersOfUnit, of.Sale, of.Generation, f.Unit, mostCancelled)
 	return cut(found, f, at), err
 }
 
 // PageOf is a page of the orders of these shoppers.
 func (s *Store) PageOf(ctx context.Context, k sale.Key, shoppers []int64, f sale.OrderFilter, at sale.OrderPageRequest) (sale.OrderPage, error) {
-	found, err := read(ctx, s.pool, scanOrder, sqlOrdersOfShoppers, k.Sale, k.Generation, shoppers, mostCancelled)
+	found, err := read(ctx, s.pool, scanOrder(), sqlOrdersOfShoppers, k.Sale, k.Generation, shoppers, mostCancelled)
 	return cut(found, f, at), err
 }
 
 // Between are the orders whose ids lie in a range, of all sales, the lowest id first and a few at most. One id is a range too.
 func (s *Store) Between(ctx context.Context, lowest, highest uuid.UUID) ([]sale.ListedOrder, error) {
-	return read(ctx, s.pool, scanOrder, sqlOrdersNumbered, lowest, highest, mostNumbered)
+	return read(ctx, s.pool, scanOrder(), sqlOrdersNumbered, lowest, highest, mostNumbered)
 }
 
 // Declines are the claims of a shopper that got no unit, in the order of their attempts, a hundred at most.
@@ -78,26 +78,6 @@ func (s *Store) NowTx(ctx context.Context, tx pgx.Tx) (time.Time, error) {
 // GenerationsTx are those of a sale, the first one first.
 func (s *Store) GenerationsTx(ctx context.Context, tx pgx.Tx, saleID int64) ([]int64, error) {
 	return read(ctx, tx, pgx.RowTo[int64], sqlGenerationsOf, saleID)
-}
-
-// EachTx gives the orders of a generation as the transaction sees them, whose stock it sees at that level, to take: the last one of the
-// list first, at most chunk at a time. In a REPEATABLE READ transaction they are those of one moment. It does not look at the filter's
-// unit. An error of take ends it, and is returned.
-func (s *Store) EachTx(ctx context.Context, tx pgx.Tx, of sale.Level, f sale.OrderFilter, chunk int, take func([]sale.ListedOrder) error) error {
-	l, err := newList(ctx, tx, of, f)
-	if err != nil {
-		return err
-	}
-	for at := (sale.OrderPageRequest{Back: true}); ; {
-		found, err := l.from(ctx, at, chunk)
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		at.Beside = found[len(found)-1].Place()
-		if err := take(found); err != nil || len(found) < chunk {
-			return err
-		}
-	}
 }
 
 // pageOf makes a page of what was read in its direction: those of Back are read from the list's end on.

@@ -175,6 +175,39 @@ func TestAllOrdersOfOneMoment(t *testing.T) {
 	}
 }
 
+// An export with a filter has what the filter means, each order once, whatever the size of the chunks that the parts are read in.
+func TestAllOrdersOfAFilter(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for n := range 12 {
+		for i, id := range f.buy(1 + n*3) {
+			if i%4 == 1 {
+				f.cancel(id)
+			}
+		}
+	}
+	all := f.all(sale.OrderFilter{})
+	for name, filter := range filters(all) {
+		if filter.Unit != 0 {
+			continue
+		}
+		want := f.all(filter)
+		slices.Reverse(want)
+		for _, chunk := range []int{1, 7, 64, 1000} {
+			var got []sale.ListedOrder
+			f.Must(pgx.BeginTxFunc(t.Context(), f.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+				return f.EachTx(t.Context(), tx, f.Level(f.key), filter, chunk, func(some []sale.ListedOrder) error {
+					got = append(got, some...)
+					return nil
+				})
+			}))
+			if !slices.Equal(got, want) {
+				t.Errorf("%s in chunks of %d: %d orders, want %d", name, chunk, len(got), len(want))
+			}
+		}
+	}
+}
+
 func TestDeclinedClaimsOfAShopper(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -85,15 +85,15 @@ func (l *list) statement(back bool) (sql string, args []any) {
 	return strings.Join(each, " UNION ALL "), args
 }
 
-// from reads at most n orders from a place on, in the direction of the page.
-func (l *list) from(ctx context.Context, at sale.OrderPageRequest, n int) ([]sale.ListedOrder, error) {
+// from reads at most n orders from a place on, in the direction of the page, and appends them to found, which has none.
+func (l *list) from(ctx context.Context, at sale.OrderPageRequest, n int, found []sale.ListedOrder) ([]sale.ListedOrder, error) {
 	beside := at.Beside
 	if beside == (sale.OrderPlace{}) && !at.Back {
 		beside = sale.OrderPlace{Unit: math.MaxInt64, ID: uuid.Max}
 	}
 	sql, args := l.statement(at.Back)
 	args[4], args[5], args[6] = beside.Unit, beside.ID, n
-	all, err := read(ctx, l.on, scanOrder, sql, args...)
+	all, err := readOnto(ctx, l.on, found, scanOrder(), sql, args...)
 	if err != nil {
 		return nil, err
 	}

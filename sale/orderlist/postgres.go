@@ -43,18 +43,19 @@ const (
 
 	// The first unit before $3 that nobody had before the time $4, or $3. A unit's first order is the first that was decided of all
 	// that had it, and first orders are decided in the order of the units: so a search that halves what is left finds it in some
-	// twenty steps. A step looks at the first unit from the middle on. ORDER BY and LIMIT make every look follow the index of the units.
+	// twenty steps. A step looks at the first unit from the middle on. ORDER BY and LIMIT make every look follow the index of the units;
+	// OFFSET 0 keeps the planner from looking for the unit anew wherever it is named.
 	sqlFirstUnitSince = `WITH RECURSIVE search (low, high) AS (
 	SELECT 1::bigint, $3::bigint
 	UNION ALL
 	SELECT CASE WHEN early THEN at + 1 ELSE low END, CASE WHEN early THEN high ELSE middle END
-	FROM search, LATERAL (SELECT low + (high - low) / 2 AS middle) half, LATERAL (SELECT least(
+	FROM search, LATERAL (SELECT low + (high - low) / 2 AS middle OFFSET 0) half, LATERAL (SELECT least(
 			(SELECT unit` + inGeneration + ` AND released_at IS NULL AND unit >= middle AND unit < high ORDER BY unit LIMIT 1),
-			(SELECT unit` + inGeneration + ` AND state = 'cancelled' AND unit >= middle AND unit < high ORDER BY unit LIMIT 1)) AS at) there,
+			(SELECT unit` + inGeneration + ` AND state = 'cancelled' AND unit >= middle AND unit < high ORDER BY unit LIMIT 1)) AS at OFFSET 0) there,
 		LATERAL (SELECT coalesce(least(
 			(SELECT decided_at` + inGeneration + ` AND released_at IS NULL AND unit BETWEEN at AND at ORDER BY unit LIMIT 1),
 			(SELECT min(one.decided_at) FROM (SELECT decided_at` + inGeneration + ` AND state = 'cancelled' AND unit BETWEEN at AND at
-				ORDER BY unit LIMIT 1000000) one)) < $4, false) AS early) seen
+				ORDER BY unit LIMIT 1000000) one)) < $4, false) AS early OFFSET 0) seen
 	WHERE low < high)
 SELECT max(low) FROM search`
 
@@ -81,16 +82,23 @@ WHERE sale_id = $1 AND generation = $2 AND user_id BETWEEN $3 AND $3 ORDER BY us
 	sqlGenerationsOf = `SELECT generation FROM generations WHERE sale_id = $1 ORDER BY generation`
 )
 
-// scanOrder reads orderColumns. The epoch stands for a time that there is not.
-func scanOrder(row pgx.CollectableRow) (sale.ListedOrder, error) {
+// scanOrder reads orderColumns into one order again and again, for one statement: an export reads a million. The epoch stands for a time
+// that there is not.
+func scanOrder() pgx.RowToFunc[sale.ListedOrder] {
 	var o sale.ListedOrder
-	err := row.Scan(&o.OrderID, &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt, &o.IdempotencyKey,
-		&o.State, &o.DecidedAt, &o.PressedAt, &o.CancelledAt, &o.RequestID)
-	o.DecidedAt, o.PressedAt, o.CancelledAt, o.KeyKnown = o.DecidedAt.UTC(), known(o.PressedAt), known(o.CancelledAt), true
-	if o.At = o.PressedAt; o.At.IsZero() {
-		o.At = o.DecidedAt
+	var state string
+	// As arrays, ids are read as they come; a uuid.UUID is read by way of its text.
+	into := []any{(*[16]byte)(&o.OrderID), &o.SaleID, &o.Generation, &o.UserID, &o.Username, &o.Unit, &o.Attempt, (*[16]byte)(&o.IdempotencyKey),
+		&state, &o.DecidedAt, &o.PressedAt, &o.CancelledAt, (*[16]byte)(&o.RequestID)}
+	return func(row pgx.CollectableRow) (sale.ListedOrder, error) {
+		err := row.Scan(into...)
+		o.State, o.KeyKnown = sale.OrderState(state), true
+		o.DecidedAt, o.PressedAt, o.CancelledAt = o.DecidedAt.UTC(), known(o.PressedAt), known(o.CancelledAt)
+		if o.At = o.PressedAt; o.At.IsZero() {
+			o.At = o.DecidedAt
+		}
+		return o, err
 	}
-	return o, err
 }
 
 func known(t time.Time) time.Time {
@@ -101,11 +109,16 @@ func known(t time.Time) time.Time {
 }
 
 // read runs one statement after sqlListProbes, both in one round trip.
-func read[T any](ctx context.Context, on sender, scan pgx.RowToFunc[T], sql string, args ...any) (found []T, err error) {
+func read[T any](ctx context.Context, on sender, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	return readOnto(ctx, on, nil, scan, sql, args...)
+}
+
+// readOnto is read, and appends to found.
+func readOnto[T any](ctx context.Context, on sender, found []T, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
 	b := &pgx.Batch{}
 	b.Queue(sqlListProbes)
 	b.Queue(sql, args...).Query(func(rows pgx.Rows) (err error) {
-		found, err = pgx.CollectRows(rows, scan)
+		found, err = pgx.AppendRows(found, rows, scan)
 		return err
 	})
 	return found, send(ctx, on, b)

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"encoding/hex"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -128,7 +129,17 @@ func (v *SaleVersion) Set(h http.Header, version int64) {
 func AppendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
 // AppendUUID writes an id in its usual form.
-func AppendUUID(b []byte, id uuid.UUID) []byte { return append(b, id.String()...) }
+func AppendUUID(b []byte, id uuid.UUID) []byte {
+	at := len(b)
+	b = append(b, "00000000-0000-0000-0000-000000000000"...)
+	text := b[at:]
+	hex.Encode(text, id[:4])
+	hex.Encode(text[9:], id[4:6])
+	hex.Encode(text[14:], id[6:8])
+	hex.Encode(text[19:], id[8:10])
+	hex.Encode(text[24:], id[10:])
+	return b
+}
 
 // minorDigits is how many decimals a currency's minor unit has (ISO 4217).
 func minorDigits(code string) int {

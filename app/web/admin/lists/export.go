@@ -6,15 +6,12 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/operator"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
-	"flashsale/sale"
 )
 
 const (
@@ -36,7 +33,7 @@ func (hs *Handlers) ExportOrders(c echo.Context) error {
 	}
 	columns := []string{"orderNumber", "purchaseId", "sale", "generation", "unit", "state", "username", "email", "account", "erased",
 		"pressedAt", "decidedAt", "cancelledAt", "attempt"}
-	f, err := newExport(c, "orders", columns, orderLine, func(o *operator.DeskOrder) any { return orderOf(o) })
+	f, err := newExport(c, "orders", columns, appendOrderLine, appendOrder)
 	if err != nil || f.onlyHead() {
 		return err
 	}
@@ -52,24 +49,6 @@ func exportedGeneration(c echo.Context) (int64, error) {
 	return int64(n), err
 }
 
-func orderLine(b []byte, o *operator.DeskOrder) []byte {
-	email, name := o.Person.Email, o.Person.Username
-	if name == "" {
-		name = o.Username // the account is not among those of users any more; of an erased one the order has no name either
-	}
-	return appendLine(b, sale.OrderNumber(o.OrderID), o.OrderID.String(), o.Slug, strconv.FormatInt(o.Generation, 10), strconv.FormatInt(o.Unit, 10),
-		string(o.State), name, email, strconv.FormatInt(o.UserID, 10), strconv.FormatBool(o.Person.Erased),
-		timeCell(o.PressedAt), timeCell(o.DecidedAt), timeCell(o.CancelledAt), strconv.Itoa(o.Attempt))
-}
-
-// timeCell is a time with its zone, empty for none.
-func timeCell(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return string(request.AppendInstant(nil, t))
-}
-
 // ExportAudit sends the acts of operators as a file, the first one first.
 func (hs *Handlers) ExportAudit(c echo.Context) error {
 	filter, err := auditFilter(c)
@@ -77,15 +56,11 @@ func (hs *Handlers) ExportAudit(c echo.Context) error {
 		return err
 	}
 	columns := []string{"id", "at", "actor", "network", "means", "action", "subject", "detail"}
-	f, err := newExport(c, "audit", columns, auditLine, func(r *audit.Recorded) any { return auditOf(r) })
+	f, err := newExport(c, "audit", columns, appendAuditLine, appendAct)
 	if err != nil || f.onlyHead() {
 		return err
 	}
 	return hs.export(c, f.sent, hs.cfg.Desk.ExportAudit(c.Request().Context(), hs.reader(c), filter, operator.Export[audit.Recorded]{Begin: f.begin, Take: f.take}))
-}
-
-func auditLine(b []byte, r *audit.Recorded) []byte {
-	return appendLine(b, strconv.FormatInt(r.ID, 10), timeCell(r.At), r.Actor, r.Network, r.Means, r.Action, r.Subject, string(r.Detail))
 }
 
 // reader is who takes something away, for the audit log.
@@ -120,15 +95,16 @@ type exportFile[R any] struct {
 	csv     bool
 	mark    bool
 	columns []string
-	line    func([]byte, *R) []byte
-	value   func(*R) any
-	begun   bool
-	buffer  []byte
-	rows    int64
+	// line and object append a row as CSV, and as a JSON object.
+	line   func([]byte, *R) []byte
+	object func([]byte, *R) ([]byte, error)
+	begun  bool
+	buffer []byte
+	rows   int64
 }
 
 // newExport reads in which form the file is wanted.
-func newExport[R any](c echo.Context, name string, columns []string, line func([]byte, *R) []byte, value func(*R) any) (*exportFile[R], error) {
+func newExport[R any](c echo.Context, name string, columns []string, line func([]byte, *R) []byte, object func([]byte, *R) ([]byte, error)) (*exportFile[R], error) {
 	format, err := queryOne(c, "format", "must be csv or jsonl", "csv", "jsonl")
 	if err != nil {
 		return nil, err
@@ -137,7 +113,7 @@ func newExport[R any](c echo.Context, name string, columns []string, line func([
 	if err != nil {
 		return nil, err
 	}
-	return &exportFile[R]{c: c, name: name, csv: format != "jsonl", mark: mark == "1", columns: columns, line: line, value: value}, nil
+	return &exportFile[R]{c: c, name: name, csv: format != "jsonl", mark: mark == "1", columns: columns, line: line, object: object}, nil
 }
 
 // onlyHead answers a HEAD request: nothing is read for it, and it is not recorded.
@@ -167,7 +143,7 @@ func (f *exportFile[R]) begin(m operator.Moment) error {
 	f.name += "-" + m.At.Format("20060102T150405Z")
 	f.header()
 	h := f.c.Response().Header()
-	h.Set("Export-Moment", timeCell(m.At))
+	h.Set("Export-Moment", string(request.AppendInstant(nil, m.At)))
 	h.Set("Export-Total", strconv.FormatInt(m.Total, 10))
 	h.Set("Export-Sold", strconv.FormatInt(m.Sold, 10))
 	h.Set("Trailer", exportRows)
@@ -191,11 +167,11 @@ func (f *exportFile[R]) take(rows []R) error {
 		if f.csv {
 			f.buffer = f.line(f.buffer, &rows[i])
 		} else {
-			one, err := json.Marshal(f.value(&rows[i]))
-			if err != nil {
+			var err error
+			if f.buffer, err = f.object(f.buffer, &rows[i]); err != nil {
 				return err
 			}
-			f.buffer = append(append(f.buffer, one...), '\n')
+			f.buffer = append(f.buffer, '\n')
 		}
 		if len(f.buffer) >= exportBuffer {
 			if err := f.flush(); err != nil {
