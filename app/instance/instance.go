@@ -234,6 +234,9 @@ func (a *Instance) serve(listeners []net.Listener) {
 	a.public = server.HTTP(a.web.Handler())
 	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	a.public.ConnState = a.connections.ConnState
+	if a.cfg.ProxyProtocol {
+		server.BehindProxies(a.public)
+	}
 	serve := a.public.Serve
 	if a.certificate != nil {
 		a.public.TLSConfig = a.certificate.TLS()
