@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +39,12 @@ func serve(ctx context.Context, cfg config.Config, t terminal, options ...instan
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
-	a, err := instance.Start(ctx, cfg, log, t.err, append(options, instance.Measuring(lostLines(lost)))...)
+	supervisor := server.NewSupervisor(log)
+	handed, err := server.Handed()
+	if err != nil {
+		return err
+	}
+	a, err := instance.Start(ctx, cfg, log, t.err, append(options, instance.Listening(handed), instance.Measuring(lostLines(lost)))...)
 	if err != nil {
 		if ctx.Err() != nil {
 			return errors.New("stopped before the start was complete; nothing is lost")
@@ -47,15 +53,29 @@ func serve(ctx context.Context, cfg config.Config, t terminal, options ...instan
 	}
 	banner(t.out, a, cfg)
 	announceFirstOwner(ctx, a, cfg, log, t.out)
+	supervisor.Ready("Serves on " + a.URL() + ".")
+	defer keepAlive(ctx, supervisor)()
 	var failure error
 	select {
 	case <-ctx.Done():
 	case failure = <-a.Failed():
 	}
 	_, _ = fmt.Fprintln(t.out, "Stopping: finishing what is in flight (press Ctrl-C again to cut it off).")
-	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), instance.StopPatience)
+	supervisor.Stopping()
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Patience())
 	defer cancel()
 	return errors.Join(failure, a.Stop(stopping))
+}
+
+// keepAlive sends signs of life to the service manager until the function that it returns is called, which waits for their end.
+func keepAlive(ctx context.Context, supervisor *server.Supervisor) func() {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var sending sync.WaitGroup
+	sending.Go(func() { supervisor.KeepAlive(ctx) })
+	return func() {
+		cancel()
+		sending.Wait()
+	}
 }
 
 // announceFirstOwner prints the link of the first owner to a person at a terminal while there is no owner. A log, which others may

@@ -167,7 +167,7 @@ func temporaryInstance(ctx context.Context, settings map[string]string) (*instan
 	}
 	return a, func() error {
 		defer untuned()
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), instance.StopPatience)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Patience())
 		defer cancel()
 		return errors.Join(a.Stop(stopping), removeSoon(dir))
 	}, nil

@@ -14,13 +14,16 @@ postgres_bin() {
 }
 
 missing_packages() {
-  local list=()
+  local list=() program
   command -v redis-server >/dev/null || list+=(redis-server)
   postgres_bin >/dev/null || list+=(postgresql)
   command -v chromium >/dev/null || command -v google-chrome >/dev/null || list+=(chromium)
   command -v java >/dev/null || list+=(openjdk-17-jre-headless)
   command -v mvn >/dev/null || list+=(maven)
   command -v curl >/dev/null || list+=(curl)
+  for program in nginx haproxy caddy; do # tests of balancers
+    command -v "$program" >/dev/null || [[ -x /usr/sbin/$program ]] || list+=("$program")
+  done
   command -v gcc >/dev/null || list+=(gcc libc6-dev) # the race detector needs cgo
   echo "${list[*]}"
 }

@@ -53,6 +53,9 @@ type Config struct {
 	MailFrom  string // the sender of mails
 	MailDev   bool   // mails can be read at /dev/mail
 
+	// DrainDelay is how long an instance that stops still takes requests, while it says that it is not ready.
+	DrainDelay time.Duration
+
 	TLSCert, TLSKey string // files of the public listener's certificate; "": it speaks no TLS
 
 	SessionLifetime time.Duration
@@ -107,6 +110,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 	c.mails(r)
 	c.certificate(r)
 	c.sessions(r)
+	c.DrainDelay = r.duration("DRAIN_DELAY", time.Second, 0, time.Minute, "a duration from 0s to 1m, like 10s")
 	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {
 		r.refuse("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339Nano), "later than FLASH_SALE_START_TIME")
 	}

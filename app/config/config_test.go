@@ -190,3 +190,19 @@ func TestRedisAddresses(t *testing.T) {
 		}
 	}
 }
+
+func TestDrainDelay(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{"": time.Second, "0s": 0, "8s": 8 * time.Second, "1m": time.Minute} {
+		c, err := configOf(t, map[string]string{"DRAIN_DELAY": value})
+		if err != nil || c.DrainDelay != want {
+			t.Errorf("%q is %v, %v", value, c.DrainDelay, err)
+		}
+	}
+	for value, want := range map[string]string{"61s": "DRAIN_DELAY is 1m1s; it must be", "-1s": "DRAIN_DELAY is -1s; it must be", "8": "DRAIN_DELAY is not understood"} {
+		_, err := configOf(t, map[string]string{"DRAIN_DELAY": value})
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%q: %v", value, err)
+		}
+	}
+}

@@ -17,17 +17,7 @@ const (
 
 // sessions: the first key signs, all of them verify, so that keys are replaced without ending sessions.
 func (c *Config) sessions(r *reader) {
-	c.SessionLifetime = sessionLifetime
-	if v, ok := r.value("SESSION_LIFETIME"); ok {
-		d, err := time.ParseDuration(v)
-		switch {
-		case err != nil:
-			r.fail("SESSION_LIFETIME", v, wantedSessionLasting)
-		case d < shortestSession, d > longestSession:
-			r.refuse("SESSION_LIFETIME", d.String(), wantedSessionLasting)
-		}
-		c.SessionLifetime = d
-	}
+	c.SessionLifetime = r.duration("SESSION_LIFETIME", sessionLifetime, shortestSession, longestSession, wantedSessionLasting)
 	for _, item := range r.each("SESSION_KEYS", wantedSessionKeys, validSessionKey) {
 		key, _ := sessionKey(item)
 		c.SessionKeys = append(c.SessionKeys, key)

@@ -125,6 +125,21 @@ func (r *reader) boolean(name string, fallback bool) bool {
 	return fallback
 }
 
+func (r *reader) duration(name string, fallback, low, high time.Duration, want string) time.Duration {
+	v, ok := r.value(name)
+	if !ok {
+		return fallback
+	}
+	d, err := time.ParseDuration(v)
+	switch {
+	case err != nil:
+		r.fail(name, v, want)
+	case d < low, d > high:
+		r.refuse(name, d.String(), want)
+	}
+	return d
+}
+
 func (r *reader) instant(name string) time.Time {
 	v, ok := r.value(name)
 	if !ok {

@@ -182,7 +182,8 @@ func (g *guard) stop(s *server, ended <-chan string) error {
 func serverEnv(env []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
 		return strings.HasPrefix(kv, "PG") || strings.HasPrefix(kv, "LC_") ||
-			strings.HasPrefix(kv, "LANG") || strings.HasPrefix(kv, guardVariable)
+			strings.HasPrefix(kv, "LANG") || strings.HasPrefix(kv, guardVariable) ||
+			strings.HasPrefix(kv, "NOTIFY_SOCKET=") // a PostgreSQL that knows systemd would report itself as the service
 	})
 	return append(kept, "LC_ALL=C")
 }

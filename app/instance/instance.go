@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,6 +41,9 @@ type Instance struct {
 	public  *http.Server
 	ops     *http.Server
 	address *net.TCPAddr
+	// listeners are those of the public server, which ends with them unless it is accepting.
+	listeners []net.Listener
+	accepting atomic.Bool
 	// connections bounds those of the public listener.
 	connections *server.Limiter
 	// certificate is that of the public listener; nil: it speaks no TLS.
@@ -56,6 +60,8 @@ type Option func(*start)
 type start struct {
 	// servers finds the three servers and starts those that are not configured.
 	servers func() (*Servers, error)
+	// listeners are those of the caller's that the public listener uses; none: it opens its own.
+	listeners []net.Listener
 	// places is how many connections of clients may be open.
 	places int
 	// ready is called when the instance is wired and nothing of it runs yet. It may leave parts out.
@@ -67,6 +73,12 @@ type start struct {
 // On starts an instance on servers that the caller has started.
 func On(at embedded.Settings) Option {
 	return func(s *start) { s.servers = func() (*Servers, error) { return &Servers{Settings: at}, nil } }
+}
+
+// Listening uses listeners for TCP that somebody else has opened, instead of HOST and PORT. Demo mode refuses them where others
+// than this machine can connect, unless DEMO_PUBLIC says that this is wanted.
+func Listening(on []net.Listener) Option {
+	return func(s *start) { s.listeners = on }
 }
 
 // Measuring shows metrics of the caller's among those of the instance.
@@ -87,7 +99,7 @@ func Start(ctx context.Context, cfg config.Config, log *slog.Logger, progress io
 	}
 	a := &Instance{cfg: cfg, log: log, failed: make(chan error, 4)}
 	if err := a.start(ctx, how); err != nil {
-		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), StopPatience)
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.Patience())
 		defer cancel()
 		return nil, errors.Join(err, a.Stop(stopping))
 	}
@@ -106,11 +118,10 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	if err := a.readCertificate(); err != nil {
 		return err
 	}
-	listeners, err := server.Listen(ctx, a.cfg.Hosts, a.cfg.Port)
+	listeners, err := a.listen(ctx, how.listeners)
 	if err != nil {
 		return err
 	}
-	a.address = listeners[0].Addr().(*net.TCPAddr)
 	defer func() {
 		if a.public == nil {
 			server.CloseAll(listeners)
@@ -195,21 +206,51 @@ func (a *Instance) readCertificate() (err error) {
 	return err
 }
 
+// listen opens the public listeners, unless they are given. The address is one that others reach, as far as there is one.
+func (a *Instance) listen(ctx context.Context, given []net.Listener) ([]net.Listener, error) {
+	listeners := given
+	if len(given) == 0 {
+		var err error
+		if listeners, err = server.Listen(ctx, a.cfg.Hosts, a.cfg.Port); err != nil {
+			return nil, err
+		}
+	}
+	a.address = listeners[0].Addr().(*net.TCPAddr)
+	for _, l := range listeners {
+		if at := l.Addr().(*net.TCPAddr); !at.IP.IsLoopback() {
+			a.address = at
+			break
+		}
+	}
+	if len(given) > 0 && a.cfg.Demo && !a.cfg.DemoPublic && !a.OnLoopback() {
+		server.CloseAll(given)
+		return nil, fmt.Errorf("the socket that was handed over is %s, where others connect, and in demo mode everybody who connects is an operator;"+
+			" set DEMO=false, or DEMO_PUBLIC=true if that is wanted, or let the socket listen on 127.0.0.1", a.address)
+	}
+	return listeners, nil
+}
+
 func (a *Instance) serve(listeners []net.Listener) {
 	a.public = server.HTTP(a.web.Handler())
 	a.public.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
 	a.public.ConnState = a.connections.ConnState
+	if a.cfg.ProxyProtocol {
+		server.BehindProxies(a.public)
+	}
 	serve := a.public.Serve
 	if a.certificate != nil {
 		a.public.TLSConfig = a.certificate.TLS()
 		serve = func(l net.Listener) error { return a.public.ServeTLS(l, "", "") }
 	}
+	a.accepting.Store(true)
 	for _, l := range listeners {
 		if a.cfg.ProxyProtocol {
 			l = server.ProxyProtocol(l, a.cfg.TrustedProxies)
 		}
+		l = a.connections.Listener(l)
+		a.listeners = append(a.listeners, l)
 		go func() {
-			if err := serve(a.connections.Listener(l)); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(l); !errors.Is(err, http.ErrServerClosed) && a.accepting.Load() {
 				a.failed <- fmt.Errorf("the public listener ended: %w", err)
 			}
 		}()

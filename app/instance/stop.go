@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"path/filepath"
 	"time"
+
+	"flashsale/app/server"
 )
 
 // requestPatience is the part of a stop that belongs to the requests in flight. It is more than the five seconds after
@@ -15,14 +17,22 @@ const requestPatience = 6 * time.Second
 
 // drainGrace is how long the instance still takes requests after it has announced, in /readyz and in every answer, that it
 // stops. In this time clients and load balancers leave by themselves, so no request on its way is cut off. Afterwards
-// connections without a request are closed. A second is enough for a client that asks about once a second.
+// connections without a request are closed. A second is enough for a client that asks about once a second; DRAIN_DELAY is for
+// balancers that are slower, and this is its default.
 const drainGrace = time.Second
 
 // partsPatience is the part that belongs to the list of parts: leaving the consumer group takes up to four seconds.
 const partsPatience = 4 * time.Second
 
-// StopPatience bounds an orderly stop; what has not ended by then is cut off.
-const StopPatience = drainGrace + requestPatience + partsPatience
+// StopPatience bounds an orderly stop with the default grace; what has not ended by then is cut off.
+const StopPatience = drainGrace + firstRequestPatience + requestPatience + partsPatience
+
+// Patience bounds an orderly stop of this instance.
+func (a *Instance) Patience() time.Duration { return StopPatience - drainGrace + a.cfg.DrainDelay }
+
+// firstRequestPatience is how long a stop waits for the first request of a connection that was accepted last. Browsers open
+// connections ahead of need that never have one.
+const firstRequestPatience = 300 * time.Millisecond
 
 // Stop ends the instance in order: no new requests, open streams told when to come back, requests in flight
 // finished, then the consumer with its offsets committed, then connections and embedded servers. It returns when
@@ -33,7 +43,13 @@ func (a *Instance) Stop(ctx context.Context) error {
 		a.web.Drain()
 	}
 	if a.public != nil {
-		time.Sleep(drainGrace)
+		select {
+		case <-time.After(a.cfg.DrainDelay):
+		case <-ctx.Done():
+		}
+		a.accepting.Store(false)
+		server.CloseAll(a.listeners)
+		a.connections.Settle(firstRequestPatience)
 	}
 	// gofail: var drainBegun struct{}
 	requests, cancel := context.WithTimeout(ctx, requestPatience)

@@ -30,6 +30,8 @@ type trackedConn struct {
 	once    sync.Once    // for Close
 	// idle is true while no request is under way on it.
 	idle atomic.Bool
+	// begun is true once a request has begun to come.
+	begun atomic.Bool
 	// Until writeBound (by the limiter's clock) the write deadline need not be moved. ownBound is true while the
 	// request that is under way, or the code that took the connection over, has set one.
 	writeBound atomic.Int64
@@ -86,6 +88,9 @@ func (c *trackedConn) SetDeadline(t time.Time) error {
 func (c *trackedConn) setState(s http.ConnState) {
 	idle := s == http.StateIdle || s == http.StateNew
 	c.idle.Store(idle)
+	if s == http.StateActive && !c.begun.Load() {
+		c.begun.Store(true)
+	}
 	if idle && c.ownBound.Load() {
 		c.writeBound.Store(0)
 		c.ownBound.Store(false)

@@ -70,6 +70,32 @@ func (l *Limiter) Open() int {
 	return len(l.open)
 }
 
+// settleAgain is the time between two looks of Settle.
+const settleAgain = 10 * time.Millisecond
+
+// Settle waits, when nothing is accepted any more, for the first request of each connection that was accepted before, at most for
+// so long. Without it net/http closes a connection whose request comes just after the begin of a Shutdown, unanswered.
+func (l *Limiter) Settle(most time.Duration) {
+	for end := time.Now().Add(most); ; {
+		waits := l.awaitsRequest()
+		time.Sleep(settleAgain) // also for a request whose first byte has just been read
+		if !waits || time.Now().After(end) {
+			return
+		}
+	}
+}
+
+func (l *Limiter) awaitsRequest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.open {
+		if !c.begun.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // Evicted is how many connections were closed to make room for others.
 func (l *Limiter) Evicted() int64 { return l.evicted.Load() }
 

@@ -191,3 +191,46 @@ func TestAWriteToTheSocketItselfCounts(t *testing.T) {
 		t.Errorf("%v, last heard of at %d", err, g.last.Load())
 	}
 }
+
+// A stop answers the request of a connection that was accepted before it, although the request comes after it.
+func TestStopAnswersTheFirstRequestOfAnAcceptedConnection(t *testing.T) {
+	t.Parallel()
+	limiter, listener := openLimiter(t, 10, idleLongest)
+	s := HTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	s.ConnState = limiter.ConnState
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(listener) }()
+	conn := visit(t, listener)
+	for limiter.Open() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	CloseAll([]net.Listener{listener})
+	time.AfterFunc(100*time.Millisecond, func() { _, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")) })
+	began := time.Now()
+	limiter.Settle(5 * time.Second)
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("it waited %v", took)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	answer := make([]byte, 12)
+	if n, err := conn.Read(answer); err != nil || string(answer[:n]) != "HTTP/1.1 204" {
+		t.Errorf("%q, %v", answer[:n], err)
+	}
+	<-ended
+}
+
+// A connection without a request, as browsers open ahead of need, does not hold up a stop for longer than that.
+func TestSettlingEnds(t *testing.T) {
+	t.Parallel()
+	limiter, listener := openLimiter(t, 10, idleLongest)
+	inside := accepted(listener)
+	visit(t, listener)
+	<-inside
+	began := time.Now()
+	limiter.Settle(50 * time.Millisecond)
+	if took := time.Since(began); took < 50*time.Millisecond || took > 2*time.Second {
+		t.Errorf("it waited %v", took)
+	}
+}

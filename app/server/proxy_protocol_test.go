@@ -148,3 +148,41 @@ func TestTheSocketBehindAPROXYHeaderCanBeWrittenTo(t *testing.T) {
 		t.Errorf("the client is %s", at)
 	}
 }
+
+// Whether the client's own connection has TLS is what a header of version 2 says; where it says nothing, the connection of the proxy
+// counts, which has none here.
+func TestThePROXYHeaderSaysWhetherTheClientHasTLS(t *testing.T) {
+	t.Parallel()
+	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	limiter := NewLimiter(100)
+	srv := HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, r.TLS != nil) }))
+	srv.ConnState = limiter.ConnState
+	BehindProxies(srv)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = srv.Serve(limiter.Listener(ProxyProtocol(inner, []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")})))
+	}()
+	t.Cleanup(func() { _ = srv.Close(); <-done })
+	from := func(version byte, ssl ...byte) string {
+		h := proxyproto.HeaderProxyFromAddrs(version, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 4000}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443})
+		if ssl != nil {
+			must(t, h.SetTLVs([]proxyproto.TLV{{Type: proxyproto.PP2_TYPE_SSL, Value: ssl}}))
+		}
+		return second(t, h)
+	}
+	version := []byte{0x21, 0, 7, 'T', 'L', 'S', 'v', '1', '.', '3'}
+	for name, c := range map[string]struct{ header, want string }{
+		"version 1":            {from(1), "false"},
+		"says nothing":         {from(2), "false"},
+		"TLS":                  {from(2, append([]byte{1, 0, 0, 0, 0}, version...)...), "true"},
+		"no TLS":               {from(2, append([]byte{0, 0, 0, 0, 0}, version...)...), "false"},
+		"what nobody can read": {from(2, 1, 0), "false"},
+		"TLS, without a check": {from(2, append([]byte{1, 0, 0, 0, 1}, version...)...), "true"},
+	} {
+		if got := said(t, inner.Addr().String(), c.header+askRequest); got != c.want {
+			t.Errorf("%s: TLS %s, want %s", name, got, c.want)
+		}
+	}
+}
