@@ -67,6 +67,15 @@ func Versions(ctx context.Context, pool *pgxpool.Pool, schema string) (newest, k
 	return newest, all[len(all)-1].Version, nil
 }
 
+// Newest is the number of the newest migration that this program knows.
+func Newest() (int64, error) {
+	all, err := known()
+	if err != nil {
+		return 0, err
+	}
+	return all[len(all)-1].Version, nil
+}
+
 // Current returns nil when this program can work with the schema as it is, and else ErrNoSchema, ErrBehind or ErrOutdated.
 // It changes nothing.
 func Current(ctx context.Context, pool *pgxpool.Pool, schema string) error {
