@@ -77,6 +77,9 @@ func lockBeside(cfg config.Config) (unlock func(), err error) {
 }
 
 func migrateUp(ctx context.Context, s *instance.Servers, cfg config.Config, t terminal) error {
+	if err := migrations.NotAhead(ctx, s.Pool(), cfg.Namespace); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
 	done, err := migrations.Up(ctx, s.Pool(), cfg.Namespace)
 	if err != nil {
 		return fmt.Errorf("migrate up: %w", err)
