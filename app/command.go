@@ -71,7 +71,7 @@ func rootCommand(long, t terminal) *cobra.Command {
 	root.SetErr(t.err)
 	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), saleCommand(t), stressCommand(t),
 		benchCommand(t), noopCommand(long), saturatedCommand(long), verifyCommand(t), doctorCommand(t), healthCommand(), routesCommand(t),
-		adminCommand(t), brandCommand(t), versionCommand(t))
+		adminCommand(t), brandCommand(t), backupCommand(t), restoreCommand(t), versionCommand(t))
 	return root
 }
 

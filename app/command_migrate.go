@@ -69,7 +69,7 @@ func lockBeside(cfg config.Config) (unlock func(), err error) {
 	if cfg.DatabaseURL == "" {
 		return func() {}, nil
 	}
-	lock, err := lockDirectory(cfg)
+	lock, err := instance.LockDirectory(cfg)
 	if err != nil || lock == nil {
 		return func() {}, err
 	}
@@ -77,6 +77,9 @@ func lockBeside(cfg config.Config) (unlock func(), err error) {
 }
 
 func migrateUp(ctx context.Context, s *instance.Servers, cfg config.Config, t terminal) error {
+	if err := migrations.NotAhead(ctx, s.Pool(), cfg.Namespace); err != nil {
+		return fmt.Errorf("nothing was changed: %w", err)
+	}
 	done, err := migrations.Up(ctx, s.Pool(), cfg.Namespace)
 	if err != nil {
 		return fmt.Errorf("migrate up: %w", err)
@@ -96,7 +99,7 @@ func migrateDown(ctx context.Context, s *instance.Servers, cfg config.Config, ye
 	if err != nil {
 		return fmt.Errorf("migrate down: %w", err)
 	}
-	if err := refuseBeside(ctx, s); err != nil {
+	if err := s.RefuseBeside(ctx); err != nil {
 		return fmt.Errorf("nothing was taken back: %w", err)
 	}
 	if !yes {
@@ -104,7 +107,7 @@ func migrateDown(ctx context.Context, s *instance.Servers, cfg config.Config, ye
 		if !confirmed(ctx, t, question, cfg.Namespace) {
 			return errors.New("nothing was taken back")
 		}
-		if err := refuseBeside(ctx, s); err != nil {
+		if err := s.RefuseBeside(ctx); err != nil {
 			return fmt.Errorf("nothing was taken back: %w", err)
 		}
 	}

@@ -94,3 +94,37 @@ func TestMigrateDownBesideEmbeddedServers(t *testing.T) {
 	}
 	s.buy(t, "jane_smith")
 }
+
+// A newer version has been here. `migrate` of this one refuses in one sentence. A process starts as long as the newer version has only
+// added, so that one can be rolled out and taken back, and refuses in one sentence when it has not.
+func TestASchemaThatIsNewerThanTheProgramIsRefused(t *testing.T) {
+	t.Parallel()
+	d, env := configured(t)
+	p := newPlace(t, append(env, "DEMO=true")...)
+	mustRun(t, p, "migrate")
+	pool, _ := embeddedtest.EmptyPostgres(t)
+	set := func(sql string) {
+		t.Helper()
+		if _, err := pool.Exec(t.Context(), strings.ReplaceAll(sql, "SCHEMA", d.Config.Namespace)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(`INSERT INTO SCHEMA.goose_db_version (version_id, is_applied) VALUES (9999, true)`)
+	for _, args := range []string{"migrate", "migrate up"} {
+		code, said := p.run(t, "", strings.Fields(args)...)
+		if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "nothing was changed: the schema is of a newer version of this program: migration 9999 is applied") {
+			t.Errorf("flashsale %s: exit %d: %s", args, code, said)
+		}
+	}
+	if code, said := p.run(t, "", "migrate", "down", "--yes"); code != 1 || !strings.Contains(said, "migration 9999 was applied by a newer version") {
+		t.Errorf("down: exit %d: %s", code, said)
+	}
+	s := p.serve(t)
+	s.buy(t, "john_doe")
+	orderedEnd(t, s)
+	set(`UPDATE SCHEMA.oldest_program SET knows = 9999`)
+	code, said := p.run(t, "", "serve")
+	if code != 1 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "this program is too old for the schema") || !strings.Contains(said, "start a newer version") {
+		t.Errorf("serve: exit %d: %s", code, said)
+	}
+}

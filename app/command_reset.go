@@ -8,20 +8,23 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/operator"
+	"flashsale/app/wipe"
 	series "flashsale/users"
 )
 
 func resetCommand(t terminal) *cobra.Command {
 	var stock int64
 	var users int
-	var wipe, yes bool
+	var all, yes bool
 	c := &cobra.Command{
 		Use:   "reset",
 		Short: "Begin a new generation of the sale with nothing sold (--wipe: remove everything, after asking)",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if wipe {
-				return wipeDeployment(cmd.Context(), yes, t)
+			if all {
+				return wipe.Deployment(cmd.Context(), t.out, func(question, word string) bool {
+					return yes || confirmed(cmd.Context(), t, question, word)
+				})
 			}
 			return withDeployment(t, func(ctx context.Context, acts *operator.Acts) error {
 				return resetSale(ctx, acts, cmd.Flags().Changed("stock"), stock, users, t)
@@ -30,7 +33,7 @@ func resetCommand(t terminal) *cobra.Command {
 	}
 	c.Flags().Int64Var(&stock, "stock", operator.SmallStock, "units on sale afterwards")
 	c.Flags().IntVar(&users, "users", 10, "shoppers of the series that exist afterwards")
-	c.Flags().BoolVar(&wipe, "wipe", false, "remove every sale, order and shopper of this deployment")
+	c.Flags().BoolVar(&all, "wipe", false, "remove every sale, order and shopper of this deployment")
 	c.Flags().BoolVar(&yes, "yes", false, "with --wipe: do not ask")
 	return c
 }

@@ -12,13 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"flashsale/app/config"
-	"flashsale/app/embedded"
-	"flashsale/app/embedded/datadir"
 	"flashsale/app/instance"
 	"flashsale/app/operator"
 	"flashsale/app/server"
 	"flashsale/events/audit"
-	"flashsale/events/cluster"
 )
 
 // byCommand is the actor of an act by a command, on a machine of the deployment.
@@ -84,31 +81,6 @@ func useServers(ctx context.Context, findBy, cfg config.Config, t terminal, find
 		err = errors.Join(err, s.Close(stopping))
 	}()
 	return do(ctx, cfg, s, log)
-}
-
-// refuseBeside is an error that names the living processes of the deployment, as far as its database is one that was
-// configured; the lock of the data directory speaks for those on embedded servers.
-func refuseBeside(ctx context.Context, s *instance.Servers) error {
-	living, err := cluster.Living(ctx, s.Pool())
-	if err != nil {
-		return fmt.Errorf("whether a process of this deployment runs is unknown: %w", err)
-	}
-	if len(living) == 0 {
-		return nil
-	}
-	var all []string
-	for _, one := range living {
-		all = append(all, instance.DescribeProcess(one))
-	}
-	return fmt.Errorf("this deployment is in use by %s; stop every process of it first", strings.Join(all, "; "))
-}
-
-// lockDirectory keeps processes from starting on the data directory, when something is embedded and the directory is there.
-func lockDirectory(cfg config.Config) (*embedded.DirLock, error) {
-	if !cfg.AnyEmbedded() || !datadir.Used(cfg.DataDir) {
-		return nil, nil
-	}
-	return embedded.Lock(cfg.DataDir)
 }
 
 // confirmed asks a question to which only the word is a yes. No answer, or a question that nobody can read, is a no.

@@ -5,6 +5,10 @@
 // run side by side during a rolling restart, and the older one may be started again on the schema of the newer one.
 // `.ci/run versions` does that. A migration that removes something writes into oldest_program which programs still
 // work.
+//
+// A migration runs beside purchases, on tables of any size. It locks them for a moment only: a column is added without a value that has
+// to be computed, a constraint as NOT VALID and validated by itself, and an index of a table that may be large gets the form in beside.go
+// in which it is built while the table is written to. TestPurchasesGoOnWhileALargeTableIsMigrated measures it.
 package migrations
 
 import (
@@ -16,7 +20,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -26,7 +29,7 @@ var files embed.FS
 
 // Up creates the schema if there is none and applies what is missing. Several processes may call it at once: a Postgres
 // advisory lock lets one work while the others wait, and when it ends between two migrations, the next process applies
-// the rest. What a newer program has applied stays; ErrOutdated means that this program cannot work on it. The pool's
+// the rest. It runs beside purchases: it takes no lock that others have to wait for longer than a moment, see beside.go. What a newer program has applied stays; ErrOutdated means that this program cannot work on it. The pool's
 // search_path must be schema.
 func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.MigrationResult, error) {
 	p, done, err := provider(ctx, pool, schema)
@@ -35,16 +38,23 @@ func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.Migrat
 	}
 	defer done()
 	var applied []*goose.MigrationResult
-	for {
+	for tries := 1; ; tries++ {
 		// gofail: var migrationDue struct{}
 		one, err := p.UpByOne(ctx)
+		if lockTaken(err) && tries < lockTries {
+			if err := pause(ctx); err != nil {
+				return applied, err
+			}
+			continue
+		}
 		if errors.Is(err, goose.ErrNoNextVersion) {
 			sources := p.ListSources()
 			return applied, fits(ctx, pool, sources[len(sources)-1].Version)
 		}
 		if err != nil {
-			return applied, err
+			return applied, longLocked(err)
 		}
+		tries = 0
 		// gofail: var migrationApplied struct{}
 		applied = append(applied, one)
 	}
@@ -63,8 +73,12 @@ func provider(ctx context.Context, pool *pgxpool.Pool, schema string) (*goose.Pr
 	if err != nil {
 		return nil, nil, fmt.Errorf("migration lock: %w", err)
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	p, err := goose.NewProvider(goose.DialectPostgres, db, files, goose.WithSessionLocker(locker))
+	from, err := filesFor(ctx, pool)
+	if err != nil {
+		return nil, nil, err
+	}
+	db := openBeside(pool)
+	p, err := goose.NewProvider(goose.DialectPostgres, db, from, goose.WithSessionLocker(locker))
 	if err != nil {
 		_ = db.Close()
 		return nil, nil, fmt.Errorf("read migrations: %w", err)

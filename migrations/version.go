@@ -17,6 +17,8 @@ var (
 	ErrOutdated = errors.New("this program is too old for the schema")
 	// ErrNoSchema is returned by whatever only looks, when no migration has ever been applied to a schema of that name.
 	ErrNoSchema = errors.New("there is no such schema")
+	// ErrAhead is returned by NotAhead for a schema to which a newer program has applied migrations.
+	ErrAhead = errors.New("the schema is of a newer version of this program")
 	// ErrBehind is returned by Current for a schema that lacks migrations.
 	ErrBehind = errors.New("the schema is of an older version of this program")
 )
@@ -65,6 +67,28 @@ func Versions(ctx context.Context, pool *pgxpool.Pool, schema string) (newest, k
 		newest = slices.Max(done)
 	}
 	return newest, all[len(all)-1].Version, nil
+}
+
+// NotAhead returns ErrAhead for a schema that is newer than this program. Whoever brings a schema up to date has taken the wrong program
+// then. A process works on such a schema as long as Up lets it: two versions run beside each other while one is rolled out.
+func NotAhead(ctx context.Context, pool *pgxpool.Pool, schema string) error {
+	newest, knows, err := Versions(ctx, pool, schema)
+	if errors.Is(err, ErrNoSchema) {
+		return nil
+	}
+	if err == nil && newest > knows {
+		err = fmt.Errorf("%w: migration %d is applied to %s and this one knows them up to %d; use that version", ErrAhead, newest, schema, knows)
+	}
+	return err
+}
+
+// Newest is the number of the newest migration that this program knows.
+func Newest() (int64, error) {
+	all, err := known()
+	if err != nil {
+		return 0, err
+	}
+	return all[len(all)-1].Version, nil
 }
 
 // Current returns nil when this program can work with the schema as it is, and else ErrNoSchema, ErrBehind or ErrOutdated.

@@ -78,6 +78,14 @@ func Lock(dir string) (*DirLock, error) {
 	return l, nil
 }
 
+// LockUsed is Lock for a directory in which a deployment was started, and nil for any other one.
+func LockUsed(dir string) (*DirLock, error) {
+	if !datadir.Used(dir) {
+		return nil, nil
+	}
+	return Lock(dir)
+}
+
 // take locks the file that lies in the directory. The one that was opened may have been removed before it was locked, with
 // the deployment whose lock it was; then another process may hold the new one.
 func (l *DirLock) take() (bool, error) {

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,11 +9,14 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/app/operator"
+	"flashsale/events"
 	"flashsale/events/claimlog"
+	"flashsale/events/cluster"
 	"flashsale/migrations"
 	"flashsale/users"
 	"flashsale/users/login"
@@ -190,6 +194,32 @@ func (s *Servers) schemaError(cfg config.Config, err error) error {
 	return err
 }
 
+// RefuseBeside is an error that names the living processes of the deployment, as far as its database is one that was configured; the
+// lock of the data directory speaks for those on embedded servers. The database is open.
+func (s *Servers) RefuseBeside(ctx context.Context) error {
+	living, err := cluster.Living(ctx, s.pool)
+	if err != nil {
+		return fmt.Errorf("whether a process of this deployment runs is unknown: %w", err)
+	}
+	if len(living) == 0 {
+		return nil
+	}
+	var all []string
+	for _, one := range living {
+		all = append(all, DescribeProcess(one))
+	}
+	return fmt.Errorf("this deployment is in use by %s; stop every process of it first", strings.Join(all, "; "))
+}
+
+// LockDirectory keeps processes from starting on the data directory, when something is embedded and the directory is there; nil
+// otherwise.
+func LockDirectory(cfg config.Config) (*embedded.DirLock, error) {
+	if !cfg.AnyEmbedded() {
+		return nil, nil
+	}
+	return embedded.LockUsed(cfg.DataDir)
+}
+
 // FindLog connects to Kafka and makes no topic.
 func (s *Servers) FindLog(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	at, err := LogConfig(s.Settings, cfg, log, nil)
@@ -198,4 +228,64 @@ func (s *Servers) FindLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	}
 	s.log, err = patiently(ctx, func() (*claimlog.Log, error) { return claimlog.Connect(ctx, at) })
 	return s.logError(err)
+}
+
+const (
+	// replayLook is how often Replay looks how far the ledger is, and replayPatience is how long it may not move: longer than the
+	// consumer group waits for a member that was killed.
+	replayLook     = 100 * time.Millisecond
+	replayPatience = time.Minute
+)
+
+// Replay decides what the claims log has beyond the ledger's cursor, as an instance does, and returns when nothing is left. No instance
+// of the deployment runs. progress is told how many records are decided, of how many.
+func (d *Deployment) Replay(ctx context.Context, progress func(done, total int64)) error {
+	following, end := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { _ = d.wiring.ledger.Run(following) })
+	defer running.Wait()
+	defer end()
+	var total, before int64
+	for moved := time.Now(); ; {
+		left, err := d.undecided(ctx)
+		if err != nil {
+			return fmt.Errorf("replay the claims log: %w", err)
+		}
+		if total = max(total, left); left != before {
+			before, moved = left, time.Now()
+		}
+		progress(total-left, total)
+		if left == 0 {
+			return nil
+		}
+		if time.Since(moved) > replayPatience {
+			return fmt.Errorf("the claims log is not replayed to its end: %d records are left and none was decided for %s (%w)",
+				left, replayPatience, cmp.Or(d.wiring.ledger.Trouble(), errors.New("the log gives none")))
+		}
+		if err := events.Pause(ctx, replayLook); err != nil {
+			return err
+		}
+	}
+}
+
+// undecided is how many records of the log the ledger has not passed, and is not 0 while a cursor does not fit the log.
+func (d *Deployment) undecided(ctx context.Context) (left int64, err error) {
+	lags, err := d.wiring.ledger.Lag(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for partition, lag := range lags {
+		left += lag.Records
+		if lag.Records > 0 {
+			continue
+		}
+		_, settled, err := d.wiring.ledger.Settled(ctx, partition)
+		if err != nil {
+			return 0, err
+		}
+		if !settled {
+			left++
+		}
+	}
+	return left, nil
 }

@@ -83,11 +83,23 @@ func HasDatabase(dir string) bool {
 
 // HasLog is true when an embedded Kafka has its log in it.
 func HasLog(dir string) bool {
+	id, err := LogID(dir)
+	return err == nil && strings.HasPrefix(id, LogPrefix)
+}
+
+// LogID is the identity of the log that an embedded Kafka has in it.
+func LogID(dir string) (string, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, Kafka, "meta.json"))
 	var meta struct {
 		ClusterID string `json:"cluster_id"`
 	}
-	return err == nil && json.Unmarshal(raw, &meta) == nil && strings.HasPrefix(meta.ClusterID, LogPrefix)
+	if err == nil {
+		err = json.Unmarshal(raw, &meta)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the log's identity: %w", err)
+	}
+	return meta.ClusterID, nil
 }
 
 // Unusable is the sentence about a data directory that cannot be read or written.

@@ -1,9 +1,11 @@
-package app
+// Package wipe removes a deployment, wherever its parts are: topics, keys, schema, and what lies in the data directory.
+package wipe
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -16,7 +18,7 @@ import (
 	"flashsale/inventory"
 )
 
-// wipe removes a deployment, wherever its parts are.
+// wipe is one removal.
 type wipe struct {
 	cfg     config.Config
 	servers *instance.Servers // connections to what is configured
@@ -26,10 +28,10 @@ type wipe struct {
 	left    []string          // in the data directory
 }
 
-// wipeDeployment removes the topics, the keys, the schema and what the product made in the data directory. This removes the
-// orders too, so it asks for the name of what it removes. When a server does not answer, a process runs, or the directory is
-// not the product's, nothing is removed.
-func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
+// Deployment removes the topics, the keys, the schema and what the product made in the data directory. This removes the orders too, so
+// confirmed is asked with what is removed and the word that means yes. When a server does not answer, a process runs, or the
+// directory is not the product's, nothing is removed.
+func Deployment(ctx context.Context, out io.Writer, confirmed func(question, word string) bool) (err error) {
 	cfg, err := config.Load()
 	if err != nil {
 		return err
@@ -39,25 +41,23 @@ func wipeDeployment(ctx context.Context, yes bool, t terminal) (err error) {
 	if err := w.open(ctx); err != nil {
 		return fmt.Errorf("nothing was removed: %w", err)
 	}
-	if !yes {
-		word := cfg.Namespace
-		if len(w.what) == 1 && w.lock != nil {
-			word = "wipe"
-		}
-		if !confirmed(ctx, t, "This removes "+strings.Join(w.what, ", ")+" for good.", word) {
-			return errors.New("nothing was removed")
-		}
-		if err := w.refuseBeside(ctx); err != nil {
-			return fmt.Errorf("nothing was removed: %w", err)
-		}
+	word := cfg.Namespace
+	if len(w.what) == 1 && w.lock != nil {
+		word = "wipe"
+	}
+	if !confirmed("This removes "+strings.Join(w.what, ", ")+" for good.", word) {
+		return errors.New("nothing was removed")
+	}
+	if err := w.refuseBeside(ctx); err != nil { // one may have started while the question waited for its answer
+		return fmt.Errorf("nothing was removed: %w", err)
 	}
 	if err := w.remove(ctx); err != nil {
 		return fmt.Errorf("only a part was removed, ask again: %w", err)
 	}
 	if len(w.left) > 0 {
-		_, err = fmt.Fprintf(t.out, "left in %s, because flashsale did not make it: %s\n", w.dir, strings.Join(w.left, ", "))
+		_, err = fmt.Fprintf(out, "left in %s, because flashsale did not make it: %s\n", w.dir, strings.Join(w.left, ", "))
 	}
-	_, say := fmt.Fprintln(t.out, "removed; the next start begins anew")
+	_, say := fmt.Fprintln(out, "removed; the next start begins anew")
 	return errors.Join(err, say)
 }
 
@@ -102,7 +102,7 @@ func (w *wipe) openDirectory() (err error) {
 	if err := datadir.Check(w.dir); err != nil {
 		return err
 	}
-	if w.lock, err = lockDirectory(w.cfg); err != nil {
+	if w.lock, err = instance.LockDirectory(w.cfg); err != nil {
 		return err
 	}
 	switch {
@@ -119,7 +119,7 @@ func (w *wipe) refuseBeside(ctx context.Context) error {
 	if w.servers.Pool() == nil {
 		return nil
 	}
-	return refuseBeside(ctx, w.servers)
+	return w.servers.RefuseBeside(ctx)
 }
 
 // remove begins with the log: the next database passes over what it has, so it is of no use to anybody.
