@@ -78,6 +78,10 @@ func lockBeside(cfg config.Config) (unlock func(), err error) {
 
 func migrateUp(ctx context.Context, s *instance.Servers, cfg config.Config, t terminal) error {
 	done, err := migrations.Up(ctx, s.Pool(), cfg.Namespace)
+	var denied *migrations.DeniedError
+	if errors.As(err, &denied) {
+		return fmt.Errorf("migrate up: this user %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate up: %w", err)
 	}
