@@ -81,6 +81,10 @@ func migrateUp(ctx context.Context, s *instance.Servers, cfg config.Config, t te
 		return fmt.Errorf("nothing was changed: %w", err)
 	}
 	done, err := migrations.Up(ctx, s.Pool(), cfg.Namespace)
+	var denied *migrations.DeniedError
+	if errors.As(err, &denied) {
+		return fmt.Errorf("migrate up: this user %w", err)
+	}
 	if err != nil {
 		return fmt.Errorf("migrate up: %w", err)
 	}

@@ -29,9 +29,18 @@ var files embed.FS
 
 // Up creates the schema if there is none and applies what is missing. Several processes may call it at once: a Postgres
 // advisory lock lets one work while the others wait, and when it ends between two migrations, the next process applies
-// the rest. It runs beside purchases: it takes no lock that others have to wait for longer than a moment, see beside.go. What a newer program has applied stays; ErrOutdated means that this program cannot work on it. The pool's
-// search_path must be schema.
+// the rest. It runs beside purchases: it takes no lock that others wait for longer than a moment (beside.go). What a newer program has
+// applied stays; ErrOutdated means that this program cannot work on it. The pool's search_path must be schema. A *DeniedError says
+// which right the user lacks.
 func Up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.MigrationResult, error) {
+	if err := mayApply(ctx, pool, schema); err != nil {
+		return nil, err
+	}
+	applied, err := up(ctx, pool, schema)
+	return applied, Denied(ctx, pool, schema, err)
+}
+
+func up(ctx context.Context, pool *pgxpool.Pool, schema string) ([]*goose.MigrationResult, error) {
 	p, done, err := provider(ctx, pool, schema)
 	if err != nil {
 		return nil, err
@@ -87,8 +96,16 @@ func provider(ctx context.Context, pool *pgxpool.Pool, schema string) (*goose.Pr
 }
 
 // createSchema tolerates the race in which two processes create the same schema: Postgres answers the
-// second one with a unique violation even under IF NOT EXISTS.
+// second one with a unique violation even under IF NOT EXISTS. A schema that exists is not asked for: the statement would need the
+// right to make schemas all the same.
 func createSchema(ctx context.Context, pool *pgxpool.Pool, schema string) error {
+	var exists bool
+	if err := pool.QueryRow(ctx, "SELECT to_regnamespace($1) IS NOT NULL", pgx.Identifier{schema}.Sanitize()).Scan(&exists); err != nil {
+		return fmt.Errorf("look for the schema %s: %w", schema, err)
+	}
+	if exists {
+		return nil
+	}
 	q := "CREATE SCHEMA IF NOT EXISTS " + pgx.Identifier{schema}.Sanitize()
 	var err error
 	for range 3 {

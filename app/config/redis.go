@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/tls"
 	"errors"
 	"net/url"
 	"strings"
@@ -26,12 +27,15 @@ func validRedisURL(v string) bool {
 var errNoRedisURL = errors.New("REDIS_URL is not understood")
 
 // RedisOptions reads a REDIS_URL: one address, several separated by commas, `?cluster=1`, rediss:// for TLS, or
-// redis-sentinel://host:port,host:port/primary-name.
+// redis-sentinel://host:port,host:port/primary-name, with rediss-sentinel:// for TLS to the sentinels and to the servers. User and
+// password are the servers'; sentinels are asked without.
 func RedisOptions(value string) (rueidis.ClientOption, error) {
 	first, rest, several := strings.Cut(value, ",")
-	sentinel := strings.HasPrefix(first, "redis-sentinel://")
-	if sentinel {
-		return sentinelOptions(value)
+	if rest, ok := strings.CutPrefix(value, "redis-sentinel://"); ok {
+		return sentinelOptions(rest, nil)
+	}
+	if rest, ok := strings.CutPrefix(value, "rediss-sentinel://"); ok {
+		return sentinelOptions(rest, &tls.Config{MinVersion: tls.VersionTLS12})
 	}
 	var tail string
 	if several {
@@ -60,12 +64,13 @@ func RedisOptions(value string) (rueidis.ClientOption, error) {
 	return tuned(opt), nil
 }
 
-func sentinelOptions(value string) (rueidis.ClientOption, error) {
-	addresses, name, ok := strings.Cut(strings.TrimPrefix(value, "redis-sentinel://"), "/")
+// sentinelOptions reads what follows the scheme.
+func sentinelOptions(value string, secure *tls.Config) (rueidis.ClientOption, error) {
+	addresses, name, ok := strings.Cut(value, "/")
 	if !ok || addresses == "" || !ordinaryName.MatchString(name) {
 		return rueidis.ClientOption{}, errNoRedisURL
 	}
-	var opt rueidis.ClientOption
+	opt := rueidis.ClientOption{TLSConfig: secure}
 	if credentials, hosts, found := strings.Cut(addresses, "@"); found {
 		addresses = hosts
 		user, password, _ := strings.Cut(credentials, ":")
@@ -82,7 +87,7 @@ func sentinelOptions(value string) (rueidis.ClientOption, error) {
 		}
 		opt.InitAddress = append(opt.InitAddress, address)
 	}
-	opt.Sentinel = rueidis.SentinelOption{MasterSet: name}
+	opt.Sentinel = rueidis.SentinelOption{MasterSet: name, TLSConfig: secure}
 	return tuned(opt), nil
 }
 

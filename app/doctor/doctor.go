@@ -189,7 +189,11 @@ func (d *Doctor) connectRedis(context.Context) (err error) {
 }
 
 func (d *Doctor) askRedis(ctx context.Context) (string, error) {
-	return instance.RedisVersion(ctx, d.redis)
+	version, err := instance.RedisVersion(ctx, d.redis)
+	if err == nil && !d.servers.RedisEmbedded {
+		err = instance.RedisRights(ctx, d.redis, d.cfg.Namespace)
+	}
+	return version, err
 }
 
 func (d *Doctor) connectLog(ctx context.Context) error {
@@ -206,6 +210,9 @@ func (d *Doctor) connectLog(ctx context.Context) error {
 
 // askLog: the protocol does not tell a version. Without topics there is nothing that can be asked.
 func (d *Doctor) askLog(ctx context.Context) (string, error) {
+	if err := d.log.Rights(ctx); err != nil {
+		return "", err
+	}
 	missing, err := d.log.Missing(ctx)
 	if err != nil || len(missing) > 0 {
 		return "", err
@@ -232,6 +239,12 @@ func (d *Doctor) examineState(ctx context.Context) {
 func (d *Doctor) examineSchema(ctx context.Context) bool {
 	pending := 0
 	all, err := migrations.Status(ctx, d.pool, d.cfg.Namespace)
+	if err == nil {
+		err = migrations.Rights(ctx, d.pool, d.cfg.Namespace)
+	} else {
+		err = migrations.Denied(ctx, d.pool, d.cfg.Namespace, err) // the table cannot be read, or not even be seen
+	}
+	var denied *migrations.DeniedError
 	for _, m := range all {
 		if !m.Applied {
 			pending++
@@ -240,6 +253,8 @@ func (d *Doctor) examineSchema(ctx context.Context) bool {
 	switch {
 	case errors.Is(err, migrations.ErrNoSchema):
 		d.say(false, "%-11s %s: it is not there, with all its migrations to apply; run `flashsale migrate` (a start does so too)", "schema", d.cfg.Namespace)
+	case errors.As(err, &denied):
+		d.say(false, "%-11s %s: this user %s", "schema", d.cfg.Namespace, denied.Error())
 	case err != nil:
 		d.say(false, "%-11s %s: %s", "schema", d.cfg.Namespace, oneLine(err.Error()))
 	case pending > 0:

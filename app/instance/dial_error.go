@@ -12,12 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/redis/rueidis"
 
 	"flashsale/app/config"
 	"flashsale/events/claimlog"
+	"flashsale/migrations"
 )
 
 // service is a server that the environment names, in sentences for the operator.
@@ -40,7 +42,11 @@ func (s service) fault(place string, err error) error {
 	why, answers := Refusal(err)
 	sentence := fmt.Sprintf("%s does not answer at %s (%s); start it (%s), correct %s, or unset it to use the embedded one",
 		s.name, place, why, s.start, s.variable)
-	if answers {
+	var denied *migrations.DeniedError
+	switch {
+	case errors.As(err, &denied):
+		sentence = fmt.Sprintf("%s at %s answers, but %s, or correct %s", s.name, place, why, s.variable)
+	case answers:
 		sentence = fmt.Sprintf("%s at %s answers, but %s; correct %s", s.name, place, why, s.variable)
 	}
 	return &faultError{sentence, err}
@@ -53,7 +59,15 @@ func Refusal(err error) (why string, answers bool) {
 		postgres *pgconn.PgError
 		redis    *rueidis.RedisError
 		old      *versionError
+		denied   *migrations.DeniedError
+		command  *commandError
 	)
+	if errors.As(err, &command) {
+		return command.Error(), true
+	}
+	if errors.As(err, &denied) {
+		return "this user " + denied.Error(), true
+	}
 	if errors.As(err, &old) {
 		return old.Error(), true
 	}
@@ -135,6 +149,8 @@ func tlsRefusal(err error) string {
 		return "its certificate is for another name"
 	case errors.As(err, &authority):
 		return "its certificate is of an authority that is not trusted here"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && time.Now().After(invalid.Cert.NotAfter):
+		return "its certificate has expired"
 	case errors.As(err, &invalid), errors.As(err, &unverified):
 		return "its certificate is not valid"
 	case errors.As(err, &plain), strings.Contains(err.Error(), "server refused TLS connection"):

@@ -146,7 +146,15 @@ func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logg
 			return err
 		}
 	}
-	if _, err := migrations.Up(ctx, s.pool, cfg.Namespace); err != nil {
+	_, err := migrations.Up(ctx, s.pool, cfg.Namespace)
+	if err == nil {
+		err = migrations.Rights(ctx, s.pool, cfg.Namespace)
+	}
+	if err != nil {
+		var denied *migrations.DeniedError
+		if errors.As(err, &denied) {
+			return postgresService().fault(DatabaseAddress(s.Settings), err)
+		}
 		return fmt.Errorf("bring the schema %s up to date: %w", cfg.Namespace, err)
 	}
 	if err := s.compareVersions(ctx, cfg, log); err != nil {
@@ -154,6 +162,11 @@ func (s *Servers) connect(ctx context.Context, cfg config.Config, log *slog.Logg
 	}
 	if err := s.OpenRedis(ctx); err != nil {
 		return err
+	}
+	if !s.RedisEmbedded {
+		if err := RedisRights(ctx, s.redis, cfg.Namespace); err != nil {
+			return redisService().fault(RedisAddress(s.Settings), err)
+		}
 	}
 	if err := s.OpenLog(ctx, cfg, log, reg); err != nil {
 		return err

@@ -2,10 +2,12 @@ package instance
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/rueidis"
@@ -70,6 +72,49 @@ func RedisVersion(ctx context.Context, client rueidis.Client) (version string, e
 	}
 	version, _ = infoLine(info, "redis_version:")
 	return version, refuseOld(version, oldestRedis)
+}
+
+// commandError means that a user of Redis may not run a command, or not on the keys and channels of the namespace.
+type commandError struct{ command, namespace string }
+
+func (e *commandError) Error() string {
+	return fmt.Sprintf("does not allow this user the command %s on keys and channels that begin with %s: (README.md of app/secured lists the rights)", e.command, e.namespace)
+}
+
+// RedisRights tries every command that the product needs, on a key of its own that is gone afterwards. The error says
+// which one the user may not run.
+func RedisRights(ctx context.Context, client rueidis.Client, namespace string) error {
+	key, channel := namespace+":{rights}:"+rand.Text(), namespace+":rights"
+	for _, one := range [][]string{
+		{"EVAL", "return 1", "1", key}, {"EVALSHA", strings.Repeat("0", 40), "1", key}, {"HSET", key, "f", "1"}, {"EXPIRE", key, "60"}, {"TYPE", key}, {"EXISTS", key},
+		{"HLEN", key}, {"HMGET", key, "f"}, {"HEXISTS", key, "f"}, {"HSCAN", key, "0"}, {"PERSIST", key}, {"RENAME", key, key}, {"HDEL", key, "f"},
+		{"SET", key, "1", "EX", "60"}, {"GET", key}, {"UNLINK", key}, {"SCAN", "0", "COUNT", "1"}, {"TIME"}, {"PUBLISH", channel, ""},
+	} {
+		words := client.B().Arbitrary(one[0])
+		for _, word := range one[1:] {
+			if word == key {
+				words = words.Keys(word)
+			} else {
+				words = words.Args(word)
+			}
+		}
+		if denied(client.Do(ctx, words.Build()).Error()) {
+			return &commandError{one[0], namespace}
+		}
+	}
+	listening, stop := context.WithTimeout(ctx, time.Second)
+	defer stop()
+	listening = rueidis.WithOnSubscriptionHook(listening, func(rueidis.PubSubSubscription) { stop() })
+	if denied(client.Receive(listening, client.B().Subscribe().Channel(channel).Build(), func(rueidis.PubSubMessage) {})) {
+		return &commandError{"SUBSCRIBE", namespace}
+	}
+	return nil
+}
+
+// denied is true for the answer to a command that the user may not run. What else a command answers does not matter here.
+func denied(err error) bool {
+	answer, ok := rueidis.IsRedisErr(err)
+	return ok && strings.HasPrefix(answer.Error(), "NOPERM")
 }
 
 func infoLine(info, name string) (string, bool) {

@@ -45,9 +45,6 @@ func (l *Log) greetBroker(ctx context.Context, address string) error {
 // deadline that was set on the connection.
 func closing(ctx context.Context, d *kafka.Dialer) *kafka.Dialer {
 	dial := d.DialFunc
-	if dial == nil {
-		dial = (&net.Dialer{}).DialContext
-	}
 	d.DialFunc = func(dialing context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(dialing, network, address)
 		if err == nil {
@@ -69,7 +66,10 @@ func Code(err error) string {
 
 // Refusal says in words why a cluster that answers cannot be used; "" when err does not say so.
 func Refusal(err error) string {
+	var right *rightError
 	switch {
+	case errors.As(err, &right):
+		return right.Error()
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
 		return "refuses this user with this password"
 	case errors.Is(err, kafka.UnsupportedSASLMechanism):

@@ -86,12 +86,8 @@ func newLog(cfg Config) *Log {
 	}
 	l.gone = events.NewOutage(l.logger, "a topic is gone; creating it again", "the log takes records again")
 	l.refused = events.NewOutage(l.logger, "records cannot be written to the log", "records are written to the log again")
-	dial := cfg.Dial
-	if dial == nil {
-		dial = (&net.Dialer{Timeout: time.Second, KeepAlive: 15 * time.Second}).DialContext
-	}
 	l.transport = &kafka.Transport{
-		Dial:           dial,
+		Dial:           l.dial,
 		DialTimeout:    3 * time.Second,
 		IdleTimeout:    time.Minute,
 		MetadataTTL:    4 * time.Second,
@@ -111,6 +107,11 @@ func (l *Log) open(ctx context.Context) error {
 	meta, err := l.settledMetadata(ctx)
 	if err != nil {
 		return err
+	}
+	if l.cfg.LogID == "" { // an embedded one allows everything
+		if err := l.Rights(ctx); err != nil {
+			return err
+		}
 	}
 	return l.identify(meta)
 }
@@ -175,8 +176,7 @@ func (l *Log) Dialer() *kafka.Dialer {
 	return &kafka.Dialer{
 		ClientID:      l.transport.ClientID,
 		Timeout:       2 * time.Second,
-		KeepAlive:     15 * time.Second,
-		DialFunc:      l.cfg.Dial,
+		DialFunc:      l.dial,
 		TLS:           l.cfg.TLS,
 		SASLMechanism: l.cfg.SASL,
 	}
