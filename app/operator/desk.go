@@ -17,6 +17,7 @@ import (
 	"flashsale/sale/orderlist"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // DeskConfig has what a Desk reads. All fields are required.
@@ -28,6 +29,7 @@ type DeskConfig struct {
 	Users    *users.Store
 	Team     *login.Store
 	Sessions *login.Sessions
+	Limits   *limits.Limits
 	Audit    *audit.Log
 	Outbox   *outbox.Outbox
 	Log      *claimlog.Log
@@ -206,4 +208,9 @@ func deskOrders(orders []sale.ListedOrder, slugs map[int64]string, people map[in
 // AuditPage is a page of the audit log.
 func (d *Desk) AuditPage(ctx context.Context, f audit.Filter, at audit.PageRequest) (audit.Page, error) {
 	return d.cfg.Audit.List(ctx, f, at)
+}
+
+// AuditEntry is the entry of the audit log with that number. audit.ErrNoEntry when there is none.
+func (d *Desk) AuditEntry(ctx context.Context, id int64) (audit.Recorded, error) {
+	return d.cfg.Audit.Entry(ctx, id)
 }

@@ -171,6 +171,8 @@ type Event struct {
 	At            Moment
 	Who, By, What string
 	Detail        string
+	// Path is where the audit log has it.
+	Path string
 }
 
 // Minute is a line of the table that says what the charts show.

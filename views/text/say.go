@@ -56,7 +56,7 @@ func areas(l int) []map[string]any {
 	case german:
 		return []map[string]any{
 			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
-			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
+			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(), germanPeople(), germanAudit(),
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
 	"flashsale/sale"
@@ -20,7 +21,7 @@ func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, reque
 	if err != nil {
 		return operator.Act{}, nil, err
 	}
-	c.Set(formKey, request.Form(r.Header, body))
+	desk.KeepForm(c, request.Form(r.Header, body))
 	a, body, err := hs.conditioned(c, r.Header, body)
 	if err != nil {
 		return operator.Act{}, nil, err

@@ -7,7 +7,7 @@ import (
 	"flashsale/app/web/request"
 )
 
-// maxReason is the longest reason of a cancellation, in characters.
+// maxReason is the longest reason of an act, in characters. What is said of a longer one names it.
 const maxReason = 500
 
 // cancelledOrder is an order that was taken back.

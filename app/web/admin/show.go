@@ -2,13 +2,10 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,7 +13,6 @@ import (
 	counts "flashsale/app/figures"
 	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
-	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/static"
 	views "flashsale/views/admin"
@@ -124,67 +120,10 @@ func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.
 	defer cancel()
 	recent, err := hs.cfg.Operations.History(ctx, s.Slug, mostHistory)
 	for i := range recent {
-		r := &recent[i]
-		all = append(all, views.Event{At: momentIn(r.At, s.Zone), Who: r.Actor, By: byWhat(ctx, r), What: whatWasDone(ctx, r.Action), Detail: detailOf(r.Detail)})
+		l := desk.AuditLine(ctx, &recent[i], zoneOf(s.Zone))
+		all = append(all, views.Event{At: l.At, Who: l.Who, By: l.By, What: l.What, Detail: desk.OneLine(ctx, &l), Path: l.Path})
 	}
 	return all, err
-}
-
-func byWhat(ctx context.Context, r *audit.Recorded) string {
-	if r.Network == "" {
-		return text.Say(ctx, "by %s", r.Means)
-	}
-	return text.Say(ctx, "by %s from %s", r.Means, r.Network)
-}
-
-// whatWasDone names an act of the audit log.
-func whatWasDone(ctx context.Context, action string) string {
-	switch action {
-	case "sale.create":
-		return text.Say(ctx, "Made")
-	case "sale.duplicate":
-		return text.Say(ctx, "Duplicated")
-	case "sale.amend":
-		return text.Say(ctx, "Changed")
-	case "sale.schedule":
-		return text.Say(ctx, "Scheduled")
-	case "sale.open":
-		return text.Say(ctx, "Opened")
-	case "sale.pause":
-		return text.Say(ctx, "Paused")
-	case "sale.resume":
-		return text.Say(ctx, "Resumed")
-	case "sale.extend":
-		return text.Say(ctx, "Extended")
-	case "sale.stock":
-		return text.Say(ctx, "Stock changed")
-	case "sale.close":
-		return text.Say(ctx, "Closed")
-	case "sale.reset", "sale.preset":
-		return text.Say(ctx, "Begun anew")
-	case "sale.archive":
-		return text.Say(ctx, "Archived")
-	case "sale.bring-back":
-		return text.Say(ctx, "Brought back")
-	}
-	return action
-}
-
-// detailOf is the detail of an act in one line: "stock: 150".
-func detailOf(detail json.RawMessage) string {
-	var fields map[string]any
-	if json.Unmarshal(detail, &fields) != nil {
-		return ""
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		value := fields[name]
-		if n, ok := value.(float64); ok {
-			value = strconv.FormatFloat(n, 'f', -1, 64)
-		}
-		parts = append(parts, fmt.Sprintf("%s: %v", name, value))
-	}
-	return strings.Join(parts, ", ")
 }
 
 // shownFigures are the figures as the page shows them.

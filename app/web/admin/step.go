@@ -242,14 +242,11 @@ func resetStep(ctx context.Context, s *sale.Snapshot, given url.Values, page *vi
 	page.Inputs = []views.Input{{Name: fieldConfirm, Label: text.Say(ctx, "Type %s to confirm", s.Slug), Type: "text", MaxLength: "63", Value: given.Get(fieldConfirm)}}
 }
 
-// formKey is where the context of a request keeps the form that an act was asked by.
-const formKey = "flashsale.form"
-
 // Refused shows the page of a form again when its act was refused, with why. It is false for every other request, and for those who
 // may not act.
 func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
-	form, ok := c.Get(formKey).(url.Values)
-	if !ok || len(form) == 0 || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound {
+	form, ok := desk.KeptForm(c)
+	if !ok || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound {
 		return false, nil
 	}
 	name, found := strings.CutPrefix(c.Path(), request.AdminSale)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/url"
 
 	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
@@ -79,4 +80,16 @@ func (d Desk) Send(c echo.Context, status int, page templ.Component) error {
 	h.Set(echo.HeaderCacheControl, "private, no-store")
 	h.Set("Vary", "Accept, Accept-Language, Cookie")
 	return c.HTMLBlob(status, out.Bytes())
+}
+
+// formKey is where the context of a request keeps the form that an act was asked by.
+const formKey = "flashsale.form"
+
+// KeepForm keeps the form of a request until it is answered, so that a refusal can show it again.
+func KeepForm(c echo.Context, form url.Values) { c.Set(formKey, form) }
+
+// KeptForm is the form that is kept. It is false for a request without one.
+func KeptForm(c echo.Context) (url.Values, bool) {
+	form, ok := c.Get(formKey).(url.Values)
+	return form, ok && len(form) > 0
 }

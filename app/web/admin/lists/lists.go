@@ -22,6 +22,8 @@ type Desk interface {
 	Shoppers(ctx context.Context, q users.Search) (users.Found, error)
 	Shopper(ctx context.Context, name string) (operator.ShopperDetail, error)
 	AuditPage(ctx context.Context, f audit.Filter, at audit.PageRequest) (audit.Page, error)
+	// AuditEntry is one entry. audit.ErrNoEntry when there is none of that number.
+	AuditEntry(ctx context.Context, id int64) (audit.Recorded, error)
 	ExportAudit(ctx context.Context, a operator.Act, f audit.Filter, to operator.Export[audit.Recorded]) error
 }
 
