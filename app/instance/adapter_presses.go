@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -8,13 +9,20 @@ import (
 	"flashsale/users/login/limits"
 )
 
-// pressesOf bounds how often shoppers and networks press, by the limit of the sale's snapshot.
-type pressesOf struct{ limit *limits.Presses }
+// pressesOf bounds how often shoppers and networks press, by the limit of the sale's snapshot. That a shopper has met it is noted for
+// the desk, once in ten seconds.
+type pressesOf struct {
+	limit *limits.Presses
+	noted *limits.Limits
+}
 
 func (p pressesOf) Take(saleID int64, l sale.PressLimit, shopper int64, from netip.Addr) (sale.PressBudget, time.Duration, bool) {
 	v := p.limit.Take(saleID, shopper, from, limits.PressRates{
 		Account: pressRate(l.AccountRate, l.AccountBurst), Network: pressRate(l.NetworkRate, l.NetworkBurst),
 	})
+	if !v.OK && p.limit.MayNote(saleID, shopper) {
+		p.noted.Note(context.Background(), shopper, limits.Purchase, v.By)
+	}
 	if v.By == limits.ByAccount {
 		return sale.PressesOfAccount, v.Wait, v.OK
 	}

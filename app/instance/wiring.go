@@ -80,7 +80,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 		Alone: s.stack != nil, Logger: log, NamesChanged: func() { c.bus.Publish(namesChannel, nil) },
 	})
 	c.desk = operator.NewDesk(operator.DeskConfig{
-		Orders: orderlist.New(s.pool), Sales: c.sales, Catalog: c.catalog, Stock: c.stock, Users: c.users, Team: c.login, Sessions: c.sessions,
+		Orders: orderlist.New(s.pool), Sales: c.sales, Catalog: c.catalog, Stock: c.stock, Users: c.users, Team: c.login, Sessions: c.sessions, Limits: c.limits,
 		Audit: c.audit, Outbox: c.outbox, Log: s.log, Exports: s.export,
 	})
 	c.probing = newProbes(c, reg)
@@ -134,7 +134,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
 	c.checkout = checkout.New(checkout.Deps{
 		Store: c.sales, Catalog: c.catalog, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
-		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Presses: pressesOf{limits.NewPresses(c.heartbeat.Live)}, Live: c.heartbeat.Live,
+		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Presses: pressesOf{limits.NewPresses(c.heartbeat.Live), c.limits}, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
 	})
 	c.parts.add("checkout", serving, c.checkout)

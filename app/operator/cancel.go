@@ -53,8 +53,13 @@ func (o *Acts) cancelTx(ctx context.Context, tx pgx.Tx, a Act, id uuid.UUID, rea
 	if c.Order, err = o.sales.OrderTx(ctx, tx, id); err != nil {
 		return c, record, err
 	}
-	c.After, err = o.sales.LockSaleTx(ctx, tx, c.Before.Slug)
-	return c, cancellationRecord(c, reason), err
+	if c.After, err = o.sales.LockSaleTx(ctx, tx, c.Before.Slug); err != nil {
+		return c, record, err
+	}
+	before, after := stateOf(&c.Before, nil), stateOf(&c.After, nil)
+	before["order"], after["order"] = sale.OrderConfirmed, sale.OrderCancelled
+	record, err = saying(cancellationRecord(c, reason), before, after)
+	return c, record, err
 }
 
 func cancellationRecord(c Cancellation, reason string) audit.Entry {

@@ -75,7 +75,10 @@ func (o *Acts) create(
 		if err := o.sales.CreateTx(ctx, tx, c); err != nil {
 			return made, record, err
 		}
-		made, err = o.sales.LockSaleTx(ctx, tx, c.Slug)
+		if made, err = o.sales.LockSaleTx(ctx, tx, c.Slug); err != nil {
+			return made, record, err
+		}
+		record, err = saying(record, nil, stateOf(&made, &c.Product))
 		return made, record, err
 	})
 	if first {

@@ -18,6 +18,7 @@ import (
 	"flashsale/sale/orderlist"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // DeskConfig has what a Desk reads. All fields are required.
@@ -29,6 +30,7 @@ type DeskConfig struct {
 	Users    *users.Store
 	Team     *login.Store
 	Sessions *login.Sessions
+	Limits   *limits.Limits
 	Audit    *audit.Log
 	Outbox   *outbox.Outbox
 	Log      *claimlog.Log
@@ -214,4 +216,9 @@ func deskOrders(list []DeskOrder, orders []sale.ListedOrder, slugs map[int64]str
 // AuditPage is a page of the audit log.
 func (d *Desk) AuditPage(ctx context.Context, f audit.Filter, at audit.PageRequest) (audit.Page, error) {
 	return d.cfg.Audit.List(ctx, f, at)
+}
+
+// AuditEntry is the entry of the audit log with that number. audit.ErrNoEntry when there is none.
+func (d *Desk) AuditEntry(ctx context.Context, id int64) (audit.Recorded, error) {
+	return d.cfg.Audit.Entry(ctx, id)
 }

@@ -23,9 +23,8 @@ type PictureChange struct {
 // pictured is what the audit log says of an act on a picture.
 type pictured struct {
 	ID string `json:"id"`
-	// Alt is the text of the picture. Before is the one that it had.
-	Alt    string `json:"alt,omitempty"`
-	Before string `json:"before,omitempty"`
+	// Alt is the text of the picture.
+	Alt string `json:"alt,omitempty"`
 	// Sizes and Bytes are of a picture that was added.
 	Sizes []string `json:"sizes,omitempty"`
 	Bytes int      `json:"bytes,omitempty"`
@@ -95,14 +94,9 @@ func (o *Acts) forgetUnused(ctx context.Context, tx pgx.Tx, id string) error {
 
 // DescribePicture changes the text that says what a picture shows. Errors: sale.ErrNoPicture, *sale.PictureError.
 func (o *Acts) DescribePicture(ctx context.Context, a Act, slug, id, alt string) (PictureChange, error) {
-	said := &pictured{ID: id, Alt: alt}
 	return o.changePictures(ctx, a, slug, pictureAct{
-		record: audit.Entry{Action: "picture.describe", Detail: said}, id: id,
-		change: func(images sale.Images) (sale.Images, error) {
-			before, _ := images.Picture(id)
-			said.Before = before.Alt
-			return images.Described(id, alt)
-		},
+		record: audit.Entry{Action: "picture.describe", Detail: pictured{ID: id, Alt: alt}}, id: id,
+		change: func(images sale.Images) (sale.Images, error) { return images.Described(id, alt) },
 	})
 }
 
@@ -137,14 +131,16 @@ func (o *Acts) changePictures(ctx context.Context, a Act, slug string, do pictur
 				return done, record, err
 			}
 		}
+		var before []sale.Image
 		changed := false
 		done.Change, record, err = o.changeTx(ctx, tx, a, slug, do.record, func(slug string) error {
-			changed, err = o.picturesTx(ctx, tx, slug, do, &done)
+			before, changed, err = o.picturesTx(ctx, tx, slug, do, &done)
 			return err
 		})
-		if err == nil && !changed {
-			record = audit.Entry{}
+		if err != nil || !changed {
+			return done, audit.Entry{}, err
 		}
+		record, err = saying(record, pictureState(before), pictureState(done.Pictures))
 		return done, record, err
 	})
 	if first {
@@ -153,26 +149,27 @@ func (o *Acts) changePictures(ctx context.Context, a Act, slug string, do pictur
 	return done, err
 }
 
-// picturesTx changes the pictures, under the lock of the sale. It is false when they are as they were.
-func (o *Acts) picturesTx(ctx context.Context, tx pgx.Tx, slug string, do pictureAct, done *PictureChange) (bool, error) {
+// picturesTx changes the pictures, under the lock of the sale, and returns those before. It is false when they are as they were.
+func (o *Acts) picturesTx(ctx context.Context, tx pgx.Tx, slug string, do pictureAct, done *PictureChange) (had []sale.Image, changed bool, err error) {
 	before, err := o.sales.ImagesTx(ctx, tx, slug)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
+	had = before.Uploaded()
 	after, err := do.change(before)
 	if err != nil {
-		return false, err
+		return had, false, err
 	}
 	done.Pictures = after.Uploaded()
 	var there bool
 	if done.Picture, there = after.Picture(do.id); !there {
 		done.Picture, _ = before.Picture(do.id)
 	}
-	if _, had := before.Picture(do.id); had && do.adds {
-		return false, nil
+	if _, is := before.Picture(do.id); is && do.adds {
+		return had, false, nil
 	}
 	if err := o.sales.SetImagesTx(ctx, tx, slug, after); err != nil || do.last == nil {
-		return true, err
+		return had, true, err
 	}
-	return true, do.last(ctx, tx)
+	return had, true, do.last(ctx, tx)
 }

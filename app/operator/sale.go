@@ -223,7 +223,7 @@ func (o *Acts) change(
 	return done, err
 }
 
-// changeTx finds the sale of the act once, for the whole act, and reads its state before and after.
+// changeTx finds the sale of the act once, for the whole act, and reads its state before and after. Its record says both.
 func (o *Acts) changeTx(
 	ctx context.Context, tx pgx.Tx, a Act, slug string, record audit.Entry, do func(slug string) error,
 ) (ch sale.Change, _ audit.Entry, err error) {
@@ -234,9 +234,20 @@ func (o *Acts) changeTx(
 	if err := a.Match.Allows(ch.Before.Revision); err != nil {
 		return ch, record, err
 	}
+	sold, err := o.soldTx(ctx, tx, ch.Before.Slug, record.Detail)
+	if err != nil {
+		return ch, record, err
+	}
 	if err := do(ch.Before.Slug); err != nil {
 		return ch, record, err
 	}
-	ch.After, err = o.sales.LockSaleTx(ctx, tx, ch.Before.Slug)
+	if ch.After, err = o.sales.LockSaleTx(ctx, tx, ch.Before.Slug); err != nil {
+		return ch, record, err
+	}
+	sells, err := o.soldTx(ctx, tx, ch.Before.Slug, record.Detail)
+	if err != nil {
+		return ch, record, err
+	}
+	record, err = saying(record, stateOf(&ch.Before, sold), stateOf(&ch.After, sells))
 	return ch, record, err
 }

@@ -10,6 +10,7 @@ import (
 	"flashsale/sale"
 	"flashsale/users"
 	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 // mostOrders is how many orders of one shopper are shown.
@@ -24,6 +25,12 @@ type ShopperDetail struct {
 	MoreOrders bool
 	// Sessions are those that have not ended, the newest first.
 	Sessions []login.Session
+	// Met are the limits that attempts at the account have met within the last thirty days, MetUnknown is true when nobody knows that now.
+	Met        []limits.Met
+	MetUnknown bool
+	// Acts are what operators did to the account, the newest first. MoreActs is true when there are more.
+	Acts     []audit.Recorded
+	MoreActs bool
 }
 
 // Shoppers is a page of accounts, archived and erased ones too.
@@ -56,8 +63,18 @@ func (d *Desk) Shopper(ctx context.Context, name string) (ShopperDetail, error) 
 	if s.Role, err = d.cfg.Team.RoleOf(ctx, who.ID); err != nil {
 		return s, err
 	}
-	s.Sessions, err = d.cfg.Sessions.List(ctx, who.ID)
-	return s, err
+	if s.Sessions, err = d.cfg.Sessions.List(ctx, who.ID); err != nil {
+		return s, err
+	}
+	acts, err := d.cfg.Audit.List(ctx, audit.Filter{Subject: who.Username}, audit.PageRequest{Limit: mostActs})
+	if err != nil {
+		return s, err
+	}
+	s.Acts, s.MoreActs = acts.Entries, acts.Older
+	// Without Redis everything else is still true.
+	s.Met, err = d.cfg.Limits.Met(ctx, who.ID)
+	s.MetUnknown = err != nil
+	return s, nil
 }
 
 // Barring is whether an account may purchase, before and after an act.

@@ -70,8 +70,14 @@ func invitationEntry(action string, made login.Invitation) audit.Entry {
 // Accept gives the account of the act the role of a link, and ends its sessions: a new one has the role.
 func (o *Acts) Accept(ctx context.Context, a Act, token string) (login.Role, error) {
 	return teamAct(ctx, o, a, func(ctx context.Context, tx pgx.Tx) (login.Role, audit.Entry, error) {
+		before, err := o.team.RoleTx(ctx, tx, a.Account)
+		if err != nil {
+			return login.NoRole, audit.Entry{}, err
+		}
 		role, err := o.team.AcceptTx(ctx, tx, token, a.Account)
-		return role, audit.Entry{Action: "team.accept", Subject: a.Principal, Detail: map[string]any{"role": role.String()}}, err
+		return role, audit.Entry{Action: "team.accept", Subject: a.Principal, Detail: map[string]any{
+			"role": role.String(), "before": state{"role": before.String()}, "after": state{"role": role.String()},
+		}}, err
 	})
 }
 
@@ -89,7 +95,7 @@ func (o *Acts) SetRole(ctx context.Context, a Act, username string, role login.R
 			return change, audit.Entry{}, err
 		}
 		return change, audit.Entry{Action: "team.role", Subject: who.Username,
-			Detail: map[string]any{"before": before.String(), "after": role.String()}}, nil
+			Detail: map[string]any{"before": state{"role": before.String()}, "after": state{"role": role.String()}}}, nil
 	})
 }
 
@@ -104,7 +110,8 @@ func (o *Acts) ResetSecondFactor(ctx context.Context, a Act, username string) (b
 		if err != nil || !was {
 			return was, audit.Entry{}, err
 		}
-		return was, audit.Entry{Action: "team.reset-second-factor", Subject: who.Username}, nil
+		return was, audit.Entry{Action: "team.reset-second-factor", Subject: who.Username,
+			Detail: map[string]any{"before": state{"secondFactor": true}, "after": state{"secondFactor": false}}}, nil
 	})
 }
 

@@ -4,10 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,8 @@ import (
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/users/login"
+	"flashsale/users/login/limits"
 )
 
 func TestOrderListsAskForWhatTheQuerySays(t *testing.T) {
@@ -193,4 +197,156 @@ func TestACutExportIsNotAWholeOne(t *testing.T) {
 	if err == nil || res.Trailer.Get("Export-Rows") != "" || !strings.Contains(w.logged.String(), "the database has gone") {
 		t.Errorf("read %q without an error; trailer %v", body, res.Trailer)
 	}
+}
+
+// hostileNames are names that nobody may have to look at twice: in a page they are text.
+var hostileNames = []string{"=1+1", "+49", "-x", "@home", `"><script>alert(1)</script>`, "O'Neil & Söhne", "🦊 fox", "שלום", "a  b"}
+
+func TestShoppersAreListedWithTheirStateInWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	states := []users.Listed{
+		{Account: users.Account{ID: 1, Username: "ann", Email: "ann@example.com", MayPurchase: true, CreatedAt: noon}},
+		{Account: users.Account{ID: 2, Username: "bob", CreatedAt: noon}},
+		{Account: users.Account{ID: 3, Username: "cid", MayPurchase: true, CreatedAt: noon}, Archived: true},
+		{Account: users.Account{ID: 4, Username: "erased-x", CreatedAt: noon}, Archived: true, Erased: true},
+	}
+	for i, name := range hostileNames {
+		states = append(states, users.Listed{Account: users.Account{ID: int64(10 + i), Username: name, Email: name + "@example.com", MayPurchase: true, CreatedAt: noon}})
+	}
+	w.desk.found = users.Found{Accounts: states, First: users.Beside{ID: 1}, Last: users.Beside{ID: 10}, Later: true}
+	page := w.browse(t, "/admin/shoppers?q=%C3%84", "Test-Session: vera?")
+	page.shows(t, 200, "ann@example.com", ">May buy<", ">Barred<", ">Archived<", ">Erased<", "2026-01-01 12:00:00 UTC", `value="Ä"`, `rel="next"`, `href="/admin/shoppers/ann"`)
+	for _, name := range hostileNames {
+		page.shows(t, 200, "<bdi>"+html.EscapeString(name)+"</bdi>", `href="/admin/shoppers/`+html.EscapeString(url.PathEscape(name))+`"`)
+	}
+	page.lacks(t, "<script>alert")
+	if q := w.desk.searches[0]; q.Prefix != "ä" || q.Limit != 50 {
+		t.Errorf("asked %+v", q)
+	}
+	next := regexp.MustCompile(`href="([^"]*)" rel="next"`).FindStringSubmatch(page.raw)
+	if len(next) != 2 || !strings.HasPrefix(next[1], "/admin/shoppers?") || !strings.Contains(next[1], "q=%C3%84") {
+		t.Fatalf("the next page is %q", next)
+	}
+	if w.browse(t, html.UnescapeString(next[1]), "Test-Session: vera?").shows(t, 200); w.desk.searches[1].Beside.ID != 10 {
+		t.Errorf("then asked %+v", w.desk.searches[1])
+	}
+	w.browse(t, "/admin/shoppers?q=%00", "Test-Session: vera?").shows(t, 422, `aria-invalid="true"`, "visible characters")
+	w.browse(t, "/admin/shoppers?cursor=x", "Test-Session: vera?").shows(t, 422)
+	if len(w.desk.searches) != 2 {
+		t.Error("a wrong search reached the desk")
+	}
+}
+
+func TestTheDeskShowsOneShopper(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	id := receipt("a").OrderID
+	w.desk.shopper = operator.ShopperDetail{
+		Listed: users.Listed{Account: users.Account{Email: "ann@example.com", EmailVerified: true, MayPurchase: true, CreatedAt: noon}}, Role: login.Viewer,
+		Orders: []sale.Order{
+			{Receipt: receipt("ann"), Slug: "first", Product: "Lamp"}, {Receipt: receipt("ann"), Slug: "first", Product: "Lamp", CancelledAt: noon},
+		},
+		MoreOrders: true, MoreActs: true,
+		Sessions: []login.Session{{Created: noon, Expires: noon.Add(time.Hour), Origin: login.Origin{Network: "192.0.2.9", Agent: "<b>Fox</b>"}}},
+		Met:      []limits.Met{{Policy: limits.Purchase, By: limits.ByAccount, At: noon}, {Policy: limits.SignIn, By: limits.ByStrangers, At: noon}},
+		Acts:     []audit.Recorded{{ID: 4, At: noon, Actor: "olga", Means: "session", Network: "192.0.2.1", Action: "shopper.bar", Subject: "ann", Detail: json.RawMessage(`{"reason":"a bot","account":7,"before":{"canPurchase":true},"after":{"canPurchase":false}}`)}},
+	}
+	page := w.browse(t, "/admin/shoppers/ann", "Test-Session: root!")
+	page.shows(t, 200, "ann@example.com", "verified", "viewer", `href="/admin/orders/`+id.String()+`"`, sale.OrderNumber(id), ">Cancelled<", ">Confirmed<", `href="/admin/sales/first"`,
+		"192.0.2.9", "&lt;b&gt;Fox&lt;/b&gt;", "Presses of the button", "by this account alone", "where it has never signed in", "Redis keeps this",
+		"Shopper barred", "by page from 192.0.2.1", "a bot", `href="/admin/audit/4"`, `href="/admin/orders?q=ann"`, `href="/admin/audit?subject=ann"`, `href="/admin/shoppers/ann/bar"`)
+	page.lacks(t, `data-testid="unbar"`, `data-testid="met-unknown"`)
+	w.browse(t, "/admin/shoppers/ann", "Test-Session: vera?").lacks(t, `data-testid="bar"`)
+	w.browse(t, "/admin/shoppers/nobody", "Test-Session: root!").shows(t, 404)
+	w.desk.shopper = operator.ShopperDetail{MetUnknown: true}
+	w.browse(t, "/admin/shoppers/bob?done=bar", "Test-Session: root!").shows(t, 200, ">Barred<", "cannot buy any more", `data-testid="met-unknown"`, `href="/admin/shoppers/bob/unbar"`)
+	w.browse(t, "/admin/shoppers/bob?done=unbar", "Test-Session: root!").lacks(t, `data-testid="notice"`)
+}
+
+// A page says what barring will do, and the form that it has does it once; a refusal shows the page again, with what was typed.
+func TestBarringFromThePage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	root, name := "Test-Session: root!", `änn "e" 🦊`
+	w.desk.shopper.MayPurchase = true
+	path := "/admin/shoppers/" + url.PathEscape(name)
+	step := w.browse(t, path+"/bar", root)
+	step.shows(t, 200, "stays bought", `action="/api`+html.EscapeString(path)+`/bar"`, "<textarea", `name="Idempotency-Key"`)
+	if len(w.ops.calls) != 0 {
+		t.Errorf("a look has done %q", w.ops.calls)
+	}
+	w.browse(t, path+"/unbar", root).shows(t, 200, "This account is not barred.")
+	w.browse(t, path+"/bar", "Test-Session: vera?").shows(t, 403)
+
+	empty := w.submit(t, "/api"+path+"/bar", url.Values{"reason": {" "}, "Idempotency-Key": {"k"}}, root)
+	empty.shows(t, 422, "Nothing was done", "is required: 1 to 500 characters", "<textarea")
+	long := strings.Repeat("ü", 501)
+	w.submit(t, "/api"+path+"/bar", url.Values{"reason": {long}}, root).shows(t, 422, long, "Nothing was done")
+	w.submit(t, "/api"+path+"/bar", url.Values{"reason": {" "}}, root, "Accept-Language: de").shows(t, 422, "Nichts wurde getan", "1 bis 500 Zeichen", "sperren?")
+	if len(w.ops.calls) != 0 {
+		t.Errorf("refused, and done: %q", w.ops.calls)
+	}
+	w.ops.err = sale.ErrBusy
+	w.submit(t, "/api"+path+"/bar", url.Values{"reason": {"a <bot>"}, "Idempotency-Key": {"mine"}}, root).shows(t, 409, "a &lt;bot&gt;", `role="alert"`)
+	w.ops.err = audit.ErrOutcomeUnknown
+	w.submit(t, "/api"+path+"/bar", url.Values{"reason": {"a bot"}, "Idempotency-Key": {"mine"}}, root).shows(t, 504, `value="mine"`)
+	w.ops.err = nil
+	w.ops.calls = nil
+	done := w.submit(t, "/api"+path+"/bar", url.Values{"reason": {"a bot"}, "Idempotency-Key": {"k"}}, root)
+	if to := done.Header.Get("Location"); done.StatusCode != http.StatusSeeOther || to != path+"?done=bar" || strings.Join(w.ops.calls, ";") != "bar "+name+" true a bot" {
+		t.Errorf("%d %s, called %q", done.StatusCode, to, w.ops.calls)
+	}
+	w.desk.shopper.MayPurchase = false
+	w.browse(t, path+"/unbar", root).shows(t, 200, "may buy again at once")
+	if done := w.submit(t, "/api"+path+"/unbar", url.Values{"reason": {"no bot"}}, root); done.Header.Get("Location") != path+"?done=unbar" {
+		t.Errorf("%d %s", done.StatusCode, done.Header.Get("Location"))
+	}
+}
+
+func TestTheAuditLogIsAPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	id := receipt("a").OrderID.String()
+	w.desk.acts = []audit.Recorded{
+		{ID: 9, At: noon, Actor: `=olga`, Means: "token nightly", Network: "192.0.2.1", Action: "sale.stock", Subject: "first", Detail: json.RawMessage(`{"stock":150,"before":{"stock":100,"revision":8},"after":{"stock":150,"revision":9}}`)},
+		{ID: 8, At: noon, Actor: "olga", Means: "command", Action: "sale.pause", Subject: "first", Detail: json.RawMessage(`{"before":{"state":"open"},"after":{"state":"paused"}}`)},
+		{ID: 7, At: noon, Actor: "demo", Means: "demo mode", Action: "order.cancel", Subject: id, Detail: json.RawMessage(`{"reason":"<paid> twice","sale":"first","unit":3,"username":"שלום","before":{"order":"confirmed"},"after":{"order":"cancelled"}}`)},
+		{ID: 6, At: noon, Actor: "vera", Means: "session", Network: "192.0.2.7", Action: audit.Refused, Subject: "POST /api/admin/sales/:slug/close", Detail: json.RawMessage(`{"why":"revision-changed","sale":"first","seen":"\"7\"","present":9}`)},
+		{ID: 5, At: noon, Actor: "olga", Action: "picture.describe", Subject: "first", Detail: json.RawMessage(`{"id":"x","alt":"Blue","before":"Red"}`)},
+		{ID: 4, At: noon, Actor: "olga", Action: "team.role", Subject: "jane", Detail: json.RawMessage(`{"before":{"role":""},"after":{"role":"operator"}}`)},
+		{ID: 3, At: noon, Actor: "olga", Action: "something.new", Subject: "x", Detail: json.RawMessage(`null`)},
+		{ID: 2, At: noon, Actor: "olga", Action: "picture.arrange", Subject: "first", Detail: json.RawMessage(`{"order":["a","b"],"before":{"pictures":[{"id":"a","alt":"Red"},{"id":"b","alt":"Blue"}]},"after":{"pictures":[{"id":"b","alt":"Blue"},{"id":"a","alt":"Red"}]}}`)},
+	}
+	page := w.browse(t, "/admin/audit?who=%3Dolga&sale=first&what=sale.stock&from=2026-01-01T00:00&to=2026-01-02T00:00:30", "Test-Session: root!")
+	page.shows(t, 200, "2026-01-01 12:00:00 UTC", "by the token nightly from 192.0.2.1", "by a command", "in demo mode", ">100<", ">150<", ">Open<", ">Paused<", `href="/admin/sales/first"`,
+		`href="/admin/orders/`+id+`"`, "&lt;paid&gt; twice", "<bdi>שלום</bdi>", `href="/admin/shoppers/`+url.PathEscape("שלום")+`"`, ">Refused<", "Close for good", "Revision now",
+		"Role changed", ">none<", ">operator<", "something.new", "&#34;Red&#34;, &#34;Blue&#34;", `value="=olga"`, `action="/api/admin/audit/export"`, `name="from" value="2026-01-01T00:00:00.000Z"`, `href="/admin/audit/9"`)
+	want := audit.Filter{Actor: "=olga", Sale: "first", Action: "sale.stock", From: noon.Add(-12 * time.Hour), Until: noon.Add(12*time.Hour + 30*time.Second)}
+	if len(w.desk.filters) != 1 || w.desk.filters[0] != want {
+		t.Errorf("asked %+v", w.desk.filters)
+	}
+	w.browse(t, "/admin/audit?refused=1&who=&what=&sale=&subject=&from=&to=", "Test-Session: vera?").lacks(t, "/api/admin/audit/export")
+	if f := w.desk.filters[1]; f != (audit.Filter{Action: audit.Refused}) {
+		t.Errorf("asked %+v", f)
+	}
+	for query, says := range map[string]string{"from=yesterday": "a time like", "to=9999999": "a time like", "who=%00": "plain text", "sale=a&sale=b": "plain text"} {
+		w.browse(t, "/admin/audit?"+query, "Test-Session: root!").shows(t, 422, says, `aria-invalid="true"`)
+	}
+	if len(w.desk.filters) != 2 {
+		t.Error("a wrong filter reached the desk")
+	}
+	w.browse(t, "/admin/audit/9", "Test-Session: vera?").shows(t, 200, "Stock changed", ">100<", ">150<", "&#34;revision&#34;: 9")
+	w.browse(t, "/admin/audit/6", "Test-Session: vera?", "Accept-Language: de").shows(t, 200, "Abgelehnt", "Endgültig schließen")
+	for _, wrong := range []string{"99", "0", "-1", "07", "x", "99999999999999999999"} {
+		w.browse(t, "/admin/audit/"+wrong, "Test-Session: vera?").shows(t, 404)
+	}
+}
+
+// "Who paused it?": the run of show says who, from where and what, and leads to the entry.
+func TestTheRunOfShowSaysWhoPausedIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	w.ops.history = []audit.Recorded{{ID: 12, At: noon, Actor: "olga", Means: "session", Network: "192.0.2.1", Action: "sale.pause", Subject: "first", Detail: json.RawMessage(`{"before":{"state":"open"},"after":{"state":"paused"}}`)}}
+	w.browse(t, "/admin/sales/first", "Test-Session: vera?").shows(t, 200, `href="/admin/audit/12">Paused</a>`, "<bdi>olga</bdi>", "by page from 192.0.2.1", "State Open → Paused", `href="/admin/audit?sale=first"`)
 }

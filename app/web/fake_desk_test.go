@@ -21,6 +21,7 @@ type fakeDesk struct {
 	exports  []operator.Act
 	list     operator.OrderList
 	found    users.Found
+	shopper  operator.ShopperDetail
 	acts     []audit.Recorded
 	err      error
 	// cut ends an export with an error after its first rows.
@@ -70,12 +71,23 @@ func (f *fakeDesk) Shopper(_ context.Context, name string) (operator.ShopperDeta
 	if strings.HasPrefix(name, "nobody") {
 		return operator.ShopperDetail{}, users.ErrNoAccount
 	}
-	return operator.ShopperDetail{Listed: users.Listed{Account: users.Account{ID: 7, Username: name}}}, f.err
+	s := f.shopper
+	s.ID, s.Username = 7, name
+	return s, f.err
 }
 
 func (f *fakeDesk) AuditPage(_ context.Context, filter audit.Filter, at audit.PageRequest) (audit.Page, error) {
 	f.filters, f.pages = append(f.filters, filter), append(f.pages, at)
 	return audit.Page{Entries: f.acts}, f.err
+}
+
+func (f *fakeDesk) AuditEntry(_ context.Context, id int64) (audit.Recorded, error) {
+	for _, r := range f.acts {
+		if r.ID == id {
+			return r, f.err
+		}
+	}
+	return audit.Recorded{}, audit.ErrNoEntry
 }
 
 func (f *fakeDesk) ExportAudit(_ context.Context, a operator.Act, filter audit.Filter, to operator.Export[audit.Recorded]) error {

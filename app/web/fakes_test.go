@@ -192,6 +192,7 @@ func (f *fakeUsers) List(_ context.Context, page, limit int) (users.Page, error)
 // fakeOperations remembers the calls as words and answers with the catalog's snapshot: every act moves the sale from the
 // revision before to the catalog's.
 type fakeOperations struct {
+	history   []audit.Recorded
 	catalog   *fakeCatalog
 	calls     []string
 	acts      []operator.Act
@@ -314,7 +315,7 @@ func (f *fakeOperations) Duplicate(_ context.Context, a operator.Act, slug strin
 }
 
 func (f *fakeOperations) History(context.Context, string, int) ([]audit.Recorded, error) {
-	return nil, f.err
+	return f.history, f.err
 }
 
 func (f *fakeOperations) CancelOrder(_ context.Context, a operator.Act, id uuid.UUID, reason string) (operator.Cancellation, error) {

@@ -2,15 +2,20 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"flashsale/app/web/request"
 	"flashsale/events/audit"
+	"flashsale/sale"
+	"flashsale/users"
 	"flashsale/users/login"
 )
 
@@ -209,28 +214,49 @@ func TestAViewOfAPageRenewsTheSessionAndAPressDoesNot(t *testing.T) {
 	}
 }
 
-// An act that is refused to somebody with a role or a token is told to the audit log; what others are refused is not.
+// An act that is refused to somebody with a role or a token is told to the audit log, with what it was on; what others are refused is not.
 func TestRefusedActsAreNoted(t *testing.T) {
 	t.Parallel()
 	var noted []string
-	w := newWorld(t, accountsMode, func(c *Config) {
-		c.Principals.Token = fakeTokens
-		c.Refused = func(who audit.Who, what, why string) {
-			noted = append(noted, strings.Join([]string{who.Actor, who.Network, who.Means, what, why}, "|"))
+	take := func(c *Config) {
+		c.Refused = func(f audit.Refusal) {
+			noted = append(noted, strings.Join([]string{f.Actor, f.Network, f.Means, f.What, f.Why, f.Sale, f.Order + f.Shopper, f.Field, f.Seen, strconv.FormatInt(f.Present, 10)}, "|"))
 		}
-	})
+	}
+	w := newWorld(t, accountsMode, take, func(c *Config) { c.Principals.Token = fakeTokens })
 	for _, field := range []string{"Test-Session: vera?", "Authorization: Bearer read", "Test-Session: alice", "Test-Session: revoked", "X: y"} {
 		w.send(t, "POST", "/api/admin/pause", "", field)
 	}
 	w.send(t, "POST", "/api/flash-sale/update-stock", `{"stockAmount":-1}`, "Test-Session: root!")
 	w.send(t, "POST", "/api/admin/pause", "", "Test-Session: root!")
 	w.send(t, "GET", "/api/users?page=0", "", "Test-Session: root!")
+	// From a page it is the same.
+	w.browse(t, "/admin/sales/first/close", "Test-Session: vera?")
+	id := receipt("a").OrderID.String()
+	w.send(t, "POST", "/api/admin/orders/"+id+"/cancel", `{}`, "Test-Session: root!")
+	w.ops.err = users.ErrNoAccount
+	w.submit(t, "/api/admin/shoppers/%C3%84nne/bar", url.Values{"reason": {"bot"}}, "Test-Session: root!")
+	w.ops.err = &sale.RevisionError{Seen: `"7"`, Present: 9}
+	w.submit(t, "/api/admin/sales/first/stock", url.Values{"how": {"set"}, "amount": {"7"}, "If-Match": {`"7"`}}, "Test-Session: root!")
+	w.ops.err = sale.ErrState
+	w.send(t, "POST", "/api/admin/sales/first/resume", "", "Test-Session: root!", "If-Match: *")
+	w.ops.err = errors.New("a fault of ours is none of the operator's")
+	w.send(t, "POST", "/api/admin/sales/first/pause", "", "Test-Session: root!")
+	demo := newWorld(t, take)
+	demo.ops.err = sale.ErrState
+	demo.send(t, "POST", "/api/admin/sales/first/pause", "")
 	want := []string{
-		"vera|192.0.2.7|session|POST /api/admin/pause|not-operator",
-		"olga/read|192.0.2.7|token read|POST /api/admin/pause|token-scope",
-		"root|192.0.2.7|session|POST /api/flash-sale/update-stock|invalid-request",
+		"vera|192.0.2.7|session|POST /api/admin/pause|not-operator|||||0",
+		"olga/read|192.0.2.7|token read|POST /api/admin/pause|token-scope|||||0",
+		"root|192.0.2.7|session|POST /api/flash-sale/update-stock|invalid-request|||stockAmount||0",
+		"vera|192.0.2.7|session|GET /admin/sales/:slug/close|not-operator|first||||0",
+		"root|192.0.2.7|session|POST /api/admin/orders/:id/cancel|invalid-request||" + id + "|reason||0",
+		"root|192.0.2.7|session|POST /api/admin/shoppers/:name/bar|no-account||Änne|||0",
+		`root|192.0.2.7|session|POST /api/admin/sales/:slug/stock|revision-changed|first|||"7"|9`,
+		"root|192.0.2.7|session|POST /api/admin/sales/:slug/resume|wrong-state|first||||0",
+		"demo|192.0.2.7|demo mode|POST /api/admin/sales/:slug/pause|wrong-state|first||||0",
 	}
 	if !slices.Equal(noted, want) {
-		t.Errorf("noted %q", noted)
+		t.Errorf("noted %s", strings.Join(noted, "\n"))
 	}
 }

@@ -73,8 +73,8 @@ type Config struct {
 	// SignIn is what signing in and the pages about accounts need; New sets Who and Limits. Without Sessions nobody can sign in.
 	SignIn session.Config
 
-	// Refused is told of the acts of signed-in operators and tokens that were refused. Nil: nobody is.
-	Refused func(who audit.Who, what, why string)
+	// Refused is told of the acts of signed-in operators and tokens, and in demo mode, that were refused. Nil: nobody is.
+	Refused func(audit.Refusal)
 
 	// MaxPurchases bounds the purchases under way at once; more get 503. 0 means 20,000.
 	MaxPurchases int

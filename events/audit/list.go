@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -64,6 +65,27 @@ func (l *Log) List(ctx context.Context, f Filter, at PageRequest) (Page, error) 
 		p.Newer, p.Older = more, inside
 	}
 	return p, nil
+}
+
+// ErrNoEntry means that the log has no entry of that number.
+var ErrNoEntry = errors.New("events: no such entry in the audit log")
+
+// Entry is the entry of that number. ErrNoEntry when there is none.
+func (l *Log) Entry(ctx context.Context, id int64) (Recorded, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	rows, err := l.pool.Query(ctx, sqlEntries+"id = $1", id)
+	if err != nil {
+		return Recorded{}, fmt.Errorf("read audit log: %w", err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, scanRecorded)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Recorded{}, ErrNoEntry
+	}
+	if err != nil {
+		return Recorded{}, fmt.Errorf("read audit log: %w", err)
+	}
+	return r, nil
 }
 
 // EachTx gives the entries that the filter means as the transaction sees them, the first one first, to take: at most chunk at a time.

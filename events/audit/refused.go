@@ -32,6 +32,37 @@ const (
 // Who is the principal of a request. Principals with the same actor and means are the same one, wherever they are.
 type Who struct{ Actor, Network, Means string }
 
+// Refusal is an act that was refused.
+type Refusal struct {
+	Who
+	// What is the act, as the route table has it, and Why the kind of problem.
+	What, Why string
+	// Sale, Order and Shopper are what the address of the request named; empty: it named none.
+	Sale, Order, Shopper string
+	// Field is the field of the request that was wrong; empty: it was not that.
+	Field string
+	// Seen is the revision that the act was meant for, and Present the one that there was, when that is why.
+	Seen    string
+	Present int64
+}
+
+// detail is what the log says of a refusal.
+func (f *Refusal) detail() map[string]any {
+	d := map[string]any{"why": clip(f.Why)}
+	for name, value := range map[string]string{"sale": f.Sale, "order": f.Order, "shopper": f.Shopper, "field": f.Field, "seen": f.Seen} {
+		if value = clip(value); value != "" {
+			d[name] = value
+		}
+	}
+	if f.Present != 0 {
+		d["present"] = f.Present
+	}
+	return d
+}
+
+// Refused is the action of entries about refused acts.
+const Refused = "act.refused"
+
 // Refusals keeps in the audit log which acts of signed-in operators and of tokens were refused. Each record is a transaction of its
 // own, because the act has none. Of one principal at most ten are recorded a minute, and then one summary says how many more there
 // were, so that nobody fills the log or keeps the database busy with refusals.
@@ -72,17 +103,16 @@ func NewRefusals(log *Log, logger *slog.Logger, reg prometheus.Registerer) *Refu
 	}
 }
 
-// Note says that an act of that principal was refused, and why. what is the act, as the route table has it.
-func (r *Refusals) Note(who Who, what, why string) {
-	switch r.count(who) {
+// Note says that an act was refused.
+func (r *Refusals) Note(f Refusal) {
+	switch r.count(f.Who) {
 	case full:
 		r.metric.WithLabelValues("dropped").Inc()
 	case summed:
 		r.metric.WithLabelValues("summed").Inc()
 	case alone:
 		r.put(Entry{
-			Actor: clip(who.Actor), Network: clip(who.Network), Means: clip(who.Means), Action: "act.refused", Subject: clip(what),
-			Detail: map[string]string{"why": clip(why)},
+			Actor: clip(f.Actor), Network: clip(f.Network), Means: clip(f.Means), Action: Refused, Subject: clip(f.What), Detail: f.detail(),
 		})
 	}
 }
@@ -174,7 +204,7 @@ func (r *Refusals) summaries(began time.Time) []Entry {
 		}
 		delete(r.seen, who)
 		if c.more > 0 {
-			all = append(all, Entry{Actor: who.actor, Network: c.network, Means: who.means, Action: "act.refused",
+			all = append(all, Entry{Actor: who.actor, Network: c.network, Means: who.means, Action: Refused,
 				Subject: fmt.Sprintf("%d more refused", c.more), Detail: map[string]any{"more": c.more, "since": c.since.UTC()}})
 		}
 	}
@@ -195,5 +225,7 @@ func (r *Refusals) write(ctx context.Context, e Entry) {
 	}
 }
 
-// clip bounds a text, and leaves out what is no text.
-func clip(s string) string { return strings.ToValidUTF8(s[:min(len(s), refusedText)], "") }
+// clip bounds a text, and leaves out what is no text to the database.
+func clip(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), refusedText)], ""), "\x00", "")
+}

@@ -90,10 +90,10 @@ func TestRefusedActsAreRecordedAndThenSummedUp(t *testing.T) {
 	r, c, stop := newRefusals(t, pool)
 	alice, token := Who{"alice", "192.0.2.1", "session"}, Who{"alice", "192.0.2.9", "token nightly"}
 	for range 47 {
-		r.Note(alice, "POST /api/admin/team/:username/role", "needs the role owner")
+		r.Note(Refusal{Who: alice, What: "POST /api/admin/team/:username/role", Why: "needs the role owner"})
 		alice.Network = "192.0.2.2" // the same principal elsewhere
 	}
-	r.Note(token, "POST /api/flash-sale/reset", "needs the scope operate")
+	r.Note(Refusal{Who: token, What: "POST /api/flash-sale/reset", Why: "needs the scope operate"})
 	wait(t, func() bool { return r.countOf("recorded") == 11 })
 	if got := lines(t, pool); len(got) != 11 || got[0] != "alice|session|192.0.2.1|act.refused|POST /api/admin/team/:username/role" ||
 		got[10] != "alice|token nightly|192.0.2.9|act.refused|POST /api/flash-sale/reset" {
@@ -106,7 +106,7 @@ func TestRefusedActsAreRecordedAndThenSummedUp(t *testing.T) {
 	}
 	// A new minute, and the end of the process within it.
 	for range 12 {
-		r.Note(alice, "x", "y")
+		r.Note(Refusal{Who: alice, What: "x", Why: "y"})
 	}
 	stop()
 	if got := lines(t, pool); len(got) != 23 || got[22] != "alice|session|192.0.2.2|act.refused|2 more refused" {
@@ -124,7 +124,7 @@ func TestNotingARefusalNeverWaits(t *testing.T) {
 	r := NewRefusals(New(pool), slog.New(slog.DiscardHandler), nil) // it does not run
 	began := time.Now()
 	for i := range 10 * refusedPrincipals {
-		r.Note(Who{fmt.Sprint(i), strings.Repeat("é", 500), "session\xff"}, strings.Repeat("x", 1000), "y")
+		r.Note(Refusal{Who: Who{fmt.Sprint(i), strings.Repeat("é", 500), "session\xff"}, What: strings.Repeat("x", 1000), Why: "y", Shopper: "a\x00b"})
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v", took)
@@ -144,7 +144,7 @@ func TestNotingARefusalNeverWaits(t *testing.T) {
 		t.Errorf("%v are written at the end, %v dropped", got, r.countOf("dropped"))
 	}
 	pool.Close()
-	r.Note(Who{Actor: "late"}, "x", "y")
+	r.Note(Refusal{Who: Who{Actor: "late"}, What: "x", Why: "y"})
 	before := r.countOf("dropped")
 	if err := r.Run(ctx); !errors.Is(err, context.Canceled) || r.countOf("dropped") != before+1 {
 		t.Errorf("%v, %v dropped", err, r.countOf("dropped"))

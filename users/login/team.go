@@ -56,6 +56,11 @@ func (s *Store) RoleOf(ctx context.Context, account int64) (Role, error) {
 	return readRole(s.pool.QueryRow(ctx, selectRole, account))
 }
 
+// RoleTx is RoleOf as a transaction sees it.
+func (s *Store) RoleTx(ctx context.Context, tx pgx.Tx, account int64) (Role, error) {
+	return roleTx(ctx, tx, account)
+}
+
 func roleTx(ctx context.Context, tx pgx.Tx, account int64) (Role, error) {
 	return readRole(tx.QueryRow(ctx, selectRole, account))
 }

@@ -53,8 +53,8 @@ type OrderSearch struct {
 	All string
 }
 
-// Shopper is who an order is from.
-type Shopper struct {
+// Buyer is who an order is from.
+type Buyer struct {
 	// Name is empty for an account that was erased.
 	Name, Email, Path string
 	Archived          bool
@@ -65,7 +65,7 @@ type OrderLine struct {
 	Number, Path string
 	Unit         int64
 	State        OrderState
-	Shopper      Shopper
+	Shopper      Buyer
 	Decided      Moment
 	// Cancelled is empty while the order is live.
 	Cancelled Moment

@@ -175,6 +175,8 @@ type Event struct {
 	Changed bool
 	// Order is the page of the order that the act was on; empty: it was on none.
 	Order string
+	// Path is where the audit log has it.
+	Path string
 }
 
 // Minute is a line of the table that says what the charts show.

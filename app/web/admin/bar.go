@@ -1,12 +1,13 @@
 package admin
 
 import (
-	"strconv"
+	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/users"
 )
@@ -26,6 +27,7 @@ func (hs *Handlers) BarShopper(c echo.Context) error { return hs.bar(c, false) }
 // UnbarShopper lets an account buy again.
 func (hs *Handlers) UnbarShopper(c echo.Context) error { return hs.bar(c, true) }
 
+// bar answers programs with the document, and leads a browser to the account's page, which says what was done.
 func (hs *Handlers) bar(c echo.Context, may bool) error {
 	a, reason, err := hs.reasoned(c)
 	if err != nil {
@@ -39,11 +41,25 @@ func (hs *Handlers) bar(c echo.Context, may bool) error {
 	if err != nil {
 		return err
 	}
-	message := done.Username + " may not buy any more; what was bought stays bought"
-	if may {
-		message = done.Username + " may buy again"
+	if request.WantsPage(c.Request()) {
+		return c.Redirect(http.StatusSeeOther, desk.ShopperPath(done.Username)+"?done="+barNotice(&done))
 	}
-	return hs.done(c, nil, message, barDocument{Success: true, Message: message, Username: done.Username, CanPurchase: done.After, Before: done.Before})
+	message := spoken(c).Say("%s may not buy any more; what was bought stays bought", done.Username)
+	if may {
+		message = spoken(c).Say("%s may buy again", done.Username)
+	}
+	return request.WriteJSON(c, http.StatusOK, barDocument{Success: true, Message: message, Username: done.Username, CanPurchase: done.After, Before: done.Before})
+}
+
+// barNotice names what the page of the account says of an act.
+func barNotice(done *operator.Barring) string {
+	switch {
+	case done.Before == done.After:
+		return "nothing"
+	case done.After:
+		return "unbar"
+	}
+	return "bar"
 }
 
 // reasoned is act for an act whose body has a reason, which goes into the audit log.
@@ -55,7 +71,7 @@ func (hs *Handlers) reasoned(c echo.Context) (operator.Act, string, error) {
 	}
 	reason, _ := v[field].(string)
 	if reason = strings.TrimSpace(reason); !request.PlainText(reason, request.MaxReason) {
-		return a, "", request.BadField(field, "is required: 1 to "+strconv.Itoa(request.MaxReason)+" characters of plain text, which go into the audit log")
+		return a, "", request.BadField(field, "is required: 1 to 500 characters of plain text, which go into the audit log")
 	}
 	return a, reason, nil
 }

@@ -2,13 +2,10 @@ package admin
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -16,7 +13,6 @@ import (
 	counts "flashsale/app/figures"
 	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
-	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/static"
 	views "flashsale/views/admin"
@@ -125,7 +121,8 @@ func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.
 	recent, err := hs.cfg.Operations.History(ctx, s.Slug, mostHistory)
 	for i := range recent {
 		r := &recent[i]
-		one := views.Event{At: momentIn(r.At, s.Zone), Who: r.Actor, By: byWhat(ctx, r), What: whatWasDone(ctx, r.Action), Detail: detailOf(r.Detail), Changed: r.Action != actExport}
+		l := desk.AuditLine(ctx, r, zoneOf(s.Zone))
+		one := views.Event{At: l.At, Who: l.Who, By: l.By, What: l.What, Detail: desk.OneLine(ctx, &l), Path: l.Path, Changed: r.Action != actExport}
 		if r.Action == actCancel {
 			one.Order = desk.Orders + "/" + r.Subject
 		}
@@ -134,72 +131,11 @@ func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.
 	return all, err
 }
 
-func byWhat(ctx context.Context, r *audit.Recorded) string {
-	if r.Network == "" {
-		return text.Say(ctx, "by %s", r.Means)
-	}
-	return text.Say(ctx, "by %s from %s", r.Means, r.Network)
-}
-
 // What the audit log calls acts that are about orders. Taking orders away changes nothing.
 const (
 	actCancel = "order.cancel"
 	actExport = "orders.export"
 )
-
-// whatWasDone names an act of the audit log.
-func whatWasDone(ctx context.Context, action string) string {
-	switch action {
-	case "sale.create":
-		return text.Say(ctx, "Made")
-	case "sale.duplicate":
-		return text.Say(ctx, "Duplicated")
-	case "sale.amend":
-		return text.Say(ctx, "Changed")
-	case "sale.schedule":
-		return text.Say(ctx, "Scheduled")
-	case "sale.open":
-		return text.Say(ctx, "Opened")
-	case "sale.pause":
-		return text.Say(ctx, "Paused")
-	case "sale.resume":
-		return text.Say(ctx, "Resumed")
-	case "sale.extend":
-		return text.Say(ctx, "Extended")
-	case "sale.stock":
-		return text.Say(ctx, "Stock changed")
-	case "sale.close":
-		return text.Say(ctx, "Closed")
-	case "sale.reset", "sale.preset":
-		return text.Say(ctx, "Begun anew")
-	case "sale.archive":
-		return text.Say(ctx, "Archived")
-	case actCancel:
-		return text.Say(ctx, "Order cancelled")
-	case actExport:
-		return text.Say(ctx, "Orders taken away as a file")
-	case "sale.bring-back":
-		return text.Say(ctx, "Brought back")
-	}
-	return action
-}
-
-// detailOf is the detail of an act in one line: "stock: 150".
-func detailOf(detail json.RawMessage) string {
-	var fields map[string]any
-	if json.Unmarshal(detail, &fields) != nil {
-		return ""
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		value := fields[name]
-		if n, ok := value.(float64); ok {
-			value = strconv.FormatFloat(n, 'f', -1, 64)
-		}
-		parts = append(parts, fmt.Sprintf("%s: %v", name, value))
-	}
-	return strings.Join(parts, ", ")
-}
 
 // shownFigures are the figures as the page shows them.
 func (hs *Handlers) shownFigures(ctx context.Context, s *sale.Snapshot) views.Figures {

@@ -40,8 +40,8 @@ type MiddlewareConfig struct {
 	Log *Log
 	// Registerer takes the metrics; nil: they are counted but not registered.
 	Registerer prometheus.Registerer
-	// Refused is told of the acts of signed-in operators and tokens that were refused; it must not wait. Nil: nobody is.
-	Refused func(who audit.Who, what, why string)
+	// Refused is told of the acts of signed-in operators and tokens, and in demo mode, that were refused; it must not wait. Nil: nobody is.
+	Refused func(audit.Refusal)
 	// ProcessID is logged beside the prefix of this process's request ids.
 	ProcessID string
 	// ProblemPage shows a browser why a request was refused. Required.
@@ -102,7 +102,7 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 			err = rt.Handler(c)
 		}
 		if err != nil {
-			m.noteRefused(rt, c.Request(), err)
+			m.noteRefused(rt, c, err)
 			m.fail(c, err)
 		}
 		return nil

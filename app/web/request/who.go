@@ -8,6 +8,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/events/audit"
+	"flashsale/sale"
 	"flashsale/users/login"
 )
 
@@ -94,18 +95,37 @@ func (m *Middleware) renew(rt Route, c echo.Context) {
 	}
 }
 
-// noteRefused tells the audit log of an act that was refused to somebody with a role or a token. Refusals of shoppers and strangers
-// are a metric only: they could write as much as they like.
-func (m *Middleware) noteRefused(rt Route, r *http.Request, err error) {
+// noteRefused tells the audit log of an act that was refused to somebody with a role or a token, or in demo mode, where everybody may
+// act. Refusals of shoppers and strangers are a metric only: they could write as much as they like.
+func (m *Middleware) noteRefused(rt Route, c echo.Context, err error) {
 	if m.cfg.Refused == nil || rt.Who.role() < login.Operator {
 		return
 	}
+	r := c.Request()
 	p := m.cfg.Principals.Of(r)
 	problem := ProblemOf(err)
-	if p.kind != byToken && (p.kind != bySession || p.session.Role == login.NoRole) || problem.Status >= http.StatusInternalServerError {
+	if p.kind == nobody || p.kind == bySession && p.session.Role == login.NoRole || problem.Status >= http.StatusInternalServerError {
 		return
 	}
-	m.cfg.Refused(audit.Who{Actor: p.Name(), Network: Client(r), Means: p.Means()}, rt.Method+" "+rt.Path, strings.TrimPrefix(problem.Type, "/problems/"))
+	refused := audit.Refusal{
+		Who: audit.Who{Actor: p.Name(), Network: Client(r), Means: p.Means()}, What: rt.Method + " " + rt.Path,
+		Why: strings.TrimPrefix(problem.Type, "/problems/"), Seen: problem.SeenRevision, Present: problem.PresentRevision,
+	}
+	if slug := Param(c, "slug"); sale.SlugWellFormed(slug) {
+		refused.Sale = slug
+	}
+	switch {
+	case strings.Contains(rt.Path, "/orders/:id"):
+		refused.Order = Param(c, "id")
+	case strings.Contains(rt.Path, "/shoppers/:name"):
+		refused.Shopper = Param(c, "name")
+	case strings.Contains(rt.Path, "/team/:username"):
+		refused.Shopper = Param(c, "username")
+	}
+	if len(problem.Errors) > 0 {
+		refused.Field = problem.Errors[0].Field
+	}
+	m.cfg.Refused(refused)
 }
 
 // may refuses who may not use a route. On one that asks for a role the request keeps its principal.

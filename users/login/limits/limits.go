@@ -105,6 +105,8 @@ type Verdict struct {
 	// Remaining attempts are left at once. Limit is how many there are after a rest, and Window the time of that rest.
 	Remaining, Limit int
 	Window           time.Duration
+	// By says who shares that budget.
+	By By
 }
 
 // Take takes an attempt from all budgets of a policy, or from none. keys say who asks: AccountKey or NameKey, and NetworkKey. A
@@ -117,6 +119,7 @@ func (l *Limits) Take(ctx context.Context, policy Policy, keys ...string) Verdic
 	}
 	if l.client != nil {
 		if v, err := l.ask(ctx, asks, who); err == nil {
+			l.noteRefused(ctx, policy, who, v)
 			return v
 		}
 	}
@@ -131,8 +134,8 @@ func (l *Limits) Remember(ctx context.Context, account int64, remote string) {
 		return
 	}
 	key := l.knownKey(askerOf([]string{AccountKey(account), NetworkKey(remote)}))
-	_, _ = guarded(ctx, l, func(ctx context.Context) ([]int64, error) {
-		return nil, l.client.Do(ctx, l.client.B().Set().Key(key).Value("1").Ex(rememberedFor).Build()).Error()
+	_, _ = guarded(ctx, l, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, l.client.Do(ctx, l.client.B().Set().Key(key).Value("1").Ex(rememberedFor).Build()).Error()
 	})
 }
 
@@ -156,7 +159,8 @@ func (l *Limits) asks(policy Policy, who asker) []ask {
 // key is the name of a key in Redis: NAMESPACE:{limits}:POLICY:BY:DIGEST, for example
 // flashsale:{limits}:sign-in:account-network:3q2-7wAAAAAAAAAAAAAAAA; a value is the time at which the budget is whole again, in
 // microseconds of the server's clock, and expires then. The mark that an account has signed in from a network is
-// NAMESPACE:{limits}:known:DIGEST.
+// NAMESPACE:{limits}:known:DIGEST. Which limits an account has met is the hash NAMESPACE:{limits}:met:DIGEST: a policy and who shares the
+// budget, and the time of the last refusal.
 //
 // The digest is the first 128 bits of SHA-256, so no user's text is in a key. The part in braces is the hash tag: all
 // budgets are on one node of a cluster, so that one script takes from several. That node has little to do: most attempts cost
@@ -201,26 +205,27 @@ func verdictOf(reply []int64, asks []ask) (Verdict, error) {
 	}
 	v := Verdict{OK: reply[0] == 1, Remaining: int(reply[2]), Wait: time.Duration(reply[3]) * time.Microsecond}
 	if at := reply[1]; at > 0 {
-		v.Limit, v.Window = asks[at-1].budget.Burst, asks[at-1].budget.refill()
+		v.Limit, v.Window, v.By = asks[at-1].budget.Burst, asks[at-1].budget.refill(), asks[at-1].budget.By
 	}
 	return v, nil
 }
 
 // guarded makes a call through the breaker. It does not wait for a call that is late, because a client that is dialling may
 // ignore the context; the call keeps its slot until it has really ended.
-func guarded(ctx context.Context, l *Limits, call func(context.Context) ([]int64, error)) ([]int64, error) {
+func guarded[R any](ctx context.Context, l *Limits, call func(context.Context) (R, error)) (R, error) {
+	var none R
 	if !l.breaker.TryAcquirePermit() {
-		return nil, circuitbreaker.ErrOpen
+		return none, circuitbreaker.ErrOpen
 	}
 	select {
 	case l.slots <- struct{}{}:
 	default:
 		l.breaker.RecordFailure()
-		return nil, fmt.Errorf("limits: %d calls wait for redis", takesInFlight)
+		return none, fmt.Errorf("limits: %d calls wait for redis", takesInFlight)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.within)
 	type answer struct {
-		reply []int64
+		reply R
 		err   error
 	}
 	done := make(chan answer, 1)
@@ -237,7 +242,7 @@ func guarded(ctx context.Context, l *Limits, call func(context.Context) ([]int64
 	}
 	if a.err != nil && !isWrongType(a.err) {
 		l.breaker.RecordFailure()
-		return nil, a.err
+		return none, a.err
 	}
 	l.breaker.RecordSuccess()
 	return a.reply, a.err
@@ -265,10 +270,10 @@ func (l *Limits) takeLocal(asks []ask) Verdict {
 					l.local.GiveBack(taken.key, taken.budget.share(live))
 				}
 			}
-			return Verdict{Wait: wait, Limit: r.Burst, Window: r.refill()}
+			return Verdict{Wait: wait, Limit: r.Burst, Window: r.refill(), By: a.budget.By}
 		}
 		if v.Remaining < 0 || left < v.Remaining {
-			v.Remaining, v.Limit, v.Window = left, r.Burst, r.refill()
+			v.Remaining, v.Limit, v.Window, v.By = left, r.Burst, r.refill(), a.budget.By
 		}
 	}
 	v.Remaining = max(0, v.Remaining)

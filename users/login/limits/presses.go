@@ -49,7 +49,11 @@ const (
 	pressingNetwork
 	pressingSite
 	lookingAccount
+	notedAccount
 )
+
+// noteEvery is how often it is noted that an account presses too often.
+const noteEvery = 10 * time.Second
 
 // NewPresses makes Presses. live is how many processes serve.
 func NewPresses(live func() int) *Presses {
@@ -87,6 +91,13 @@ func (p *Presses) Take(sale, account int64, from netip.Addr, rates PressRates) P
 // MayLook is true once a second for each account at most: a shopper over the limit may then have the ledger asked for the receipt.
 func (p *Presses) MayLook(sale, account int64) bool {
 	_, _, ok := p.limit.Take(presser{sale: sale, by: lookingAccount, is: uint64(account)}, Rate{1, time.Second, 1}, p.now())
+	return ok
+}
+
+// MayNote is true once in ten seconds for each account at most: then it may be noted, at the cost of a round trip, that the account has met
+// the limit of a sale.
+func (p *Presses) MayNote(sale, account int64) bool {
+	_, _, ok := p.limit.Take(presser{sale: sale, by: notedAccount, is: uint64(account)}, Rate{1, noteEvery, 1}, p.now())
 	return ok
 }
 

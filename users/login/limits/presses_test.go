@@ -158,3 +158,20 @@ func BenchmarkPresses(b *testing.B) {
 		})
 	}
 }
+
+// That an account presses too often is worth a round trip once in ten seconds, and of each account by itself.
+func TestPressesAreNotedSeldom(t *testing.T) {
+	t.Parallel()
+	p := NewPresses(func() int { return 1 })
+	now := time.Duration(0)
+	p.now = func() time.Duration { return now }
+	noted := 0
+	for ; now < time.Minute; now += 100 * time.Millisecond {
+		if p.MayNote(1, 7) {
+			noted++
+		}
+	}
+	if noted != 6 || !p.MayNote(1, 8) {
+		t.Errorf("noted %d times in a minute", noted)
+	}
+}

@@ -55,12 +55,18 @@ func (hs *Handlers) Audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	d := auditListDocument{Acts: auditDocuments(found.Entries)}
-	if n := len(found.Entries); n > 0 {
-		d.Pages = linksOf(c, auditCursor, auditPlace(&found.Entries[0]), auditPlace(&found.Entries[n-1]), found.Newer, found.Older)
-	}
+	d := auditListDocument{Acts: auditDocuments(found.Entries), Pages: auditLinks(c, &found)}
 	d.Pages.set(c)
 	return request.WriteJSON(c, http.StatusOK, d)
+}
+
+// auditLinks lead to the other pages of the list.
+func auditLinks(c echo.Context, found *audit.Page) pageLinks {
+	n := len(found.Entries)
+	if n == 0 {
+		return pageLinks{}
+	}
+	return linksOf(c, auditCursor, auditPlace(&found.Entries[0]), auditPlace(&found.Entries[n-1]), found.Newer, found.Older)
 }
 
 func auditPlace(r *audit.Recorded) cursor {
@@ -69,12 +75,23 @@ func auditPlace(r *audit.Recorded) cursor {
 
 // auditFilter reads which acts a request means.
 func auditFilter(c echo.Context) (f audit.Filter, err error) {
+	if f, err = auditTexts(c); err == nil {
+		f.From, f.Until, err = queryTimes(c)
+	}
+	return f, err
+}
+
+// auditTexts is auditFilter without the times.
+func auditTexts(c echo.Context) (f audit.Filter, err error) {
 	for name, into := range map[string]*string{"who": &f.Actor, "what": &f.Action, "subject": &f.Subject, "sale": &f.Sale} {
 		if *into, err = queryText(c, name); err != nil {
 			return f, err
 		}
 	}
-	f.From, f.Until, err = queryTimes(c)
+	refused, err := queryOne(c, "refused", "must be 1, or absent", "1", "0")
+	if refused == "1" {
+		f.Action = audit.Refused
+	}
 	return f, err
 }
 

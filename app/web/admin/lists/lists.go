@@ -4,8 +4,10 @@ package lists
 
 import (
 	"context"
+	"strings"
 
 	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
 
 	"flashsale/app/figures"
 	"flashsale/app/operator"
@@ -24,6 +26,8 @@ type Desk interface {
 	Shoppers(ctx context.Context, q users.Search) (users.Found, error)
 	Shopper(ctx context.Context, name string) (operator.ShopperDetail, error)
 	AuditPage(ctx context.Context, f audit.Filter, at audit.PageRequest) (audit.Page, error)
+	// AuditEntry is one entry. audit.ErrNoEntry when there is none of that number.
+	AuditEntry(ctx context.Context, id int64) (audit.Recorded, error)
 	ExportAudit(ctx context.Context, a operator.Act, f audit.Filter, to operator.Export[audit.Recorded]) error
 }
 
@@ -55,3 +59,22 @@ type Handlers struct {
 
 // New puts the lists together.
 func New(cfg Config) *Handlers { return &Handlers{cfg: cfg} }
+
+// Refused shows the step before an act on an order or an account again when the act was refused, with why and what was typed. It is
+// false for every other request, and for those who may not act.
+func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
+	form, ok := desk.RefusedForm(c, p)
+	if !ok {
+		return false, nil
+	}
+	if c.Path() == cancelRoute {
+		return hs.refusedCancel(c, p, form)
+	}
+	if act, found := strings.CutPrefix(c.Path(), barRoute); found {
+		return hs.refusedBar(c, p, form, act)
+	}
+	return false, nil
+}
+
+// barRoute begins the routes of acts on an account.
+const barRoute = "/api/admin/shoppers/:name/"

@@ -83,13 +83,8 @@ func (hs *Handlers) cancelEffects(ctx context.Context, h *operator.OrderHistory)
 	}
 }
 
-// Refused shows the step page again when the cancellation was refused, with why and with what was typed. It is false for every other
-// request, and for those who may not act.
-func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
-	form, ok := desk.RefusedForm(c, p)
-	if !ok || c.Path() != cancelRoute {
-		return false, nil
-	}
+// refusedCancel shows the step page again, with why the cancellation was refused and what was typed.
+func (hs *Handlers) refusedCancel(c echo.Context, p request.Problem, form url.Values) (bool, error) {
 	h, err := hs.orderNamed(c)
 	if err != nil {
 		return false, nil //nolint:nilerr // there is no order to show; the problem's own page says why

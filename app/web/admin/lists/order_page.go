@@ -196,12 +196,12 @@ func (hs *Handlers) line(o *operator.DeskOrder) views.OrderLine {
 }
 
 // shopperIn is who an order is from, as of now.
-func shopperIn(o *operator.DeskOrder) views.Shopper {
+func shopperIn(o *operator.DeskOrder) views.Buyer {
 	name := o.Person.Username
 	if o.Person.Erased || name == "" {
-		return views.Shopper{Name: o.Username, Path: desk.Shoppers + "/" + url.PathEscape(o.Username)}
+		return views.Buyer{Name: o.Username, Path: desk.Shoppers + "/" + url.PathEscape(o.Username)}
 	}
-	return views.Shopper{Name: name, Email: o.Person.Email, Path: desk.Shoppers + "/" + url.PathEscape(name), Archived: o.Person.Archived}
+	return views.Buyer{Name: name, Email: o.Person.Email, Path: desk.Shoppers + "/" + url.PathEscape(name), Archived: o.Person.Archived}
 }
 
 // exportForm takes what the filters mean away. The file has no search, so it does not follow the text.

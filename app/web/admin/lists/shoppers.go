@@ -52,12 +52,18 @@ func (hs *Handlers) Shoppers(c echo.Context) error {
 	for i := range found.Accounts {
 		d.Shoppers = append(d.Shoppers, shopperOf(&found.Accounts[i]))
 	}
-	if len(found.Accounts) > 0 {
-		first, last := cursor{number: found.First.ID, text: found.First.Key}, cursor{number: found.Last.ID, text: found.Last.Key}
-		d.Pages = linksOf(c, shopperCursor, first, last, found.Earlier, found.Later)
-	}
+	d.Pages = shopperLinks(c, &found)
 	d.Pages.set(c)
 	return request.WriteJSON(c, http.StatusOK, d)
+}
+
+// shopperLinks lead to the other pages of the list.
+func shopperLinks(c echo.Context, found *users.Found) pageLinks {
+	if len(found.Accounts) == 0 {
+		return pageLinks{}
+	}
+	first, last := cursor{number: found.First.ID, text: found.First.Key}, cursor{number: found.Last.ID, text: found.Last.Key}
+	return linksOf(c, shopperCursor, first, last, found.Earlier, found.Later)
 }
 
 func shopperSearch(c echo.Context) (q users.Search, err error) {
