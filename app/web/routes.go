@@ -85,7 +85,7 @@ func (s *Server) table() []request.Route {
 			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Who: request.Operators},
 		}...)
 	}
-	return append(t, s.admin.DeskRoutes()...)
+	return slices.Concat(t, s.admin.DeskRoutes(), s.proof.Routes())
 }
 
 // pageTable has the routes that only browsers use.

@@ -57,6 +57,7 @@ func areas(l int) []map[string]any {
 		return []map[string]any{
 			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
 			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
+			germanSaleForm(), germanProof(),
 		}
 	}
 	return nil

@@ -248,6 +248,9 @@ const formKey = "flashsale.form"
 // Refused shows the page of a form again when its act was refused, with why. It is false for every other request, and for those who
 // may not act.
 func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
+	if picturesRoute(c) {
+		return hs.refusedPicture(c, p)
+	}
 	form, ok := c.Get(formKey).(url.Values)
 	if !ok || len(form) == 0 || p.Status == http.StatusUnauthorized || p.Status == http.StatusNotFound {
 		return false, nil
