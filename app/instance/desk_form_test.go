@@ -1,6 +1,9 @@
 package instance
 
 import (
+	"bytes"
+	"image/color"
+	"mime/multipart"
 	"net/http"
 	"strings"
 	"testing"
@@ -47,5 +50,25 @@ func TestTheTextsOfASaleGoWithIt(t *testing.T) {
 	}
 	if len(kept) != 1 || kept[0] != "https://example.com/terms-1" {
 		t.Errorf("the receipt of then says %q", kept)
+	}
+}
+
+// A browser that sends a file that is too large gets the page with the reason, and no broken connection.
+func TestALargePictureIsRefusedOnItsPage(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newDeployment(t).start(t).URL())
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	_ = form.WriteField("alt", "too large")
+	part, _ := form.CreateFormFile("picture", "large.png")
+	_, _ = part.Write(make([]byte, 40<<20))
+	_ = form.Close()
+	r := upload(t, c, picturesPath, form.FormDataContentType(), &body, "Accept: text/html")
+	if r.Status != http.StatusRequestEntityTooLarge || !strings.Contains(r.Raw, `id="picture-error"`) || !strings.Contains(r.Raw, "larger than 16 MB") {
+		t.Errorf("%d %s", r.Status, r.Raw)
+	}
+	again := upload(t, c, picturesPath, "image/jpeg", bytes.NewReader(photo(t, 400, 300, color.Black)), "Accept: text/html")
+	if again.Status != http.StatusOK || !strings.Contains(again.Raw, `data-testid="notice"`) {
+		t.Errorf("a good one after it: %d", again.Status)
 	}
 }

@@ -50,7 +50,7 @@ func TestTheProofIsLookedAtAndAskedFor(t *testing.T) {
 		{ID: "I1", Title: "units", State: operator.OK}, {ID: "I5", Title: "log", State: operator.Broken, Detail: "claim <1> has no verdict"}, {ID: "I3", Title: "receipts", State: operator.Unknown},
 	}
 	page := w.send(t, http.MethodGet, "/admin/proof", "", html, viewer)
-	for _, want := range []string{"Check everything now", "2 sold + 0 pending + 3 free = 5 units in 1 sales.", "/admin/proof/" + provedID.String(), "1 broken", "1 hold, 1 cannot be seen", `aria-current="page"`} {
+	for _, want := range []string{"Check everything now", "2 sold + 0 pending + 3 free = 5 units. Sales: 1", "/admin/proof/" + provedID.String(), "1 broken", "1 hold, 1 cannot be seen", `aria-current="page"`} {
 		if !strings.Contains(page.raw, want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -97,8 +97,8 @@ func TestWhatMemoryKnowsOfThePromises(t *testing.T) {
 		state  string
 		says   string
 	}{
-		"sold":  {func(*sale.Snapshot) {}, "ok", "2 sold + 0 pending + 3 free = 5 units in 1 sales."},
-		"draft": {func(s *sale.Snapshot) { s.State = sale.Draft }, "ok", "0 sold + 0 pending + 0 free = 0 units in 0 sales."},
+		"sold":  {func(*sale.Snapshot) {}, "ok", "2 sold + 0 pending + 3 free = 5 units. Sales: 1"},
+		"draft": {func(s *sale.Snapshot) { s.State = sale.Draft }, "ok", "0 sold + 0 pending + 0 free = 0 units. Sales: 0"},
 		"over":  {func(s *sale.Snapshot) { s.Taken = 6 }, "broken", "first"},
 		"stale": {func(s *sale.Snapshot) { s.Stale = true }, "unknown", "does not answer"},
 	} {

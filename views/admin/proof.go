@@ -11,10 +11,15 @@ type Promise struct {
 	ID, Title string
 	// State is ok, broken, waiting or unknown. Detail says why, or what was found.
 	State, Detail string
+	// Live is true for what memory says, which can speak against a promise and never proves it.
+	Live bool
 }
 
 // label is the state for people.
 func (p Promise) label(ctx context.Context) string {
+	if p.Live && p.State == "ok" {
+		return text.Say(ctx, "Nothing against it")
+	}
 	switch p.State {
 	case "ok":
 		return text.Say(ctx, "Holds")

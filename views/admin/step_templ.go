@@ -5,12 +5,10 @@ package admin
 
 //lint:file-ignore SA4006 This context is only used if a nested component is present.
 
-import (
-	"github.com/a-h/templ"
-	templruntime "github.com/a-h/templ/runtime"
+import "github.com/a-h/templ"
+import templruntime "github.com/a-h/templ/runtime"
 
-	"flashsale/views/text"
-)
+import "flashsale/views/text"
 
 // StepPage says what an act will do before it is done, or asks for what it needs to know.
 func StepPage(s Step) templ.Component {

@@ -3,6 +3,7 @@ package text
 // germanProof is what operators read of the promises of a sale.
 func germanProof() map[string]any {
 	return map[string]any{
+		"Nothing against it": "Nichts dagegen",
 		"Holds":              "Hält",
 		"Broken":             "Verletzt",
 		"Under way":          "Unterwegs",
@@ -39,7 +40,7 @@ func germanProof() map[string]any {
 		"Only shoppers know what they were told. Tests with broken servers check it, for every version of the program.": "Nur Käufer wissen, was ihnen gesagt wurde. Das prüfen Tests mit kaputten Servern, bei jeder Version des Programms.",
 		"More is sold than there is, in: %s":                                                                         "Es ist mehr verkauft, als es gibt, in: %s",
 		"The database does not answer this process, so its figures are old.":                                         "Die Datenbank antwortet diesem Prozess nicht, darum sind seine Zahlen alt.",
-		"%d sold + %d pending + %d free = %d units in %d sales.":                                                     "%d verkauft + %d unterwegs + %d frei = %d Stück in %d Verkäufen.",
+		"%d sold + %d pending + %d free = %d units. Sales: %d":                                                       "%d verkauft + %d unterwegs + %d frei = %d Stück. Verkäufe: %d",
 		"No process has counted yet.":                                                                                "Noch hat kein Prozess gezählt.",
 		"Places are being put right, in: %s":                                                                         "Plätze werden gerade berichtigt, in: %s",
 		"%d shoppers have a place, %d of them an order.":                                                             "%d Käufer haben einen Platz, %d davon eine Bestellung.",

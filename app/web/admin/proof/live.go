@@ -142,7 +142,7 @@ func (hs *Handlers) live(ctx context.Context) []views.Promise {
 	byTests := text.Say(ctx, "Only shoppers know what they were told. Tests with broken servers check it, for every version of the program.")
 	for i := range all {
 		one := &all[i]
-		one.State, one.Detail = unseen, byCheck
+		one.Live, one.State, one.Detail = true, unseen, byCheck
 		switch one.ID {
 		case "I1":
 			one.State, one.Detail = k.units(ctx)
@@ -164,7 +164,7 @@ func (k *known) units(ctx context.Context) (state, detail string) {
 	case k.Stale:
 		return unseen, text.Say(ctx, "The database does not answer this process, so its figures are old.")
 	}
-	return operator.OK, text.Say(ctx, "%d sold + %d pending + %d free = %d units in %d sales.", k.Sold, k.Pending, k.Free, k.Total, k.Sales)
+	return operator.OK, text.Say(ctx, "%d sold + %d pending + %d free = %d units. Sales: %d", k.Sold, k.Pending, k.Free, k.Total, k.Sales)
 }
 
 func (k *known) holders(ctx context.Context) (state, detail string) {
