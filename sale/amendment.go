@@ -29,11 +29,18 @@ type Amendment struct {
 	PriceMinor    *int64  `json:"priceMinor,omitempty"`
 	DiscountMinor *int64  `json:"discountMinor,omitempty"`
 	CurrencyCode  *string `json:"currency,omitempty"`
+	// The lists of the product, as ReadLines and ReadFacts return them.
+	Details       *[]string `json:"details,omitempty"`
+	Specification *[]Fact   `json:"specification,omitempty"`
+	ImportantInfo *[]string `json:"importantInfo,omitempty"`
+	// Texts are those of the statuses that are named, as ReadMessage returns them; an empty one takes the text away. Nil: none changes.
+	Texts *map[Status]string `json:"texts,omitempty"`
 }
 
 // Sells is true when the Amendment changes what is sold, or for how much.
 func (a Amendment) Sells() bool {
-	return a.Name != nil || a.Description != nil || a.PriceMinor != nil || a.DiscountMinor != nil || a.CurrencyCode != nil
+	return a.Name != nil || a.Description != nil || a.PriceMinor != nil || a.DiscountMinor != nil || a.CurrencyCode != nil ||
+		a.Details != nil || a.Specification != nil || a.ImportantInfo != nil
 }
 
 // Limit is the PressLimit with what the Amendment changes of it.
@@ -85,6 +92,16 @@ const (
 	FieldPrice       Field = "priceMinor"
 	FieldDiscount    Field = "discountMinor"
 	FieldCurrency    Field = "currency"
+
+	FieldDetails       Field = "details"
+	FieldSpecification Field = "specification"
+	FieldImportant     Field = "importantInfo"
+
+	FieldTextUpcoming Field = "textUpcoming"
+	FieldTextActive   Field = "textActive"
+	FieldTextPaused   Field = "textPaused"
+	FieldTextSoldOut  Field = "textSoldOut"
+	FieldTextEnded    Field = "textEnded"
 )
 
 var (

@@ -15,6 +15,7 @@ type Creation struct {
 	Total   int64
 	Limit   PressLimit
 	Product Product
+	Texts   Texts
 }
 
 // slugForm is that of the table sales.

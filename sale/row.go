@@ -30,6 +30,8 @@ type Row struct {
 	ClosingVersion int64
 	// Message is what an operator tells shoppers; empty: nothing.
 	Message string
+	// Texts are what shoppers read in each state.
+	Texts   Texts
 	Product Product
 	Level   Level
 }

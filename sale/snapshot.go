@@ -39,6 +39,8 @@ type Snapshot struct {
 	Archived bool
 	// Message is what an operator tells shoppers, in one line; empty: nothing.
 	Message string
+	// Texts are what shoppers read in each state; nil: nothing. They are shared with other snapshots: do not change them.
+	Texts *Texts
 	// Sellout is when the last unit went. It is the zero Sellout while units are left, and while the moment is not known.
 	Sellout    Sellout
 	AllClaimed bool

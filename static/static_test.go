@@ -169,7 +169,7 @@ func TestHandlerRefuses(t *testing.T) {
 // The pages run under a policy that allows scripts of their own origin only, and none that are made of strings.
 func TestOwnScriptNeedsNothingThePolicyForbids(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"app.js", "acts.js", "insist.js", "press.js", "live.js", "clock.js", "gallery.js", "remind.js", "desk.js", "show.js", "stream.js", "times.js"} {
+	for _, name := range []string{"app.js", "acts.js", "insist.js", "press.js", "live.js", "clock.js", "gallery.js", "remind.js", "desk.js", "show.js", "upload.js", "proof.js", "stream.js", "times.js"} {
 		script := body(t, get(t, "/static/"+name).Body)
 		for _, forbidden := range []string{"eval(", "new Function", "innerHTML", "document.write", ".style", "http://", "https://"} {
 			if strings.Contains(script, forbidden) {

@@ -167,7 +167,7 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	streams := a.connections.StreamShare()
 	hub := live.NewShared(streams, max(1, streams/networkShare))
 	a.web = web.New(web.Config{
-		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Orders: keptOrders{a.wiring.sales, a.wiring.users, a.wiring.directory}, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Desk: a.wiring.desk, Hub: hub,
+		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Orders: keptOrders{a.wiring.sales, a.wiring.users, a.wiring.directory}, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Desk: a.wiring.desk, Prover: a.wiring.acts, Hub: hub,
 		Brand: a.wiring.brand, Pictures: a.wiring.pictures, PublicURL: a.cfg.PublicURL, Demo: a.cfg.Demo, Principals: a.wiring.principals(), DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins,
 		Limits: a.wiring.limits, Refused: a.wiring.refusals.Note, SignIn: a.wiring.signIn(), LegacyStatus: a.cfg.LegacyStatus, DevMail: a.wiring.devMail(), Reminders: a.wiring.askedReminders(), Logger: a.log,
 		Registerer: registry, Gatherer: prometheus.Gatherers{a.process, registry}, Figures: watched, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,

@@ -30,6 +30,9 @@ func (o *Acts) Duplicate(ctx context.Context, a Act, slug string, to sale.Creati
 			return to, audit.Entry{}, err
 		}
 		to.Total, to.Limit = of.Total, of.Limit
+		if of.Texts != nil {
+			to.Texts = *of.Texts
+		}
 		if to.Zone == "" {
 			to.Zone = of.Zone
 		}

@@ -78,6 +78,7 @@ type Acts struct {
 	brand      *storefront.Store
 	pictures   *storefront.ProductPictures
 	decoding   chan struct{} // held by the one who makes a picture of a file
+	proving    chan struct{} // held by the one who makes a report
 	audit      *audit.Log
 	ledger     *consumer.Ledger
 	alone      bool
@@ -93,7 +94,7 @@ func New(c Config) *Acts {
 	return &Acts{
 		pool: c.Pool, stock: c.Stock, places: c.Places, reconciler: c.Reconciler, owners: c.Owners, sales: c.Sales, catalog: c.Catalog,
 		checkout: c.Checkout, users: c.Users, directory: c.Directory, team: c.Team, brand: c.Brand, pictures: c.Pictures,
-		decoding: make(chan struct{}, 1), audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
+		decoding: make(chan struct{}, 1), proving: make(chan struct{}, 1), audit: c.Audit, ledger: c.Ledger, alone: c.Alone, log: c.Logger,
 		patience: settlePatience, tell: c.NamesChanged,
 	}
 }

@@ -42,6 +42,11 @@ func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
 	if err != nil {
 		return nil, err
 	}
+	return o.checks(ctx, &m), nil
+}
+
+// checks are those of a moment, with those that cannot be read at one.
+func (o *Acts) checks(ctx context.Context, m *moment) []Check {
 	return []Check{
 		unitsCheck(m.counts, m.levels),
 		shoppersCheck(m.counts),
@@ -51,7 +56,7 @@ func (o *Acts) Verify(ctx context.Context) ([]Check, error) {
 		{ID: "I6", Title: "nobody is told sold out while units are left", State: Unknown, Detail: "only shoppers know their answers; the fault tests check it"},
 		historyCheck(m.changed, m.undigested, m.historyErr),
 		pressesCheck(m.presses),
-	}, nil
+	}
 }
 
 // moment is what Postgres says of stock, orders, presses and ended generations, all as it was at one moment. Redis and the log

@@ -50,7 +50,7 @@ func benchServer(b *testing.B, change ...func(*Config)) *Server {
 	snap := activeSale()
 	snap.Taken = snap.Total
 	cfg := Config{
-		Catalog: &lockFreeCatalog{w.catalog, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Orders: w.orders, Users: w.users, Operations: w.ops, Desk: w.desk,
+		Catalog: &lockFreeCatalog{w.catalog, snap}, Checkout: &soldOutCheckout{w.checkout, snap}, Orders: w.orders, Users: w.users, Operations: w.ops, Desk: w.desk, Prover: w.ops,
 		Hub: live.New(1), Demo: true, CORSOrigins: []string{"http://localhost:3000"}, Registerer: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)),
 	}

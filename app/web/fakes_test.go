@@ -412,7 +412,7 @@ func newWorld(t testing.TB, change ...func(*Config)) *world {
 		return sale.Answer{Kind: sale.Bought, Receipt: receipt(p.Name), Username: p.Name, Sale: w.catalog.All()[0]}
 	}
 	cfg := Config{
-		Catalog: w.catalog, Checkout: w.checkout, Orders: w.orders, Users: w.users, Operations: w.ops, Desk: w.desk, Hub: w.hub,
+		Catalog: w.catalog, Checkout: w.checkout, Orders: w.orders, Users: w.users, Operations: w.ops, Desk: w.desk, Prover: w.ops, Hub: w.hub,
 		Demo: true, CORSOrigins: []string{"http://localhost:3000"}, DemoHosts: []string{"shop.example:80"},
 		Logger: slog.New(slog.NewJSONHandler(w.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

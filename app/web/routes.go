@@ -85,7 +85,7 @@ func (s *Server) table() []request.Route {
 			{Method: "POST", Path: base + "/close", Handler: s.admin.Close, Who: request.Operators},
 		}...)
 	}
-	return slices.Concat(t, s.admin.DeskRoutes(), s.lists.OrderRoutes(), s.lists.PeoplePages())
+	return slices.Concat(t, s.admin.DeskRoutes(), s.lists.OrderRoutes(), s.lists.PeoplePages(), s.proof.Routes())
 }
 
 // pageTable has the routes that only browsers use.

@@ -22,6 +22,7 @@ import (
 	"flashsale/app/live"
 	"flashsale/app/web/admin"
 	"flashsale/app/web/admin/lists"
+	"flashsale/app/web/admin/proof"
 	"flashsale/app/web/api"
 	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
@@ -29,6 +30,7 @@ import (
 	"flashsale/app/web/shop"
 	"flashsale/events/audit"
 	"flashsale/sale"
+	"flashsale/views/layout"
 	views "flashsale/views/shop"
 )
 
@@ -46,6 +48,8 @@ type Config struct {
 	Operations admin.Operations
 	// Desk reads orders, shoppers and acts for operators. Required.
 	Desk lists.Desk
+	// Prover checks the invariants for reports that are kept. Required.
+	Prover proof.Prover
 	// Hub carries live updates from Server.Run to the open streams. Required.
 	Hub *live.Hub
 
@@ -113,6 +117,7 @@ type Server struct {
 	api   *api.Handlers
 	admin *admin.Handlers
 	lists *lists.Handlers
+	proof *proof.Handlers
 	echo  *echo.Echo
 	drain request.Drain
 }
@@ -120,8 +125,8 @@ type Server struct {
 // New puts a server together. It panics when a required field is missing, as that is a mistake in the
 // wiring that no input can cause.
 func New(cfg Config) *Server {
-	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Orders == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Desk == nil || cfg.Hub == nil {
-		panic("web.New: Catalog, Checkout, Orders, Users, Operations, Desk and Hub are required")
+	if cfg.Catalog == nil || cfg.Checkout == nil || cfg.Orders == nil || cfg.Users == nil || cfg.Operations == nil || cfg.Desk == nil || cfg.Prover == nil || cfg.Hub == nil {
+		panic("web.New: Catalog, Checkout, Orders, Users, Operations, Desk, Prover and Hub are required")
 	}
 	s := &Server{}
 	limits := request.NewLimits(cfg.Limits, cfg.Demo, cfg.Registerer)
@@ -145,10 +150,11 @@ func New(cfg Config) *Server {
 	s.admin = admin.New(admin.Config{
 		Desk: frame, Figures: cfg.Figures,
 		Catalog: cfg.Catalog, Receipts: cfg.Checkout, Users: cfg.Users, Operations: cfg.Operations, Drain: &s.drain, Log: log,
-		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users},
+		Pages:    admin.Pages{Done: pages.Done, Users: pages.Users, Preview: pages.Preview},
 		Gatherer: cfg.Gatherer, Ops: cfg.Ops, Version: cfg.Version, ProcessID: cfg.ProcessID,
 	})
 	s.lists = lists.New(lists.Config{Catalog: cfg.Catalog, Figures: cfg.Figures, Desk: cfg.Desk, Frame: frame, Log: log})
+	s.proof = proof.New(proof.Config{Catalog: cfg.Catalog, Prover: cfg.Prover, Frame: frame, Figures: cfg.Figures, ProcessID: cfg.ProcessID, Version: cfg.Version})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
 		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
@@ -156,6 +162,7 @@ func New(cfg Config) *Server {
 	})
 	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }
 	cfg.SignIn.Assets = brand.Assets
+	cfg.SignIn.Places = func(c echo.Context) []layout.Place { return frame.Places(c, desk.Team) }
 	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), shop.NewPictures(cfg.Pictures, cfg.Catalog).Routes(), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)

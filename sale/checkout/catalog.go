@@ -331,7 +331,7 @@ func (c *Catalog) snapshot(e *catalogEntry, local time.Time) sale.Snapshot {
 	return sale.Snapshot{
 		ID: e.Sale, Slug: e.Slug, Generation: e.Generation, State: e.State, Partition: e.Partition,
 		StartsAt: e.StartsAt, EndsAt: e.EndsAt, Total: e.Level.Total, Taken: e.Level.Taken, Epoch: e.epoch, Version: e.ClientVersion(),
-		Revision: e.Revision, Limit: e.Limit, Message: e.Message, Sellout: e.sellout, Zone: e.Zone, Archived: e.Archived,
+		Revision: e.Revision, Limit: e.Limit, Message: e.Message, Texts: &e.Texts, Sellout: e.sellout, Zone: e.Zone, Archived: e.Archived,
 		AllClaimed: e.allClaimedUntil.Load() > int64(local.Sub(c.origin)) && e.Level.Taken < e.Level.Total,
 		Stale:      age > sale.Lease, Age: age, Now: c.clock.now(local).UTC(), Product: &e.Product,
 	}

@@ -30,7 +30,7 @@ func (s *Store) AmendTx(ctx context.Context, tx pgx.Tx, slug string, a sale.Amen
 		return err
 	}
 	if _, err := tx.Exec(ctx, sqlAmend, h.Sale, next.startsAt, next.endsAt, next.state,
-		next.limit.AccountRate, next.limit.AccountBurst, next.limit.NetworkRate, next.limit.NetworkBurst, next.message, a.Zone); err != nil {
+		next.limit.AccountRate, next.limit.AccountBurst, next.limit.NetworkRate, next.limit.NetworkBurst, next.message, a.Zone, next.texts); err != nil {
 		return fmt.Errorf("amend sale: %w", err)
 	}
 	if err := amendProduct(ctx, tx, h.Sale, a); err != nil {
@@ -60,7 +60,7 @@ func amendProduct(ctx context.Context, tx pgx.Tx, id int64, a sale.Amendment) er
 		s := sale.CurrencySymbol(*a.CurrencyCode)
 		symbol = &s
 	}
-	_, err := tx.Exec(ctx, sqlAmendProduct, id, a.Name, a.Description, a.PriceMinor, a.DiscountMinor, a.CurrencyCode, symbol)
+	_, err := tx.Exec(ctx, sqlAmendProduct, id, a.Name, a.Description, a.PriceMinor, a.DiscountMinor, a.CurrencyCode, symbol, a.Details, a.Specification, a.ImportantInfo)
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) && refused.Code == checkViolation {
 		return &sale.AmendError{Field: sale.FieldDiscount, Reason: "must be between nothing and the price", Kind: sale.ErrPrice}
@@ -83,6 +83,9 @@ func (h lockedSale) amended(a sale.Amendment) (lockedSale, error) {
 	next.limit = a.Limit(h.limit)
 	if a.Message != nil {
 		next.message = *a.Message
+	}
+	if a.Texts != nil {
+		next.texts = h.texts.With(*a.Texts)
 	}
 	start, startMoves := moved(h.startsAt, a.StartsAt)
 	end, endMoves := moved(h.endsAt, a.EndsAt)

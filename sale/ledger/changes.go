@@ -78,7 +78,7 @@ func scanSaleRow(row pgx.CollectableRow) (sale.Row, error) {
 	p := &s.Product
 	err := row.Scan(&s.Sale, &s.Slug, &s.Generation, &s.State, &s.StartsAt, &s.EndsAt, &s.Partition, &s.Secret,
 		&s.Version, &s.ClosingVersion, &s.Revision, &s.Ledger,
-		&s.Limit.AccountRate, &s.Limit.AccountBurst, &s.Limit.NetworkRate, &s.Limit.NetworkBurst, &s.Message, &s.Zone, &s.Archived,
+		&s.Limit.AccountRate, &s.Limit.AccountBurst, &s.Limit.NetworkRate, &s.Limit.NetworkBurst, &s.Message, &s.Texts, &s.Zone, &s.Archived,
 		&p.Name, &p.Description, &p.Details, &p.Specification, &p.ImportantInfo, &p.Images,
 		&p.PriceMinor, &p.DiscountMinor, &p.CurrencyCode, &p.CurrencySymbol)
 	s.StartsAt, s.EndsAt = s.StartsAt.UTC(), s.EndsAt.UTC()

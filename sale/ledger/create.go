@@ -62,7 +62,7 @@ func (s *Store) CreateTx(ctx context.Context, tx pgx.Tx, c sale.Creation) error 
 		return &sale.AmendError{Field: sale.FieldDiscount, Reason: "must be between nothing and the price", Kind: sale.ErrPrice}
 	}
 	row := tx.QueryRow(ctx, sqlInsertDraft, c.Slug, c.StartsAt, c.EndsAt, c.Zone, events.Partitions, newSecret(),
-		c.Limit.AccountRate, c.Limit.AccountBurst, c.Limit.NetworkRate, c.Limit.NetworkBurst)
+		c.Limit.AccountRate, c.Limit.AccountBurst, c.Limit.NetworkRate, c.Limit.NetworkBurst, c.Texts)
 	created, err := s.complete(ctx, tx, row, c.Slug, c.Product, c.Total)
 	if err != nil {
 		return fmt.Errorf("create sale: %w", err)

@@ -69,6 +69,7 @@ type lockedSale struct {
 	zone             string
 	archived         bool
 	message          string
+	texts            sale.Texts
 	now              time.Time
 	level            sale.Level
 }
@@ -78,7 +79,7 @@ func (h lockedSale) snapshot() sale.Snapshot {
 		ID: h.Sale, Slug: h.slug, Generation: h.Generation, State: h.state, Partition: h.partition,
 		StartsAt: h.startsAt.UTC(), EndsAt: h.endsAt.UTC(), Total: h.level.Total, Taken: h.level.Taken,
 		Version: h.version + h.level.Version, Revision: h.revision, Limit: h.limit, Message: h.message, Now: h.now.UTC(),
-		Zone: h.zone, Archived: h.archived,
+		Zone: h.zone, Archived: h.archived, Texts: &h.texts,
 	}
 }
 
@@ -111,7 +112,7 @@ func (s *Store) lockGate(ctx context.Context, tx pgx.Tx, slug string) (lockedSal
 	// A statement of its own after the lock: it sees what was committed while the lock was awaited.
 	err := tx.QueryRow(ctx, row, args...).Scan(&h.Sale, &h.slug, &h.Generation, &h.state, &h.startsAt, &h.endsAt,
 		&h.partition, &h.version, &h.revision, &h.closingAt, &h.now,
-		&h.limit.AccountRate, &h.limit.AccountBurst, &h.limit.NetworkRate, &h.limit.NetworkBurst, &h.message, &h.zone, &h.archived)
+		&h.limit.AccountRate, &h.limit.AccountBurst, &h.limit.NetworkRate, &h.limit.NetworkBurst, &h.message, &h.texts, &h.zone, &h.archived)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return h, sale.ErrNoSale
 	}

@@ -90,7 +90,7 @@ FROM sales s LEFT JOIN sellouts o ON o.sale_id = s.id AND o.generation = s.gener
 
 	sqlSales = `SELECT s.id, s.slug, s.generation, s.state, s.starts_at, s.ends_at, s.partition, s.secret, s.version,
 	coalesce(s.closing_version, 0), s.revision, ` + ledgerID + `,
-	s.account_press_rate, s.account_press_burst, s.network_press_rate, s.network_press_burst, s.message, s.zone,
+	s.account_press_rate, s.account_press_burst, s.network_press_rate, s.network_press_burst, s.message, s.texts, s.zone,
 	s.archived_at IS NOT NULL AND s.state IN ('draft', 'closed'),
 	p.name, p.description, p.details, p.specification, p.important_info, p.images,
 	p.price_minor, p.discount_minor, p.currency_code, p.currency_symbol
@@ -114,7 +114,7 @@ const (
 	sqlCurrentGate = `SELECT sale_id FROM products WHERE sale_id = ` + sqlCurrentID + ` FOR UPDATE`
 
 	sqlSaleColumns = `SELECT id, slug, generation, state, starts_at, ends_at, partition, version, revision, closing_at, clock_timestamp(),
-	account_press_rate, account_press_burst, network_press_rate, network_press_burst, message, zone,
+	account_press_rate, account_press_burst, network_press_rate, network_press_burst, message, texts, zone,
 	archived_at IS NOT NULL AND state IN ('draft', 'closed')
 FROM sales WHERE id = `
 	sqlSaleBySlug  = sqlSaleColumns + sqlBySlug
@@ -146,12 +146,13 @@ FROM sales WHERE id = `
 	updated_at = clock_timestamp() WHERE id = $1`
 
 	sqlAmendProduct = `UPDATE products SET name = coalesce($2, name), description = coalesce($3, description), price_minor = coalesce($4, price_minor),
-	discount_minor = coalesce($5, discount_minor), currency_code = coalesce($6, currency_code), currency_symbol = coalesce($7, currency_symbol)
+	discount_minor = coalesce($5, discount_minor), currency_code = coalesce($6, currency_code), currency_symbol = coalesce($7, currency_symbol),
+	details = coalesce($8, details), specification = coalesce($9, specification), important_info = coalesce($10, important_info)
 WHERE sale_id = $1`
 
 	// A change of state means that the sale is not closed any more, so nothing of the closing is kept.
 	sqlAmend = `UPDATE sales SET starts_at = $2, ends_at = $3, state = $4,
-	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, message = $9, zone = coalesce($10, zone),
+	account_press_rate = $5, account_press_burst = $6, network_press_rate = $7, network_press_burst = $8, message = $9, zone = coalesce($10, zone), texts = $11,
 	version = version + 1, revision = revision + 1,
 	closing_version = CASE WHEN state = $4 THEN closing_version END, closing_at = CASE WHEN state = $4 THEN closing_at END,
 	updated_at = clock_timestamp() WHERE id = $1`
@@ -209,8 +210,8 @@ ON CONFLICT (slug) DO NOTHING RETURNING id, generation, state, partition`
 
 	// A sale that has that slug already stays, and no row comes back.
 	sqlInsertDraft = `INSERT INTO sales (id, slug, state, starts_at, ends_at, zone, partition, secret,
-	account_press_rate, account_press_burst, network_press_rate, network_press_burst)
-SELECT n, $1, 'draft', $2, $3, $4, n % $5, $6, $7, $8, $9, $10 FROM nextval(pg_get_serial_sequence('sales', 'id')) n
+	account_press_rate, account_press_burst, network_press_rate, network_press_burst, texts)
+SELECT n, $1, 'draft', $2, $3, $4, n % $5, $6, $7, $8, $9, $10, $11 FROM nextval(pg_get_serial_sequence('sales', 'id')) n
 ON CONFLICT (slug) DO NOTHING RETURNING id, generation, state, partition`
 
 	sqlProduct = `SELECT name, description, details, specification, important_info, images, price_minor, discount_minor, currency_code, currency_symbol

@@ -133,6 +133,9 @@ func TestAPolyglotLosesEverythingButItsPixels(t *testing.T) {
 		"a GIF that is a script":            append(bytes.Clone(moving.Bytes()), script...),
 		"a PNG with a page behind its end":  append(pngFile(t, 400, 300), html...),
 	}
+	rose, err := os.ReadFile("testdata/rose.webp")
+	must(t, err)
+	files["a WebP with a page behind its end"] = append(rose, html...)
 	for name, raw := range files {
 		for _, s := range made(t, raw).Sizes {
 			for _, trace := range []string{"script", "alert", "html", "cookie", "secret", "Exif", "ICC", "PK\x03\x04"} {
@@ -198,6 +201,9 @@ func TestRefusedFilesOfPictures(t *testing.T) {
 		"nothing":                   {nil, "is neither a PNG, a JPEG, a WebP nor a GIF file"},
 		"a page":                    {[]byte("<html></html>"), "is neither a PNG"},
 		"an SVG with a script":      {[]byte(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"><script>alert(1)</script></svg>`), "is an SVG, which can hold scripts"},
+		"an SVG behind a comment":   {[]byte("<!--" + strings.Repeat("x", 2000) + `--><svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`), "is neither a PNG"},
+		"an SVG behind a mark":      {[]byte("\xef\xbb\xbf <!DOCTYPE svg><svg onload=alert(1)>"), "is an SVG"},
+		"a packed SVG":              {[]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00"), "is neither a PNG"},
 		"an AVIF":                   {[]byte("\x00\x00\x00\x20ftypavif\x00\x00\x00\x00"), "is an AVIF file; give it as PNG, JPEG or WebP"},
 		"a HEIC":                    {[]byte("\x00\x00\x00\x20ftypheic\x00\x00\x00\x00"), "is a HEIC file"},
 		"an animated WebP":          {[]byte("RIFF\x00\x00\x00\x00WEBPVP8X\x0a\x00\x00\x00\x02\x00\x00\x00"), "is an animated WebP"},

@@ -176,11 +176,12 @@
 
   // Keys lead to the step before an act. They are off while somebody types, and with modifiers.
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented || event.isComposing) return;
     if (event.target.closest('input, textarea, select, [contenteditable]')) return;
     const link = show.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
     if (!link) return;
     event.preventDefault();
-    location.assign(link.href);
+    if (link.target) link.click();
+    else location.assign(link.href);
   });
 })();

@@ -132,6 +132,8 @@ type Secrets struct {
 
 // Team is the page of everybody with a role, and of the tokens.
 type Team struct {
+	// Places are those of the desk, with the team among them.
+	Places []layout.Place
 	Page
 	Members []Member
 	Tokens  []Token

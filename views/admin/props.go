@@ -21,10 +21,7 @@ type Desk struct {
 }
 
 // Place is a part of the desk.
-type Place struct {
-	Label, Path string
-	Here        bool
-}
+type Place = layout.Place
 
 // NewDesk is the frame of a page of the desk.
 func NewDesk(assets layout.Assets, visitor layout.Visitor, title string) Desk {
@@ -151,6 +148,8 @@ type Server struct {
 type Check struct {
 	Label, Detail string
 	Done          bool
+	// Apart opens a tab of its own.
+	Apart bool
 	// Path is where it is done, and Way what that link says; empty: nowhere.
 	Path, Way string
 }
@@ -162,6 +161,8 @@ type Act struct {
 	Key string
 	// Off says why it is not possible now; empty: it is.
 	Off string
+	// Apart opens a tab of its own.
+	Apart bool
 	// Grave acts are set apart.
 	Grave bool
 }
@@ -222,9 +223,11 @@ type Hidden struct{ Name, Value string }
 type Input struct {
 	// Name is what the form calls the value, and the id of the field.
 	Name, Label string
-	// Type is text, number or datetime-local; area for several lines.
+	// Type is text, number, datetime-local or file; area for several lines.
 	Type string
-	Hint string
+	// Accept are the kinds of files that a browser offers.
+	Accept string
+	Hint   string
 	// Value is what was typed before.
 	Value, Error string
 	Optional     bool
@@ -281,19 +284,9 @@ type Form struct {
 // Group is a part of a form under a heading.
 type Group struct {
 	Heading string
-	Inputs  []Input
-}
-
-// Preview shows a sale as shoppers will see it.
-type Preview struct {
-	Desk
-	Slug, Name, Description string
-	Price, FullPrice        string
-	Picture, Alt            string
-	Details, Important      []string
-	Specification           []Fact
-	Opens                   string
-	Total                   int64
+	// Lead stands before the fields; empty: nothing does.
+	Lead   string
+	Inputs []Input
 }
 
 // digits is a number for programs.

@@ -55,6 +55,8 @@ type Frame struct {
 	Sheet, Times string
 	// Still pages load no scripts, have a heading of their own, and the style of the pages about accounts.
 	Still bool
+	// Quiet pages load no scripts either, but look as they do with them.
+	Quiet bool
 	// Front is true for the page of the sale. Its name leads nowhere: that would load the page again and take what was typed.
 	Front bool
 	// Public is the path of a page that is for search engines too, in each language; empty: the page is not.
@@ -78,6 +80,15 @@ type Visitor struct {
 	Accounts bool
 	// Username is empty while nobody is signed in.
 	Username string
+	// Desk is true for somebody who has a role, and so a way to the operators' pages.
+	Desk bool
+}
+
+// Place is a part of the operators' desk.
+type Place struct {
+	Label, Path string
+	// Here is true for the place that the page is in.
+	Here bool
 }
 
 // Problem is a page or a fragment that says why a request was not answered.

@@ -9,6 +9,8 @@ type Place struct {
 	Slug string
 	// Language is the code of the page's language, in which its stream is asked for; empty: that of the request.
 	Language string
+	// Preview is the address of the page as operators look at it, with a query; empty: the page is that of shoppers.
+	Preview string
 }
 
 // Path is the address of the sale's page.
@@ -23,6 +25,9 @@ func (p Place) Path() string {
 func (p Place) Buy() string { return p.Path() + "?buy=1" }
 
 func (p Place) tab(name Tab) string {
+	if p.Preview != "" {
+		return p.Preview + "&tab=" + string(name)
+	}
 	if name == TabUsers {
 		return Place{}.Path() + "?tab=" + string(name)
 	}

@@ -1,8 +1,10 @@
 package shop
 
 import (
+	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/a-h/templ"
 )
@@ -21,6 +23,12 @@ type Product struct {
 
 // pictures are all, the main one first.
 func (p *Product) pictures() []Picture { return append([]Picture{p.Picture}, p.Thumbnails...) }
+
+// link is true for a line that is nothing but an address. Only https is one: other schemes can run scripts, or show what the shop did not.
+func link(line string) bool {
+	u, err := url.Parse(line)
+	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && !strings.ContainsFunc(line, unicode.IsSpace)
+}
 
 // Fact is one line of a specification.
 type Fact struct{ Name, Value string }

@@ -57,6 +57,20 @@ type Home struct {
 	Acts    Acts
 }
 
+// Preview is a sale's page as operators look at it.
+type Preview struct {
+	Home   Home
+	States []PreviewState
+	// Back leads to the sale on the desk.
+	Back layout.Link
+}
+
+// PreviewState is a state in which the page can be looked at.
+type PreviewState struct {
+	Name, Label, Path string
+	Here              bool
+}
+
 // reload is where the page looks again whether a claim has a verdict, where scripts are off.
 func (h Home) reload() string {
 	if h.Purchase == nil || h.Purchase.Claim == "" {
@@ -102,6 +116,8 @@ type Status struct {
 	UntilISO             string
 	UntilMilli, NowMilli int64 // NowMilli is 0 in a page that is kept
 	Counting             bool
+	// Countdown is the time left as a page without scripts shows it; empty: the page's script writes it.
+	Countdown string
 	// Took is how long the units lasted, once there are none and it is known.
 	Took time.Duration
 	// Reminder is the address of the start in a calendar, until the sale starts.

@@ -6,7 +6,7 @@ func germanDesk() map[string]any {
 		"could not be read to its end":                               "konnte nicht bis zum Ende gelesen werden",
 		"must be correctly encoded name=value pairs, separated by &": "muss aus richtig kodierten Paaren name=wert bestehen, getrennt durch &",
 		"must be the name of a time zone, like Europe/Berlin or UTC": "muss der Name einer Zeitzone sein, etwa Europe/Berlin oder UTC",
-		"must have at least one of startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst": "muss mindestens eines dieser Felder haben: startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate, networkPressBurst",
+		"must have at least one of startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, details, specification, importantInfo, textUpcoming, textActive, textPaused, textSoldOut, textEnded, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst": "muss mindestens eines dieser Felder haben: startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, details, specification, importantInfo, textUpcoming, textActive, textPaused, textSoldOut, textEnded, accountPressRate, accountPressBurst, networkPressRate, networkPressBurst",
 		"is missing":                            "fehlt",
 		"has a field twice, or too many fields": "hat ein Feld doppelt oder zu viele Felder",
 		"must be * or the revisions of the sale that may be changed, each in quotes, like \"7\"":         "muss * sein oder die Stände des Verkaufs nennen, die geändert werden dürfen, jeden in Anführungszeichen, etwa \"7\"",
@@ -210,7 +210,7 @@ func germanDeskForms() map[string]any {
 		"Edit %s":      "%s bearbeiten",
 		"Duplicate %s": "%s verdoppeln",
 		"This changes revision %d of the sale. %d of %d units are sold.": "Das ändert Stand %d des Verkaufs. %d von %d Stück sind verkauft.",
-		"The draft has the same product, stock, limits and zone.":        "Der Entwurf hat dasselbe Produkt, denselben Bestand, dieselben Grenzen und dieselbe Zeitzone.",
+		"The draft has the same product, texts, stock, limits and zone.": "Der Entwurf hat dasselbe Produkt, dieselben Texte, denselben Bestand, dieselben Grenzen und dieselbe Zeitzone.",
 		"Nothing was done. Please look at what is marked.":               "Nichts wurde getan. Bitte sehen Sie an, was markiert ist.",
 		"Address": "Adresse",
 		"Slug":    "Kurzname",
@@ -232,7 +232,5 @@ func germanDeskForms() map[string]any {
 		"Please choose below which moment is meant.":                                   "Bitte wählen Sie unten, welcher Zeitpunkt gemeint ist.",
 		"Which of these is meant?":                                                     "Welcher davon ist gemeint?",
 		"Preview of %s":                                                                "Vorschau von %s",
-		"This is a preview. Nothing on it can be pressed.":                             "Das ist eine Vorschau. Nichts darauf ist zu drücken.",
-		"Buy Now": "Jetzt kaufen",
 	}
 }

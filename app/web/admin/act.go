@@ -17,7 +17,13 @@ import (
 // has no fields and is only part of the digest.
 func (hs *Handlers) act(c echo.Context, known request.Spec) (operator.Act, request.Values, error) {
 	r := c.Request()
-	body, err := request.ReadBody(r, make([]byte, request.MaxBody+1))
+	var body []byte
+	var err error
+	if known.Has(string(sale.FieldDetails)) {
+		body, err = request.ReadForm(r)
+	} else {
+		body, err = request.ReadBody(r, make([]byte, request.MaxBody+1))
+	}
 	if err != nil {
 		return operator.Act{}, nil, err
 	}

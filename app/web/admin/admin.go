@@ -22,6 +22,7 @@ import (
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
 
@@ -84,6 +85,8 @@ type Operations interface {
 type Pages struct {
 	// Done shows that an act succeeded: message is a sentence for the operator, change is what the act did to a sale, or nil.
 	Done func(c echo.Context, change *sale.Change, message string) error
+	// Preview shows a sale as shoppers will see it in a state; at is the address of the preview, and back leads to the desk.
+	Preview func(c echo.Context, s *sale.Snapshot, state sale.Status, at string, back layout.Link) error
 	// Users shows a page of the shoppers' list.
 	Users func(c echo.Context, list shop.UserList) error
 }

@@ -32,6 +32,8 @@ func (hs *Handlers) DeskRoutes() []request.Route {
 		{Method: "GET", Path: page + "/duplicate", Handler: hs.DuplicatePage, Who: request.Operators},
 		{Method: "POST", Path: api + "/duplicate", Handler: hs.DuplicateSale, Who: request.Operators},
 		{Method: "GET", Path: page + "/preview", Handler: hs.PreviewPage, Who: request.Viewers},
+		{Method: "GET", Path: page + "/pictures", Handler: hs.PicturesPage, Who: request.Viewers},
+		{Method: "GET", Path: page + "/pictures/:id/remove", Handler: hs.RemovePicturePage, Who: request.Operators},
 		{Method: "GET", Path: api + "/figures", Handler: hs.Figures, Who: request.Viewers},
 		{Method: "GET", Path: api + "/figures/stream", Handler: hs.FigureStream, Who: request.Viewers, Stream: true},
 	}

@@ -73,9 +73,9 @@ func (hs *Handlers) AddPicture(c echo.Context) error {
 		return err
 	}
 	if done.Before.Revision == done.After.Revision {
-		return hs.pictured(c, http.StatusOK, &done, "The sale has this picture already")
+		return hs.pictured(c, http.StatusOK, &done, "known", "The sale has this picture already")
 	}
-	return hs.pictured(c, http.StatusCreated, &done, "The picture was added")
+	return hs.pictured(c, http.StatusCreated, &done, "added", "The picture was added")
 }
 
 // RemovePicture takes a picture away.
@@ -88,7 +88,7 @@ func (hs *Handlers) RemovePicture(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return hs.pictured(c, http.StatusOK, &done, "The picture was removed")
+	return hs.pictured(c, http.StatusOK, &done, "removed", "The picture was removed")
 }
 
 // DescribePicture changes the text that says what a picture shows.
@@ -105,7 +105,7 @@ func (hs *Handlers) DescribePicture(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return hs.pictured(c, http.StatusOK, &done, "The text of the picture was changed")
+	return hs.pictured(c, http.StatusOK, &done, "described", "The text of the picture was changed")
 }
 
 // ArrangePictures puts the pictures into the order that the body names.
@@ -119,15 +119,15 @@ func (hs *Handlers) ArrangePictures(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return hs.pictured(c, http.StatusOK, &done, "The pictures have another order")
+	return hs.pictured(c, http.StatusOK, &done, "arranged", "The pictures have another order")
 }
 
-// pictured answers an act on pictures.
-func (hs *Handlers) pictured(c echo.Context, status int, done *operator.PictureChange, message string) error {
+// pictured answers an act on pictures: a browser is led to their page, which says what was done by its name.
+func (hs *Handlers) pictured(c echo.Context, status int, done *operator.PictureChange, name, message string) error {
 	hs.version.Set(c.Response().Header(), done.After.Version)
 	request.SetRevision(c.Response().Header(), done.After.Revision)
 	if request.WantsPage(c.Request()) {
-		return hs.cfg.Pages.Done(c, &done.Change, message)
+		return c.Redirect(http.StatusSeeOther, deskPictures(done.After.Slug)+"?done="+name+movedTo(c, done))
 	}
 	d := pictureDocument{Success: true, Message: message, picturesDocument: picturesDocument{append([]sale.Image{}, done.Pictures...)}, changed: changedOf(&done.Change)}
 	if done.Picture.ID != "" {

@@ -187,11 +187,18 @@ func wholeCreation(v request.Values) (sale.Creation, error) {
 		}
 		return to, request.BadField(missing, "is required")
 	}
+	if err := limits(v, &p); err != nil {
+		return to, err
+	}
+	if err := writtenPart(v, &p); err != nil {
+		return to, err
+	}
 	to.Limit = p.Limit(sale.UsualPressLimit())
 	to.Product = sale.Product{
 		Name: *p.Name, Description: orEmpty(p.Description), PriceMinor: *p.PriceMinor, CurrencyCode: "USD",
 		Details: []string{}, Specification: []sale.Fact{}, ImportantInfo: []string{}, Images: sale.Images{Thumbnails: []sale.Image{}, Gallery: []sale.Image{}},
 	}
+	writtenCreation(&p, &to)
 	if p.DiscountMinor != nil {
 		to.Product.DiscountMinor = *p.DiscountMinor
 	}

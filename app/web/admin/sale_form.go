@@ -103,6 +103,7 @@ func (hs *Handlers) NewSalePage(c echo.Context) error {
 		string(sale.FieldZone): {zone}, fieldStart: {sale.WriteLocalTime(start, zoneOf(zone))}, fieldEnd: {sale.WriteLocalTime(start.Add(time.Hour), zoneOf(zone))},
 		string(sale.FieldStock): {"100"}, string(sale.FieldCurrency): {"USD"},
 	}
+	showLimits(sale.UsualPressLimit(), given)
 	return hs.cfg.Desk.Send(c, http.StatusOK, views.FormPage(hs.form(c, creating, nil, given, request.Problem{})))
 }
 
@@ -122,12 +123,8 @@ func editable(s *sale.Snapshot) url.Values {
 		string(sale.FieldZone): {zone.String()}, fieldStart: {sale.WriteLocalTime(s.StartsAt, zone)}, fieldEnd: {sale.WriteLocalTime(s.EndsAt, zone)},
 		string(sale.FieldStock): {strconv.FormatInt(s.Total, 10)},
 	}
-	for field, n := range map[sale.Field]int64{
-		sale.FieldAccountRate: s.Limit.AccountRate, sale.FieldAccountBurst: s.Limit.AccountBurst,
-		sale.FieldNetworkRate: s.Limit.NetworkRate, sale.FieldNetworkBurst: s.Limit.NetworkBurst,
-	} {
-		v.Set(string(field), strconv.FormatInt(n, 10))
-	}
+	showLimits(s.Limit, v)
+	showWritten(s, v)
 	if p := s.Product; p != nil {
 		v.Set(string(sale.FieldName), p.Name)
 		v.Set(string(sale.FieldDescription), p.Description)
@@ -191,7 +188,7 @@ func (hs *Handlers) form(c echo.Context, to purpose, of *sale.Snapshot, given ur
 	case duplicating:
 		page.Heading, page.Submit = text.Say(ctx, "Duplicate %s", productName(of)), text.Say(ctx, "Make the draft")
 		page.Action = "/api/admin/sales/" + of.Slug + "/duplicate"
-		page.Lead = []string{text.Say(ctx, "The draft has the same product, stock, limits and zone.")}
+		page.Lead = []string{text.Say(ctx, "The draft has the same product, texts, stock, limits and zone.")}
 	}
 	if of != nil {
 		page.Back = layout.Link{Label: text.Say(ctx, "Back to %s", productName(of)), Path: deskSale(of.Slug)}
@@ -204,7 +201,7 @@ func (hs *Handlers) form(c echo.Context, to purpose, of *sale.Snapshot, given ur
 	if desk.Undecided(p) {
 		page.Key, page.Revision = given.Get("Idempotency-Key"), given.Get("If-Match")
 	}
-	marked := markInputs(page.Groups, p)
+	marked := markInputs(text.From(ctx), page.Groups, p)
 	askWhich(ctx, page.Groups)
 	if !marked {
 		page.Problem = desk.Sentence(p)
@@ -226,14 +223,14 @@ func askWhich(ctx context.Context, all []views.Group) {
 }
 
 // markInputs puts the errors of a problem at their fields; false when one has none.
-func markInputs(all []views.Group, p request.Problem) bool {
+func markInputs(l text.Language, all []views.Group, p request.Problem) bool {
 	marked := len(p.Errors) > 0
 	for _, e := range p.Errors {
 		found := false
 		for g := range all {
 			for i := range all[g].Inputs {
 				if in := &all[g].Inputs[i]; in.Name == formField(e.Field) {
-					in.Error, found = e.Message, true
+					in.Error, found = e.Say(l), true
 				}
 			}
 		}
@@ -254,7 +251,8 @@ func formField(name string) string {
 	case sale.FieldDiscount:
 		return fieldDiscount
 	case sale.FieldStock, sale.FieldAccountRate, sale.FieldAccountBurst, sale.FieldNetworkRate, sale.FieldNetworkBurst, sale.FieldZone,
-		sale.FieldMessage, sale.FieldName, sale.FieldDescription, sale.FieldCurrency:
+		sale.FieldMessage, sale.FieldName, sale.FieldDescription, sale.FieldCurrency, sale.FieldDetails, sale.FieldSpecification, sale.FieldImportant,
+		sale.FieldTextUpcoming, sale.FieldTextActive, sale.FieldTextPaused, sale.FieldTextSoldOut, sale.FieldTextEnded:
 	}
 	return name
 }
@@ -274,14 +272,8 @@ func groups(ctx context.Context, to purpose, given url.Values) (all []views.Grou
 	if to != duplicating {
 		all = append(all, views.Group{Heading: text.Say(ctx, "Stock"), Inputs: []views.Input{whole(string(sale.FieldStock), text.Say(ctx, "Units"), "0", strconv.Itoa(maxStock))}})
 	}
-	if to == editing {
-		most := strconv.Itoa(sale.MaxPressLimit)
-		all = append(all, views.Group{Heading: text.Say(ctx, "How often the button may be pressed"), Inputs: []views.Input{
-			whole(string(sale.FieldAccountRate), text.Say(ctx, "By one account, a second"), "1", most),
-			whole(string(sale.FieldAccountBurst), text.Say(ctx, "By one account, at once"), "1", most),
-			whole(string(sale.FieldNetworkRate), text.Say(ctx, "From one network, a second"), "1", most),
-			whole(string(sale.FieldNetworkBurst), text.Say(ctx, "From one network, at once"), "1", most),
-		}})
+	if to != duplicating {
+		all = append(append(all, writtenGroups(ctx)...), limitsGroup(ctx))
 	}
 	for g := range all {
 		for i := range all[g].Inputs {

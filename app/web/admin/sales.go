@@ -14,12 +14,14 @@ type saleDocument struct {
 	ID   int64  `json:"id"`
 	Slug string `json:"slug"`
 	figures
-	Version   int64           `json:"version"`
+	Version int64 `json:"version"`
+	// Texts are what shoppers read in each state, where the sale has a sentence of its own.
+	Texts     *sale.Texts     `json:"texts,omitempty"`
 	Timestamp request.Instant `json:"serverTime"`
 }
 
 func saleOf(s *sale.Snapshot) saleDocument {
-	return saleDocument{ID: s.ID, Slug: s.Slug, figures: figuresOf(s), Version: s.Version, Timestamp: request.Instant(s.Now)}
+	return saleDocument{ID: s.ID, Slug: s.Slug, figures: figuresOf(s), Version: s.Version, Texts: s.Texts, Timestamp: request.Instant(s.Now)}
 }
 
 type salesDocument struct {
@@ -71,6 +73,7 @@ func amendmentSpec() request.Spec {
 		s[field] = request.Text
 	}
 	s[string(sale.FieldPrice)], s[string(sale.FieldDiscount)] = request.Number, request.Number
+	textSpec(s)
 	return s
 }
 
@@ -121,7 +124,7 @@ func times(v request.Values, present *sale.Snapshot, to *sale.Amendment) (err er
 // amendment reads the fields that are given. A body without any of them is refused.
 func amendment(v request.Values, present *sale.Snapshot) (to sale.Amendment, err error) {
 	if len(v) == 0 {
-		return to, request.BadField("body", "must have at least one of startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
+		return to, request.BadField("body", "must have at least one of startTime, endTime, zone, stock, message, name, description, priceMinor, discountMinor, currency, details, specification, importantInfo, textUpcoming, textActive, textPaused, textSoldOut, textEnded, accountPressRate, accountPressBurst, networkPressRate and networkPressBurst")
 	}
 	if err := times(v, present, &to); err != nil {
 		return to, err
@@ -131,6 +134,9 @@ func amendment(v request.Values, present *sale.Snapshot) (to sale.Amendment, err
 		currency = present.Product.CurrencyCode
 	}
 	if err := productPart(v, currency, &to); err != nil {
+		return to, err
+	}
+	if err := writtenPart(v, &to); err != nil {
 		return to, err
 	}
 	if _, given := v[string(sale.FieldStock)]; given {
@@ -147,18 +153,5 @@ func amendment(v request.Values, present *sale.Snapshot) (to sale.Amendment, err
 		}
 		to.Message = &message
 	}
-	for field, into := range map[sale.Field]**int64{
-		sale.FieldAccountRate: &to.AccountRate, sale.FieldAccountBurst: &to.AccountBurst,
-		sale.FieldNetworkRate: &to.NetworkRate, sale.FieldNetworkBurst: &to.NetworkBurst,
-	} {
-		if _, given := v[string(field)]; !given {
-			continue
-		}
-		n, err := v.Whole(string(field), 1, sale.MaxPressLimit, -1)
-		if err != nil {
-			return to, err
-		}
-		*into = &n
-	}
-	return to, nil
+	return to, limits(v, &to)
 }

@@ -14,8 +14,8 @@ import (
 	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 	"flashsale/sale"
-	"flashsale/static"
 	views "flashsale/views/admin"
+	"flashsale/views/layout"
 	"flashsale/views/text"
 )
 
@@ -81,8 +81,9 @@ func actLinks(ctx context.Context, s *sale.Snapshot) (all []views.Act) {
 	}
 	return append(all,
 		views.Act{Name: "edit", Label: text.Say(ctx, "Edit"), Path: deskSale(s.Slug) + "/edit"},
+		views.Act{Name: "pictures", Label: text.Say(ctx, "Pictures"), Path: deskPictures(s.Slug), Key: "i"},
 		views.Act{Name: "duplicate", Label: text.Say(ctx, "Duplicate"), Path: deskSale(s.Slug) + "/duplicate", Key: "d"},
-		views.Act{Name: "preview", Label: text.Say(ctx, "Preview"), Path: deskSale(s.Slug) + "/preview", Key: "v"})
+		views.Act{Name: "preview", Label: text.Say(ctx, "Preview"), Path: deskSale(s.Slug) + "/preview", Key: "v", Apart: true})
 }
 
 // checklist is what is to be seen to before a sale is announced.
@@ -91,27 +92,45 @@ func checklist(ctx context.Context, s *sale.Snapshot) []views.Check {
 	if p == nil {
 		p = &sale.Product{}
 	}
-	times := views.Check{Label: text.Say(ctx, "Times"), Done: s.EndsAt.After(s.Now), Path: edit,
+	times := views.Check{Label: text.Say(ctx, "Times"), Done: s.EndsAt.After(s.Now), Path: edit + "#" + fieldStart,
 		Detail: text.Say(ctx, "From %s to %s.", momentIn(s.StartsAt, s.Zone).Text, momentIn(s.EndsAt, s.Zone).Text)}
 	if times.Done && !s.StartsAt.After(s.Now) {
 		times.Detail += " " + text.Say(ctx, "The start is past, so it opens at once.")
 	}
+	if !times.Done {
+		times.Detail += " " + text.Say(ctx, "The end is past: nobody could buy.")
+	}
 	all := []views.Check{
 		times,
-		{Label: text.Say(ctx, "Stock"), Done: s.Total > 0, Path: edit, Detail: text.Say(ctx, "%d units.", s.Total)},
-		{Label: text.Say(ctx, "Price"), Done: p.PriceMinor > 0, Path: edit, Detail: p.CurrencySymbol + request.Amount(p.PriceAfterDiscountMinor(), p.CurrencyCode)},
-		{Label: text.Say(ctx, "Pictures"), Done: p.Images.Main.URL != "", Detail: text.Say(ctx, "%d in the gallery.", len(p.Images.Gallery))},
-		{Label: text.Say(ctx, "Terms"), Done: len(p.ImportantInfo) > 0, Detail: text.Say(ctx, "%d lines of important information.", len(p.ImportantInfo))},
-		{Label: text.Say(ctx, "Who may buy"), Done: true, Path: edit,
+		{Label: text.Say(ctx, "Stock"), Done: s.Total > 0, Path: edit + "#" + string(sale.FieldStock), Detail: text.Say(ctx, "%d units.", s.Total)},
+		{Label: text.Say(ctx, "Price"), Done: p.PriceMinor > 0, Path: edit + "#" + fieldPrice, Detail: p.CurrencySymbol + request.Amount(p.PriceAfterDiscountMinor(), p.CurrencyCode)},
+		{Label: text.Say(ctx, "Pictures"), Done: p.Images.Main.URL != "", Path: deskPictures(s.Slug), Detail: picturesDetail(ctx, p)},
+		{Label: text.Say(ctx, "Terms"), Done: len(p.ImportantInfo) > 0, Path: edit + "#" + string(sale.FieldImportant), Detail: text.Say(ctx, "%d lines of important information.", len(p.ImportantInfo))},
+		{Label: text.Say(ctx, "Who may buy"), Done: true, Path: edit + "#" + string(sale.FieldAccountRate),
 			Detail: text.Say(ctx, "Every account that is not barred, one unit each; %d presses a second.", s.Limit.AccountRate)},
-		{Label: text.Say(ctx, "Preview"), Done: true, Path: deskSale(s.Slug) + "/preview", Way: text.Say(ctx, "Look"), Detail: text.Say(ctx, "Look at the page as shoppers will see it.")},
+		{Label: text.Say(ctx, "Preview"), Done: true, Path: deskSale(s.Slug) + "/preview", Apart: true, Way: text.Say(ctx, "Look"), Detail: text.Say(ctx, "Look at the page as shoppers will see it.")},
 	}
 	for i := range all {
-		if all[i].Path == edit {
+		if all[i].Path != "" && all[i].Way == "" {
 			all[i].Way = text.Say(ctx, "Change")
 		}
 	}
 	return all
+}
+
+// picturesDetail says how many pictures there are, and how many of them say nothing to those who cannot see.
+func picturesDetail(ctx context.Context, p *sale.Product) string {
+	silent := 0
+	for _, one := range p.Images.Gallery {
+		if one.Alt == "" {
+			silent++
+		}
+	}
+	said := text.Say(ctx, "%d in the gallery.", len(p.Images.Gallery))
+	if silent > 0 {
+		said += " " + text.Say(ctx, "%d of them say nothing to those who cannot see.", silent)
+	}
+	return said
 }
 
 // history lists who did what, in the language of ctx.
@@ -271,27 +290,20 @@ func minuteOf(ctx context.Context, s *sale.Snapshot, at time.Time, of []counts.S
 	return m
 }
 
-// PreviewPage shows a sale as shoppers will see it.
+// PreviewPage shows a sale as shoppers will see it, in the state that the query names, or as it is.
 func (hs *Handlers) PreviewPage(c echo.Context) error {
 	snap, err := hs.snapshot(c)
 	if err != nil {
 		return err
 	}
-	ctx := desk.Speaking(c.Request())
-	page := views.Preview{
-		Desk: hs.desk(c, text.Say(ctx, "Preview of %s", productName(&snap))), Slug: snap.Slug, Name: productName(&snap), Total: snap.Total,
-		Opens: momentIn(snap.StartsAt, snap.Zone).Text,
+	named, _, err := request.QueryValue(c, "state")
+	if err != nil {
+		return err
 	}
-	if p := snap.Product; p != nil {
-		page.Description, page.Details, page.Important = p.Description, p.Details, p.ImportantInfo
-		page.Price = p.CurrencySymbol + request.Amount(p.PriceAfterDiscountMinor(), p.CurrencyCode)
-		if p.DiscountMinor > 0 {
-			page.FullPrice = p.CurrencySymbol + request.Amount(p.PriceMinor, p.CurrencyCode)
-		}
-		page.Picture, page.Alt = static.Resolve(p.Images.Main.URL), p.Images.Main.Alt
-		for _, f := range p.Specification {
-			page.Specification = append(page.Specification, views.Fact{Label: f.Name, Value: f.Value})
-		}
+	state := sale.Status(named)
+	if named != "" && !slices.Contains(sale.Statuses(), state) {
+		return request.BadField("state", "must be upcoming, active, paused, sold-out or ended")
 	}
-	return hs.cfg.Desk.Send(c, http.StatusOK, views.PreviewPage(page))
+	back := layout.Link{Label: text.Say(desk.Speaking(c.Request()), "Back to %s", productName(&snap)), Path: deskSale(snap.Slug)}
+	return hs.cfg.Pages.Preview(c, &snap, state, deskSale(snap.Slug)+"/preview", back)
 }

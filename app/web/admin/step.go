@@ -246,6 +246,9 @@ func resetStep(ctx context.Context, s *sale.Snapshot, given url.Values, page *vi
 // Refused shows the page of a form again when its act was refused, with why. It is false for every other request, and for those who
 // may not act.
 func (hs *Handlers) Refused(c echo.Context, p request.Problem) (bool, error) {
+	if picturesRoute(c) {
+		return hs.refusedPicture(c, p)
+	}
 	form, ok := desk.RefusedForm(c, p)
 	if !ok {
 		return false, nil

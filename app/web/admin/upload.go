@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/app/web/request"
 )
 
@@ -22,6 +23,8 @@ const (
 	maxUpload = 16 << 20
 	// maxUploads is how many files a process reads and works on at once.
 	maxUploads = 2
+	// mostLeft is how much of a file that is too large is read only to be thrown away, in bytes.
+	mostLeft = 64 << 20
 	// formRoom is what a form may have beside its file, in bytes.
 	formRoom = 64 << 10
 )
@@ -55,7 +58,9 @@ func (hs *Handlers) upload(c echo.Context, field string) (u uploaded, a operator
 	default:
 		err = request.ErrPictureType
 	}
+	desk.KeepForm(c, u.fields)
 	if err != nil {
+		leave(c, err)
 		return u, a, err
 	}
 	sum := sha256.Sum256(u.file)
@@ -99,10 +104,17 @@ func readForm(form *multipart.Reader, field string) (uploaded, error) {
 			return u, broken(err)
 		}
 	}
-	if !there {
+	if !there || len(u.file) == 0 {
 		return u, request.BadField(field, "is missing")
 	}
 	return u, nil
+}
+
+// leave reads the rest of a file that is too large, up to a limit: a browser shows no answer to what it could not send to its end.
+func leave(c echo.Context, err error) {
+	if errors.Is(err, request.ErrPictureTooLarge) && request.WantsPage(c.Request()) {
+		_, _ = io.CopyN(io.Discard, c.Request().Body, mostLeft) // nobody needs it
+	}
 }
 
 // readFile reads a file up to the limit. size is what the client says it has, 0 or less when it says nothing.

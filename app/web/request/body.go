@@ -17,6 +17,9 @@ import (
 // MaxBody is the most a request body may have, in bytes.
 const MaxBody = 4 << 10
 
+// MaxForm is the most that a form with long texts may have, in bytes.
+const MaxForm = 64 << 10
+
 // encoding is the format of a body.
 type encoding int
 
@@ -26,8 +29,13 @@ const (
 )
 
 // ReadBody reads a whole body into buf, whose capacity must be more than MaxBody. The result shares its memory.
-func ReadBody(r *http.Request, buf []byte) ([]byte, error) {
-	if r.ContentLength > MaxBody {
+func ReadBody(r *http.Request, buf []byte) ([]byte, error) { return readUpTo(r, buf, MaxBody) }
+
+// ReadForm reads a whole body of at most MaxForm, for the few forms with long texts.
+func ReadForm(r *http.Request) ([]byte, error) { return readUpTo(r, make([]byte, MaxForm+1), MaxForm) }
+
+func readUpTo(r *http.Request, buf []byte, most int) ([]byte, error) {
+	if r.ContentLength > int64(most) {
 		return nil, ErrTooLarge
 	}
 	if r.Body == nil || r.Body == http.NoBody {
@@ -35,11 +43,11 @@ func ReadBody(r *http.Request, buf []byte) ([]byte, error) {
 	}
 	n := 0
 	buf = buf[:cap(buf)]
-	for n <= MaxBody {
+	for n <= most {
 		got, err := r.Body.Read(buf[n:])
 		n += got
 		if errors.Is(err, io.EOF) {
-			return limited(buf[:n])
+			return limited(buf[:n], most)
 		}
 		if err != nil {
 			return nil, BadField("body", "could not be read to its end")
@@ -48,8 +56,8 @@ func ReadBody(r *http.Request, buf []byte) ([]byte, error) {
 	return nil, ErrTooLarge
 }
 
-func limited(body []byte) ([]byte, error) {
-	if len(body) > MaxBody {
+func limited(body []byte, most int) ([]byte, error) {
+	if len(body) > most {
 		return nil, ErrTooLarge
 	}
 	return body, nil
@@ -89,6 +97,8 @@ const (
 	Number
 	// Words is a text with blanks; in JSON also an array of texts, which are joined by blanks.
 	Words
+	// Lines is a text of lines; in JSON also an array of texts, which are its lines.
+	Lines
 )
 
 // expected says what is wrong with a value, as text, that is not of this shape.
@@ -106,6 +116,8 @@ func (s Shape) expected(value string) string {
 		return text.Key("must be a whole number")
 	case Words:
 		return `must be one text with spaces, like "read operate", or a list of texts`
+	case Lines:
+		return "must be one text with a line for each, or a list of texts without line breaks"
 	case Text:
 	}
 	return "must be a string"
@@ -116,6 +128,12 @@ type Values map[string]any
 
 // Spec names the fields a route knows, each with its shape. Other fields are ignored.
 type Spec map[string]Shape
+
+// Has is true for a field that the route knows.
+func (s Spec) Has(field string) bool {
+	_, known := s[field]
+	return known
+}
 
 // DecodeBody decodes the body of a request. No body, or one of blanks only, gives no values, whatever its content type.
 func DecodeBody(h http.Header, body []byte, known Spec) (Values, error) {

@@ -79,8 +79,10 @@ func decodeMember(d *jsontext.Decoder, name string, known Spec, got Values) erro
 func (s Shape) read(raw jsontext.Value) (any, bool) {
 	switch {
 	case s == Words && raw.Kind() == '[':
-		return joined(raw)
-	case (s == Text || s == Words) && raw.Kind() == '"':
+		return joined(raw, " ")
+	case s == Lines && raw.Kind() == '[':
+		return joined(raw, "\n")
+	case (s == Text || s == Words || s == Lines) && raw.Kind() == '"':
 		b, err := jsontext.AppendUnquote(nil, raw)
 		return string(b), err == nil
 	case s == Flag && (raw.Kind() == 't' || raw.Kind() == 'f'):
@@ -92,8 +94,8 @@ func (s Shape) read(raw jsontext.Value) (any, bool) {
 	return nil, false
 }
 
-// joined is an array of texts as one text with blanks.
-func joined(raw jsontext.Value) (any, bool) {
+// joined is an array of texts as one text, with a separator between them. A line has no line break.
+func joined(raw jsontext.Value, with string) (any, bool) {
 	var list []jsontext.Value
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, false
@@ -104,9 +106,11 @@ func joined(raw jsontext.Value) (any, bool) {
 		if err != nil || one.Kind() != '"' {
 			return nil, false
 		}
-		words[i] = string(b)
+		if words[i] = string(b); with == "\n" && strings.ContainsAny(words[i], "\r\n") {
+			return nil, false
+		}
 	}
-	return strings.Join(words, " "), true
+	return strings.Join(words, with), true
 }
 
 // malformed names the place where the JSON is broken.
@@ -191,7 +195,7 @@ func (s Shape) parse(v string) (any, bool) {
 	case Number:
 		n, err := strconv.ParseInt(v, 10, 64)
 		return n, err == nil
-	case Text, Words:
+	case Text, Words, Lines:
 	}
 	return v, utf8.ValidString(v)
 }

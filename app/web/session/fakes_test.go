@@ -19,6 +19,7 @@ import (
 	"flashsale/users/login"
 	"flashsale/users/login/codes"
 	"flashsale/users/login/limits"
+	"flashsale/views/layout"
 	"flashsale/views/text"
 )
 
@@ -59,6 +60,9 @@ func newWorld(change ...func(*world, *Config)) *world {
 	cfg := Config{
 		SecondFactor: true, Sessions: w, Seals: seal{}, Accounts: w, Passwords: w, Factors: factors{w}, Team: w, Acts: w, Orders: w,
 		Codes: letters{w}, Limits: request.NewLimits(w, false, nil), Owners: w, Now: func() time.Time { return noon },
+		Places: func(echo.Context) []layout.Place {
+			return []layout.Place{{Label: "Sales", Path: "/admin/sales"}, {Label: "Orders", Path: "/admin/orders"}, {Label: "Shoppers", Path: "/admin/shoppers"}, {Label: "Audit", Path: "/admin/audit"}, {Label: "Proof", Path: "/admin/proof"}, {Label: "Team", Path: "/admin/team", Here: true}}
+		},
 		ReceiptPath: func(r sale.Receipt) string { return "/receipts/secret-of-" + r.OrderID.String()[:8] },
 		Who: func(r *http.Request) Visitor {
 			name := r.Header.Get("Test-Session")

@@ -62,6 +62,8 @@ type Config struct {
 	PublicURL string
 	// Assets are what pages load now, with the brand. Nil: without one.
 	Assets func() layout.Assets
+	// Places are where somebody can go on the desk, from the page of the team. web.New sets it. Nil: nowhere.
+	Places func(echo.Context) []layout.Place
 	// Now is time.Now when nil.
 	Now func() time.Time
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/static"
+	"flashsale/users/login"
 	"flashsale/views/account"
 	"flashsale/views/layout"
 	"flashsale/views/text"
@@ -21,8 +23,23 @@ import (
 func (hs *Handlers) frame(c echo.Context, title string) layout.Frame {
 	return layout.Frame{
 		Assets: hs.cfg.Assets(), Title: title, Still: true,
-		Visitor: layout.Visitor{Accounts: true, Username: hs.cfg.Who(c.Request()).Username},
+		Visitor: hs.visitor(c),
 	}
+}
+
+func (hs *Handlers) visitor(c echo.Context) layout.Visitor {
+	who := hs.cfg.Who(c.Request())
+	return layout.Visitor{Accounts: true, Username: who.Username, Desk: who.Role != login.NoRole}
+}
+
+// onDesk is frame for a page of the desk: it has the bar of the places, and no link to where it is.
+func (hs *Handlers) onDesk(c echo.Context, title string) (layout.Frame, []layout.Place) {
+	frame := hs.frame(c, title)
+	if hs.cfg.Places == nil {
+		return frame, nil
+	}
+	frame.Visitor.Desk, frame.Sheet = false, static.URL("desk.css")
+	return frame, hs.cfg.Places(c)
 }
 
 // send writes a page. Nobody keeps it: it is about one person, and some of it is shown once.

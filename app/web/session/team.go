@@ -91,9 +91,11 @@ func (hs *Handlers) teamPage(c echo.Context) (account.Team, error) {
 		return account.Team{}, err
 	}
 	who := hs.cfg.Who(c.Request())
+	frame, places := hs.onDesk(c, say(c, "Team"))
 	page := account.Team{
-		Page:  account.Page{Frame: hs.frame(c, say(c, "Team")), Forms: []account.Form{{Inputs: tokenInputs(c, "", "")}}, Links: []layout.Link{{Label: say(c, "Your account"), Path: "/account"}}},
-		Roles: []string{login.Viewer.String(), login.Operator.String(), login.Owner.String()}, Scopes: scopeChoices(c), Key: rand.Text(),
+		Places: places,
+		Page:   account.Page{Frame: frame, Forms: []account.Form{{Inputs: tokenInputs(c, "", "")}}, Links: []layout.Link{{Label: say(c, "Your account"), Path: "/account"}}},
+		Roles:  []string{login.Viewer.String(), login.Operator.String(), login.Owner.String()}, Scopes: scopeChoices(c), Key: rand.Text(),
 	}
 	for _, m := range members {
 		page.Members = append(page.Members, account.Member{
@@ -145,7 +147,8 @@ func (hs *Handlers) teamRefused(c echo.Context, err error, v fields) error {
 	return hs.refused(c, teamProblem(err), func(p request.Problem) templ.Component {
 		page, again := hs.teamPage(c)
 		if again != nil {
-			page = account.Team{Page: account.Page{Frame: hs.frame(c, say(c, "Team"))}}
+			frame, places := hs.onDesk(c, say(c, "Team"))
+			page = account.Team{Page: account.Page{Frame: frame}, Places: places}
 		} else {
 			page.Forms[0].Inputs = tokenInputs(c, v.text(fieldName), v.text(fieldDays))
 		}

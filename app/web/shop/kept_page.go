@@ -39,6 +39,7 @@ type pageName struct {
 	language text.Language
 	signedIn bool
 	operator bool
+	desk     bool // has a role
 }
 
 // keptPages are pages as they were last rendered and compressed. The zero value has none. It is safe for concurrent use.
@@ -203,7 +204,7 @@ func (hs *Handlers) nameOf(c echo.Context, slug string) pageName {
 	who := hs.cfg.Principals.Of(c.Request())
 	return pageName{
 		slug: slug, language: request.Language(c.Request()), signedIn: who.SignedIn(),
-		operator: who.RequireRole(login.Operator) == nil,
+		operator: who.RequireRole(login.Operator) == nil, desk: who.SignedIn() && who.Has(login.Viewer),
 	}
 }
 
@@ -220,7 +221,7 @@ func (hs *Handlers) renderSale(s *sale.Snapshot, f pageFigures, name pageName) (
 func (hs *Handlers) visitorOf(name pageName) layout.Visitor {
 	v := layout.Visitor{Accounts: !hs.cfg.Principals.Demo}
 	if name.signedIn {
-		v.Username = nameMark()
+		v.Username, v.Desk = nameMark(), name.desk
 	}
 	return v
 }

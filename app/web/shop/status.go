@@ -2,6 +2,7 @@ package shop
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -25,7 +26,7 @@ func (hs *Handlers) Frame(s sale.Snapshot, in text.Language) []byte {
 }
 
 // panel is the current sale as the panel shows it. err says that there is none, or that it is not known. Beside the state stands what is
-// wrong now; else what an operator wrote; else what a shopper has to know of this moment; else the brand's sentence for the state; else
+// wrong now; else what an operator wrote; else what a shopper has to know of this moment; else the sale's sentence for the state, or the brand's; else
 // ours. What people wrote is shown as it is, and our own words in the language of the page.
 func (hs *Handlers) panel(s sale.Snapshot, err error) shop.Status {
 	v := statusPanel(s, err)
@@ -33,7 +34,7 @@ func (hs *Handlers) panel(s sale.Snapshot, err error) shop.Status {
 		v.Tip = text.Key("No sale is announced. “flashsale reset --wipe” begins anew with the first one.")
 	}
 	if v.Note == "" && v.Tip == "" {
-		v.Note = hs.cfg.Brand.text(sale.Status(v.Status))
+		v.Note = cmp.Or(s.Texts.Of(sale.Status(v.Status)), hs.cfg.Brand.text(sale.Status(v.Status)))
 	}
 	if v.Note == "" && v.Tip == "" {
 		v.Tip = usualTip(s, sale.Status(v.Status))

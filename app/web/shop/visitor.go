@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/web/request"
+	"flashsale/users/login"
 	"flashsale/views/layout"
 	"flashsale/views/shop"
 )
@@ -20,7 +21,7 @@ func signInNeeded(p request.Problem) bool {
 func (hs *Handlers) visitor(r *http.Request) layout.Visitor {
 	v := layout.Visitor{Accounts: !hs.cfg.Principals.Demo}
 	if p := hs.cfg.Principals.Of(r); p.SignedIn() {
-		v.Username = p.Username()
+		v.Username, v.Desk = p.Username(), p.Has(login.Viewer)
 	}
 	return v
 }
