@@ -127,7 +127,8 @@ func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.
 		r := &recent[i]
 		one := views.Event{At: momentIn(r.At, s.Zone), Who: r.Actor, By: byWhat(ctx, r), What: whatWasDone(ctx, r.Action), Detail: detailOf(r.Detail), Changed: r.Action != actExport}
 		if r.Action == actCancel {
-			one.Order = desk.Orders + "/" + r.Subject
+			// The page is that of the sale, and the moment is that of the act.
+			one.Order, one.Detail = desk.Orders+"/"+r.Subject, detailOf(r.Detail, "sale", "generation", "cancelledAt")
 		}
 		all = append(all, one)
 	}
@@ -184,13 +185,16 @@ func whatWasDone(ctx context.Context, action string) string {
 	return action
 }
 
-// detailOf is the detail of an act in one line: "stock: 150".
-func detailOf(detail json.RawMessage) string {
+// detailOf is the detail of an act in one line, without some of its fields: "stock: 150".
+func detailOf(detail json.RawMessage, without ...string) string {
 	var fields map[string]any
 	if json.Unmarshal(detail, &fields) != nil {
 		return ""
 	}
 	var parts []string
+	for _, name := range without {
+		delete(fields, name)
+	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		value := fields[name]
 		if n, ok := value.(float64); ok {
