@@ -69,5 +69,10 @@ func TestBrowserFindsAndCancelsAnOrderOnTheDesk(t *testing.T) {
 	p.do(chromedp.Click(`[data-testid="sum-pending"]`))
 	p.until("the undecided claims", `location.hash === "#undecided"`)
 	p.seen(t, "show-linked")
+	for name, path := range map[string]string{"orders-german": "/admin/orders?state=confirmed&lang=de", "order-german": order + "?lang=de", "step-german": "/admin/orders/" + ids[0] + "/cancel?lang=de"} {
+		p.open(path)
+		p.until("German", `document.documentElement.lang === "de"`)
+		p.seen(t, name)
+	}
 	api.Verifies()
 }
