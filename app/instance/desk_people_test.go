@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/sale/storefront"
@@ -216,6 +217,9 @@ func TestEveryActSaysWhatWasBeforeAndAfter(t *testing.T) {
 	for _, action := range actsOfOperators(t) {
 		if len(changes[action]) == 0 {
 			t.Errorf("this test does no %s", action)
+		}
+		if desk.ActName(t.Context(), action) == action || !slices.Contains(desk.ActNames(), action) {
+			t.Errorf("pages have no name for %s", action)
 		}
 	}
 	if http.StatusOK != newClient(t, a.URL()).Call(http.MethodGet, "/api/admin/audit", nil).Status {
