@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"maps"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"flashsale/app/operator"
+	"flashsale/app/web/desk"
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/sale/storefront"
@@ -216,8 +218,92 @@ func TestEveryActSaysWhatWasBeforeAndAfter(t *testing.T) {
 		if len(changes[action]) == 0 {
 			t.Errorf("this test does no %s", action)
 		}
+		if desk.ActName(t.Context(), action) == action || !slices.Contains(desk.ActNames(), action) {
+			t.Errorf("pages have no name for %s", action)
+		}
 	}
 	if http.StatusOK != newClient(t, a.URL()).Call(http.MethodGet, "/api/admin/audit", nil).Status {
 		t.Error("the list cannot be read")
 	}
+}
+
+// What operators see of shoppers and of acts, through the product's own wiring: the limits that an account has met, the acts on it, and
+// the acts that were refused, with what they were on.
+func TestTheDeskKnowsShoppersAndRefusedActs(t *testing.T) {
+	t.Parallel()
+	a := newDeployment(t).start(t)
+	c := newClient(t, a.URL())
+	html := "Accept: text/html"
+	c.Amend(map[string]any{"networkPressRate": 1, "networkPressBurst": 1}).Is(t, http.StatusOK, "")
+	eventually(t, "a network presses too often", func() bool {
+		from := netip.AddrFrom4([4]byte{198, 51, 100, byte(time.Now().UnixNano())})
+		a.wiring.checkout.Buy(t.Context(), sale.PurchaseRequest{Name: "john_doe", From: from})
+		return a.wiring.checkout.Buy(t.Context(), sale.PurchaseRequest{Name: "alice_brown_1", From: from}).Kind == sale.TooOften ||
+			a.wiring.checkout.Buy(t.Context(), sale.PurchaseRequest{Name: "edward_garcia_1", From: from}).Kind == sale.TooOften
+	})
+	met := ""
+	for _, name := range []string{"alice_brown_1", "edward_garcia_1"} {
+		met += c.Act(http.MethodGet, "/admin/shoppers/"+name, nil, html).Raw
+	}
+	if !strings.Contains(met, "Presses of the button") || !strings.Contains(met, "by everybody in its network together") {
+		t.Errorf("which limit was met is not shown: %s", met)
+	}
+	if page := c.Act(http.MethodGet, "/admin/shoppers/john_doe_1", nil, html); !strings.Contains(page.Raw, `data-testid="met-none"`) {
+		t.Error("who met no limit has met one")
+	}
+	c.Act(http.MethodPost, "/api/admin/shoppers/john_doe_1/bar", map[string]string{"reason": "a bot"}).Is(t, http.StatusOK, "")
+	if page := c.Act(http.MethodGet, "/admin/shoppers/JOHN_doe_1", nil, html); !strings.Contains(page.Raw, "Shopper barred") || !strings.Contains(page.Raw, "a bot") {
+		t.Errorf("the act on the account is not shown: %s", page.Raw)
+	}
+
+	// 409, 412 and 422, on a sale, an order and a shopper.
+	c.Act(http.MethodPost, "/api/admin/sales/flash-sale/resume", nil, "If-Match: *").Is(t, http.StatusConflict, "wrong-state")
+	c.Act(http.MethodPost, "/api/admin/sales/flash-sale/stock", map[string]any{"how": "set", "amount": 9}, `If-Match: "77"`).Is(t, http.StatusPreconditionFailed, "revision-changed")
+	unknown := "00000000-0000-8000-8000-000000000000"
+	c.Act(http.MethodPost, "/api/admin/orders/"+unknown+"/cancel", map[string]string{"reason": "x"}).Is(t, http.StatusNotFound, "no-order")
+	c.Act(http.MethodPost, "/api/admin/shoppers/nobody_here/bar", map[string]string{"reason": " "}).Is(t, http.StatusUnprocessableEntity, "invalid-request")
+	var refused []map[string]any
+	eventually(t, "refused acts are written", func() bool {
+		refused = rowsOf(c.Call(http.MethodGet, "/api/admin/audit?refused=1", nil), "acts")
+		return len(refused) == 4
+	})
+	said := map[string]bool{}
+	for _, r := range refused {
+		d, _ := r["detail"].(map[string]any)
+		for _, name := range []string{"sale", "order", "shopper"} {
+			if on, ok := d[name].(string); ok {
+				said[on+" "+d["why"].(string)] = true
+			}
+		}
+	}
+	for _, want := range []string{"flash-sale wrong-state", "flash-sale revision-changed", unknown + " no-order", "nobody_here invalid-request"} {
+		if !said[want] {
+			t.Errorf("no refusal %q: %v", want, refused)
+		}
+	}
+	if of := rowsOf(c.Call(http.MethodGet, "/api/admin/audit?refused=1&sale=flash-sale", nil), "acts"); len(of) != 2 {
+		t.Errorf("of the sale are %v", of)
+	}
+	// Pages lead from one to the next, and each act stands on one of them.
+	seen, to := map[string]bool{}, "/admin/audit?limit=2"
+	link := regexp.MustCompile(`href="([^"]*)" rel="next"`)
+	for n := 0; to != "" && n < 20; n++ {
+		page := c.Act(http.MethodGet, to, nil, html)
+		page.Is(t, http.StatusOK, "")
+		for _, found := range regexp.MustCompile(`href="(/admin/audit/\d+)"`).FindAllStringSubmatch(page.Raw, -1) {
+			if seen[found[1]] {
+				t.Errorf("%s stands twice", found[1])
+			}
+			seen[found[1]] = true
+			c.Act(http.MethodGet, found[1], nil, html).Is(t, http.StatusOK, "")
+		}
+		to = ""
+		if next := link.FindStringSubmatch(page.Raw); next != nil {
+			to = strings.ReplaceAll(next[1], "&amp;", "&")
+		}
+	}
+	if len(seen) != 6 { // the amendment, the barring, and what was refused
+		t.Errorf("the pages have %d acts", len(seen))
+	}
+	c.Act(http.MethodGet, "/admin/audit/999999", nil, html).Is(t, http.StatusNotFound, "")
 }

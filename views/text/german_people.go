@@ -51,7 +51,7 @@ func germanPeople() map[string]any {
 // germanAudit has the pages of what operators did.
 func germanAudit() map[string]any {
 	return map[string]any{
-		"Who": "Wer", "Shopper, or id of an order": "Käufer, oder Kennung einer Bestellung", "From (UTC)": "Von (UTC)", "Until (UTC)": "Bis (UTC)", "Act": "Handlung", "All": "Alle",
+		"Table of orders": "Tabelle der Bestellungen", "Table of acts": "Tabelle der Handlungen", "Who": "Wer", "Shopper, or id of an order": "Käufer, oder Kennung einer Bestellung", "From (UTC)": "Von (UTC)", "Until (UTC)": "Bis (UTC)", "Act": "Handlung", "All": "Alle",
 		"Only what was refused": "Nur was abgelehnt wurde", "Show": "Zeigen", "Show all": "Alle zeigen",
 		"This is a time like 2026-11-27T10:00, in UTC.":             "Das ist eine Zeit wie 2026-11-27T10:00, in UTC.",
 		"This is plain text of at most 200 characters, given once.": "Das ist reiner Text von höchstens 200 Zeichen, einmal angegeben.",

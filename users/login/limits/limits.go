@@ -238,7 +238,11 @@ func guarded[R any](ctx context.Context, l *Limits, call func(context.Context) (
 	select {
 	case a = <-done:
 	case <-ctx.Done():
-		a.err = ctx.Err()
+		select {
+		case a = <-done: // the call has ended, and its context with it
+		default:
+			a.err = ctx.Err()
+		}
 	}
 	if a.err != nil && !isWrongType(a.err) {
 		l.breaker.RecordFailure()

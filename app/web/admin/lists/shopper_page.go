@@ -37,7 +37,7 @@ func (hs *Handlers) PeoplePages() []request.Route {
 func (hs *Handlers) ShoppersPage(c echo.Context) error {
 	ctx := desk.Speaking(c.Request())
 	page := views.Shoppers{Desk: hs.cfg.Frame.Page(c, desk.Shoppers, text.Say(ctx, "Shoppers")), Search: views.Input{
-		Name: "q", Label: text.Say(ctx, "Name or e-mail"), Type: "search", MaxLength: "254", Optional: true, Value: c.QueryParam("q"),
+		Name: "q", Label: text.Say(ctx, "Name or e-mail"), Type: "text", MaxLength: "254", Optional: true, Value: c.QueryParam("q"),
 		Hint: text.Say(ctx, "What it begins with. With an @ it is an address."),
 	}}
 	q, err := shopperSearch(c)
