@@ -131,7 +131,7 @@ func keepBuying(b *testing.B, a *Instance) (stop func() (refused int)) {
 	presses.Go(func() {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for n := 0; n < besideShoppers; n++ {
+		for n := range besideShoppers {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
