@@ -170,7 +170,7 @@ func TestKafkaWithSCRAMOverTLSAndACLs(t *testing.T) {
 		env := with("shop:shop", ca)
 		i := serve(t, env...)
 		// Until the first join of a group on a new broker, claims are decided directly.
-		eventually(t, 30*time.Second, "the product has joined its group", func() bool {
+		eventually(t, 90*time.Second, "the product has joined its group", func() bool {
 			said, err := admin.DescribeGroups(t.Context(), &kafka.DescribeGroupsRequest{GroupIDs: []string{"flashsale-ledger"}})
 			return err == nil && len(said.Groups) == 1 && said.Groups[0].GroupState == "Stable"
 		})

@@ -79,14 +79,14 @@ func (s *server) launch(t *testing.T) {
 func (s *server) await(t *testing.T) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		select {
 		case gone := <-s.exit:
 			s.exit <- gone
 			t.Fatalf("%s ended while starting: %v\n%s", s.name, gone, &s.log)
 		default:
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		err = s.ready(ctx)
 		cancel()
 		if err == nil {
