@@ -3,7 +3,6 @@
 package secured
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"syscall"
@@ -34,9 +33,6 @@ func TestThreeBrokersRestartedInTheMiddleOfASale(t *testing.T) {
 			"listener.security.protocol.map=CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT", "controller.listener.names=CONTROLLER", "inter.broker.listener.name=CLIENTS",
 			"default.replication.factor=3", "min.insync.replicas=2", "offsets.topic.replication.factor=3", "offsets.topic.num.partitions=4",
 			"transaction.state.log.replication.factor=3", "transaction.state.log.min.isr=2", "group.initial.rebalance.delay.ms=0",
-		}, func(ctx context.Context) error {
-			_, err := (&kafka.Client{Addr: kafka.TCP(hosts[i]), Timeout: 10 * time.Second}).Metadata(ctx, &kafka.MetadataRequest{})
-			return err
 		}))
 	}
 	for _, one := range all {
