@@ -22,12 +22,14 @@ const (
 	// sqlSchemaRights asks whether the schema exists, and whether the user may use it and make tables in it.
 	sqlSchemaRights = `SELECT count(*) > 0, coalesce(bool_and(has_schema_privilege(oid, 'USAGE')), false),
 		coalesce(bool_and(has_schema_privilege(oid, 'CREATE')), false) FROM pg_namespace WHERE nspname = $1`
-	// sqlMissingRight finds a right on the database, or on a table, that the user lacks. What goose notes is only read.
+	// sqlMissingRight finds a right on the database, or on a table, that the user lacks. What goose notes is only read, and some
+	// tables only grow.
 	sqlMissingRight = `SELECT 'TEMPORARY', 'the database' WHERE NOT has_database_privilege(current_database(), 'TEMPORARY') UNION ALL
 		(SELECT r, nspname || '.' || relname FROM pg_class c JOIN pg_namespace s ON s.oid = relnamespace,
 		unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) WITH ORDINALITY AS rights(r, n)
 		WHERE nspname = $1 AND relkind IN ('r', 'p') AND NOT has_table_privilege(c.oid, r)
-		AND NOT (relname = 'goose_db_version' AND r <> 'SELECT') ORDER BY relname, n) LIMIT 1`
+		AND NOT (relname = 'goose_db_version' AND r <> 'SELECT')
+		AND NOT (relname IN ('audit_log', 'product_revisions') AND r IN ('UPDATE', 'DELETE')) ORDER BY relname, n) LIMIT 1`
 )
 
 // Denied explains an error in which PostgreSQL says that the user may not do that. Any other error it returns as it is.

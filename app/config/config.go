@@ -29,7 +29,9 @@ type Config struct {
 	KafkaBrokers []string // empty starts an embedded Kafka
 	KafkaTLS     bool
 	KafkaSASL    string // mechanism:user:password
-	Namespace    string
+	// DirectPath lets a claim that the log does not take, or that nobody reads there, be decided without it.
+	DirectPath bool
+	Namespace  string
 
 	MaxStock  int64
 	StockSet  bool      // MAX_STOCK was set
@@ -86,11 +88,12 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 		Port:         r.integer("PORT", 3001, 1, 65535),
 		DataDir:      r.checked("DATA_DIR", ".flashsale", "a directory", func(v string) bool { return !strings.Contains(v, "://") }),
 		DatabaseURL:  databaseURL(r),
-		RedisURL:     r.checked("REDIS_URL", "", "an address like redis://user:password@localhost:6379 (also rediss://, and redis-sentinel://host:26379/name; several addresses by commas; # / ? @ % in a password are written %23 %2F %3F %40 %25)", validRedisURL),
+		RedisURL:     r.checked("REDIS_URL", "", "an address like redis://user:password@localhost:6379 (also rediss://, and redis-sentinel://host:26379/name or rediss-sentinel://; several addresses by commas; # / ? @ % in a password are written %23 %2F %3F %40 %25)", validRedisURL),
 		KafkaBrokers: r.addresses("KAFKA_BROKERS"),
 		KafkaTLS:     r.boolean("KAFKA_TLS", false),
 		KafkaSASL:    r.checked("KAFKA_SASL", "", "plain:user:password, scram-sha-256:user:password or scram-sha-512:user:password", validSASL),
 		Namespace:    r.checked("NAMESPACE", "flashsale", "1 to 40 lower-case letters, digits and _, beginning with a letter, and none of PostgreSQL's own (pg_..., public)", validNamespace),
+		DirectPath:   r.boolean("DIRECT_PATH", true),
 		MaxStock:     int64(r.integer("MAX_STOCK", 5, 0, MaxStock)),
 		StartTime:    r.instant("FLASH_SALE_START_TIME"),
 		EndTime:      r.instant("FLASH_SALE_END_TIME"),

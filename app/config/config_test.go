@@ -176,6 +176,7 @@ func TestRedisAddresses(t *testing.T) {
 		{"redis://a:1?cluster=1", "a:1", false, false, ""},
 		{"redis://a:1,b:2,redis://c:3", "a:1 b:2 c:3", false, false, ""},
 		{"redis-sentinel://u:p@s1:26379,s2:26379/primary", "s1:26379 s2:26379", false, false, "primary"},
+		{"rediss-sentinel://u:p@s1:26379,s2:26379/primary", "s1:26379 s2:26379", false, true, "primary"},
 	} {
 		opt, err := RedisOptions(c.url)
 		if err != nil {

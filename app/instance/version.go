@@ -86,8 +86,8 @@ func (e *commandError) Error() string {
 func RedisRights(ctx context.Context, client rueidis.Client, namespace string) error {
 	key, channel := namespace+":{rights}:"+rand.Text(), namespace+":rights"
 	for _, one := range [][]string{
-		{"EVAL", "return 1", "1", key}, {"EVALSHA", strings.Repeat("0", 40), "1", key}, {"HSET", key, "f", "1"}, {"EXPIRE", key, "60"}, {"TYPE", key}, {"EXISTS", key},
-		{"HLEN", key}, {"HMGET", key, "f"}, {"HEXISTS", key, "f"}, {"HSCAN", key, "0"}, {"PERSIST", key}, {"RENAME", key, key}, {"HDEL", key, "f"},
+		{"EVAL", "return 1", "1", key}, {"EVALSHA", strings.Repeat("0", 40), "1", key}, {"HSET", key, "f", "1"}, {"PERSIST", key}, {"EXPIRE", key, "60"}, {"TYPE", key}, {"EXISTS", key},
+		{"HLEN", key}, {"HMGET", key, "f"}, {"HEXISTS", key, "f"}, {"HSCAN", key, "0"}, {"RENAME", key, key}, {"HDEL", key, "f"},
 		{"SET", key, "1", "EX", "60"}, {"GET", key}, {"UNLINK", key}, {"SCAN", "0", "COUNT", "1"}, {"TIME"}, {"PUBLISH", channel, ""},
 	} {
 		words := client.B().Arbitrary(one[0])

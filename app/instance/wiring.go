@@ -132,11 +132,15 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	c.parts.add("reconciler", serving, c.reconciler)
 	places, names := newPlaces(c.places, c.reconciler), newShoppers(c.directory)
 	receipts, verdicts := newReceipts(c.sales), newVerdicts(c.sales, reg)
-	c.checkout = checkout.New(checkout.Deps{
+	deps := checkout.Deps{
 		Store: c.sales, Catalog: c.catalog, Bus: c.bus, Places: places, Releaser: places, Rebuild: places,
-		Log: produce, Direct: direct, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Presses: pressesOf{limits.NewPresses(c.heartbeat.Live), c.limits}, Live: c.heartbeat.Live,
+		Log: produce, Cursors: cursor, Settled: cursor.Settled, Shoppers: names, Presses: pressesOf{limits.NewPresses(c.heartbeat.Live), c.limits}, Live: c.heartbeat.Live,
 		Lookup: receipts.find, Verdict: verdicts.find, Logger: log, Registerer: reg,
-	})
+	}
+	if c.cfg.DirectPath {
+		deps.Direct = direct
+	}
+	c.checkout = checkout.New(deps)
 	c.parts.add("checkout", serving, c.checkout)
 	c.ledger = consumer.New(s.ledger, s.log, c.checkout, consumer.Config{Committed: c.outbox.Wake})
 	c.parts.add("ledger", deciding, c.ledger)

@@ -57,6 +57,7 @@ func faultCases() []faultCase {
 		{id: "K4", fault: "leaders shuffled, a broker killed, the group rebalanced every second", run: leadersShuffled},
 		{id: "R8", fault: "cluster of three, two sales, one node killed", run: nodeKilled},
 		{id: "P4a", fault: "standby without the tail promoted, claims by the log", run: standbyPromoted},
+		{id: "P4c", fault: "the same under presses, without the direct path", run: standbyPromotedUnderPresses},
 		{id: "P4b", fault: "synchronous standby lost while committing", run: standbyLost},
 		{id: "C1", fault: "one instance's clock an hour off, either way", run: clockWrong},
 		{id: "B1", fault: "the channel between processes cut, late by 300 ms, garbage", alone: true, run: busSpoilt},

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -233,6 +234,42 @@ func standbyPromoted(t *testing.T, r *report) {
 	time.Sleep(warm)
 	l.stop()
 	w.settled(healed, 60*time.Second)
+	w.kept()
+	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
+}
+
+// standbyPromotedUnderPresses: a standby that lacks the last orders takes over while shoppers press on. Without the direct path every
+// claim is in the log, so the lost ones are decided again before those that came later.
+func standbyPromotedUnderPresses(t *testing.T, r *report) {
+	p, s := newPair(t, false)
+	s.env = []string{"DIRECT_PATH=false"}
+	w := newWorld(t, r, s, stock, shopperCount)
+	l := w.pressing(rate)
+	w.eventually(60*time.Second, "the standby has orders", func() bool { return len(w.bought(p.atStandby)) > 50 })
+	before := w.shoppers.answered.Load()
+	p.between.refuse()
+	w.eventually(60*time.Second, "the primary is ahead", func() bool { return len(w.unknownReceipts(w.bought(p.atStandby))) > 50 })
+	_ = p.primary.stop(syscall.SIGQUIT)
+	time.Sleep(warm)
+	lost := w.unknownReceipts(w.bought(p.atStandby))
+	if r.hits = int64(len(lost)); len(lost) < 50 {
+		t.Errorf("only %d receipts were lost; the row proves nothing", len(lost))
+	}
+	p.promote(w)
+	promoted := time.Now()
+	w.eventually(90*time.Second, "every lost receipt is there again", func() bool {
+		again := w.bought(p.atStandby)
+		return !slices.ContainsFunc(lost, func(id string) bool { _, ok := again[id]; return !ok })
+	})
+	r.within(t, "receipts back", time.Since(promoted), 5*time.Second)
+	time.Sleep(warm)
+	l.stop()
+	r.pressed = w.shoppers.answered.Load() - before
+	r.note("%d receipts were in the lost tail", len(lost))
+	if direct := w.metrics(`flashsale_verdicts_total{outcome="ordered",source="direct"}`); direct > 0 {
+		t.Errorf("%.0f orders were decided directly", direct)
+	}
+	w.settled(promoted, 60*time.Second)
 	w.kept()
 	w.assertOutcomes("503 overloaded", "503 not-bought-retry")
 }

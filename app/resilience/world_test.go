@@ -32,6 +32,8 @@ type settings struct {
 	realDatabase, realRedis, log string
 	// first starts the first instance, if it differs from the others.
 	first func(t *testing.T, env ...string) *process
+	// env are more settings of the product.
+	env []string
 	// descriptors is how many each instance may have; 0: as many as the machine allows.
 	descriptors int
 }
@@ -90,6 +92,7 @@ func (w *world) instance() *process {
 	w.t.Helper()
 	env := []string{"DATABASE_URL=" + w.settings.database, "REDIS_URL=" + w.settings.redis,
 		"KAFKA_BROKERS=" + w.settings.kafka, "NAMESPACE=" + w.namespace}
+	env = append(env, w.settings.env...)
 	if len(w.instances) == 0 && w.settings.first != nil {
 		return w.settings.first(w.t, env...)
 	}

@@ -42,10 +42,16 @@ func kafkaJars(t *testing.T) string {
 }
 
 // broker formats the files of a broker with these properties; scramUsers are made with passwords of the same names.
-func broker(t *testing.T, properties []string, ready func(context.Context) error, scramUsers ...string) *server {
+func broker(t *testing.T, properties []string, scramUsers ...string) *server {
 	t.Helper()
 	java, jars := installed(t, "java"), kafkaJars(t)
-	s := &server{name: "Apache Kafka", dir: folder(t, "kafka"), ready: ready}
+	s := &server{name: "Apache Kafka", dir: folder(t, "kafka")}
+	s.ready = func(context.Context) error {
+		if !strings.Contains(s.log.String(), "Kafka Server started") {
+			return errors.New("it does not say that it has started")
+		}
+		return nil
+	}
 	file := filepath.Join(s.dir, "server.properties")
 	written(t, file, []byte(strings.Join(append(properties, "log.dirs="+filepath.Join(s.dir, "log")), "\n")+"\n"), 0o600)
 	format := []string{java, "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", jars, "kafka.tools.StorageTool", "format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c", file}
@@ -71,9 +77,6 @@ func securedKafka(t *testing.T, ca *authority, id identity, port int, names ...s
 		"authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users=User:admin;User:CN=127.0.0.1",
 		"num.partitions=1", "offsets.topic.replication.factor=1", "offsets.topic.num.partitions=4", "transaction.state.log.replication.factor=1",
 		"transaction.state.log.min.isr=1", "group.initial.rebalance.delay.ms=0",
-	}, func(ctx context.Context) error {
-		_, err := as(t, ca, "admin", port).Metadata(ctx, &kafka.MetadataRequest{})
-		return err
 	}, append([]string{"admin"}, names...)...)
 }
 
@@ -170,7 +173,7 @@ func TestKafkaWithSCRAMOverTLSAndACLs(t *testing.T) {
 		env := with("shop:shop", ca)
 		i := serve(t, env...)
 		// Until the first join of a group on a new broker, claims are decided directly.
-		eventually(t, 30*time.Second, "the product has joined its group", func() bool {
+		eventually(t, 90*time.Second, "the product has joined its group", func() bool {
 			said, err := admin.DescribeGroups(t.Context(), &kafka.DescribeGroupsRequest{GroupIDs: []string{"flashsale-ledger"}})
 			return err == nil && len(said.Groups) == 1 && said.Groups[0].GroupState == "Stable"
 		})

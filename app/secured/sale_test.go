@@ -60,7 +60,7 @@ func begin(t *testing.T, stock int, urls ...string) *drop {
 
 // press lets that many shoppers a second come.
 func (d *drop) press(perSecond int) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	d.cancel = cancel
 	d.t.Cleanup(func() { cancel(); d.done.Wait() })
 	d.done.Go(func() {

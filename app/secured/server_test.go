@@ -43,7 +43,7 @@ type server struct {
 	args      []string
 	as        *syscall.Credential
 	ready     func(ctx context.Context) error
-	log       output
+	log       *output
 	cmd       *exec.Cmd
 	exit      chan error
 }
@@ -57,21 +57,21 @@ func (s *server) start(t *testing.T) {
 
 func (s *server) launch(t *testing.T) {
 	t.Helper()
-	s.cmd = exec.Command(s.args[0], s.args[1:]...)
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, &s.log, &s.log
+	s.cmd, s.log = exec.Command(s.args[0], s.args[1:]...), &output{}
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, s.log, s.log
 	s.cmd.Env = append(os.Environ(), "HOME="+s.dir) // libpq looks for certificates there
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Credential: s.as}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
-	cmd, exit := s.cmd, make(chan error, 1)
+	cmd, log, exit := s.cmd, s.log, make(chan error, 1)
 	s.exit = exit
 	go func() { exit <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		exit <- <-exit
 		if t.Failed() {
-			t.Logf("%s said:\n%.4000s", s.name, s.log.String())
+			t.Logf("%s said:\n%.4000s", s.name, log)
 		}
 	})
 }
@@ -79,21 +79,21 @@ func (s *server) launch(t *testing.T) {
 func (s *server) await(t *testing.T) {
 	t.Helper()
 	var err error
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		select {
 		case gone := <-s.exit:
 			s.exit <- gone
-			t.Fatalf("%s ended while starting: %v\n%s", s.name, gone, &s.log)
+			t.Fatalf("%s ended while starting: %v\n%s", s.name, gone, s.log)
 		default:
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		err = s.ready(ctx)
 		cancel()
 		if err == nil {
 			return
 		}
 	}
-	t.Fatalf("%s is not ready: %v\n%s", s.name, err, &s.log)
+	t.Fatalf("%s is not ready: %v\n%s", s.name, err, s.log)
 }
 
 // stop sends the signal and waits for the end, which is forced after 30 s.

@@ -23,7 +23,7 @@ import (
 	"flashsale/sale"
 )
 
-// Deps are what a Checkout needs. All are required but Bus, Presses, Verdict, Logger and Registerer.
+// Deps are what a Checkout needs. All are required but Bus, Direct, Presses, Verdict, Logger and Registerer.
 type Deps struct {
 	Store    decisions
 	Catalog  *Catalog
@@ -32,6 +32,7 @@ type Deps struct {
 	Releaser releaser
 	Rebuild  rebuild
 	Log      appender
+	// Direct decides claims that the log does not take, or that nobody reads there. Nil: they wait for the log.
 	Direct   director
 	Cursors  cursors
 	Shoppers shoppers

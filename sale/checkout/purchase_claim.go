@@ -259,10 +259,15 @@ func (p *purchase) writeClaim(ctx context.Context, claim events.Claim, w *pendin
 	return true
 }
 
-// decideDirectly takes the direct path. A verdict that comes another way meanwhile counts as well.
+// decideDirectly takes the direct path. A verdict that comes another way meanwhile counts as well. Without a direct path it is waited
+// for: the log may have the claim although it did not say so, and may be read again.
 func (p *purchase) decideDirectly(ctx context.Context, claim events.Claim, w *pendingClaim, most time.Duration) (events.Verdict, waitResult) {
 	if v, how := deliveredVerdict(w, claimUnknown); how == claimDecided {
 		return v, how
+	}
+	if p.direct == nil {
+		p.waitForVerdict(w, p.within(most))
+		return deliveredVerdict(w, claimUnknown)
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.within(most))
 	defer cancel()
