@@ -1,6 +1,6 @@
-// Package app is the command line of flashsale, one file for each command. A command reads the environment, finds the servers of
-// the deployment, and does what it is named after: serve runs an instance until it is stopped, the others work beside the
-// instances or without any.
+// Package app is the command line of flashsale, one file for each command, and one for those that only print. A command reads the
+// environment, finds the servers of the deployment, and does what it is named after: serve runs an instance until it is stopped,
+// the others work beside the instances or without any.
 package app
 
 import (
@@ -8,12 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"flashsale/app/embedded"
-	"flashsale/app/instance"
 	"flashsale/app/server"
 )
 
@@ -71,18 +69,7 @@ func rootCommand(long, t terminal) *cobra.Command {
 	root.SetErr(t.err)
 	root.AddCommand(serve, migrateCommand(t), seedCommand(t), resetCommand(t), saleCommand(t), stressCommand(t),
 		benchCommand(t), noopCommand(long), saturatedCommand(long), verifyCommand(t), doctorCommand(t), healthCommand(), routesCommand(t),
-		adminCommand(t), brandCommand(t), backupCommand(t), restoreCommand(t), versionCommand(t))
+		unitCommand(t), manifestsCommand(t), dashboardCommand(t), backupCommand(t), restoreCommand(t),
+		adminCommand(t), brandCommand(t), versionCommand(t))
 	return root
-}
-
-func versionCommand(t terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(t.out, "flashsale %s %s %s/%s\n", instance.Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
-	}
 }

@@ -41,7 +41,7 @@ func newManager(t *testing.T) *manager {
 	if err := l.Close(); err != nil { // the file stays
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "n") // short: the path of a socket has a limit
+	dir, err := os.MkdirTemp("", "n") //nolint:usetesting // short: the path of a socket has a limit
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -218,7 +218,9 @@ func TestStopAnswersTheFirstRequestOfAnAcceptedConnection(t *testing.T) {
 	if n, err := conn.Read(answer); err != nil || string(answer[:n]) != "HTTP/1.1 204" {
 		t.Errorf("%q, %v", answer[:n], err)
 	}
-	<-ended
+	if err := <-ended; !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+		t.Error(err)
+	}
 }
 
 // A connection without a request, as browsers open ahead of need, does not hold up a stop for longer than that.

@@ -16,7 +16,7 @@ import (
 // listeningManager is a service manager's socket; what it is told comes by the channel.
 func listeningManager(t *testing.T) <-chan string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "n") // short: the path of a socket has a limit
+	dir, err := os.MkdirTemp("", "n") //nolint:usetesting // short: the path of a socket has a limit
 	if err != nil {
 		t.Fatal(err)
 	}
