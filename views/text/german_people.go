@@ -5,7 +5,7 @@ func germanPeople() map[string]any {
 	return map[string]any{
 		"Name or e-mail": "Name oder E-Mail", "Search": "Suchen", "What it begins with. With an @ it is an address.": "Womit er beginnt. Mit einem @ ist es eine Adresse.",
 		"This is what a name or an address can begin with: visible characters, at most 254.": "Das ist der Anfang eines Namens oder einer Adresse: sichtbare Zeichen, höchstens 254.",
-		"Pages": "Seiten", "First page": "Erste Seite", "Page before": "Seite davor", "Next page": "Nächste Seite", "Last page": "Letzte Seite",
+		"Pages": "Seiten", "Page before": "Seite davor", "Next page": "Nächste Seite",
 		"May buy": "Darf kaufen", "Barred": "Gesperrt", "Erased": "Gelöscht",
 		"This account may buy.": "Dieses Konto darf kaufen.",
 		"This account may not buy until somebody unbars it. What it has bought stays bought.":            "Dieses Konto darf nicht kaufen, bis jemand es entsperrt. Was es gekauft hat, bleibt gekauft.",
