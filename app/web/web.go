@@ -30,7 +30,6 @@ import (
 	"flashsale/app/web/shop"
 	"flashsale/events/audit"
 	"flashsale/sale"
-	"flashsale/views/layout"
 	views "flashsale/views/shop"
 )
 
@@ -162,7 +161,7 @@ func New(cfg Config) *Server {
 	})
 	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }
 	cfg.SignIn.Assets = brand.Assets
-	cfg.SignIn.Places = func(c echo.Context) []layout.Place { return frame.Places(c, desk.Team) }
+	cfg.SignIn.Places = frame.PlacesFrom(desk.Team)
 	table := slices.Concat(s.table(), pageTable(s.api, pages, cfg.Static), brand.Routes(), shop.NewPictures(cfg.Pictures, cfg.Catalog).Routes(), signInRoutes(cfg.SignIn, principals, limits))
 	if cfg.DevMail != nil {
 		table = append(table, session.NewDevMail(cfg.DevMail).Routes()...)

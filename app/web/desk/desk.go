@@ -66,6 +66,11 @@ func (d Desk) Places(c echo.Context, here string) []views.Place {
 	return places
 }
 
+// PlacesFrom is Places for the pages of one place.
+func (d Desk) PlacesFrom(here string) func(echo.Context) []views.Place {
+	return func(c echo.Context) []views.Place { return d.Places(c, here) }
+}
+
 // Speaking is the context of a request in which pages speak its language.
 func Speaking(r *http.Request) context.Context { return text.With(r.Context(), request.Language(r)) }
 
