@@ -89,7 +89,7 @@ func Rights(ctx context.Context, pool *pgxpool.Pool, schema string) error {
 		return fmt.Errorf("ask for the rights in the schema %s: %w", schema, err)
 	}
 	defer rows.Close()
-	for rows.Next() {
+	if rows.Next() {
 		var right, on string
 		if err := rows.Scan(&right, &on); err != nil {
 			return fmt.Errorf("ask for the rights in the schema %s: %w", schema, err)

@@ -45,13 +45,13 @@ func folder(t *testing.T, name string) string {
 	defer files.Unlock()
 	err := error(nil)
 	if files.dir == "" {
-		if files.dir, err = os.MkdirTemp("", "fss"); err == nil {
+		if files.dir, err = os.MkdirTemp("", "fss"); err == nil { //nolint:usetesting // shared by all tests, and its path is short
 			err = os.Chmod(files.dir, 0o711)
 		}
 	}
 	dir := ""
 	if err == nil {
-		if dir, err = os.MkdirTemp(files.dir, name); err == nil {
+		if dir, err = os.MkdirTemp(files.dir, name); err == nil { //nolint:usetesting // below the one above
 			err = os.Chmod(dir, 0o755)
 		}
 	}

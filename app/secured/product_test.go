@@ -181,9 +181,8 @@ var onlyShoppers = regexp.MustCompile(`unknown +I[36] .*`)
 // a fault, such as places that are given back, may take a moment.
 func verified(t *testing.T, env []string) {
 	t.Helper()
-	code, text := 0, ""
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Second) {
-		code, text = printed(t, env, "verify")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Second) {
+		code, text := printed(t, env, "verify")
 		if code == 0 && !strings.Contains(onlyShoppers.ReplaceAllString(text, ""), "unknown") {
 			return
 		}

@@ -72,8 +72,8 @@ func TestRedisWithTLSAndACL(t *testing.T) {
 	t.Run("sells", func(t *testing.T) { sells(t, with("shop:shop", at, ca), 40) })
 	plain := with("shop:shop", at, ca)
 	plain[2] = strings.Replace(plain[2], "rediss:", "redis:", 1)
-	open, clear := newRedis(t)
-	open.start(t)
+	bare, without := newRedis(t)
+	bare.start(t)
 	expired, later := securedRedis(t, ca, ca.issue(t, "127.0.0.1", time.Now().Add(-time.Hour)), []string{"user shop on >shop " + redisRights})
 	expired.ready = asking(t, later, []string{"--tls", "--insecure", "--user", "admin", "--pass", "admin", "--no-auth-warning"})
 	expired.start(t)
@@ -85,7 +85,7 @@ func TestRedisWithTLSAndACL(t *testing.T) {
 		refusal{"another authority", with("shop:shop", at, newAuthority(t, "another authority")), "its certificate is of an authority that is not trusted here; correct REDIS_URL", "of an authority that is not trusted here"},
 		refusal{"another name", with("shop:shop", strings.Replace(at, "127.0.0.1", "localhost", 1), ca), "its certificate is for another name; correct REDIS_URL", "its certificate is for another name"},
 		refusal{"no TLS", plain, "it closes the connection; is it that kind of server, with TLS and credentials as it wants them?", ""},
-		refusal{"TLS to a port without", with("shop:shop", local(clear), ca), "is it that kind of server, with TLS", ""},
+		refusal{"TLS to a port without", with("shop:shop", local(without), ca), "is it that kind of server, with TLS", ""},
 		refusal{"expired", with("shop:shop", local(later), ca), "its certificate has expired", ""},
 	)
 }
