@@ -3,21 +3,21 @@ package text
 // germanOrders has the desk's lists of orders: searching, what is found, and the file.
 func germanOrders() map[string]any {
 	return map[string]any{
-		"generation %d": "Durchgang %d", "Generation": "Durchgang", "Confirmed": "Bestätigt", "Decided": "Entschieden", "All": "Alle", "Shopper": "Kunde",
+		"Decided": "Entschieden",
 		"There are no sales yet, so there are no orders.": "Es gibt noch keine Verkäufe und darum keine Bestellungen.",
-		"Search": "Suche",
+
 		"An order number, a unit, or how a name or an e-mail address begins.": "Eine Bestellnummer, ein Stück, oder wie ein Name oder eine E-Mail-Adresse beginnt.",
 		"State, time and generation":                                          "Zustand, Zeit und Durchgang",
 		"When it was decided, by the clocks of %s.":                           "Wann entschieden wurde, nach den Uhren von %s.",
 		"From":                        "Ab",
-		"Before":                      "Vor",
+		"Up to":                       "Bis",
 		"Empty: the present one, %d.": "Leer: der jetzige, %d.",
 		"Show orders":                 "Bestellungen zeigen",
-		"Show all":                    "Alle zeigen",
-		"Erased account":              "Gelöschtes Konto",
-		"Pages of the list":           "Seiten der Liste",
-		"Earlier in the list":         "Davor in der Liste",
-		"Later in the list":           "Danach in der Liste",
+
+		"Erased account":      "Gelöschtes Konto",
+		"Pages of the list":   "Seiten der Liste",
+		"Earlier in the list": "Davor in der Liste",
+		"Later in the list":   "Danach in der Liste",
 		"An order number is looked for in all sales and generations: this one is of another one than you chose.":                                                                   "Eine Bestellnummer wird in allen Verkäufen und Durchgängen gesucht: Diese gehört zu einem anderen, als Sie gewählt haben.",
 		"These are the orders of unit %d: who has it, and who had it before.":                                                                                                      "Das sind die Bestellungen von Stück %d: wer es hat, und wer es vorher hatte.",
 		"More shoppers have such a name than are looked at, so orders may be missing here. Type more of the name.":                                                                 "Mehr Kunden haben so einen Namen, als angesehen werden; hier können also Bestellungen fehlen. Tippen Sie mehr vom Namen.",
@@ -38,13 +38,13 @@ func germanOrders() map[string]any {
 		"This is not after the beginning.":                        "Das ist nicht nach dem Anfang.",
 
 		// The file.
-		"Take the orders away as a file":                           "Die Bestellungen als Datei mitnehmen",
-		"Which orders":                                             "Welche Bestellungen",
-		"Of generation %d":                                         "Von Durchgang %d",
-		"Of all generations of the sale":                           "Von allen Durchgängen des Verkaufs",
-		"Form of the file":                                         "Form der Datei",
-		"CSV, a table for spreadsheets":                            "CSV, eine Tabelle",
-		"JSON lines, for programs":                                 "JSON Lines, für Programme",
+		"Take the orders away as a file": "Die Bestellungen als Datei mitnehmen",
+		"Which orders":                   "Welche Bestellungen",
+		"Of generation %d":               "Von Durchgang %d",
+		"Of all generations of the sale": "Von allen Durchgängen des Verkaufs",
+		"Form of the file":               "Form der Datei",
+		"CSV, a table for spreadsheets":  "CSV, eine Tabelle",
+
 		"CSV begins with a byte order mark (older Excel needs it)": "CSV beginnt mit einer Bytereihenfolge-Marke (älteres Excel braucht sie)",
 		"Download":                                                     "Herunterladen",
 		"Only orders in the state \"%s\".":                             "Nur Bestellungen im Zustand „%s“.",
@@ -63,11 +63,10 @@ func germanOrders() map[string]any {
 		"What changed the stock":                              "Was den Bestand geändert hat",
 		"Nobody has changed the stock or cancelled an order.": "Niemand hat den Bestand geändert oder eine Bestellung storniert.",
 		"Order cancelled, unit %d came back":                  "Bestellung storniert, Stück %d kam zurück",
-		"Order cancelled":                                     "Bestellung storniert",
-		"Orders taken away as a file":                         "Bestellungen als Datei mitgenommen",
-		"The order":                                           "Die Bestellung",
-		"%s units in all":                                     "%s Stück insgesamt",
-		"Older acts are in the audit log.":                    "Ältere Handlungen stehen im Protokoll.",
+
+		"The order":                        "Die Bestellung",
+		"%s units in all":                  "%s Stück insgesamt",
+		"Older acts are in the audit log.": "Ältere Handlungen stehen im Protokoll.",
 	}
 }
 

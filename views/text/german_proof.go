@@ -30,8 +30,8 @@ func germanProof() map[string]any {
 		"Process":                                  "Prozess",
 		"What was checked":                         "Was geprüft wurde",
 		"Counts at that moment":                    "Zahlen in diesem Augenblick",
-		"Generation":                               "Durchgang",
-		"Taken":                                    "Vergeben",
+
+		"Taken": "Vergeben",
 		"%d earlier generations have %d live orders.": "%d frühere Durchgänge haben %d gültige Bestellungen.",
 		"Keep it as JSON": "Als JSON aufbewahren",
 		"Keep it as text": "Als Text aufbewahren",

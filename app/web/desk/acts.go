@@ -35,7 +35,7 @@ func MomentIn(t time.Time, zone *time.Location) views.Moment {
 func AuditLine(ctx context.Context, r *audit.Recorded, zone *time.Location) views.AuditLine {
 	d := detailOf(r.Detail)
 	l := views.AuditLine{
-		ID: r.ID, Path: Audit + "/" + strconv.FormatInt(r.ID, 10), At: MomentIn(r.At, zone), Who: r.Actor, By: byWhat(ctx, r), What: ActName(ctx, r.Action),
+		ID: r.ID, Path: Audit + "/" + strconv.FormatInt(r.ID, 10), At: MomentIn(r.At, zone), Who: r.Actor, By: ByWhat(ctx, r), What: ActName(ctx, r.Action),
 		On: subjects(ctx, r, d), Outcome: text.Say(ctx, "Done"), Reason: d.text("reason"), Changes: d.changes(ctx, zone), Facts: d.facts(ctx, r.Action, zone),
 	}
 	if r.Action == audit.Refused {
@@ -59,8 +59,8 @@ func OneLine(ctx context.Context, l *views.AuditLine) string {
 	return strings.Join(parts, ", ")
 }
 
-// byWhat is by what somebody acted, and from where.
-func byWhat(ctx context.Context, r *audit.Recorded) string {
+// ByWhat is by what somebody acted, and from where.
+func ByWhat(ctx context.Context, r *audit.Recorded) string {
 	means := r.Means
 	switch token, isToken := strings.CutPrefix(r.Means, "token "); {
 	case isToken:

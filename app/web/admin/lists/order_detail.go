@@ -189,14 +189,11 @@ func actText(ctx context.Context, a *audit.Recorded) string {
 	if a.Action == actCancel {
 		return text.Say(ctx, "Cancelled by %s", a.Actor)
 	}
-	return text.Say(ctx, "%s by %s", a.Action, a.Actor)
+	return text.Say(ctx, "%s by %s", desk.ActName(ctx, a.Action), a.Actor)
 }
 
 func actDetail(ctx context.Context, a *audit.Recorded) []string {
-	by := text.Say(ctx, "by %s", a.Means)
-	if a.Network != "" {
-		by = text.Say(ctx, "by %s from %s", a.Means, a.Network)
-	}
+	by := desk.ByWhat(ctx, a)
 	if why := reasonIn(a); why != "" {
 		return []string{text.Say(ctx, "Reason: %s", why), by}
 	}

@@ -97,7 +97,7 @@ func (hs *Handlers) ask(ctx context.Context, s *orderSearch, page *views.Orders)
 	form.Text = field(fieldText, text.Say(ctx, "Search"), "text", text.Say(ctx, "An order number, a unit, or how a name or an e-mail address begins."))
 	hint := text.Say(ctx, "When it was decided, by the clocks of %s.", zone.String())
 	form.From = field(fieldFrom, text.Say(ctx, "From"), "datetime-local", hint)
-	form.Until = field(fieldUntil, text.Say(ctx, "Before"), "datetime-local", hint)
+	form.Until = field(fieldUntil, text.Say(ctx, "Up to"), "datetime-local", hint)
 	form.Generation = field(fieldGeneration, text.Say(ctx, "Generation"), "text", text.Say(ctx, "Empty: the present one, %d.", s.sale.Generation))
 	form.Generation.Mode = "numeric"
 	for _, in := range []*views.Input{&form.From, &form.Until} {
