@@ -17,6 +17,15 @@ import (
 )
 
 func main() {
+	if len(os.Args) == 3 && os.Args[1] == "--dockerfile" {
+		p, err := load(context.Background(), os.Args[2], "app")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "compose.yaml:", err)
+			os.Exit(1)
+		}
+		fmt.Print(p.Services["app"].Build.DockerfileInline)
+		return
+	}
 	if err := check(context.Background(), os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "compose.yaml:", err)
 		os.Exit(1)

@@ -24,6 +24,8 @@ missing_packages() {
   for program in nginx haproxy caddy; do # tests of balancers
     command -v "$program" >/dev/null || [[ -x /usr/sbin/$program ]] || list+=("$program")
   done
+  command -v buildah >/dev/null || list+=(buildah)
+  command -v pgrep >/dev/null || list+=(procps)
   command -v systemd-analyze >/dev/null || list+=(systemd)
   python3 -c 'import ensurepip, venv' 2>/dev/null || list+=(python3-venv)
   command -v gcc >/dev/null || list+=(gcc libc6-dev) # the race detector needs cgo
@@ -95,7 +97,7 @@ install_kafka() {
 }
 
 part_install() {
-  install_packages && install_linter && install_kafka && install_promtool && install_kubernetes_validate || return 1
+  install_packages && install_linter && install_kafka && install_cyclonedx && install_promtool && install_kubernetes_validate || return 1
   retry 3 go mod download >"$RUN/log/download.log" 2>&1 || { tail -5 "$RUN/log/download.log"; return 1; }
-  echo "everything is there: Debian's packages, golangci-lint $LINT_VERSION, Apache Kafka $KAFKA_VERSION, promtool, kubernetes-validate, Go modules"
+  echo "everything is there: Debian's packages, golangci-lint $LINT_VERSION, Apache Kafka $KAFKA_VERSION, cyclonedx-gomod, promtool, kubernetes-validate, Go modules"
 }

@@ -126,6 +126,9 @@ func infoLine(info, name string) (string, bool) {
 	return "", false
 }
 
+// builtFrom is the commit, where the build is told it because it sees no history, as that of the image.
+var builtFrom string //nolint:gochecknoglobals // the linker sets it (-X)
+
 // Version names the build: the module's version or the commit it was built from.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
@@ -133,6 +136,9 @@ func Version() string {
 		return "unknown"
 	}
 	version, revision, dirty := info.Main.Version, "", ""
+	if builtFrom != "" {
+		revision = " " + builtFrom[:min(12, len(builtFrom))]
+	}
 	for _, s := range info.Settings {
 		switch {
 		case s.Key == "vcs.revision":
