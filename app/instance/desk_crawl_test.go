@@ -1,6 +1,8 @@
 package instance
 
 import (
+	"bytes"
+	"image/color"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -47,7 +49,7 @@ func TestFollowingEveryLinkOfTheDeskChangesNothing(t *testing.T) {
 	t.Logf("%d addresses, %d forms that act", len(c.seen), len(c.forms))
 }
 
-// desksOfEveryKind is a product outside demo mode with a sale in every state, orders, a team, a token, and its owner.
+// desksOfEveryKind is a product outside demo mode with a sale in every state, orders, a picture, a report, a team, a token, and its owner.
 func desksOfEveryKind(t *testing.T) (*Instance, deskVisitor) {
 	t.Helper()
 	d := newDeployment(t)
@@ -90,6 +92,14 @@ func desksOfEveryKind(t *testing.T) (*Instance, deskVisitor) {
 				t.Fatalf("%s, %s: %d %s", slug, act, r.Status, r.Raw)
 			}
 		}
+	}
+	cookies := "Cookie: "
+	for name, value := range owner.cookies {
+		cookies += name + "=" + value + "; "
+	}
+	uploaded(t, upload(t, owner.client, "/api/admin/sales/a-draft/pictures?alt=A+coat", "image/jpeg", bytes.NewReader(photo(t, 300, 300, color.White)), cookies))
+	if r := owner.post("/api/admin/proof", form{}); r.Status >= http.StatusBadRequest {
+		t.Fatal(r.Raw)
 	}
 	eventually(t, "the sale that was closed is", func() bool { return owner.get("/api/admin/sales/over").Text("state") == "closed" })
 	return a, owner
