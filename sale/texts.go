@@ -57,6 +57,24 @@ func (t Texts) With(changed map[Status]string) Texts {
 // Statuses are all that a shopper can be told, in the order in which a sale passes them.
 func Statuses() []Status { return []Status{Upcoming, Active, Stopped, SoldOut, Ended} }
 
+// TextField is the name that the text of a status has in the API; empty for a status that has none.
+func TextField(status Status) string {
+	var field Field
+	switch status {
+	case Upcoming:
+		field = FieldTextUpcoming
+	case Active:
+		field = FieldTextActive
+	case Stopped:
+		field = FieldTextPaused
+	case SoldOut:
+		field = FieldTextSoldOut
+	case Ended:
+		field = FieldTextEnded
+	}
+	return string(field)
+}
+
 // The most that a product's lists may have: lines, and characters of a line.
 const (
 	MaxLines     = 30

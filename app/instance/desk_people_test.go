@@ -97,6 +97,8 @@ func everyAct(t *testing.T, a *Instance, unit string) {
 		"name": {Name: text("Lämp")}, "description": {Description: text("It shines.")}, "price": {PriceMinor: number(1000), DiscountMinor: number(100)},
 		"currency": {CurrencyCode: text("USD")}, "message": {Message: text("back at 10:15")}, "zone": {Zone: text("Europe/Berlin")},
 		"limits": {AccountRate: number(3), NetworkBurst: number(300)}, "stock": {Total: number(12)},
+		"lists": {Details: &[]string{"Bright"}, Specification: &[]sale.Fact{{Name: "Weight", Value: "2 kg"}}, ImportantInfo: &[]string{"Hot"}},
+		"texts": {Texts: &map[sale.Status]string{sale.Upcoming: "Soon", sale.SoldOut: "Gone"}},
 	} {
 		_, err = o.Amend(ctx, act, "lamp", to)
 		must("amend the "+field, err)
@@ -201,7 +203,7 @@ func TestEveryActSaysWhatWasBeforeAndAfter(t *testing.T) {
 		changes[r.Action] = append(changes[r.Action], slices.Sorted(maps.Keys(after))...)
 	}
 	for action, fields := range map[string]string{
-		"sale.amend":  "name description priceMinor discountMinor currency message zone accountPressRate networkPressBurst stock revision",
+		"sale.amend":  "name description priceMinor discountMinor currency message zone accountPressRate networkPressBurst stock revision details specification importantInfo textUpcoming textSoldOut",
 		"sale.create": "name stock startTime endTime state accountPressRate", "sale.stock": "stock", "sale.extend": "endTime", "sale.open": "startTime",
 		"sale.pause": "state", "sale.resume": "state", "sale.close": "state", "sale.schedule": "state", "sale.archive": "archived", "sale.bring-back": "archived",
 		"sale.reset": "generation", "sale.preset": "generation stock", "order.cancel": "order sold", "picture.add": "pictures",

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -26,12 +28,21 @@ func stateOf(s *sale.Snapshot, p *sale.Product) state {
 		"message": s.Message, "archived": s.Archived, "revision": s.Revision, "accountPressRate": s.Limit.AccountRate,
 		"accountPressBurst": s.Limit.AccountBurst, "networkPressRate": s.Limit.NetworkRate, "networkPressBurst": s.Limit.NetworkBurst,
 	}
+	for _, status := range sale.Statuses() {
+		of[sale.TextField(status)] = s.Texts.Of(status)
+	}
 	if p != nil {
 		maps.Copy(of, state{
 			"name": p.Name, "description": p.Description, "priceMinor": p.PriceMinor, "discountMinor": p.DiscountMinor, "currency": p.CurrencyCode,
+			"details": linesOf(p.Details), "specification": linesOf(strings.Split(sale.WriteFacts(p.Specification), "\n")), "importantInfo": linesOf(p.ImportantInfo),
 		})
 	}
 	return of
+}
+
+// linesOf are the lines of a list that are not empty, never nil.
+func linesOf(list []string) []string {
+	return slices.DeleteFunc(append([]string{}, list...), func(line string) bool { return line == "" })
 }
 
 // pictureState is which pictures a product has, in their order.

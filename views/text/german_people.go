@@ -3,7 +3,7 @@ package text
 // germanPeople has the desk's pages about shoppers.
 func germanPeople() map[string]any {
 	return map[string]any{
-		"Name or e-mail": "Name oder E-Mail", "Search": "Suchen", "What it begins with. With an @ it is an address.": "Womit er beginnt. Mit einem @ ist es eine Adresse.",
+		"Name or e-mail": "Name oder E-Mail", "Promises checked": "Zusagen geprüft", "Search": "Suchen", "What it begins with. With an @ it is an address.": "Womit er beginnt. Mit einem @ ist es eine Adresse.",
 		"This is what a name or an address can begin with: visible characters, at most 254.": "Das ist der Anfang eines Namens oder einer Adresse: sichtbare Zeichen, höchstens 254.",
 		"Pages": "Seiten", "Page before": "Seite davor", "Next page": "Nächste Seite",
 		"May buy": "Darf kaufen", "Barred": "Gesperrt", "Erased": "Gelöscht",

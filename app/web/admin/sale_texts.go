@@ -12,31 +12,13 @@ import (
 	"flashsale/views/text"
 )
 
-// stateField is the field of what shoppers read in a state.
-func stateField(status sale.Status) string {
-	field := sale.Field("")
-	switch status {
-	case sale.Upcoming:
-		field = sale.FieldTextUpcoming
-	case sale.Active:
-		field = sale.FieldTextActive
-	case sale.Stopped:
-		field = sale.FieldTextPaused
-	case sale.SoldOut:
-		field = sale.FieldTextSoldOut
-	case sale.Ended:
-		field = sale.FieldTextEnded
-	}
-	return string(field)
-}
-
 // textSpec are the fields with what shoppers read.
 func textSpec(s request.Spec) {
 	for _, field := range []sale.Field{sale.FieldDetails, sale.FieldSpecification, sale.FieldImportant} {
 		s[string(field)] = request.Lines
 	}
 	for _, status := range sale.Statuses() {
-		s[stateField(status)] = request.Text
+		s[sale.TextField(status)] = request.Text
 	}
 }
 
@@ -66,13 +48,13 @@ func writtenPart(v request.Values, to *sale.Amendment) error {
 func stateTexts(v request.Values, to *sale.Amendment) error {
 	changed := map[sale.Status]string{}
 	for _, status := range sale.Statuses() {
-		written, given := v[stateField(status)].(string)
+		written, given := v[sale.TextField(status)].(string)
 		if !given {
 			continue
 		}
 		message, err := sale.ReadMessage(written)
 		if err != nil {
-			return request.BadField(stateField(status), err.Error())
+			return request.BadField(sale.TextField(status), err.Error())
 		}
 		changed[status] = message
 	}
@@ -124,7 +106,7 @@ func showWritten(s *sale.Snapshot, v url.Values) {
 		v.Set(string(sale.FieldImportant), strings.Join(p.ImportantInfo, "\n"))
 	}
 	for _, status := range sale.Statuses() {
-		v.Set(stateField(status), s.Texts.Of(status))
+		v.Set(sale.TextField(status), s.Texts.Of(status))
 	}
 }
 
@@ -146,7 +128,7 @@ func writtenGroups(ctx context.Context) []views.Group {
 	states := views.Group{Heading: text.Say(ctx, "What shoppers read in each state"), Lead: text.Say(ctx, "One line each. Where there is none, your brand's sentence stands, or ours. A message that you send during the sale comes before them.")}
 	for _, status := range sale.Statuses() {
 		states.Inputs = append(states.Inputs, views.Input{
-			Name: stateField(status), Label: stateLabel(ctx, status), Type: "text", MaxLength: strconv.Itoa(sale.MaxMessage), Optional: true,
+			Name: sale.TextField(status), Label: stateLabel(ctx, status), Type: "text", MaxLength: strconv.Itoa(sale.MaxMessage), Optional: true,
 		})
 	}
 	return []views.Group{{Heading: text.Say(ctx, "About the product"), Inputs: []views.Input{

@@ -95,6 +95,8 @@ func subjects(ctx context.Context, r *audit.Recorded, d detail) (all []views.Sub
 			shopper = ""
 		}
 	case "act":
+	case "proof":
+		add(text.Say(ctx, "Report"), shortID(r.Subject), Proof+"/"+url.PathEscape(r.Subject))
 	default:
 		if r.Subject != "" && r.Subject != slug {
 			add(text.Say(ctx, "On"), r.Subject, "")
@@ -111,6 +113,9 @@ func subjects(ctx context.Context, r *audit.Recorded, d detail) (all []views.Sub
 	}
 	return all
 }
+
+// shortID is the begin of an id, by which people tell a few of them apart.
+func shortID(id string) string { return id[:min(8, len(id))] }
 
 // why is the reason of a refusal in words.
 func why(ctx context.Context, kind string) string {
@@ -158,17 +163,22 @@ func (d detail) changes(ctx context.Context, zone *time.Location) (all []views.C
 		if was, there := before[name]; there {
 			c.Seen = valueText(ctx, name, was, zone)
 		}
-		all = append(all, c)
+		if c.Seen != c.Present { // what was made has empty fields too
+			all = append(all, c)
+		}
 	}
 	return all
 }
 
 // facts are what the entry says beside the change, its reason, and what it was on.
 func (d detail) facts(ctx context.Context, action string, zone *time.Location) (all []views.Fact) {
+	if action == "proof" { // the report has the rest
+		d = detail{"ok": d["ok"]}
+	}
 	after, _ := d["after"].(map[string]any)
 	for _, name := range ordered(d) {
 		switch name {
-		case "before", "after", "reason", "why", "sale", "order", "shopper", "account", "id", "document", "cancelledAt", "stockAmount", "alt", "sizes", "bytes":
+		case "before", "after", "reason", "why", "sale", "order", "shopper", "account", "id", "document", "cancelledAt", "stockAmount", "alt", "sizes", "bytes", "texts":
 			continue
 		case "username":
 			if strings.HasPrefix(action, "order.") {

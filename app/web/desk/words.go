@@ -89,6 +89,8 @@ func otherActName(ctx context.Context, action string) string {
 		return text.Say(ctx, "Shoppers archived")
 	case "users.archive-started":
 		return text.Say(ctx, "Archiving shoppers began")
+	case "proof":
+		return text.Say(ctx, "Promises checked")
 	case "orders.export":
 		return text.Say(ctx, "Orders exported")
 	case "audit.export":
@@ -103,7 +105,7 @@ func ActNames() []string {
 		"sale.create", "sale.duplicate", "sale.amend", "sale.schedule", "sale.open", "sale.pause", "sale.resume", "sale.extend", "sale.stock", "sale.close",
 		"sale.reset", "sale.preset", "sale.archive", "sale.bring-back", "order.cancel", "picture.add", "picture.remove", "picture.describe", "picture.arrange",
 		"shopper.bar", "shopper.unbar", "team.invite", "team.invite-first-owner", "team.accept", "team.role", "team.reset-second-factor",
-		"token.create", "token.revoke", "session-keys.rotate", "brand.set", "brand.reset", "users.seed", "users.archive", "orders.export", "audit.export",
+		"token.create", "token.revoke", "session-keys.rotate", "brand.set", "brand.reset", "users.seed", "users.archive", "orders.export", "audit.export", "proof",
 	}
 }
 
@@ -199,6 +201,24 @@ func otherLabel(ctx context.Context, name string) string {
 	switch name {
 	case "pictures":
 		return text.Say(ctx, "Pictures")
+	case "details":
+		return text.Say(ctx, "Details")
+	case "specification":
+		return text.Say(ctx, "Specification")
+	case "importantInfo":
+		return text.Say(ctx, "Important information and terms")
+	case "textUpcoming":
+		return text.Say(ctx, "Before the start")
+	case "textActive":
+		return text.Say(ctx, "While it is open")
+	case "textPaused":
+		return text.Say(ctx, "While it is paused")
+	case "textSoldOut":
+		return text.Say(ctx, "Once it is sold out")
+	case "textEnded":
+		return text.Say(ctx, "Once it has ended")
+	case "ok":
+		return text.Say(ctx, "Nothing is broken")
 	case "canPurchase":
 		return text.Say(ctx, "May buy")
 	case "role":
