@@ -194,13 +194,12 @@ func fieldLabel(ctx context.Context, name string) string {
 	case "networkPressBurst":
 		return text.Say(ctx, "From one network, at once")
 	}
-	return otherLabel(ctx, name)
+	return writtenLabel(ctx, name)
 }
 
-func otherLabel(ctx context.Context, name string) string {
+// writtenLabel is fieldLabel for what shoppers read.
+func writtenLabel(ctx context.Context, name string) string {
 	switch name {
-	case "pictures":
-		return text.Say(ctx, "Pictures")
 	case "details":
 		return text.Say(ctx, "Details")
 	case "specification":
@@ -217,6 +216,14 @@ func otherLabel(ctx context.Context, name string) string {
 		return text.Say(ctx, "Once it is sold out")
 	case "textEnded":
 		return text.Say(ctx, "Once it has ended")
+	}
+	return otherLabel(ctx, name)
+}
+
+func otherLabel(ctx context.Context, name string) string {
+	switch name {
+	case "pictures":
+		return text.Say(ctx, "Pictures")
 	case "ok":
 		return text.Say(ctx, "Nothing is broken")
 	case "canPurchase":
