@@ -115,7 +115,9 @@ func TestAResetByCommandIsOneAct(t *testing.T) {
 	if code, out, errOut := command(t, "", "reset", "--stock", "7", "--users", "35"); code != 0 || !strings.Contains(out, "generation 2 begins, 7 units") {
 		t.Errorf("exit %d %s%s", code, out, errOut)
 	}
-	if got, want := recorded(t, servers), []string{`sale.reset {"stockAmount": 7}`}; !slices.Equal(got, want) {
+	if got, want := recorded(t, servers), []string{
+		`sale.reset {"after": {"stock": 7, "revision": 2, "generation": 2}, "before": {"stock": 5, "revision": 1, "generation": 1}, "stockAmount": 7}`,
+	}; !slices.Equal(got, want) {
 		t.Errorf("recorded %q, want %q", got, want)
 	}
 	if total := c.Call("GET", "/api/users", nil).Body["pagination"].(map[string]any)["total"]; total != 45.0 {
