@@ -13,8 +13,8 @@ no_settings() {
 part_test() {
   local dir
   dir=$(memory_dir) && export TMPDIR=$dir GOTMPDIR=$RUN/t CI=true
-  no_settings timeout --foreground -k 30 40m \
-    go test -count=1 -shuffle=on -timeout 30m -vet=off -race ./... 2>&1 |
+  no_settings timeout --foreground -k 30 45m \
+    go test -count=1 -shuffle=on -timeout 38m -vet=off -race ./... 2>&1 |
     tee "$RUN/log/test.log" || run_again test no_settings go test -vet=off -race
 }
 
