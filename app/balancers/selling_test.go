@@ -186,7 +186,9 @@ func sellMeanwhile(t *testing.T, s *shop, pair certificate, at string) {
 		c.HTTP.Transport = pair.browser(t, at, "127.0.0.9")
 		all.Go(func() {
 			for n := next.Add(1); n <= shoppers; n = next.Add(1) {
-				for time.Sleep(pace); n > allowed.Load(); time.Sleep(pace) {
+				time.Sleep(pace)
+				for n > allowed.Load() {
+					time.Sleep(pace)
 				}
 				name := users.AbleName(int(n))
 				r, err := c.TryWith(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": name}, http.Header{"Idempotency-Key": {name}})
