@@ -20,7 +20,7 @@ func TestRedisClusterOfSix(t *testing.T) {
 	create := []string{cli, "--cluster", "create"}
 	for range 6 {
 		s, port := newRedis(t, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", strconv.Itoa(freePort(t)),
-			"--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")
+			"--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0")
 		s.start(t)
 		nodes, ports, create = append(nodes, s), append(ports, port), append(create, local(port))
 	}
@@ -32,6 +32,11 @@ func TestRedisClusterOfSix(t *testing.T) {
 		eventually(t, 30*time.Second, "every node knows the whole cluster", func() bool {
 			said := ask(port, "cluster", "info")
 			return strings.Contains(said, "cluster_state:ok") && strings.Contains(said, "cluster_slots_ok:16384") && strings.Contains(said, "cluster_known_nodes:6")
+		})
+		// A replica that has never had its master's data does not take over.
+		eventually(t, 30*time.Second, "every replica has its master's data", func() bool {
+			said := ask(port, "info", "replication")
+			return strings.Contains(said, "role:master") || strings.Contains(said, "master_link_status:up")
 		})
 	}
 	env := []string{setting("DATABASE_URL", plainPostgres(t)), setting("KAFKA_BROKERS", plainKafka(t)), setting("REDIS_URL", "redis://"+local(ports[0])+","+local(ports[1])+","+local(ports[5]))}

@@ -44,11 +44,18 @@ func TestSentinelFailoverInTheMiddleOfASale(t *testing.T) {
 	ca := newAuthority(t, "shop's authority")
 	id := ca.issue(t, "127.0.0.1", valid())
 	acl := []string{"user shop on >shop " + redisRights + " +role"}
-	follows := []string{"--masteruser", "admin", "--masterauth", "admin"}
+	follows := []string{"--masteruser", "admin", "--masterauth", "admin", "--repl-diskless-sync-delay", "0"}
 	master, port := securedRedis(t, ca, id, acl, follows...)
 	master.start(t)
 	replica, other := securedRedis(t, ca, id, acl, append(follows, "--replicaof", "127.0.0.1", strconv.Itoa(port))...)
 	replica.start(t)
+	ask := func(words ...string) string {
+		return ran(t, nil, replica.dir, append(append([]string{installed(t, "redis-cli"), "-p", strconv.Itoa(other)}, adminOver(ca)...), words...)...)
+	}
+	// A replica that has never had its master's data does not take over.
+	eventually(t, 30*time.Second, "the replica has its master's data", func() bool {
+		return strings.Contains(ask("info", "replication"), "master_link_status:up")
+	})
 	env := []string{setting("DATABASE_URL", plainPostgres(t)), setting("KAFKA_BROKERS", plainKafka(t)), setting("SSL_CERT_FILE", ca.file),
 		setting("REDIS_URL", "rediss-sentinel://shop:shop@"+strings.Join(sentinels(t, ca, id, port), ",")+"/shop")}
 	first, second := serve(t, env...), serve(t, env...)
@@ -60,8 +67,7 @@ func TestSentinelFailoverInTheMiddleOfASale(t *testing.T) {
 	d.end()
 	d.figures("Redis master killed, Sentinel puts the replica in its place", killed, before)
 	eventually(t, 30*time.Second, "the replica is the master", func() bool {
-		said := ran(t, nil, replica.dir, append(append([]string{installed(t, "redis-cli"), "-p", strconv.Itoa(other)}, adminOver(ca)...), "role")...)
-		return strings.HasPrefix(said, "master")
+		return strings.HasPrefix(ask("role"), "master")
 	})
 	verified(t, env)
 	for _, i := range []*instance{first, second} {
