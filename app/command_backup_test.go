@@ -113,7 +113,7 @@ func TestABackupOfASaleInProgressIsRestored(t *testing.T) {
 	for i := range shoppers {
 		buying.Go(func() {
 			c := instancetest.NewClient(t, s.url)
-			for n := 1 + i; n < 300; n += shoppers {
+			for n := 1 + i; n < 4000; n += shoppers {
 				select {
 				case <-stop:
 					return
@@ -125,7 +125,7 @@ func TestABackupOfASaleInProgressIsRestored(t *testing.T) {
 				} else {
 					t.Errorf("%s: %d %s", name, r.Status, r.Raw)
 				}
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(40 * time.Millisecond) // there are names for longer than any backup takes
 			}
 		})
 	}

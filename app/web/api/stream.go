@@ -199,14 +199,19 @@ func eventHead(snap *sale.Snapshot) []byte {
 	return append(request.AppendInt(b, snap.Version), '\n')
 }
 
-// frameID is the sale, its epoch and version, and what changes without a new version.
+// frameID is the sale, its epoch and version, and what changes without a new version: by the clock, by what this process knows, and
+// when it learns at what moment the last unit went.
 func frameID(snap *sale.Snapshot) string {
 	b := append(request.AppendInt(nil, snap.ID), '.')
 	b = append(request.AppendInt(b, snap.Epoch), '.')
 	b = append(request.AppendInt(b, snap.Version), '.')
 	b = append(b, snap.Status()...)
 	b = strconv.AppendBool(append(b, '.'), snap.AllClaimed)
-	return string(strconv.AppendBool(append(b, '.'), snap.Stale))
+	b = strconv.AppendBool(append(b, '.'), snap.Stale)
+	if at := snap.Sellout.At; !at.IsZero() {
+		b = request.AppendInt(append(b, '.'), at.UnixMicro())
+	}
+	return string(b)
 }
 
 // alreadySent reports whether the frame id shows the same state as the frame last, or an earlier state of the same sale.

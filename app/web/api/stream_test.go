@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"flashsale/app/live"
+	"flashsale/sale"
 )
 
 func TestFramesOfAnotherSaleAreNewWhateverTheirVersion(t *testing.T) {
@@ -37,6 +38,30 @@ func TestFramesOfAnotherSaleAreNewWhateverTheirVersion(t *testing.T) {
 	} {
 		if got := alreadySent(c.id, c.last); got != c.want {
 			t.Errorf("%s after %s: already sent is %v", c.id, c.last, got)
+		}
+	}
+}
+
+// What readers see of a sale can change while its version stays: each such change is a frame that open streams are sent. That of the
+// moment at which the last unit went comes a read later than the unit.
+func TestWhatChangesWithoutAVersionIsSent(t *testing.T) {
+	t.Parallel()
+	_, b := newHandlers(t)
+	before := b.snap
+	before.Taken = before.Total
+	for name, change := range map[string]func(*sale.Snapshot){
+		"all units are claimed":   func(s *sale.Snapshot) { s.AllClaimed = true },
+		"the figures are old":     func(s *sale.Snapshot) { s.Stale = true },
+		"the sale ended":          func(s *sale.Snapshot) { s.Now = s.EndsAt.Add(time.Second) },
+		"when the last unit went": func(s *sale.Snapshot) { s.Sellout = sale.Sellout{Opened: noon, At: noon.Add(time.Second)} },
+	} {
+		after := before
+		change(&after)
+		if visibleOf(&after) == visibleOf(&before) {
+			t.Errorf("%s: readers see no change", name)
+		}
+		if alreadySent(frameID(&after), frameID(&before)) {
+			t.Errorf("%s: the frame %s is not sent after %s", name, frameID(&after), frameID(&before))
 		}
 	}
 }
