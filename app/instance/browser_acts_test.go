@@ -15,6 +15,7 @@ import (
 
 // An operator's press on the page is one act, and it is meant for the sale as the page shows it.
 func TestBrowserActsOnceForAPress(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	for _, one := range []struct {

@@ -44,6 +44,7 @@ func dress(t *testing.T, a *instance.Instance, document string) *storefront.Bran
 
 // What a browser computes is the brand's, on light and on dark pages, under the policy and without a fault of accessibility.
 func TestBrowserShowsTheBrand(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser := startBrowser(t)
 	a := startShop(t)

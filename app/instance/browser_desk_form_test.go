@@ -42,6 +42,7 @@ func written(t *testing.T, name string, file []byte) string {
 
 // Pictures are uploaded, put into order, described and removed from their page; what is no picture is refused at its field.
 func TestBrowserPicturesOfASale(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, api := openTab(t, browser, base), instancetest.NewClient(t, base)
@@ -105,6 +106,7 @@ func TestBrowserPicturesOfASale(t *testing.T) {
 
 // What shoppers read is written in the form, looked at in each state before anybody else does, and then on the shop's page.
 func TestBrowserTextsAndPreviewOfASale(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, api := openTab(t, browser, base), instancetest.NewClient(t, base)
@@ -140,6 +142,7 @@ func TestBrowserTextsAndPreviewOfASale(t *testing.T) {
 
 // The promises are looked at, checked, and the report is opened again. Keys lead into a step and out of it, and are off while one types.
 func TestBrowserProofAndKeys(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, api := openTab(t, browser, base), instancetest.NewClient(t, base)

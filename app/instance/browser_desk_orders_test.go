@@ -13,6 +13,7 @@ import (
 // An operator finds an order from the run of show, reads its history, and cancels it. Each page is looked at small and large, in the
 // light and in the dark; with DESK_SCREENSHOTS naming a directory they are saved there.
 func TestBrowserFindsAndCancelsAnOrderOnTheDesk(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, shoppers := openTab(t, browser, base), newAPIShoppers(t, base)

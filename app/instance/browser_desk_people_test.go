@@ -14,6 +14,7 @@ import (
 // An operator finds a shopper, bars the account with a reason, and finds in the audit log who did that, and what was refused. Each page is
 // looked at in both palettes and sizes; names that were made to break something are text.
 func TestBrowserFindsShoppersAndWhoDidWhat(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, api := openTab(t, browser, base), instancetest.NewClient(t, base)

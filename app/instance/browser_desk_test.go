@@ -19,6 +19,7 @@ import (
 // An operator who knows nothing walks a whole drop through the desk: it is made, announced, opens by the clock, sells, is paused and goes
 // on, gets more stock, and is closed. With DESK_SCREENSHOTS naming a directory each page is saved there, in two sizes and both palettes.
 func TestBrowserWalksADropThroughTheDesk(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, shoppers := openTab(t, browser, base), newAPIShoppers(t, base)

@@ -10,6 +10,7 @@ import (
 // The original's four test scripts, carried out through the same data-testid attributes in a real browser against a whole
 // product: the core flow, a hundred shoppers for five units, the presets, and switching between presets.
 func TestBrowserRunsTheOriginalsScripts(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	for _, script := range []struct {

@@ -42,6 +42,7 @@ func tap(x, y float64) chromedp.Action[chromedp.Void] {
 // Nothing moves under a finger: wherever a control is pressed and answered within the window, a second press at the same point is
 // for the same control. The button that fills the form leaves with its tab: then it is for none.
 func TestBrowserControlsStayUnderTheFinger(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser := startBrowser(t)
 	base := startProduct(t)
@@ -99,6 +100,7 @@ func (p *tab) walk(name, shopper string) {
 
 // The head of the page of the sale is no link: it would load the page again, and take what was typed. On other pages it leads home.
 func TestBrowserHeaderKeepsWhatWasTyped(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser := startBrowser(t)
 	p := openTab(t, browser, startProduct(t))

@@ -22,6 +22,7 @@ const countdownIsRight = `(() => {
 // The clock of a page stands still for half a minute, as while a laptop sleeps. The page is right again by the times that its stream
 // brings, although the figures do not change, and by what it asks when there is no stream.
 func TestBrowserCountdownIsRightAfterTheClockStoodStill(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser, base := startBrowser(t), startProduct(t)
 	c := instancetest.NewClient(t, base)
@@ -63,6 +64,7 @@ func TestBrowserCountdownIsRightAfterTheClockStoodStill(t *testing.T) {
 
 // At the end of the countdown a page asks, although its stream seems to be well: the frame may be held up.
 func TestBrowserPageAsksWhenTheCountdownEnds(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser, base := startBrowser(t), startProduct(t)
 	c := instancetest.NewClient(t, base)
@@ -83,6 +85,7 @@ func TestBrowserPageAsksWhenTheCountdownEnds(t *testing.T) {
 
 // The figures are asked for at once when a page comes back: from the browser's cache of pages, and when it is looked at again.
 func TestBrowserPageThatComesBackIsRefreshed(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser, base := startBrowser(t), startProduct(t)
 	d := newOutageProxy(t, base)

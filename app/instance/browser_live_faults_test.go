@@ -84,6 +84,7 @@ func passEvents(ctx context.Context, w http.ResponseWriter, base string, pass fu
 // Whatever happens to its stream, a page knows that it has none, opens and ends in time by asking, shows nothing of somebody else's,
 // and is live again once the stream brings a frame.
 func TestBrowserPageDoesNotDependOnItsStream(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser, base := startBrowser(t), startProduct(t)
 	c := instancetest.NewClient(t, base)

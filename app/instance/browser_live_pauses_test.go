@@ -31,6 +31,7 @@ const fakePage = `((source, connections, connect) => new Promise((done) => {
 
 // Pages whose streams end together come back at different moments, after growing pauses, and no sooner than they are asked to.
 func TestBrowserPausesBetweenStreams(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	p := openTab(t, startBrowser(t), "about:")
 	p.open("blank")

@@ -50,6 +50,7 @@ func untilStreams(t *testing.T, a *instance.Instance, want string) {
 // All tabs of a browser share one stream: over HTTP/1.1 a browser has six connections, and a press needs one. When the tab that
 // reads it goes away, another one reads on.
 func TestBrowserTabsShareOneStream(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser := startBrowser(t)
 	d := instancetest.New(t)
@@ -110,6 +111,7 @@ func TestBrowserTabsShareOneStream(t *testing.T) {
 
 // A tab that is opened in the background has no stream until somebody looks at it.
 func TestBrowserTabInTheBackgroundHasNoStream(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser, base := startBrowser(t), startProduct(t)
 	d := newOutageProxy(t, base)

@@ -29,6 +29,7 @@ const tooWide = `[...document.querySelectorAll("html, body *")].filter((e) => e.
 // digits, of a million units: on every page of it nothing reaches out of the window of a small phone, with letters of twice the size too,
 // and a name leaves the order of its sentence alone.
 func TestBrowserLongNamesFit(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser := startBrowser(t)
 	a := startShop(t)

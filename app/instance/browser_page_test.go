@@ -15,6 +15,7 @@ import (
 // The page works for everybody: without scripts, with the keyboard only, in every palette, on a phone, and while the figures
 // change during typing.
 func TestBrowserPageIsForEverybody(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	for _, one := range []struct {

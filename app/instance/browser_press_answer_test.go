@@ -13,6 +13,7 @@ import (
 
 // The answer is where the eyes are: inside the viewport, with the focus, and the form below it stays where it is.
 func TestBrowserAnswerIsInSight(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	for _, size := range [][2]int64{{375, 667}, {390, 664}, {1366, 650}, {320, 568}} {
@@ -75,6 +76,7 @@ func (p *tab) inSight(name string) {
 
 // Two browsers want the last unit. One is told of its success, and only then that the sale is sold out; the other is told why not.
 func TestBrowserRaceForTheLastUnit(t *testing.T) {
+	t.Parallel()
 	base := startProduct(t)
 	api := newAPIShoppers(t, base)
 	tabs := []*tab{openTab(t, startBrowser(t), base), openTab(t, startBrowser(t), base)}
@@ -128,6 +130,7 @@ func TestBrowserRaceForTheLastUnit(t *testing.T) {
 
 // Enter in the field for the name does what the button would do, and says why that is nothing.
 func TestBrowserEnterSaysWhy(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, api := openTab(t, browser, base), newAPIShoppers(t, base)
@@ -162,6 +165,7 @@ func TestBrowserEnterSaysWhy(t *testing.T) {
 
 // Without scripts a claim without a verdict is a page that looks again by itself, and by a link.
 func TestBrowserFollowsAClaimWithoutScripts(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base, stop, goOn := instance.StartProductWithStops(t)
 	p, api := openTab(t, browser, base), newAPIShoppers(t, base)

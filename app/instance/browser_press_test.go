@@ -15,6 +15,7 @@ import (
 
 // One intention is one press: whatever happens to its request, the page ends with one success, in the same words, without a touch.
 func TestBrowserPressIsOnePress(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	for _, c := range []struct {
@@ -86,6 +87,7 @@ func TestBrowserPressIsOnePress(t *testing.T) {
 // Two browsers press in the same millisecond, and one unit is left. One has it, the other is told that there is none, and both pages
 // show the same from then on.
 func TestBrowsersRaceForTheLastUnit(t *testing.T) {
+	t.Parallel()
 	base := startProduct(t)
 	api := newAPIShoppers(t, base)
 	tabs := []*tab{openTab(t, startBrowser(t), base), openTab(t, startBrowser(t), base)}
@@ -186,6 +188,7 @@ func (p *tab) records() {
 
 // A reload in the middle of a press asks for the same press again, and a page that was closed finds its claim.
 func TestBrowserPressSurvivesAReload(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	proxy, address := newPressProxy(t, base, upTo(1, swallowed))
@@ -205,6 +208,7 @@ func TestBrowserPressSurvivesAReload(t *testing.T) {
 
 // Postgres stops while somebody buys, and goes on: the page ends with a success without a touch, whatever came between.
 func TestBrowserPressOutlivesAStoppedLedger(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser := startBrowser(t)
 	base, stop, goOn := instance.StartProductWithStops(t)

@@ -27,6 +27,7 @@ func inZone(name string) chromedp.Action[chromedp.Void] {
 // A shopper buys, finds the receipt again in the own orders, and keeps it: it stands a reload and the way back, opens in a browser that
 // nobody is signed in to, and works without scripts and on paper.
 func TestBrowserReceiptIsKept(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	a := startShop(t)
 	p := openTab(t, browser, a.URL())

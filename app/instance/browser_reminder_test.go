@@ -12,6 +12,7 @@ import (
 
 // A shopper asks for a mail on the page of a sale, without leaving it, takes it back, and asks again. After a reload the page still knows.
 func TestBrowserAsksForAMailBeforeTheStart(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	a := startShop(t, func(c *config.Config) {
 		c.MailDev, c.StartTime, c.EndTime = true, time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)

@@ -10,6 +10,7 @@ import (
 
 // Several sales are a list, and each has its own page: its figures, its form and its receipt, with scripts and without.
 func TestBrowserEachSaleHasItsOwnPage(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	a := startShop(t)
 	p := openTab(t, browser, a.URL())

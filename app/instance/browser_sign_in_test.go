@@ -74,6 +74,7 @@ func evilSite(t *testing.T, shop string) (sameSite, otherSite string) {
 
 // A page of another origin cannot use the session of whoever looks at it.
 func TestBrowserSessionIsNoUseToOtherSites(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	a := startShop(t)
 	p := openTab(t, browser, a.URL())

@@ -10,6 +10,7 @@ import (
 
 // All streams are taken when the page is opened. It follows the sale by asking, sells, and gets a stream when there is room.
 func TestBrowserPageWithoutAStreamAsksForTheFigures(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser := startBrowser(t)
 	const places = 60

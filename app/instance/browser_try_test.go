@@ -12,6 +12,7 @@ import (
 // "Try this user" shows what the shopper of that line has, and the button for buying follows what is known of the name in the
 // form.
 func TestBrowserTriesUsers(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, c := openTab(t, browser, base), newAPIShoppers(t, base)
@@ -61,6 +62,7 @@ func (p *tab) tries(name string) {
 
 // Without scripts the link of "Try this user" leads to the page of the first tab, with the check beside the form.
 func TestBrowserTriesUsersWithoutScripts(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	p := openTab(t, browser, startProduct(t))
 	p.do(scripts(false))
@@ -73,6 +75,7 @@ func TestBrowserTriesUsersWithoutScripts(t *testing.T) {
 // A page that is left ends its stream: nothing of it is an error in the console, for which openTab fails the test. The browser
 // breaks the connections of a page when it leaves it, or when the shopper stops that: then the page stays, and connects again.
 func TestBrowserLeavesAPageWithoutAnError(t *testing.T) {
+	t.Parallel()
 	browser := startBrowser(t)
 	base := startProduct(t)
 	p, c := openTab(t, browser, base), newAPIShoppers(t, base)

@@ -26,6 +26,7 @@ type seenState struct {
 // Ten pages in ten time zones are open while a sale opens and ends: each shows the start by its own clock, none opens or ends before the
 // second, and all do.
 func TestBrowserOpensAndEndsInTenTimeZones(t *testing.T) {
+	t.Parallel()
 	takesLong(t)
 	browser, base := startBrowser(t), startProduct(t)
 	c := instancetest.NewClient(t, base)
