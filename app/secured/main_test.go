@@ -31,6 +31,7 @@ func wanted(t *testing.T) {
 	if os.Getenv("FLASHSALE_TEST_SECURED") != "1" {
 		t.Skip("secured servers are started where they are asked for: FLASHSALE_TEST_SECURED=1")
 	}
+	t.Parallel()
 }
 
 // files are below one short directory that other users can pass: PostgreSQL does not run as root.
