@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/rueidis"
 
 	"flashsale/inventory"
@@ -237,5 +240,42 @@ func TestPingPassesTheBreaker(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the server answers again, but not to a ping")
 		}
+	}
+}
+
+// A slot of a cluster whose keys are moved one by one refuses commands for two of them, and serves those for one. That is one outage
+// until all have moved, and not another one after each probe.
+func TestAHalfMovedSlotIsOneOutage(t *testing.T) {
+	t.Parallel()
+	f := openFaulty(t)
+	var refused atomic.Int64
+	half := func(c *server.Peer, command string, args ...string) bool {
+		switch command {
+		case "EVAL", "EVALSHA":
+			if len(args) < 2 || args[1] == "1" {
+				return false
+			}
+		case "EXISTS":
+			if len(args) < 2 {
+				return false
+			}
+		default:
+			return false
+		}
+		refused.Add(1)
+		c.WriteError("TRYAGAIN Multiple keys request during rehashing of slot")
+		return true
+	}
+	f.mini.Server().SetPreHook(half)
+	for end := time.Now().Add(patience); refused.Load() < 8; time.Sleep(10 * time.Millisecond) {
+		f.wantUnavailable(t, 3)
+		if time.Now().After(end) {
+			t.Fatalf("only %d commands were refused", refused.Load())
+		}
+	}
+	f.mini.Server().SetPreHook(nil)
+	f.wantBack(t)
+	if n := strings.Count(f.log.String(), "redis does not answer"); n != 1 {
+		t.Errorf("%d outages, want one:\n%s", n, f.log)
 	}
 }

@@ -279,8 +279,12 @@ func (p *Places) keysOf(key Key) *saleKeys {
 func (p *Places) newSaleKeys(key Key) *saleKeys {
 	prefix := fmt.Sprintf("%s:{%d:%d}:", p.config.Namespace, key.Sale, key.Generation)
 	s := &saleKeys{key: key, prefix: prefix, both: []string{prefix + "holders", prefix + "limit"}}
-	// The probe writes, because a server may answer reads and still refuse to change anything.
+	// The probe asks for both keys at once, as the scripts do: a cluster refuses that while it has moved only one of them. It writes,
+	// because a server may answer reads and still refuse to change anything.
 	probe := func(ctx context.Context) error {
+		if err := p.client.Do(ctx, p.client.B().Exists().Key(s.both...).Build()).Error(); err != nil {
+			return err
+		}
 		return p.client.Do(ctx, p.client.B().Set().Key(prefix+"probe").Value("1").ExSeconds(60).Build()).Error()
 	}
 	s.guard = newGuard(probe, func(down bool) { p.changed(key, down) })

@@ -1,4 +1,4 @@
-# Two versions side by side: the program of the commit named in .ci/previous, and this tree's.
+# Two versions side by side: the program of the commit named in .ci/previous, and this tree's. Then the one takes the other's place.
 
 previous_commit() {
   grep -v '^#' "$ROOT/.ci/previous" | tr -d '[:space:]'
@@ -33,8 +33,9 @@ part_versions() {
   build_previous "$commit"
   echo "the version before: $(git log -1 --format='%h %s' "$commit")"
   export CI=true FLASHSALE_TEST_REAL=1 FLASHSALE_PREVIOUS=$PREVIOUS VERSIONS_TIME=${VERSIONS_TIME:-60s} RESILIENCE_RESULTS=
-  timeout --foreground -k 30 10m go test -count=1 -timeout 9m -v -run '^TestTwoVersions$' ./app/resilience 2>&1 |
+  timeout --foreground -k 30 10m go test -count=1 -timeout 9m -v -run '^(TestTwoVersions|TestRollingUpgrade)$' ./app/resilience 2>&1 |
     tee "$RUN/log/versions.log" | grep -v '"level":"INFO"'
   # A test that was skipped has compared nothing.
   grep -q '^ *--- PASS: TestTwoVersions/sell' "$RUN/log/versions.log" || { echo "the two versions did not run side by side"; return 1; }
+  grep -q '^ *--- PASS: TestRollingUpgrade/sell' "$RUN/log/versions.log" || { echo "no instance of the version before was replaced"; return 1; }
 }

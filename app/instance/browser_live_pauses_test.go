@@ -64,8 +64,8 @@ func TestBrowserPausesBetweenStreams(t *testing.T) {
 		}
 	}
 	const stream = `{ headers: { 'Content-Type': 'text/event-stream' } }`
-	within("after a stream", pauses(30, `() => new Response('retry: 3000\nid: 1\ndata: a frame\n\n', `+stream+`)`), 1500, 3000)
-	within("after the product has stopped", pauses(30, `() => new Response('retry: 1000\nid: 1\ndata: a frame\n\nretry: 4000\nevent: time\ndata: 1\n\n', `+stream+`)`), 2000, 4000)
+	within("after a stream", pauses(30, `() => new Response('retry: 3000\nid: 1\ndata: a frame\n\n', `+stream+`)`), 3000, 3750)
+	within("after the product has stopped", pauses(30, `() => new Response('retry: 1000\nid: 1\ndata: a frame\n\nretry: 9000\nevent: time\ndata: 1\n\n', `+stream+`)`), 9000, 11_250)
 	broken := pauses(40, `() => { throw new TypeError('no network') }`)
 	within("the first without a connection", broken[:1], 2000, 4000)
 	within("later without a connection", broken[5:], 7500, 15_000)

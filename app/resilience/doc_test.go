@@ -22,9 +22,10 @@
 //
 //	FLASHSALE_TEST_REAL=1 KAFKA_LIBS=DIR FLASHSALE_SOAK=1h go test -count=1 -timeout 2h -run TestSoak ./app/resilience
 //
-// TestTwoVersions runs the version before beside this one; `.ci/run versions` builds it and names it in FLASHSALE_PREVIOUS:
+// TestTwoVersions runs the version before beside this one, TestRollingUpgrade replaces it by this one; `.ci/run versions` builds it
+// and names it in FLASHSALE_PREVIOUS:
 //
-//	FLASHSALE_TEST_REAL=1 FLASHSALE_PREVIOUS=PROGRAM VERSIONS_TIME=1m go test -count=1 -run TestTwoVersions ./app/resilience
+//	FLASHSALE_TEST_REAL=1 FLASHSALE_PREVIOUS=PROGRAM VERSIONS_TIME=1m go test -count=1 -run 'TestTwoVersions|TestRollingUpgrade' ./app/resilience
 //
 // TestBadClients runs in any case; FLASHSALE_RESILIENCE=full makes it 10,000 idle connections and 1,000 of each slow kind
 // (two minutes, 16,000 descriptors for the product and as many for the test).

@@ -30,13 +30,7 @@ const (
 // read what the other wrote: claims from the log, bundles of the outbox, rows of operators' acts. It fails when one of them
 // finds a record, message or row that it cannot read.
 func TestTwoVersions(t *testing.T) {
-	if os.Getenv("FLASHSALE_TEST_REAL") != "1" {
-		t.Skip("two versions need real servers: FLASHSALE_TEST_REAL=1")
-	}
-	previous := os.Getenv("FLASHSALE_PREVIOUS")
-	if previous == "" {
-		t.Skip("the program of the version before is not here: `.ci/run versions` builds it and sets FLASHSALE_PREVIOUS")
-	}
+	previous := theVersionBefore(t)
 	long, err := time.ParseDuration(cmp.Or(os.Getenv("VERSIONS_TIME"), "20s"))
 	if err != nil {
 		t.Fatalf("VERSIONS_TIME: %v", err)

@@ -182,12 +182,12 @@ func (d *drop) compare(receipts map[string]string) (lost int) {
 	return lost
 }
 
-// figures are what a failover cost: from the kill on.
-func (d *drop) figures(title string, killed time.Time, before int) {
+// figures are what a failure, or a change of the servers, cost: from its beginning on.
+func (d *drop) figures(title string, began time.Time, before int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.t.Logf("%s: %d units, %d sold before; answers %s; slowest answer %s; all sold %s after the kill; receipts lost: none",
-		title, d.stock, before, counted(d.answers), milliseconds(d.slowest), milliseconds(d.last.Sub(killed)))
+	d.t.Logf("%s: %d units, %d sold before; answers %s; slowest answer %s; all sold after %s; receipts lost: none",
+		title, d.stock, before, counted(d.answers), milliseconds(d.slowest), milliseconds(d.last.Sub(began)))
 }
 
 // sold is how many receipts were given.

@@ -81,11 +81,12 @@
     });
   }
 
-  // pauseAfter is how long to wait before the next connection: random, so that pages whose streams ended together do not come back
-  // together, longer with each try in vain, and no shorter than the server asks for.
-  function pauseAfter({ wait, retry = 2000 }, vain) {
-    const grown = Math.min(longestPause, retry * 2 ** vain);
-    return Math.max(wait * (1 + Math.random() / 4), grown * (1 + Math.random()) / 2);
+  // pauseAfter is how long to wait before the next connection: as long as the server has asked for, which gives each reader another time
+  // when it ends all their streams, and a little longer. Without a stream it is random and grows with each try in vain.
+  function pauseAfter({ wait, retry = 0 }, vain) {
+    const asked = Math.max(wait, retry) * (1 + Math.random() / 4);
+    const grown = Math.min(longestPause, 2000 * 2 ** vain) * (1 + Math.random()) / 2;
+    return asked && !vain ? asked : Math.max(asked, grown);
   }
 
   // follow reads one connection after the other until the signal says that this tab is to stop.

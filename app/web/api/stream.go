@@ -40,8 +40,10 @@ const (
 //
 // Each is a whole snapshot, so a client that missed some needs none of them, and Last-Event-ID changes nothing. Only the first has
 // the line retry, after how many milliseconds a client is to come back when the stream has ended. A stream that was quiet for
-// Config.Heartbeat gets the ledger's time in Unix milliseconds, and so does one that the process ends, with another retry:
+// Config.Heartbeat gets the ledger's time in Unix milliseconds, and so does one that the process ends, with another retry, because
+// then all of its streams end together:
 //
+//	retry: 7302
 //	event: time
 //	data: 1767268800000
 //
@@ -155,7 +157,7 @@ func newFeed(cfg Config) *live.Feed {
 	return live.NewFeed(live.FeedConfig{
 		Hub: cfg.Hub, Known: alreadySent, Heartbeat: func() time.Duration { return cfg.Heartbeat },
 		Beat: func() []byte { return timeEvent(cfg.Catalog) },
-		Bye:  func() []byte { return retryHint(timeEvent(cfg.Catalog)) },
+		Bye:  func() []byte { return byeHint(timeEvent(cfg.Catalog)) },
 	})
 }
 
@@ -168,10 +170,26 @@ func timeEvent(sales catalog) []byte {
 	return append(request.AppendInt([]byte("event: time\ndata: "), snap.Now.UnixMilli()), '\n', '\n')
 }
 
+// leastRetry is after how many milliseconds the reader of a stream that has ended may come back. The others wait for longer: up to
+// lostRetry when their connection was lost, up to byeRetry when the process has ended all its streams, as in an upgrade of one
+// instance after the other. A page asks for the status meanwhile.
+const (
+	leastRetry = 1000
+	lostRetry  = 4000
+	byeRetry   = 10_000
+)
+
 // retryHint says in an event when its reader is to come back once the stream has ended: after a random time, so that many do not come
-// back at once. It is no block of its own, which has no data and is therefore passed over by some readers.
-func retryHint(event []byte) []byte {
-	return append([]byte("retry: "+strconv.Itoa(1000+rand.IntN(3000))+"\n"), event...)
+// back at once.
+func retryHint(event []byte) []byte { return hinted(lostRetry, event) }
+
+// byeHint is retryHint for a stream that the process ends.
+func byeHint(event []byte) []byte { return hinted(byeRetry, event) }
+
+// hinted begins an event with a time between leastRetry and most. It is no block of its own, which has no data and is therefore passed
+// over by some readers.
+func hinted(most int, event []byte) []byte {
+	return append([]byte("retry: "+strconv.Itoa(leastRetry+rand.IntN(most-leastRetry))+"\n"), event...)
 }
 
 // statusFrame is a status event; its id is the sale's version.

@@ -146,24 +146,37 @@ func TestQuietStreamsGetHeartbeats(t *testing.T) {
 	}
 }
 
-// A block without data is no event, and what stands in it is lost to some readers.
+// A block without data is no event, and what stands in it is lost to some readers. Streams that end together come back over ten seconds.
 func TestARetryHintStandsInAnEvent(t *testing.T) {
 	t.Parallel()
 	hs, b := newHandlers(t)
 	snap := activeSale()
-	seen := map[string]bool{}
-	for range 50 {
-		for _, one := range []string{string(retryHint(statusFrame(&snap))), string(retryHint(hs.pageFrame(text.Language{})(&snap))), string(retryHint(timeEvent(b)))} {
+	const many = 300
+	for name, kind := range map[string]struct {
+		event       func() []byte
+		least, most int
+	}{
+		"first status": {func() []byte { return retryHint(statusFrame(&snap)) }, 1000, 4000},
+		"first page":   {func() []byte { return retryHint(hs.pageFrame(text.Language{})(&snap)) }, 1000, 4000},
+		"bye":          {func() []byte { return byeHint(timeEvent(b)) }, 1000, 10_000},
+	} {
+		var seconds [10]int
+		for range many {
+			one := string(kind.event())
 			hint, event, _ := strings.Cut(one, "\n")
 			after, err := strconv.Atoi(strings.TrimPrefix(hint, "retry: "))
-			if err != nil || after < 1000 || after >= 4000 || strings.Count(event, "\n\n") != 1 || !strings.Contains(event, "data: ") {
-				t.Fatalf("%q", one)
+			if err != nil || after < kind.least || after >= kind.most || strings.Count(event, "\n\n") != 1 || !strings.Contains(event, "data: ") {
+				t.Fatalf("%s: %q", name, one)
 			}
-			seen[hint] = true
+			seconds[after/1000]++
 		}
-	}
-	if len(seen) < 50 {
-		t.Errorf("150 hints name %d times", len(seen))
+		// Each second has its share, by far: a fair draw is outside of these bounds once in a billion tests.
+		share := many / ((kind.most - kind.least) / 1000)
+		for second := kind.least / 1000; second < kind.most/1000; second++ {
+			if n := seconds[second]; n < share/10 || n > 5*share/2 {
+				t.Errorf("%s: %d of %d come back in second %d: %v", name, n, many, second, seconds)
+			}
+		}
 	}
 }
 
