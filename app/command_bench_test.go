@@ -26,7 +26,7 @@ func TestQuickRunsKeepWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	asked := bench.Full()
 	asked.Cycles = 7
-	got, quick := withQuickSizes(asked, func(flag string) bool { return flag == "cycles" }), bench.Quick()
+	got, quick := withSizes(asked, benchFlags{quick: true}.sizes(), func(flag string) bool { return flag == "cycles" }), bench.Quick()
 	quick.Cycles = 7
 	if got != quick {
 		t.Fatalf("%+v, want %+v", got, quick)
