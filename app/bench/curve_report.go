@@ -72,7 +72,7 @@ func (p *curvePoint) line(one *curvePoint) curveLine {
 		figures := p.transaction.figures(p.noop.slices, nil)
 		l.Transaction = &figures
 		l.P50 = p.purchases.over(func(n int, s slice) (float64, bool) {
-			return float64(s.p50) / float64(p.transaction.slices[n].p50), s.p50 > 0
+			return float64(s.p50) / float64(p.transaction.slices[n].p50), s.p50 > 0 && p.transaction.slices[n].p50 > 0
 		})
 	}
 	return l
