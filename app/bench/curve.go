@@ -122,6 +122,9 @@ func (c *curveMeter) measure(ctx context.Context) error {
 	if err := c.operator.seed(ctx, stress.SeriesLength(c.cfg.Shoppers)); err != nil {
 		return err
 	}
+	if err := c.warmUp(ctx); err != nil {
+		return err
+	}
 	for n := range c.cfg.Cycles {
 		for i := range c.points {
 			p := c.points[(n+i)%len(c.points)]
@@ -133,6 +136,22 @@ func (c *curveMeter) measure(ctx context.Context) error {
 		}
 	}
 	return c.verify(ctx)
+}
+
+// warmUp has everything opened and planned that only the first press pays for.
+func (c *curveMeter) warmUp(ctx context.Context) error {
+	c.bar.show("warming up")
+	most := c.points[len(c.points)-1]
+	if err := c.measureSlice(ctx, c.path(pathPurchase).with(most.connections)); err != nil {
+		return fmt.Errorf("warming up: %w", err)
+	}
+	if c.verdict == nil {
+		return nil
+	}
+	if _, err := repeat(ctx, most.connections, timing{length: c.cfg.Slice}, c.verdict); err != nil {
+		return fmt.Errorf("one transaction a verdict: %w", err)
+	}
+	return nil
 }
 
 func (c *curveMeter) measurePoint(ctx context.Context, p *curvePoint, cycle int) error {

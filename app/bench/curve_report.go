@@ -63,6 +63,9 @@ func (c *curveMeter) curve() curve {
 func (p *curvePoint) line(one *curvePoint) curveLine {
 	l := curveLine{Connections: p.connections, Purchases: p.purchases.figures(p.noop.slices, nil), Noop: p.noop.figures(p.noop.slices, nil),
 		Claims: quartilesOf(p.claims), Stages: p.shares()}
+	if s := l.Purchases.Servers; s != nil && s.Q3 == 0 {
+		l.Purchases.Servers = nil // none of them was started by the product
+	}
 	if one.connections == 1 {
 		l.Times = p.purchases.over(func(n int, s slice) (float64, bool) {
 			return s.rate / one.purchases.slices[n].rate, one.purchases.slices[n].rate > 0
