@@ -15,7 +15,7 @@ import (
 const (
 	pathTransaction   = "transaction"
 	metricStageTime   = "flashsale_purchase_stage_seconds_sum"
-	metricStagePassed = "flashsale_purchase_stage_seconds_count"
+	metricStageCount = "flashsale_purchase_stage_seconds_count"
 )
 
 // stageNames are the stages of a press, in their order. The last two stand instead of those after append.
@@ -175,25 +175,30 @@ func (c *curveMeter) measurePurchases(ctx context.Context, p *curvePoint) error 
 	if err := c.measureSlice(ctx, p.purchases); err != nil {
 		return err
 	}
-	after, afterErr := c.scrape(ctx, c.cfg.Product)
-	if err != nil || afterErr != nil {
-		return nil
+	after, err := c.scrape(ctx, c.cfg.Product)
+	c.noteUnmeasured("stages and claims a transaction", err)
+	if before != nil && after != nil {
+		c.addStages(p, before, after)
 	}
+	return nil
+}
+
+// addStages adds what presses did between two readings.
+func (c *curveMeter) addStages(p *curvePoint, before, after metrics) {
 	if batches := after[metricBatches] - before[metricBatches]; batches > 0 {
 		p.claims = append(p.claims, (after[metricBatchSum]-before[metricBatchSum])/batches)
 	}
 	if !after.has(metricStageTime) {
 		c.note("stages: not measured: the product does not show %s", metricStageTime)
-		return nil
+		return
 	}
 	for _, name := range stageNames() {
 		series := `{stage="` + name + `"}`
 		p.stages[name] = stageTime{
-			presses: p.stages[name].presses + after[metricStagePassed+series] - before[metricStagePassed+series],
+			presses: p.stages[name].presses + after[metricStageCount+series] - before[metricStageCount+series],
 			seconds: p.stages[name].seconds + after[metricStageTime+series] - before[metricStageTime+series],
 		}
 	}
-	return nil
 }
 
 // measureTransactions measures one slice of verdicts without the product.
