@@ -13,8 +13,8 @@ import (
 
 // The names of the baseline and of the metrics of stages.
 const (
-	pathTransaction   = "transaction"
-	metricStageTime   = "flashsale_purchase_stage_seconds_sum"
+	pathTransaction  = "transaction"
+	metricStageTime  = "flashsale_purchase_stage_seconds_sum"
 	metricStageCount = "flashsale_purchase_stage_seconds_count"
 )
 
