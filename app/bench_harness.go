@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"flashsale/app/bench"
+	"flashsale/app/bench/floor"
 	"flashsale/app/config"
 	"flashsale/app/instance"
 )
@@ -74,6 +75,9 @@ func (h *benchHarness) provide(ctx context.Context, flags benchFlags, cfg *bench
 	if cfg.Product, err = h.instance(ctx, "serve", namespace, servers); err != nil {
 		return err
 	}
+	if flags.curve {
+		return nil
+	}
 	if flags.growth > 0 {
 		product := h.environment
 		h.seed = func(ctx context.Context, n int) error {
@@ -128,6 +132,52 @@ func (c *commands) Verify(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// curve measures a load curve, with one transaction a verdict on the product's Postgres beside it.
+func (h *benchHarness) curve(ctx context.Context, cfg bench.Config) (ok bool, err error) {
+	curve := bench.CurveConfig{Config: cfg}
+	address, err := h.databaseURL()
+	if err != nil {
+		return false, err
+	}
+	if address == "" {
+		curve.NoVerdict = "only the Postgres of an instance that bench has started is known"
+		return bench.Curve(ctx, curve)
+	}
+	baseline, err := floor.Open(ctx, address)
+	switch {
+	case errors.Is(err, floor.ErrNotDurable):
+		curve.NoVerdict = err.Error()
+		return bench.Curve(ctx, curve)
+	case err != nil:
+		return false, err
+	}
+	defer func() { err = errors.Join(err, baseline.Close(context.WithoutCancel(ctx))) }()
+	curve.Verdict = baseline.Sell
+	return bench.Curve(ctx, curve)
+}
+
+// databaseURL is where the Postgres of the instance is that was started last; "" when none was.
+func (h *benchHarness) databaseURL() (string, error) {
+	dir := ""
+	for _, v := range h.environment {
+		name, value, _ := strings.Cut(v, "=")
+		switch name {
+		case "DATABASE_URL":
+			return value, nil
+		case "DATA_DIR":
+			dir = value
+		}
+	}
+	if dir == "" {
+		return "", nil
+	}
+	running, found, err := instance.FindRunning(config.Config{DataDir: dir})
+	if err == nil && !found {
+		err = fmt.Errorf("the instance in %s has not said where its Postgres is", dir)
+	}
+	return running.DatabaseURL, err
 }
 
 // shared is true when every server is one that several processes can use.

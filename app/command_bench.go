@@ -17,9 +17,9 @@ import (
 
 // benchFlags say what is measured and on which servers; bench.Config has the sizes.
 type benchFlags struct {
-	quick, configured bool
-	url, ops, profile string
-	growth            int
+	quick, configured, curve bool
+	url, ops, profile        string
+	growth                   int
 }
 
 func benchCommand(t terminal) *cobra.Command {
@@ -37,9 +37,7 @@ func benchCommand(t terminal) *cobra.Command {
 			if err := b.check(cmd.Flags().Changed); err != nil {
 				return err
 			}
-			if b.quick {
-				cfg = withQuickSizes(cfg, cmd.Flags().Changed)
-			}
+			cfg = withSizes(cfg, b.sizes(), cmd.Flags().Changed)
 			cfg.Out = t.out
 			if isTerminal(t.err) {
 				cfg.Progress = t.err
@@ -65,6 +63,7 @@ func benchCommand(t terminal) *cobra.Command {
 	f.StringVar(&b.url, "url", "", "measure the instance running there, which is reset again and again")
 	f.StringVar(&b.ops, "ops", "", "with --url: where that instance shows /metrics, like http://127.0.0.1:9464")
 	f.IntVar(&b.growth, "growth", 0, "measure instead what a purchase costs in sales of 1,000 to this many units, with streams, and with more processes")
+	f.BoolVar(&b.curve, "curve", false, "measure instead purchases with 1 to 1,000 connections, beside one transaction a verdict, and where their time goes")
 	f.StringVar(&b.profile, "profile", "", "write a CPU profile of one path's process to this file")
 	f.StringVar(&cfg.ProfileOf, "profile-of", "purchases", "the path: one of "+strings.Join(bench.Profiled(), ", "))
 	return c
@@ -90,9 +89,12 @@ func runBench(ctx context.Context, b benchFlags, cfg bench.Config) (err error) {
 		return err
 	}
 	var ok bool
-	if b.growth > 0 {
+	switch {
+	case b.curve:
+		ok, err = h.curve(ctx, cfg)
+	case b.growth > 0:
 		ok, err = bench.Grow(ctx, bench.GrowthConfig{Config: cfg, Units: b.growth, SeedShoppers: h.seed, Another: h.another})
-	} else {
+	default:
 		ok, err = bench.Run(ctx, cfg)
 	}
 	if err == nil && !ok {
@@ -106,23 +108,37 @@ func (b benchFlags) check(asked func(flag string) bool) error {
 	switch {
 	case b.url == "" && b.ops != "":
 		return errors.New("--ops is for an instance that is named with --url")
-	case asked("growth") && b.profile != "":
-		return errors.New("--profile is of a path, and --growth measures none; leave one of them out")
+	case b.curve && asked("growth"):
+		return errors.New("--curve and --growth are two measurements; leave one of them out")
+	case (b.curve || asked("growth")) && b.profile != "":
+		return errors.New("--profile is of a path, and --growth and --curve measure none; leave one of them out")
 	case asked("growth") && b.growth < 1:
 		return errors.New("--growth must be at least 1000 units")
 	}
 	return nil
 }
 
-// withQuickSizes gives cfg the sizes of a quick run, except those that a flag has set.
-func withQuickSizes(cfg bench.Config, asked func(flag string) bool) bench.Config {
-	quick := bench.Quick()
+// sizes are those of the measurement that was asked for.
+func (b benchFlags) sizes() bench.Config {
+	switch {
+	case b.curve && b.quick:
+		return bench.QuickCurve()
+	case b.curve:
+		return bench.FullCurve()
+	case b.quick:
+		return bench.Quick()
+	}
+	return bench.Full()
+}
+
+// withSizes gives cfg these sizes, except those that a flag has set.
+func withSizes(cfg, of bench.Config, asked func(flag string) bool) bench.Config {
 	for flag, set := range map[string]func(){
-		"cycles": func() { cfg.Cycles = quick.Cycles }, "slice": func() { cfg.Slice = quick.Slice },
-		"connections": func() { cfg.Connections = quick.Connections }, "streams": func() { cfg.Streams = quick.Streams },
-		"shoppers": func() { cfg.Shoppers = quick.Shoppers }, "crowd": func() { cfg.Crowd.Shoppers = quick.Crowd.Shoppers },
-		"units": func() { cfg.Crowd.Units = quick.Crowd.Units }, "accounts": func() { cfg.Accounts = quick.Accounts },
-		"storm": func() { cfg.Storm = quick.Storm }, "desks": func() { cfg.Desks = quick.Desks },
+		"cycles": func() { cfg.Cycles = of.Cycles }, "slice": func() { cfg.Slice = of.Slice },
+		"connections": func() { cfg.Connections = of.Connections }, "streams": func() { cfg.Streams = of.Streams },
+		"shoppers": func() { cfg.Shoppers = of.Shoppers }, "crowd": func() { cfg.Crowd.Shoppers = of.Crowd.Shoppers },
+		"units": func() { cfg.Crowd.Units = of.Crowd.Units }, "accounts": func() { cfg.Accounts = of.Accounts },
+		"storm": func() { cfg.Storm = of.Storm }, "desks": func() { cfg.Desks = of.Desks },
 	} {
 		if !asked(flag) {
 			set()

@@ -26,10 +26,36 @@ func TestQuickRunsKeepWhatWasAskedFor(t *testing.T) {
 	t.Parallel()
 	asked := bench.Full()
 	asked.Cycles = 7
-	got, quick := withQuickSizes(asked, func(flag string) bool { return flag == "cycles" }), bench.Quick()
+	got, quick := withSizes(asked, benchFlags{quick: true}.sizes(), func(flag string) bool { return flag == "cycles" }), bench.Quick()
 	quick.Cycles = 7
 	if got != quick {
 		t.Fatalf("%+v, want %+v", got, quick)
+	}
+}
+
+func TestSizesFollowWhatIsMeasured(t *testing.T) {
+	t.Parallel()
+	nothing := func(string) bool { return false }
+	for flags, want := range map[benchFlags]bench.Config{
+		{}: bench.Full(), {quick: true}: bench.Quick(), {curve: true}: bench.FullCurve(), {curve: true, quick: true}: bench.QuickCurve(),
+	} {
+		if got := withSizes(bench.Full(), flags.sizes(), nothing); got != want {
+			t.Errorf("%+v: %+v, want %+v", flags, got, want)
+		}
+	}
+}
+
+func TestMeasurementsThatExcludeEachOther(t *testing.T) {
+	t.Parallel()
+	for flags, asked := range map[benchFlags]string{
+		{curve: true, growth: 1000}: "growth", {curve: true, profile: "cpu"}: "profile", {growth: 1000, profile: "cpu"}: "growth", {ops: "http://127.0.0.1:1"}: "ops",
+	} {
+		if err := flags.check(func(flag string) bool { return flag == asked }); err == nil {
+			t.Errorf("%+v is accepted", flags)
+		}
+	}
+	if err := (benchFlags{curve: true}).check(func(string) bool { return false }); err != nil {
+		t.Error(err)
 	}
 }
 

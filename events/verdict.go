@@ -108,6 +108,16 @@ type Decision struct {
 	Closed []int64 `json:"closed,omitempty"`
 	// Foreign lists the claims and close records that are none of this ledger's. Other processes are not told.
 	Foreign []ForeignClaim `json:"-"`
+	// Moments are set by the process whose transaction it was; nil for verdicts that were read again. Other processes are not told,
+	// because their clocks are others.
+	Moments *Moments `json:"-"`
+}
+
+// Moments are when a transaction of the ledger came to its stages, by this process's clock.
+type Moments struct {
+	// Begun is when the transaction was begun, Decided when every claim in it had its verdict and nothing was left but to write
+	// them, Committed when Postgres had confirmed the commit.
+	Begun, Decided, Committed time.Time
 }
 
 // Decide decides claims in order, within tx, once what was prepared has been read there. It queues what writes its verdicts; that

@@ -40,4 +40,5 @@ part_bench() {
   cd "$RUN/bench" || return
   no_settings timeout --foreground -k 30 5m "$RUN/flashsale" bench --quick
   no_settings timeout --foreground -k 30 5m "$RUN/flashsale" bench --growth 1000 --streams 10
+  no_settings timeout --foreground -k 30 5m "$RUN/flashsale" bench --curve --quick
 }

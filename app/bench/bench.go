@@ -11,7 +11,8 @@
 // per request depend little on what else the machine does, so they are given as they are.
 //
 // The package is a client of the product. It uses the HTTP API and what the product shows at /metrics, and it imports
-// no code of a sale. Run gives the report of `flashsale bench`, Grow that of `flashsale bench --growth`.
+// no code of a sale. Run gives the report of `flashsale bench`, Grow that of `flashsale bench --growth`, Curve
+// that of `flashsale bench --curve`.
 package bench
 
 import (

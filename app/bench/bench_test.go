@@ -74,6 +74,10 @@ func (c *fakeProduct) metrics(w http.ResponseWriter, _ *http.Request) {
 		float64(c.sold)*1e-3, c.sold*40, c.sold*4000)
 	fmt.Fprintf(w, "flashsale_verdicts_total{source=\"log\"} %d\nflashsale_verdicts_total{source=\"direct\"} %d\n", c.sold-c.sold/4, c.sold/4)
 	fmt.Fprintf(w, "flashsale_ledger_batch_size_sum %d\nflashsale_ledger_batch_size_count %d\n", c.sold, c.sold/10)
+	for i, name := range stageNames()[:6] {
+		fmt.Fprintf(w, "flashsale_purchase_stage_seconds_sum{stage=%q} %g\nflashsale_purchase_stage_seconds_count{stage=%q} %d\n",
+			name, float64(c.sold*(i+1))*1e-3, name, c.sold)
+	}
 	if c.streamLimit > 0 {
 		fmt.Fprintf(w, "flashsale_live_streams_limit %d\n", c.streamLimit)
 	}

@@ -203,17 +203,17 @@ func (r report) writeText(w io.Writer) error {
 	fmt.Fprintf(&b, "Machine: %s\nServers: %s\n", r.Machine, r.Servers)
 	fmt.Fprintf(&b, "%d cycles, slices of %.0f ms, %d connections, seed %d; ratios are per cycle, figures median (first to third quartile)\n\n",
 		r.Cycles, r.Slice, r.Connections, r.Seed)
-	r.writeGoals(&b)
+	writeGoals(&b, r.Goals)
 	r.writePaths(&b)
 	r.writeRest(&b)
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-func (r report) writeGoals(w io.Writer) {
+func writeGoals(w io.Writer, goals []goal) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	line(t, "goal", "at least", "aim", "found", "")
-	for _, g := range r.Goals {
+	for _, g := range goals {
 		verdict := g.Verdict
 		if g.Why != "" {
 			verdict += " (" + g.Why + ")"

@@ -115,6 +115,8 @@ func readRunFile(dir string) (runFile, bool, error) {
 type Running struct {
 	URL  string
 	Demo bool
+	// DatabaseURL is the embedded Postgres; empty when that is a configured one.
+	DatabaseURL string
 }
 
 // FindRunning is the instance that runs on the data directory. It is false when none does, and when nothing is embedded.
@@ -126,7 +128,7 @@ func FindRunning(cfg config.Config) (Running, bool, error) {
 	if err != nil || !found || !inUse(cfg.DataDir) {
 		return Running{}, false, err
 	}
-	return Running{URL: run.URL, Demo: run.Demo}, true, nil
+	return Running{URL: run.URL, Demo: run.Demo, DatabaseURL: run.DatabaseURL}, true, nil
 }
 
 func removeRunFile(dir string) { _ = os.Remove(runFilePath(dir)) }

@@ -64,9 +64,9 @@ func (l *Ledger) decideDirect(ctx context.Context, claims []events.Claim) ([]eve
 func (l *Ledger) decideTogether(ctx context.Context, claims []events.Claim) ([]events.Verdict, error) {
 	began := time.Now()
 	// gofail: var directDue struct{}
-	d, err := l.decideOnce(ctx, claims)
+	d, err := l.decideOnce(ctx, claims, began)
 	if errors.Is(err, events.ErrUnknown) {
-		d, err = l.decideOnce(ctx, claims)
+		d, err = l.decideOnce(ctx, claims, began)
 	}
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (l *Ledger) decideTogether(ctx context.Context, claims []events.Claim) ([]e
 }
 
 // decideOnce is one transaction.
-func (l *Ledger) decideOnce(ctx context.Context, claims []events.Claim) (events.Decision, error) {
+func (l *Ledger) decideOnce(ctx context.Context, claims []events.Claim, began time.Time) (events.Decision, error) {
 	t := events.NewTransaction(l.pool, nil)
 	defer t.End(ctx)
 	decide := l.decider.Prepare(t.Reads, events.Direct, claims)
@@ -93,6 +93,7 @@ func (l *Ledger) decideOnce(ctx context.Context, claims []events.Claim) (events.
 	if err != nil {
 		return events.Decision{}, err
 	}
+	d.Moments = &events.Moments{Begun: began, Decided: time.Now()}
 	return d, t.Commit(ctx)
 }
 

@@ -172,7 +172,7 @@ func (f *follower) advance(ctx context.Context, b *batch) error {
 			return ctx.Err()
 		}
 		began := time.Now()
-		d, err := f.try(ctx, b, target)
+		d, err := f.try(ctx, b, target, began)
 		if errors.Is(err, events.ErrFenced) {
 			d, err = f.recall(ctx, b, target)
 		}
@@ -201,7 +201,7 @@ func (f *follower) advance(ctx context.Context, b *batch) error {
 }
 
 // try is one transaction. The end of ctx does not interrupt it: a partition changes its process between batches.
-func (f *follower) try(ctx context.Context, b *batch, target offset) (events.Decision, error) {
+func (f *follower) try(ctx context.Context, b *batch, target offset, began time.Time) (events.Decision, error) {
 	// gofail: var claimsFetched struct{}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.ledger.cfg.Timeout)
 	defer cancel()
@@ -230,6 +230,7 @@ func (f *follower) try(ctx context.Context, b *batch, target offset) (events.Dec
 	if err != nil {
 		return events.Decision{}, err
 	}
+	d.Moments = &events.Moments{Begun: began, Decided: time.Now()}
 	return d, t.Commit(ctx)
 }
 

@@ -152,7 +152,11 @@ func decideAll(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, decide events.
 
 // decided counts a commit and tells the decider, then Config.Committed.
 func (l *Ledger) decided(src events.Source, d events.Decision, began time.Time) {
-	l.metrics.commit.Observe(time.Since(began).Seconds())
+	now := time.Now()
+	if d.Moments != nil {
+		d.Moments.Committed = now
+	}
+	l.metrics.commit.Observe(now.Sub(began).Seconds())
 	l.metrics.batch.Observe(float64(len(d.Verdicts)))
 	l.metrics.count(src, d.Verdicts)
 	l.decider.Decided(d)

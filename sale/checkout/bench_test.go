@@ -42,7 +42,7 @@ func (c *instantServers) Reserve(context.Context, sale.Key, int64) (Place, error
 
 func (c *instantServers) Append(_ context.Context, _ int, claim events.Claim) (events.Position, error) {
 	v := c.answer(claim)
-	c.c.pending.deliver(&v)
+	c.c.pending.deliver(&v, nil)
 	return events.Position{}, nil
 }
 

@@ -69,7 +69,7 @@ func (c *Checkout) apply(d events.Decision, woken prometheus.Counter) {
 		case v.Outcome == events.Declined && v.Reason != events.ReasonAlreadyOwns:
 			c.attempts.remember(who, v.Attempt+1)
 		}
-		if c.deliver(v) {
+		if c.deliver(v, d.Moments) {
 			woken.Inc()
 		}
 	}
@@ -77,9 +77,9 @@ func (c *Checkout) apply(d events.Decision, woken prometheus.Counter) {
 
 // deliver wakes the requests that wait for a verdict, and is true if there were any. Later questions for the claim are
 // answered from the ledger.
-func (c *Checkout) deliver(v *events.Verdict) bool {
+func (c *Checkout) deliver(v *events.Verdict, moments *events.Moments) bool {
 	c.pendingAnswers.forget(v.ClaimID)
-	return c.pending.deliver(v)
+	return c.pending.deliver(v, moments)
 }
 
 // cacheReceipts adds live orders to the receipt caches of their sales.
@@ -166,7 +166,7 @@ func (c *Checkout) lookUpVerdicts(ctx context.Context) {
 		c.cacheReceipts(verdicts)
 		c.catchUp(ctx, verdicts)
 		for i := range verdicts {
-			if c.deliver(&verdicts[i]) {
+			if c.deliver(&verdicts[i], nil) {
 				c.metrics.lookedUp.Inc()
 			}
 		}

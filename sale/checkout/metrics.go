@@ -13,6 +13,7 @@ type checkoutMetrics struct {
 	// Claims that were waited for here, by how their verdict came.
 	decided, told, lookedUp prometheus.Counter
 	polls                   struct{ remembered, looked, failed prometheus.Counter }
+	stages                  stageTimes
 }
 
 // newCheckoutMetrics makes the metrics. waiting tells how many claims wait for their verdicts, oldest for how many seconds one has.
@@ -37,6 +38,7 @@ func newCheckoutMetrics(r prometheus.Registerer, waiting, oldest func() float64)
 		unread: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_bus_unread_total", Help: "Messages of other processes that could not be read or believed.",
 		})),
+		stages:  newStageTimes(r),
 		decided: woken.WithLabelValues("decided"), told: woken.WithLabelValues("told"), lookedUp: woken.WithLabelValues("looked-up"),
 	}
 	m.polls.remembered, m.polls.looked = polls.WithLabelValues("memory"), polls.WithLabelValues("ledger")

@@ -305,7 +305,7 @@ func TestAnOldVerdictThatCannotBeLookedUp(t *testing.T) {
 		answer := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
 		synctest.Wait()
 		s.ledger.fails(errAway)
-		p.pending.deliver(&d.Verdicts[0])
+		p.pending.deliver(&d.Verdicts[0], nil)
 		if a := <-answer; a.Kind != sale.Pending || a.Position == nil {
 			t.Errorf("got %s %+v", a.Kind, a.Position)
 		}

@@ -55,9 +55,10 @@ type pendingClaim struct {
 	id    uuid.UUID
 	key   sale.Key
 	since time.Time
-	// done is closed once verdict is there.
+	// done is closed once verdict is there, and moments if it was decided in this process.
 	done    chan struct{}
 	verdict events.Verdict
+	moments *events.Moments
 
 	// How far the claim has got in the log. Requests set these without the lock of the shard:
 
@@ -78,6 +79,16 @@ type pendingClaim struct {
 	requests int
 	// withoutPlace is true for a claim that counts in the share of its sale.
 	withoutPlace bool
+}
+
+// decidedHere are the moments of the transaction that decided the claim, if it was one of this process and has delivered its verdict.
+func (c *pendingClaim) decidedHere() *events.Moments {
+	select {
+	case <-c.done:
+		return c.moments
+	default:
+		return nil
+	}
 }
 
 // state is why the claim is pending. The caller has locked the shard.
@@ -193,8 +204,9 @@ func (w *pendingClaims) remove(s *pendingShard, c *pendingClaim) {
 	}
 }
 
-// deliver wakes everybody who waits for this claim. It is false when it is not pending.
-func (w *pendingClaims) deliver(v *events.Verdict) bool {
+// deliver wakes everybody who waits for this claim. It is false when it is not pending. moments are those of the transaction; nil: it
+// was not of this process.
+func (w *pendingClaims) deliver(v *events.Verdict, moments *events.Moments) bool {
 	s := w.shard(v.ClaimID)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -202,7 +214,7 @@ func (w *pendingClaims) deliver(v *events.Verdict) bool {
 	if c == nil {
 		return false
 	}
-	c.verdict = *v
+	c.verdict, c.moments = *v, moments
 	close(c.done)
 	w.remove(s, c)
 	return true

@@ -32,8 +32,8 @@ func TestAVerdictWakesEverybodyOnce(t *testing.T) {
 			w.leave(c)
 		})
 	}
-	w.deliver(&events.Verdict{ClaimID: id, Unit: 5})
-	w.deliver(&events.Verdict{ClaimID: id, Unit: 6})
+	w.deliver(&events.Verdict{ClaimID: id, Unit: 5}, nil)
+	w.deliver(&events.Verdict{ClaimID: id, Unit: 6}, nil)
 	all.Wait()
 	w.leave(first)
 	if w.waiting(id) || w.count.Load() != 0 {
@@ -61,7 +61,7 @@ func TestLeavingAfterTheVerdictKeepsANewEntry(t *testing.T) {
 	t.Parallel()
 	var w pendingClaims
 	a := w.join(uuid.New(), saletest.Key())
-	w.deliver(&events.Verdict{ClaimID: a.id})
+	w.deliver(&events.Verdict{ClaimID: a.id}, nil)
 	b := w.join(a.id, saletest.Key())
 	w.leave(a)
 	if b == a || !w.waiting(a.id) {
@@ -87,7 +87,7 @@ func TestTheShareIsBoundedPerSale(t *testing.T) {
 	if c, _ := w.admit(uuid.New(), other, 2); c == nil {
 		t.Error("another sale has no share")
 	}
-	w.deliver(&events.Verdict{ClaimID: a.id})
+	w.deliver(&events.Verdict{ClaimID: a.id}, nil)
 	if c, _ := w.admit(uuid.New(), saletest.Key(), 2); c == nil {
 		t.Error("a decided claim counts in the share")
 	}

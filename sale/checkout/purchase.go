@@ -59,6 +59,9 @@ type purchase struct {
 	askedAt, pressedAt time.Time
 	// deadline is when the request has to be answered, by this process's clock.
 	deadline time.Time
+	// placed is when the request had its place, or knew that Redis gives none; appended when the log had acknowledged its claim or
+	// had not done so in time. Both are counted from the press.
+	placed, appended time.Duration
 	// requestID tells this request's records from those of the shopper's other requests; set with its first claim.
 	requestID uuid.UUID
 }
@@ -249,6 +252,7 @@ func (p *purchase) reserve(ctx context.Context) sale.Answer {
 	if errors.Is(err, sale.ErrMissing) && p.rebuildPlaces(ctx) {
 		place, err = p.askForPlace(ctx)
 	}
+	p.placed = p.elapsed()
 	if err != nil {
 		switch {
 		case ctx.Err() != nil:

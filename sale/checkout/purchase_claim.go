@@ -100,18 +100,21 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendi
 		verdict, how = p.awaitVerdict(ctx, claim, w, role)
 	}
 	p.refreshSnapshot()
+	var a sale.Answer
 	switch how {
 	case claimDecided:
-		return p.answerVerdict(ctx, &verdict, role)
+		a = p.answerVerdict(ctx, &verdict, role)
 	case claimAcknowledged:
 		p.pendingAnswers.note(claim.ID, time.Now())
-		a := p.answer(sale.Pending)
+		a = p.answer(sale.Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
-		return a
 	case claimUnknown:
+		a = p.unavailable()
+		a.ClaimID = claim.ID
 	}
-	a := p.unavailable()
-	a.ClaimID = claim.ID
+	if role == leader {
+		p.observeStages(w, how)
+	}
 	return a
 }
 
@@ -208,6 +211,7 @@ const (
 // writeAndWait writes the claim and waits for its verdict: through the log, and directly if the log makes no progress.
 func (p *purchase) writeAndWait(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
 	wrote := p.writeClaim(ctx, claim, w, role)
+	p.appended = p.elapsed()
 	acked := w.position.Load() != nil
 	if p.request.Async && acked {
 		w.answeredEarly.Store(true)

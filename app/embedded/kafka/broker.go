@@ -6,7 +6,8 @@
 //
 // kfake also ignores the error of a sync. Therefore it does not sync records itself: what answers a request that appended
 // or read records waits until they are on disk (disk.go), and after a sync that failed nothing is answered any more.
-// What this depends on, the names of kfake's files, is tested here.
+// kfake serves all requests in one goroutine, and waits for no disk there: an append waits for the syncs of its own partition,
+// not for those of the outbox. What this depends on, the names of kfake's files and what is lost without their indexes, is tested here.
 package kafka
 
 import (

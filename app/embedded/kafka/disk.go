@@ -19,7 +19,7 @@ import (
 // would say that all is well although it is not, so the broker answers nothing until it is started again.
 var ErrDisk = errors.New("the embedded Kafka could not write its log to disk and answers no request until a restart")
 
-// disk makes kfake's records durable. kfake writes a record to the files of its partition's last segment; settle syncs
+// disk makes kfake's records durable. kfake writes a record to the file of its partition's last segment; settle syncs
 // what has grown since it was synced last.
 type disk struct {
 	dir    string // of the partitions' directories
@@ -81,7 +81,8 @@ func (d *disk) settleOne(p partition) error {
 		if before != nil && before.Size() == info.Size() && before.ModTime().Equal(info.ModTime()) {
 			continue
 		}
-		isNew = isNew || before == nil
+		// A file only grows. One that has changed and has not grown is another one, of a topic that was removed and made again.
+		isNew = isNew || before == nil || !os.SameFile(before, info) || info.Size() <= before.Size()
 		g.Go(func() error { return d.syncOne(filepath.Join(dir, name), os.O_WRONLY) })
 	}
 	if isNew {
@@ -113,7 +114,10 @@ func (d *disk) of(p partition) *files {
 	return f
 }
 
-// segments are the files of a partition that hold records. There are none when its topic has been removed meanwhile.
+// segments are the files of a partition that hold records. There are none when its topic has been removed meanwhile. The index beside
+// each is not among them: of a batch it has the leader's epoch, which one broker never changes, and whether it is in a transaction,
+// and nobody writes in one. A log that has lost its indexes has all its records; a second file to sync costs an append a fifth of
+// its time.
 func segments(dir string) (map[string]fs.FileInfo, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -121,7 +125,7 @@ func segments(dir string) (map[string]fs.FileInfo, error) {
 	}
 	found := make(map[string]fs.FileInfo)
 	for _, e := range entries {
-		if end := filepath.Ext(e.Name()); end != ".dat" && end != ".idx" {
+		if filepath.Ext(e.Name()) != ".dat" {
 			continue
 		}
 		info, err := e.Info()
