@@ -120,7 +120,7 @@ func (q *queue) Run(ctx context.Context) error {
 	defer ticks.Stop()
 	batch := make([]sdktrace.ReadOnlySpan, 0, batchMost)
 	for {
-		due := false
+		var due bool
 		select {
 		case s := <-q.spans:
 			batch = append(batch, s)

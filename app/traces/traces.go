@@ -183,15 +183,15 @@ func (i ids) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {
 // NewSpanID is called for all others.
 func (ids) NewSpanID(context.Context, trace.TraceID) (id trace.SpanID) {
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:], rand.Uint64()) //nolint:gosec // ids have to be different, not secret
+		binary.NativeEndian.PutUint64(id[:], rand.Uint64())
 	}
 	return id
 }
 
 func newTraceID() (id trace.TraceID) {
 	for !id.IsValid() {
-		binary.NativeEndian.PutUint64(id[:8], rand.Uint64()) //nolint:gosec // as above
-		binary.NativeEndian.PutUint64(id[8:], rand.Uint64()) //nolint:gosec // as above
+		binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+		binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
 	}
 	return id
 }
