@@ -33,6 +33,7 @@ const (
 type queue struct {
 	spans    chan sdktrace.ReadOnlySpan
 	exporter sdktrace.SpanExporter
+	client   *http.Client
 	secrets  []string // never in a line of the log
 	logger   *slog.Logger
 	results  *prometheus.CounterVec
@@ -63,9 +64,10 @@ func newQueue(cfg Config) (*queue, error) {
 	}
 	// Every option is given, because the library would read those that are not from the environment, where a .env file and the
 	// files of secrets are not, and which nobody has checked.
+	q.client = httpClient()
 	client := otlptracehttp.NewClient(otlptracehttp.WithEndpointURL(cfg.To.Endpoint), otlptracehttp.WithHeaders(cfg.To.Headers),
 		otlptracehttp.WithTimeout(sendTime), otlptracehttp.WithCompression(otlptracehttp.GzipCompression), otlptracehttp.WithEncoding(otlptracehttp.EncodingProtobuf),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}), otlptracehttp.WithHTTPClient(httpClient()))
+		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{}), otlptracehttp.WithHTTPClient(q.client))
 	exporter, err := otlptrace.New(context.Background(), client)
 	if err != nil {
 		return nil, fmt.Errorf("the sender of traces: %w", err)
@@ -110,6 +112,7 @@ func (q *queue) ForceFlush(context.Context) error { return nil }
 
 // Run sends the spans until ctx ends, and then what is left of them, for flushTime at most.
 func (q *queue) Run(ctx context.Context) error {
+	defer q.client.CloseIdleConnections()
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {

@@ -13,12 +13,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/segmentio/kafka-go/protocol"
+	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
 	"flashsale/app/config"
 	"flashsale/events"
 	"flashsale/events/claimlog"
+	"flashsale/sale"
+	"flashsale/sale/checkout"
 )
 
 const (
@@ -156,6 +159,43 @@ func TestABatchWithoutTracesMakesNone(t *testing.T) {
 	records := []claimlog.Message{{}, {Headers: []protocol.Header{{Key: "ce_traceparent", Value: []byte(wanted)}, {Key: claimlog.TraceHeader, Value: []byte(unwanted)}}}}
 	if tracer.Deciding(events.Direct, claims) != nil || tracer.Sending("t", 1, records) != nil || len(waiting(tracer)) != 0 {
 		t.Error("there are spans")
+	}
+}
+
+// failing refuses everything, in words that nobody else may read.
+type failing struct{}
+
+func (failing) Reserve(context.Context, sale.Key, int64) (checkout.Place, error) { return 0, errAway }
+
+func (failing) Decide(_ context.Context, c events.Claim) (events.Verdict, error) {
+	return events.Verdict{Username: c.Traceparent}, errAway
+}
+
+// A stage that fails is told by the kind of its error. A claim that is decided without the log carries the span that asked.
+func TestAStageThatFails(t *testing.T) {
+	t.Parallel()
+	tracer := newTracer(t, "always_on", 0)
+	r, end := tracer.Begin(httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil), "/purchase", time.Now())
+	_, err := tracer.Places(failing{}).Reserve(r.Context(), sale.Key{}, 7)
+	v, directErr := tracer.Direct(failing{}).Decide(r.Context(), events.Claim{Username: "anna", Traceparent: unwanted})
+	end(http.StatusServiceUnavailable)
+	spans := waiting(tracer)
+	if err == nil || directErr == nil || len(spans) != 3 || v.Username != format(spans[1].SpanContext()) {
+		t.Fatalf("%v %v: %d spans, the claim carries %q", err, directErr, len(spans), v.Username)
+	}
+	for i, name := range []string{"reserve place", "decide directly", "POST /purchase"} {
+		s := spans[i]
+		said := fmt.Sprint(s.Attributes(), s.Events(), s.Status())
+		if s.Name() != name || s.Status().Code != codes.Error || strings.Contains(said, "hunter2") || strings.Contains(said, "anna") {
+			t.Errorf("%s: %s", s.Name(), said)
+		}
+		if s.SpanContext().TraceID() != spans[2].SpanContext().TraceID() || i < 2 && s.Parent().SpanID() != spans[2].SpanContext().SpanID() {
+			t.Errorf("%s is elsewhere", s.Name())
+		}
+	}
+	// Who is not traced goes through untouched.
+	if v, _ := tracer.Direct(failing{}).Decide(t.Context(), events.Claim{Traceparent: unwanted}); v.Username != unwanted || len(waiting(tracer)) != 0 {
+		t.Errorf("a claim that is not traced carries %q", v.Username)
 	}
 }
 
