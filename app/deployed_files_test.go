@@ -214,7 +214,7 @@ var sometimes = map[string]struct {
 // probes of the manifests are answered.
 func TestDashboardAlertsAndProbesFitAProcess(t *testing.T) {
 	t.Parallel()
-	s := newPlace(t).serve(t)
+	s := newPlace(t, "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1").serve(t)
 	s.buy(t, "john_doe")
 	time.Sleep(1500 * time.Millisecond) // the lag is looked at each second
 	known := shownMetrics(ask(t, s.ops+"/metrics"))

@@ -143,6 +143,7 @@ func TestPlantedSecretsAppearNowhere(t *testing.T) {
 	_, _ = rand.Read(key)
 	here := newPlace(t, "NAMESPACE="+schema, "DATABASE_URL="+database, "DEMO=false", "MAIL_DEV=true", "MAIL_FROM=shop@example.com",
 		"SESSION_KEYS="+p.plant("session key", base64.StdEncoding.EncodeToString(key)), "OPS_TOKEN="+opsToken,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1", "OTEL_TRACES_SAMPLER=always_on", "OTEL_EXPORTER_OTLP_HEADERS=api-key="+p.plant("token of the collector", "otlp-"+rand.Text()),
 		"SMTP_URL=smtp://shop:"+p.plant("password of the mail server", "smtp-"+rand.Text())+"@127.0.0.1:1", "LOG_LEVEL=debug", "LOG_FORMAT=json")
 	p.plant("session key's bytes", string(key))
 	s := here.serve(t)

@@ -34,7 +34,8 @@
 //	ce_time          when the event was written, RFC 3339, UTC
 //	ce_v             version of the payload, "1"
 //	content-type     "application/json"
-//	traceparent      W3C trace context of the request that caused it; also as ce_traceparent; absent when unknown
+//	traceparent      W3C trace context of the request that caused it, or of a span within its trace; also as ce_traceparent; absent
+//	                 when unknown
 //
 // The value is JSON. Each Type... constant names the struct that is its payload and documents every field; a test reads what is
 // really published and compares it with these structs. Ids of claims and orders are UUIDs, all other ids are numbers.

@@ -63,6 +63,8 @@ type Config struct {
 	SessionLifetime time.Duration
 	SessionKeys     [][]byte // the first signs, all verify; none: the ledger's database has them
 
+	Traces *Traces // where the traces of purchases go; nil: there are none
+
 	LogLevel  slog.Level
 	LogFormat string // "text", "json", or "" for text on a terminal and json elsewhere
 
@@ -113,6 +115,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 	c.mails(r)
 	c.certificate(r)
 	c.sessions(r)
+	c.traces(r)
 	c.DrainDelay = r.duration("DRAIN_DELAY", time.Second, 0, time.Minute, "a duration from 0s to 1m, like 10s")
 	if !c.StartTime.IsZero() && !c.EndTime.IsZero() && !c.EndTime.After(c.StartTime) {
 		r.refuse("FLASH_SALE_END_TIME", c.EndTime.Format(time.RFC3339Nano), "later than FLASH_SALE_START_TIME")

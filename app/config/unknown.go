@@ -18,6 +18,7 @@ func unknownNames(environment []string, file map[string]string) []string {
 			said = append(said, fmt.Sprintf("%s (is %s meant?)", name, near))
 		}
 	}
+	said = append(said, unheardTelemetry(environment, known)...)
 	said = append(said, unknownInFile(file, known)...)
 	slices.Sort(said)
 	var warnings []string
@@ -30,6 +31,24 @@ func unknownNames(environment []string, file map[string]string) []string {
 		}
 	}
 	return warnings
+}
+
+// unheardTelemetry names the variables of OpenTelemetry that mean nothing here, where traces are wanted: other programs may have
+// set them for a reason, and somebody may count on them.
+func unheardTelemetry(environment, known []string) []string {
+	var said []string
+	wanted := false
+	for _, pair := range environment {
+		name, value, _ := strings.Cut(pair, "=")
+		wanted = wanted || name == otlpEndpoint && value != ""
+		if strings.HasPrefix(name, otelPrefix) && ordinaryVariable.MatchString(name) && !slices.Contains(known, name) && nearest(name, known) == "" {
+			said = append(said, name)
+		}
+	}
+	if !wanted {
+		return nil
+	}
+	return said
 }
 
 // runtimeNames are variables of the Go runtime that README speaks of.

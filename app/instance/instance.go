@@ -27,6 +27,7 @@ import (
 	"flashsale/app/live"
 	"flashsale/app/operator"
 	"flashsale/app/server"
+	"flashsale/app/traces"
 	"flashsale/app/web"
 	"flashsale/static"
 )
@@ -130,6 +131,9 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	if a.servers, err = how.servers(); err != nil {
 		return err
 	}
+	if err := a.servers.trace(a.cfg, a.log, registry); err != nil {
+		return err
+	}
 	if err := a.servers.connect(ctx, a.cfg, a.log, registry); err != nil {
 		return err
 	}
@@ -166,12 +170,16 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	watched := a.wiring.watch(registry, a.log)
 	streams := a.connections.StreamShare()
 	hub := live.NewShared(streams, max(1, streams/networkShare))
-	a.web = web.New(web.Config{
+	site := web.Config{
 		Catalog: a.wiring.catalog, Checkout: a.wiring.checkout, Orders: keptOrders{a.wiring.sales, a.wiring.users, a.wiring.directory}, Users: a.wiring.users, Operations: acting{a.wiring.acts, a.wiring.probing}, Desk: a.wiring.desk, Prover: a.wiring.acts, Hub: hub,
 		Brand: a.wiring.brand, Pictures: a.wiring.pictures, PublicURL: a.cfg.PublicURL, Demo: a.cfg.Demo, Principals: a.wiring.principals(), DemoHosts: a.demoHosts(), DemoPublic: a.cfg.DemoPublic, TrustedProxies: a.cfg.TrustedProxies, CORSOrigins: a.cfg.CORSOrigins,
 		Limits: a.wiring.limits, Refused: a.wiring.refusals.Note, SignIn: a.wiring.signIn(), LegacyStatus: a.cfg.LegacyStatus, DevMail: a.wiring.devMail(), Reminders: a.wiring.askedReminders(), Logger: a.log,
 		Registerer: registry, Gatherer: prometheus.Gatherers{a.process, registry}, Figures: watched, Ops: opsAudience(a.cfg), Version: Version(), ProcessID: a.wiring.id, Static: static.Serve,
-	})
+	}
+	if t := a.servers.traces; t != nil {
+		site.Checkout, site.Traces = traces.Checkout{Checkout: a.wiring.checkout}, t
+	}
+	a.web = web.New(site)
 	a.wiring.parts.add("live updates", serving, a.web)
 	if a.certificate != nil {
 		a.wiring.parts.add("certificate", serving, a.certificate)

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"flashsale/app/config"
 )
 
 // Whatever in the program has a Run is on the list. A part that is made and not started gives no wrong answer, only a late
@@ -193,6 +195,7 @@ func TestThePageOfPartsListsThemAll(t *testing.T) {
 	}
 	d := newDeployment(t)
 	d.withTLS(t)
+	d.Config.Traces = &config.Traces{Endpoint: "http://127.0.0.1:1/v1/traces", Sampler: "always_off", Service: "flashsale"}
 	for _, one := range d.start(t).wiring.parts.running {
 		run = append(run, one.name)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/traces"
 	"flashsale/events"
 	"flashsale/events/claimlog"
 	"flashsale/events/cluster"
@@ -38,6 +39,8 @@ type Servers struct {
 	export *pgxpool.Pool // exports, each of which keeps its connection for as long as its client reads
 	redis  rueidis.Client
 	log    *claimlog.Log
+	traces *traces.Tracer    // nil when nobody asked for traces, and in commands
+	id     string            // of the process, when it was given one before its wiring
 	stack  *embedded.Stack   // nil when nothing was started by this process
 	lock   *embedded.DirLock // nil when nothing is embedded
 }
@@ -217,6 +220,9 @@ func (s *Servers) OpenLog(ctx context.Context, cfg config.Config, log *slog.Logg
 	at, err := LogConfig(s.Settings, cfg, log, reg)
 	if err != nil {
 		return err
+	}
+	if s.traces != nil {
+		at.Sending = s.traces.Sending
 	}
 	s.log, err = patiently(ctx, func() (*claimlog.Log, error) { return claimlog.Open(ctx, at) })
 	return s.logError(err)

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"flashsale/app/combine"
 	"flashsale/app/config"
 	"flashsale/app/operator"
+	"flashsale/app/traces"
 	"flashsale/events/audit"
 	"flashsale/events/cluster"
 	"flashsale/events/consumer"
@@ -69,7 +71,10 @@ type wiring struct {
 }
 
 func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.Registerer) *wiring {
-	c := &wiring{id: processID(), cfg: cfg, servers: s}
+	c := &wiring{id: cmp.Or(s.id, processID()), cfg: cfg, servers: s}
+	if s.traces != nil {
+		c.parts.add("traces", knowing, s.traces) // the last that ends: the others make spans until then
+	}
 	c.stores(log, reg)
 	c.purchasePath(log, reg)
 	c.mailing(log, reg)
@@ -140,9 +145,11 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	if c.cfg.DirectPath {
 		deps.Direct = direct
 	}
+	verdictsOf := consumer.Config{Committed: c.outbox.Wake}
+	s.traced(&deps, &verdictsOf)
 	c.checkout = checkout.New(deps)
 	c.parts.add("checkout", serving, c.checkout)
-	c.ledger = consumer.New(s.ledger, s.log, c.checkout, consumer.Config{Committed: c.outbox.Wake})
+	c.ledger = consumer.New(s.ledger, s.log, c.checkout, verdictsOf)
 	c.parts.add("ledger", deciding, c.ledger)
 	direct.through(c.ledger)
 	cursor.ledger = c.ledger
@@ -151,6 +158,26 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 		"verdicts": verdicts.ask,
 	}
 	observeCombiners(c.combiners, reg)
+}
+
+// trace makes what makes spans, if anybody wants them.
+func (s *Servers) trace(cfg config.Config, log *slog.Logger, reg prometheus.Registerer) (err error) {
+	if s.id = processID(); cfg.Traces != nil {
+		s.traces, err = traces.New(traces.Config{To: cfg.Traces, Version: Version(), Process: s.id, Logger: log, Registerer: reg})
+	}
+	return err
+}
+
+// traced puts the spans of a press around what it asks for, and those of its claim around its verdict.
+func (s *Servers) traced(deps *checkout.Deps, decides *consumer.Config) {
+	if s.traces == nil {
+		return
+	}
+	deps.Places, deps.Log, deps.Waited = s.traces.Places(deps.Places), s.traces.Log(deps.Log), s.traces.Waited
+	if deps.Direct != nil {
+		deps.Direct = s.traces.Direct(deps.Direct)
+	}
+	decides.Deciding = s.traces.Deciding
 }
 
 // leased reads the sales over the connections of the lease, which no client's request uses. Work that may take longer than the

@@ -73,7 +73,7 @@ func (s *Server) table() []request.Route {
 		t = append(t, []request.Route{
 			{Method: "GET", Path: base + "/status", Handler: s.api.Status, Who: request.Anybody, Hot: true},
 			{Method: "GET", Path: base + "/product", Handler: s.api.Product, Who: request.Anybody},
-			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true, Policy: limits.Purchase},
+			{Method: "POST", Path: base + "/purchase", Handler: s.api.Purchase, Who: request.Oneself, Hot: true, Traced: true, Policy: limits.Purchase},
 			{Method: "GET", Path: base + "/purchase/:userIdentifier", Handler: s.api.Check, Who: request.Oneself, Policy: limits.API},
 			{Method: "GET", Path: base + "/claims/:id", Handler: s.api.Claim, Who: request.Anybody, Policy: limits.Claims},
 			{Method: "GET", Path: base + "/stream", Handler: s.api.StatusStream, Who: request.Anybody, Stream: true},

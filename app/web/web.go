@@ -91,6 +91,8 @@ type Config struct {
 	// connect.
 	DevMail session.Mailbox
 
+	// Traces makes the spans of presses. Nil: there are none.
+	Traces request.Traces
 	// Logger gets the request log. Nil: slog.Default.
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil: they are counted but not registered.
@@ -156,7 +158,7 @@ func New(cfg Config) *Server {
 	s.proof = proof.New(proof.Config{Catalog: cfg.Catalog, Prover: cfg.Prover, Frame: frame, Figures: cfg.Figures, ProcessID: cfg.ProcessID, Version: cfg.Version})
 	m := request.NewMiddleware(request.MiddlewareConfig{
 		Principals: principals, DemoHosts: cfg.DemoHosts, DemoPublic: cfg.DemoPublic, TrustedProxies: cfg.TrustedProxies,
-		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused,
+		CORSOrigins: cfg.CORSOrigins, Drain: &s.drain, Limits: limits, Log: log, Refused: cfg.Refused, Traces: cfg.Traces,
 		Registerer: cfg.Registerer, ProcessID: cfg.ProcessID, ProblemPage: s.problemPage(pages),
 	})
 	cfg.SignIn.ReceiptPath = func(r sale.Receipt) string { return request.ReceiptPath(cfg.Catalog.ReceiptSecret(r)) }

@@ -32,6 +32,9 @@ type Config struct {
 	// LogID is the log's identity where the cluster has none of its own (an embedded one kept in a directory);
 	// empty: the cluster is asked.
 	LogID string
+	// Sending, when set, is told of each batch before it goes to the log, and what it returns, if anything, of the result. Both must
+	// be quick, and neither keeps or changes the batch.
+	Sending func(topic string, partition int, batch []Message) (done func(error))
 	// Logger nil means slog's default; Registerer nil means that no metrics are registered.
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer

@@ -65,6 +65,7 @@ func (l *Log) Append(ctx context.Context, partition int, claims []events.Claim) 
 func (l *Log) Produce(ctx context.Context, topic string, partition int, messages []Message) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, appendTimeout)
 	defer cancel()
+	done := l.sending(topic, partition, messages)
 	base, err := l.produceOnce(ctx, topic, partition, messages)
 	for try := 1; try < produceTries && err != nil && curable(err); try++ {
 		l.RefreshFor(err)
@@ -76,6 +77,7 @@ func (l *Log) Produce(ctx context.Context, topic string, partition int, messages
 		}
 		base, err = l.produceOnce(ctx, topic, partition, messages)
 	}
+	done(err)
 	who := l.writer(topic)
 	if err != nil {
 		err = fmt.Errorf("%w: append to %s/%d: %w", ErrUnacknowledged, topic, partition, err)
@@ -87,6 +89,17 @@ func (l *Log) Produce(ctx context.Context, topic string, partition int, messages
 	l.gone.Recovered(events.Sole)
 	l.refused.Recovered(who)
 	return base, nil
+}
+
+// sending tells Config.Sending of a batch.
+func (l *Log) sending(topic string, partition int, batch []Message) (done func(error)) {
+	if l.cfg.Sending != nil {
+		done = l.cfg.Sending(topic, partition, batch)
+	}
+	if done == nil {
+		return func(error) {}
+	}
+	return done
 }
 
 // writer is the number of those who write to a topic, in the outage of writing.

@@ -171,11 +171,12 @@ func (f *follower) advance(ctx context.Context, b *batch) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		began := time.Now()
+		began, done := time.Now(), f.ledger.deciding(events.FromLog, b.claims)
 		d, err := f.try(ctx, b, target, began)
 		if errors.Is(err, events.ErrFenced) {
 			d, err = f.recall(ctx, b, target)
 		}
+		done(d, err)
 		if err == nil || errors.Is(err, events.ErrFenced) || permanent(err) {
 			f.ledger.undecided.Recovered(f.partition)
 		}

@@ -35,6 +35,9 @@ type decider interface {
 type Config struct {
 	// Committed, when set, is called after every commit, such as Outbox.Wake. It must not block.
 	Committed func()
+	// Deciding, when set, is told of the claims of each transaction before it begins, and what it returns, if anything, of what was
+	// decided. Both must be quick, and neither keeps or changes the claims.
+	Deciding func(src events.Source, claims []events.Claim) (done func(events.Decision, error))
 	// BatchMax is the most claims in one transaction (1000); Timeout bounds a transaction (5 s).
 	BatchMax int
 	Timeout  time.Duration
@@ -148,6 +151,17 @@ func decideAll(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, decide events.
 		return events.Decision{}, fmt.Errorf("decide %d claims: got %d verdicts", len(claims), len(d.Verdicts))
 	}
 	return d, nil
+}
+
+// deciding tells Config.Deciding of the claims of a transaction.
+func (l *Ledger) deciding(src events.Source, claims []events.Claim) (done func(events.Decision, error)) {
+	if l.cfg.Deciding != nil {
+		done = l.cfg.Deciding(src, claims)
+	}
+	if done == nil {
+		return func(events.Decision, error) {}
+	}
+	return done
 }
 
 // decided counts a commit and tells the decider, then Config.Committed.

@@ -23,7 +23,7 @@ import (
 	"flashsale/sale"
 )
 
-// Deps are what a Checkout needs. All are required but Bus, Direct, Presses, Verdict, Logger and Registerer.
+// Deps are what a Checkout needs. All are required but Bus, Direct, Presses, Verdict, Waited, Logger and Registerer.
 type Deps struct {
 	Store    decisions
 	Catalog  *Catalog
@@ -48,6 +48,9 @@ type Deps struct {
 	// Settled is true when the ledger has decided every record that a partition of the log contains. epoch changes when the
 	// log is found to be another one.
 	Settled func(ctx context.Context, partition int) (epoch int64, settled bool, err error)
+	// Waited is told how each wait for a verdict has ended: decided, acknowledged or unknown. It must be quick; ctx is the request's,
+	// or one made of it. Nil: nobody is told.
+	Waited func(ctx context.Context, how string)
 	// Logger is slog.Default when nil.
 	Logger *slog.Logger
 	// Registerer takes the metrics; nil: none are registered.
@@ -73,6 +76,7 @@ type Checkout struct {
 	lookup   func(ctx context.Context, k sale.Key, user int64) (sale.Receipt, error)
 	// verdictOf is Deps.Verdict.
 	verdictOf func(ctx context.Context, id uuid.UUID) (events.Verdict, bool, error)
+	waited    func(ctx context.Context, how string) // nil: nobody is told
 	logger    *slog.Logger
 	metrics   *checkoutMetrics
 
@@ -94,7 +98,7 @@ func New(d Deps) *Checkout {
 	}
 	c := &Checkout{
 		ledger: d.Store, catalog: d.Catalog, bus: orNoBus(d.Bus), places: d.Places, releaser: d.Releaser, rebuild: d.Rebuild, log: d.Log,
-		direct: d.Direct, shoppers: d.Shoppers, presses: d.Presses, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, logger: d.Logger,
+		direct: d.Direct, shoppers: d.Shoppers, presses: d.Presses, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, waited: d.Waited, logger: d.Logger,
 		progress:   progress{cursors: d.Cursors},
 		lostClaims: lostClaims{settled: d.Settled},
 		releases:   make(chan release, releaseQueue),

@@ -123,6 +123,9 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendi
 func (p *purchase) awaitVerdict(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
 	defer p.pending.leave(w)
 	v, how := p.writeAndWait(ctx, claim, w, role)
+	if p.waited != nil {
+		p.waited(ctx, how.String())
+	}
 	if _, delivered := deliveredVerdict(w, claimUnknown); how != claimDecided || delivered != claimDecided || !p.decidedBefore(&v) {
 		return v, how
 	}
@@ -207,6 +210,18 @@ const (
 	// claimDecided: there is a verdict.
 	claimDecided
 )
+
+// String names the result for whoever watches.
+func (r waitResult) String() string {
+	switch r {
+	case claimAcknowledged:
+		return "acknowledged"
+	case claimDecided:
+		return "decided"
+	case claimUnknown:
+	}
+	return "unknown"
+}
 
 // writeAndWait writes the claim and waits for its verdict: through the log, and directly if the log makes no progress.
 func (p *purchase) writeAndWait(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {

@@ -42,10 +42,19 @@ type MiddlewareConfig struct {
 	Registerer prometheus.Registerer
 	// Refused is told of the acts of signed-in operators and tokens, and in demo mode, that were refused; it must not wait. Nil: nobody is.
 	Refused func(audit.Refusal)
+	// Traces makes the spans of routes that are traced. Nil: there are none.
+	Traces Traces
 	// ProcessID is logged beside the prefix of this process's request ids.
 	ProcessID string
 	// ProblemPage shows a browser why a request was refused. Required.
 	ProblemPage func(echo.Context, Problem) error
+}
+
+// Traces makes the spans of requests.
+type Traces interface {
+	// Begin returns the request with its span in its context, and what ends the span with the status of the answer; nil: this
+	// request is not traced.
+	Begin(r *http.Request, route string, at time.Time) (traced *http.Request, end func(status int))
 }
 
 // Middleware is what every request of a route passes. Its methods are safe for concurrent use.
@@ -83,13 +92,21 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 	}
 	limited := rt.Policy != "" && !rt.Policy.Late()
 	meter, lines := m.metrics.route(rt.Path), &sampler{}
+	traced := rt.Traced && m.cfg.Traces != nil
 	return func(c echo.Context) error {
 		start := time.Now()
 		r, h := c.Request(), c.Response().Header()
 		m.ids.identify(r, h)
 		came := m.proxies.locate(r) // before the request is copied with its deadline
 		m.secure(rt, r, h)
+		var spanned func(status int)
+		if traced {
+			spanned = m.trace(c, rt, start)
+		}
 		defer func() {
+			if spanned != nil {
+				defer func() { spanned(c.Response().Status) }() // also when the panic goes on
+			}
 			m.recovered(c, recover())
 			meter.observe(r.Method, c.Response().Status, time.Since(start))
 			m.cfg.Log.request(c, rt, lines, start)
@@ -107,6 +124,15 @@ func (m *Middleware) Wrap(rt Route) echo.HandlerFunc {
 		}
 		return nil
 	}
+}
+
+// trace begins the span of a request; nil: it has none.
+func (m *Middleware) trace(c echo.Context, rt Route, start time.Time) (end func(status int)) {
+	r, end := m.cfg.Traces.Begin(c.Request(), rt.Path, start)
+	if end != nil {
+		c.SetRequest(r)
+	}
+	return end
 }
 
 // bound sets the deadlines of an answer, and the language of its texts. Hot routes need no deadline: what they call has its own, and the

@@ -34,6 +34,8 @@ type Route struct {
 	EvenStale bool
 	// Hot routes have no context of their own and sampled log lines.
 	Hot bool
+	// Traced routes have a span, where there are traces.
+	Traced bool
 	// Stream routes have no deadline for the whole answer.
 	Stream bool
 	// Forwarded routes answer also through a proxy in front of a private demo.
