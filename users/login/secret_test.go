@@ -125,7 +125,7 @@ func TestTheSealingKeyIsMadeOnce(t *testing.T) {
 		t.Errorf("%x, then %x", first, second)
 	}
 	must(t, inTx(t, s, func(ctx context.Context, tx pgx.Tx) error {
-		keys, err := readSealingKeys(ctx, tx, [][]byte{{1}})
+		keys, err := readSealingKeys(ctx, tx, forSecondFactors, [][]byte{{1}})
 		if len(keys) != 2 {
 			t.Errorf("%d keys", len(keys))
 		}
