@@ -1,7 +1,7 @@
 -- Owner: events/cluster.
 --
 -- What the processes of a deployment share about certificates that come by ACME: account, keys, certificates, and challenges under way.
--- Every text is sealed, private keys among them. A lock keeps two processes from ordering the same certificate; who holds it renews it,
+-- Every text is sealed, private keys among them; the keys are paths with the names of hosts and the address of the account. A lock keeps two processes from ordering the same certificate; who holds it renews it,
 -- and it is free again when that has not happened in time. All of it is little: some rows for each name, written at orders and renewals.
 --
 -- A program of the version before neither reads nor writes them.
