@@ -120,7 +120,7 @@ func (p *probes) round(ctx context.Context) {
 
 // show keeps the metric of one server.
 func (p *probes) show(name string, ok bool) {
-	part := map[string]string{"PostgreSQL": "postgres", "Kafka": "kafka", certificatesProbe: "certificates"}[name]
+	part := map[string]string{"PostgreSQL": "postgres", "Kafka": "kafka"}[name]
 	if part == "" {
 		return
 	}
