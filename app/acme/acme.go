@@ -250,12 +250,12 @@ func (c *Certificates) End() (first time.Time) {
 	return first
 }
 
-// Trouble says what is not as it should be, in one sentence: a host without a certificate, or one that is not renewed.
-type Trouble string
+// TroubleError says what is not as it should be, in one sentence: a host without a certificate, or one that is not renewed.
+type TroubleError string
 
-func (t Trouble) Error() string { return string(t) }
+func (t TroubleError) Error() string { return string(t) }
 
-// Trouble is nil when every host has a certificate and none is late; else a Trouble about the first host for which that is not so.
+// Trouble is nil when every host has a certificate and none is late; else a TroubleError about the first host for which that is not so.
 func (c *Certificates) Trouble() error {
 	for _, host := range c.cfg.Hosts {
 		c.mu.Lock()
@@ -264,13 +264,13 @@ func (c *Certificates) Trouble() error {
 		one, ok := c.shown(host)
 		switch {
 		case !ok && failed:
-			return Trouble(fmt.Sprintf("%s has no certificate: %s", host, failure))
+			return TroubleError(fmt.Sprintf("%s has no certificate: %s", host, failure))
 		case !ok:
-			return Trouble(host + " has no certificate yet; it is being ordered")
+			return TroubleError(host + " has no certificate yet; it is being ordered")
 		case one.Expired():
-			return Trouble(fmt.Sprintf("the certificate of %s ended at %s: %s", host, moment(one.Leaf.NotAfter), failure))
+			return TroubleError(fmt.Sprintf("the certificate of %s ended at %s: %s", host, moment(one.Leaf.NotAfter), failure))
 		case failed:
-			return Trouble(fmt.Sprintf("the certificate of %s, which ends at %s, was not renewed: %s", host, moment(one.Leaf.NotAfter), failure))
+			return TroubleError(fmt.Sprintf("the certificate of %s, which ends at %s, was not renewed: %s", host, moment(one.Leaf.NotAfter), failure))
 		}
 	}
 	return nil

@@ -39,16 +39,9 @@ func (c *Certificates) heard(ctx context.Context, event string, data map[string]
 	host, _ := data["identifier"].(string)
 	switch event {
 	case "cert_failed":
-		err, _ := data["error"].(error)
-		if ctx.Err() != nil {
-			return nil
-		}
-		failure := Failure{At: time.Now().UTC(), Reason: reason(err)}
-		c.failed(host, failure)
-		if text, err := json.Marshal(failure); err == nil {
-			if err := c.cfg.Store.Save(ctx, c.failureKey(host), text); err != nil {
-				c.log.Warn("other processes and the doctor do not hear why there is no certificate", "host", host, "error", err)
-			}
+		why, _ := data["error"].(error)
+		if ctx.Err() == nil { // and not because this process ends
+			c.failed(ctx, host, Failure{At: time.Now().UTC(), Reason: reason(why)})
 		}
 	case "cert_obtained":
 		c.log.Info("the certificate authority gave a certificate", "host", host, "authority", c.cfg.CA)
@@ -74,8 +67,8 @@ func (c *Certificates) unstored(host string, err error) {
 	}
 }
 
-// failed notes why a host has no new certificate, and says it.
-func (c *Certificates) failed(host string, why Failure) {
+// failed notes why a host has no new certificate, says it, and writes it down.
+func (c *Certificates) failed(ctx context.Context, host string, why Failure) {
 	c.mu.Lock()
 	c.failures[host] = why
 	c.mu.Unlock()
@@ -84,6 +77,13 @@ func (c *Certificates) failed(host string, why Failure) {
 		after = "the one that ends at " + moment(one.Leaf.NotAfter) + " is shown, and " + after
 	}
 	c.log.Warn("there is no new certificate; "+after, "host", host, "authority", c.cfg.CA, "reason", why.Reason)
+	text, err := json.Marshal(why)
+	if err == nil {
+		err = c.cfg.Store.Save(ctx, c.failureKey(host), text)
+	}
+	if err != nil {
+		c.log.Warn("other processes and the doctor do not hear why there is no certificate", "host", host, "error", err)
+	}
 }
 
 // learn takes over what another process has written down.

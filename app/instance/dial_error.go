@@ -62,7 +62,7 @@ func Refusal(err error) (why string, answers bool) {
 		old      *versionError
 		denied   *migrations.DeniedError
 		command  *commandError
-		ordering acme.Trouble
+		ordering acme.TroubleError
 	)
 	if errors.As(err, &ordering) {
 		return ordering.Error(), true

@@ -224,6 +224,24 @@ func buys(t *testing.T, client *http.Client, url, name string) {
 	}
 }
 
+// strict fails the test unless an answer under a public name tells browsers to come by HTTPS only.
+func strict(t *testing.T, client *http.Client, url string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/health", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "shop.example"
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if said := res.Header.Get("Strict-Transport-Security"); said != "max-age=31536000" {
+		t.Errorf("HSTS %q", said)
+	}
+}
+
 // certificatesOf is what the operators' listener says of them.
 func certificatesOf(t *testing.T, i *instance) string {
 	t.Helper()
@@ -282,6 +300,7 @@ func TestCertificatesByACMEAreSharedByTheInstances(t *testing.T) {
 		t.Errorf("doctor: exit %d\n%s", code, text)
 	}
 	nothingPlain(t, env, of)
+	strict(t, client, instances[0].url)
 
 	instances[0].stop(t)
 	again := f.serveOn(t, 0, env...)

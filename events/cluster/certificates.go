@@ -47,34 +47,28 @@ func (c *Certificates) Save(ctx context.Context, key string, text []byte) error 
 	return nil
 }
 
-// Load is a text that was kept. One that is sealed with an older key is sealed anew. fs.ErrNotExist: there is none.
+// Load is a text that was kept. fs.ErrNotExist: there is none.
 func (c *Certificates) Load(ctx context.Context, key string) ([]byte, error) {
+	text, _, _, err := c.open(ctx, key)
+	return text, err
+}
+
+// open also says whether a text is sealed with the first key, and how it is kept.
+func (c *Certificates) open(ctx context.Context, key string) (text []byte, current bool, sealed []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, certificateTime)
 	defer cancel()
-	var sealed []byte
-	if err := c.pool.QueryRow(ctx, sqlLoadCertificate, key).Scan(&sealed); err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, missing(err))
-	}
-	text, current, err := c.sealing.Open(ctx, key, sealed)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
-	}
-	if current {
-		return text, nil
-	}
-	// Unless somebody else has written meanwhile.
-	anew, err := c.sealing.Seal(ctx, key, text)
+	err = missing(c.pool.QueryRow(ctx, sqlLoadCertificate, key).Scan(&sealed))
 	if err == nil {
-		_, err = c.pool.Exec(ctx, sqlResealCertificate, key, sealed, anew)
+		text, current, err = c.sealing.Open(ctx, key, sealed)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("seal %s anew: %w", key, err)
+		return nil, false, nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	return text, nil
+	return text, current, sealed, nil
 }
 
 // Renew seals everything anew that is not sealed with the first key, so that an older one may leave. The error is that of the first
-// text that cannot be opened; the others are sealed all the same.
+// text for which it fails, as for one that no key here opens; the others are sealed all the same.
 func (c *Certificates) Renew(ctx context.Context) error {
 	keys, err := c.Keys(ctx, "")
 	if err != nil {
@@ -82,11 +76,28 @@ func (c *Certificates) Renew(ctx context.Context) error {
 	}
 	var first error
 	for _, key := range keys {
-		if _, err := c.Load(ctx, key); err != nil && !errors.Is(err, fs.ErrNotExist) && first == nil {
+		if err := c.renew(ctx, key); err != nil && !errors.Is(err, fs.ErrNotExist) && first == nil {
 			first = err
 		}
 	}
 	return first
+}
+
+func (c *Certificates) renew(ctx context.Context, key string) error {
+	text, current, sealed, err := c.open(ctx, key)
+	if err != nil || current {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, certificateTime)
+	defer cancel()
+	anew, err := c.sealing.Seal(ctx, key, text)
+	if err == nil {
+		_, err = c.pool.Exec(ctx, sqlResealCertificate, key, sealed, anew) // unless somebody has written meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("seal %s anew: %w", key, err)
+	}
+	return nil
 }
 
 // Delete removes a key and every key below it. Nothing there is no error.
