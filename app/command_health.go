@@ -35,24 +35,25 @@ func healthCommand() *cobra.Command {
 }
 
 // health is nil when the instance of that configuration answers at one of the addresses that it listens on. When only proxies
-// may connect there, it is asked at OPS_ADDR.
+// may connect there, or there is no certificate before an authority gives one, it is asked at OPS_ADDR.
 func health(ctx context.Context, cfg config.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthPatience)
 	defer cancel()
 	// What the environment says about proxies is for servers elsewhere.
 	transport := &http.Transport{}
 	scheme := "http://"
-	if cfg.TLS() && !cfg.ProxyProtocol {
+	byOps := cfg.ProxyProtocol || cfg.ACME != nil
+	if cfg.TLS() && !byOps {
 		scheme = "https://"
 		// The certificate is for the shop's name and not for this machine's. The question says nothing that others may not know.
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: true} //nolint:gosec // see above
 	}
 	defer transport.CloseIdleConnections()
 	hosts, port := cfg.Hosts, strconv.Itoa(cfg.Port)
-	if cfg.ProxyProtocol {
+	if byOps {
 		host, opsPort, err := net.SplitHostPort(cfg.OpsAddr)
 		if err != nil {
-			return fmt.Errorf("health: with PROXY_PROTOCOL the question needs OPS_ADDR: %w", err)
+			return fmt.Errorf("health: with PROXY_PROTOCOL or ACME_HOSTS the question needs OPS_ADDR: %w", err)
 		}
 		hosts, port = []string{host}, opsPort
 	}

@@ -97,7 +97,7 @@ install_kafka() {
 }
 
 part_install() {
-  install_packages && install_linter && install_kafka && install_cyclonedx && install_promtool && install_kubernetes_validate || return 1
+  install_packages && install_linter && install_kafka && install_cyclonedx && install_pebble && install_promtool && install_kubernetes_validate || return 1
   retry 3 go mod download >"$RUN/log/download.log" 2>&1 || { tail -5 "$RUN/log/download.log"; return 1; }
-  echo "everything is there: Debian's packages, golangci-lint $LINT_VERSION, Apache Kafka $KAFKA_VERSION, cyclonedx-gomod, promtool, kubernetes-validate, Go modules"
+  echo "everything is there: Debian's packages, golangci-lint $LINT_VERSION, Apache Kafka $KAFKA_VERSION, cyclonedx-gomod, pebble, promtool, kubernetes-validate, Go modules"
 }

@@ -58,7 +58,8 @@ type Config struct {
 	// DrainDelay is how long an instance that stops still takes requests, while it says that it is not ready.
 	DrainDelay time.Duration
 
-	TLSCert, TLSKey string // files of the public listener's certificate; "": it speaks no TLS
+	TLSCert, TLSKey string // files of the public listener's certificate; "": it has none of files
+	ACME            *ACME  // who gives it certificates instead; nil: nobody
 
 	SessionLifetime time.Duration
 	SessionKeys     [][]byte // the first signs, all verify; none: the ledger's database has them
@@ -114,6 +115,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 	c.audience(r)
 	c.mails(r)
 	c.certificate(r)
+	c.authority(r)
 	c.sessions(r)
 	c.traces(r)
 	c.DrainDelay = r.duration("DRAIN_DELAY", time.Second, 0, time.Minute, "a duration from 0s to 1m, like 10s")

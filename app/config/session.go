@@ -51,4 +51,4 @@ func (c *Config) certificate(r *reader) {
 }
 
 // TLS is true when the public listener speaks TLS.
-func (c Config) TLS() bool { return c.TLSCert != "" && c.TLSKey != "" }
+func (c Config) TLS() bool { return c.TLSCert != "" && c.TLSKey != "" || c.ACME != nil }

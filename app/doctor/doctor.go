@@ -66,7 +66,7 @@ func (d *Doctor) Examine(ctx context.Context, cfg config.Config, s *instance.Ser
 	d.examineServers(ctx)
 	d.examineState(ctx)
 	d.examineMail(ctx)
-	d.examineCertificate()
+	d.examineCertificate(ctx)
 	d.examineRoom(ctx)
 	if d.bad {
 		return ErrBad

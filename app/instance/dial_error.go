@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/redis/rueidis"
 
+	"flashsale/app/acme"
 	"flashsale/app/config"
 	"flashsale/events/claimlog"
 	"flashsale/migrations"
@@ -61,7 +62,11 @@ func Refusal(err error) (why string, answers bool) {
 		old      *versionError
 		denied   *migrations.DeniedError
 		command  *commandError
+		ordering acme.TroubleError
 	)
+	if errors.As(err, &ordering) {
+		return ordering.Error(), true
+	}
 	if errors.As(err, &command) {
 		return command.Error(), true
 	}

@@ -9,6 +9,7 @@ package instance
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -19,9 +20,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"flashsale/app/acme"
 	"flashsale/app/config"
 	"flashsale/app/embedded"
 	"flashsale/app/live"
@@ -29,7 +32,9 @@ import (
 	"flashsale/app/server"
 	"flashsale/app/traces"
 	"flashsale/app/web"
+	"flashsale/events/cluster"
 	"flashsale/static"
+	"flashsale/users/login"
 )
 
 // Instance is one running instance.
@@ -48,7 +53,7 @@ type Instance struct {
 	// connections bounds those of the public listener.
 	connections *server.Limiter
 	// certificate is that of the public listener; nil: it speaks no TLS.
-	certificate *server.Certificate
+	certificate certificate
 	failed      chan error
 	// process has the metrics of the Go runtime and of the process. They are apart, because reading them takes long.
 	process *prometheus.Registry
@@ -144,6 +149,7 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	if err := a.wiring.sealFactors(ctx, a.log); err != nil {
 		return err
 	}
+	a.sealCertificates(ctx)
 	a.warnOfIgnored()
 	if err := how.ready(ctx, a); err != nil {
 		return err
@@ -162,6 +168,7 @@ const networkShare = 8
 
 // wire makes the domains and the web server of an instance. Nothing runs yet.
 func (a *Instance) wire(registry *prometheus.Registry) {
+	ordered := a.orderCertificates()
 	if a.cfg.PublicURL == "" && a.OnLoopback() {
 		a.cfg.PublicURL = a.URL()
 	}
@@ -181,6 +188,9 @@ func (a *Instance) wire(registry *prometheus.Registry) {
 	}
 	a.web = web.New(site)
 	a.wiring.parts.add("live updates", serving, a.web)
+	if ordered != nil {
+		a.wiring.probing.add(probe{name: certificatesProbe, address: a.cfg.ACME.CA, ask: func(context.Context) (string, error) { return "", ordered.Trouble() }})
+	}
 	if a.certificate != nil {
 		a.wiring.parts.add("certificate", serving, a.certificate)
 		observeCertificate(a.certificate, registry)
@@ -206,12 +216,56 @@ func (a *Instance) startParts(ctx context.Context) {
 	a.wiring.parts.start(deciding, a.log)
 }
 
+// certificate is what the public listener shows.
+type certificate interface {
+	runner
+	TLS() *tls.Config
+	// End is when it ends; zero: there is none yet.
+	End() time.Time
+}
+
 // readCertificate reads the certificate of the public listener before anything is started: a wrong pair stops the start.
-func (a *Instance) readCertificate() (err error) {
-	if a.cfg.TLS() {
-		a.certificate, err = server.NewCertificate(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
+func (a *Instance) readCertificate() error {
+	if !a.cfg.TLS() || a.cfg.ACME != nil {
+		return nil
+	}
+	files, err := server.NewCertificate(a.cfg.TLSCert, a.cfg.TLSKey, a.log)
+	if err == nil {
+		a.certificate = files
 	}
 	return err
+}
+
+// CertificateStore is where the instances of a deployment keep the certificates that an authority gives.
+func CertificateStore(cfg config.Config, pool *pgxpool.Pool) *cluster.Certificates {
+	return cluster.NewCertificates(pool, login.NewSealing(login.NewStore(pool), "certificates", cfg.SessionKeys))
+}
+
+// orderCertificates makes the certificates of an authority; nil without one. Nothing is ordered before they run.
+func (a *Instance) orderCertificates() *acme.Certificates {
+	wanted := a.cfg.ACME
+	if wanted == nil {
+		return nil
+	}
+	host := ""
+	if !a.address.IP.IsUnspecified() {
+		host = a.address.IP.String()
+	}
+	ordered := acme.New(acme.Config{Email: wanted.Email, Hosts: wanted.Hosts, CA: wanted.CA, Host: host, Port: a.address.Port, Logger: a.log,
+		Store: CertificateStore(a.cfg, a.servers.pool), Locks: cluster.NewCertificateLocks(a.servers.pool)})
+	a.certificate = ordered
+	return ordered
+}
+
+// sealCertificates brings what is kept of certificates under the first key.
+func (a *Instance) sealCertificates(ctx context.Context) {
+	if a.cfg.ACME == nil {
+		return
+	}
+	if err := CertificateStore(a.cfg, a.servers.pool).Renew(ctx); err != nil {
+		a.log.Warn("a certificate or key cannot be used, and none is ordered in its place; where its key of SESSION_KEYS is lost for good, "+
+			"delete the rows of the table certificate_store", "error", err)
+	}
 }
 
 // listen opens the public listeners, unless they are given. The address is one that others reach, as far as there is one.

@@ -39,11 +39,17 @@ func degraded(reg prometheus.Registerer) *prometheus.GaugeVec {
 	}, []string{"part"}))
 }
 
-// observeCertificate tells when the certificate of the public listener ends, so that an alarm comes before browsers refuse it.
-func observeCertificate(c *server.Certificate, reg prometheus.Registerer) {
+// observeCertificate tells when the certificate of the public listener ends, so that an alarm comes before browsers refuse it; 0 while
+// there is none.
+func observeCertificate(c certificate, reg prometheus.Registerer) {
 	events.Register(reg, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "flashsale_tls_certificate_expiry_timestamp_seconds", Help: "When the certificate of the public listener ends, in Unix time.",
-	}, func() float64 { return float64(c.End().Unix()) }))
+		Name: "flashsale_tls_certificate_expiry_timestamp_seconds", Help: "When the certificate of the public listener ends, in Unix time; 0 while it has none.",
+	}, func() float64 {
+		if end := c.End(); !end.IsZero() {
+			return float64(end.Unix())
+		}
+		return 0
+	}))
 }
 
 // observePlaces shows how many connections of clients may be open, and how many are.
@@ -75,6 +81,9 @@ func (c *wiring) watch(from prometheus.Gatherer, log *slog.Logger) *figures.Keep
 		},
 		Servers: func() (all []figures.Server) {
 			for _, d := range c.probing.dependencies() {
+				if d.Name == certificatesProbe {
+					continue
+				}
 				all = append(all, figures.Server{Name: d.Name, OK: d.OK, Since: d.Since, Detail: d.Detail})
 			}
 			return all

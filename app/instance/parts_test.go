@@ -25,11 +25,17 @@ import (
 func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
+	onList := map[string]bool{}
+	// A certificate comes of files or of an authority, here of one that is away.
+	d.Config.ACME = &config.ACME{Email: "admin@shop.example", Hosts: []string{"shop.example"}, CA: "https://127.0.0.1:1/directory"}
+	other := d.start(t)
+	d.stop(t, other)
+	onList[reflect.TypeOf(other.certificate).Elem().String()] = slices.ContainsFunc(other.wiring.parts.list, func(one part) bool { return one.runner == other.certificate })
+	d.Config.ACME = nil
 	d.withTLS(t)
 	a := d.start(t)
 	d.stop(t, a) // nothing changes while the values are inspected
 	list := a.wiring.parts.list
-	onList := map[string]bool{}
 	for _, one := range list {
 		onList[reflect.TypeOf(one.runner).Elem().String()] = true
 	}

@@ -63,6 +63,15 @@ func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 	return p
 }
 
+// certificatesProbe is the name of the probe that looks at certificates of an authority, which is no server that requests need.
+const certificatesProbe = "Certificates"
+
+// add puts one on the list, before anything runs.
+func (p *probes) add(one probe) {
+	p.list = append(p.list, one)
+	p.last = append(p.last, admin.Dependency{Name: one.name, Address: one.address, Embedded: one.embedded, OK: true, Since: time.Now().UTC()})
+}
+
 // troubleError says that a server answers and yet does not do what it is there for, as with a full disk.
 type troubleError struct {
 	what  string

@@ -89,7 +89,7 @@ func (f *SecondFactors) SealAnew(ctx context.Context) (closed int, err error) {
 		return 0, err
 	}
 	err = f.store.transact(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		keys, err := readSealingKeys(ctx, tx, f.outside)
+		keys, err := readSealingKeys(ctx, tx, forSecondFactors, f.outside)
 		if err != nil {
 			return err
 		}
@@ -142,7 +142,7 @@ func (f *SecondFactors) Begin(ctx context.Context, account int64, label string) 
 	if err := f.store.ensureSealingKey(ctx, f.outside); err != nil {
 		return Enrolment{}, err
 	}
-	keys, err := readSealingKeys(ctx, f.store.pool, f.outside)
+	keys, err := readSealingKeys(ctx, f.store.pool, forSecondFactors, f.outside)
 	if err != nil {
 		return Enrolment{}, err
 	}
@@ -282,7 +282,7 @@ func (f *SecondFactors) takeTx(ctx context.Context, tx pgx.Tx, now factor, code 
 	if now.cooling {
 		return ErrCooling
 	}
-	keys, err := readSealingKeys(ctx, tx, f.outside)
+	keys, err := readSealingKeys(ctx, tx, forSecondFactors, f.outside)
 	if err != nil {
 		return err
 	}

@@ -46,9 +46,9 @@ type sealingKey struct {
 	aead cipher.AEAD
 }
 
-// newSealingKey derives a key from a secret that has other uses too.
-func newSealingKey(secret []byte) (sealingKey, error) {
-	key, err := hkdf.Key(sha256.New, secret, nil, "flashsale second factors", keySize)
+// newSealingKey derives a key for a purpose from a secret that has other uses too.
+func newSealingKey(secret []byte, purpose string) (sealingKey, error) {
+	key, err := hkdf.Key(sha256.New, secret, nil, "flashsale "+purpose, keySize)
 	if err != nil {
 		return sealingKey{}, fmt.Errorf("derive a sealing key: %w", err)
 	}
@@ -79,9 +79,12 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// readSealingKeys are the keys from outside and that of the database, which seals when there is no other. It is nil in the database
-// of a deployment that always had keys from outside.
-func readSealingKeys(ctx context.Context, from querier, outside [][]byte) (keys sealingKeys, err error) {
+// forSecondFactors is the purpose of keys that seal the secrets of second factors.
+const forSecondFactors = "second factors"
+
+// readSealingKeys are the keys of a purpose: those from outside and that of the database, which seals when there is no other. It is nil
+// in the database of a deployment that always had keys from outside.
+func readSealingKeys(ctx context.Context, from querier, purpose string, outside [][]byte) (keys sealingKeys, err error) {
 	secrets := append([][]byte(nil), outside...)
 	var kept []byte
 	switch err := from.QueryRow(ctx, selectSealingKey).Scan(&kept); {
@@ -91,7 +94,7 @@ func readSealingKeys(ctx context.Context, from querier, outside [][]byte) (keys 
 		return nil, fmt.Errorf("read the sealing key: %w", err)
 	}
 	for _, secret := range secrets {
-		one, err := newSealingKey(secret)
+		one, err := newSealingKey(secret, purpose)
 		if err != nil {
 			return nil, err
 		}
@@ -131,3 +134,50 @@ func (k sealingKeys) open(account int64, kept string) (secret string, current bo
 	}
 	return "", false, errSealed
 }
+
+// Sealing encrypts what a deployment keeps for itself in Postgres and has to read again, with the keys that also seal second factors.
+// Each purpose has keys of its own. Safe for concurrent use.
+type Sealing struct {
+	store   *Store
+	purpose string
+	outside [][]byte
+}
+
+// NewSealing makes the sealing of a purpose. The keys come from outside: the first one seals, all open. None: the database has one.
+func NewSealing(store *Store, purpose string, keys [][]byte) *Sealing {
+	return &Sealing{store: store, purpose: purpose, outside: keys}
+}
+
+// ErrSealedElsewhere means that the key of a sealed text is not here.
+var ErrSealedElsewhere = errors.New("it is sealed with a key that is not in SESSION_KEYS any more; put it back behind the others")
+
+// Seal encrypts a text. What it is about is authenticated with it, so that one sealed text cannot take the place of another.
+func (s *Sealing) Seal(ctx context.Context, about string, text []byte) ([]byte, error) {
+	if err := s.store.ensureSealingKey(ctx, s.outside); err != nil {
+		return nil, err
+	}
+	keys, err := readSealingKeys(ctx, s.store.pool, s.purpose, s.outside)
+	if err != nil {
+		return nil, err
+	}
+	return keys[0].aead.Seal(keys[0].id[:], nil, text, s.bound(about)), nil //nolint:gosec // this AEAD makes the nonce itself
+}
+
+// Open is the text that was sealed about that. current is false when it is not sealed with the first key, and should be.
+func (s *Sealing) Open(ctx context.Context, about string, sealed []byte) (text []byte, current bool, err error) {
+	keys, err := readSealingKeys(ctx, s.store.pool, s.purpose, s.outside)
+	if err != nil {
+		return nil, false, err
+	}
+	for at, key := range keys {
+		if len(sealed) < len(key.id) || key.id != [4]byte(sealed) {
+			continue
+		}
+		if text, err := key.aead.Open(nil, nil, sealed[len(key.id):], s.bound(about)); err == nil {
+			return text, at == 0, nil
+		}
+	}
+	return nil, false, ErrSealedElsewhere
+}
+
+func (s *Sealing) bound(about string) []byte { return []byte(s.purpose + "\x00" + about) }

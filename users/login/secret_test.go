@@ -125,10 +125,44 @@ func TestTheSealingKeyIsMadeOnce(t *testing.T) {
 		t.Errorf("%x, then %x", first, second)
 	}
 	must(t, inTx(t, s, func(ctx context.Context, tx pgx.Tx) error {
-		keys, err := readSealingKeys(ctx, tx, [][]byte{{1}})
+		keys, err := readSealingKeys(ctx, tx, forSecondFactors, [][]byte{{1}})
 		if len(keys) != 2 {
 			t.Errorf("%d keys", len(keys))
 		}
 		return err
 	}))
+}
+
+// A sealed text opens for its purpose and what it is about, with any key that is there, and with no other.
+func TestASealedTextIsOfOnePurposeAndOneKey(t *testing.T) {
+	t.Parallel()
+	s, _, _ := newTeam(t)
+	ctx, one, two := testContext(t), bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 40)
+	const text = "-----BEGIN EC PRIVATE KEY-----"
+	for _, keys := range [][][]byte{nil, {one}, {two, one}} {
+		sealed, err := NewSealing(s, "certificates", keys).Seal(ctx, "shop.key", []byte(text))
+		must(t, err)
+		if bytes.Contains(sealed, []byte("PRIVATE")) {
+			t.Errorf("%q", sealed)
+		}
+		for _, opening := range []struct {
+			purpose, about string
+			keys           [][]byte
+			opens, current bool
+		}{
+			{"certificates", "shop.key", keys, true, true},
+			{"certificates", "shop.key", append([][]byte{bytes.Repeat([]byte{3}, 32)}, keys...), true, false},
+			{"certificates", "other.key", keys, false, false},
+			{"second factors", "shop.key", keys, false, false},
+			{"certificates", "shop.key", [][]byte{bytes.Repeat([]byte{3}, 32)}, keys == nil, false}, // the database's key opens always
+		} {
+			got, current, err := NewSealing(s, opening.purpose, opening.keys).Open(ctx, opening.about, sealed)
+			if opening.opens != (err == nil) || !opening.opens && !errors.Is(err, ErrSealedElsewhere) || opening.opens && string(got) != text || current != opening.current {
+				t.Errorf("%s about %s with %d keys: %q, current %v, %v", opening.purpose, opening.about, len(opening.keys), got, current, err)
+			}
+		}
+		if _, _, err := NewSealing(s, "certificates", keys).Open(ctx, "shop.key", []byte("x")); !errors.Is(err, ErrSealedElsewhere) {
+			t.Error(err)
+		}
+	}
 }
