@@ -18,6 +18,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"flashsale/app/config"
+	"flashsale/app/replica"
 	"flashsale/events/claimlog"
 	"flashsale/migrations"
 )
@@ -61,7 +62,11 @@ func Refusal(err error) (why string, answers bool) {
 		old      *versionError
 		denied   *migrations.DeniedError
 		command  *commandError
+		unused   *replica.UnusedError
 	)
+	if errors.As(err, &unused) && unused.Reason != replica.Away {
+		return unused.Error(), true
+	}
 	if errors.As(err, &command) {
 		return command.Error(), true
 	}

@@ -140,6 +140,9 @@ func (a *Instance) start(ctx context.Context, how start) error {
 	if err := a.wiring.sealFactors(ctx, a.log); err != nil {
 		return err
 	}
+	if err := a.wiring.sameDatabase(ctx); err != nil {
+		return err
+	}
 	a.warnOfIgnored()
 	if err := how.ready(ctx, a); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"flashsale/app/combine"
 	"flashsale/app/config"
 	"flashsale/app/operator"
+	"flashsale/app/replica"
 	"flashsale/events/audit"
 	"flashsale/events/cluster"
 	"flashsale/events/consumer"
@@ -61,6 +62,7 @@ type wiring struct {
 	reminders  *remindersOf
 	brand      *storefront.Shown
 	pictures   *storefront.ProductPictures
+	replica    *replica.Replica // nil: there is none
 	acts       *operator.Acts
 	desk       *operator.Desk
 	probing    *probes
@@ -81,7 +83,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	})
 	c.desk = operator.NewDesk(operator.DeskConfig{
 		Orders: orderlist.New(s.pool), Sales: c.sales, Catalog: c.catalog, Stock: c.stock, Users: c.users, Team: c.login, Sessions: c.sessions, Limits: c.limits,
-		Audit: c.audit, Outbox: c.outbox, Log: s.log, Exports: s.export,
+		Audit: c.audit, Outbox: c.outbox, Log: s.log, Exports: s.export, Copy: c.copies(log, reg),
 	})
 	c.probing = newProbes(c, reg)
 	c.parts.add("probes", serving, c.probing)
@@ -151,6 +153,34 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 		"verdicts": verdicts.ask,
 	}
 	observeCombiners(c.combiners, reg)
+}
+
+// copies are the stores of the replica, which only lists and histories of the desk read. Nothing else is made over its connections.
+func (c *wiring) copies(log *slog.Logger, reg prometheus.Registerer) *operator.Copy {
+	s := c.servers
+	if s.replica == nil {
+		return nil
+	}
+	c.replica = replica.New(replica.Config{
+		Primary: func(ctx context.Context) (cluster.Sight, error) { return cluster.Look(ctx, s.pool) },
+		Standby: func(ctx context.Context) (cluster.Sight, error) { return cluster.Look(ctx, s.replica) },
+		Acted:   c.audit.ActedWithin, Place: config.Place(c.cfg.ReplicaURL), Logger: log, Registerer: reg,
+	})
+	c.parts.add("replica", serving, c.replica)
+	stock := inventory.NewStore(s.replica)
+	return &operator.Copy{Read: c.replica.Read, Shown: operator.Shown{
+		Orders: orderlist.New(s.replica), Stock: stock, Users: users.NewStore(s.replica), Audit: audit.New(s.replica),
+		OrdersOf: ledger.New(s.replica, stockOf{stock}, c.outbox).OrdersSeen,
+	}}
+}
+
+// sameDatabase refuses a replica that is one of another database. One that does not answer, or is behind, is used once it can be.
+func (c *wiring) sameDatabase(ctx context.Context) error {
+	if c.replica == nil || c.replica.Begin(ctx) == nil {
+		return nil
+	}
+	return &config.VariableError{Name: "DATABASE_REPLICA_URL", Value: "the address of another database (" + config.Place(c.cfg.ReplicaURL) + ") than DATABASE_URL (" + config.Place(c.cfg.DatabaseURL) + ")",
+		Want: "that of a streaming replica of the same server, with the same database name"}
 }
 
 // leased reads the sales over the connections of the lease, which no client's request uses. Work that may take longer than the
