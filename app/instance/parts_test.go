@@ -24,6 +24,7 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t)
 	d.withTLS(t)
+	d.withReplica()
 	a := d.start(t)
 	d.stop(t, a) // nothing changes while the values are inspected
 	list := a.wiring.parts.list
@@ -193,6 +194,7 @@ func TestThePageOfPartsListsThemAll(t *testing.T) {
 	}
 	d := newDeployment(t)
 	d.withTLS(t)
+	d.withReplica()
 	for _, one := range d.start(t).wiring.parts.running {
 		run = append(run, one.name)
 	}

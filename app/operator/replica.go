@@ -34,8 +34,20 @@ type Reader struct {
 	age  time.Duration
 }
 
+// Name is the reader's in the audit log.
+func (r *Reader) Name() string { return r.name }
+
 // Age is how old what was read is at most; 0 when all of it is the primary's.
 func (r *Reader) Age() time.Duration { return r.age }
+
+// Saw tells the reader of something that old.
+func (r *Reader) Saw(age time.Duration) { r.age = max(r.age, age) }
+
+// ReaderIn is the reader of a context, or nil.
+func ReaderIn(ctx context.Context) *Reader {
+	r, _ := ctx.Value(readerKey{}).(*Reader)
+	return r
+}
 
 // readerKey is where a context keeps the reader.
 type readerKey struct{}
@@ -50,8 +62,8 @@ func ReadBy(ctx context.Context, name string) (context.Context, *Reader) {
 // shown reads from the replica, or else from the primary. What the replica does not have is asked of the primary: nothing is said not
 // to exist by a server that may not know of it yet.
 func shown[T any](ctx context.Context, d *Desk, there func(T) bool, read func(context.Context, Shown) (T, error)) (found T, err error) {
-	by, ok := ctx.Value(readerKey{}).(*Reader)
-	if d.cfg.Copy == nil || !ok || by.name == "" {
+	by := ReaderIn(ctx)
+	if d.cfg.Copy == nil || by == nil || by.name == "" {
 		return read(ctx, d.primary)
 	}
 	age, ok := d.cfg.Copy.Read(ctx, by.name, func(ctx context.Context) (bool, error) {
@@ -62,7 +74,7 @@ func shown[T any](ctx context.Context, d *Desk, there func(T) bool, read func(co
 		return err == nil && there(found), err
 	})
 	if ok {
-		by.age = max(by.age, age)
+		by.Saw(age)
 		return found, nil
 	}
 	return read(ctx, d.primary)
