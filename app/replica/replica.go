@@ -86,9 +86,9 @@ func (e *UnusedError) Error() string {
 			return "it does not have the schema yet"
 		}
 		return fmt.Sprintf("it is %s behind", e.Age.Round(time.Second))
-	default:
-		return "it was not looked at yet"
+	case Unknown, OwnAct, Busy, Missing, Conflict, Slow, Failed:
 	}
+	return "it was not looked at yet"
 }
 
 func (e *UnusedError) Unwrap() error { return e.Cause }

@@ -24,7 +24,7 @@ func TestListsSayHowOldTheyAre(t *testing.T) {
 			w := newWorld(t, accountsMode)
 			w.desk.found = users.Found{Accounts: []users.Listed{{}}}
 			for age, says := range map[time.Duration]string{
-				0: "", 1400 * time.Millisecond: "", 1600 * time.Millisecond: "This is how it was up to 2 seconds ago.", 4200 * time.Millisecond: "This is how it was up to 5 seconds ago.",
+				0: "", 1400 * time.Millisecond: "", 1600 * time.Millisecond: "What is shown here may be 2 seconds old.", 4200 * time.Millisecond: "What is shown here may be 5 seconds old.",
 			} {
 				w.desk.age, w.desk.readers = age, nil
 				res := w.send(t, "GET", path, "", "Test-Session: root!", "Accept: text/html")
@@ -37,7 +37,7 @@ func TestListsSayHowOldTheyAre(t *testing.T) {
 				}
 			}
 			w.desk.age = 2 * time.Second
-			if res := w.send(t, "GET", path+"?lang=de", "", "Test-Session: root!", "Accept: text/html"); may && !strings.Contains(res.raw, "So war es vor höchstens") {
+			if res := w.send(t, "GET", path+"?lang=de", "", "Test-Session: root!", "Accept: text/html"); may && !strings.Contains(res.raw, "Was hier steht, kann 2 Sekunden alt sein.") {
 				t.Errorf("in German: %.300s", res.raw)
 			}
 			if !may {

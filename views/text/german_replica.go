@@ -3,6 +3,6 @@ package text
 // germanReplica has how old lists of the desk are that a replica has answered.
 func germanReplica() map[string]any {
 	return map[string]any{
-		"This is how it was up to %d seconds ago.": "So war es vor höchstens %d Sekunden.",
+		"What is shown here may be %d seconds old.": "Was hier steht, kann %d Sekunden alt sein.",
 	}
 }

@@ -78,7 +78,7 @@ func asOf(ctx context.Context, r *operator.Reader) string {
 	if r.Age() < noticeable {
 		return ""
 	}
-	return text.Say(ctx, "This is how it was up to %d seconds ago.", int((r.Age()+time.Second-1)/time.Second))
+	return text.Say(ctx, "What is shown here may be %d seconds old.", int((r.Age()+time.Second-1)/time.Second))
 }
 
 // Refused shows the step before an act on an order or an account again when the act was refused, with why and what was typed. It is
