@@ -2,5 +2,6 @@
 // heartbeat in Postgres that says how many there are.
 //
 // Nothing depends on it being right. When a message is lost, each process finds out by its own look-ups. The
-// heartbeat's count bounds only how much a process admits while Redis is away.
+// heartbeat's count bounds only how much a process admits while Redis is away. The newest
+// heartbeat that a replica of Postgres shows also says how new that replica is (Look).
 package cluster
