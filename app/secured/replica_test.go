@@ -37,7 +37,8 @@ func (i *instance) counts(t *testing.T, counter, path string) (text string) {
 func (i *instance) until(t *testing.T, counter, path string) (text string) {
 	t.Helper()
 	eventually(t, 20*time.Second, counter+" goes up by "+path, func() bool {
-		before, code := i.reads(t), 0
+		before := i.reads(t)
+		var code int
 		if strings.HasPrefix(path, "/api/") {
 			code, text = fetched(t, i.url+path)
 		} else {
