@@ -25,6 +25,7 @@ type Config struct {
 	DataDir   string   // everything embedded lives below it
 
 	DatabaseURL  string   // "" starts an embedded PostgreSQL
+	ReplicaURL   string   // a standby of it, for lists and histories; "": there is none
 	RedisURL     string   // "" starts an embedded Redis
 	KafkaBrokers []string // empty starts an embedded Kafka
 	KafkaTLS     bool
@@ -108,6 +109,7 @@ func From(lookup func(string) (string, bool)) (Config, error) {
 		LogLevel:  r.level("LOG_LEVEL"),
 		LogFormat: r.checked("LOG_FORMAT", "", "text or json", oneOf("text", "json")),
 	}
+	c.ReplicaURL = replicaURL(r, c.DatabaseURL)
 	c.OpsToken = r.checked("OPS_TOKEN", "", "16 to 200 letters, digits and any of -._~+/=", validToken)
 	_, c.StockSet = r.value("MAX_STOCK")
 	c.listeners(r)

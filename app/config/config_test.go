@@ -136,6 +136,37 @@ func TestWrongValuesStopTheStartWithTheVariablesName(t *testing.T) {
 	}
 }
 
+// A replica is one server of a configured database. Whatever its address says, its connections are few, read only, and patient for a while.
+func TestTheReplicaIsOneServerAndReadOnly(t *testing.T) {
+	t.Parallel()
+	const primary, replica = "postgres://u:p@db/x", "postgres://u:swordfish@db2:5433/x?pool_max_conns=90&pool_min_conns=9&sslmode=disable&connect_timeout=1"
+	for value, says := range map[string]string{
+		"mysql://u:swordfish@db2/x":          "DATABASE_REPLICA_URL is not understood (it has 25 characters); it must be an address like postgres://",
+		"postgres://u:sword#fish@db2/x":      "DATABASE_REPLICA_URL is not understood",
+		"postgres://u:swordfish@db2,db3/x":   "DATABASE_REPLICA_URL is the address of several servers; it must be that of one replica",
+		"postgres://u:p@db2/x?sslrootcert=x": "DATABASE_REPLICA_URL is not understood",
+		replica:                              "",
+	} {
+		c, err := configOf(t, map[string]string{"DATABASE_URL": primary, "DATABASE_REPLICA_URL_FILE": fileOf(t, value+"\n")})
+		if says == "" && (err != nil || c.ReplicaURL != value) || says != "" && (err == nil || !strings.HasPrefix(err.Error(), says) || strings.Contains(err.Error(), "swordfish")) {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+	_, err := configOf(t, map[string]string{"DATABASE_REPLICA_URL": replica})
+	if err == nil || err.Error() != "DATABASE_REPLICA_URL is set while DATABASE_URL is not; it must be unset with an embedded PostgreSQL, which has no replica" {
+		t.Errorf("with an embedded database: %v", err)
+	}
+	at, err := ReplicaConfig(replica, "shop", 9, 2*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := at.ConnConfig.RuntimeParams
+	if at.MaxConns != 9 || at.MinConns != 0 || set["default_transaction_read_only"] != "on" || set["statement_timeout"] != "2000" || set["search_path"] != "shop" ||
+		set["idle_in_transaction_session_timeout"] == "" || at.ConnConfig.ConnectTimeout != databaseDialTime {
+		t.Errorf("%d to %d connections, %v, %v", at.MinConns, at.MaxConns, at.ConnConfig.ConnectTimeout, set)
+	}
+}
+
 func TestSaleMustEndAfterItStarts(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{"FLASH_SALE_START_TIME": "2026-01-02T00:00:00Z", "FLASH_SALE_END_TIME": "2026-01-01T00:00:00.000Z"}

@@ -42,6 +42,25 @@ func databaseURL(r *reader) string {
 	return u.String()
 }
 
+// replicaURL is the address of a standby of the database at primary.
+func replicaURL(r *reader, primary string) string {
+	v, ok := r.value("DATABASE_REPLICA_URL")
+	if !ok {
+		return ""
+	}
+	want := wantedDatabase(v)
+	switch {
+	case want != "":
+		r.fail("DATABASE_REPLICA_URL", v, want)
+	case primary == "":
+		r.refuse("DATABASE_REPLICA_URL", "set while DATABASE_URL is not", "unset with an embedded PostgreSQL, which has no replica")
+	case strings.Contains(databasePlace(v), ","):
+		// How far a replica is behind is asked on one connection, and lists are read on others.
+		r.refuse("DATABASE_REPLICA_URL", "the address of several servers", "that of one replica")
+	}
+	return v
+}
+
 // wantedDatabase is "" for an address that the driver takes, else what it has to be.
 func wantedDatabase(v string) string {
 	const want = "an address like postgres://user:password@localhost:5432/flash_sale (# / ? @ % in a password are written %23 %2F %3F %40 %25)"
@@ -76,5 +95,19 @@ func PoolConfig(address, namespace string, size int32) (*pgxpool.Config, error) 
 	// A process that is stopped in the middle of an operator's transaction does not keep the sale's stock row.
 	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(forgottenTime.Milliseconds(), 10)
 	cfg.HealthCheckPeriod = time.Second
+	return cfg, nil
+}
+
+// ReplicaConfig is PoolConfig for DATABASE_REPLICA_URL: size connections at most and none before they are asked for, whatever the address
+// says, on which nothing can be written and no statement takes longer than patience.
+func ReplicaConfig(address, namespace string, size int32, patience time.Duration) (*pgxpool.Config, error) {
+	cfg, err := PoolConfig(address, namespace, size)
+	if err != nil {
+		return nil, errors.New("DATABASE_REPLICA_URL is not understood")
+	}
+	cfg.MinConns, cfg.MinIdleConns, cfg.MaxConns, cfg.MaxConnIdleTime = 0, 0, size, time.Minute
+	cfg.ConnConfig.RuntimeParams["application_name"] = "flashsale lists"
+	cfg.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on"
+	cfg.ConnConfig.RuntimeParams["statement_timeout"] = strconv.FormatInt(patience.Milliseconds(), 10)
 	return cfg, nil
 }

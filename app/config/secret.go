@@ -14,7 +14,7 @@ import (
 // secrets are the variables whose values nobody should see in the environment of a process. Each has a twin NAME_FILE, the path
 // of a file with the value, as secret stores leave them.
 func secrets() []string {
-	return []string{"DATABASE_URL", "DB_PASSWORD", "REDIS_URL", "KAFKA_SASL", "OPS_TOKEN", "SESSION_KEYS", "SMTP_URL", otlpHeaders}
+	return []string{"DATABASE_URL", "DATABASE_REPLICA_URL", "DB_PASSWORD", "REDIS_URL", "KAFKA_SASL", "OPS_TOKEN", "SESSION_KEYS", "SMTP_URL", otlpHeaders}
 }
 
 // twin is the variable that names the file of a secret.

@@ -65,6 +65,7 @@ func (d *Doctor) Examine(ctx context.Context, cfg config.Config, s *instance.Ser
 	}
 	d.examineServers(ctx)
 	d.examineState(ctx)
+	d.examineReplica(ctx)
 	d.examineMail(ctx)
 	d.examineCertificate(ctx)
 	d.examineRoom(ctx)

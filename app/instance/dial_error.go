@@ -19,6 +19,7 @@ import (
 
 	"flashsale/app/acme"
 	"flashsale/app/config"
+	"flashsale/app/replica"
 	"flashsale/events/claimlog"
 	"flashsale/migrations"
 )
@@ -63,9 +64,13 @@ func Refusal(err error) (why string, answers bool) {
 		denied   *migrations.DeniedError
 		command  *commandError
 		ordering acme.TroubleError
+		unused   *replica.UnusedError
 	)
 	if errors.As(err, &ordering) {
 		return ordering.Error(), true
+	}
+	if errors.As(err, &unused) && unused.Reason != replica.Away {
+		return unused.Error(), true
 	}
 	if errors.As(err, &command) {
 		return command.Error(), true

@@ -150,6 +150,9 @@ func (a *Instance) start(ctx context.Context, how start) error {
 		return err
 	}
 	a.sealCertificates(ctx)
+	if err := a.wiring.sameDatabase(ctx); err != nil {
+		return err
+	}
 	a.warnOfIgnored()
 	if err := how.ready(ctx, a); err != nil {
 		return err

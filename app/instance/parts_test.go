@@ -33,6 +33,7 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	onList[reflect.TypeOf(other.certificate).Elem().String()] = slices.ContainsFunc(other.wiring.parts.list, func(one part) bool { return one.runner == other.certificate })
 	d.Config.ACME = nil
 	d.withTLS(t)
+	d.withReplica()
 	a := d.start(t)
 	d.stop(t, a) // nothing changes while the values are inspected
 	list := a.wiring.parts.list
@@ -202,6 +203,7 @@ func TestThePageOfPartsListsThemAll(t *testing.T) {
 	d := newDeployment(t)
 	d.withTLS(t)
 	d.Config.Traces = &config.Traces{Endpoint: "http://127.0.0.1:1/v1/traces", Sampler: "always_off", Service: "flashsale"}
+	d.withReplica()
 	for _, one := range d.start(t).wiring.parts.running {
 		run = append(run, one.name)
 	}

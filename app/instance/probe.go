@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"flashsale/app/config"
 	"flashsale/app/operator"
 	"flashsale/app/web/admin"
 )
@@ -55,6 +56,11 @@ func newProbes(c *wiring, reg prometheus.Registerer) *probes {
 			return "", err
 		}},
 	}}
+	if c.replica != nil {
+		p.list = append(p.list, probe{"PostgreSQL replica", config.Place(c.cfg.ReplicaURL), false, func(context.Context) (string, error) {
+			return "", troubled("lists are read from the primary", c.replica.Unused())
+		}})
+	}
 	now := time.Now().UTC()
 	for _, one := range p.list {
 		p.last = append(p.last, admin.Dependency{Name: one.name, Address: one.address, Embedded: one.embedded,

@@ -20,6 +20,7 @@ import (
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
+	"flashsale/app/replica"
 	"flashsale/app/traces"
 	"flashsale/events"
 	"flashsale/events/claimlog"
@@ -37,12 +38,14 @@ type Servers struct {
 	lease  *pgxpool.Pool // renewals of the snapshot, and the heartbeat: short queries, and nothing that a client asks for
 	ledger *pgxpool.Pool // the claim transactions, with query plans that do not change
 	export *pgxpool.Pool // exports, each of which keeps its connection for as long as its client reads
-	redis  rueidis.Client
-	log    *claimlog.Log
-	traces *traces.Tracer    // nil when nobody asked for traces, and in commands
-	id     string            // of the process, when it was given one before its wiring
-	stack  *embedded.Stack   // nil when nothing was started by this process
-	lock   *embedded.DirLock // nil when nothing is embedded
+	// replica is connections to the replica of DATABASE_REPLICA_URL, for lists and histories; nil: there is none.
+	replica *pgxpool.Pool
+	redis   rueidis.Client
+	log     *claimlog.Log
+	traces  *traces.Tracer    // nil when nobody asked for traces, and in commands
+	id      string            // of the process, when it was given one before its wiring
+	stack   *embedded.Stack   // nil when nothing was started by this process
+	lock    *embedded.DirLock // nil when nothing is embedded
 }
 
 // The connections to Postgres of one process: 37 at most, unless the address says more. Three are the lease's: a renewal and
@@ -268,7 +271,26 @@ func (s *Servers) OpenDatabase(ctx context.Context, cfg config.Config) error {
 	if s.ledger, err = openPool(ctx, ledger); err != nil {
 		return err
 	}
-	return s.openExport(ctx, cfg)
+	if err := s.openExport(ctx, cfg); err != nil {
+		return err
+	}
+	return s.openReplica(ctx, cfg)
+}
+
+// openReplica prepares the connections to the replica, one for the looks at it and one for each read. There are none until it is looked
+// at, so a replica that is away stops no start.
+func (s *Servers) openReplica(ctx context.Context, cfg config.Config) error {
+	if cfg.ReplicaURL == "" {
+		return nil
+	}
+	at, err := config.ReplicaConfig(cfg.ReplicaURL, cfg.Namespace, replica.Reads+1, replica.ReadTime)
+	if err != nil {
+		return err
+	}
+	if s.replica, err = pgxpool.NewWithConfig(ctx, at); err != nil {
+		return fmt.Errorf("prepare the connections to the replica: %w", err)
+	}
+	return nil
 }
 
 // openExport prepares the connections of the exports. There are none until somebody exports, and no more than that, whatever the
@@ -311,6 +333,9 @@ func (s *Servers) Close(ctx context.Context) error {
 	}
 	if s.export != nil {
 		s.export.Close()
+	}
+	if s.replica != nil {
+		s.replica.Close()
 	}
 	if s.lease != nil {
 		s.lease.Close()

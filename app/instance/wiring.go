@@ -14,6 +14,7 @@ import (
 	"flashsale/app/combine"
 	"flashsale/app/config"
 	"flashsale/app/operator"
+	"flashsale/app/replica"
 	"flashsale/app/traces"
 	"flashsale/events/audit"
 	"flashsale/events/cluster"
@@ -63,6 +64,7 @@ type wiring struct {
 	reminders  *remindersOf
 	brand      *storefront.Shown
 	pictures   *storefront.ProductPictures
+	replica    *replica.Replica // nil: there is none
 	acts       *operator.Acts
 	desk       *operator.Desk
 	probing    *probes
@@ -86,7 +88,7 @@ func newWiring(cfg config.Config, s *Servers, log *slog.Logger, reg prometheus.R
 	})
 	c.desk = operator.NewDesk(operator.DeskConfig{
 		Orders: orderlist.New(s.pool), Sales: c.sales, Catalog: c.catalog, Stock: c.stock, Users: c.users, Team: c.login, Sessions: c.sessions, Limits: c.limits,
-		Audit: c.audit, Outbox: c.outbox, Log: s.log, Exports: s.export,
+		Audit: c.audit, Outbox: c.outbox, Log: s.log, Exports: s.export, Copy: c.copies(log, reg),
 	})
 	c.probing = newProbes(c, reg)
 	c.parts.add("probes", serving, c.probing)
@@ -178,6 +180,34 @@ func (s *Servers) traced(deps *checkout.Deps, decides *consumer.Config) {
 		deps.Direct = s.traces.Direct(deps.Direct)
 	}
 	decides.Deciding = s.traces.Deciding
+}
+
+// copies are the stores of the replica, which only lists and histories of the desk read. Nothing else is made over its connections.
+func (c *wiring) copies(log *slog.Logger, reg prometheus.Registerer) *operator.Copy {
+	s := c.servers
+	if s.replica == nil {
+		return nil
+	}
+	c.replica = replica.New(replica.Config{
+		Primary: func(ctx context.Context) (cluster.Sight, error) { return cluster.Look(ctx, s.pool) },
+		Standby: func(ctx context.Context) (cluster.Sight, error) { return cluster.Look(ctx, s.replica) },
+		Acted:   c.audit.ActedWithin, Place: config.Place(c.cfg.ReplicaURL), Logger: log, Registerer: reg,
+	})
+	c.parts.add("replica", serving, c.replica)
+	stock := inventory.NewStore(s.replica)
+	return &operator.Copy{Read: c.replica.Read, Shown: operator.Shown{
+		Orders: orderlist.New(s.replica), Stock: stock, Users: users.NewStore(s.replica), Audit: audit.New(s.replica),
+		OrdersOf: ledger.New(s.replica, stockOf{stock}, c.outbox).OrdersSeen,
+	}}
+}
+
+// sameDatabase refuses a replica that is one of another database. One that does not answer, or is behind, is used once it can be.
+func (c *wiring) sameDatabase(ctx context.Context) error {
+	if c.replica == nil || c.replica.Begin(ctx) == nil {
+		return nil
+	}
+	return &config.VariableError{Name: "DATABASE_REPLICA_URL", Value: "the address of another database (" + config.Place(c.cfg.ReplicaURL) + ") than DATABASE_URL (" + config.Place(c.cfg.DatabaseURL) + ")",
+		Want: "that of a streaming replica of the same server, with the same database name"}
 }
 
 // leased reads the sales over the connections of the lease, which no client's request uses. Work that may take longer than the

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -21,7 +22,7 @@ import (
 	"flashsale/users/login/limits"
 )
 
-// DeskConfig has what a Desk reads. All fields are required.
+// DeskConfig has what a Desk reads. All fields but Copy are required.
 type DeskConfig struct {
 	Orders   *orderlist.Store
 	Sales    *ledger.Store
@@ -36,18 +37,22 @@ type DeskConfig struct {
 	Log      *claimlog.Log
 	// Exports has the connections of the exports, which nothing else uses. As many exports can run at once as it has connections.
 	Exports *pgxpool.Pool
+	// Copy may answer lists and histories for those who ReadBy. Nil: there is none.
+	Copy *Copy
 }
 
 // Desk is what operators read: orders, shoppers, and the audit log. It puts together what the domains know of one thing, and changes
 // nothing. It is safe for concurrent use.
 type Desk struct {
 	cfg     DeskConfig
+	primary Shown
 	exports chan struct{}
 }
 
 // NewDesk makes a Desk.
 func NewDesk(cfg DeskConfig) *Desk {
-	return &Desk{cfg: cfg, exports: make(chan struct{}, cfg.Exports.Config().MaxConns)}
+	primary := Shown{Orders: cfg.Orders, Stock: cfg.Stock, Users: cfg.Users, Audit: cfg.Audit, OrdersOf: cfg.Sales.OrdersOf}
+	return &Desk{cfg: cfg, primary: primary, exports: make(chan struct{}, cfg.Exports.Config().MaxConns)}
 }
 
 // mostShoppers is among the orders of how many accounts a search by name looks.
@@ -91,21 +96,23 @@ type OrderList struct {
 // Orders is a page of orders. An id or a number finds its order in whichever sale it is. sale.ErrNoSale: there is no such sale, or no
 // such generation of it.
 func (d *Desk) Orders(ctx context.Context, q OrderQuery) (OrderList, error) {
-	list, level, err := d.generation(ctx, q)
-	if err != nil {
+	return shown(ctx, d, func(l OrderList) bool { return len(l.Orders) > 0 }, func(ctx context.Context, on Shown) (OrderList, error) {
+		list, level, err := d.generation(ctx, on, q)
+		if err != nil {
+			return list, err
+		}
+		page, err := d.search(ctx, on, level, q, &list)
+		if err != nil {
+			return list, err
+		}
+		list.Earlier, list.Later = page.Earlier, page.Later
+		list.Orders, err = d.named(ctx, on, page.Orders)
 		return list, err
-	}
-	page, err := d.search(ctx, level, q, &list)
-	if err != nil {
-		return list, err
-	}
-	list.Earlier, list.Later = page.Earlier, page.Later
-	list.Orders, err = d.named(ctx, page.Orders)
-	return list, err
+	})
 }
 
 // generation is the list of the generation that a query is about, without orders yet, and its stock.
-func (d *Desk) generation(ctx context.Context, q OrderQuery) (OrderList, sale.Level, error) {
+func (d *Desk) generation(ctx context.Context, on Shown, q OrderQuery) (OrderList, sale.Level, error) {
 	s, err := d.cfg.Catalog.Snapshot(q.Slug)
 	if err != nil {
 		return OrderList{}, sale.Level{}, err
@@ -114,7 +121,7 @@ func (d *Desk) generation(ctx context.Context, q OrderQuery) (OrderList, sale.Le
 	if q.Generation != 0 {
 		key.Generation = q.Generation
 	}
-	levels, err := d.cfg.Stock.Levels(ctx, []inventory.Key{inventory.Key(key)})
+	levels, err := on.Stock.Levels(ctx, []inventory.Key{inventory.Key(key)})
 	if err == nil && len(levels) == 0 {
 		err = sale.ErrNoSale
 	}
@@ -127,13 +134,13 @@ func (d *Desk) generation(ctx context.Context, q OrderQuery) (OrderList, sale.Le
 }
 
 // search finds the page. What reads like an id or a number and is none of an order is looked for as a name.
-func (d *Desk) search(ctx context.Context, of sale.Level, q OrderQuery, list *OrderList) (sale.OrderPage, error) {
+func (d *Desk) search(ctx context.Context, on Shown, of sale.Level, q OrderQuery, list *OrderList) (sale.OrderPage, error) {
 	text := strings.TrimSpace(q.Text)
 	if text == "" {
-		return d.cfg.Orders.Page(ctx, of, q.Filter, q.Page)
+		return on.Orders.Page(ctx, of, q.Filter, q.Page)
 	}
 	if lowest, highest, ok := orderIDs(text); ok {
-		found, err := d.cfg.Orders.Between(ctx, lowest, highest)
+		found, err := on.Orders.Between(ctx, lowest, highest)
 		if err != nil || len(found) > 0 {
 			return d.numbered(found, q), err
 		}
@@ -142,12 +149,12 @@ func (d *Desk) search(ctx context.Context, of sale.Level, q OrderQuery, list *Or
 	if err != nil {
 		return sale.OrderPage{}, err
 	}
-	shoppers, more, err := d.cfg.Users.IDsWith(ctx, name, mostShoppers)
+	shoppers, more, err := on.Users.IDsWith(ctx, name, mostShoppers)
 	if err != nil || len(shoppers) == 0 {
 		return sale.OrderPage{}, err
 	}
 	list.MoreShoppers = more
-	return d.cfg.Orders.PageOf(ctx, of.Key(), shoppers, q.Filter, q.Page)
+	return on.Orders.PageOf(ctx, of.Key(), shoppers, q.Filter, q.Page)
 }
 
 // numbered are those of the orders with a number that the query means. Without a sale in the query they may be of any.
@@ -180,11 +187,11 @@ func (d *Desk) slugs() map[int64]string {
 }
 
 // named adds to orders who they are from. It is one query.
-func (d *Desk) named(ctx context.Context, orders []sale.ListedOrder) ([]DeskOrder, error) {
+func (d *Desk) named(ctx context.Context, on Shown, orders []sale.ListedOrder) ([]DeskOrder, error) {
 	if len(orders) == 0 {
 		return nil, nil
 	}
-	people, err := d.cfg.Users.People(ctx, shoppersOf(orders))
+	people, err := on.Users.People(ctx, shoppersOf(orders))
 	if err != nil {
 		return nil, err
 	}
@@ -215,10 +222,19 @@ func deskOrders(list []DeskOrder, orders []sale.ListedOrder, slugs map[int64]str
 
 // AuditPage is a page of the audit log.
 func (d *Desk) AuditPage(ctx context.Context, f audit.Filter, at audit.PageRequest) (audit.Page, error) {
-	return d.cfg.Audit.List(ctx, f, at)
+	return shown(ctx, d, func(p audit.Page) bool { return len(p.Entries) > 0 }, func(ctx context.Context, on Shown) (audit.Page, error) {
+		return on.Audit.List(ctx, f, at)
+	})
 }
 
 // AuditEntry is the entry of the audit log with that number. audit.ErrNoEntry when there is none.
 func (d *Desk) AuditEntry(ctx context.Context, id int64) (audit.Recorded, error) {
-	return d.cfg.Audit.Entry(ctx, id)
+	return shown(ctx, d, func(audit.Recorded) bool { return true }, func(ctx context.Context, on Shown) (audit.Recorded, error) {
+		return on.Audit.Entry(ctx, id)
+	})
+}
+
+// absent is true for the errors that say that there is no such thing.
+func absent(err error) bool {
+	return errors.Is(err, sale.ErrNoSale) || errors.Is(err, sale.ErrNoOrder) || errors.Is(err, audit.ErrNoEntry)
 }

@@ -41,40 +41,50 @@ type OrderEvent struct {
 
 // Order is the history of an order. sale.ErrNoOrder when there is none.
 func (d *Desk) Order(ctx context.Context, id uuid.UUID) (OrderHistory, error) {
-	var h OrderHistory
-	found, err := d.cfg.Orders.Between(ctx, id, id)
-	if err == nil && len(found) == 0 {
-		err = sale.ErrNoOrder
-	}
+	h, err := shown(ctx, d, func(OrderHistory) bool { return true }, func(ctx context.Context, on Shown) (OrderHistory, error) {
+		return d.written(ctx, on, id)
+	})
 	if err != nil {
 		return h, err
 	}
-	named, err := d.named(ctx, found)
-	if err != nil {
-		return h, err
-	}
-	h.DeskOrder = named[0]
 	if s, err := d.cfg.Catalog.Snapshot(h.Slug); err == nil {
 		h.Partition = s.Partition
 		if s.Product != nil {
 			h.Product = s.Product.Name
 		}
 	}
-	if h.Declines, err = d.cfg.Orders.Declines(ctx, sale.Key{Sale: h.SaleID, Generation: h.Generation}, h.UserID); err != nil {
+	if h.Events, err = d.events(ctx, &h.ListedOrder); err != nil {
 		return h, err
 	}
-	acts, err := d.cfg.Audit.List(ctx, audit.Filter{Subject: id.String()}, audit.PageRequest{Back: true, Limit: mostActs})
+	// Without the log everything else is still true.
+	h.Offset, h.OffsetKnown, _ = d.cfg.Log.Find(ctx, h.Partition, id, h.At)
+	return h, nil
+}
+
+// written is what rows say of an order and its shopper.
+func (d *Desk) written(ctx context.Context, on Shown, id uuid.UUID) (h OrderHistory, err error) {
+	found, err := on.Orders.Between(ctx, id, id)
+	if err == nil && len(found) == 0 {
+		err = sale.ErrNoOrder
+	}
+	if err != nil {
+		return h, err
+	}
+	named, err := d.named(ctx, on, found)
+	if err != nil {
+		return h, err
+	}
+	h.DeskOrder = named[0]
+	if h.Declines, err = on.Orders.Declines(ctx, sale.Key{Sale: h.SaleID, Generation: h.Generation}, h.UserID); err != nil {
+		return h, err
+	}
+	acts, err := on.Audit.List(ctx, audit.Filter{Subject: id.String()}, audit.PageRequest{Back: true, Limit: mostActs})
 	if err != nil {
 		return h, err
 	}
 	for i := range acts.Entries {
 		h.Acts = append(h.Acts, acts.Entries[len(acts.Entries)-1-i])
 	}
-	if h.Events, err = d.events(ctx, &h.ListedOrder); err != nil {
-		return h, err
-	}
-	// Without the log everything else is still true.
-	h.Offset, h.OffsetKnown, _ = d.cfg.Log.Find(ctx, h.Partition, id, h.At)
 	return h, nil
 }
 

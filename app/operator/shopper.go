@@ -35,7 +35,9 @@ type ShopperDetail struct {
 
 // Shoppers is a page of accounts, archived and erased ones too.
 func (d *Desk) Shoppers(ctx context.Context, q users.Search) (users.Found, error) {
-	return d.cfg.Users.Find(ctx, q)
+	return shown(ctx, d, func(f users.Found) bool { return len(f.Accounts) > 0 }, func(ctx context.Context, on Shown) (users.Found, error) {
+		return on.Users.Find(ctx, q)
+	})
 }
 
 // Shopper is what is known of the account with that username or address, in normal form. users.ErrNoAccount when there is none.
@@ -54,27 +56,42 @@ func (d *Desk) Shopper(ctx context.Context, name string) (ShopperDetail, error) 
 			return s, err
 		}
 	}
-	if s.Orders, err = d.cfg.Sales.OrdersOf(ctx, who.ID, mostOrders+1); err != nil {
-		return s, err
-	}
-	if s.MoreOrders = len(s.Orders) > mostOrders; s.MoreOrders {
-		s.Orders = s.Orders[:mostOrders]
-	}
 	if s.Role, err = d.cfg.Team.RoleOf(ctx, who.ID); err != nil {
 		return s, err
 	}
 	if s.Sessions, err = d.cfg.Sessions.List(ctx, who.ID); err != nil {
 		return s, err
 	}
-	acts, err := d.cfg.Audit.List(ctx, audit.Filter{Subject: who.Username}, audit.PageRequest{Limit: mostActs})
+	past, err := d.past(ctx, who.ID, who.Username)
 	if err != nil {
 		return s, err
 	}
-	s.Acts, s.MoreActs = acts.Entries, acts.Older
+	s.Orders, s.Acts, s.MoreActs = past.orders, past.acts.Entries, past.acts.Older
+	if s.MoreOrders = len(s.Orders) > mostOrders; s.MoreOrders {
+		s.Orders = s.Orders[:mostOrders]
+	}
 	// Without Redis everything else is still true.
 	s.Met, err = d.cfg.Limits.Met(ctx, who.ID)
 	s.MetUnknown = err != nil
 	return s, nil
+}
+
+// past is what an account has done, and what operators did to it.
+type past struct {
+	orders []sale.Order
+	acts   audit.Page
+}
+
+// past reads the history of an account. What the account is now, its role and its sessions, is the primary's.
+func (d *Desk) past(ctx context.Context, account int64, username string) (past, error) {
+	there := func(p past) bool { return len(p.orders)+len(p.acts.Entries) > 0 }
+	return shown(ctx, d, there, func(ctx context.Context, on Shown) (p past, err error) {
+		if p.orders, err = on.OrdersOf(ctx, account, mostOrders+1); err != nil {
+			return p, err
+		}
+		p.acts, err = on.Audit.List(ctx, audit.Filter{Subject: username}, audit.PageRequest{Limit: mostActs})
+		return p, err
+	})
 }
 
 // Barring is whether an account may purchase, before and after an act.

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -24,6 +25,9 @@ type fakeDesk struct {
 	shopper  operator.ShopperDetail
 	acts     []audit.Recorded
 	err      error
+	// age is how old what it answers is, to those who may be answered by a replica; readers are their names.
+	age     time.Duration
+	readers []string
 	// cut ends an export with an error after its first rows.
 	cut error
 }
@@ -36,12 +40,25 @@ func deskOrder(name string) operator.DeskOrder {
 	}
 }
 
-func (f *fakeDesk) Orders(_ context.Context, q operator.OrderQuery) (operator.OrderList, error) {
+// old remembers who reads, "" for somebody who needs the primary, and tells readers how old the answer is.
+func (f *fakeDesk) old(ctx context.Context) {
+	by := operator.ReaderIn(ctx)
+	if by == nil {
+		f.readers = append(f.readers, "")
+		return
+	}
+	f.readers = append(f.readers, by.Name())
+	by.Saw(f.age)
+}
+
+func (f *fakeDesk) Orders(ctx context.Context, q operator.OrderQuery) (operator.OrderList, error) {
+	f.old(ctx)
 	f.queries = append(f.queries, q)
 	return f.list, f.err
 }
 
-func (f *fakeDesk) Order(_ context.Context, id uuid.UUID) (operator.OrderHistory, error) {
+func (f *fakeDesk) Order(ctx context.Context, id uuid.UUID) (operator.OrderHistory, error) {
+	f.old(ctx)
 	if o := deskOrder("alice"); f.err == nil && id == o.OrderID {
 		return operator.OrderHistory{DeskOrder: o, Product: "Lamp", Acts: f.acts}, nil
 	}
@@ -62,12 +79,14 @@ func (f *fakeDesk) ExportOrders(_ context.Context, a operator.Act, q operator.Or
 	return f.cut
 }
 
-func (f *fakeDesk) Shoppers(_ context.Context, q users.Search) (users.Found, error) {
+func (f *fakeDesk) Shoppers(ctx context.Context, q users.Search) (users.Found, error) {
+	f.old(ctx)
 	f.searches = append(f.searches, q)
 	return f.found, f.err
 }
 
-func (f *fakeDesk) Shopper(_ context.Context, name string) (operator.ShopperDetail, error) {
+func (f *fakeDesk) Shopper(ctx context.Context, name string) (operator.ShopperDetail, error) {
+	f.old(ctx)
 	if strings.HasPrefix(name, "nobody") {
 		return operator.ShopperDetail{}, users.ErrNoAccount
 	}
@@ -76,7 +95,8 @@ func (f *fakeDesk) Shopper(_ context.Context, name string) (operator.ShopperDeta
 	return s, f.err
 }
 
-func (f *fakeDesk) AuditPage(_ context.Context, filter audit.Filter, at audit.PageRequest) (audit.Page, error) {
+func (f *fakeDesk) AuditPage(ctx context.Context, filter audit.Filter, at audit.PageRequest) (audit.Page, error) {
+	f.old(ctx)
 	f.filters, f.pages = append(f.filters, filter), append(f.pages, at)
 	return audit.Page{Entries: f.acts}, f.err
 }

@@ -88,6 +88,19 @@ func (l *Log) Entry(ctx context.Context, id int64) (Recorded, error) {
 	return r, nil
 }
 
+// ActedWithin reports whether somebody has an entry, refused acts included, that is younger than d.
+func (l *Log) ActedWithin(ctx context.Context, actor string, d time.Duration) (acted bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	b := &pgx.Batch{}
+	b.Queue(sqlFollowIndexes)
+	b.Queue(sqlActed, actor, d.Seconds()).QueryRow(func(row pgx.Row) error { return row.Scan(&acted) })
+	if err := l.pool.SendBatch(ctx, b).Close(); err != nil {
+		return false, fmt.Errorf("read audit log: %w", err)
+	}
+	return acted, nil
+}
+
 // EachTx gives the entries that the filter means as the transaction sees them, the first one first, to take: at most chunk at a time.
 // An error of take ends it, and is returned.
 func (l *Log) EachTx(ctx context.Context, tx pgx.Tx, f Filter, chunk int, take func([]Recorded) error) error {

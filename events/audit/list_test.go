@@ -105,6 +105,25 @@ func (l *Log) eachIs(t *testing.T, f Filter, want []Recorded) {
 }
 
 // Each filter reads the log in the order of the list, and stops when its page is full.
+func TestTheLogKnowsWhoHasJustActed(t *testing.T) {
+	t.Parallel()
+	pool, _ := embeddedtest.Postgres(t)
+	l := written(t, pool, 20) // all of them long ago
+	if _, err := pool.Exec(t.Context(), `INSERT INTO audit_log (actor, action, subject, at) VALUES
+		('olga', 'sale.pause', 'lamp', clock_timestamp() - interval '1 hour'), ('olga', 'sale.resume', 'lamp', clock_timestamp() - interval '20 seconds')`); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range []struct {
+		who    string
+		within time.Duration
+		want   bool
+	}{{"olga", 10 * time.Second, false}, {"olga", 10 * time.Minute, true}, {"actor 1", 10 * time.Minute, false}, {"nobody", time.Hour, false}} {
+		if acted, err := l.ActedWithin(t.Context(), one.who, one.within); err != nil || acted != one.want {
+			t.Errorf("%s within %v: %v, %v", one.who, one.within, acted, err)
+		}
+	}
+}
+
 func TestAPageOfTheLogIsReadByAnIndex(t *testing.T) {
 	t.Parallel()
 	pool, _ := embeddedtest.Postgres(t)

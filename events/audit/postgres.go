@@ -8,6 +8,8 @@ const (
 	// Without it and without statistics, Postgres reads and sorts all that a filter means, to show its first page.
 	sqlFollowIndexes = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 		set_config('enable_sort', 'off', true), set_config('plan_cache_mode', 'force_custom_plan', true)`
+	// The newest entry of somebody is the first that the index has.
+	sqlActed = `SELECT coalesce((SELECT at > clock_timestamp() - make_interval(secs => $2) FROM audit_log WHERE actor = $1 ORDER BY at DESC, id DESC LIMIT 1), false)`
 
 	// Rows of a day ago are as if they were not there.
 	sqlKeyLock = `SELECT pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' act ' || $1 || ' ' || $2, 0))`

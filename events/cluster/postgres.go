@@ -9,6 +9,10 @@ const (
 		ORDER BY started_at, id`
 	sqlGone = `DELETE FROM processes WHERE id = $1
 		OR seen_at < clock_timestamp() - make_interval(secs => $2)`
+	// The numbers are the same on a server and on its physical standbys, and on no other server.
+	sqlWhich = `(SELECT system_identifier FROM pg_control_system()), (SELECT oid::bigint FROM pg_database WHERE datname = current_database()), pg_is_in_recovery(), clock_timestamp()`
+	sqlPlace = `SELECT ` + sqlWhich + `, 0::bigint, 'epoch'::timestamptz`
+	sqlSight = `SELECT ` + sqlWhich + `, 'processes'::regclass::oid::bigint, coalesce((SELECT max(seen_at) FROM processes), 'epoch')`
 )
 
 // The statements of certificates and their locks. A prefix of keys ends before a slash.

@@ -54,14 +54,24 @@ func (s *Store) Order(ctx context.Context, id uuid.UUID) (sale.Order, error) {
 // OrdersOf is what a shopper bought in all sales, the newest first, cancelled orders too. It looks into the newest thousand generations
 // and finds at most limit orders.
 func (s *Store) OrdersOf(ctx context.Context, user int64, limit int) ([]sale.Order, error) {
+	return s.ordersOf(ctx, sqlProbes+`, `+sqlProof, user, limit, s.prove)
+}
+
+// OrdersSeen is OrdersOf for operators, to whom the answer is no promise: it may have what the synchronous standby has not confirmed. So a
+// standby can answer it too.
+func (s *Store) OrdersSeen(ctx context.Context, user int64, limit int) ([]sale.Order, error) {
+	return s.ordersOf(ctx, sqlProbes, user, limit, func(ctx context.Context, b *pgx.Batch) error { return s.pool.SendBatch(ctx, b).Close() })
+}
+
+func (s *Store) ordersOf(ctx context.Context, first string, user int64, limit int, send func(context.Context, *pgx.Batch) error) ([]sale.Order, error) {
 	var found []sale.Order
 	b := &pgx.Batch{}
-	b.Queue(sqlProbes + `, ` + sqlProof)
+	b.Queue(first)
 	b.Queue(sqlOrdersOfShopper, user, limit).Query(func(rows pgx.Rows) (err error) {
 		found, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (sale.Order, error) { return scanWholeOrder(row) })
 		return err
 	})
-	if err := s.prove(ctx, b); err != nil {
+	if err := send(ctx, b); err != nil {
 		return nil, fmt.Errorf("read a shopper's orders: %w", err)
 	}
 	return found, nil

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -67,6 +68,9 @@ func TestAShopperSeesTheOwnOrders(t *testing.T) {
 	}
 	if !list[0].CancelledAt.IsZero() || list[1].CancelledAt.IsZero() || list[0].Slug == "" || list[0].Product == "" || list[1].Product != list[0].Product || list[0].Unit != again.Unit || !list[0].At.Equal(again.PressedAt) {
 		t.Errorf("%+v of %+v", list, again)
+	}
+	if seen, err := d.OrdersSeen(t.Context(), 11, 10); err != nil || !reflect.DeepEqual(seen, list) {
+		t.Errorf("operators see %+v, %v", seen, err)
 	}
 	if list, err = d.OrdersOf(t.Context(), 11, 1); err != nil || len(list) != 1 || list[0].OrderID != again.ClaimID {
 		t.Errorf("of one: %+v %v", list, err)

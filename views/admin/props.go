@@ -16,6 +16,8 @@ type Desk struct {
 	Places []Place
 	// Notice says what the last act did, Problem why one did nothing.
 	Notice, Problem string
+	// AsOf says how old what is shown is, when that is more than a moment.
+	AsOf string
 	// MayAct is false for viewers.
 	MayAct bool
 }

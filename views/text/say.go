@@ -57,7 +57,7 @@ func areas(l int) []map[string]any {
 		return []map[string]any{
 			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
 			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
-			germanOrders(), germanOrderHistory(), germanPeople(), germanAudit(),
+			germanOrders(), germanOrderHistory(), germanPeople(), germanAudit(), germanReplica(),
 			germanSaleForm(), germanProof(),
 		}
 	}

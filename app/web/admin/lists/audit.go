@@ -38,6 +38,7 @@ func auditDocuments(entries []audit.Recorded) []auditDocument {
 
 type auditListDocument struct {
 	Acts  []auditDocument `json:"acts"`
+	AgeMS int64           `json:"ageMs,omitzero"`
 	Pages pageLinks       `json:"pages"`
 }
 
@@ -51,11 +52,12 @@ func (hs *Handlers) Audit(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := hs.cfg.Desk.AuditPage(c.Request().Context(), f, page)
+	ctx, by := hs.reading(c)
+	found, err := hs.cfg.Desk.AuditPage(ctx, f, page)
 	if err != nil {
 		return err
 	}
-	d := auditListDocument{Acts: auditDocuments(found.Entries), Pages: auditLinks(c, &found)}
+	d := auditListDocument{AgeMS: by.Age().Milliseconds(), Acts: auditDocuments(found.Entries), Pages: auditLinks(c, &found)}
 	d.Pages.set(c)
 	return request.WriteJSON(c, http.StatusOK, d)
 }

@@ -46,7 +46,8 @@ func (hs *Handlers) AuditPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := hs.cfg.Desk.AuditPage(c.Request().Context(), f, at)
+	reading, by := hs.reading(c)
+	found, err := hs.cfg.Desk.AuditPage(reading, f, at)
 	if err != nil {
 		return err
 	}
@@ -54,6 +55,7 @@ func (hs *Handlers) AuditPage(c echo.Context) error {
 		page.Lines = append(page.Lines, desk.AuditLine(ctx, &found.Entries[i], time.UTC))
 	}
 	page.Pages = views.Neighbours(auditLinks(c, &found))
+	page.AsOf = asOf(ctx, by)
 	page.Filtered, page.Export, page.Kept = f != audit.Filter{}, page.MayAct, keptFilters(&f)
 	return hs.cfg.Frame.Send(c, http.StatusOK, views.AuditLogPage(page))
 }
@@ -141,7 +143,8 @@ func (hs *Handlers) EntryPage(c echo.Context) error {
 	if err != nil || id < 1 || strconv.FormatInt(id, 10) != written {
 		return request.ErrNotFound
 	}
-	r, err := hs.cfg.Desk.AuditEntry(c.Request().Context(), id)
+	reading, _ := hs.reading(c) // an entry never changes
+	r, err := hs.cfg.Desk.AuditEntry(reading, id)
 	if errors.Is(err, audit.ErrNoEntry) {
 		return request.ErrNotFound
 	}

@@ -5,6 +5,7 @@ package lists
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
@@ -16,6 +17,7 @@ import (
 	"flashsale/events/audit"
 	"flashsale/sale"
 	"flashsale/users"
+	"flashsale/views/text"
 )
 
 // Desk is operator.Desk: what operators read of orders, shoppers and acts. Errors beside the domains' own: operator.ErrExports.
@@ -59,6 +61,25 @@ type Handlers struct {
 
 // New puts the lists together.
 func New(cfg Config) *Handlers { return &Handlers{cfg: cfg} }
+
+// reading is the context of a request for a list or a history, which a replica may answer, and who reads. The step before an act, and
+// what is shown when one was refused, have no such context: they are the primary's.
+func (hs *Handlers) reading(c echo.Context) (context.Context, *operator.Reader) {
+	who := hs.cfg.Frame.Principals.Of(c.Request())
+	return operator.ReadBy(c.Request().Context(), who.Name())
+}
+
+// noticeable is from which age on a person is told how old a list is. A replica that lacks nothing may seem to be a second old, because
+// heartbeats come once a second.
+const noticeable = 1500 * time.Millisecond
+
+// asOf says how old what is shown is, or nothing.
+func asOf(ctx context.Context, r *operator.Reader) string {
+	if r.Age() < noticeable {
+		return ""
+	}
+	return text.Say(ctx, "What is shown here may be %d seconds old.", int((r.Age()+time.Second-1)/time.Second))
+}
 
 // Refused shows the step before an act on an order or an account again when the act was refused, with why and what was typed. It is
 // false for every other request, and for those who may not act.

@@ -24,7 +24,7 @@ const (
 
 // CancelPage says what a cancellation will do before it is done, and asks why.
 func (hs *Handlers) CancelPage(c echo.Context) error {
-	h, err := hs.orderNamed(c)
+	h, err := hs.orderNamed(c.Request().Context(), c)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (hs *Handlers) cancelEffects(ctx context.Context, h *operator.OrderHistory)
 
 // refusedCancel shows the step page again, with why the cancellation was refused and what was typed.
 func (hs *Handlers) refusedCancel(c echo.Context, p request.Problem, form url.Values) (bool, error) {
-	h, err := hs.orderNamed(c)
+	h, err := hs.orderNamed(c.Request().Context(), c)
 	if err != nil {
 		return false, nil //nolint:nilerr // there is no order to show; the problem's own page says why
 	}

@@ -26,7 +26,8 @@ const cancelled = "cancel"
 
 // OrderPage shows an order with its whole history.
 func (hs *Handlers) OrderPage(c echo.Context) error {
-	h, err := hs.orderNamed(c)
+	reading, by := hs.reading(c)
+	h, err := hs.orderNamed(reading, c)
 	if err != nil {
 		return err
 	}
@@ -40,6 +41,7 @@ func (hs *Handlers) OrderPage(c echo.Context) error {
 			{Label: text.Say(ctx, "All orders of the sale"), Path: desk.Orders + "?" + fieldSale + "=" + h.Slug},
 		},
 	}
+	page.AsOf = asOf(ctx, by)
 	if c.QueryParam("done") == cancelled && h.State == sale.OrderCancelled {
 		page.Notice = text.Say(ctx, "The order is cancelled. By whom and why is said below.")
 	}
@@ -50,12 +52,12 @@ func (hs *Handlers) OrderPage(c echo.Context) error {
 }
 
 // orderNamed is the order whose id is in the path.
-func (hs *Handlers) orderNamed(c echo.Context) (operator.OrderHistory, error) {
+func (hs *Handlers) orderNamed(ctx context.Context, c echo.Context) (operator.OrderHistory, error) {
 	id, err := request.OrderID(request.Param(c, "id"))
 	if err != nil {
 		return operator.OrderHistory{}, err
 	}
-	return hs.cfg.Desk.Order(c.Request().Context(), id)
+	return hs.cfg.Desk.Order(ctx, id)
 }
 
 // clock is the zone of a sale; UTC for a sale that this process does not know.

@@ -25,6 +25,7 @@ type historyDocument struct {
 	Events    []eventOfOrder    `json:"events"`
 	Declines  []declineDocument `json:"declines"`
 	Acts      []auditDocument   `json:"acts"`
+	AgeMS     int64             `json:"ageMs,omitzero"`
 }
 
 type claimOfOrder struct {
@@ -63,11 +64,14 @@ func (hs *Handlers) Order(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	h, err := hs.cfg.Desk.Order(c.Request().Context(), id)
+	ctx, by := hs.reading(c)
+	h, err := hs.cfg.Desk.Order(ctx, id)
 	if err != nil {
 		return err
 	}
-	return request.WriteJSON(c, http.StatusOK, historyOf(&h))
+	d := historyOf(&h)
+	d.AgeMS = by.Age().Milliseconds()
+	return request.WriteJSON(c, http.StatusOK, d)
 }
 
 func historyOf(h *operator.OrderHistory) historyDocument {

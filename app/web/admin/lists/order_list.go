@@ -55,7 +55,9 @@ type orderListDocument struct {
 	// MoreShoppers is true when more accounts have such a name than the search looks at.
 	MoreShoppers bool            `json:"moreShoppers,omitzero"`
 	Orders       []orderDocument `json:"orders"`
-	Pages        pageLinks       `json:"pages"`
+	// AgeMS is how old all this is at most, in milliseconds; absent when it was read from the primary.
+	AgeMS int64     `json:"ageMs,omitzero"`
+	Pages pageLinks `json:"pages"`
 }
 
 // Orders lists the orders of a generation, the highest unit first. q finds an order by its number or id in whichever sale it is, and
@@ -65,12 +67,13 @@ func (hs *Handlers) Orders(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	list, err := hs.cfg.Desk.Orders(c.Request().Context(), q)
+	ctx, by := hs.reading(c)
+	list, err := hs.cfg.Desk.Orders(ctx, q)
 	if err != nil {
 		return err
 	}
 	d := orderListDocument{
-		Sale: list.Slug, Generation: list.Generation, Total: list.Total, Sold: list.Sold, MoreShoppers: list.MoreShoppers,
+		Sale: list.Slug, Generation: list.Generation, Total: list.Total, Sold: list.Sold, MoreShoppers: list.MoreShoppers, AgeMS: by.Age().Milliseconds(),
 		Orders: make([]orderDocument, 0, len(list.Orders)),
 	}
 	for i := range list.Orders {

@@ -41,7 +41,9 @@ func (hs *Handlers) OrdersPage(c echo.Context) error {
 		return hs.cfg.Frame.Send(c, http.StatusOK, views.OrdersPage(page))
 	}
 	if s.status == 0 {
-		f, err := hs.find(c.Request().Context(), s)
+		reading, by := hs.reading(c)
+		f, err := hs.find(reading, s)
+		page.AsOf = asOf(ctx, by)
 		switch {
 		case err == nil:
 			hs.show(ctx, c, s, &f, &page)

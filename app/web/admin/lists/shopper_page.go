@@ -48,7 +48,8 @@ func (hs *Handlers) ShoppersPage(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := hs.cfg.Desk.Shoppers(c.Request().Context(), q)
+	reading, by := hs.reading(c)
+	found, err := hs.cfg.Desk.Shoppers(reading, q)
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (hs *Handlers) ShoppersPage(c echo.Context) error {
 		l := views.ShopperLine{Username: a.Username, Email: a.Email, State: shopperStateOf(a), Since: desk.MomentIn(a.CreatedAt, time.UTC), Path: desk.ShopperPath(a.Username)}
 		page.Lines = append(page.Lines, l)
 	}
-	page.Pages = views.Neighbours(shopperLinks(c, &found))
+	page.Pages, page.AsOf = views.Neighbours(shopperLinks(c, &found)), asOf(ctx, by)
 	return hs.cfg.Frame.Send(c, http.StatusOK, views.ShoppersPage(page))
 }
 
@@ -84,7 +85,8 @@ func complaintOf(ctx context.Context, err error, field string) (string, bool) {
 
 // ShopperPage is what is known of an account, as a page.
 func (hs *Handlers) ShopperPage(c echo.Context) error {
-	s, err := hs.shopper(c)
+	reading, by := hs.reading(c)
+	s, err := hs.shopper(reading, c)
 	if err != nil {
 		return err
 	}
@@ -104,17 +106,18 @@ func (hs *Handlers) ShopperPage(c echo.Context) error {
 		page.Unbar = desk.ShopperPath(s.Username) + "/unbar"
 	case views.PutAway, views.Forgotten:
 	}
+	page.AsOf = asOf(ctx, by)
 	shopperParts(ctx, &page, &s)
 	return hs.cfg.Frame.Send(c, http.StatusOK, views.ShopperPage(page))
 }
 
 // shopper is the account that a page is about.
-func (hs *Handlers) shopper(c echo.Context) (operator.ShopperDetail, error) {
+func (hs *Handlers) shopper(ctx context.Context, c echo.Context) (operator.ShopperDetail, error) {
 	name, err := shopperNamed(c)
 	if err != nil {
 		return operator.ShopperDetail{}, err
 	}
-	return hs.cfg.Desk.Shopper(c.Request().Context(), name)
+	return hs.cfg.Desk.Shopper(ctx, name)
 }
 
 func shopperParts(ctx context.Context, page *views.Shopper, s *operator.ShopperDetail) {
@@ -199,7 +202,7 @@ func sharedText(ctx context.Context, by limits.By) string {
 // barPage says what barring or unbarring an account will do before it is done.
 func (hs *Handlers) barPage(may bool) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		s, err := hs.shopper(c)
+		s, err := hs.shopper(c.Request().Context(), c)
 		if err != nil {
 			return err
 		}
@@ -241,7 +244,7 @@ func (hs *Handlers) barStep(c echo.Context, s *operator.ShopperDetail, may bool)
 
 // refusedBar shows the step before an act on an account again, with why it was refused and what was typed.
 func (hs *Handlers) refusedBar(c echo.Context, p request.Problem, form url.Values, act string) (bool, error) {
-	s, err := hs.shopper(c)
+	s, err := hs.shopper(c.Request().Context(), c)
 	if err != nil {
 		return false, nil //nolint:nilerr // there is no account to show; the problem's own page says why
 	}

@@ -34,6 +34,7 @@ func shopperOf(a *users.Listed) shopperDocument {
 
 type shopperListDocument struct {
 	Shoppers []shopperDocument `json:"shoppers"`
+	AgeMS    int64             `json:"ageMs,omitzero"`
 	Pages    pageLinks         `json:"pages"`
 }
 
@@ -44,11 +45,12 @@ func (hs *Handlers) Shoppers(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := hs.cfg.Desk.Shoppers(c.Request().Context(), q)
+	ctx, by := hs.reading(c)
+	found, err := hs.cfg.Desk.Shoppers(ctx, q)
 	if err != nil {
 		return err
 	}
-	d := shopperListDocument{Shoppers: make([]shopperDocument, 0, len(found.Accounts))}
+	d := shopperListDocument{AgeMS: by.Age().Milliseconds(), Shoppers: make([]shopperDocument, 0, len(found.Accounts))}
 	for i := range found.Accounts {
 		d.Shoppers = append(d.Shoppers, shopperOf(&found.Accounts[i]))
 	}
@@ -95,6 +97,8 @@ type shopperDetailDocument struct {
 	// MoreOrders is true when there are more than the newest ones here.
 	MoreOrders bool             `json:"moreOrders,omitzero"`
 	Sessions   []shopperSession `json:"sessions"`
+	// AgeMS is how old the orders are at most, in milliseconds; absent when they were read from the primary, as the rest is.
+	AgeMS int64 `json:"ageMs,omitzero"`
 }
 
 type shopperOrder struct {
@@ -124,11 +128,14 @@ func (hs *Handlers) Shopper(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := hs.cfg.Desk.Shopper(c.Request().Context(), name)
+	ctx, by := hs.reading(c)
+	s, err := hs.cfg.Desk.Shopper(ctx, name)
 	if err != nil {
 		return err
 	}
-	return request.WriteJSON(c, http.StatusOK, shopperDetailOf(&s))
+	d := shopperDetailOf(&s)
+	d.AgeMS = by.Age().Milliseconds()
+	return request.WriteJSON(c, http.StatusOK, d)
 }
 
 // shopperNamed is the name in the path. One that nobody can have is answered like one that nobody has.
