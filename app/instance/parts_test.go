@@ -32,8 +32,7 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	d.stop(t, other)
 	onList[reflect.TypeOf(other.certificate).Elem().String()] = slices.ContainsFunc(other.wiring.parts.list, func(one part) bool { return one.runner == other.certificate })
 	d.Config.ACME = nil
-	d.withTLS(t)
-	d.withReplica()
+	d.withAll(t)
 	a := d.start(t)
 	d.stop(t, a) // nothing changes while the values are inspected
 	list := a.wiring.parts.list
@@ -60,6 +59,14 @@ func TestEverythingThatRunsIsOnTheList(t *testing.T) {
 	for _, name := range made {
 		t.Errorf("an instance has a %s that is on no list of parts", name)
 	}
+}
+
+// withAll sets what makes further parts of an instance.
+func (d *deployment) withAll(t *testing.T) {
+	t.Helper()
+	d.withTLS(t)
+	d.withReplica()
+	d.Config.Traces = &config.Traces{Endpoint: "http://127.0.0.1:1/v1/traces", Sampler: "always_off", Service: "flashsale"}
 }
 
 // runners are the types of the module that have a method Run(context.Context) error, as "package.Type".
@@ -201,9 +208,7 @@ func TestThePageOfPartsListsThemAll(t *testing.T) {
 		told = append(told, row[1])
 	}
 	d := newDeployment(t)
-	d.withTLS(t)
-	d.Config.Traces = &config.Traces{Endpoint: "http://127.0.0.1:1/v1/traces", Sampler: "always_off", Service: "flashsale"}
-	d.withReplica()
+	d.withAll(t)
 	for _, one := range d.start(t).wiring.parts.running {
 		run = append(run, one.name)
 	}
