@@ -23,6 +23,7 @@ type fakeDesk struct {
 	found    users.Found
 	shopper  operator.ShopperDetail
 	acts     []audit.Recorded
+	decided  []uuid.UUID
 	err      error
 	// cut ends an export with an error after its first rows.
 	cut error
@@ -60,6 +61,10 @@ func (f *fakeDesk) ExportOrders(_ context.Context, a operator.Act, q operator.Or
 		return err
 	}
 	return f.cut
+}
+
+func (f *fakeDesk) Decided(context.Context, []uuid.UUID) ([]uuid.UUID, error) {
+	return f.decided, f.err
 }
 
 func (f *fakeDesk) Shoppers(_ context.Context, q users.Search) (users.Found, error) {

@@ -55,6 +55,7 @@ func (s *Server) table() []request.Route {
 		{Method: "GET", Path: "/api/admin/orders/export", Handler: s.lists.ExportOrders, Who: request.Exporters, Limit: long},
 		{Method: "GET", Path: "/api/admin/orders/:id", Handler: s.lists.Order, Who: request.Viewers},
 		{Method: "POST", Path: "/api/admin/orders/:id/cancel", Handler: s.admin.CancelOrder, Who: request.Operators},
+		{Method: "GET", Path: "/api/admin/claims", Handler: s.lists.Claims, Who: request.Viewers},
 		{Method: "GET", Path: "/api/admin/shoppers", Handler: s.lists.Shoppers, Who: request.Viewers},
 		{Method: "GET", Path: "/api/admin/shoppers/:name", Handler: s.lists.Shopper, Who: request.Viewers},
 		{Method: "POST", Path: "/api/admin/shoppers/:name/bar", Handler: s.admin.BarShopper, Who: request.Operators},

@@ -166,6 +166,7 @@ type batch struct {
 func (f *follower) advance(ctx context.Context, b *batch) error {
 	target := f.offset.after(b.records)
 	defer f.ledger.undecided.Forget(f.partition)
+	defer f.ledger.decides(f.partition, b)()
 	var wait events.Backoff
 	for {
 		if ctx.Err() != nil {

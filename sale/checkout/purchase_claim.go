@@ -105,6 +105,7 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendi
 		return p.answerVerdict(ctx, &verdict, role)
 	case claimAcknowledged:
 		p.pendingAnswers.note(claim.ID, time.Now())
+		p.noteTold(w, &claim)
 		a := p.answer(sale.Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
 		return a
@@ -119,6 +120,7 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendi
 // decided; if that was before this request, the verdict is looked up once more.
 func (p *purchase) awaitVerdict(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
 	defer p.pending.leave(w)
+	p.pending.describe(w, &claim)
 	v, how := p.writeAndWait(ctx, claim, w, role)
 	if _, delivered := deliveredVerdict(w, claimUnknown); how != claimDecided || delivered != claimDecided || !p.decidedBefore(&v) {
 		return v, how

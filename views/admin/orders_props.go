@@ -172,6 +172,9 @@ type StockAct struct {
 	Path, Link string
 }
 
+// claimsPath is the list of a sale's claims without a verdict.
+func claimsPath(slug string) string { return "/admin/claims?sale=" + slug }
+
 // ordersPath is the list of a sale's orders: of those in that state, or all for "".
 func ordersPath(slug, state string) string {
 	path := "/admin/orders?sale=" + slug

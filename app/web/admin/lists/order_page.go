@@ -25,6 +25,7 @@ func (hs *Handlers) OrderRoutes() []request.Route {
 		{Method: "GET", Path: desk.Orders, Handler: hs.OrdersPage, Who: request.Viewers},
 		{Method: "GET", Path: desk.Orders + "/:id", Handler: hs.OrderPage, Who: request.Viewers},
 		{Method: "GET", Path: desk.Orders + "/:id/cancel", Handler: hs.CancelPage, Who: request.Operators},
+		{Method: "GET", Path: desk.Claims, Handler: hs.ClaimsPage, Who: request.Viewers},
 		{Method: "GET", Path: desk.Sales + "/:slug/units", Handler: hs.UnitsPage, Who: request.Viewers},
 	}
 }
@@ -171,7 +172,7 @@ func (hs *Handlers) sum(of *sale.Snapshot, list *operator.OrderList) views.Sum {
 	if list.Generation != of.Generation {
 		return s
 	}
-	s.PendingPath, s.FreePath = salePage(of.Slug)+"#undecided", salePage(of.Slug)+"/units"
+	s.PendingPath, s.FreePath = desk.Claims+"?"+url.Values{fieldSale: {of.Slug}}.Encode(), salePage(of.Slug)+"/units"
 	if hs.cfg.Figures == nil {
 		return s
 	}
