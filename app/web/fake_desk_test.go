@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -54,7 +55,7 @@ func (f *fakeDesk) ExportOrders(_ context.Context, a operator.Act, q operator.Or
 	if f.err != nil {
 		return f.err
 	}
-	if err := to.Begin(operator.Moment{At: noon, Total: 5, Sold: 2}); err != nil {
+	if err := to.Begin(operator.Moment{At: noon, Sale: "first", Generation: cmp.Or(q.Generation, 3), Total: 5, Sold: 2}); err != nil {
 		return err
 	}
 	if err := to.Take(f.list.Orders); err != nil {

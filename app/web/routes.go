@@ -51,6 +51,7 @@ func (s *Server) table() []request.Route {
 		{Method: "POST", Path: request.AdminSale + "/pictures/order", Handler: s.admin.ArrangePictures, Who: request.Operators},
 		{Method: "POST", Path: request.AdminSale + "/pictures/:id/text", Handler: s.admin.DescribePicture, Who: request.Operators},
 		{Method: "POST", Path: request.AdminSale + "/pictures/:id/remove", Handler: s.admin.RemovePicture, Who: request.Operators},
+		{Method: "GET", Path: request.AdminSale + "/units", Handler: s.lists.Units, Who: request.Viewers},
 		{Method: "GET", Path: "/api/admin/orders", Handler: s.lists.Orders, Who: request.Viewers},
 		{Method: "GET", Path: "/api/admin/orders/export", Handler: s.lists.ExportOrders, Who: request.Exporters, Limit: long},
 		{Method: "GET", Path: "/api/admin/orders/:id", Handler: s.lists.Order, Who: request.Viewers},
