@@ -180,12 +180,18 @@ func TestEveryActSaysWhatWasBeforeAndAfter(t *testing.T) {
 	}
 	changes := map[string][]string{} // the fields that each act has changed
 	for _, r := range recorded {
-		var detail struct{ Before, After any }
+		var detail struct {
+			Before, After any
+			MoneyIn       string
+		}
 		if err := json.Unmarshal(r.Detail, &detail); err != nil {
 			t.Fatal(err)
 		}
 		after, _ := detail.After.(map[string]any)
 		before, _ := detail.Before.(map[string]any)
+		if after["priceMinor"] != nil && after["currency"] == nil && detail.MoneyIn == "" {
+			t.Errorf("%s names no currency: %s", r.Action, r.Detail)
+		}
 		makes := r.Action == "sale.create" || r.Action == "sale.duplicate"
 		switch {
 		case r.Action == "team.invite", r.Action == "team.invite-first-owner", r.Action == "brand.set", r.Action == "brand.reset":
