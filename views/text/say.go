@@ -58,7 +58,7 @@ func areas(l int) []map[string]any {
 			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
 			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
 			germanOrders(), germanOrderHistory(), germanPeople(), germanAudit(),
-			germanSaleForm(), germanProof(), germanClaims(),
+			germanSaleForm(), germanProof(), germanVerify(), germanClaims(),
 		}
 	}
 	return nil
