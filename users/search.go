@@ -170,6 +170,9 @@ func (s *Store) NamedTx(ctx context.Context, tx pgx.Tx, ids []int64, prefix stri
 		}
 		return nil
 	})
+	if err == nil {
+		err = rows.Err()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read who ordered: %w", err)
 	}

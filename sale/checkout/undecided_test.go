@@ -59,7 +59,9 @@ func TestAToldClaimIsLookedUp(t *testing.T) {
 		go func() { ended <- p.Run(ctx) }()
 		time.Sleep(2 * toldLookUps * lookUpAfter)
 		stop()
-		<-ended
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 		if left := p.Undecided(time.Now(), 0, 10); len(left) != 0 {
 			t.Errorf("listed although it is decided: %+v", left)
 		}
