@@ -148,7 +148,7 @@ func TestTheFormOfTheFileHasTheFilters(t *testing.T) {
 	berlin(w)
 	const page = "/admin/orders?state=confirmed&from=2026-07-01T10:00&generation=2&q=ann"
 	res := w.browse(t, page, "Test-Session: root!")
-	res.shows(t, 200, `action="/api/admin/orders/export"`, `name="state" value="confirmed"`, `name="from" value="2026-07-01T08:00:00Z"`, "The search does not limit the file.", `name="bom"`, `value="jsonl"`)
+	res.shows(t, 200, `action="/api/admin/orders/export"`, `name="state" value="confirmed"`, `name="from" value="2026-07-01T08:00:00Z"`, `name="q" value="ann"`, "Only orders that the search for “ann” finds, all of them.", `name="bom"`, `value="jsonl"`)
 	r := w.browse(t, page, "Test-Session: vera?")
 	r.shows(t, 200)
 	r.lacks(t, "/api/admin/orders/export")
