@@ -106,7 +106,7 @@ func verifyOf(ctx context.Context, a *instance.Instance) ([]stress.Check, error)
 	found, err := a.Acts().Verify(ctx)
 	var checks []stress.Check
 	for _, c := range found {
-		checks = append(checks, stress.Check(c))
+		checks = append(checks, stress.Check{ID: c.ID, Title: c.Title, State: c.State, Detail: c.Detail})
 	}
 	return checks, err
 }

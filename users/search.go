@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -24,6 +25,7 @@ const (
 	followIndexes = `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_sort', 'off', true),
 		set_config('plan_cache_mode', 'force_custom_plan', true)`
 
+	selectKeys   = `SELECT u.id, u.username_key, u.email_key FROM users u WHERE u.id = ANY($1)`
 	selectPeople = `SELECT u.id, u.username, u.email, u.email_key, u.archived_at IS NOT NULL, u.erased_at IS NOT NULL FROM users u WHERE u.id = ANY($1)`
 )
 
@@ -62,7 +64,7 @@ type Found struct {
 // Find is a page of accounts.
 func (s *Store) Find(ctx context.Context, q Search) (Found, error) {
 	sql, args := q.statement()
-	list, err := s.listed(ctx, sql, append(args, q.Limit+1)...)
+	list, err := listed(ctx, s.pool, sql, append(args, q.Limit+1)...)
 	if err != nil {
 		return Found{}, err
 	}
@@ -126,8 +128,17 @@ func hasAt(key string) bool { return slices.Contains([]byte(key), '@') }
 // IDsWith are the accounts whose username or address begins with a text in normal form, at most limit of them, those with such a
 // username first. more says that there may be others.
 func (s *Store) IDsWith(ctx context.Context, prefix string, limit int) (ids []int64, more bool, err error) {
+	return idsWith(ctx, s.pool, prefix, limit)
+}
+
+// IDsWithTx is IDsWith as a transaction sees it.
+func (s *Store) IDsWithTx(ctx context.Context, tx pgx.Tx, prefix string, limit int) (ids []int64, more bool, err error) {
+	return idsWith(ctx, tx, prefix, limit)
+}
+
+func idsWith(ctx context.Context, on sender, prefix string, limit int) (ids []int64, more bool, err error) {
 	for _, sql := range []string{selectUsernameAfter, selectEmailAfter} {
-		list, err := s.listed(ctx, sql, prefix, prefix+last, "", limit+1)
+		list, err := listed(ctx, on, sql, prefix, prefix+last, "", limit+1)
 		if err != nil {
 			return nil, false, err
 		}
@@ -144,13 +155,42 @@ func (s *Store) IDsWith(ctx context.Context, prefix string, limit int) (ids []in
 	return ids, more, nil
 }
 
+// NamedTx says which of the accounts have a username or an address that begins with a text in normal form, as IDsWith finds them.
+func (s *Store) NamedTx(ctx context.Context, tx pgx.Tx, ids []int64, prefix string) (map[int64]bool, error) {
+	rows, err := tx.Query(ctx, selectKeys, replan, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read who ordered: %w", err)
+	}
+	named := map[int64]bool{}
+	var id int64
+	var username, email string
+	_, err = pgx.ForEachRow(rows, []any{&id, &username, &email}, func() error {
+		if strings.HasPrefix(username, prefix) || strings.HasPrefix(email, prefix) && reachable(email) {
+			named[id] = true
+		}
+		return nil
+	})
+	if err == nil {
+		err = rows.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read who ordered: %w", err)
+	}
+	return named, nil
+}
+
 // listedRecord is a record that may be of an erased account.
 type listedRecord struct {
 	Record
 	erased bool
 }
 
-func (s *Store) listed(ctx context.Context, sql string, args ...any) ([]listedRecord, error) {
+// sender is a pool, where a batch is one transaction, or a transaction.
+type sender interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+func listed(ctx context.Context, on sender, sql string, args ...any) ([]listedRecord, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	var list []listedRecord
@@ -163,7 +203,7 @@ func (s *Store) listed(ctx context.Context, sql string, args ...any) ([]listedRe
 		})
 		return err
 	})
-	if err := s.pool.SendBatch(ctx, b).Close(); err != nil {
+	if err := on.SendBatch(ctx, b).Close(); err != nil {
 		return nil, fmt.Errorf("search accounts: %w", err)
 	}
 	return list, nil

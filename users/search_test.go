@@ -76,6 +76,21 @@ func TestIDsOfNamesAndAddresses(t *testing.T) {
 	if ids, more, err := store.IDsWith(t.Context(), "ann", 10); err != nil || more || !slices.Equal(ids, []int64{ann.ID, zoe.ID}) {
 		t.Errorf("%v %v %v", ids, more, err)
 	}
+	err := pgx.BeginFunc(t.Context(), store.pool, func(tx pgx.Tx) error {
+		ids, more, err := store.IDsWithTx(t.Context(), tx, "ann", 10)
+		if err != nil || more || !slices.Equal(ids, []int64{ann.ID, zoe.ID}) {
+			t.Errorf("in a transaction: %v, %v", ids, more)
+			return err
+		}
+		named, err := store.NamedTx(t.Context(), tx, []int64{zoe.ID, ann.ID, ann.ID + zoe.ID + 1000}, "ann")
+		if !named[ann.ID] || !named[zoe.ID] || len(named) != 2 {
+			t.Errorf("so are named %v", named)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 	if ids, more, err := store.IDsWith(t.Context(), "ann", 1); err != nil || !more || !slices.Equal(ids, []int64{ann.ID}) {
 		t.Errorf("%v %v %v", ids, more, err)
 	}

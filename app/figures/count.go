@@ -37,6 +37,8 @@ type Count struct {
 	Holders map[int64]int64 `json:"holders"`
 	// Servers are those that the process needs.
 	Servers []Server `json:"servers"`
+	// Claims are some of those without a verdict, at most mostClaims and the ones known longest.
+	Claims []Claim `json:"claims,omitempty"`
 }
 
 // Server is one that a process needs, as its last probe found it.

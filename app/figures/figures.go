@@ -38,7 +38,7 @@ type Sale struct {
 	ID, Generation, Total, Taken int64
 }
 
-// Config is what a Keeper needs. All fields but Logger are required.
+// Config is what a Keeper needs. All fields but Claims and Logger are required.
 type Config struct {
 	// Process names this process, Version is that of its program.
 	Process, Version string
@@ -49,6 +49,9 @@ type Config struct {
 	Servers func() []Server
 	// Sales are those on which something is sold.
 	Sales func() []Sale
+	// Claims are those of this process that wait for their verdict, the ones known longest first; most is how many are wanted. Nil: none
+	// are told.
+	Claims func(most int) []Claim
 	// Publish tells the other processes; it never waits. They hand it to their Take.
 	Publish func(text []byte)
 	// Logger is slog.Default when nil.
@@ -121,6 +124,9 @@ func (k *Keeper) count(now time.Time) error {
 	own, err := k.cfg.Metrics.read(k.cfg.From)
 	if err == nil {
 		own.Process, own.Began, own.Version, own.Servers = k.cfg.Process, k.began, k.cfg.Version, k.cfg.Servers()
+		if k.cfg.Claims != nil {
+			own.Claims = k.cfg.Claims(mostClaims)
+		}
 		k.hear(own, now)
 		if text, err := json.Marshal(own); err == nil {
 			k.cfg.Publish(text)

@@ -3,10 +3,12 @@ package figures
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -185,5 +187,43 @@ func TestAQuantileLiesInItsClass(t *testing.T) {
 		if got, ok := Quantile(c.share, c.times, bounds); ok != c.ok || math.Abs(got-c.want) > 1e-6 {
 			t.Errorf("%v of %v is %v, %v", c.share, c.times, got, ok)
 		}
+	}
+}
+
+// Two processes tell of one claim: it is listed once, with all that either knows. A process that is gone tells of nothing.
+func TestAClaimThatTwoProcessesTellOfIsListedOnce(t *testing.T) {
+	t.Parallel()
+	none := func() []Sale { return nil }
+	both, mine := uuid.MustParse("00000000-0000-8000-8000-00000000000b"), uuid.MustParse("00000000-0000-8000-8000-00000000000a")
+	a := newCounted().keeper("a", none, func([]byte) {})
+	a.cfg.Claims = func(most int) []Claim {
+		if most != mostClaims {
+			t.Errorf("%d are wanted", most)
+		}
+		return []Claim{{ID: both, Sale: 7, Username: "ann", Millis: 900, Doing: "answering"}, {ID: mine, Millis: 950, Doing: "told"}}
+	}
+	partition, offset, pressed := 3, int64(17), time.Now().UTC().Truncate(time.Millisecond)
+	b := newCounted().keeper("b", none, func(text []byte) { a.Take(text) })
+	b.cfg.Claims = func(int) []Claim {
+		return []Claim{{ID: both, Sale: 7, Username: "ann", Pressed: pressed, Millis: 2000, Partition: &partition, Offset: &offset, Doing: "deciding"}}
+	}
+	now := time.Now()
+	for _, k := range []*Keeper{a, b} {
+		if err := k.count(now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := a.Claims()
+	if len(all) != 2 || all[0].ID != both || all[1].ID != mine {
+		t.Fatalf("%+v", all)
+	}
+	if w := all[0]; w.Millis != 2000 || w.Partition == nil || *w.Partition != 3 || *w.Offset != 17 || !w.Pressed.Equal(pressed) ||
+		!slices.Equal(w.Processes, []Looking{{"a", "answering"}, {"b", "deciding"}}) {
+		t.Errorf("%+v", w)
+	}
+	a.processes["b"].heard = now.Add(-time.Hour)
+	a.addUp(now)
+	if all := a.Claims(); len(all) != 2 || all[0].ID != mine || len(all[1].Processes) != 1 {
+		t.Errorf("after b is gone: %+v", all)
 	}
 }

@@ -1,7 +1,6 @@
 package instance
 
 import (
-	"context"
 	"net/netip"
 	"time"
 
@@ -21,7 +20,7 @@ func (p pressesOf) Take(saleID int64, l sale.PressLimit, shopper int64, from net
 		Account: pressRate(l.AccountRate, l.AccountBurst), Network: pressRate(l.NetworkRate, l.NetworkBurst),
 	})
 	if !v.OK && p.limit.MayNote(saleID, shopper) {
-		p.noted.Note(context.Background(), shopper, limits.Purchase, v.By)
+		p.noted.Note(shopper, limits.Purchase, v.By)
 	}
 	if v.By == limits.ByAccount {
 		return sale.PressesOfAccount, v.Wait, v.OK

@@ -3,10 +3,13 @@ package instance_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"flashsale/app/instance"
 	"flashsale/app/instance/instancetest"
 )
 
@@ -15,7 +18,7 @@ import (
 func TestBrowserFindsAndCancelsAnOrderOnTheDesk(t *testing.T) {
 	t.Parallel()
 	browser := startBrowser(t)
-	base := startProduct(t)
+	base, lock := instance.StartProductWithLocks(t)
 	p, shoppers := openTab(t, browser, base), newAPIShoppers(t, base)
 	api := instancetest.NewClient(t, base)
 	var ids []string
@@ -67,13 +70,39 @@ func TestBrowserFindsAndCancelsAnOrderOnTheDesk(t *testing.T) {
 	p.shows("units-free", "came back")
 	p.seen(t, "units")
 	p.open("/admin/sales/flash-sale")
-	p.do(chromedp.Click(`[data-testid="sum-pending"]`))
-	p.until("the undecided claims", `location.hash === "#undecided"`)
 	p.seen(t, "show-linked")
+	p.do(chromedp.Click(`[data-testid="sum-pending"]`))
+	p.until("the undecided claims", `location.pathname === "/admin/claims" && location.search === "?sale=flash-sale"`)
+	p.shows("claims-advice", "nothing to do")
+	p.seen(t, "claims-none")
+	release := lock(`SELECT FROM stock FOR UPDATE`)
+	defer release()
+	r, err := api.TryWith(http.MethodPost, "/api/flash-sale/purchase", map[string]string{"username": shoppers.shoppers(6)[5]}, http.Header{"Prefer": {"respond-async"}})
+	if err != nil || r.Status != http.StatusAccepted {
+		t.Fatalf("%v, %d %s", err, r.Status, r.Raw)
+	}
+	p.listsClaim(r.Text("claimId"), "tries to decide it")
+	p.seen(t, "claims")
+	release()
+	p.listsClaim("", "")
 	for name, path := range map[string]string{"orders-german": "/admin/orders?state=confirmed&lang=de", "order-german": order + "?lang=de", "step-german": "/admin/orders/" + ids[0] + "/cancel?lang=de"} {
 		p.open(path)
 		p.until("German", `document.documentElement.lang === "de"`)
 		p.seen(t, name)
 	}
 	api.Verifies()
+}
+
+// listsClaim looks again until the page lists only that claim, or none for "", and says that of it.
+func (p *tab) listsClaim(id, says string) {
+	p.t.Helper()
+	for range 200 {
+		found := value[string](p, `[...document.querySelectorAll('[data-testid="claim-line"]')].map(l => l.dataset.claim + " " + l.textContent).join("|")`)
+		if id == "" && found == "" || id != "" && strings.HasPrefix(found, id) && strings.Contains(found, says) && !strings.Contains(found, "|") {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+		p.open(value[string](p, `location.pathname + location.search`))
+	}
+	p.t.Fatalf("the page does not list %q with %q", id, says)
 }

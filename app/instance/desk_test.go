@@ -4,8 +4,11 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -135,7 +138,54 @@ func TestAnExportIsOneMoment(t *testing.T) {
 	if live, sold := exported(t, a.URL()); live < 100 || sold < 100 {
 		t.Errorf("only %d orders: that shows nothing", live)
 	}
+	exportsWhatTheSearchFinds(t, c)
 	c.Verifies()
+}
+
+// exportsWhatTheSearchFinds compares files with searches: one that finds few shoppers, one that finds more than a page looks at, one for
+// a unit, and one for a number.
+func exportsWhatTheSearchFinds(t *testing.T, c *client) {
+	t.Helper()
+	take := func(query string) (rows []map[string]any) {
+		r := c.Call(http.MethodGet, "/api/admin/orders/export?format=jsonl&generation=1&"+query, nil)
+		for line := range strings.Lines(r.Raw) {
+			row := map[string]any{}
+			if err := json.Unmarshal([]byte(line), &row); err != nil || r.Status != http.StatusOK {
+				t.Fatalf("%s: %d %s: %v", query, r.Status, line, err)
+			}
+			rows = append(rows, row)
+		}
+		return rows
+	}
+	all := take("")
+	for prefix, most := range map[string]int{"john_doe_1": 100, "j": 1000, "J": 1000, "john_doe@": 100, "nobody": 0} {
+		var want []map[string]any
+		for _, row := range all {
+			for _, name := range []string{"username", "email"} {
+				if called, _ := row["shopper"].(map[string]any)[name].(string); strings.HasPrefix(called, strings.ToLower(prefix)) {
+					want = append(want, row)
+					break
+				}
+			}
+		}
+		if got := take("q=" + url.QueryEscape(prefix)); !reflect.DeepEqual(got, want) || len(got) > most {
+			t.Errorf("%q: %d orders, want %d", prefix, len(got), len(want))
+		}
+	}
+	some := all[len(all)/2]
+	for _, query := range []string{"unit=" + fmt.Sprint(some["unit"]), "q=" + fmt.Sprint(some["orderNumber"]), "q=" + fmt.Sprint(some["purchaseId"])} {
+		if got := take(query); !slices.ContainsFunc(got, func(row map[string]any) bool { return reflect.DeepEqual(row, some) }) ||
+			slices.ContainsFunc(got, func(row map[string]any) bool { return row["unit"] != some["unit"] }) {
+			t.Errorf("%s: %v, want %v", query, got, some)
+		}
+	}
+	acts := c.Call(http.MethodGet, "/api/admin/audit?what=orders.export&limit=1", nil)
+	if !strings.Contains(acts.Raw, fmt.Sprint(some["purchaseId"])) {
+		t.Errorf("the audit log does not say what was looked for: %s", acts.Raw)
+	}
+	if acts := c.Call(http.MethodGet, "/api/admin/audit?what=orders.export&limit=200", nil); strings.Contains(acts.Raw, "john_doe_1") || !strings.Contains(acts.Raw, "a name or an address") {
+		t.Error("the audit log keeps what people are called")
+	}
 }
 
 func exported(t *testing.T, base string) (live, sold int) {

@@ -13,6 +13,13 @@ func StartProductWithStops(t *testing.T) (url string, stop, goOn func()) {
 	return d.start(t).URL(), p.freeze, p.thaw
 }
 
+// StartProductWithLocks is StartProduct, and a function that keeps rows locked until what it returns is called.
+func StartProductWithLocks(t *testing.T) (url string, lock func(sql string) (release func())) {
+	t.Helper()
+	a := newDeployment(t).start(t)
+	return a.URL(), func(sql string) func() { return a.lockRows(t, sql) }
+}
+
 // StartSmallProduct is StartProduct with room for so many connections.
 func StartSmallProduct(t *testing.T, places int) string {
 	t.Helper()

@@ -2,6 +2,7 @@ package instance
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -65,6 +66,33 @@ func observePlaces(l *server.Limiter, reg prometheus.Registerer) {
 	}, func() float64 { return float64(l.Evicted()) }))
 }
 
+// toldAfter is how long a claim waits before operators are told of it: as long as a request waits before it looks whether anybody
+// consumes. Nearly all are decided long before that.
+const toldAfter = 500 * time.Millisecond
+
+// undecided are the claims without a verdict that this process knows of, at most so many: those that it answers for, and those that it
+// has read from the log.
+func (c *wiring) undecided(most int) []figures.Claim {
+	now := time.Now()
+	list := c.checkout.Undecided(now, toldAfter, most)
+	for _, u := range c.ledger.Undecided(now, toldAfter, most) {
+		list = events.Oldest(list, &u, most)
+	}
+	all := make([]figures.Claim, 0, len(list))
+	for i := range list {
+		u := &list[i]
+		one := figures.Claim{
+			ID: u.ClaimID, Sale: u.SaleID, Generation: u.Generation, Account: u.UserID, Username: u.Username, Pressed: u.PressedAt,
+			Millis: now.Sub(u.Since).Milliseconds(), Doing: string(u.Doing),
+		}
+		if u.Position != nil {
+			one.Partition, one.Offset = &u.Position.Partition, &u.Position.Offset
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
 // figuresChannel carries what each process counts to the others.
 const figuresChannel = "figures"
 
@@ -94,6 +122,7 @@ func (c *wiring) watch(from prometheus.Gatherer, log *slog.Logger) *figures.Keep
 			}
 			return all
 		},
+		Claims:  c.undecided,
 		Publish: func(text []byte) { c.bus.PublishNote(figuresChannel, text) },
 	})
 	c.bus.OnNote(figuresChannel, k.Take)

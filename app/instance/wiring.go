@@ -109,6 +109,7 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 	c.directory = directory.New(c.users, directory.Config{Logger: log})
 	c.parts.add("directory", knowing, c.directory)
 	c.limits = limits.New(s.redis, limits.Config{Namespace: c.cfg.Namespace, Live: c.heartbeat.Live, Logger: log, Registerer: reg})
+	c.parts.add("limits", serving, c.limits)
 	// Over the connections of the lease: what has ended is known however busy the others are.
 	c.sessions = login.NewSessions(login.NewStore(s.lease), login.SessionsConfig{SecondFactor: c.cfg.OperatorSecondFactor,
 		Lifetime: c.cfg.SessionLifetime, Keys: c.cfg.SessionKeys, Gone: c.directory.Gone, Logger: log})

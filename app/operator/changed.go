@@ -16,7 +16,8 @@ import (
 )
 
 // The audit log says of each act that changes something what was there before it and after it, by the names that the API has for it:
-// {"before": {"stock": 100}, "after": {"stock": 150}}. Only what has changed is there, and the revision of the sale.
+// {"before": {"stock": 100}, "after": {"stock": 150}}. Only what has changed is there, and the revision of the sale; "moneyIn" is the
+// currency of amounts where that has not changed.
 
 // state is a thing before or after an act.
 type state map[string]any
@@ -84,6 +85,9 @@ func saying(e audit.Entry, before, after state) (audit.Entry, error) {
 	}
 	if before != nil {
 		detail["before"] = was
+	}
+	if _, there := is["currency"]; !there && (is["priceMinor"] != nil || is["discountMinor"] != nil) {
+		detail["moneyIn"] = after["currency"] // the sale may be sold in another one later
 	}
 	detail["after"] = is
 	e.Detail = detail

@@ -178,6 +178,19 @@ func orderIDs(text string) (lowest, highest uuid.UUID, ok bool) {
 	return sale.OrderIDs(text)
 }
 
+// Decided are those of the claims that have a verdict. It is one query.
+func (d *Desk) Decided(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error) {
+	verdicts, err := d.cfg.Sales.Verdicts(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	decided := make([]uuid.UUID, len(verdicts))
+	for i := range verdicts {
+		decided[i] = verdicts[i].ClaimID
+	}
+	return decided, nil
+}
+
 func (d *Desk) slugs() map[int64]string {
 	slugs := map[int64]string{}
 	for _, s := range d.cfg.Catalog.All() {

@@ -26,6 +26,9 @@ const (
 // Moment is when an export was read: everything in it was so at one moment.
 type Moment struct {
 	At time.Time
+	// Sale is the slug of the sale that it is of, Generation the one of it, or AllGenerations; nothing for what is of no sale.
+	Sale       string
+	Generation int64
 	// Total and Sold are of the stock of the generations in the export. Sold is how many of its orders are live, if no filter leaves some out.
 	Total, Sold int64
 }
@@ -40,7 +43,7 @@ type Export[R any] struct {
 // AllGenerations, as the generation of a query, means every one of the sale.
 const AllGenerations = -1
 
-// ExportOrders gives the orders that the query means, the first one first, with the names of now: of the one moment at which all of
+// ExportOrders gives the orders that the query means, all of them and not only a page, the first one first, with the names of now: of the one moment at which all of
 // it is read. The audit log says who took what, before the first row. The connection is one that nothing else uses, and it is free
 // again when ctx ends. ErrExports: too many run at once.
 func (d *Desk) ExportOrders(ctx context.Context, a Act, q OrderQuery, to Export[DeskOrder]) error {
@@ -49,7 +52,7 @@ func (d *Desk) ExportOrders(ctx context.Context, a Act, q OrderQuery, to Export[
 		return err
 	}
 	detail := map[string]any{"sale": s.Slug}
-	for name, value := range map[string]any{"generation": q.Generation, "state": string(q.Filter.State), "from": q.Filter.From, "until": q.Filter.Until} {
+	for name, value := range map[string]any{"generation": q.Generation, "state": string(q.Filter.State), "unit": q.Filter.Unit, "search": recordedText(q.Text), "from": q.Filter.From, "until": q.Filter.Until} {
 		switch value {
 		case int64(0), "", time.Time{}:
 		default:
@@ -64,7 +67,11 @@ func (d *Desk) ExportOrders(ctx context.Context, a Act, q OrderQuery, to Export[
 		if err != nil {
 			return err
 		}
-		moment := Moment{}
+		search, err := d.searchTx(ctx, tx, q)
+		if err != nil {
+			return err
+		}
+		moment := Moment{Sale: s.Slug, Generation: q.Generation}
 		for _, l := range levels {
 			moment.Total, moment.Sold = moment.Total+l.Total, moment.Sold+l.Taken
 		}
@@ -73,7 +80,12 @@ func (d *Desk) ExportOrders(ctx context.Context, a Act, q OrderQuery, to Export[
 		}
 		take := d.taking(ctx, tx, map[int64]string{s.ID: s.Slug}, to.Take)
 		for _, l := range levels {
-			if err := d.cfg.Orders.EachTx(ctx, tx, l, q.Filter, exportChunk, take); err != nil {
+			if q.Text == "" && q.Filter.Unit == 0 {
+				err = d.cfg.Orders.EachTx(ctx, tx, l, q.Filter, exportChunk, take)
+			} else {
+				err = search.each(ctx, l, take)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -23,8 +23,44 @@ type Check struct {
 	ID    string `json:"id"`
 	Title string `json:"title"`
 	// State is OK, Broken or Unknown.
-	State  string `json:"state"`
-	Detail string `json:"detail,omitempty"`
+	State string `json:"state"`
+	// Detail says why, or what was found, in English. Said is the same in parts, from which pages say it in the language of their reader.
+	Detail string    `json:"detail,omitempty"`
+	Said   Sentences `json:"said,omitempty"`
+}
+
+// because is the check with why, or with what was found.
+func (c Check) because(state string, said ...Sentence) Check {
+	c.State, c.Said = state, said
+	c.Detail = c.Said.String()
+	return c
+}
+
+// Sentence is a sentence in English with what is put into it: numbers, texts that are the same in every language, and sentences.
+type Sentence struct {
+	Key  string `json:"key"`
+	Args []any  `json:"args,omitempty"`
+}
+
+// stated is a Sentence. A test of app/web finds those that are not translated.
+func stated(key string, args ...any) Sentence { return Sentence{key, args} }
+
+func (s Sentence) String() string {
+	if len(s.Args) == 0 {
+		return s.Key // no format, as in a page
+	}
+	return fmt.Sprintf(s.Key, s.Args...)
+}
+
+// Sentences are one after the other.
+type Sentences []Sentence
+
+func (all Sentences) String() string {
+	parts := make([]string, len(all))
+	for i, s := range all {
+		parts[i] = s.String()
+	}
+	return strings.Join(parts, "; ")
 }
 
 // What Verify finds of an invariant: it holds, it is broken, or it cannot be checked from here.
@@ -50,10 +86,10 @@ func (o *Acts) checks(ctx context.Context, m *moment) []Check {
 	return []Check{
 		unitsCheck(m.counts, m.levels),
 		shoppersCheck(m.counts),
-		{ID: "I3", Title: "every receipt ever answered exists", State: Unknown, Detail: "only shoppers know their receipts; `flashsale stress` checks it"},
+		Check{ID: "I3", Title: "every receipt ever answered exists"}.because(Unknown, stated("only shoppers know their receipts; `flashsale stress` checks it")),
 		o.holdersCheck(ctx),
 		o.logCheck(ctx),
-		{ID: "I6", Title: "nobody is told sold out while units are left", State: Unknown, Detail: "only shoppers know their answers; the fault tests check it"},
+		Check{ID: "I6", Title: "nobody is told sold out while units are left"}.because(Unknown, stated("only shoppers know their answers; the fault tests check it")),
 		historyCheck(m.changed, m.undigested, m.historyErr),
 		pressesCheck(m.presses),
 	}
@@ -93,11 +129,12 @@ func (o *Acts) readMoment(ctx context.Context) (m moment, err error) {
 	return m, nil
 }
 
-func check(id, title string, broken []string) Check {
-	if len(broken) == 0 {
-		return Check{ID: id, Title: title, State: OK}
+func check(id, title string, broken Sentences) Check {
+	c := Check{ID: id, Title: title, State: OK}
+	if len(broken) > 0 {
+		return c.because(Broken, broken...)
 	}
-	return Check{ID: id, Title: title, State: Broken, Detail: strings.Join(broken, "; ")}
+	return c
 }
 
 func unitsCheck(counts []ledger.Count, levels []inventory.Level) Check {
@@ -105,28 +142,28 @@ func unitsCheck(counts []ledger.Count, levels []inventory.Level) Check {
 	for _, c := range counts {
 		live[c.Key] = c
 	}
-	var broken []string
+	var broken Sentences
 	for _, l := range levels {
 		c := live[sale.Key{Sale: l.Sale, Generation: l.Generation}]
 		delete(live, sale.Key{Sale: l.Sale, Generation: l.Generation})
 		if l.Taken != c.Live || l.Taken > l.Total || c.Units != c.Live || c.MaxUnit >= l.NextUnit && c.Live > 0 {
-			broken = append(broken, fmt.Sprintf("sale %d generation %d: %d of %d units taken, %d live orders on %d units, highest unit %d of %d issued",
+			broken = append(broken, stated("sale %d generation %d: %d of %d units taken, %d live orders on %d units, highest unit %d of %d issued",
 				l.Sale, l.Generation, l.Taken, l.Total, c.Live, c.Units, c.MaxUnit, l.NextUnit-1))
 		}
 	}
 	for k, c := range live {
 		if c.Live > 0 {
-			broken = append(broken, fmt.Sprintf("sale %d generation %d: %d live orders without a stock row", k.Sale, k.Generation, c.Live))
+			broken = append(broken, stated("sale %d generation %d: %d live orders without a stock row", k.Sale, k.Generation, c.Live))
 		}
 	}
 	return check("I1", "units taken = live orders <= total, each order its own unit", broken)
 }
 
 func shoppersCheck(counts []ledger.Count) Check {
-	var broken []string
+	var broken Sentences
 	for _, c := range counts {
 		if c.Shoppers != c.Live {
-			broken = append(broken, fmt.Sprintf("sale %d generation %d: %d live orders of %d shoppers", c.Sale, c.Generation, c.Live, c.Shoppers))
+			broken = append(broken, stated("sale %d generation %d: %d live orders of %d shoppers", c.Sale, c.Generation, c.Live, c.Shoppers))
 		}
 	}
 	return check("I2", "no shopper has two live orders in one sale", broken)
@@ -140,7 +177,7 @@ func (o *Acts) logCheck(ctx context.Context) Check {
 // logVerdict is ok only for a log that was read to the cursor in every partition. One claim without a verdict makes it broken,
 // also when a part of the log was not read.
 func logVerdict(findings []consumer.Finding) Check {
-	var broken, unread []string
+	var broken, unread Sentences
 	foreign := make(map[events.Foreign]int64)
 	for _, f := range findings {
 		for why, n := range f.Foreign {
@@ -148,23 +185,33 @@ func logVerdict(findings []consumer.Finding) Check {
 		}
 		switch {
 		case f.Broken():
-			broken = append(broken, f.String())
+			broken = append(broken, partition(&f))
 		case f.Unread != nil:
-			unread = append(unread, f.String())
+			unread = append(unread, partition(&f))
 		}
 	}
 	c := check("I5", "every claim in the log before the cursor has a verdict", broken)
 	if c.State == OK && len(unread) > 0 {
-		c.State, c.Detail = Unknown, "not all of the log was read: "+strings.Join(unread, "; ")
+		return c.because(Unknown, stated("not all of the log was read: %s", unread))
 	}
 	if c.State == OK {
-		c.Detail = leftOut(foreign)
+		return c.because(OK, leftOut(foreign)...)
 	}
 	return c
 }
 
-// leftOut says which records of the log the ledger has passed over; "" when there are none.
-func leftOut(foreign map[events.Foreign]int64) string {
+// partition says what was found in a partition of the log.
+func partition(f *consumer.Finding) Sentence {
+	s := stated("partition %d: cursor %d, log %d to %d, read to %d, %d claims, %d without a verdict",
+		f.Partition, f.Cursor, f.Start, f.End, f.Read, f.Claims, len(f.Missing))
+	if f.Unread != nil {
+		return stated("%s, and not all of it was read: %s", s, f.Unread.Error())
+	}
+	return s
+}
+
+// leftOut says which records of the log the ledger has passed over, if there are any.
+func leftOut(foreign map[events.Foreign]int64) Sentences {
 	other := foreign[events.ForeignLedger]
 	var rest int64
 	for why, n := range foreign {
@@ -172,17 +219,14 @@ func leftOut(foreign map[events.Foreign]int64) string {
 			rest += n
 		}
 	}
-	var parts []string
+	var left Sentences
 	if other > 0 {
-		parts = append(parts, fmt.Sprintf("%d claims of another ledger, of an earlier life", other))
+		left = append(left, stated("left out: %d claims of another ledger, of an earlier life", other))
 	}
 	if rest > 0 {
-		parts = append(parts, fmt.Sprintf("%d records that no process of this deployment wrote for this ledger", rest))
+		left = append(left, stated("left out: %d records that no process of this deployment wrote for this ledger", rest))
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "left out: " + strings.Join(parts, ", ")
+	return left
 }
 
 // unaccounted names the claims that are neither ordered nor declined, and counts those that are foreign.
@@ -214,18 +258,18 @@ func (o *Acts) unaccounted(ctx context.Context, claims []events.Claim) (consumer
 
 // historyCheck: the orders of older generations are what they were when their generation ended.
 func historyCheck(wrong []ledger.DigestMismatch, pending []sale.Key, err error) Check {
-	var broken []string
+	var broken Sentences
 	for _, m := range wrong {
-		broken = append(broken, fmt.Sprintf("sale %d generation %d: digest %s, stored %s", m.Sale, m.Generation, m.Found, m.Stored))
+		broken = append(broken, stated("sale %d generation %d: digest %s, stored %s", m.Sale, m.Generation, m.Found, m.Stored))
 	}
 	c := check("I7", "orders of older generations are unchanged", broken)
 	switch {
 	case len(wrong) > 0: // broken, whatever else could not be read
 	case err != nil:
-		c.State, c.Detail = Unknown, err.Error()
+		return c.because(Unknown, stated("the orders of earlier generations could not all be read: %s", err.Error()))
 	case len(pending) > 0:
-		c.State, c.Detail = Unknown, fmt.Sprintf("%d ended generations have no digest yet to compare with, the first is generation %d of sale %d",
-			len(pending), pending[0].Generation, pending[0].Sale)
+		return c.because(Unknown, stated("%d ended generations have no digest yet to compare with, the first is generation %d of sale %d",
+			len(pending), pending[0].Generation, pending[0].Sale))
 	}
 	return c
 }
@@ -233,24 +277,23 @@ func historyCheck(wrong []ledger.DigestMismatch, pending []sale.Key, err error) 
 // pressesCheck: a press outside the times of its generation has no order. Orders of the version before have no time of their
 // press, and generations that it ended no times, so of those nothing is said.
 func pressesCheck(presses []ledger.Presses) Check {
-	var broken, unknown []string
+	var broken, unknown Sentences
 	for _, p := range presses {
-		of := fmt.Sprintf("sale %d generation %d: ", p.Sale, p.Generation)
 		switch {
 		case p.StartsAt == nil || p.EndsAt == nil:
-			unknown = append(unknown, fmt.Sprintf("%sits times are not known, %d orders", of, p.Orders))
+			unknown = append(unknown, stated("sale %d generation %d: its times are not known, %d orders", p.Sale, p.Generation, p.Orders))
 			continue
 		case p.Outside > 0:
-			broken = append(broken, fmt.Sprintf("%s%d of %d orders were pressed before %s or not before %s", of, p.Outside, p.Orders,
+			broken = append(broken, stated("sale %d generation %d: %d of %d orders were pressed before %s or not before %s", p.Sale, p.Generation, p.Outside, p.Orders,
 				p.StartsAt.UTC().Format(time.RFC3339Nano), p.EndsAt.UTC().Format(time.RFC3339Nano)))
 		}
 		if p.Known < p.Orders {
-			unknown = append(unknown, fmt.Sprintf("%s%d of %d orders have no time of their press", of, p.Orders-p.Known, p.Orders))
+			unknown = append(unknown, stated("sale %d generation %d: %d of %d orders have no time of their press", p.Sale, p.Generation, p.Orders-p.Known, p.Orders))
 		}
 	}
 	c := check("I8", "every order was pressed within its sale's times", broken)
 	if c.State == OK && len(unknown) > 0 {
-		c.State, c.Detail = Unknown, strings.Join(unknown, "; ")
+		return c.because(Unknown, unknown...)
 	}
 	return c
 }

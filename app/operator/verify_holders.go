@@ -1,10 +1,9 @@
 package operator
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"flashsale/inventory"
@@ -44,8 +43,7 @@ type differences map[difference]bool
 func (o *Acts) holdersCheck(ctx context.Context) Check {
 	c := Check{ID: "I4", Title: "holders in Redis = owners in the ledger, limit = total", State: Unknown}
 	if o.alone && !o.serving {
-		c.Detail = "no instance is running; it rebuilds the holders when it starts"
-		return c
+		return c.because(Unknown, stated("no instance is running; it rebuilds the holders when it starts"))
 	}
 	began := time.Now()
 	var first time.Time // since when every comparison had an answer
@@ -80,17 +78,15 @@ func (o *Acts) holdersCheck(ctx context.Context) Check {
 func (o *Acts) unsettled(ctx context.Context, c Check, stayed differences, err error) Check {
 	switch {
 	case ctx.Err() != nil:
-		c.Detail = "there was no time to see whether a difference stays: " + ctx.Err().Error()
+		return c.because(Unknown, stated("there was no time to see whether a difference stays: %s", ctx.Err().Error()))
 	case err != nil:
-		c.Detail = "Redis or the ledger does not answer: " + err.Error()
+		return c.because(Unknown, stated("Redis or the ledger does not answer: %s", err.Error()))
 	case len(stayed) == 0:
-		c.Detail = "places and orders change too fast to be compared; no difference stayed"
+		return c.because(Unknown, stated("places and orders change too fast to be compared; no difference stayed"))
 	case o.logUnread(ctx):
-		c.Detail = "claims in the log are still to be decided, their places have no order yet: " + stayed.String()
-	default:
-		c.State, c.Detail = Broken, stayed.String()
+		return c.because(Unknown, stated("claims in the log are still to be decided, their places have no order yet: %s", stayed.sentences()))
 	}
-	return c
+	return c.because(Broken, stayed.sentences()...)
 }
 
 // alsoIn keeps those that were in earlier ones too.
@@ -104,8 +100,8 @@ func (d differences) alsoIn(earlier differences) differences {
 	return both
 }
 
-// String counts them for each generation.
-func (d differences) String() string {
+// sentences count them for each generation.
+func (d differences) sentences() (lines Sentences) {
 	type tally struct{ owners, places, limits, counts int }
 	byKey := make(map[inventory.Key]tally)
 	for one := range d {
@@ -122,19 +118,17 @@ func (d differences) String() string {
 		}
 		byKey[one.key] = t
 	}
-	var lines []string
 	for k, t := range byKey {
-		line := fmt.Sprintf("sale %d generation %d: %d owners without a place, %d places without an order", k.Sale, k.Generation, t.owners, t.places)
+		lines = append(lines, stated("sale %d generation %d: %d owners without a place, %d places without an order", k.Sale, k.Generation, t.owners, t.places))
 		if t.limits > 0 {
-			line += ", the limit is not the total"
+			lines = append(lines, stated("sale %d generation %d: the limit is not the total", k.Sale, k.Generation))
 		}
 		if t.counts > 0 {
-			line += ", places that are no shopper's"
+			lines = append(lines, stated("sale %d generation %d: places that are no shopper's", k.Sale, k.Generation))
 		}
-		lines = append(lines, line)
 	}
-	slices.Sort(lines)
-	return strings.Join(lines, "; ")
+	slices.SortFunc(lines, func(a, b Sentence) int { return cmp.Compare(a.String(), b.String()) })
+	return lines
 }
 
 // logUnread is true while the ledger has not read the log to its end, for example in the seconds after the process that

@@ -26,7 +26,7 @@ func TestALogThatWasNotReadToItsEndIsUnknown(t *testing.T) {
 	}{
 		"read to the cursor": {[]consumer.Finding{whole}, OK, ""},
 		"records left out": {[]consumer.Finding{whole, strangers}, OK,
-			"left out: 3 claims of another ledger, of an earlier life, 6 records that no process of this deployment wrote for this ledger"},
+			"left out: 3 claims of another ledger, of an earlier life; left out: 6 records that no process of this deployment wrote for this ledger"},
 		"one partition unread":       {[]consumer.Finding{whole, unread}, Unknown, "partition 3: cursor 7, log 0 to 9, read to 4, 4 claims"},
 		"a verdict lost":             {[]consumer.Finding{lost, whole}, Broken, "partition 5"},
 		"lost here and unread there": {[]consumer.Finding{unread, lost}, Broken, "partition 5"},
@@ -47,5 +47,17 @@ func TestOnlyADifferenceThatEveryComparisonFindsStays(t *testing.T) {
 	}
 	if stayed := (differences{one: true, two: true}).alsoIn(differences{two: true}); len(stayed) != 1 || !stayed[two] {
 		t.Errorf("stayed: %v", stayed)
+	}
+}
+
+// The parts of what a check found say in English what its detail says.
+func TestACheckSaysTheSameInParts(t *testing.T) {
+	t.Parallel()
+	c := Check{ID: "I5"}.because(Unknown, stated("not all of the log was read: %s", Sentences{stated("partition %d", 1), stated("partition %d", 2)}), stated("100% read"))
+	if want := "not all of the log was read: partition 1; partition 2; 100% read"; c.State != Unknown || c.Detail != want {
+		t.Errorf("it says %q, want %q", c.Detail, want)
+	}
+	if none := check("I1", "units", nil); none.State != OK || none.Detail != "" || none.Said != nil {
+		t.Errorf("nothing found: %+v", none)
 	}
 }

@@ -61,7 +61,7 @@ func TestWrongFieldsOfListsAreNamed(t *testing.T) {
 		{"audit", cursor("a\x00\x7f\xff\xff\xff\xff\xff\xff\xff01234567"), "cursor"}, {"audit", cursor("a\x00\x00\x00\x00\x00\x00\x00\x00\x01x"), "cursor"},
 		{"audit", "who=%FF", "who"}, {"audit", "what=%00", "what"}, {"audit", "from=now", "from"},
 		{"shoppers", cursor("s\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff"), "cursor"}, {"shoppers", cursor("s\x00\x00\x00\x00\x00\x00\x00\x00\x00Ann"), "cursor"},
-		{"shoppers", "q=%C2%AD", "q"}, {"orders/export", "format=xml", "format"}, {"orders/export", "bom=yes", "bom"}, {"orders/export", "generation=-1", "generation"},
+		{"shoppers", "q=%C2%AD", "q"}, {"orders/export", "format=xml", "format"}, {"orders/export", "q=%C2%AD", "q"}, {"orders/export", "unit=0", "unit"}, {"orders/export", "bom=yes", "bom"}, {"orders/export", "generation=-1", "generation"},
 		{"audit/export", "format=xml", "format"},
 	} {
 		w := newWorld(t)
@@ -157,7 +157,7 @@ func TestExportsAreFiles(t *testing.T) {
 		!strings.Contains(lines[2], `,'=cmd|' /C calc'!A0,"""a,b""@example.com",7,`) {
 		t.Errorf("%d %q", res.StatusCode, lines)
 	}
-	if h := res.Header; h.Get("Content-Disposition") != `attachment; filename="orders-20260101T120000Z.csv"` || h.Get("Export-Moment") != "2026-01-01T12:00:00.000Z" || h.Get("Export-Sold") != "2" || res.Trailer.Get("Export-Rows") != "2" {
+	if h := res.Header; h.Get("Content-Disposition") != `attachment; filename="orders-first-all-generations-20260101T120000Z.csv"` || h.Get("Export-Moment") != "2026-01-01T12:00:00.000Z" || h.Get("Export-Sold") != "2" || res.Trailer.Get("Export-Rows") != "2" {
 		t.Errorf("fields %v, trailer %v", res.Header, res.Trailer)
 	}
 	if q, a := w.desk.queries[0], w.desk.exports[0]; q.Generation != operator.AllGenerations || q.Slug != "first" || a.Principal != "root" || a.Means != "session" || a.Network == "" {
@@ -178,6 +178,54 @@ func TestExportsAreFiles(t *testing.T) {
 	w.desk.err = operator.ErrExports
 	if res := w.send(t, "GET", "/api/admin/orders/export", "", "Test-Session: root!"); res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") != "15" || res.json["type"] != "/problems/exports-busy" {
 		t.Errorf("%d %v %s", res.StatusCode, res.Header, res.raw)
+	}
+}
+
+// A file has what the page that leads to it shows, and its name says so.
+func TestAnExportFollowsThePage(t *testing.T) {
+	t.Parallel()
+	const operator, page = "Test-Session: root!", "Accept: text/html"
+	for query, want := range map[string]struct{ form, says, file string }{
+		"":      {"generation=3&sale=first", "All orders, whatever their state", "orders-first-generation-3-20260101T120000Z.csv"},
+		"q=ali": {"generation=3&q=ali&sale=first", "Only orders that the search for “ali” finds, all of them.", "orders-first-generation-3-found-20260101T120000Z.csv"},
+		"q=7":   {"generation=3&sale=first&unit=7", "Only orders of unit 7.", "orders-first-generation-3-unit-7-20260101T120000Z.csv"},
+		"q=a&state=confirmed&from=2026-01-01T11:00&to=2026-01-01T12:30": {"from=2026-01-01T11%3A00%3A00Z&generation=3&q=a&sale=first&state=confirmed&to=2026-01-01T12%3A30%3A00Z", "decided before 2026-01-01 12:30:00 UTC",
+			"orders-first-generation-3-confirmed-found-from-20260101T110000Z-until-20260101T123000Z-20260101T120000Z.csv"},
+	} {
+		w := newWorld(t, accountsMode)
+		shown := html.UnescapeString(w.send(t, "GET", "/admin/orders?"+query, "", operator, page).raw)
+		_, form, _ := strings.Cut(shown, `data-testid="orders-export"`)
+		form, _, _ = strings.Cut(form, "</form>")
+		if !strings.Contains(shown, want.says) {
+			t.Errorf("%q: the page lacks %q", query, want.says)
+		}
+		fields := url.Values{"generation": {"3"}}
+		for _, m := range regexp.MustCompile(`type="hidden" name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(form, -1) {
+			fields.Set(m[1], m[2])
+		}
+		if fields.Encode() != want.form {
+			t.Errorf("%q: the form asks for %q, want %q", query, fields.Encode(), want.form)
+		}
+		meant := w.desk.queries[0]
+		w.desk.queries = nil
+		res := w.send(t, "GET", "/api/admin/orders/export?"+fields.Encode(), "", operator)
+		if got := res.Header.Get("Content-Disposition"); got != `attachment; filename="`+want.file+`"` {
+			t.Errorf("%q: the file is %s", query, got)
+		}
+		meant.Page, meant.Generation, meant.AnySale = sale.OrderPageRequest{}, 3, false
+		if len(w.desk.queries) != 1 || w.desk.queries[0] != meant {
+			t.Errorf("%q: the page asks for %+v, its file for %+v", query, meant, w.desk.queries)
+		}
+	}
+	w := newWorld(t, accountsMode)
+	w.desk.list.Orders = nil
+	if none := w.send(t, "GET", "/admin/orders?q=nobody", "", operator, page); strings.Contains(none.raw, "orders-export") {
+		t.Error("what was not found can be taken away")
+	}
+	for query, file := range map[string]string{"refused=1&who=ann": "audit-of-one-actor-refused-20260101T120000Z", "what=sale.pause&sale=first": "audit-of-one-act-of-one-sale-20260101T120000Z", "": "audit-20260101T120000Z"} {
+		if res := w.send(t, "GET", "/api/admin/audit/export?"+query, "", operator); res.Header.Get("Content-Disposition") != `attachment; filename="`+file+`.csv"` {
+			t.Errorf("%q: the file is %s", query, res.Header.Get("Content-Disposition"))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ type fakeDesk struct {
 	found    users.Found
 	shopper  operator.ShopperDetail
 	acts     []audit.Recorded
+	decided  []uuid.UUID
 	err      error
 	// age is how old what it answers is, to those who may be answered by a replica; readers are their names.
 	age     time.Duration
@@ -70,13 +72,17 @@ func (f *fakeDesk) ExportOrders(_ context.Context, a operator.Act, q operator.Or
 	if f.err != nil {
 		return f.err
 	}
-	if err := to.Begin(operator.Moment{At: noon, Total: 5, Sold: 2}); err != nil {
+	if err := to.Begin(operator.Moment{At: noon, Sale: "first", Generation: cmp.Or(q.Generation, 3), Total: 5, Sold: 2}); err != nil {
 		return err
 	}
 	if err := to.Take(f.list.Orders); err != nil {
 		return err
 	}
 	return f.cut
+}
+
+func (f *fakeDesk) Decided(context.Context, []uuid.UUID) ([]uuid.UUID, error) {
+	return f.decided, f.err
 }
 
 func (f *fakeDesk) Shoppers(ctx context.Context, q users.Search) (users.Found, error) {

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -147,7 +148,7 @@ func TestTheFormOfTheFileHasTheFilters(t *testing.T) {
 	berlin(w)
 	const page = "/admin/orders?state=confirmed&from=2026-07-01T10:00&generation=2&q=ann"
 	res := w.browse(t, page, "Test-Session: root!")
-	res.shows(t, 200, `action="/api/admin/orders/export"`, `name="state" value="confirmed"`, `name="from" value="2026-07-01T08:00:00Z"`, "The search does not limit the file.", `name="bom"`, `value="jsonl"`)
+	res.shows(t, 200, `action="/api/admin/orders/export"`, `name="state" value="confirmed"`, `name="from" value="2026-07-01T08:00:00Z"`, `name="q" value="ann"`, "Only orders that the search for “ann” finds, all of them.", `name="bom"`, `value="jsonl"`)
 	r := w.browse(t, page, "Test-Session: vera?")
 	r.shows(t, 200)
 	r.lacks(t, "/api/admin/orders/export")
@@ -213,7 +214,7 @@ func TestAnOrderIsCancelledInTwoSteps(t *testing.T) {
 func TestEachPartOfTheSumLeadsSomewhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.browse(t, "/admin/sales/first").shows(t, 200, `href="/admin/orders?sale=first&amp;state=confirmed"`, `href="#undecided"`, `id="undecided"`, `href="/admin/sales/first/units"`)
+	w.browse(t, "/admin/sales/first").shows(t, 200, `href="/admin/orders?sale=first&amp;state=confirmed"`, `href="/admin/claims?sale=first"`, `id="undecided"`, `href="/admin/sales/first/units"`)
 	w.desk.list = operator.OrderList{Slug: "first", Generation: 3, Total: 10, Sold: 4, CameBack: 2}
 	w.desk.acts = []audit.Recorded{
 		{At: noon, Actor: "olga", Action: "order.cancel", Subject: "8", Detail: json.RawMessage(`{"unit":7,"reason":"why not"}`)},
@@ -229,4 +230,49 @@ func TestEachPartOfTheSumLeadsSomewhere(t *testing.T) {
 		t.Errorf("the acts are those of %+v", f)
 	}
 	w.browse(t, "/admin/sales/nosuch/units").shows(t, 404)
+}
+
+// An earlier generation has its own stock, and only the acts of its time and the cancellations of its orders.
+func TestTheUnitsOfAnEarlierGeneration(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	act := func(id int64, action, detail string) audit.Recorded {
+		return audit.Recorded{ID: id, At: noon, Actor: fmt.Sprintf("actor%d", id), Action: action, Subject: "first", Detail: json.RawMessage(detail)}
+	}
+	w.desk.acts = []audit.Recorded{
+		act(9, "sale.stock", `{"stock":9}`),
+		act(8, "order.cancel", `{"unit":2,"generation":2,"reason":"late"}`), // of an order of the generation before
+		act(7, "sale.reset", `{"stockAmount":7,"before":{"generation":2},"after":{"generation":3}}`),
+		act(6, "sale.stock", `{"stock":6}`),
+		act(5, "sale.preset", `{"Stock":5}`), // of a version that did not say which it began
+		act(4, "sale.stock", `{"stock":4}`),
+	}
+	for query, want := range map[string]struct {
+		generation int64
+		acts       string
+	}{"": {3, "9 7"}, "generation=": {3, "9 7"}, "generation=3": {3, "9 7"}, "generation=2": {2, "8 6 5"}, "generation=1": {1, "4"}} {
+		w.desk.list = operator.OrderList{Slug: "first", Generation: want.generation, Total: 10, Sold: 4, CameBack: 2}
+		w.desk.queries = nil
+		res := w.send(t, http.MethodGet, "/api/admin/sales/first/units?"+query, "")
+		var ids []string
+		for _, one := range res.json["acts"].([]any) {
+			ids = append(ids, fmt.Sprint(one.(map[string]any)["id"]))
+		}
+		if strings.Join(ids, " ") != want.acts || res.json["generation"] != float64(want.generation) || res.json["presentGeneration"] != 3.0 || res.json["neverSold"] != 4.0 || res.json["cameBack"] != 2.0 {
+			t.Errorf("%q: acts %v of %s", query, ids, res.raw)
+		}
+		if asked := w.desk.queries[0].Generation; query == "generation=2" && asked != 2 || query == "" && asked != 0 {
+			t.Errorf("%q asks for generation %d", query, asked)
+		}
+		ended := "were not sold again"
+		page := w.browse(t, "/admin/sales/first/units?"+query)
+		page.shows(t, 200, fmt.Sprintf("generation=%d&amp;state=cancelled", want.generation), `name="generation"`, "4 free units were never sold")
+		if strings.Contains(page.raw, ended) != (want.generation < 3) || strings.Contains(page.raw, "which has ended") != (want.generation < 3) {
+			t.Errorf("%q: the page says whether the generation has ended: %s", query, page.raw)
+		}
+	}
+	w.browse(t, "/admin/sales/first/units?generation=x").shows(t, 422, "whole number from 1 to 3", `aria-invalid="true"`, "Please look at what is marked")
+	w.send(t, http.MethodGet, "/api/admin/sales/first/units?generation=0", "").problem(t, 422, "invalid-request")
+	w.desk.err = sale.ErrNoSale
+	w.send(t, http.MethodGet, "/api/admin/sales/first/units?generation=9", "").problem(t, 404, "no-sale")
 }

@@ -90,6 +90,30 @@ func TestTheProofIsLookedAtAndAskedFor(t *testing.T) {
 	}
 }
 
+// What a check found is said in the language of the reader; the files stay in English, and so does a report of a version before.
+func TestAReportIsInTheLanguageOfItsReader(t *testing.T) {
+	t.Parallel()
+	const html = "Accept: text/html"
+	w := newWorld(t)
+	inner := operator.Sentences{{Key: "sale %d generation %d: the limit is not the total", Args: []any{int64(1), int64(2)}}}
+	w.ops.checks = []operator.Check{
+		{ID: "I3", State: operator.Unknown, Detail: "only shoppers know", Said: operator.Sentences{{Key: "only shoppers know their receipts; `flashsale stress` checks it"}}},
+		{ID: "I4", State: operator.Unknown, Detail: "in English", Said: operator.Sentences{
+			{Key: "claims in the log are still to be decided, their places have no order yet: %s", Args: []any{inner}}, {Key: "Redis or the ledger does not answer: %s", Args: []any{"EOF 100%"}},
+		}},
+		{ID: "I5", State: operator.Broken, Detail: "claim 5 has no verdict"},
+	}
+	path := "/admin/proof/" + provedID.String()
+	w.browse(t, path, html, "Accept-Language: de").shows(t, 200, "nur Kunden kennen ihre Belege", "claim 5 has no verdict",
+		"Ansprüche im Log sind noch zu entscheiden, ihre Plätze haben noch keine Bestellung: Verkauf 1, Durchgang 2: Die Grenze ist nicht die Gesamtzahl; Redis oder die Datenbank antwortet nicht: EOF 100%")
+	w.browse(t, path, html).shows(t, 200, "only shoppers know their receipts", "have no order yet: sale 1 generation 2: the limit is not the total; Redis or the ledger does not answer: EOF 100%")
+	for _, file := range []string{"/api" + path + "?as=text", "/api" + path} {
+		if r := w.send(t, http.MethodGet, file, "", "Accept-Language: de"); !strings.Contains(r.raw, "in English") || strings.Contains(r.raw, "Ansprüche") {
+			t.Errorf("%s: %s", file, r.raw)
+		}
+	}
+}
+
 func TestWhatMemoryKnowsOfThePromises(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -20,7 +20,7 @@ import (
 func saidTexts(t *testing.T) map[string]string {
 	t.Helper()
 	said := map[string]string{}
-	for _, folder := range []string{"views", "app/web", "users", "sale"} {
+	for _, folder := range []string{"views", "app/web", "app/operator", "users", "sale"} {
 		err := filepath.WalkDir(filepath.Join("../..", folder), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || !d.IsDir() {
 				return err
@@ -94,7 +94,7 @@ func keysIn(n ast.Node) []ast.Expr {
 		switch {
 		case name == "Say" && of == "text", name == "say", name == "badFieldf":
 			return n.Args[min(1, len(n.Args)):min(2, len(n.Args))]
-		case name == "Say", name == "Key" && of == "text", name == "refuse":
+		case name == "Say", name == "Key" && of == "text", name == "refuse", name == "stated":
 			return n.Args[:min(1, len(n.Args))]
 		}
 	}

@@ -62,7 +62,7 @@ func (l *Ledger) decideDirect(ctx context.Context, claims []events.Claim) ([]eve
 // decideTogether tries a second time when nobody knows how the first commit ended. The second transaction waits for
 // what is left of the first, finds its verdicts if there are any, and its own commit proves both durable.
 func (l *Ledger) decideTogether(ctx context.Context, claims []events.Claim) ([]events.Verdict, error) {
-	began, done := time.Now(), l.deciding(events.Direct, claims)
+	began, done := time.Now(), l.announced(events.Direct, claims)
 	// gofail: var directDue struct{}
 	d, err := l.decideOnce(ctx, claims, began)
 	if errors.Is(err, events.ErrUnknown) {

@@ -166,12 +166,13 @@ type batch struct {
 func (f *follower) advance(ctx context.Context, b *batch) error {
 	target := f.offset.after(b.records)
 	defer f.ledger.undecided.Forget(f.partition)
+	defer f.ledger.decides(f.partition, b)()
 	var wait events.Backoff
 	for {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		began, done := time.Now(), f.ledger.deciding(events.FromLog, b.claims)
+		began, done := time.Now(), f.ledger.announced(events.FromLog, b.claims)
 		d, err := f.try(ctx, b, target, began)
 		if errors.Is(err, events.ErrFenced) {
 			d, err = f.recall(ctx, b, target)

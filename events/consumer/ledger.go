@@ -100,6 +100,8 @@ type Ledger struct {
 	mu     sync.Mutex
 	limits map[int]*events.QuarantineLimit // by partition; directLimit is that of the direct path
 	owned  map[int]bool                    // partitions that this process follows; false while stopped by an alarm
+	// deciding are the batches of followers that are not decided yet, by partition.
+	deciding map[int]deciding
 
 	foreign                                    *foreignWatch
 	interrupted, undecided, undirect, unjoined *events.Outage
@@ -126,6 +128,7 @@ func New(pool *pgxpool.Pool, log *claimlog.Log, d decider, cfg Config) *Ledger {
 		turns:       make(chan struct{}, cfg.DirectMax),
 		limits:      make(map[int]*events.QuarantineLimit),
 		owned:       make(map[int]bool),
+		deciding:    make(map[int]deciding),
 		interrupted: events.NewOutage(logger, "following the claims log was interrupted", "the claims log is followed again"),
 		undecided:   events.NewOutage(logger, "a batch of claims is not decided yet", "claims of the log are decided again"),
 		undirect:    events.NewOutage(logger, "claims cannot be decided directly", "claims are decided directly again"),
@@ -153,8 +156,8 @@ func decideAll(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, decide events.
 	return d, nil
 }
 
-// deciding tells Config.Deciding of the claims of a transaction.
-func (l *Ledger) deciding(src events.Source, claims []events.Claim) (done func(events.Decision, error)) {
+// announced tells Config.Deciding of the claims of a transaction.
+func (l *Ledger) announced(src events.Source, claims []events.Claim) (done func(events.Decision, error)) {
 	if l.cfg.Deciding != nil {
 		done = l.cfg.Deciding(src, claims)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"flashsale/events"
 	"flashsale/events/eventstest"
@@ -54,3 +55,32 @@ func (o *logText) String() string {
 }
 
 func (o *logText) count(words string) int { return strings.Count(o.String(), words) }
+
+// While a batch cannot be decided, its claims are listed with where the log has them; a close record is no claim.
+func TestAClaimThatCannotBeDecidedIsListed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var away atomic.Bool
+	away.Store(true)
+	w.shop.Before = func(events.Source, []events.Claim) error {
+		if away.Load() {
+			return errors.New("the ledger is away")
+		}
+		return nil
+	}
+	l := w.ledger(Config{})
+	claim := eventstest.NewClaim(1)
+	w.append(3, claim)
+	w.follow(l, 3)
+	w.Eventually("the claim is listed", func() bool {
+		list := l.Undecided(time.Now(), time.Millisecond, 10)
+		return len(list) == 1 && list[0].ClaimID == claim.ID && list[0].Doing == events.Deciding && *list[0].Position == events.Position{Partition: 3, Offset: 0} &&
+			list[0].Username == claim.Username
+	})
+	if early := l.Undecided(time.Now(), time.Hour, 10); len(early) != 0 {
+		t.Errorf("listed although it waits for less than an hour: %+v", early)
+	}
+	away.Store(false)
+	w.reaches(l, 3, 1)
+	w.Eventually("nothing is listed", func() bool { return len(l.Undecided(time.Now(), 0, 10)) == 0 })
+}

@@ -83,6 +83,7 @@ type Checkout struct {
 	pending        pendingClaims
 	timers         sync.Pool // of *time.Timer, stopped
 	pendingAnswers pendingAnswers
+	told           toldClaims
 	attempts       attempts
 	progress       progress
 	lostClaims     lostClaims
@@ -107,8 +108,8 @@ func New(d Deps) *Checkout {
 	if c.verdictOf == nil {
 		c.verdictOf = c.lookUpVerdict
 	}
-	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { return float64(c.pending.count.Load()) },
-		func() float64 { return c.pending.oldest(time.Now()).Seconds() })
+	c.metrics = newCheckoutMetrics(d.Registerer, func() float64 { n, _ := c.undecided(time.Now()); return float64(n) },
+		func() float64 { _, oldest := c.undecided(time.Now()); return oldest.Seconds() })
 	c.bus.On(verdictsChannel, c.receive)
 	return c
 }

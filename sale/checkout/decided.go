@@ -79,6 +79,7 @@ func (c *Checkout) apply(d events.Decision, woken prometheus.Counter) {
 // answered from the ledger.
 func (c *Checkout) deliver(v *events.Verdict, moments *events.Moments) bool {
 	c.pendingAnswers.forget(v.ClaimID)
+	c.told.forget(v.ClaimID)
 	return c.pending.deliver(v, moments)
 }
 
@@ -153,6 +154,11 @@ func (c *Checkout) lookUpVerdicts(ctx context.Context) {
 		case <-ticks.C:
 		}
 		ids := c.pending.overdue(time.Now(), lookUpAfter, lookUpMost, n%20 == 0)
+		if n%toldLookUps == 0 {
+			for _, u := range c.told.all(time.Now()) {
+				ids = append(ids, u.ClaimID)
+			}
+		}
 		if len(ids) == 0 {
 			continue
 		}

@@ -90,6 +90,7 @@ func (c *Checkout) Claim(ctx context.Context, id uuid.UUID, at *events.Position)
 	case state.State == sale.ClaimPending:
 		c.pendingAnswers.note(id, now)
 	default:
+		c.told.forget(id) // decided, or lost
 	}
 	c.metrics.polls.looked.Inc()
 	return state, nil

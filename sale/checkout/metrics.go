@@ -1,6 +1,8 @@
 package checkout
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"flashsale/events"
@@ -44,4 +46,58 @@ func newCheckoutMetrics(r prometheus.Registerer, waiting, oldest func() float64)
 	m.polls.remembered, m.polls.looked = polls.WithLabelValues("memory"), polls.WithLabelValues("ledger")
 	m.polls.failed = polls.WithLabelValues("nothing")
 	return m
+}
+
+// stageTimes show where the time of presses went. The stages of one press follow each other without a gap, so together they are
+// the time from the press to its answer.
+type stageTimes struct {
+	places, appended, handOver, decide, commit, wake prometheus.Observer
+	// Instead of handOver to wake: elsewhere if another process decided, or a look-up found the verdict; undecided if the press was
+	// answered without one.
+	elsewhere, undecided prometheus.Observer
+}
+
+func newStageTimes(r prometheus.Registerer) stageTimes {
+	times := events.Register(r, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "flashsale_purchase_stage_seconds", Buckets: prometheus.ExponentialBuckets(50e-6, 2, 17), // to 3.3 s, more than a press may take
+		Help: "Time of the stages of a press that wrote its claim: places (until it has its place), append (until the log has the claim), " +
+			"hand-over (until its transaction begins), decide (until that has the verdict), commit, wake (until it is answered). " +
+			"Instead of those after append: elsewhere (another process decided), undecided (answered without a verdict).",
+	}, []string{"stage"}))
+	return stageTimes{
+		places: times.WithLabelValues("places"), appended: times.WithLabelValues("append"), handOver: times.WithLabelValues("hand-over"),
+		decide: times.WithLabelValues("decide"), commit: times.WithLabelValues("commit"), wake: times.WithLabelValues("wake"),
+		elsewhere: times.WithLabelValues("elsewhere"), undecided: times.WithLabelValues("undecided"),
+	}
+}
+
+// elapsed is the time since the press.
+func (p *purchase) elapsed() time.Duration { return buyTime - time.Until(p.deadline) }
+
+// observeStages counts the stages of this press, which is answered now. It allocates nothing.
+func (p *purchase) observeStages(w *pendingClaim, how waitResult) {
+	s, whole := &p.metrics.stages, p.elapsed()
+	s.places.Observe(p.placed.Seconds())
+	here := w.decidedHere()
+	if how != claimDecided || here == nil {
+		rest := s.elsewhere
+		if how != claimDecided {
+			rest = s.undecided
+		}
+		s.appended.Observe((p.appended - p.placed).Seconds())
+		rest.Observe((whole - p.appended).Seconds())
+		return
+	}
+	// A transaction may begin before the log's acknowledgement is here, and then the append was over. One that is older than the
+	// press took none of its time.
+	pressed := p.deadline.Add(-buyTime)
+	begun := max(p.placed, here.Begun.Sub(pressed))
+	appended := min(p.appended, begun)
+	decided := max(begun, here.Decided.Sub(pressed))
+	committed := max(decided, here.Committed.Sub(pressed))
+	s.appended.Observe((appended - p.placed).Seconds())
+	s.handOver.Observe((begun - appended).Seconds())
+	s.decide.Observe((decided - begun).Seconds())
+	s.commit.Observe((committed - decided).Seconds())
+	s.wake.Observe((whole - committed).Seconds())
 }

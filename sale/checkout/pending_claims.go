@@ -79,6 +79,10 @@ type pendingClaim struct {
 	requests int
 	// withoutPlace is true for a claim that counts in the share of its sale.
 	withoutPlace bool
+	// Whose claim it is, and when it was pressed, for operators. shopper is 0 until the first request has said so.
+	shopper   int64
+	username  string
+	pressedAt time.Time
 }
 
 // decidedHere are the moments of the transaction that decided the claim, if it was one of this process and has delivered its verdict.

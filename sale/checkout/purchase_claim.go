@@ -106,6 +106,7 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendi
 		a = p.answerVerdict(ctx, &verdict, role)
 	case claimAcknowledged:
 		p.pendingAnswers.note(claim.ID, time.Now())
+		p.noteTold(w, &claim)
 		a = p.answer(sale.Pending)
 		a.ClaimID, a.Position = claim.ID, w.position.Load()
 	case claimUnknown:
@@ -122,6 +123,7 @@ func (p *purchase) awaitAnswer(ctx context.Context, claim events.Claim, w *pendi
 // decided; if that was before this request, the verdict is looked up once more.
 func (p *purchase) awaitVerdict(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
 	defer p.pending.leave(w)
+	p.pending.describe(w, &claim)
 	v, how := p.writeAndWait(ctx, claim, w, role)
 	if p.waited != nil {
 		p.waited(ctx, how.String())

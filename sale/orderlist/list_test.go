@@ -223,3 +223,38 @@ func TestDeclinedClaimsOfAShopper(t *testing.T) {
 		t.Errorf("%v %v", found, err)
 	}
 }
+
+// What an export finds by shopper, by unit and by number is what the lists find, the other way round.
+func TestFewOrdersAreFoundInATransaction(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	ids := f.buy(5)
+	f.cancel(ids[1])
+	f.cancel(ids[3])
+	f.buy(1) // has the unit of one of them
+	all := f.all(sale.OrderFilter{})
+	slices.Reverse(all)
+	shoppers := []int64{2, 4, 6}
+	f.Do(func(tx pgx.Tx) error {
+		ctx := saletest.Context(t)
+		for _, filter := range []sale.OrderFilter{{}, {State: sale.OrderCancelled}, {Unit: 2}} {
+			var want []sale.ListedOrder
+			for _, o := range all {
+				if slices.Contains(shoppers, o.UserID) && Matches(filter, o) {
+					want = append(want, o)
+				}
+			}
+			if got, err := f.OfShoppersTx(ctx, tx, f.key, shoppers, filter); err != nil || !slices.Equal(got, want) || len(want) == 0 {
+				t.Errorf("%+v: %v, want %v (%v)", filter, got, want, err)
+			}
+		}
+		of := sale.OrderFilter{Unit: 2}
+		if got, err := f.OfUnitTx(ctx, tx, f.key, of); err != nil || len(got) != 2 || got[0].Unit != 2 || got[1].Unit != 2 {
+			t.Errorf("of the unit: %v (%v)", got, err)
+		}
+		if got, err := f.BetweenTx(ctx, tx, ids[0], ids[0]); err != nil || len(got) != 1 || got[0].OrderID != ids[0] {
+			t.Errorf("of the number: %v (%v)", got, err)
+		}
+		return nil
+	})
+}

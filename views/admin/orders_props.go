@@ -80,7 +80,8 @@ type Pages struct{ First, Earlier, Later, Last string }
 // OrderExport is the form that takes orders away as a file.
 type OrderExport struct {
 	Hidden []Hidden
-	// Generation is the one that is shown.
+	// Sale and Generation are those that are shown.
+	Sale       string
 	Generation int64
 	// Limits say which of the filters hold for the file.
 	Limits []string
@@ -156,9 +157,14 @@ type StockHistory struct {
 	Desk
 	Name, Path, Orders, Cancelled string
 	Generation                    int64
-	Sum                           Sum
-	CameBack, NeverSold           int64
-	Acts                          []StockAct
+	// Ended is true for a generation before the present one.
+	Ended bool
+	// Choice is the field for another generation, and Action where its form asks.
+	Choice              Input
+	Action              string
+	Sum                 Sum
+	CameBack, NeverSold int64
+	Acts                []StockAct
 	// More is true when older acts are left out.
 	More bool
 }
@@ -171,6 +177,9 @@ type StockAct struct {
 	// Path leads to the order; empty: the act was on none.
 	Path, Link string
 }
+
+// claimsPath is the list of a sale's claims without a verdict.
+func claimsPath(slug string) string { return "/admin/claims?sale=" + slug }
 
 // ordersPath is the list of a sale's orders: of those in that state, or all for "".
 func ordersPath(slug, state string) string {

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 
+	"flashsale/views/layout"
 	"flashsale/views/text"
 )
 
@@ -13,6 +14,8 @@ type Promise struct {
 	State, Detail string
 	// Live is true for what memory says, which can speak against a promise and never proves it.
 	Live bool
+	// Way leads to more about it; without a path there is none.
+	Way layout.Link
 }
 
 // label is the state for people.

@@ -12,7 +12,7 @@
 // nothing says.
 //
 // German says Sie. It calls a sale "Verkauf", a unit "Stück", a receipt "Beleg", an order "Bestellung", an account "Konto" and a
-// shopper "Käufer".
+// shopper "Kunde": many have bought nothing yet.
 //
 // The language travels in the context: With and Later put it there, From reads it. Everything is safe for concurrent use.
 package text

@@ -135,7 +135,7 @@ func germanAccount() map[string]any {
 		"Days until it ends":                "Tage, bis es endet",
 		"It may":                            "Es darf",
 		"read what the desk shows":          "lesen, was die Verwaltung zeigt",
-		"act on sales, orders and shoppers": "Verkäufe, Bestellungen und Käufer bearbeiten",
+		"act on sales, orders and shoppers": "Verkäufe, Bestellungen und Kunden bearbeiten",
 		"take lists away as files":          "Listen als Dateien mitnehmen",
 		"Revoked":                           "Widerrufen",
 		"Expired":                           "Abgelaufen",

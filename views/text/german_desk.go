@@ -3,6 +3,7 @@ package text
 // germanDesk has the operators' desk: the list of sales, the forms about a sale, the run of show, and the steps before acts.
 func germanDesk() map[string]any {
 	return map[string]any{
+		"What is shown here may be %d seconds old.":                  "Was hier steht, kann %d Sekunden alt sein.",
 		"could not be read to its end":                               "konnte nicht bis zum Ende gelesen werden",
 		"must be correctly encoded name=value pairs, separated by &": "muss aus richtig kodierten Paaren name=wert bestehen, getrennt durch &",
 		"must be the name of a time zone, like Europe/Berlin or UTC": "muss der Name einer Zeitzone sein, etwa Europe/Berlin oder UTC",

@@ -46,12 +46,17 @@ func germanOrders() map[string]any {
 		"CSV, a table for spreadsheets":  "CSV, eine Tabelle",
 
 		"CSV begins with a byte order mark (older Excel needs it)": "CSV beginnt mit einer Bytereihenfolge-Marke (älteres Excel braucht sie)",
-		"Download":                                                     "Herunterladen",
-		"Only orders in the state \"%s\".":                             "Nur Bestellungen im Zustand „%s“.",
-		"Only orders that were decided from %s on.":                    "Nur Bestellungen, die ab %s entschieden wurden.",
-		"Only orders that were decided before %s.":                     "Nur Bestellungen, die vor %s entschieden wurden.",
-		"All orders, whatever their state, as they are at one moment.": "Alle Bestellungen, welchen Zustand sie auch haben, wie sie in einem Augenblick sind.",
-		"The search does not limit the file.":                          "Die Suche schränkt die Datei nicht ein.",
+		"Download":                                                               "Herunterladen",
+		"Only orders in the state \"%s\".":                                       "Nur Bestellungen im Zustand „%s“.",
+		"Only orders that were decided from %s on.":                              "Nur Bestellungen, die ab %s entschieden wurden.",
+		"Only orders that were decided before %s.":                               "Nur Bestellungen, die vor %s entschieden wurden.",
+		"All orders, whatever their state, as they are at one moment.":           "Alle Bestellungen, welchen Zustand sie auch haben, wie sie in einem Augenblick sind.",
+		"generation %d, which has ended":                                         "Durchgang %d, der zu Ende ist",
+		"%d free units came back from cancelled orders and were not sold again.": one("1 freies Stück kam aus einer stornierten Bestellung zurück und wurde nicht wieder verkauft.", "%d freie Stück kamen aus stornierten Bestellungen zurück und wurden nicht wieder verkauft."),
+		"This is the present generation. Please look at what is marked.":         "Das ist der laufende Durchgang. Bitte sehen Sie an, was markiert ist.",
+		"Only orders of unit %d.":                                                "Nur Bestellungen des Stücks %d.",
+		"Only orders that the search for “%s” finds, all of them.":               "Nur Bestellungen, die die Suche nach „%s“ findet, und zwar alle.",
+		"Of the sale %s, where the order was found.":                             "Aus dem Verkauf %s, in dem die Bestellung gefunden wurde.",
 
 		// Where the units are.
 		"A pending unit is reserved for a press whose claim has no verdict yet. That takes a moment as a rule; when it takes long, the age of the oldest claim grows here.": "Ein Stück in Entscheidung ist für einen Klick vorgemerkt, dessen Anspruch noch nicht entschieden ist. Das dauert in der Regel einen Augenblick; dauert es lange, wächst hier das Alter des ältesten Anspruchs.",

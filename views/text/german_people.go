@@ -11,7 +11,7 @@ func germanPeople() map[string]any {
 		"This account may not buy until somebody unbars it. What it has bought stays bought.":            "Dieses Konto darf nicht kaufen, bis jemand es entsperrt. Was es gekauft hat, bleibt gekauft.",
 		"This account is put away: nobody can sign in to it or buy with it. Its orders stay.":            "Dieses Konto ist weggelegt: Niemand kann sich mit ihm anmelden oder mit ihm kaufen. Seine Bestellungen bleiben.",
 		"The name and the address of this account are erased for good. Its orders stay, without a name.": "Name und Adresse dieses Kontos sind endgültig gelöscht. Seine Bestellungen bleiben, ohne Namen.",
-		"Back to the shoppers": "Zurück zu den Käufern", "Back to the shopper": "Zurück zum Käufer",
+		"Back to the shoppers": "Zurück zu den Kunden", "Back to the shopper": "Zurück zum Kunden",
 		"verified": "bestätigt", "not verified": "nicht bestätigt", "Number of the account": "Nummer des Kontos",
 		"generation %d": "Durchgang %d", "cancelled at %s": "storniert um %s", "Confirmed": "Bestätigt",
 		"Only the newest are here. Look for the others among the orders.": "Nur die neuesten stehen hier. Suchen Sie die anderen unter den Bestellungen.",
@@ -38,7 +38,7 @@ func germanPeople() map[string]any {
 		"It can still sign in. You can take this back.":                                      "Es kann sich weiter anmelden. Sie können das zurücknehmen.",
 		"This account may buy again at once, in all sales.":                                  "Dieses Konto darf sofort wieder kaufen, in allen Verkäufen.",
 		"Reason": "Grund",
-		"It stands in the audit log. The shopper does not read it.":                   "Er steht im Protokoll. Der Käufer liest ihn nicht.",
+		"It stands in the audit log. The shopper does not read it.":                   "Er steht im Protokoll. Der Kunde liest ihn nicht.",
 		"is required: 1 to 500 characters of plain text, which go into the audit log": "ist nötig: 1 bis 500 Zeichen reiner Text, die ins Protokoll kommen",
 		"This account is archived or erased: nobody can buy with it anyway.":          "Dieses Konto ist archiviert oder gelöscht: Niemand kann mit ihm kaufen.",
 		"This account is not barred.":                                                 "Dieses Konto ist nicht gesperrt.", "This account is barred already.": "Dieses Konto ist schon gesperrt.",
@@ -51,7 +51,7 @@ func germanPeople() map[string]any {
 // germanAudit has the pages of what operators did.
 func germanAudit() map[string]any {
 	return map[string]any{
-		"Table of orders": "Tabelle der Bestellungen", "Table of acts": "Tabelle der Handlungen", "Who": "Wer", "Shopper, or id of an order": "Käufer, oder Kennung einer Bestellung", "From (UTC)": "Von (UTC)", "Until (UTC)": "Bis (UTC)", "Act": "Handlung", "All": "Alle",
+		"Table of orders": "Tabelle der Bestellungen", "Table of acts": "Tabelle der Handlungen", "Who": "Wer", "Shopper, or id of an order": "Kunde, oder Kennung einer Bestellung", "From (UTC)": "Von (UTC)", "Until (UTC)": "Bis (UTC)", "Act": "Handlung", "All": "Alle",
 		"Only what was refused": "Nur was abgelehnt wurde", "Show": "Zeigen", "Show all": "Alle zeigen",
 		"This is a time like 2026-11-27T10:00, in UTC.":             "Das ist eine Zeit wie 2026-11-27T10:00, in UTC.",
 		"This is plain text of at most 200 characters, given once.": "Das ist reiner Text von höchstens 200 Zeichen, einmal angegeben.",
@@ -60,18 +60,18 @@ func germanAudit() map[string]any {
 		"Outcome": "Ergebnis", "Before and after": "Vorher und nachher", "Before": "Vorher", "After": "Nachher", "When": "Wann", "What changed": "Was sich geändert hat", "became": "wurde zu",
 		"The entry as the log has it": "Der Eintrag, wie ihn das Protokoll hat", "Back to the audit log": "Zurück zum Protokoll", "All acts on this sale": "Alle Handlungen an diesem Verkauf",
 		"Done": "Getan", "by page": "auf der Seite", "by the token %s": "mit dem Token %s", "by a command": "mit einem Befehl", "in demo mode": "im Demobetrieb", "from %s": "von %s",
-		"On": "An", "Shopper": "Käufer", "yes": "ja", "no": "nein", "\"%s\"": "„%s“",
+		"On": "An", "Shopper": "Kunde", "yes": "ja", "no": "nein", "\"%s\"": "„%s“",
 
 		// Acts.
 		"Order cancelled": "Bestellung storniert", "Cancel": "Stornieren", "Picture added": "Bild hinzugefügt", "Picture removed": "Bild weggenommen", "Picture described": "Bild beschrieben",
-		"Pictures put in order": "Bilder geordnet", "Shopper barred": "Käufer gesperrt", "Shopper unbarred": "Käufer entsperrt", "Invited to the team": "Ins Team eingeladen",
+		"Pictures put in order": "Bilder geordnet", "Shopper barred": "Kunde gesperrt", "Shopper unbarred": "Kunde entsperrt", "Invited to the team": "Ins Team eingeladen",
 		"Invitation accepted": "Einladung angenommen", "Role changed": "Rolle geändert", "Second factor reset": "Zweiter Faktor zurückgesetzt", "Token made": "Token angelegt",
 		"Token revoked": "Token widerrufen", "Keys of sessions changed": "Schlüssel der Sitzungen gewechselt", "Brand changed": "Marke geändert", "Brand taken away": "Marke weggenommen",
-		"Shoppers made": "Käufer angelegt", "Making shoppers began": "Anlegen von Käufern begonnen", "Shoppers archived": "Käufer archiviert",
-		"Archiving shoppers began": "Archivieren von Käufern begonnen", "Orders exported": "Bestellungen exportiert", "Audit log exported": "Protokoll exportiert",
+		"Shoppers made": "Kunden angelegt", "Making shoppers began": "Anlegen von Kunden begonnen", "Shoppers archived": "Kunden archiviert",
+		"Archiving shoppers began": "Archivieren von Kunden begonnen", "Orders exported": "Bestellungen exportiert", "Audit log exported": "Protokoll exportiert",
 
 		// Fields.
-		"Generation": "Durchgang", "Price in minor units": "Preis in kleinsten Einheiten", "Discount in minor units": "Nachlass in kleinsten Einheiten", "Wrong field": "Falsches Feld",
+		"Generation": "Durchgang", "%d in minor units": "%d in kleinsten Einheiten", "Wrong field": "Falsches Feld",
 		"Revision seen": "Gesehener Stand", "Revision now": "Jetziger Stand", "More refused": "Weitere abgelehnt", "Until": "Bis", "Like the sale": "Wie der Verkauf",
 	}
 }

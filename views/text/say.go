@@ -57,8 +57,8 @@ func areas(l int) []map[string]any {
 		return []map[string]any{
 			germanLayout(), germanAccount(), germanMail(), germanDrops(), germanPictures(), germanProblems(), germanProduct(), germanReminder(), germanShop(), germanStage(),
 			germanDesk(), germanDeskWords(), germanDeskActs(), germanDeskSteps(), germanDeskForms(),
-			germanOrders(), germanOrderHistory(), germanPeople(), germanAudit(), germanReplica(),
-			germanSaleForm(), germanProof(),
+			germanOrders(), germanOrderHistory(), germanPeople(), germanAudit(),
+			germanSaleForm(), germanProof(), germanVerify(), germanClaims(),
 		}
 	}
 	return nil

@@ -140,7 +140,7 @@ func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.
 	recent, err := hs.cfg.Operations.History(ctx, s.Slug, mostHistory)
 	for i := range recent {
 		r := &recent[i]
-		l := desk.AuditLine(ctx, r, zoneOf(s.Zone))
+		l := desk.AuditLine(ctx, r, zoneOf(s.Zone), func(string) string { return currencyOf(s) })
 		one := views.Event{At: l.At, Who: l.Who, By: l.By, What: l.What, Detail: desk.OneLine(ctx, &l), Path: l.Path, Changed: r.Action != actExport}
 		if r.Action == actCancel {
 			one.Order = desk.Orders + "/" + r.Subject
@@ -148,6 +148,14 @@ func (hs *Handlers) history(ctx context.Context, s *sale.Snapshot) (all []views.
 		all = append(all, one)
 	}
 	return all, err
+}
+
+// currencyOf is the currency in which a sale is sold.
+func currencyOf(s *sale.Snapshot) string {
+	if s.Product == nil {
+		return ""
+	}
+	return s.Product.CurrencyCode
 }
 
 // What the audit log calls acts that are about orders. Taking orders away changes nothing.

@@ -31,12 +31,14 @@ func MomentIn(t time.Time, zone *time.Location) views.Moment {
 	return views.Moment{Text: t.In(zone).Format("2006-01-02 15:04:05 MST"), ISO: t.UTC().Format(request.InstantLayout)}
 }
 
-// AuditLine is an entry of the audit log in words, with its times as the clocks of a zone show them.
-func AuditLine(ctx context.Context, r *audit.Recorded, zone *time.Location) views.AuditLine {
+// AuditLine is an entry of the audit log in words, with its times as the clocks of a zone show them, and its amounts as the shop shows
+// them.
+func AuditLine(ctx context.Context, r *audit.Recorded, zone *time.Location, now Currencies) views.AuditLine {
 	d := detailOf(r.Detail)
+	had, has := d.currencies(r, now)
 	l := views.AuditLine{
 		ID: r.ID, Path: Audit + "/" + strconv.FormatInt(r.ID, 10), At: MomentIn(r.At, zone), Who: r.Actor, By: ByWhat(ctx, r), What: ActName(ctx, r.Action),
-		On: subjects(ctx, r, d), Outcome: text.Say(ctx, "Done"), Reason: d.text("reason"), Changes: d.changes(ctx, zone), Facts: d.facts(ctx, r.Action, zone),
+		On: subjects(ctx, r, d), Outcome: text.Say(ctx, "Done"), Reason: d.text("reason"), Changes: d.changes(ctx, zone, had, has), Facts: d.facts(ctx, r.Action, zone, has),
 	}
 	if r.Action == audit.Refused {
 		l.Refused, l.What, l.Outcome = true, tried(ctx, r.Subject), why(ctx, d.text("why"))
@@ -144,8 +146,8 @@ func (d detail) text(name string) string {
 	return s
 }
 
-// changes are what was before and after. Of what was made there is nothing before.
-func (d detail) changes(ctx context.Context, zone *time.Location) (all []views.Change) {
+// changes are what was before and after, with their currencies. Of what was made there is nothing before.
+func (d detail) changes(ctx context.Context, zone *time.Location, had, has string) (all []views.Change) {
 	after, ok := d["after"].(map[string]any)
 	if !ok {
 		// Of a brand the log has the name.
@@ -159,9 +161,9 @@ func (d detail) changes(ctx context.Context, zone *time.Location) (all []views.C
 		if name == "revision" {
 			continue
 		}
-		c := views.Change{Label: fieldLabel(ctx, name), Seen: "–", Present: valueText(ctx, name, after[name], zone)}
+		c := views.Change{Label: fieldLabel(ctx, name), Seen: "–", Present: amountText(ctx, name, after[name], zone, has)}
 		if was, there := before[name]; there {
-			c.Seen = valueText(ctx, name, was, zone)
+			c.Seen = amountText(ctx, name, was, zone, had)
 		}
 		if c.Seen != c.Present { // what was made has empty fields too
 			all = append(all, c)
@@ -171,14 +173,14 @@ func (d detail) changes(ctx context.Context, zone *time.Location) (all []views.C
 }
 
 // facts are what the entry says beside the change, its reason, and what it was on.
-func (d detail) facts(ctx context.Context, action string, zone *time.Location) (all []views.Fact) {
+func (d detail) facts(ctx context.Context, action string, zone *time.Location, has string) (all []views.Fact) {
 	if action == "proof" { // the report has the rest
 		d = detail{"ok": d["ok"]}
 	}
 	after, _ := d["after"].(map[string]any)
 	for _, name := range ordered(d) {
 		switch name {
-		case "before", "after", "reason", "why", "sale", "order", "shopper", "account", "id", "document", "cancelledAt", "stockAmount", "alt", "sizes", "bytes", "texts":
+		case "before", "after", "reason", "why", "sale", "order", "shopper", "account", "id", "document", "cancelledAt", "stockAmount", "alt", "sizes", "bytes", "texts", "moneyIn":
 			continue
 		case "username":
 			if strings.HasPrefix(action, "order.") {
@@ -188,7 +190,7 @@ func (d detail) facts(ctx context.Context, action string, zone *time.Location) (
 		if _, there := after[name]; there && name != "generation" {
 			continue
 		}
-		if value := valueText(ctx, name, d[name], zone); value != "–" {
+		if value := amountText(ctx, name, d[name], zone, has); value != "–" {
 			all = append(all, views.Fact{Label: fieldLabel(ctx, name), Value: value})
 		}
 	}

@@ -20,6 +20,7 @@ import (
 const (
 	Sales    = "/admin/sales"
 	Orders   = "/admin/orders"
+	Claims   = "/admin/claims"
 	Shoppers = "/admin/shoppers"
 	Audit    = "/admin/audit"
 	Proof    = "/admin/proof"

@@ -178,9 +178,9 @@ func fieldLabel(ctx context.Context, name string) string {
 	case "description":
 		return text.Say(ctx, "Description")
 	case "priceMinor":
-		return text.Say(ctx, "Price in minor units")
+		return text.Say(ctx, "Price")
 	case "discountMinor":
-		return text.Say(ctx, "Discount in minor units")
+		return text.Say(ctx, "Discount")
 	case "currency":
 		return text.Say(ctx, "Currency")
 	case "archived":

@@ -65,6 +65,9 @@ type Limits struct {
 	local   *Local[string]
 	origin  time.Time
 	byLocal prometheus.Counter
+	// notes are those that Run has not written yet; dropped counts those that nobody will write.
+	notes   chan note
+	dropped prometheus.Counter
 	// within is takeWithin, but in tests that must not meet it.
 	within time.Duration
 }
@@ -79,9 +82,12 @@ func New(client rueidis.Client, cfg Config) *Limits {
 	}
 	l := &Limits{
 		client: client, cfg: cfg, rows: map[Policy][]Budget{}, slots: make(chan struct{}, takesInFlight),
-		local: NewLocal[string](mostLocal), origin: time.Now(), within: takeWithin,
+		local: NewLocal[string](mostLocal), origin: time.Now(), within: takeWithin, notes: make(chan note, mostNotes),
 		byLocal: promauto.With(cfg.Registerer).NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_limits_local_total", Help: "Attempts that this process counted by itself, because Redis did not answer.",
+		}),
+		dropped: promauto.With(cfg.Registerer).NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_limit_notes_dropped_total", Help: "Notes that an account has met a limit that were not written: too many waited, or Redis did not answer.",
 		}),
 	}
 	for _, row := range Policies() {
@@ -119,7 +125,7 @@ func (l *Limits) Take(ctx context.Context, policy Policy, keys ...string) Verdic
 	}
 	if l.client != nil {
 		if v, err := l.ask(ctx, asks, who); err == nil {
-			l.noteRefused(ctx, policy, who, v)
+			l.noteRefused(policy, who, v)
 			return v
 		}
 	}

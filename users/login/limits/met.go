@@ -25,33 +25,14 @@ type Met struct {
 	At time.Time
 }
 
-// Note keeps that an attempt at an account was refused. Nothing depends on it being kept: while Redis does not answer it is not, and a
-// Redis that begins empty has forgotten it.
-func (l *Limits) Note(ctx context.Context, account int64, policy Policy, by By) {
-	if l == nil || l.client == nil {
-		return
-	}
-	key, field, now := l.metKey(AccountKey(account)), string(policy)+" "+string(by), time.Now().UnixMilli()
-	_, _ = guarded(ctx, l, func(ctx context.Context) (struct{}, error) {
-		for _, reply := range l.client.DoMulti(ctx,
-			l.client.B().Hset().Key(key).FieldValue().FieldValue(field, strconv.FormatInt(now, 10)).Build(),
-			l.client.B().Expire().Key(key).Seconds(int64(metFor/time.Second)).Build()) {
-			if err := reply.Error(); err != nil {
-				return struct{}{}, err
-			}
-		}
-		return struct{}{}, nil
-	})
-}
-
 // noteRefused is Note for an attempt whose verdict is there. A name that nobody has is not noted.
-func (l *Limits) noteRefused(ctx context.Context, policy Policy, who asker, v Verdict) {
+func (l *Limits) noteRefused(policy Policy, who asker, v Verdict) {
 	id, ok := strings.CutPrefix(who.account, accountPrefix)
 	if v.OK || !ok {
 		return
 	}
 	if account, err := strconv.ParseInt(id, 10, 64); err == nil {
-		l.Note(ctx, account, policy, v.By)
+		l.Note(account, policy, v.By)
 	}
 }
 

@@ -52,7 +52,7 @@ func (hs *Handlers) AuditPage(c echo.Context) error {
 		return err
 	}
 	for i := range found.Entries {
-		page.Lines = append(page.Lines, desk.AuditLine(ctx, &found.Entries[i], time.UTC))
+		page.Lines = append(page.Lines, desk.AuditLine(ctx, &found.Entries[i], time.UTC, hs.currency))
 	}
 	page.Pages = views.Neighbours(auditLinks(c, &found))
 	page.AsOf = asOf(ctx, by)
@@ -152,9 +152,18 @@ func (hs *Handlers) EntryPage(c echo.Context) error {
 		return err
 	}
 	ctx := desk.Speaking(c.Request())
-	page := views.Entry{AuditLine: desk.AuditLine(ctx, &r, time.UTC), Record: record(&r), Back: layout.Link{Label: text.Say(ctx, "Back to the audit log"), Path: desk.Audit}}
+	page := views.Entry{AuditLine: desk.AuditLine(ctx, &r, time.UTC, hs.currency), Record: record(&r), Back: layout.Link{Label: text.Say(ctx, "Back to the audit log"), Path: desk.Audit}}
 	page.Desk = hs.cfg.Frame.Page(c, desk.Audit, page.What)
 	return hs.cfg.Frame.Send(c, http.StatusOK, views.EntryPage(page))
+}
+
+// currency is the one in which a sale is sold now.
+func (hs *Handlers) currency(slug string) string {
+	s, err := hs.cfg.Catalog.Snapshot(slug)
+	if err != nil || slug == "" || s.Product == nil {
+		return ""
+	}
+	return s.Product.CurrencyCode
 }
 
 // record is an entry as programs are given it, over several lines.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -21,7 +24,7 @@ const (
 	busyRetry = 15
 )
 
-// ExportOrders sends the orders of a generation, or of all generations of a sale, as a file: all of one moment, which the field
+// ExportOrders sends the orders of a generation, or of all generations of a sale, that the query means as a list does, as a file: all of one moment, which the field
 // Export-Moment names. Export-Sold is how many units were sold at that moment.
 func (hs *Handlers) ExportOrders(c echo.Context) error {
 	q, err := orderFilter(c)
@@ -31,14 +34,55 @@ func (hs *Handlers) ExportOrders(c echo.Context) error {
 	if q.Generation, err = exportedGeneration(c); err != nil {
 		return err
 	}
+	if q.Text, _, err = queryName(c, fieldText); err != nil {
+		return err
+	}
+	if q.Filter.Unit, err = queryUnit(c); err != nil {
+		return err
+	}
 	columns := []string{"orderNumber", "purchaseId", "sale", "generation", "unit", "state", "username", "email", "account", "erased",
 		"pressedAt", "decidedAt", "cancelledAt", "attempt"}
 	f, err := newExport(c, "orders", columns, appendOrderLine, appendOrder)
 	if err != nil || f.onlyHead() {
 		return err
 	}
-	return hs.export(c, f.sent, hs.cfg.Desk.ExportOrders(c.Request().Context(), hs.reader(c), q, operator.Export[operator.DeskOrder]{Begin: f.begin, Take: f.take}))
+	return hs.export(c, f.sent, hs.cfg.Desk.ExportOrders(c.Request().Context(), hs.reader(c), q, operator.Export[operator.DeskOrder]{Begin: func(m operator.Moment) error {
+		f.name = orderFileName(&q, m)
+		return f.begin(m)
+	}, Take: f.take}))
 }
+
+// orderFileName says what the file holds. It has no word that somebody typed.
+func orderFileName(q *operator.OrderQuery, m operator.Moment) string {
+	parts := []string{"orders", m.Sale, "generation", strconv.FormatInt(m.Generation, 10)}
+	if m.Generation == operator.AllGenerations {
+		parts = []string{"orders", m.Sale, "all-generations"}
+	}
+	if q.Filter.State != "" {
+		parts = append(parts, string(q.Filter.State))
+	}
+	if q.Filter.Unit != 0 {
+		parts = append(parts, "unit", strconv.FormatInt(q.Filter.Unit, 10))
+	}
+	if q.Text != "" {
+		parts = append(parts, "found")
+	}
+	return strings.Join(append(parts, between(q.Filter.From, q.Filter.Until)...), "-")
+}
+
+// between names the times that bound a file, in UTC.
+func between(from, until time.Time) (parts []string) {
+	if !from.IsZero() {
+		parts = append(parts, "from", from.UTC().Format(fileTime))
+	}
+	if !until.IsZero() {
+		parts = append(parts, "until", until.UTC().Format(fileTime))
+	}
+	return parts
+}
+
+// fileTime is a time in the name of a file.
+const fileTime = "20060102T150405Z"
 
 // exportedGeneration is 0 for the present one.
 func exportedGeneration(c echo.Context) (int64, error) {
@@ -56,11 +100,29 @@ func (hs *Handlers) ExportAudit(c echo.Context) error {
 		return err
 	}
 	columns := []string{"id", "at", "actor", "network", "means", "action", "subject", "detail"}
-	f, err := newExport(c, "audit", columns, appendAuditLine, appendAct)
+	f, err := newExport(c, auditFileName(&filter), columns, appendAuditLine, appendAct)
 	if err != nil || f.onlyHead() {
 		return err
 	}
 	return hs.export(c, f.sent, hs.cfg.Desk.ExportAudit(c.Request().Context(), hs.reader(c), filter, operator.Export[audit.Recorded]{Begin: f.begin, Take: f.take}))
+}
+
+// auditFileName says by what the acts in the file were chosen, and not by which words.
+func auditFileName(f *audit.Filter) string {
+	parts := []string{"audit"}
+	switch {
+	case f.Action == audit.Refused:
+		parts = append(parts, "refused")
+	case f.Action != "":
+		parts = append(parts, "of-one-act")
+	}
+	for name, value := range map[string]string{"of-one-actor": f.Actor, "of-one-subject": f.Subject, "of-one-sale": f.Sale} {
+		if value != "" {
+			parts = append(parts, name)
+		}
+	}
+	slices.Sort(parts[1:])
+	return strings.Join(append(parts, between(f.From, f.Until)...), "-")
 }
 
 // reader is who takes something away, for the audit log.
@@ -140,7 +202,7 @@ func (f *exportFile[R]) header() {
 
 // begin sends the head of the answer, and of the file.
 func (f *exportFile[R]) begin(m operator.Moment) error {
-	f.name += "-" + m.At.Format("20060102T150405Z")
+	f.name += "-" + m.At.Format(fileTime)
 	f.header()
 	h := f.c.Response().Header()
 	h.Set("Export-Moment", string(request.AppendInstant(nil, m.At)))

@@ -25,6 +25,8 @@ type Desk interface {
 	Orders(ctx context.Context, q operator.OrderQuery) (operator.OrderList, error)
 	Order(ctx context.Context, id uuid.UUID) (operator.OrderHistory, error)
 	ExportOrders(ctx context.Context, a operator.Act, q operator.OrderQuery, to operator.Export[operator.DeskOrder]) error
+	// Decided are those of the claims that have a verdict.
+	Decided(ctx context.Context, ids []uuid.UUID) ([]uuid.UUID, error)
 	Shoppers(ctx context.Context, q users.Search) (users.Found, error)
 	Shopper(ctx context.Context, name string) (operator.ShopperDetail, error)
 	AuditPage(ctx context.Context, f audit.Filter, at audit.PageRequest) (audit.Page, error)

@@ -25,6 +25,7 @@ func (hs *Handlers) OrderRoutes() []request.Route {
 		{Method: "GET", Path: desk.Orders, Handler: hs.OrdersPage, Who: request.Viewers},
 		{Method: "GET", Path: desk.Orders + "/:id", Handler: hs.OrderPage, Who: request.Viewers},
 		{Method: "GET", Path: desk.Orders + "/:id/cancel", Handler: hs.CancelPage, Who: request.Operators},
+		{Method: "GET", Path: desk.Claims, Handler: hs.ClaimsPage, Who: request.Viewers},
 		{Method: "GET", Path: desk.Sales + "/:slug/units", Handler: hs.UnitsPage, Who: request.Viewers},
 	}
 }
@@ -127,7 +128,7 @@ func (hs *Handlers) show(ctx context.Context, c echo.Context, s *orderSearch, f 
 	for i := range f.Orders {
 		o := &f.Orders[i]
 		line := hs.line(o)
-		page.Elsewhere = page.Elsewhere || o.SaleID != s.sale.ID || o.Generation != f.Generation
+		page.Elsewhere = page.Elsewhere || f.isElsewhere(o, &s.sale)
 		page.Lines = append(page.Lines, line)
 	}
 	switch {
@@ -147,7 +148,7 @@ func (hs *Handlers) show(ctx context.Context, c echo.Context, s *orderSearch, f 
 	if len(f.Orders) == 0 && s.query.Page.Beside != (sale.OrderPlace{}) {
 		page.Pages.First = s.address(fieldSale, fieldText, fieldState, fieldFrom, fieldUntil, fieldGeneration)
 	}
-	if page.MayAct {
+	if page.MayAct && (len(f.Orders) > 0 || s.query.Text == "") {
 		page.Export = exportForm(ctx, s, f)
 	}
 }
@@ -173,7 +174,7 @@ func (hs *Handlers) sum(of *sale.Snapshot, list *operator.OrderList) views.Sum {
 	if list.Generation != of.Generation {
 		return s
 	}
-	s.PendingPath, s.FreePath = salePage(of.Slug)+"#undecided", salePage(of.Slug)+"/units"
+	s.PendingPath, s.FreePath = desk.Claims+"?"+url.Values{fieldSale: {of.Slug}}.Encode(), salePage(of.Slug)+"/units"
 	if hs.cfg.Figures == nil {
 		return s
 	}
@@ -206,9 +207,14 @@ func shopperIn(o *operator.DeskOrder) views.Buyer {
 	return views.Buyer{Name: name, Email: o.Person.Email, Path: desk.Shoppers + "/" + url.PathEscape(name), Archived: o.Person.Archived}
 }
 
-// exportForm takes what the filters mean away. The file has no search, so it does not follow the text.
+// exportForm takes what the list shows away, on all its pages: what the filters and the search mean.
 func exportForm(ctx context.Context, s *orderSearch, f *found) *views.OrderExport {
-	e := &views.OrderExport{Generation: f.Generation, Hidden: []views.Hidden{{Name: fieldSale, Value: s.sale.Slug}}}
+	e := &views.OrderExport{Generation: f.Generation, Sale: s.sale.Slug}
+	if f.elsewhere(&s.sale) { // a number found its order in another sale or generation than was chosen
+		e.Generation, e.Sale = f.Orders[0].Generation, f.Orders[0].Slug
+		e.Limits = append(e.Limits, text.Say(ctx, "Of the sale %s, where the order was found.", e.Sale))
+	}
+	e.Hidden = append(e.Hidden, views.Hidden{Name: fieldSale, Value: e.Sale})
 	filter, zone := s.query.Filter, clockOf(s.sale.Zone)
 	if filter.State != "" {
 		e.Hidden = append(e.Hidden, views.Hidden{Name: fieldState, Value: string(filter.State)})
@@ -222,11 +228,16 @@ func exportForm(ctx context.Context, s *orderSearch, f *found) *views.OrderExpor
 		e.Hidden = append(e.Hidden, views.Hidden{Name: fieldUntil, Value: filter.Until.Format(time.RFC3339)})
 		e.Limits = append(e.Limits, text.Say(ctx, "Only orders that were decided before %s.", momentAt(filter.Until, zone).Text))
 	}
+	switch {
+	case f.unit != 0:
+		e.Hidden = append(e.Hidden, views.Hidden{Name: "unit", Value: strconv.FormatInt(f.unit, 10)})
+		e.Limits = append(e.Limits, text.Say(ctx, "Only orders of unit %d.", f.unit))
+	case s.query.Text != "":
+		e.Hidden = append(e.Hidden, views.Hidden{Name: fieldText, Value: s.query.Text})
+		e.Limits = append(e.Limits, text.Say(ctx, "Only orders that the search for “%s” finds, all of them.", s.query.Text))
+	}
 	if len(e.Limits) == 0 {
 		e.Limits = append(e.Limits, text.Say(ctx, "All orders, whatever their state, as they are at one moment."))
-	}
-	if s.query.Text != "" {
-		e.Limits = append(e.Limits, text.Say(ctx, "The search does not limit the file."))
 	}
 	return e
 }

@@ -187,6 +187,21 @@ type found struct {
 	unit int64
 }
 
+// isElsewhere is true for an order of another sale or generation than was chosen.
+func (f *found) isElsewhere(o *operator.DeskOrder, chosen *sale.Snapshot) bool {
+	return o.SaleID != chosen.ID || o.Generation != f.Generation
+}
+
+// elsewhere is true when all that was found is elsewhere.
+func (f *found) elsewhere(chosen *sale.Snapshot) bool {
+	for i := range f.Orders {
+		if !f.isElsewhere(&f.Orders[i], chosen) {
+			return false
+		}
+	}
+	return len(f.Orders) > 0
+}
+
 // find looks for the text in every way in which it can be meant, the likeliest first, until something is found.
 func (hs *Handlers) find(ctx context.Context, s *orderSearch) (f found, err error) {
 	if s.query.Text == "" {

@@ -142,7 +142,7 @@ func shopperParts(ctx context.Context, page *views.Shopper, s *operator.ShopperD
 		page.Met = append(page.Met, views.MetLimit{What: policyText(ctx, m.Policy), Whose: sharedText(ctx, m.By), At: desk.MomentIn(m.At, time.UTC)})
 	}
 	for i := range s.Acts {
-		page.Acts = append(page.Acts, desk.AuditLine(ctx, &s.Acts[i], time.UTC))
+		page.Acts = append(page.Acts, desk.AuditLine(ctx, &s.Acts[i], time.UTC, nil))
 	}
 	if s.MoreActs {
 		page.MoreActs = desk.Audit + "?" + url.Values{"subject": {s.Username}}.Encode()

@@ -13,6 +13,7 @@ import (
 	"flashsale/app/web/request"
 	"flashsale/sale"
 	views "flashsale/views/admin"
+	"flashsale/views/layout"
 	"flashsale/views/text"
 )
 
@@ -152,6 +153,7 @@ func (hs *Handlers) live(ctx context.Context) []views.Promise {
 			one.State, one.Detail = k.holders(ctx)
 		case "I5":
 			one.State, one.Detail = k.verdicts(ctx)
+			one.Way = layout.Link{Label: text.Say(ctx, "Show the undecided claims"), Path: desk.Claims}
 		}
 	}
 	return all

@@ -1,8 +1,10 @@
 package proof
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -167,7 +169,7 @@ func (hs *Handlers) ReportPage(c echo.Context) error {
 		words[one.ID] = one.Title
 	}
 	for _, check := range r.Checks {
-		one := views.Promise{ID: check.ID, Title: words[check.ID], State: check.State, Detail: check.Detail}
+		one := views.Promise{ID: check.ID, Title: words[check.ID], State: check.State, Detail: detail(ctx, &check)}
 		if one.Title == "" {
 			one.Title = check.Title // of another version of the program
 		}
@@ -177,6 +179,48 @@ func (hs *Handlers) ReportPage(c echo.Context) error {
 		page.Sales = append(page.Sales, views.ProvedSale(s))
 	}
 	return hs.cfg.Frame.Send(c, http.StatusOK, views.ReportPage(page))
+}
+
+// detail is what a check says, in the language of ctx. A report of a version before has it in English alone.
+func detail(ctx context.Context, check *operator.Check) string {
+	written, err := json.Marshal(check.Said)
+	if err != nil || len(check.Said) == 0 {
+		return check.Detail
+	}
+	var all any
+	in := json.NewDecoder(bytes.NewReader(written)) // as a report that was kept is read
+	in.UseNumber()
+	if in.Decode(&all) != nil {
+		return check.Detail
+	}
+	said, _ := told(ctx, all).(string)
+	return said
+}
+
+// told is what is put into a sentence, in the language of ctx: sentences are said, numbers are those that a format takes.
+func told(ctx context.Context, value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		return v.String()
+	case []any:
+		parts := make([]string, len(v))
+		for i, one := range v {
+			parts[i] = fmt.Sprint(told(ctx, one))
+		}
+		return strings.Join(parts, "; ")
+	case map[string]any:
+		key, _ := v["key"].(string)
+		given, _ := v["args"].([]any)
+		args := make([]any, len(given))
+		for i, one := range given {
+			args[i] = told(ctx, one)
+		}
+		return text.Say(ctx, key, args...)
+	}
+	return value
 }
 
 // plain is a report as a text file. It is in English, as the document is.
