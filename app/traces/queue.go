@@ -110,8 +110,8 @@ func (q *queue) Shutdown(context.Context) error { return nil }
 // ForceFlush does nothing.
 func (q *queue) ForceFlush(context.Context) error { return nil }
 
-// Run sends the spans until ctx ends, and then what is left of them, for flushTime at most.
-func (q *queue) Run(ctx context.Context) error {
+// run sends the spans until ctx ends, and then what is left of them, for flushTime at most.
+func (q *queue) run(ctx context.Context) error {
 	defer q.client.CloseIdleConnections()
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

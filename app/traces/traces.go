@@ -49,6 +49,9 @@ type Tracer struct {
 	presses, decided, sent pace
 }
 
+// Run sends the spans until ctx ends, and what is left of them within a second.
+func (t *Tracer) Run(ctx context.Context) error { return t.run(ctx) }
+
 // A second's worth of spans is bounded, and so is that of one batch: however many ask for a trace, a sale goes on as fast.
 const (
 	pressesASecond = 200
