@@ -1,8 +1,5 @@
 # The tests, twice: on the embedded stack with the race detector, then against real servers.
 
-# Packages at a time, on two processors: the tests wait more than they compute.
-AT_ONCE=3
-
 # Runs a command without the product's settings of this machine.
 no_settings() {
   env -u PORT -u HOST -u OPS_ADDR -u DATA_DIR -u NAMESPACE -u DEMO -u DEMO_HOSTS -u CORS_ORIGINS \
@@ -17,7 +14,7 @@ part_test() {
   local dir
   dir=$(memory_dir) && export TMPDIR=$dir GOTMPDIR=$RUN/t CI=true
   no_settings timeout --foreground -k 30 45m \
-    go test -count=1 -shuffle=on -timeout 38m -vet=off -race -p "$AT_ONCE" ./... 2>&1 |
+    go test -count=1 -shuffle=on -timeout 38m -vet=off -race ./... 2>&1 |
     tee "$RUN/log/test.log" || run_again test no_settings go test -vet=off -race
 }
 
@@ -43,7 +40,7 @@ part_test_real() {
     packages=./... count=(-covermode=set -coverpkg=./... -coverprofile="$RUN/cover.out")
   fi
   # shellcheck disable=SC2086 # a list of packages
-  timeout --foreground -k 30 30m go test -count=1 -timeout 20m -vet=off -p "$AT_ONCE" "${count[@]}" $packages 2>&1 |
+  timeout --foreground -k 30 30m go test -count=1 -timeout 20m -vet=off "${count[@]}" $packages 2>&1 |
     tee "$RUN/log/test-real.log" || run_again test-real go test -vet=off
 }
 
