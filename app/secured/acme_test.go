@@ -44,12 +44,10 @@ func newACME(t *testing.T, seconds, challenges int) *acmeCA {
 	if path == "" {
 		path = installed(t, "pebble")
 	}
-	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
-	t.Setenv("PEBBLE_WFE_NONCEREJECT", "0")
 	port, management := freePort(t), freePort(t)
 	own := newAuthority(t, "pebble's authority")
 	id := own.issue(t, "127.0.0.1", valid())
-	a := &acmeCA{server: &server{name: "pebble", dir: folder(t, "pebble")}, own: own, directory: "https://" + local(port) + "/dir", management: "https://" + local(management)}
+	a := &acmeCA{server: &server{name: "pebble", dir: folder(t, "pebble"), env: []string{"PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0"}}, own: own, directory: "https://" + local(port) + "/dir", management: "https://" + local(management)}
 	settings, err := json.Marshal(map[string]any{"pebble": map[string]any{
 		"listenAddress": local(port), "managementListenAddress": local(management), "certificate": id.cert, "privateKey": id.key,
 		"httpPort": 1, "tlsPort": challenges, "keyAlgorithm": "ecdsa", "retryAfter": map[string]int{"authz": 1, "order": 1},

@@ -41,6 +41,7 @@ func (o *output) String() string {
 type server struct {
 	name, dir string
 	args      []string
+	env       []string // beside that of the tests
 	as        *syscall.Credential
 	ready     func(ctx context.Context) error
 	log       *output
@@ -59,7 +60,7 @@ func (s *server) launch(t *testing.T) {
 	t.Helper()
 	s.cmd, s.log = exec.Command(s.args[0], s.args[1:]...), &output{}
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, s.log, s.log
-	s.cmd.Env = append(os.Environ(), "HOME="+s.dir) // libpq looks for certificates there
+	s.cmd.Env = append(append(os.Environ(), "HOME="+s.dir), s.env...) // libpq looks for certificates at HOME
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Credential: s.as}
 	if err := s.cmd.Start(); err != nil {
 		t.Fatalf("%s: %v", s.name, err)
