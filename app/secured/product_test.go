@@ -151,7 +151,8 @@ func fetched(t *testing.T, url string) (code int, text string) {
 	return sent(t, http.MethodGet, url, "")
 }
 
-func sent(t *testing.T, method, url, body string) (code int, text string) {
+// sent asks with fields in pairs of a name and a value.
+func sent(t *testing.T, method, url, body string, fields ...string) (code int, text string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -161,6 +162,9 @@ func sent(t *testing.T, method, url, body string) (code int, text string) {
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(fields); i += 2 {
+		req.Header.Set(fields[i], fields[i+1])
 	}
 	answer, err := askedBy.Do(req)
 	if err != nil {

@@ -5,7 +5,6 @@ package secured
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -76,23 +75,7 @@ func (p *postgres) pause(t *testing.T) {
 // page is a page of the desk.
 func page(t *testing.T, url string) (code int, text string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Accept", "text/html")
-	answer, err := askedBy.Do(req)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer func() { _ = answer.Body.Close() }()
-	raw, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return 0, err.Error()
-	}
-	return answer.StatusCode, string(raw)
+	return sent(t, http.MethodGet, url, "", "Accept", "text/html")
 }
 
 // Two instances of a shop with a streaming replica. Lists and histories come from the replica, and nothing else does: what the replica was
