@@ -21,6 +21,9 @@ const (
 	quietTime = 8 * time.Second
 	// clockTolerance is how much older than its request an order may seem: half of the time that a slow read takes.
 	clockTolerance = 110 * time.Millisecond
+	// toldTime is how long after its commit every process knows an order at the latest while nothing fails: the reply and the
+	// message to another process take up to two milliseconds each. Until then nobody has been told of it.
+	toldTime = 5 * time.Millisecond
 )
 
 // answered is a request and its answer.
@@ -204,7 +207,7 @@ func (s *scriptWorld) cancelledAt(id uuid.UUID) (time.Time, bool) {
 
 func (s *scriptWorld) restarted(a *answered) bool { return s.all()[a.process.number] != a.process }
 
-// checkOwner: while Postgres answers, a shopper who has an order the whole time is answered with it.
+// checkOwner: while Postgres answers, a shopper who has an order that the processes know the whole time is answered with it.
 func (s *scriptWorld) checkOwner(a *answered) error {
 	since := a.from.Add(-2*sale.Lease - clockTolerance)
 	if s.faulty(postgres, since, a.to) || s.faulty(replies, since, a.to) || s.faulty(disturbance, since, a.to) || a.request.Async {
@@ -212,7 +215,7 @@ func (s *scriptWorld) checkOwner(a *answered) error {
 	}
 	for _, o := range s.live(a.user) {
 		switch {
-		case o.Generation != s.ledger.row.Generation || !o.DecidedAt.Before(a.from.Add(-time.Millisecond)):
+		case o.Generation != s.ledger.row.Generation || !o.DecidedAt.Before(a.from.Add(-toldTime)):
 		case a.Reason == sale.ReasonAllClaimed && s.faulty(redis, since.Add(-2*sale.Lease), a.to):
 			// Redis has lost the owner and has other holders, until it is reconciled.
 		case a.Kind != sale.Bought && a.Kind != sale.AlreadyBought || a.Receipt.OrderID != o.OrderID:

@@ -39,6 +39,10 @@ func TestScriptsThatOnceFailed(t *testing.T) {
 			{"press", 0, cleo, 0, 30 * time.Millisecond}, {"cancel", 0, cleo, 0, 1100 * time.Millisecond},
 			{"press", 0, cleo, 0, 1100 * time.Millisecond}, {"the log repeats a record", 0, cleo, 0, 30 * time.Millisecond},
 		}},
+		"an owner presses in a closed sale while the reply to the commit of the order is on its way": {1, 1, []step{
+			{"a consumer stops", 0, anna, 0, time.Millisecond}, {"press", 0, anna, 0, 30 * time.Millisecond}, {"close", 0, anna, 0, 4 * time.Millisecond},
+			{"a consumer starts", 0, anna, 0, 3 * time.Millisecond}, {"press", 0, anna, 0, 0},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
