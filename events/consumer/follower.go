@@ -16,6 +16,9 @@ import (
 // queued is how many fetched records may wait for the ledger: the next batch is fetched while this one commits.
 const queued = 2000
 
+// copiesWait is how long copies of claims that are decided already wait for more of them.
+const copiesWait = 25 * time.Millisecond
+
 // follower reads one partition and brings its records to the ledger in order. It belongs to one goroutine.
 type follower struct {
 	ledger    *Ledger
@@ -117,11 +120,46 @@ func (f *follower) applyAll(ctx context.Context, records <-chan claimlog.Record)
 				break drain
 			}
 		}
+		if taken = f.gatherCopies(ctx, taken, records); ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err := f.decide(ctx, taken); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// gatherCopies waits for more records, while all that are taken are copies of claims that this process has decided beside the log.
+// Each transaction holds the lock of the stock row, which the next purchase needs.
+func (f *follower) gatherCopies(ctx context.Context, taken []claimlog.Record, records <-chan claimlog.Record) []claimlog.Record {
+	for i := range taken {
+		if !f.isCopy(&taken[i]) {
+			return taken
+		}
+	}
+	timer := time.NewTimer(copiesWait)
+	defer timer.Stop()
+	for len(taken) < f.ledger.cfg.BatchMax {
+		select {
+		case <-ctx.Done():
+			return taken
+		case <-timer.C:
+			return taken
+		case r, ok := <-records:
+			if !ok {
+				return taken
+			}
+			if taken = append(taken, r); !f.isCopy(&r) {
+				return taken
+			}
+		}
+	}
+	return taken
+}
+
+func (f *follower) isCopy(r *claimlog.Record) bool {
+	return r.Undecodable == nil && r.Claim.Kind == events.KindClaim && f.ledger.cfg.Beside(r.Claim.ID)
 }
 
 // decide decides a run of records and passes over those that are foreign. When it cannot be applied, it halves the run, in

@@ -87,6 +87,7 @@ type Checkout struct {
 	attempts       attempts
 	progress       progress
 	lostClaims     lostClaims
+	atOnce         quietPath
 	releases       chan release
 	loadDue        chan struct{}
 	reasonLogged   atomic.Bool // a reason that this version does not know was logged
@@ -102,6 +103,7 @@ func New(d Deps) *Checkout {
 		direct: d.Direct, shoppers: d.Shoppers, presses: d.Presses, live: d.Live, lookup: d.Lookup, verdictOf: d.Verdict, waited: d.Waited, logger: d.Logger,
 		progress:   progress{cursors: d.Cursors},
 		lostClaims: lostClaims{settled: d.Settled},
+		atOnce:     quietPath{due: make(chan dueAtOnce)},
 		releases:   make(chan release, releaseQueue),
 		loadDue:    make(chan struct{}, 1),
 	}

@@ -133,11 +133,14 @@ func (c *Checkout) receive(d events.Decision, err error) {
 }
 
 // Run does what no request waits for, until ctx ends: it looks up late verdicts, gives places back, and loads the receipts
-// of sales that cannot be bought from.
+// of sales that cannot be bought from. It also decides claims at once while the process is quiet.
 func (c *Checkout) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { c.releasePlaces(ctx) })
 	parts.Go(func() { c.runReceiptLoader(ctx) })
+	for range quietClaims {
+		parts.Go(func() { c.decideAtOnceAll(ctx) })
+	}
 	c.lookUpVerdicts(ctx)
 	parts.Wait()
 	return nil

@@ -12,6 +12,7 @@ import (
 type checkoutMetrics struct {
 	unplaced prometheus.Counter
 	unread   prometheus.Counter
+	atOnce   prometheus.Counter
 	// Claims that were waited for here, by how their verdict came.
 	decided, told, lookedUp prometheus.Counter
 	polls                   struct{ remembered, looked, failed prometheus.Counter }
@@ -39,6 +40,9 @@ func newCheckoutMetrics(r prometheus.Registerer, waiting, oldest func() float64)
 		})),
 		unread: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_bus_unread_total", Help: "Messages of other processes that could not be read or believed.",
+		})),
+		atOnce: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_claims_decided_at_once_total", Help: "Claims that a quiet process had decided directly while the log took them.",
 		})),
 		stages:  newStageTimes(r),
 		decided: woken.WithLabelValues("decided"), told: woken.WithLabelValues("told"), lookedUp: woken.WithLabelValues("looked-up"),
@@ -88,16 +92,17 @@ func (p *purchase) observeStages(w *pendingClaim, how waitResult) {
 		rest.Observe((whole - p.appended).Seconds())
 		return
 	}
-	// A transaction may begin before the log's acknowledgement is here, and then the append was over. One that is older than the
-	// press took none of its time.
+	// A transaction may begin before the log's acknowledgement is here: then the append was over, or the claim was decided at once,
+	// and what the append took longer than the commit is the append's. One that is older than the press took none of its time.
 	pressed := p.deadline.Add(-buyTime)
 	begun := max(p.placed, here.Begun.Sub(pressed))
 	appended := min(p.appended, begun)
 	decided := max(begun, here.Decided.Sub(pressed))
 	committed := max(decided, here.Committed.Sub(pressed))
-	s.appended.Observe((appended - p.placed).Seconds())
+	late := max(committed, p.appended) - committed
+	s.appended.Observe((appended - p.placed + late).Seconds())
 	s.handOver.Observe((begun - appended).Seconds())
 	s.decide.Observe((decided - begun).Seconds())
 	s.commit.Observe((committed - decided).Seconds())
-	s.wake.Observe((whole - committed).Seconds())
+	s.wake.Observe((whole - committed - late).Seconds())
 }

@@ -225,8 +225,10 @@ func (r waitResult) String() string {
 	return "unknown"
 }
 
-// writeAndWait writes the claim and waits for its verdict: through the log, and directly if the log makes no progress.
+// writeAndWait writes the claim and waits for its verdict: through the log, directly beside it while the process is quiet, and
+// directly if the log makes no progress.
 func (p *purchase) writeAndWait(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
+	p.decideAtOnce(ctx, &claim, role)
 	wrote := p.writeClaim(ctx, claim, w, role)
 	p.appended = p.elapsed()
 	acked := w.position.Load() != nil
@@ -278,25 +280,6 @@ func (p *purchase) writeClaim(ctx context.Context, claim events.Claim, w *pendin
 		w.position.Store(&at)
 	}
 	return true
-}
-
-// decideDirectly takes the direct path. A verdict that comes another way meanwhile counts as well. Without a direct path it is waited
-// for: the log may have the claim although it did not say so, and may be read again.
-func (p *purchase) decideDirectly(ctx context.Context, claim events.Claim, w *pendingClaim, most time.Duration) (events.Verdict, waitResult) {
-	if v, how := deliveredVerdict(w, claimUnknown); how == claimDecided {
-		return v, how
-	}
-	if p.direct == nil {
-		p.waitForVerdict(w, p.within(most))
-		return deliveredVerdict(w, claimUnknown)
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.within(most))
-	defer cancel()
-	v, err := p.direct.Decide(ctx, claim)
-	if err != nil {
-		return deliveredVerdict(w, claimUnknown)
-	}
-	return v, claimDecided
 }
 
 // deliveredVerdict is the verdict if it was delivered, else the result given.

@@ -41,7 +41,6 @@ func sleeps(d time.Duration) func(context.Context) error {
 
 // A press is timed from its arrival to its answer, and each stage has the time that was spent in it.
 func TestStagesOfAPress(t *testing.T) {
-	const ms = time.Millisecond
 	// The claim is decided by a transaction that begins, decides and commits so long after the press.
 	decidedAfter := func(begun, decided, committed time.Duration) func(*process, time.Time, events.Decision) {
 		return func(p *process, pressed time.Time, d events.Decision) {
@@ -61,7 +60,10 @@ func TestStagesOfAPress(t *testing.T) {
 			"places": 10 * ms, "append": 25 * ms, "hand-over": 0, "decide": 25 * ms, "commit": 25 * ms, "wake": 5 * ms,
 		}},
 		"decided before the press": {decidedAfter(-30*ms, -20*ms, -10*ms), map[string]time.Duration{
-			"places": 10 * ms, "append": 0, "hand-over": 0, "decide": 0, "commit": 0, "wake": 80 * ms,
+			"places": 10 * ms, "append": 30 * ms, "hand-over": 0, "decide": 0, "commit": 0, "wake": 50 * ms,
+		}},
+		"decided beside the append": {decidedAfter(10*ms, 20*ms, 35*ms), map[string]time.Duration{
+			"places": 10 * ms, "append": 5 * ms, "hand-over": 0, "decide": 10 * ms, "commit": 15 * ms, "wake": 50 * ms,
 		}},
 		"by another process": {func(p *process, pressed time.Time, d events.Decision) {
 			time.Sleep(time.Until(pressed.Add(90 * ms)))

@@ -99,6 +99,21 @@ inline decideOnce() {
 	fi
 }
 
+/* purchase.decideAtOnce: a quiet process has the claim decided directly while the log takes it. The verdict is delivered. */
+inline decideAtOnce() {
+#ifndef LOG_FIRST
+	if
+#if defined(STOCK_ROW_NOT_LOCKED) || defined(GENERATION_BEFORE_LOCK)
+	:: d_step { seenGeneration = db.generation; seenTaken = db.taken };
+		decideOnce(); clear(v)
+#else
+	:: decideOnce(); clear(v)
+#endif
+	:: skip
+	fi
+#endif
+}
+
 proctype purchase(byte client, shopper, requestsLeft) {
 	byte generation, attempt, secondRound, decidedEarlier, cancelledEarlier;
 	bool leader;	/* this request took the place, or was admitted without one (claimRole) */
@@ -171,6 +186,7 @@ again:
 		fi
 	fi;
 await:
+	decideAtOnce();
 	/* purchase.writeClaim: the log has it, whatever it replies; or it arrives late; or it is refused, or another request has just written it */
 	if
 	:: atomic { logEnd < LOG_SIZE -> log[logEnd] = THE_CLAIM; logRequestID[logEnd] = REQUEST_ID; logEnd++;

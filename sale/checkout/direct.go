@@ -1,0 +1,123 @@
+package checkout
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+const (
+	// quietClaims is how many claims may be pending in a process that is quiet.
+	quietClaims = 4
+	// atOnceUntil is how long before the end of a sale claims are decided through the log only: there a claim counts when it comes
+	// before the close record, and directly only until the sale is closing.
+	atOnceUntil = 2 * time.Second
+	// beside is how many claims that were decided at once are remembered, and besideTime for how long: until the log has brought them.
+	besideClaims = 64
+	besideTime   = time.Second
+)
+
+// Claims that are decided at once: while few claims are pending, a purchase has its claim written to the log and decided directly at
+// the same time, so that the shopper waits for the longer of the two and not for one after the other. The answer still waits for
+// both. The verdict is the same as on the direct path: the claim has one for ever, by whichever way decides first, and the log's copy
+// meets it and changes nothing.
+type quietPath struct {
+	due chan dueAtOnce // has no room: a claim goes to a worker that is free, or through the log alone
+
+	used   atomic.Int64 // when the last one was decided, in nanoseconds of Unix; 0: never
+	mu     sync.Mutex
+	recent [besideClaims]uuid.UUID
+	next   int
+}
+
+// dueAtOnce is a claim to decide, with what its request's context says for traces.
+type dueAtOnce struct {
+	ctx   context.Context
+	claim events.Claim
+}
+
+// decideAtOnce gives the claim to a worker that decides it directly, if the process is quiet and one is free. The verdict is delivered
+// like that of the log.
+func (p *purchase) decideAtOnce(ctx context.Context, claim *events.Claim, role claimRole) {
+	if p.direct == nil || role != leader || p.request.Async || p.pending.count.Load() > quietClaims || p.endsSoon() {
+		return
+	}
+	select {
+	case p.atOnce.due <- dueAtOnce{context.WithoutCancel(ctx), *claim}:
+		p.atOnce.note(claim.ID)
+		p.metrics.atOnce.Inc()
+	default:
+	}
+}
+
+// endsSoon is true when the sale may be closing before a direct decision is committed.
+func (p *purchase) endsSoon() bool {
+	return p.sale.State != sale.Open || p.sale.EndsAt.Sub(p.askedAt) < atOnceUntil
+}
+
+// decideAtOnceAll decides the claims that are due, one after the other, until ctx ends. A failure needs no care: the log has the
+// claim, and whoever waits for it does what is done without a direct decision.
+func (c *Checkout) decideAtOnceAll(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case due := <-c.atOnce.due:
+			call, cancel := context.WithTimeout(due.ctx, directTime)
+			if _, err := c.direct.Decide(call, due.claim); err != nil {
+				c.logger.Debug("a claim is left to the log", "claim", due.claim.ID, "error", err)
+			}
+			cancel()
+		}
+	}
+}
+
+func (a *quietPath) note(id uuid.UUID) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.recent[a.next%besideClaims] = id
+	a.next++
+	a.used.Store(time.Now().UnixNano())
+}
+
+// DecidedBeside is true for a claim that this process has decided, or is deciding, at the same time as it was written: nobody waits
+// for the copy that the log brings. Claims that only look so, because they came long ago, are not remembered.
+func (c *Checkout) DecidedBeside(id uuid.UUID) bool {
+	a := &c.atOnce
+	if used := a.used.Load(); used == 0 || time.Since(time.Unix(0, used)) > besideTime {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.recent {
+		if a.recent[i] == id {
+			return true
+		}
+	}
+	return false
+}
+
+// decideDirectly takes the direct path. A verdict that comes another way meanwhile counts as well. Without a direct path it is waited
+// for: the log may have the claim although it did not say so, and may be read again.
+func (p *purchase) decideDirectly(ctx context.Context, claim events.Claim, w *pendingClaim, most time.Duration) (events.Verdict, waitResult) {
+	if v, how := deliveredVerdict(w, claimUnknown); how == claimDecided {
+		return v, how
+	}
+	if p.direct == nil {
+		p.waitForVerdict(w, p.within(most))
+		return deliveredVerdict(w, claimUnknown)
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.within(most))
+	defer cancel()
+	v, err := p.direct.Decide(ctx, claim)
+	if err != nil {
+		return deliveredVerdict(w, claimUnknown)
+	}
+	return v, claimDecided
+}

@@ -1,0 +1,157 @@
+package checkout
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+	"flashsale/sale"
+)
+
+const ms = time.Millisecond
+
+// slowly makes a process whose log and whose direct path take so long. The consumer reads nothing until the test has it read.
+func (s *simulatedServers) slowly(t *testing.T, log, direct time.Duration, change ...func(*Deps)) *process {
+	t.Helper()
+	p := s.process(t, append([]func(*Deps){func(d *Deps) { d.Direct = slowDirector{s.ledger, direct} }}, change...)...)
+	s.ledger.mu.Lock()
+	s.ledger.decided = p.Decided
+	s.ledger.mu.Unlock()
+	p.run(t)
+	s.log.acts(sleeps(log))
+	s.log.pauseConsumer()
+	synctest.Wait() // its workers wait for claims
+	return p
+}
+
+// slowDirector decides after that time.
+type slowDirector struct {
+	director
+	takes time.Duration
+}
+
+func (d slowDirector) Decide(ctx context.Context, c events.Claim) (events.Verdict, error) {
+	if err := wait(ctx, d.takes); err != nil {
+		return events.Verdict{}, err
+	}
+	return d.director.Decide(ctx, c)
+}
+
+// In a quiet process the log and the ledger take a claim at the same time: the answer comes after the longer of the two, has the
+// ledger's verdict, and the log has the claim.
+func TestAQuietPressWaitsForTheLongerOfLogAndLedger(t *testing.T) {
+	for name, takes := range map[string]struct{ log, direct time.Duration }{
+		"the ledger is slower": {30 * ms, 40 * ms}, "the log is slower": {40 * ms, 30 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, _ *process) {
+				p := s.slowly(t, takes.log, takes.direct)
+				began := time.Now()
+				a := p.press("anna")
+				expect(t, a, sale.Bought, "")
+				if took := time.Since(began); took != 40*ms {
+					t.Errorf("answered after %v", took)
+				}
+				if written := s.log.written(); len(written) != 1 || written[0].ID != a.ClaimID {
+					t.Errorf("the log has %v", written)
+				}
+				if !p.DecidedBeside(a.ClaimID) || p.DecidedBeside(uuid.New()) {
+					t.Error("the process does not know which claim it has decided beside the log")
+				}
+				s.log.resumeConsumer()
+				synctest.Wait()
+				if n := s.ledger.taken(); n != 1 {
+					t.Errorf("the log's copy has met the verdict, and %d units are taken", n)
+				}
+				expect(t, p.press("anna"), sale.AlreadyBought, "")
+			})
+		})
+	}
+}
+
+// The verdict of a claim whose direct decision fails comes through the log.
+func TestADirectDecisionThatFailsLeavesTheClaimToTheLog(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, _ *process) {
+		p := s.slowly(t, 30*ms, 0, func(d *Deps) { d.Direct = refusingDirector{} })
+		s.log.resumeConsumer()
+		began := time.Now()
+		expect(t, p.press("anna"), sale.Bought, "")
+		if took := time.Since(began); took != 30*ms {
+			t.Errorf("answered after %v", took)
+		}
+	})
+}
+
+type refusingDirector struct{}
+
+func (refusingDirector) Decide(context.Context, events.Claim) (events.Verdict, error) {
+	return events.Verdict{}, errAway
+}
+
+// Only so many claims are decided at once, because a transaction for each would be in the way of the log's larger ones.
+func TestABusyProcessDecidesThroughTheLog(t *testing.T) {
+	inFakeTime(t, 20, func(t *testing.T, s *simulatedServers, _ *process) {
+		s.addShoppers(20)
+		p := s.slowly(t, 30*ms, 40*ms)
+		s.log.resumeConsumer()
+		kinds, _ := p.buyAll(20, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: shopperName(i)} })
+		if kinds[sale.Bought] != 20 {
+			t.Errorf("answers: %v", kinds)
+		}
+		if n := s.calls.of("direct"); n > quietClaims {
+			t.Errorf("%d of 20 claims at a time were decided directly", n)
+		}
+	})
+}
+
+func TestWhatIsNotDecidedAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		change  func(*Deps)
+		ends    time.Duration
+		request sale.PurchaseRequest
+		want    sale.Kind
+	}{
+		"without a direct path":        {change: func(d *Deps) { d.Direct = nil }, want: sale.Bought},
+		"a request that does not wait": {request: sale.PurchaseRequest{Async: true}, want: sale.Pending},
+		"shortly before the end":       {ends: atOnceUntil - ms, want: sale.Bought},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, _ *process) {
+				p := s.slowly(t, 30*ms, 0, func(d *Deps) {
+					if c.change != nil {
+						c.change(d)
+					}
+				})
+				if c.ends > 0 {
+					s.ledger.change(func(row *sale.Row) { row.EndsAt = time.Now().Add(c.ends) })
+					p.readChanges(t)
+				}
+				s.log.resumeConsumer()
+				c.request.Name = "anna"
+				expect(t, p.Buy(t.Context(), c.request), c.want, "")
+				if n := s.calls.of("direct"); n != 0 {
+					t.Errorf("%d direct decisions", n)
+				}
+			})
+		})
+	}
+}
+
+// Of two requests of one shopper, only the one that took the place has the claim decided.
+func TestAHolderHasTheClaimDecidedOnce(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, _ *process) {
+		p := s.slowly(t, 30*ms, 40*ms)
+		first := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+		time.Sleep(5 * ms)
+		second := p.buyInBackground(sale.PurchaseRequest{Name: "anna"})
+		expect(t, <-first, sale.Bought, "")
+		expect(t, <-second, sale.AlreadyBought, "")
+		if n := s.calls.of("direct"); n != 1 {
+			t.Errorf("%d direct decisions", n)
+		}
+	})
+}
