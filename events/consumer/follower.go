@@ -13,9 +13,6 @@ import (
 	"flashsale/events/claimlog"
 )
 
-// queued is how many fetched records may wait for the ledger: the next batch is fetched while this one commits.
-const queued = 2000
-
 // follower reads one partition and brings its records to the ledger in order. It belongs to one goroutine.
 type follower struct {
 	ledger    *Ledger
@@ -66,62 +63,19 @@ func (f *follower) follow(ctx context.Context) error {
 	if f.offset, err = f.ledger.resume(ctx, f.partition); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	records := make(chan claimlog.Record, queued)
-	fetched := make(chan error, 1)
-	go func(offset int64) {
-		defer close(records)
-		fetched <- f.fetch(ctx, offset, records)
-	}(f.offset.next)
-	err = f.applyAll(ctx, records)
-	cancel()
-	if fetchErr := <-fetched; err == nil {
-		err = fetchErr
-	}
-	return err
-}
-
-// fetch fills records until ctx ends or the log fails.
-func (f *follower) fetch(ctx context.Context, offset int64, records chan<- claimlog.Record) error {
+	r := f.ledger.log.Read(ctx, f.partition, f.offset.next, claimlog.ReaderConfig{
+		Alone: f.ledger.cfg.Alone, Answered: func() { f.ledger.interrupted.Recovered(f.partition) },
+	})
+	defer r.Close()
 	for {
-		got, err := f.ledger.log.Fetch(ctx, f.partition, offset)
+		records, err := r.Next(ctx, f.ledger.cfg.BatchMax)
+		if err == nil {
+			err = f.decide(ctx, records)
+		}
 		if err != nil {
-			f.ledger.log.RefreshFor(err)
-			return err
-		}
-		f.ledger.interrupted.Recovered(f.partition)
-		for _, r := range got {
-			select {
-			case records <- r:
-				offset = r.Offset + 1
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}
-}
-
-// applyAll takes whatever has been fetched, up to a batch, without waiting for more.
-func (f *follower) applyAll(ctx context.Context, records <-chan claimlog.Record) error {
-	for r := range records {
-		taken := []claimlog.Record{r}
-	drain:
-		for len(taken) < f.ledger.cfg.BatchMax {
-			select {
-			case next, ok := <-records:
-				if !ok {
-					break drain
-				}
-				taken = append(taken, next)
-			default:
-				break drain
-			}
-		}
-		if err := f.decide(ctx, taken); err != nil {
 			return err
 		}
 	}
-	return nil
 }
 
 // decide decides a run of records and passes over those that are foreign. When it cannot be applied, it halves the run, in

@@ -38,6 +38,8 @@ type Config struct {
 	// Deciding, when set, is told of the claims of each transaction before it begins, and what it returns, if anything, of what was
 	// decided. Both must be quick, and neither keeps or changes the claims.
 	Deciding func(src events.Source, claims []events.Claim) (done func(events.Decision, error))
+	// Alone, when set, is true while no other process is known to write claims. See [claimlog.ReaderConfig].
+	Alone func() bool
 	// BatchMax is the most claims in one transaction (1000); Timeout bounds a transaction (5 s).
 	BatchMax int
 	Timeout  time.Duration
