@@ -148,7 +148,7 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	if c.cfg.DirectPath {
 		deps.Direct = direct
 	}
-	verdictsOf := consumer.Config{Committed: c.outbox.Wake}
+	verdictsOf := consumer.Config{Committed: c.outbox.Wake, Alone: func() bool { return c.heartbeat.Live() == 1 }}
 	s.traced(&deps, &verdictsOf)
 	c.checkout = checkout.New(deps)
 	c.parts.add("checkout", serving, c.checkout)

@@ -14,4 +14,9 @@
 //
 // One call writes one batch to one partition with acks=all, so a batch is in the log as a whole or not at all, and each record's
 // offset is known. [ErrUnacknowledged] does not mean that the batch is not in the log.
+//
+// # Reading
+//
+// [Log.Fetch] asks the broker. A [Reader] goes on from an offset, and takes over what this process has written and the log has
+// acknowledged: such a batch begins where the reader's records end, or it is fetched. The log's order and offsets are the only ones.
 package claimlog

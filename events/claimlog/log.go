@@ -50,6 +50,7 @@ type Log struct {
 	metrics   *metrics
 	gone      *events.Outage
 	refused   *events.Outage // records cannot be written
+	readers   readers
 
 	refreshing sync.Mutex
 	refreshed  time.Time

@@ -10,6 +10,7 @@ import (
 type metrics struct {
 	append    prometheus.Histogram
 	refreshed prometheus.Counter
+	handed    prometheus.Counter
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -21,5 +22,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refreshed: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "flashsale_log_refreshes_total",
 			Help: "Times the connections to the log were dropped to learn its layout anew."})),
+		handed: events.Register(r, prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "flashsale_claims_handed_over_total",
+			Help: "Claims that this process wrote to the log and brought to the ledger without fetching them."})),
 	}
 }

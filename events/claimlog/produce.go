@@ -44,6 +44,8 @@ func (l *Log) Append(ctx context.Context, partition int, claims []events.Claim) 
 	if err != nil {
 		return nil, err
 	}
+	own := l.readers.begin(partition)
+	defer own.end()
 	began := time.Now()
 	// gofail: var appendDue struct{}
 	base, err := l.Produce(ctx, l.ClaimsTopic(), partition, messages)
@@ -52,6 +54,7 @@ func (l *Log) Append(ctx context.Context, partition int, claims []events.Claim) 
 	}
 	// gofail: var claimsAppended struct{}
 	l.metrics.append.Observe(time.Since(began).Seconds())
+	own.acknowledged(base, messages)
 	positions := make([]events.Position, len(claims))
 	for i := range positions {
 		positions[i] = events.Position{Partition: partition, Offset: base + int64(i)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,9 +13,6 @@ import (
 	"flashsale/events"
 	"flashsale/events/claimlog"
 )
-
-// queued is how many fetched records may wait for the ledger: the next batch is fetched while this one commits.
-const queued = 2000
 
 // copiesWait is how long copies of claims that are decided already wait for more of them.
 const copiesWait = 25 * time.Millisecond
@@ -69,97 +67,41 @@ func (f *follower) follow(ctx context.Context) error {
 	if f.offset, err = f.ledger.resume(ctx, f.partition); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	records := make(chan claimlog.Record, queued)
-	fetched := make(chan error, 1)
-	go func(offset int64) {
-		defer close(records)
-		fetched <- f.fetch(ctx, offset, records)
-	}(f.offset.next)
-	err = f.applyAll(ctx, records)
-	cancel()
-	if fetchErr := <-fetched; err == nil {
-		err = fetchErr
-	}
-	return err
-}
-
-// fetch fills records until ctx ends or the log fails.
-func (f *follower) fetch(ctx context.Context, offset int64, records chan<- claimlog.Record) error {
+	r := f.ledger.log.Read(ctx, f.partition, f.offset.next, claimlog.ReaderConfig{
+		Alone: f.ledger.cfg.Alone, Answered: func() { f.ledger.interrupted.Recovered(f.partition) },
+	})
+	defer r.Close()
 	for {
-		got, err := f.ledger.log.Fetch(ctx, f.partition, offset)
+		records, err := r.Next(ctx, f.ledger.cfg.BatchMax)
+		if err == nil {
+			err = f.decide(ctx, f.gatherCopies(ctx, records, r.Next))
+		}
 		if err != nil {
-			f.ledger.log.RefreshFor(err)
 			return err
-		}
-		f.ledger.interrupted.Recovered(f.partition)
-		for _, r := range got {
-			select {
-			case records <- r:
-				offset = r.Offset + 1
-			case <-ctx.Done():
-				return ctx.Err()
-			}
 		}
 	}
 }
 
-// applyAll takes whatever has been fetched, up to a batch, without waiting for more.
-func (f *follower) applyAll(ctx context.Context, records <-chan claimlog.Record) error {
-	for r := range records {
-		taken := []claimlog.Record{r}
-	drain:
-		for len(taken) < f.ledger.cfg.BatchMax {
-			select {
-			case next, ok := <-records:
-				if !ok {
-					break drain
-				}
-				taken = append(taken, next)
-			default:
-				break drain
-			}
-		}
-		if taken = f.gatherCopies(ctx, taken, records); ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := f.decide(ctx, taken); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// gatherCopies waits for more records, while all that are taken are copies of claims that this process has decided beside the log.
-// Each transaction holds the lock of the stock row, which the next purchase needs.
-func (f *follower) gatherCopies(ctx context.Context, taken []claimlog.Record, records <-chan claimlog.Record) []claimlog.Record {
-	for i := range taken {
-		if !f.isCopy(&taken[i]) {
-			return taken
-		}
-	}
-	timer := time.NewTimer(copiesWait)
-	defer timer.Stop()
-	for len(taken) < f.ledger.cfg.BatchMax {
-		select {
-		case <-ctx.Done():
-			return taken
-		case <-timer.C:
-			return taken
-		case r, ok := <-records:
-			if !ok {
-				return taken
-			}
-			if taken = append(taken, r); !f.isCopy(&r) {
-				return taken
-			}
+// gatherCopies waits for more records while all that are taken are copies of claims that this process has decided beside the log.
+// Each transaction holds the lock of the stock row, which the next purchase needs. A failure of next is found again by the next call.
+func (f *follower) gatherCopies(ctx context.Context, taken []claimlog.Record,
+	next func(ctx context.Context, most int) ([]claimlog.Record, error)) []claimlog.Record {
+	ctx, cancel := context.WithTimeout(ctx, copiesWait)
+	defer cancel()
+	for more := taken; f.copies(more) && len(taken) < f.ledger.cfg.BatchMax; taken = append(taken, more...) {
+		var err error
+		if more, err = next(ctx, f.ledger.cfg.BatchMax-len(taken)); err != nil {
+			break
 		}
 	}
 	return taken
 }
 
-func (f *follower) isCopy(r *claimlog.Record) bool {
-	return r.Undecodable == nil && r.Claim.Kind == events.KindClaim && f.ledger.cfg.Beside(r.Claim.ID)
+// copies is true when nobody waits for the verdict on any of the records.
+func (f *follower) copies(records []claimlog.Record) bool {
+	return !slices.ContainsFunc(records, func(r claimlog.Record) bool {
+		return r.Undecodable != nil || r.Claim.Kind != events.KindClaim || !f.ledger.cfg.Beside(r.Claim.ID)
+	})
 }
 
 // decide decides a run of records and passes over those that are foreign. When it cannot be applied, it halves the run, in

@@ -41,6 +41,8 @@ type Config struct {
 	// Beside, when set, is true for a claim that this process decides directly at the same time: nobody waits for the log's copy, so
 	// copies are decided a little later, many together.
 	Beside func(claim uuid.UUID) bool
+	// Alone, when set, is true while no other process is known to write claims. See [claimlog.ReaderConfig].
+	Alone func() bool
 	// BatchMax is the most claims in one transaction (1000); Timeout bounds a transaction (5 s).
 	BatchMax int
 	Timeout  time.Duration

@@ -1,0 +1,59 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+
+	"flashsale/events"
+	"flashsale/events/claimlog"
+)
+
+// Copies of claims that this process has decided wait for more of them, for copiesWait at most, and not once a claim comes that
+// somebody waits for.
+func TestCopiesAreGatheredAndNobodyWaitsForThem(t *testing.T) {
+	beside := uuid.New()
+	aCopy := claimlog.Record{Claim: events.Claim{Kind: events.KindClaim, ID: beside}}
+	aClaim := claimlog.Record{Claim: events.Claim{Kind: events.KindClaim, ID: uuid.New()}}
+	aClose := claimlog.Record{Claim: events.Claim{Kind: events.KindClose, ID: beside}}
+	unreadable := claimlog.Record{Claim: aCopy.Claim, Undecodable: errors.New("unreadable")}
+	for name, c := range map[string]struct {
+		taken  claimlog.Record
+		come   []claimlog.Record // one after the other, a millisecond apart
+		want   int
+		within time.Duration
+	}{
+		"a claim":                   {aClaim, []claimlog.Record{aCopy}, 1, 0},
+		"a close record":            {aClose, []claimlog.Record{aCopy}, 1, 0},
+		"a record nobody can read":  {unreadable, []claimlog.Record{aCopy}, 1, 0},
+		"a copy alone":              {aCopy, nil, 1, copiesWait},
+		"copies":                    {aCopy, []claimlog.Record{aCopy, aCopy}, 3, copiesWait},
+		"copies, then a claim":      {aCopy, []claimlog.Record{aCopy, aClaim, aCopy}, 3, 2 * time.Millisecond},
+		"as many as a batch may be": {aCopy, []claimlog.Record{aCopy, aCopy, aCopy, aCopy}, 4, 3 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &Ledger{cfg: Config{BatchMax: 4, Beside: func(id uuid.UUID) bool { return id == beside }}}
+				f := &follower{ledger: l}
+				began := time.Now()
+				got := f.gatherCopies(t.Context(), []claimlog.Record{c.taken}, func(ctx context.Context, _ int) ([]claimlog.Record, error) {
+					if len(c.come) == 0 {
+						<-ctx.Done()
+						return nil, ctx.Err()
+					}
+					time.Sleep(time.Millisecond)
+					one := c.come[:1]
+					c.come = c.come[1:]
+					return one, nil
+				})
+				if len(got) != c.want || time.Since(began) != c.within {
+					t.Errorf("%d records after %v, want %d after %v", len(got), time.Since(began), c.want, c.within)
+				}
+			})
+		})
+	}
+}
