@@ -51,7 +51,7 @@ func TestANameIsPutIntoACompressedPage(t *testing.T) {
 		p := pack([]byte(page), "#")
 		for _, name := range []string{"", "x", "Zoë &amp; co", strings.Repeat("n", 1500)} {
 			want := strings.ReplaceAll(page, "#", name)
-			r, err := gzip.NewReader(bytes.NewReader(p.gzip(name)))
+			r, err := gzip.NewReader(bytes.NewReader(p.gzip(nil, name)))
 			if err != nil {
 				t.Fatal(err)
 			}
