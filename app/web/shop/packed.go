@@ -70,25 +70,28 @@ func (p *packed) serve(c echo.Context, name string) error {
 	if static.Matches(r.Header.Get("If-None-Match"), tag) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	var body []byte
-	switch {
-	case small && p.ready != nil:
-		body = p.ready
-	case small:
-		room, _ := p.buffers.Get().(*[]byte)
-		if room == nil {
-			room = new([]byte)
-		}
-		*room = p.gzip((*room)[:0], name)
-		body = *room
-		defer p.buffers.Put(room) // the page is written by then
-	default:
-		body = p.whole(name)
+	if !small {
+		return sendWhole(c, p.whole(name))
 	}
-	if small {
-		h.Set(echo.HeaderContentEncoding, "gzip")
+	h.Set(echo.HeaderContentEncoding, "gzip")
+	if p.ready != nil {
+		return sendWhole(c, p.ready)
 	}
-	h.Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	room, _ := p.buffers.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	*room = p.gzip((*room)[:0], name)
+	err := sendWhole(c, *room)
+	if err == nil {
+		// After an error HTTP/2 may still be writing it, and another visitor's name must not get there.
+		p.buffers.Put(room)
+	}
+	return err
+}
+
+func sendWhole(c echo.Context, body []byte) error {
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	return c.HTMLBlob(http.StatusOK, body)
 }
 
