@@ -91,7 +91,25 @@ func (h *benchHarness) provide(ctx context.Context, flags benchFlags, cfg *bench
 	if cfg.Saturated, err = h.instance(ctx, "bench-saturated", newNamespace(), servers); err != nil {
 		return err
 	}
+	if flags.tls {
+		if err := h.provideSecure(ctx, cfg, servers); err != nil {
+			return err
+		}
+	}
 	return h.provideSignedIn(ctx, cfg, servers)
+}
+
+// provideSecure starts an instance that speaks TLS.
+func (h *benchHarness) provideSecure(ctx context.Context, cfg *bench.Config, servers []string) error {
+	chain, private := filepath.Join(h.dir, "chain.pem"), filepath.Join(h.dir, "private.pem")
+	roots, err := bench.WriteCertificate(chain, private)
+	if err != nil {
+		return err
+	}
+	at, err := h.instance(ctx, "serve", newNamespace(), servers, "TLS_CERT="+chain, "TLS_KEY="+private)
+	at.URL = strings.Replace(at.URL, "http:", "https:", 1)
+	cfg.Secure = bench.Secure{Target: at, Roots: roots}
+	return err
 }
 
 // provideSignedIn starts the instance outside demo mode. What 127.0.0.1 forwards is believed, so that each account can be made

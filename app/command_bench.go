@@ -18,6 +18,7 @@ import (
 // benchFlags say what is measured and on which servers; bench.Config has the sizes.
 type benchFlags struct {
 	quick, configured, curve bool
+	tls                      bool
 	url, ops, profile        string
 	growth                   int
 }
@@ -60,6 +61,7 @@ func benchCommand(t terminal) *cobra.Command {
 	f.Int64Var(&cfg.Seed, "seed", 0, "seed of every random choice (0: a new one, printed)")
 	f.BoolVar(&cfg.JSON, "json", false, "print the report as JSON")
 	f.BoolVar(&b.configured, "configured", false, "use the servers the environment names (in a namespace of its own, removed afterwards)")
+	f.BoolVar(&b.tls, "tls", false, "measure also what TLS, HTTP/2 and new connections cost, on one more instance")
 	f.StringVar(&b.url, "url", "", "measure the instance running there, which is reset again and again")
 	f.StringVar(&b.ops, "ops", "", "with --url: where that instance shows /metrics, like http://127.0.0.1:9464")
 	f.IntVar(&b.growth, "growth", 0, "measure instead what a purchase costs in sales of 1,000 to this many units, with streams, and with more processes")

@@ -63,6 +63,8 @@ type Config struct {
 	Saturated Target
 	// SignedIn is an instance outside demo mode. With an empty URL nothing is measured with sessions.
 	SignedIn SignedIn
+	// Secure is an instance that speaks TLS. With an empty URL nothing is measured over TLS.
+	Secure Secure
 	// Servers says, in words for the report, which Postgres, Redis and Kafka the product uses.
 	Servers string
 

@@ -3,10 +3,15 @@ package bench
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -130,5 +135,81 @@ func TestNobodyThere(t *testing.T) {
 	cancel()
 	if _, err := g.run(ctx, timing{length: time.Hour}, 200, fixed([]byte("x\n\n"))); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
+	}
+}
+
+// A path over TLS speaks what its name says, and one over new connections has one for each request.
+func TestPathsOverTLSAndNewConnections(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	opened, spoken := 0, map[string]int{}
+	c := newFakeProduct()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		spoken[r.Proto+" "+r.URL.Path]++
+		mu.Unlock()
+		c.status(w, r)
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		mu.Lock()
+		defer mu.Unlock()
+		if s == http.StateNew {
+			opened++
+		}
+	}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	cfg := short(t, c)
+	cfg.Secure = Secure{Target: Target{URL: server.URL}, Roots: x509.NewCertPool()}
+	cfg.Secure.Roots.AddCert(server.Certificate())
+	if err := cfg.prepare(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMeter(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	for _, want := range []struct {
+		path, proto string
+		fresh       bool
+	}{
+		{prefixSecure + pathStatus, "HTTP/1.1 /api/flash-sale/status", false}, {prefixSecure + pathPage, "HTTP/1.1 /", false},
+		{prefixTwo + pathStatus, "HTTP/2.0 /api/flash-sale/status", false}, {prefixHandshake + pathStatus, "HTTP/1.1 /api/flash-sale/status", true},
+	} {
+		mu.Lock()
+		opened, spoken = 0, map[string]int{}
+		mu.Unlock()
+		p := m.path(want.path)
+		if err := m.measureSlice(t.Context(), p); err != nil {
+			t.Fatalf("%s: %v", want.path, err)
+		}
+		mu.Lock()
+		if n := p.slices[0].answers; n == 0 || len(spoken) != 1 || spoken[want.proto] != n || want.fresh && opened != n || !want.fresh && opened > cfg.Connections {
+			t.Errorf("%s: %d answers, %v, %d connections", want.path, n, spoken, opened)
+		}
+		mu.Unlock()
+		if p.partner() != strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(want.path, prefixHandshake), prefixSecure), prefixTwo) {
+			t.Errorf("%s is compared with %q", want.path, p.partner())
+		}
+	}
+}
+
+// A client that knows the file believes an instance that has it.
+func TestTheCertificateOfAMeasurement(t *testing.T) {
+	t.Parallel()
+	chain, private := filepath.Join(t.TempDir(), "chain.pem"), filepath.Join(t.TempDir(), "private.pem")
+	roots, err := WriteCertificate(chain, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.LoadX509KeyPair(chain, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = pair.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: "127.0.0.1"})
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -36,7 +37,9 @@ type path struct {
 	about  string
 	target Target
 	want   int // the status code of a wanted answer
-	load   *generator
+	// connects is a prefix that says how its connections differ from those of the others; "": they do not.
+	connects string
+	load     *generator
 	// begin prepares the process so that every answer is a wanted one, and gives the requests.
 	begin func(context.Context) (requests, error)
 	// after waits until the process has done all work that the slice has caused; nil when no work is left after an answer.
@@ -75,6 +78,7 @@ func (m *meter) allPaths() ([]*path, error) {
 		{name: pathSignedInPurchase, about: "the same 201, outside demo mode and with sessions", target: m.cfg.SignedIn.Target,
 			want: http.StatusCreated, begin: m.openSignedIn, after: m.settleSignedIn},
 	}
+	all = append(all, m.securePaths()...)
 	var paths []*path
 	// Paths to one process share a generator. With one generator for each path more connections stay open, and the process
 	// closes idle ones when the streams need them; the next request on such a connection fails.
@@ -83,16 +87,23 @@ func (m *meter) allPaths() ([]*path, error) {
 		if p.target.URL == "" {
 			continue
 		}
-		if loads[p.target.URL] == nil {
-			var err error
-			if loads[p.target.URL], err = newGenerator(p.target.URL, m.cfg.Connections); err != nil {
+		by := p.target.URL + p.connects
+		if loads[by] == nil {
+			base := p.target.URL
+			if p.connects != "" {
+				base = strings.Replace(base, "https:", "http:", 1) // equip adds the TLS
+			}
+			load, err := newGenerator(base, m.cfg.Connections)
+			if err != nil {
 				return nil, err
 			}
-			if p.target == m.cfg.SignedIn.Target {
-				loads[p.target.URL].distances()
+			if p.target == m.cfg.SignedIn.Target || p.connects == prefixFresh || p.connects == prefixHandshake {
+				load.distances()
 			}
+			m.cfg.Secure.equip(load, p.connects)
+			loads[by] = load
 		}
-		p.load = loads[p.target.URL]
+		p.load = loads[by]
 		paths = append(paths, p)
 	}
 	for _, p := range paths {
@@ -101,9 +112,9 @@ func (m *meter) allPaths() ([]*path, error) {
 			p.begin = always(purchaseAt(noopPath, p.load.host))
 		case pathConstant:
 			p.begin = always(purchaseAt(constantPath, p.load.host))
-		case pathStatus:
+		case pathStatus, prefixSecure + pathStatus, prefixTwo + pathStatus, prefixFresh + pathStatus, prefixHandshake + pathStatus:
 			p.begin = always([]byte("GET /api/flash-sale/status HTTP/1.1\r\nHost: " + p.load.host + "\r\n\r\n"))
-		case pathPage:
+		case pathPage, prefixSecure + pathPage:
 			p.begin = always(append(appendView(nil, p.load.host), "\r\n"...))
 		case pathReserve:
 			host := p.load.host

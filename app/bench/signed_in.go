@@ -25,11 +25,12 @@ const (
 
 // partner is the path that a path is compared with; "" when there is none.
 func (p *path) partner() string {
-	name, ok := strings.CutPrefix(p.name, "signed-in-")
-	if !ok {
-		return ""
+	for _, prefix := range []string{"signed-in-", prefixHandshake, prefixFresh, prefixSecure, prefixTwo} {
+		if name, ok := strings.CutPrefix(p.name, prefix); ok {
+			return name
+		}
 	}
-	return name
+	return ""
 }
 
 // SignedIn is an instance outside demo mode. It shows mails at /dev/mail, and believes 127.0.0.1 what it forwards, so that the
@@ -68,7 +69,7 @@ func (m *meter) signUp(ctx context.Context) error {
 	list, err := m.members.signIns.Create(ctx, m.cfg.Accounts, func() {})
 	if errors.Is(err, stress.ErrAccounts) {
 		m.note("purchases with sessions: not measured: %v", err)
-		m.paths = slices.DeleteFunc(m.paths, func(p *path) bool { return p.partner() != "" })
+		m.paths = slices.DeleteFunc(m.paths, func(p *path) bool { return p.target == m.cfg.SignedIn.Target })
 		m.members.accounts = nil
 		return nil
 	}

@@ -99,6 +99,23 @@ func TestAKeptPageHasTheNameOfItsReader(t *testing.T) {
 	w.browse(t, "/").lacks(t, "alice", "bob", testID("account-link"))
 }
 
+// Pages with names are put together in room that is used again. Nobody sees what it had for another visitor.
+func TestManyReadersAtOnceSeeTheirOwnNames(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, accountsMode)
+	for _, name := range []string{"alice", "bob", "christopher_long_name", "d"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for range 25 {
+				got := unpacked(t, w.browse(t, "/", "Test-Session: "+name, packedToo))
+				if !strings.Contains(got, `data-shopper="`+name+`"`) || strings.Count(got, "data-shopper=") != 1 {
+					t.Errorf("%s is not who the page is for", name)
+				}
+			}
+		})
+	}
+}
+
 type changingBrand struct {
 	mu  sync.Mutex
 	now *storefront.Brand

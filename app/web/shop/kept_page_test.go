@@ -3,11 +3,16 @@ package shop
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/labstack/echo/v4"
 )
 
 // What a page shows beside the sale's figures is right again in a while, and pages that nobody asks for make room.
@@ -51,7 +56,7 @@ func TestANameIsPutIntoACompressedPage(t *testing.T) {
 		p := pack([]byte(page), "#")
 		for _, name := range []string{"", "x", "Zoë &amp; co", strings.Repeat("n", 1500)} {
 			want := strings.ReplaceAll(page, "#", name)
-			r, err := gzip.NewReader(bytes.NewReader(p.gzip(name)))
+			r, err := gzip.NewReader(bytes.NewReader(p.gzip(nil, name)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,5 +66,32 @@ func TestANameIsPutIntoACompressedPage(t *testing.T) {
 				t.Errorf("%.20q with %.20q: %v, %.40q", page, name, err, got)
 			}
 		}
+	}
+}
+
+// failing is a writer whose client has gone.
+type failing struct{ http.ResponseWriter }
+
+func (failing) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// After a write that failed somebody may still read the room of a page, so no other page is put there.
+func TestTheRoomOfAPageThatWasNotWrittenIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	p := pack([]byte("a#b"), "#")
+	serve := func(to http.ResponseWriter) error {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Encoding", "gzip")
+		return p.serve(echo.New().NewContext(r, to), "name")
+	}
+	for range 20 {
+		if err := serve(failing{httptest.NewRecorder()}); !errors.Is(err, io.ErrClosedPipe) {
+			t.Fatal(err)
+		}
+		if room := p.buffers.Get(); room != nil {
+			t.Fatalf("%v is used again", room)
+		}
+	}
+	if err := serve(httptest.NewRecorder()); err != nil {
+		t.Error(err)
 	}
 }
