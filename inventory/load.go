@@ -218,6 +218,29 @@ func (p *Places) members(ctx context.Context, key Key) (all []int64, foreign []s
 	return slices.Compact(all), foreign, nil
 }
 
+// absent is true when one of these users has no place. ErrMissing when the set is not loaded.
+func (p *Places) absent(ctx context.Context, key Key, users []int64) (bool, error) {
+	s := p.keysOf(key)
+	for chunk := range chunks(users, addBatch) {
+		places, err := guarded(ctx, s.guard, bulkWithin, func(ctx context.Context) ([]rueidis.RedisMessage, error) {
+			fields := append(decimal(chunk), loadedMark)
+			return p.client.Do(ctx, p.client.B().Hmget().Key(s.holders()).Field(fields...).Build()).ToArray()
+		})
+		switch {
+		case err != nil:
+			return false, err
+		case len(places) != len(chunk)+1:
+			return false, fmt.Errorf("%w: %d places in the answer about %d users", ErrUnavailable, len(places), len(chunk))
+		case places[len(chunk)].IsNil():
+			return false, ErrMissing
+		}
+		if slices.ContainsFunc(places, func(place rueidis.RedisMessage) bool { return place.IsNil() }) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // holder reads a field as the scripts write users: "007" and "+7" are not the place of user 7.
 func holder(field string) (user int64, ok bool) {
 	user, err := strconv.ParseInt(field, 10, 64)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/jackc/pgx/v5"
 
 	"flashsale/inventory"
@@ -205,6 +206,36 @@ func TestEqualSizesAreComparedFromTimeToTime(t *testing.T) {
 	s.do(t, "HDEL", s.name("holders"), "1")
 	s.do(t, "HSET", s.name("holders"), "9", "")
 	eventually(t, "the right member", s.holdersAre(1))
+}
+
+// Reading all holders stops the embedded server for everybody. Where sizes agree each owner is asked for instead.
+func TestHoldersAreNotReadWhileSizesAgree(t *testing.T) {
+	t.Parallel()
+	s := openSale(t, 2000)
+	users := make([]int64, 1200)
+	for i := range users {
+		users[i] = int64(i) + 1
+	}
+	s.buy(t, users...)
+	config := quick
+	config.Refresh = time.Millisecond
+	r := s.reconciler(config)
+	now(t, r) // loads
+	now(t, r) // reads the holders
+	from := s.mini.CommandCount()
+	s.mini.Server().SetPreHook(func(c *server.Peer, command string, _ ...string) bool {
+		if command == "HSCAN" {
+			t.Error("the holders were read")
+		}
+		return false
+	})
+	reads := s.counted(&s.reads)
+	eventually(t, "the owners are looked at", func() bool { now(t, r); return s.counted(&s.reads) > reads+1 })
+	if s.mini.CommandCount() == from {
+		t.Error("redis was not asked")
+	}
+	s.mini.Server().SetPreHook(nil)
+	s.wantHolders(t, 2000, s.level(t).Version, users...)
 }
 
 func TestOverwrittenKeysAreLoadedAgain(t *testing.T) {

@@ -28,10 +28,12 @@ type reconciliation struct {
 
 	compared time.Time     // when the last comparison that went through began
 	cost     time.Duration // how long it took
+	size     int64         // how many holders there were then
 	outages  int64         // the count of outages before it began
 	broken   bool          // a pass failed since
 	holders  int64         // how many there were in the last pass
 	taken    int64         // how many units were sold then
+	full     time.Time     // since when all places are taken, and not all of them by owners; zero: they are not
 
 	suspects map[int64]suspect
 }
@@ -64,8 +66,12 @@ func (rec *reconciliation) pass(ctx context.Context, l holdersRead, level Level)
 			return err
 		}
 	}
-	if !rec.due(l.holders, level, rec.moved(l.holders, level)) {
+	moved := rec.moved(l.holders, level)
+	if !rec.due(l.holders, level, moved) {
 		return nil
+	}
+	if rec.needsOwnersOnly(l.holders, level, moved) {
+		return rec.checkOwners(ctx)
 	}
 	return rec.compare(ctx)
 }
@@ -115,33 +121,74 @@ func (rec *reconciliation) rewind(ctx context.Context, h Holders, level Level) e
 
 // moved reports whether a shopper took a place or bought since the last pass.
 func (rec *reconciliation) moved(h Holders, level Level) bool {
+	switch {
+	case h.Count < level.Total || h.Count <= level.Taken:
+		rec.full = time.Time{}
+	case rec.full.IsZero():
+		rec.full = time.Now()
+	}
 	before := [2]int64{rec.holders, rec.taken}
 	rec.holders, rec.taken = h.Count, level.Taken
 	return before != [2]int64{rec.holders, rec.taken}
 }
 
 // due says whether the sets must be compared member by member. Equal sizes nearly always mean equal sets. Holders
-// without an order are normal while claims are under way, and the sale moves.
+// without an order are normal while claims are under way, and the sale moves. At the end of a sale, too, all places are taken
+// before the last claims are decided.
 func (rec *reconciliation) due(h Holders, level Level, moved bool) bool {
-	since := time.Since(rec.compared)
+	since, cost := time.Since(rec.compared), rec.expected(h.Count)
 	switch {
 	case rec.compared.IsZero():
 		return true
 	case rec.broken, rec.outages != rec.places.outages(rec.key):
 		// Where reading a large set stops Redis, the reading itself is the outage; without a rest each comparison
 		// causes the next.
-		return since >= min(restFactor*rec.cost, max(mendWithin, 2*rec.cost))
-	case since < restFactor*rec.cost:
+		return since >= min(restFactor*cost, max(mendWithin, 2*cost))
+	case since < restFactor*cost:
 		return false
 	case h.Count < level.Taken:
 		return true
 	case h.Count > level.Taken && moved && h.Count < level.Total:
-		return since >= max(rec.config.Settle, idleFactor*rec.cost)
+		return since >= max(rec.config.Settle, idleFactor*cost)
 	case h.Count > level.Taken:
-		return since >= rec.config.Settle
+		return min(since, time.Since(rec.full)) >= rec.config.Settle
 	default:
-		return len(rec.suspects) > 0 || since >= max(rec.config.Refresh, idleFactor*rec.cost)
+		return since >= max(rec.config.Refresh, idleFactor*cost)
 	}
+}
+
+// expected is how long a comparison takes now, by what the last one took: the sale has grown since.
+func (rec *reconciliation) expected(holders int64) time.Duration {
+	if rec.size <= 0 || holders <= rec.size {
+		return rec.cost
+	}
+	return time.Duration(float64(rec.cost) * float64(holders) / float64(rec.size))
+}
+
+// needsOwnersOnly is true when only an owner without a place is worth looking for: the sizes agree, so that there is another holder
+// for each such owner and finding the one is finding both; or the sale sells and has room, so that nobody waits for a place
+// that no claim uses. Reading all holders stops a server that does not read them in steps, like the embedded one.
+func (rec *reconciliation) needsOwnersOnly(h Holders, level Level, moved bool) bool {
+	known := !rec.compared.IsZero() && !rec.broken && rec.outages == rec.places.outages(rec.key)
+	return known && (h.Count == level.Taken || h.Count > level.Taken && moved && h.Count < level.Total)
+}
+
+// checkOwners asks Redis for the place of each owner. It compares everything when one has none.
+func (rec *reconciliation) checkOwners(ctx context.Context) error {
+	began := time.Now()
+	owners, _, _, err := rec.ledger.Owners(ctx, rec.key)
+	if err != nil {
+		return err
+	}
+	missing, err := rec.places.absent(ctx, rec.key, owners)
+	if err != nil {
+		return err
+	}
+	if missing {
+		return rec.compare(ctx)
+	}
+	rec.compared, rec.cost, rec.size = began, time.Since(began), int64(len(owners))
+	return nil
 }
 
 // compare adds owners who have no place, and removes holders whose claim will never be decided. The order of the reads
@@ -172,7 +219,7 @@ func (rec *reconciliation) compare(ctx context.Context) error {
 	if err := rec.removeHolders(ctx, extra, progress, began); err != nil {
 		return err
 	}
-	rec.compared, rec.cost = began, time.Since(began)
+	rec.compared, rec.cost, rec.size = began, time.Since(began), int64(len(holders))
 	rec.outages, rec.broken = outages, false
 	return nil
 }

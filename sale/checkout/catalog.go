@@ -231,7 +231,7 @@ func (c *Catalog) behind(verdicts []events.Verdict) bool {
 // dropReceipts gives a closed sale an empty receipt cache. Requests under way keep the full one, so that
 // none of them answers an owner as a loser.
 func (c *Catalog) dropReceipts(e *catalogEntry) {
-	if e.receipts.layers.Load() == nil {
+	if e.receipts.empty() {
 		return
 	}
 	c.replacing.Lock()

@@ -58,7 +58,7 @@ func isReread(d events.Decision) bool {
 // apply brings the process up to date with a decision, its own or another's. The catalog comes first: an answer shows
 // the sale as its own verdict left it. woken counts the claims that were waited for.
 func (c *Checkout) apply(d events.Decision, woken prometheus.Counter) {
-	c.cacheReceipts(d.Verdicts)
+	c.cacheReceipts(d.Verdicts, d.Stocks)
 	c.catalog.applyStocks(d.Stocks)
 	for i := range d.Verdicts {
 		v := &d.Verdicts[i]
@@ -83,8 +83,8 @@ func (c *Checkout) deliver(v *events.Verdict, moments *events.Moments) bool {
 	return c.pending.deliver(v, moments)
 }
 
-// cacheReceipts adds live orders to the receipt caches of their sales.
-func (c *Checkout) cacheReceipts(verdicts []events.Verdict) {
+// cacheReceipts adds live orders to the receipt caches of their sales. If stocks are given, verdicts are all that the commit has made.
+func (c *Checkout) cacheReceipts(verdicts []events.Verdict, stocks []events.Stock) {
 	snapshots := c.catalog.snapshots.Load()
 	orders := make(map[*receiptCache][]sale.OrderRow, 1)
 	for i := range verdicts {
@@ -95,6 +95,12 @@ func (c *Checkout) cacheReceipts(verdicts []events.Verdict) {
 		}
 		if v.Standing() == events.OrderStands {
 			orders[e.receipts] = append(orders[e.receipts], sale.OrderRow{Receipt: sale.ReceiptOf(v), Revision: v.Revision, Live: true})
+		}
+	}
+	for _, l := range stocks {
+		if e := snapshots.byID[l.SaleID]; e != nil && e.Generation == l.Generation {
+			e.receipts.addCommit(orders[e.receipts], l.Version, l.Taken)
+			delete(orders, e.receipts)
 		}
 	}
 	for c, announced := range orders {
@@ -172,7 +178,7 @@ func (c *Checkout) lookUpVerdicts(ctx context.Context) {
 			c.logger.Debug("late verdicts cannot be looked up", "error", err)
 			continue
 		}
-		c.cacheReceipts(verdicts)
+		c.cacheReceipts(verdicts, nil)
 		c.catchUp(ctx, verdicts)
 		for i := range verdicts {
 			if c.deliver(&verdicts[i], nil) {

@@ -231,7 +231,7 @@ func TestAnOldReceiptIsNotBoughtAgain(t *testing.T) {
 	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
 		v := s.ledger.sell(s.accounts.shopper("anna"), sale.PurchaseRequest{})
 		s.places.acts(func(context.Context) error { // her order is announced while Redis is asked
-			p.cacheReceipts([]events.Verdict{v})
+			p.cacheReceipts([]events.Verdict{v}, nil)
 			return nil
 		})
 		expect(t, p.press("anna"), sale.AlreadyBought, "")

@@ -1,8 +1,6 @@
 package checkout
 
 import (
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,11 +11,9 @@ import (
 )
 
 // receiptCache has the receipts of one generation that this process knows, and says up to which version it has them all.
-// Many read it at once without a lock; writers take turns. It is a stack of maps (layers), each at least twice the size of
-// the next. A layer never changes: adding a batch makes a new layer of the batch's size and sometimes merges layers. The
-// zero value is empty.
+// Many read it at once; writers take turns. The zero value is empty.
 type receiptCache struct {
-	layers atomic.Pointer[[]map[int64]cachedReceipt]
+	table atomic.Pointer[receiptTable] // nil: empty
 	// completeTo is the version of the stock row up to which no receipt is missing; 0: nobody has loaded it.
 	completeTo atomic.Int64
 	// changes grows when orders may have been cancelled, so that a look-up that began before is not added after.
@@ -37,12 +33,61 @@ type receiptCache struct {
 	// floor is the version of the stock row up to which the ledger itself has said which orders are live. An order that is
 	// announced with this version or a lower one comes too late: it may have been cancelled since.
 	floor int64
+	chain announcedChain
+}
+
+// announcedChain follows the commits that were announced, so that the end of a large sale needs no read of all its orders. Every
+// change of a stock row makes its version larger by one. So a process that knew all orders of a version, and was told all that
+// the commit of the next one has ordered, knows all orders of that, too: nothing was cancelled between them. A commit that it
+// was not told of ends the chain.
+type announcedChain struct {
+	// through is the version up to which every commit was announced; 0: there is no chain. taken is how many units were taken then.
+	through, taken int64
+	// early are commits that were announced before one that precedes them, by version.
+	early map[int64]announcedCommit
+	// unwarmed are the owners whose names may not be known yet.
+	unwarmed []int64
+}
+
+// announcedCommit is how many units were taken after a commit, and how many orders of it were put in.
+type announcedCommit struct{ taken, orders int64 }
+
+// mostEarly is how many commits a chain keeps for one that is missing.
+const mostEarly = 64
+
+// announced takes in a commit that was announced.
+func (n *announcedChain) announced(version int64, a announcedCommit, owners []int64) {
+	if n.through == 0 || version <= n.through {
+		return
+	}
+	if len(n.early) == mostEarly {
+		*n = announcedChain{}
+		return
+	}
+	if n.early == nil {
+		n.early = make(map[int64]announcedCommit)
+	}
+	n.early[version] = a
+	n.unwarmed = append(n.unwarmed, owners...)
+	for {
+		next, told := n.early[n.through+1]
+		if !told {
+			return
+		}
+		if next.taken-n.taken != next.orders {
+			// Some of its orders were not told, or came too late to be believed.
+			*n = announcedChain{}
+			return
+		}
+		delete(n.early, n.through+1)
+		n.through, n.taken = n.through+1, next.taken
+	}
 }
 
 // newReceiptCache is an empty cache that accepts no announced order up to that version of the stock row.
 func newReceiptCache(version int64) *receiptCache { return &receiptCache{floor: version} }
 
-// cachedReceipt is a receipt in little space: a cache may have a million. A zero id: the order was cancelled.
+// cachedReceipt is a receipt in little space: a cache may have a million.
 type cachedReceipt struct {
 	id, idempotencyKey uuid.UUID
 	unit               int64
@@ -51,27 +96,73 @@ type cachedReceipt struct {
 	keyKnown           bool
 }
 
+// receiptTable is a map of receipts by user in many parts, so that readers and the writer hardly ever meet. Adding a receipt costs
+// the same however many there are, and nothing is copied that is there: a copy of a large map would stop the verdicts for as long.
+type receiptTable [receiptParts]receiptPart
+
+type receiptPart struct {
+	mu       sync.RWMutex
+	receipts map[int64]cachedReceipt
+	_        [32]byte // with the rest a cache line
+}
+
+const receiptParts = 64
+
+// part has the receipt of a user. Ids follow each other, so their last bits spread them.
+func (t *receiptTable) part(user int64) *receiptPart { return &t[uint64(user)%receiptParts] }
+
+func (t *receiptTable) get(user int64) (cachedReceipt, bool) {
+	p := t.part(user)
+	p.mu.RLock()
+	o, ok := p.receipts[user]
+	p.mu.RUnlock()
+	return o, ok
+}
+
+func (t *receiptTable) put(r sale.Receipt) {
+	p, o := t.part(r.UserID), newCachedReceipt(r)
+	p.mu.Lock()
+	if p.receipts == nil {
+		p.receipts = make(map[int64]cachedReceipt)
+	}
+	p.receipts[r.UserID] = o
+	p.mu.Unlock()
+}
+
+func (t *receiptTable) remove(user int64) {
+	p := t.part(user)
+	p.mu.Lock()
+	delete(p.receipts, user)
+	p.mu.Unlock()
+}
+
 // receipt finds the shopper's receipt.
 func (c *receiptCache) receipt(k sale.Key, s sale.Shopper) (sale.Receipt, bool) {
-	layers := c.layers.Load()
-	if layers == nil {
+	t := c.table.Load()
+	if t == nil {
 		return sale.Receipt{}, false
 	}
-	// The newest layer comes last and replaces what older ones have.
-	for i := len(*layers) - 1; i >= 0; i-- {
-		o, ok := (*layers)[i][s.ID]
-		if !ok {
-			continue
-		}
-		if o.id == uuid.Nil {
-			return sale.Receipt{}, false
-		}
-		return sale.Receipt{
-			OrderID: o.id, SaleID: k.Sale, Generation: k.Generation, UserID: s.ID, Username: s.Username, Unit: o.unit,
-			At: time.UnixMicro(o.atMicro).UTC(), Attempt: int(o.attempt), IdempotencyKey: o.idempotencyKey, KeyKnown: o.keyKnown,
-		}, true
+	o, ok := t.get(s.ID)
+	if !ok {
+		return sale.Receipt{}, false
 	}
-	return sale.Receipt{}, false
+	return sale.Receipt{
+		OrderID: o.id, SaleID: k.Sale, Generation: k.Generation, UserID: s.ID, Username: s.Username, Unit: o.unit,
+		At: time.UnixMicro(o.atMicro).UTC(), Attempt: int(o.attempt), IdempotencyKey: o.idempotencyKey, KeyKnown: o.keyKnown,
+	}, true
+}
+
+// empty is true while there was no receipt to put in.
+func (c *receiptCache) empty() bool { return c.table.Load() == nil }
+
+// filled is the table to put receipts into. The caller has locked mu.
+func (c *receiptCache) filled() *receiptTable {
+	t := c.table.Load()
+	if t == nil {
+		t = new(receiptTable)
+		c.table.Store(t)
+	}
+	return t
 }
 
 // complete is true when the cache has every receipt of that version of the stock row.
@@ -83,7 +174,7 @@ func (c *receiptCache) complete(version int64) bool {
 // needsLoad is true when the cache has to be loaded, given whether the sale can be bought from.
 func (c *receiptCache) needsLoad(version int64, buyable bool) bool {
 	if buyable {
-		return c.suspect.Load() && c.layers.Load() != nil
+		return c.suspect.Load() && !c.empty()
 	}
 	return !c.complete(version)
 }
@@ -117,13 +208,97 @@ func (c *receiptCache) invalidate(version int64) {
 func (c *receiptCache) add(announced []sale.OrderRow) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	layer := make(map[int64]cachedReceipt, len(announced))
-	for _, o := range announced {
-		if o.Revision > c.floor {
-			layer[o.UserID] = newCachedReceipt(o.Receipt)
+	c.addAnnounced(announced)
+}
+
+// addCommit is add for all orders of a commit, after which the stock row had that version and that many units were taken.
+func (c *receiptCache) addCommit(announced []sale.OrderRow, version, taken int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if version <= c.chain.through && !c.has(announced, version) {
+		// A ledger that was restored from a backup goes through the same versions with other orders.
+		c.chain = announcedChain{}
+	}
+	c.addAnnounced(announced)
+	if c.chain.through == 0 {
+		return
+	}
+	owners := make([]int64, 0, len(announced))
+	for i := range announced {
+		if o := &announced[i]; o.Revision == version && o.Revision > c.floor {
+			owners = append(owners, o.UserID)
 		}
 	}
-	c.addLayer(layer)
+	c.chain.announced(version, announcedCommit{taken, int64(len(owners))}, owners)
+}
+
+// has is true when those of the orders that have the revision are all known.
+func (c *receiptCache) has(announced []sale.OrderRow, revision int64) bool {
+	t := c.table.Load()
+	for i := range announced {
+		if o := &announced[i]; o.Revision == revision {
+			if t == nil {
+				return false
+			}
+			if known, ok := t.get(o.UserID); !ok || known.id != o.OrderID {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// addAnnounced is add for callers that have locked mu.
+func (c *receiptCache) addAnnounced(announced []sale.OrderRow) {
+	for i := range announced {
+		if o := &announced[i]; o.Revision > c.floor {
+			c.filled().put(o.Receipt)
+		}
+	}
+}
+
+// nothingTaken says that no unit was taken when the stock row had that version. The chain of announced commits begins there.
+func (c *receiptCache) nothingTaken(version int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.empty() && version > c.chain.through {
+		c.chain = announcedChain{through: version}
+	}
+}
+
+// chained is the version up to which every order was announced, or 0, and those of the owners whose names were not made known.
+func (c *receiptCache) chained() (through int64, unwarmed []int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	unwarmed, c.chain.unwarmed = c.chain.unwarmed, nil
+	return c.chain.through, unwarmed
+}
+
+// notWarmed gives owners back whose names could not be made known.
+func (c *receiptCache) notWarmed(owners []int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.chain.through > 0 {
+		c.chain.unwarmed = append(c.chain.unwarmed, owners...)
+	}
+}
+
+// confirmChain says that the names of all owners up to that version of the chain are known. Then no receipt up to it is missing,
+// and none of them was cancelled. buyable is whether the sale can be bought from.
+func (c *receiptCache) confirmChain(through int64, buyable bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.chain.through < through {
+		return // it has ended
+	}
+	if through >= c.floor {
+		c.suspect.Store(false)
+	}
+	c.completeTo.Store(max(c.completeTo.Load(), through))
+	if !buyable {
+		// From now on a load reads only what changes. While the sale sells, receipts that may be gone are dropped instead.
+		c.revision = max(c.revision, through)
+	}
 }
 
 // addLookedUp puts in a receipt that was looked up when changes had that value, unless changes has grown since.
@@ -131,7 +306,7 @@ func (c *receiptCache) addLookedUp(r sale.Receipt, changes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes.Load() == changes {
-		c.addLayer(map[int64]cachedReceipt{r.UserID: newCachedReceipt(r)})
+		c.filled().put(r)
 	}
 }
 
@@ -148,21 +323,18 @@ func (c *receiptCache) withdraw(r sale.Receipt) bool {
 	if known.OrderID != r.OrderID {
 		return false
 	}
-	c.addLayer(map[int64]cachedReceipt{r.UserID: {}})
+	c.filled().remove(r.UserID)
 	return true
 }
 
 // addLoaded puts in the orders that were read after the revision of loadedRevision, when the stock row had at least that
 // version.
 func (c *receiptCache) addLoaded(changed []sale.OrderRow, version int64) {
-	layer := make(map[int64]cachedReceipt, len(changed))
-	newest := int64(0)
-	for _, o := range changed {
-		newest = max(newest, o.Revision)
-		if o.Live {
-			layer[o.UserID] = newCachedReceipt(o.Receipt)
-		} else if _, again := layer[o.UserID]; !again {
-			layer[o.UserID] = cachedReceipt{}
+	newest, gone := int64(0), map[int64]bool{}
+	for i := range changed {
+		newest = max(newest, changed[i].Revision)
+		if !changed[i].Live {
+			gone[changed[i].UserID] = true
 		}
 	}
 	c.mu.Lock()
@@ -170,7 +342,17 @@ func (c *receiptCache) addLoaded(changed []sale.OrderRow, version int64) {
 	c.revision = max(c.revision, newest)
 	c.floor = max(c.floor, newest, version)
 	c.changes.Add(1)
-	c.addLayer(layer)
+	for i := range changed {
+		if o := &changed[i]; o.Live {
+			c.filled().put(o.Receipt)
+			delete(gone, o.UserID) // bought again
+		}
+	}
+	if t := c.table.Load(); t != nil {
+		for user := range gone {
+			t.remove(user)
+		}
+	}
 	c.completeTo.Store(max(c.completeTo.Load(), version))
 }
 
@@ -184,42 +366,10 @@ func (c *receiptCache) loadedRevision() int64 {
 func (c *receiptCache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.revision = 0
+	c.revision, c.chain = 0, announcedChain{}
 	c.changes.Add(1)
 	c.completeTo.Store(0)
-	c.layers.Store(nil)
-}
-
-// addLayer adds a layer, which then belongs to the cache, and merges layers into it until each is at least twice as large as
-// the next. The caller has locked mu.
-func (c *receiptCache) addLayer(layer map[int64]cachedReceipt) {
-	if len(layer) == 0 {
-		return
-	}
-	var layers []map[int64]cachedReceipt
-	if old := c.layers.Load(); old != nil {
-		layers = append(layers, *old...)
-	}
-	kept, size := len(layers), len(layer)
-	for kept > 0 && len(layers[kept-1]) < 2*size {
-		kept--
-		size += len(layers[kept])
-	}
-	// At the end of a sale the load brings what the cache has already. That is not copied into a larger map.
-	if size > 2*len(layer) {
-		roomy := make(map[int64]cachedReceipt, size)
-		maps.Copy(roomy, layer)
-		layer = roomy
-	}
-	for _, older := range slices.Backward(layers[kept:]) {
-		for user, o := range older {
-			if _, newer := layer[user]; !newer {
-				layer[user] = o
-			}
-		}
-	}
-	layers = append(layers[:kept], layer)
-	c.layers.Store(&layers)
+	c.table.Store(nil)
 }
 
 func newCachedReceipt(r sale.Receipt) cachedReceipt {

@@ -1,8 +1,11 @@
 package checkout
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
@@ -142,13 +145,6 @@ func TestTheReceiptCacheAgreesWithAMap(t *testing.T) {
 				}
 			}
 		}
-		if p := c.layers.Load(); p != nil {
-			for i := 1; i < len(*p); i++ {
-				if len((*p)[i-1]) < 2*len((*p)[i]) {
-					t.Fatalf("layer %d has %d receipts under one with %d", i-1, len((*p)[i-1]), len((*p)[i]))
-				}
-			}
-		}
 	})
 }
 
@@ -172,5 +168,113 @@ func TestTheReceiptCacheIsReadWhileItIsWritten(t *testing.T) {
 		if _, ok := cachedFor(&c, user); !ok {
 			t.Fatalf("receipt of %d was lost", user)
 		}
+	}
+}
+
+// told is a commit of orders by these users, after which taken units were taken.
+func told(c *receiptCache, version, taken int64, users ...int64) {
+	orders := make([]sale.OrderRow, len(users))
+	for i, u := range users {
+		orders[i] = orderFor(u, 1, version, true)
+	}
+	c.addCommit(orders, version, taken)
+}
+
+func TestTheCacheIsCompleteWhenEveryCommitWasAnnounced(t *testing.T) {
+	t.Parallel()
+	for name, one := range map[string]struct {
+		commits func(c *receiptCache)
+		through int64
+	}{
+		"in their order":                    {func(c *receiptCache) { told(c, 11, 2, 1, 2); told(c, 12, 3, 3) }, 12},
+		"the second first":                  {func(c *receiptCache) { told(c, 12, 3, 3); told(c, 11, 2, 1, 2) }, 12},
+		"twice":                             {func(c *receiptCache) { told(c, 11, 2, 1, 2); told(c, 11, 2, 1, 2) }, 11},
+		"a version twice with other orders": {func(c *receiptCache) { told(c, 11, 2, 1, 2); told(c, 11, 2, 1, 3) }, 0},
+		"without the first":                 {func(c *receiptCache) { told(c, 12, 3, 3) }, 10},
+		"without one between":               {func(c *receiptCache) { told(c, 11, 2, 1, 2); told(c, 13, 4, 4) }, 11},
+		"one order is missing":              {func(c *receiptCache) { told(c, 11, 2, 1); told(c, 12, 3, 3) }, 0},
+		"orders that come too late":         {func(c *receiptCache) { c.invalidate(11); told(c, 11, 2, 1, 2) }, 0},
+		"an operator's act before them":     {func(c *receiptCache) { c.invalidate(10); told(c, 11, 2, 1, 2) }, 11},
+		"one that is late for too long":     {func(c *receiptCache) { toldMany(c, 12, 12+mostEarly) }, 0},
+		"before it is known where it began": {func(c *receiptCache) { c.clear(); told(c, 11, 2, 1, 2) }, 0},
+		"begun with receipts":               {func(c *receiptCache) { c.clear(); c.add([]sale.OrderRow{orderFor(1, 1, 20, true)}); c.nothingTaken(21) }, 0},
+	} {
+		c := newReceiptCache(10)
+		c.nothingTaken(10)
+		one.commits(c)
+		if through, _ := c.chained(); through != one.through {
+			t.Errorf("%s: all orders up to %d, want %d", name, through, one.through)
+		}
+	}
+}
+
+func toldMany(c *receiptCache, from, to int64) {
+	for v := from; v <= to; v++ {
+		told(c, v, v-10, v)
+	}
+}
+
+func TestOwnersOfAnnouncedOrdersAreWarmedBeforeTheCacheIsComplete(t *testing.T) {
+	t.Parallel()
+	c := newReceiptCache(10)
+	c.nothingTaken(10)
+	told(c, 11, 2, 1, 2)
+	through, owners := c.chained()
+	if through != 11 || !slices.Equal(owners, []int64{1, 2}) || c.complete(11) {
+		t.Fatalf("through %d, owners %v, complete %v", through, owners, c.complete(11))
+	}
+	c.notWarmed(owners)
+	told(c, 12, 3, 3)
+	if through, owners = c.chained(); through != 12 || len(owners) != 3 {
+		t.Fatalf("through %d, owners %v after a failure", through, owners)
+	}
+	c.invalidate(12)
+	c.confirmChain(12, true)
+	if !c.complete(12) || c.loadedRevision() != 0 {
+		t.Errorf("complete %v, loaded to %d while the sale sells", c.complete(12), c.loadedRevision())
+	}
+	c.confirmChain(12, false)
+	if c.loadedRevision() != 12 {
+		t.Errorf("loaded to %d at the end", c.loadedRevision())
+	}
+	// Something happened after it: a cancellation perhaps.
+	c.invalidate(13)
+	c.confirmChain(12, false)
+	if c.complete(12) {
+		t.Error("the chain takes a later suspicion away")
+	}
+	c.clear()
+	c.confirmChain(12, false)
+	if c.complete(12) || c.loadedRevision() != 0 {
+		t.Error("a chain that has ended makes an empty cache complete")
+	}
+}
+
+// One iteration is one order of a commit of 64. What matters is that it costs the same among a million, and that no commit waits
+// long: the longest is in the metric.
+func BenchmarkReceiptCacheAdd(b *testing.B) {
+	for _, size := range []int64{1_000, 1_000_000} {
+		b.Run(fmt.Sprintf("orders=%d", size), func(b *testing.B) {
+			c, next, longest := newReceiptCache(0), int64(0), time.Duration(0)
+			batch := make([]sale.OrderRow, 64)
+			id := sale.ClaimID(saletest.Secret(), 2, 1, 1)
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				if n%len(batch) != 0 {
+					continue
+				}
+				if next >= size {
+					c, next = newReceiptCache(0), 0
+				}
+				for i := range batch {
+					next++
+					batch[i] = sale.OrderRow{Receipt: sale.Receipt{OrderID: id, UserID: next, Unit: next}, Revision: next, Live: true}
+				}
+				began := time.Now()
+				c.add(batch)
+				longest = max(longest, time.Since(began))
+			}
+			b.ReportMetric(longest.Seconds()*1e3, "ms-longest")
+		})
 	}
 }

@@ -44,10 +44,32 @@ func (c *Checkout) loadIfNeeded(ctx context.Context, e *catalogEntry) error {
 		c.catalog.dropReceipts(e)
 		return nil
 	}
+	if err := c.confirmAnnounced(ctx, e, c.buyable(e, now)); err != nil {
+		return err
+	}
 	if !e.receipts.needsLoad(e.Level.Version, c.buyable(e, now)) {
 		return nil
 	}
 	return c.loadReceipts(ctx, e)
+}
+
+// confirmAnnounced makes the names of owners known whose orders were announced, while the sale sells: at its end there are few left,
+// and its receipts are complete without a read if every commit was announced.
+func (c *Checkout) confirmAnnounced(ctx context.Context, e *catalogEntry, buyable bool) error {
+	through, owners := e.receipts.chained()
+	if through == 0 {
+		return nil
+	}
+	if len(owners) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, loadTime)
+		defer cancel()
+		if err := c.shoppers.Warm(ctx, owners); err != nil {
+			e.receipts.notWarmed(owners)
+			return fmt.Errorf("warm names: %w", err)
+		}
+	}
+	e.receipts.confirmChain(through, buyable)
+	return nil
 }
 
 // loadReceipts reads what changed since the last load, and makes the names of the owners known: from then on somebody

@@ -173,7 +173,7 @@ func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 		time.Sleep(2 * time.Minute)
 		p.readChanges(t)
 		synctest.Wait()
-		if receipts := p.catalog.find("").receipts; receipts.layers.Load() != nil || receipts.complete(11) {
+		if receipts := p.catalog.find("").receipts; !receipts.empty() || receipts.complete(11) {
 			t.Fatal("the receipt cache is still there")
 		}
 		if _, ok := loaded.receipt(saleKey, s.accounts.shopper("anna")); !ok {
@@ -201,7 +201,7 @@ func TestTheReceiptsOfAClosedSaleAreDropped(t *testing.T) {
 		time.Sleep(receiptsKept + time.Second)
 		p.readChanges(t)
 		synctest.Wait()
-		if p.catalog.find("").receipts.layers.Load() != nil {
+		if !p.catalog.find("").receipts.empty() {
 			t.Error("the receipt cache that was read again stays for ever")
 		}
 	})
@@ -251,6 +251,26 @@ func TestTheReceiptsOfASaleLongOverAreNotLoadedByThemselves(t *testing.T) {
 		synctest.Wait()
 		if s.calls.of("orders") != 1 || !p.catalog.find("").receipts.complete(11) {
 			t.Error("the receipt cache is not read although somebody asked")
+		}
+	})
+}
+
+// Every commit was announced to the process, so at the end of the sale it has all receipts, and reads none.
+func TestTheEndOfASaleWhoseCommitsWereAllAnnouncedReadsNoOrders(t *testing.T) {
+	inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, p *process) {
+		p.run(t)
+		expect(t, p.press("anna"), sale.Bought, "")
+		expect(t, p.press("ben"), sale.Bought, "")
+		synctest.Wait()
+		time.Sleep(refreshEvery)
+		e := p.catalog.find("")
+		if !e.receipts.complete(e.Level.Version) {
+			t.Fatal("the receipt cache is not complete")
+		}
+		expect(t, p.press("anna"), sale.AlreadyBought, "")
+		expect(t, p.press("cleo"), sale.Refused, sale.ReasonSoldOut)
+		if n := s.calls.of("orders"); n != 0 {
+			t.Errorf("%d reads of all orders", n)
 		}
 	})
 }

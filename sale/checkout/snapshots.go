@@ -152,6 +152,9 @@ func (e *catalogEntry) withLevel(l sale.Level, announcedAt time.Time) *catalogEn
 	if l.Taken < l.Total {
 		next.sellout = sale.Sellout{}
 	}
+	if l.Taken == 0 {
+		next.receipts.nothingTaken(l.Version)
+	}
 	return &next
 }
 
