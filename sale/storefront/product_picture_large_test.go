@@ -141,3 +141,26 @@ func TestAPictureNeedsABoundedMemory(t *testing.T) { //nolint:paralleltest // se
 		}
 	}
 }
+
+func TestAddressesOfPictures(t *testing.T) {
+	t.Parallel()
+	p := made(t, halvesFile(t, 2000, 1500))
+	i := p.Image("Two halves")
+	if len(i.Sources) != 3 || i.Alt != "Two halves" || i.ID != p.ID {
+		t.Fatalf("%+v", i)
+	}
+	for at, s := range i.Sources {
+		k, ok := ParsePictureName(strings.TrimPrefix(s.URL, picturesPath))
+		if want := (PictureKey{p.ID, p.Sizes[at].Width, "image/jpeg"}); !ok || k != want {
+			t.Errorf("%s is %+v", s.URL, k)
+		}
+	}
+	for _, wrong := range []string{
+		"", "x", p.ID, p.ID + "-400", p.ID + "-400.gif", p.ID + "-0.jpg", p.ID + "-1601.jpg", p.ID + "-0400.jpg", p.ID + "-+400.jpg", p.ID + "-400.jpg.png",
+		strings.ToUpper(p.ID) + "-400.jpg", p.ID[2:] + "-400.jpg", p.ID + "00-400.jpg", "../" + p.ID + "-400.jpg", p.ID + "-99999999999999999999.jpg", p.ID + "-400-800.jpg",
+	} {
+		if k, ok := ParsePictureName(wrong); ok {
+			t.Errorf("%q is %+v", wrong, k)
+		}
+	}
+}
