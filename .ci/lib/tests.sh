@@ -1,4 +1,4 @@
-# The tests, twice: on the embedded stack with the race detector, then against real servers.
+# The tests: on the embedded stack with the race detector, in a browser without it, then against real servers.
 
 # Runs a command without the product's settings of this machine.
 no_settings() {
@@ -8,6 +8,9 @@ no_settings() {
     -u FLASH_SALE_START_TIME -u FLASH_SALE_END_TIME -u LOG_LEVEL -u LOG_FORMAT "$@"
 }
 
+# Tests that open a browser. Their helpers hold them to the name.
+BROWSER='^TestBrowser'
+
 # Embedded servers lie in memory: a disk that is slow makes a part twice as long, and what a disk does to them is seen by test-real.
 in_memory() {
   local dir
@@ -16,15 +19,32 @@ in_memory() {
   export TMPDIR=$dir GOTMPDIR=$RUN/t
 }
 
-# The README's `go test ./...`, with the race detector. The part build has run go vet. A program with the race
+# The README's `go test ./...`, with the race detector and without a browser. The part build has run go vet. A program with the race
 # detector sleeps for a second before it ends, unless GORACE says otherwise, and so does each guardian of an embedded PostgreSQL, for
 # which its program waits; a race is printed when it happens.
 part_test() {
   in_memory
   export GORACE="atexit_sleep_ms=20"
   no_settings timeout --foreground -k 30 45m \
-    go test -count=1 -shuffle=on -timeout 38m -vet=off -race ./... 2>&1 |
+    go test -count=1 -shuffle=on -timeout 38m -vet=off -race -skip "$BROWSER" ./... 2>&1 |
     tee "$RUN/log/test.log" || run_again test no_settings go test -vet=off -race
+}
+
+# The rest of `go test ./...`: what pages do in a browser, whose own work is most of the time. The race detector sees the same
+# handlers and streams in part_test, and would make the instance behind a page several times as slow.
+part_pages() {
+  local packages
+  in_memory
+  packages=$(browser_packages)
+  [[ -n $packages ]] || { echo "no test of a browser can be found"; return 1; }
+  # shellcheck disable=SC2086 # a list of packages
+  no_settings timeout --foreground -k 30 30m \
+    go test -count=1 -shuffle=on -timeout 20m -vet=off -run "$BROWSER" $packages 2>&1 |
+    tee "$RUN/log/pages.log" || run_again pages no_settings go test -vet=off
+}
+
+browser_packages() {
+  grep -rlE --include='*_test.go' "^func ${BROWSER#^}" . | xargs -n 1 dirname | sort -u
 }
 
 # The packages for which the second run may differ from the first: their tests ask for servers, which is possible through
