@@ -35,8 +35,7 @@ part_test() {
 part_pages() {
   local packages
   in_memory
-  packages=$(browser_packages)
-  [[ -n $packages ]] || { echo "no test of a browser can be found"; return 1; }
+  packages=$(browser_packages) || { echo "no test of a browser can be found"; return 1; }
   # shellcheck disable=SC2086 # a list of packages
   no_settings timeout --foreground -k 30 30m \
     go test -count=1 -shuffle=on -timeout 20m -vet=off -run "$BROWSER" $packages 2>&1 |
@@ -44,7 +43,7 @@ part_pages() {
 }
 
 browser_packages() {
-  grep -rlE --include='*_test.go' "^func ${BROWSER#^}" . | xargs -n 1 dirname | sort -u
+  grep -rlE --include='*_test.go' "^func ${BROWSER#^}" . | xargs -r -n 1 dirname | sort -u
 }
 
 # The packages for which the second run may differ from the first: their tests ask for servers, which is possible through
