@@ -61,7 +61,7 @@ report() {
   fi
   ((${#FAILED[@]} > 0)) || return 0
   printf '\nFAILED: %s\n' "${FAILED[*]}"
-  for part in test test-real; do # once more, for a reader who begins at the end
+  for part in test pages test-real; do # once more, for a reader who begins at the end
     [[ -s $RUN/log/$part.log ]] || continue
     grep -E '^ *--- FAIL|^panic:|^FAIL[[:space:]]+[a-z]|DATA RACE' "$RUN/log/$part.log" | sort -u | head -30 | sed "s/^/  $part: /" || true
   done

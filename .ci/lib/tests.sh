@@ -1,4 +1,4 @@
-# The tests, twice: on the embedded stack with the race detector, then against real servers.
+# The tests: on the embedded stack with the race detector, in a browser without it, then against real servers.
 
 # Runs a command without the product's settings of this machine.
 no_settings() {
@@ -8,26 +8,61 @@ no_settings() {
     -u FLASH_SALE_START_TIME -u FLASH_SALE_END_TIME -u LOG_LEVEL -u LOG_FORMAT "$@"
 }
 
-# The README's `go test ./...`, with the race detector. Its embedded servers lie in memory: a disk that is slow makes the part
-# twice as long, and what a disk does to them is seen by test-real. The part build has run go vet.
-part_test() {
+# Tests that open a browser. Their helpers hold them to the name.
+BROWSER='^TestBrowser'
+
+# Embedded servers lie in memory: a disk that is slow makes a part twice as long, and what a disk does to them is seen by test-real.
+in_memory() {
   local dir
-  dir=$(memory_dir) && export TMPDIR=$dir GOTMPDIR=$RUN/t CI=true
+  export CI=true
+  dir=$(memory_dir) || return 0
+  export TMPDIR=$dir GOTMPDIR=$RUN/t
+}
+
+# The README's `go test ./...`, with the race detector and without a browser. The part build has run go vet. A program with the race
+# detector sleeps for a second before it ends, unless GORACE says otherwise, and so does each guardian of an embedded PostgreSQL, for
+# which its program waits; a race is printed when it happens.
+part_test() {
+  in_memory
+  export GORACE="atexit_sleep_ms=20"
   no_settings timeout --foreground -k 30 45m \
-    go test -count=1 -shuffle=on -timeout 38m -vet=off -race ./... 2>&1 |
+    go test -count=1 -shuffle=on -timeout 38m -vet=off -race -skip "$BROWSER" ./... 2>&1 |
     tee "$RUN/log/test.log" || run_again test no_settings go test -vet=off -race
 }
 
+# The rest of `go test ./...`: what pages do in a browser, whose own work is most of the time. The race detector sees the same
+# handlers and streams in part_test, and would make the instance behind a page several times as slow.
+part_pages() {
+  local packages
+  in_memory
+  packages=$(browser_packages) || { echo "no test of a browser can be found"; return 1; }
+  # shellcheck disable=SC2086 # a list of packages
+  no_settings timeout --foreground -k 30 30m \
+    go test -count=1 -shuffle=on -timeout 20m -vet=off -run "$BROWSER" $packages 2>&1 |
+    tee "$RUN/log/pages.log" || run_again pages no_settings go test -vet=off
+}
+
+browser_packages() {
+  grep -rlE --include='*_test.go' "^func ${BROWSER#^}" . | xargs -r -n 1 dirname | sort -u
+}
+
 # The packages for which the second run may differ from the first: their tests ask for servers, which is possible through
-# embeddedtest only, or have a file that is not built with the race detector. The fault tests come first, because they take longest
-# and wait most.
+# embeddedtest only, and not for PostgreSQL alone, or have a file that is not built with the race detector. Those that
+# take longest come first, and the fault tests, which wait most, before all.
 tested_again() {
-  local format='{{.ImportPath}} {{.GoFiles}} {{.TestGoFiles}} {{.XTestGoFiles}}'
+  local package format='{{.ImportPath}} {{.GoFiles}} {{.TestGoFiles}} {{.XTestGoFiles}}'
   {
     go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}} {{end}}' ./... |
-      awk '/ flashsale\/app\/embedded\/embeddedtest / { sub(/\.test$/, "", $1); print $1 }'
+      awk '/ flashsale\/app\/embedded\/embeddedtest / { sub(/\.test$/, "", $1); print $1 }' |
+      while read -r package; do postgres_alone "${package#flashsale/}" || echo "$package"; done
     { diff <(go list -f "$format" ./...) <(go list -race -f "$format" ./...) || true; } | awk '/^[<>]/ { print $2 }'
-  } | sort -u | awk '/app\/resilience$/ { print; next } { rest = rest $0 "\n" } END { printf "%s", rest }'
+  } | sort -u | awk '/app\/resilience$/ { print; next } /app\/instance$/ { long = $0 "\n"; next } { rest = rest $0 "\n" } END { printf "%s%s", long, rest }'
+}
+
+# True for a package whose tests name neither Redis nor Kafka nor an instance. The PostgreSQL that it meets is the same program embedded
+# and not. The ledger decides every purchase, so its tests run on both.
+postgres_alone() { # directory
+  [[ $1 != sale/ledger ]] && ! grep -qE 'Redis|rueidis|[Kk]afka|instancetest|NewProxy' "$1"/*_test.go
 }
 
 # With COVERAGE=1 it counts what every test of every package covers; every test program then holds all packages, which takes time.

@@ -23,6 +23,9 @@ func chrome(t *testing.T) string {
 	if testing.Short() {
 		t.Skip("browser tests are not short")
 	}
+	if !strings.HasPrefix(t.Name(), "TestBrowser") {
+		t.Fatal("CI runs the tests named TestBrowser in a browser, and this one has another name")
+	}
 	if os.Getenv("FLASHSALE_TEST_REAL") == "1" && t.Name() != "TestBrowserRunsTheOriginalsScripts" {
 		t.Skip("pages are tested on the embedded stack")
 	}

@@ -2,6 +2,8 @@ package instance
 
 import (
 	"context"
+	"flag"
+	"strconv"
 	"testing"
 	"time"
 
@@ -9,7 +11,13 @@ import (
 	"flashsale/app/instance/instancetest"
 )
 
-func TestMain(m *testing.M) { embeddedtest.Main(m) }
+func TestMain(m *testing.M) {
+	// A default: the command line, which is read later, may say another number.
+	if err := flag.Set("rapid.checks", strconv.Itoa(ordersOfOperations)); err != nil {
+		panic(err)
+	}
+	embeddedtest.Main(m)
+}
 
 type (
 	client = instancetest.Client

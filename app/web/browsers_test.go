@@ -9,7 +9,7 @@ import (
 )
 
 // Every route that answers both JSON and HTML: what a browser is shown, by scripts or without, and that others get JSON.
-func TestBrowsersGetPages(t *testing.T) {
+func TestPagesAreForBrowsers(t *testing.T) {
 	t.Parallel()
 	form := "Content-Type: application/x-www-form-urlencoded"
 	for name, c := range map[string]struct {

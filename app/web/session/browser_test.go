@@ -45,6 +45,8 @@ func openSite(t *testing.T) *site {
 	switch {
 	case testing.Short():
 		t.Skip("browser tests are not short")
+	case !strings.HasPrefix(t.Name(), "TestBrowser"):
+		t.Fatal("CI runs the tests named TestBrowser in a browser, and this one has another name")
 	case path == "" && os.Getenv("CI") != "true":
 		t.Skip("no Chromium found: install one or name it in CHROME")
 	}

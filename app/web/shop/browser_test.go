@@ -95,6 +95,8 @@ func openStage(t *testing.T) *stage {
 	switch {
 	case testing.Short():
 		t.Skip("browser tests are not short")
+	case !strings.HasPrefix(t.Name(), "TestBrowser") && os.Getenv("SHOP_SCREENSHOTS") == "":
+		t.Fatal("CI runs the tests named TestBrowser in a browser, and this one has another name")
 	case path == "" && os.Getenv("CI") != "true":
 		t.Skip("no Chromium found: install one or name it in CHROME")
 	}
