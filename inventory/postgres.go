@@ -32,9 +32,8 @@ WHERE sale_id = $1 AND generation = $2 AND next_unit - 1 = taken AND taken + $3 
 RETURNING ` + levelColumns
 
 	// takeLockedSQL takes units when the numbers were read before, under the row's lock.
-	takeLockedSQL = `WITH taking AS (UPDATE stock SET taken = taken + $3, next_unit = next_unit + $3, version = version + 1
-	WHERE sale_id = $1 AND generation = $2 AND version = $4 AND taken = $5 AND next_unit = $6 RETURNING 1)
-SELECT must_change(count(*), 1) FROM taking`
+	takeLockedSQL = `UPDATE stock SET taken = taken + $3, next_unit = next_unit + $3, version = version + 1
+WHERE sale_id = $1 AND generation = $2 AND (version = $4 AND taken = $5 AND next_unit = $6 OR must_change(0, 1) IS NULL)`
 
 	takeReturnedSQL = `DELETE FROM returned_units WHERE (sale_id, generation, unit) IN (
 	SELECT sale_id, generation, unit FROM returned_units

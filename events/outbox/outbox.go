@@ -60,6 +60,11 @@ func (o *Outbox) Queue(batch *pgx.Batch, messages []events.Message) error {
 	if err != nil {
 		return err
 	}
+	if len(bundles) == 1 {
+		b := bundles[0]
+		batch.Queue(sqlAppendOne, b.sale, b.count, b.bytes)
+		return nil
+	}
 	sales, counts, values := make([]int64, len(bundles)), make([]int32, len(bundles)), make([][]byte, len(bundles))
 	for i, b := range bundles {
 		sales[i], counts[i], values[i] = b.sale, b.count, b.bytes

@@ -7,6 +7,8 @@ const (
 	sqlAppendOutbox = `INSERT INTO outbox (sale_id, events, bundle) SELECT sale_id, events, bundle
 		FROM unnest($1::bigint[], $2::int[], $3::bytea[]) WITH ORDINALITY AS m (sale_id, events, bundle, ord)
 		WHERE pg_current_xact_id() IS NOT NULL ORDER BY ord`
+	// sqlAppendOne is the same for one row.
+	sqlAppendOne         = `INSERT INTO outbox (sale_id, events, bundle) SELECT $1::bigint, $2::int, $3::bytea WHERE pg_current_xact_id() IS NOT NULL`
 	sqlOwnTransaction    = `SELECT pg_current_xact_id()`
 	sqlOldestTransaction = `SELECT pg_snapshot_xmin(pg_current_snapshot())`
 	// What the relay asks is planned once for each connection, whatever the settings of its pool, and follows the key

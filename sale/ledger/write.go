@@ -17,7 +17,11 @@ import (
 // without the lock, and the next try finds its verdicts.
 func write(b *pgx.Batch, of *BatchState, made BatchResult) {
 	now := of.Now
-	if len(made.Ordered) > 0 {
+	switch len(made.Ordered) {
+	case 0:
+	case 1:
+		b.Queue(sqlInsertOrder, orderRow(made.Ordered[0], of)...)
+	default:
 		b.Queue(sqlInsertOrders, orderArrays(made.Ordered, of)...)
 	}
 	if n := len(made.Declined); n > 0 {
@@ -51,11 +55,24 @@ func orderArrays(made []NewVerdict, of *BatchState) []any {
 		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
 		units[i], attempts[i], revisions[i] = r.Verdict.Unit, int32(c.Attempt), r.Verdict.Revision
 		products[i] = of.Sales[c.SaleID].Product
-		if at := r.Verdict.PressedAt; !at.IsZero() {
-			presses[i] = at.UnixMicro()
-		}
+		presses[i] = microseconds(r.Verdict.PressedAt)
 	}
 	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, of.Now, requests, presses, products}
+}
+
+// orderRow is what orderArrays has of one order.
+func orderRow(r NewVerdict, of *BatchState) []any {
+	c, v := r.Claim, r.Verdict
+	return []any{[16]byte(c.ID), c.SaleID, c.Generation, c.UserID, c.Username, v.Unit, int32(c.Attempt), [16]byte(c.IdempotencyKey), v.Revision, of.Now,
+		[16]byte(c.RequestID), microseconds(v.PressedAt), of.Sales[c.SaleID].Product}
+}
+
+// microseconds is the time since 1970; 0: it is not known.
+func microseconds(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.UnixMicro()
 }
 
 // numbers is a bigint[]. Of a []int64 pgx makes the same, with two allocations for each number.

@@ -33,6 +33,7 @@ func New(t testing.TB) Deployment {
 		t.Fatal(err)
 	}
 	cfg.Port, cfg.Hosts, cfg.OpsAddr, cfg.Demo = 0, []string{"127.0.0.1"}, "", true
+	cfg.DrainDelay = 0 // no balancer has to notice that it stops
 	cfg.Namespace = embeddedtest.Namespace(t)
 	t.Cleanup(func() { dropSchema(t, cfg.Namespace) })
 	return Deployment{Config: cfg, Log: slog.New(slog.NewTextHandler(Writer{t}, &slog.HandlerOptions{Level: slog.LevelWarn})), Servers: Servers(t)}
