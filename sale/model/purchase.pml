@@ -101,17 +101,17 @@ inline decideOnce() {
 
 /* purchase.decideAtOnce: a quiet process has the claim decided directly while the log takes it. The verdict is delivered. */
 inline decideAtOnce() {
-#ifndef LOG_FIRST
 	if
+#ifndef LOG_FIRST
 #if defined(STOCK_ROW_NOT_LOCKED) || defined(GENERATION_BEFORE_LOCK)
 	:: d_step { seenGeneration = db.generation; seenTaken = db.taken };
 		decideOnce(); clear(v)
 #else
 	:: decideOnce(); clear(v)
 #endif
+#endif
 	:: skip
 	fi
-#endif
 }
 
 proctype purchase(byte client, shopper, requestsLeft) {
