@@ -35,6 +35,7 @@ func newShop(t *testing.T, viaProxy bool) *shop {
 	s := &shop{t: t, d: instancetest.New(t)}
 	s.d.Config.DemoPublic, s.d.Config.DemoHosts, s.d.Config.ProxyProtocol = true, []string{"shop.example"}, viaProxy
 	s.d.Config.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	s.d.Config.DrainDelay = time.Second // a balancer has to notice that an instance is taken out
 	for i := range s.running {
 		s.start(i)
 	}

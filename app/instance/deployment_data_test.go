@@ -72,6 +72,17 @@ func (d deployment) exec(t *testing.T, statements ...string) {
 	}
 }
 
+// published waits until no event waits to be published.
+func (d deployment) published(t *testing.T) {
+	t.Helper()
+	sql := `SELECT count(*) FROM ` + pgx.Identifier{d.Config.Namespace, "outbox"}.Sanitize() + ` WHERE published_at IS NULL`
+	pool := d.pool(t)
+	eventually(t, "all events are published", func() bool {
+		waiting := 1
+		return pool.QueryRow(t.Context(), sql).Scan(&waiting) == nil && waiting == 0
+	})
+}
+
 // migrateDown takes all migrations back.
 func (d deployment) migrateDown(t *testing.T) {
 	t.Helper()

@@ -3,6 +3,7 @@ package traces
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,12 +16,12 @@ import (
 	"flashsale/sale/checkout"
 )
 
-// press is a request that is traced. It belongs to the goroutine of the request.
+// press is a request that is traced. Two of its steps may be under way at once: a claim that is decided while the log takes it.
 type press struct {
 	span        trace.Span
 	traceparent string
-	// since is when the stage before has ended.
-	since time.Time
+	// since is when the last step ended, in nanoseconds of Unix.
+	since atomic.Int64
 }
 
 // pressKey is its key in the request's context.
@@ -53,7 +54,8 @@ func (t *Tracer) Begin(r *http.Request, route string, at time.Time) (traced *htt
 	}
 	ctx, span := t.spans.Start(ctx, r.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at), trace.WithAttributes(
 		semconv.HTTPRequestMethodKey.String(r.Method), semconv.HTTPRoute(route), semconv.URLScheme(scheme), semconv.NetworkProtocolVersion(version(r))))
-	p := &press{span: span, traceparent: format(span.SpanContext()), since: at}
+	p := &press{span: span, traceparent: format(span.SpanContext())}
+	p.since.Store(at.UnixNano())
 	return r.WithContext(context.WithValue(ctx, pressKey{}, p)), func(status int) {
 		span.SetAttributes(semconv.HTTPResponseStatusCode(status))
 		if status >= http.StatusInternalServerError {
@@ -96,12 +98,14 @@ func (t *Tracer) stage(ctx context.Context, name string, kind trace.SpanKind, at
 
 // ended ends the span of a step. Of an error it has the kind alone, because its text may say whose it is.
 func (p *press) ended(span trace.Span, err error) {
-	p.since = time.Now()
+	now := time.Now()
+	for was := p.since.Load(); was < now.UnixNano() && !p.since.CompareAndSwap(was, now.UnixNano()); was = p.since.Load() {
+	}
 	if err != nil {
 		span.SetAttributes(semconv.ErrorType(err))
 		span.SetStatus(codes.Error, "")
 	}
-	span.End(trace.WithTimestamp(p.since))
+	span.End(trace.WithTimestamp(now))
 }
 
 // Placer gives places.
@@ -200,6 +204,6 @@ func (t *Tracer) Waited(ctx context.Context, result string) {
 	if s == nil {
 		return
 	}
-	_, span := t.spans.Start(ctx, "await verdict", trace.WithTimestamp(s.since), trace.WithAttributes(attribute.String("flashsale.wait", result)))
+	_, span := t.spans.Start(ctx, "await verdict", trace.WithTimestamp(time.Unix(0, s.since.Load())), trace.WithAttributes(attribute.String("flashsale.wait", result)))
 	s.ended(span, nil)
 }

@@ -91,6 +91,7 @@ func TestAPurchaseIsOneTraceAcrossProcesses(t *testing.T) {
 	c := newCollector(t)
 	d := deploy(t, config.Traces{Endpoint: c.server.URL + "/v1/traces", Headers: map[string]string{"Api-Key": secret},
 		Sampler: "parentbased_traceidratio", Service: "shop", Resource: map[string]string{"team": "drops"}})
+	d.Config.DirectPath = false // else each decides what it was asked, because few press
 	first, stopFirst := d.start()
 	second, stopSecond := d.start()
 	if r := first.Call(http.MethodPost, "/api/flash-sale/stock-preset/medium", nil); r.Status != http.StatusOK {
@@ -122,6 +123,28 @@ func TestAPurchaseIsOneTraceAcrossProcesses(t *testing.T) {
 		t.Errorf("a trace that nobody wants has %d spans", len(found))
 	}
 	d.isSilent(c, secret, claims)
+}
+
+// While few press, the direct decision and the append are steps of the press beside each other, and the event follows the decision.
+func TestAQuietPurchaseHasItsDecisionBesideItsAppend(t *testing.T) {
+	t.Parallel()
+	c := newCollector(t)
+	d := deploy(t, config.Traces{Endpoint: c.server.URL + "/v1/traces", Sampler: "parentbased_traceidratio", Service: "shop"})
+	at, stop := d.start()
+	defer stop()
+	id := fmt.Sprintf("%032x", 0xb0)
+	d.buy(at, "00-"+id+"-"+clientSpan+"-01")
+	published := "send " + d.Config.Namespace + ".events"
+	found := c.await(id, purchaseSpan, "reserve place", "append claim", "decide directly", "await verdict", published)
+	press, direct := found[purchaseSpan].GetSpanId(), found["decide directly"].GetSpanId()
+	for name, parent := range map[string][]byte{"append claim": press, "decide directly": press, "await verdict": press, published: direct} {
+		if !bytes.Equal(found[name].GetParentSpanId(), parent) {
+			t.Errorf("the parent of %s is %x, want %x", name, found[name].GetParentSpanId(), parent)
+		}
+	}
+	if wait := found["await verdict"]; wait.GetStartTimeUnixNano() < found["append claim"].GetEndTimeUnixNano() || wait.GetEndTimeUnixNano() < wait.GetStartTimeUnixNano() {
+		t.Errorf("the wait begins before the append has ended, or ends before it begins: %v", wait)
+	}
 }
 
 // isOneTrace checks parents, links, kinds and attributes.
