@@ -79,6 +79,7 @@ func TestOpenStreamsFollowARestoredLedger(t *testing.T) {
 		}
 	}
 	before := f.until(3)
+	a.passesTheLog(t) // or the log would bring the orders back
 	conn, err := pgx.Connect(t.Context(), d.Servers.DatabaseURL)
 	if err != nil {
 		t.Fatal(err)
