@@ -68,7 +68,11 @@ func newSink(t *testing.T, encrypted, implicit bool) *sink {
 	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = s.server.Serve(l) }()
-	t.Cleanup(func() { _ = s.server.Close(); <-ended })
+	t.Cleanup(func() {
+		_ = s.server.Close()
+		_ = l.Close() // Serve takes the listener only once it runs: a server that was closed before would serve for ever
+		<-ended
+	})
 	return s
 }
 
