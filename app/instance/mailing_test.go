@@ -39,7 +39,11 @@ func startSink(t *testing.T) (at config.SMTP, got chan string) {
 	}
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = server.Serve(l) }()
-	t.Cleanup(func() { _ = server.Close(); <-ended })
+	t.Cleanup(func() {
+		_ = server.Close()
+		_ = l.Close() // the server takes it only once it serves
+		<-ended
+	})
 	return config.SMTP{Host: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).Port}, got
 }
 
