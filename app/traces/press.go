@@ -99,7 +99,10 @@ func (t *Tracer) stage(ctx context.Context, name string, kind trace.SpanKind, at
 // ended ends the span of a step. Of an error it has the kind alone, because its text may say whose it is.
 func (p *press) ended(span trace.Span, err error) {
 	now := time.Now()
-	for was := p.since.Load(); was < now.UnixNano() && !p.since.CompareAndSwap(was, now.UnixNano()); was = p.since.Load() {
+	for was := p.since.Load(); was < now.UnixNano(); was = p.since.Load() {
+		if p.since.CompareAndSwap(was, now.UnixNano()) {
+			break
+		}
 	}
 	if err != nil {
 		span.SetAttributes(semconv.ErrorType(err))
