@@ -18,12 +18,13 @@ const (
 	// atOnceUntil is how long before the end of a sale claims are decided through the log only: there a claim counts when it comes
 	// before the close record, and directly only until the sale is closing.
 	atOnceUntil = 2 * time.Second
-	// beside is how many claims that were decided at once are remembered, and besideTime for how long: until the log has brought them.
+	// besideClaims is how many claims that were decided at once are remembered, and besideTime for how long: until the log has brought
+	// them.
 	besideClaims = 64
 	besideTime   = time.Second
 )
 
-// Claims that are decided at once: while few claims are pending, a purchase has its claim written to the log and decided directly at
+// quietPath decides claims at once: while few claims are pending, a purchase has its claim written to the log and decided directly at
 // the same time, so that the shopper waits for the longer of the two and not for one after the other. The answer still waits for
 // both. The verdict is the same as on the direct path: the claim has one for ever, by whichever way decides first, and the log's copy
 // meets it and changes nothing.
@@ -87,7 +88,7 @@ func (a *quietPath) note(id uuid.UUID) {
 }
 
 // DecidedBeside is true for a claim that this process has decided, or is deciding, at the same time as it was written: nobody waits
-// for the copy that the log brings. Claims that only look so, because they came long ago, are not remembered.
+// for the copy that the log brings.
 func (c *Checkout) DecidedBeside(id uuid.UUID) bool {
 	a := &c.atOnce
 	if used := a.used.Load(); used == 0 || time.Since(time.Unix(0, used)) > besideTime {
