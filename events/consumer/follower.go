@@ -86,6 +86,9 @@ func (f *follower) follow(ctx context.Context) error {
 // Each transaction holds the lock of the stock row, which the next purchase needs. A failure of next is found again by the next call.
 func (f *follower) gatherCopies(ctx context.Context, taken []claimlog.Record,
 	next func(ctx context.Context, most int) ([]claimlog.Record, error)) []claimlog.Record {
+	if !f.copies(taken) {
+		return taken // nearly all batches of a crowd: no timer for them
+	}
 	ctx, cancel := context.WithTimeout(ctx, copiesWait)
 	defer cancel()
 	for more := taken; f.copies(more) && len(taken) < f.ledger.cfg.BatchMax; taken = append(taken, more...) {
