@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"sync"
+
+	"flashsale/app/embedded/sockets"
 )
 
 // errClosed: the broker has been closed.
@@ -29,7 +31,7 @@ func (n *network) listen(string, string) (net.Listener, error) { return n, nil }
 
 // dial makes a pipe to the broker.
 func (n *network) dial(ctx context.Context) (net.Conn, error) {
-	client, server := net.Pipe()
+	client, server := sockets.Pipe()
 	if err := n.hand(ctx, newConn(server, n.disk)); err != nil {
 		_ = client.Close()
 		return nil, err

@@ -87,7 +87,16 @@ func (s *Server) Dial(context.Context, string, string) (net.Conn, error) {
 	if s.closed {
 		return nil, errClosed // miniredis would start again
 	}
-	return s.mini.Dial()
+	if s.mini.Server() == nil { // it starts at its first connection
+		first, err := s.mini.Dial()
+		if err != nil {
+			return nil, err
+		}
+		_ = first.Close()
+	}
+	client, server := sockets.Pipe()
+	s.mini.Server().ServeConn(server)
+	return client, nil
 }
 
 // Listen serves the Unix socket at the path too, until Close. It is called once at most.

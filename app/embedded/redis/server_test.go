@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -131,5 +132,31 @@ func TestKeysExpireAndCostCommandsNothing(t *testing.T) {
 	}
 	if left, err := client.Do(ctx, client.B().Dbsize().Build()).AsInt64(); err != nil || left != 20_000 {
 		t.Errorf("%d keys are left, %v", left, err)
+	}
+}
+
+// TestManyCommandsAreWrittenBeforeTheFirstAnswerIsRead: a client that pipelines reads when it has written all.
+func TestManyCommandsAreWrittenBeforeTheFirstAnswerIsRead(t *testing.T) {
+	t.Parallel()
+	s := Start()
+	t.Cleanup(func() { _ = s.Close() })
+	conn, err := s.Dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	const commands, size = 20, 1000
+	text := strings.Repeat("x", size)
+	wanted := "-NOAUTH Authentication required.\r\n"
+	all := strings.Repeat("*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$"+strconv.Itoa(size)+"\r\n"+text+"\r\n", commands)
+	if _, err := conn.Write([]byte(all)); err != nil {
+		t.Fatal("the commands were not taken: ", err)
+	}
+	answers := make([]byte, commands*len(wanted))
+	if _, err := io.ReadFull(conn, answers); err != nil || string(answers) != strings.Repeat(wanted, commands) {
+		t.Fatalf("%q %v", answers, err)
 	}
 }
