@@ -42,17 +42,30 @@ checkout_changed() {
   grep '^[<>]' "$RUN/checkout.diff"
 }
 
+# Work and rest of this machine's processors until now, in ticks; empty where the kernel does not tell.
+processor_time() {
+  awk '/^cpu / { rest = $5 + $6; for (i = 2; i <= 9; i++) all += $i; print all - rest, rest }' /proc/stat 2>/dev/null
+}
+
+# The share of the processors that worked between two times. A part that leaves much of them could share them with another.
+busy() { # earlier later
+  awk -v before="$1" -v after="$2" 'BEGIN {
+    if (split(before, b, " ") != 2 || split(after, a, " ") != 2 || a[1] + a[2] == b[1] + b[2]) { print "-"; exit }
+    printf "%.0f%%\n", 100 * (a[1] - b[1]) / (a[1] + a[2] - b[1] - b[2])
+  }'
+}
+
 report() {
-  local line part seconds verdict
+  local line part seconds busy verdict
   if [[ -s $RUN/cover.out ]]; then
     printf '\ncoverage by package (all tests, real servers)\n'
     coverage_table "$RUN/cover.out"
   fi
   ! checkout_changed || FAILED+=(checkout)
-  printf '\n%-12s %7s\n' part seconds
+  printf '\n%-12s %7s %6s\n' part seconds busy
   for line in "${TIMES[@]}"; do
-    read -r part seconds verdict <<<"$line"
-    printf '%-12s %7d  %s\n' "$part" "$seconds" "$verdict"
+    read -r part seconds busy verdict <<<"$line"
+    printf '%-12s %7d %6s  %s\n' "$part" "$seconds" "$busy" "$verdict"
   done
   printf '%-12s %7d\n' all "$SECONDS"
   if [[ -s $RUN/unsteady ]]; then

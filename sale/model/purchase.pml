@@ -99,10 +99,11 @@ inline decideOnce() {
 	fi
 }
 
-/* purchase.decideAtOnce: a quiet process has the claim decided directly while the log takes it. The verdict is delivered. */
+/* purchase.decideAtOnce: a quiet process has the claim decided directly while the log takes it. The verdict is delivered. NOT_AT_ONCE:
+ * no process is quiet, where that is searched elsewhere and has three times the states. */
 inline decideAtOnce() {
 	if
-#ifndef LOG_FIRST
+#if !defined(LOG_FIRST) && !defined(NOT_AT_ONCE)
 #if defined(STOCK_ROW_NOT_LOCKED) || defined(GENERATION_BEFORE_LOCK)
 	:: d_step { seenGeneration = db.generation; seenTaken = db.taken };
 		decideOnce(); clear(v)
