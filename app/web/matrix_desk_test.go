@@ -79,8 +79,11 @@ func TestWhoSeesTheDesk(t *testing.T) {
 			methods = append(methods, http.MethodHead)
 		}
 		for _, method := range methods {
+			var w *world
 			for _, a := range askers() {
-				w := newWorld(t, accountsMode, func(c *Config) { c.Principals.Token = fakeTokens })
+				if w == nil {
+					w = newWorld(t, accountsMode, func(c *Config) { c.Principals.Token = fakeTokens })
+				}
 				res := w.send(t, method, target, "", append([]string{"Accept: text/html"}, a.fields...)...)
 				refused := res.StatusCode == http.StatusUnauthorized || res.StatusCode == http.StatusForbidden ||
 					res.StatusCode == http.StatusSeeOther && strings.HasPrefix(res.Header.Get("Location"), "/sign-in")
@@ -89,6 +92,9 @@ func TestWhoSeesTheDesk(t *testing.T) {
 				}
 				if refused && (len(w.ops.calls)+w.users.listedTimes+len(w.desk.queries)+len(w.desk.searches)+len(w.desk.filters) != 0 || strings.Contains(res.raw, "@example.com")) {
 					t.Errorf("%s %s is refused to %s and had an effect", method, r.Path, a.name)
+				}
+				if !refused {
+					w = nil // whoever is let in may change what the next one finds; whoever is refused has no effect
 				}
 			}
 		}
