@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 // prefix is the path below which Serve answers.
@@ -37,10 +38,10 @@ var files = mustIndex(embedded) //nolint:gochecknoglobals // an immutable table 
 // File is something that pages load, known by a hash of its contents. It never changes.
 type File struct {
 	body   []byte
-	packed []byte // gzip; nil when that is not smaller
-	kind   string // content type
-	tag    string // quoted entity tag
-	hashed string // the name that carries the hash
+	packed func() []byte // gzip; nil when that is not smaller. It is made for the first who asks: most programs serve no page.
+	kind   string        // content type
+	tag    string        // quoted entity tag
+	hashed string        // the name that carries the hash
 }
 
 type index struct {
@@ -94,11 +95,11 @@ func (f *File) serve(w http.ResponseWriter, r *http.Request, cache string) {
 	h.Set("Content-Type", f.kind)
 	h.Set("X-Content-Type-Options", "nosniff")
 	body, tag := f.body, f.tag
-	if f.packed != nil {
+	if packed := f.packed(); packed != nil {
 		h.Set("Vary", "Accept-Encoding")
 		if TakesGzip(r.Header.Get("Accept-Encoding")) {
 			h.Set("Content-Encoding", "gzip")
-			body, tag = f.packed, strings.TrimSuffix(f.tag, `"`)+`-gz"`
+			body, tag = packed, strings.TrimSuffix(f.tag, `"`)+`-gz"`
 		}
 	}
 	h.Set("ETag", tag)
@@ -182,16 +183,13 @@ func NewFile(name string, body []byte) *File {
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:8])
 	ext := path.Ext(name)
-	f := &File{
+	return &File{
 		body:   body,
+		packed: sync.OnceValue(func() []byte { return pack(body) }),
 		kind:   contentType(ext),
 		tag:    `"` + hash + `"`,
 		hashed: strings.TrimSuffix(name, ext) + "." + hash + ext,
 	}
-	if packed := pack(body); len(packed) < len(body) {
-		f.packed = packed
-	}
-	return f
 }
 
 // contentType knows the kinds that matter. For the rest it asks the tables of the machine, which may differ.
@@ -220,5 +218,8 @@ func pack(body []byte) []byte {
 	w, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
 	_, _ = w.Write(body)
 	_ = w.Close()
+	if out.Len() >= len(body) {
+		return nil
+	}
 	return out.Bytes()
 }
