@@ -47,17 +47,43 @@ browser_packages() {
 }
 
 # The packages for which the second run may differ from the first: their tests ask for servers, which is possible through
-# embeddedtest only, and not for PostgreSQL alone, or have a file that is not built with the race detector. Those that
-# take longest come first, and the fault tests, which wait most, before all.
+# embeddedtest only, and not for PostgreSQL alone. Those that take longest come first, and the fault tests, which wait most, before all.
 tested_again() {
-  local package format='{{.ImportPath}} {{.GoFiles}} {{.TestGoFiles}} {{.XTestGoFiles}}'
-  {
-    go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}} {{end}}' ./... |
-      awk '/ flashsale\/app\/embedded\/embeddedtest / { sub(/\.test$/, "", $1); print $1 }' |
-      while read -r package; do postgres_alone "${package#flashsale/}" || echo "$package"; done
-    { diff <(go list -f "$format" ./...) <(go list -race -f "$format" ./...) || true; } | awk '/^[<>]/ { print $2 }'
-  } | sort -u | awk '/app\/resilience$/ { print; next } /app\/instance$/ { long = $0 "\n"; next } { rest = rest $0 "\n" } END { printf "%s%s", long, rest }'
+  local package
+  go list -test -f '{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}} {{end}}' ./... |
+    awk '/ flashsale\/app\/embedded\/embeddedtest / { sub(/\.test$/, "", $1); print $1 }' |
+    while read -r package; do postgres_alone "${package#flashsale/}" || echo "$package"; done |
+    sort -u | awk '/app\/resilience$/ { print; next } /app\/instance$/ { long = $0 "\n"; next } { rest = rest $0 "\n" } END { printf "%s%s", long, rest }'
 }
+
+# Tests in files that are not built with the race detector, which part_test therefore leaves out: "package test", a line each.
+not_raced() {
+  local format='{{range .TestGoFiles}}{{$.ImportPath}} {{$.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$.ImportPath}} {{$.Dir}}/{{.}}{{"\n"}}{{end}}'
+  local package file
+  comm -23 <(go list -f "$format" ./... | sort) <(go list -race -f "$format" ./... | sort) | while read -r package file; do
+    [[ -z $package ]] || tests_of "$file" | sed "s,^,$package ,"
+  done
+}
+
+# Files of tests of app/instance for which other servers change nothing, because what they look at is in PostgreSQL and on pages: the
+# desk and its forms, pages, pictures and proofs, mails, names, exports, signing in. Faults, and what instances tell each other, are in
+# other files.
+PAGES_AND_ACCOUNTS='(act_(form|lock|users)|desk(_[a-z]+)?|export_[a-z]+|hostile_names(_list)?|mailing|pictures|proof|reminder|replica|reverse_proxy|sale_pages|second_factor|sign_in|sign_in_tokens)_test.go'
+
+# The names of these tests, but for those in which shoppers buy, and without those that a test of another package has too.
+pages_and_accounts() {
+  local here
+  here=$(find app/instance -maxdepth 1 -regextype posix-extended -regex "app/instance/$PAGES_AND_ACCOUNTS" | sort)
+  # shellcheck disable=SC2086 # a list of files
+  comm -23 <(tests_of $here | grep -vE 'Buys|TwoSales' | sort -u) <(grep -rlE --include='*_test.go' '^func Test' . | sed 's,^\./,,' | grep -vxF "$here" | xargs sed -n "$A_TEST" | sort -u)
+}
+
+# The names of the tests in files.
+A_TEST='s/^func \(Test[A-Za-z0-9_]*\)(t \*testing.*/\1/p'
+tests_of() { sed -n "$A_TEST" "$@"; }
+
+# A pattern for go test of the names on standard input.
+only() { paste -sd '|' - | sed 's/.*/^(&)$/'; }
 
 # True for a package whose tests name neither Redis nor Kafka nor an instance. The PostgreSQL that it meets is the same program embedded
 # and not. The ledger decides every purchase, so its tests run on both.
@@ -68,15 +94,24 @@ postgres_alone() { # directory
 # With COVERAGE=1 it counts what every test of every package covers; every test program then holds all packages, which takes time.
 part_test_real() {
   export CI=true FLASHSALE_TEST_REAL=1
-  local packages count=()
-  packages=$(tested_again)
+  local packages left_out unraced options=()
+  packages=$(tested_again) left_out=$(pages_and_accounts)
+  unraced=$(not_raced | grep -vFf <(sed 's/$/ /' <<<"$packages"))
   [[ $(wc -l <<<"$packages") -ge 15 ]] || { echo "the packages that ask for servers cannot be found"; return 1; }
+  [[ $(wc -l <<<"$left_out") -ge 30 ]] || { echo "the tests of pages and accounts cannot be found"; return 1; }
+  [[ $(wc -l <<<"$unraced") -ge 5 ]] || { echo "the tests without the race detector cannot be found"; return 1; }
   if [[ -n ${COVERAGE:-} ]]; then
-    packages=./... count=(-covermode=set -coverpkg=./... -coverprofile="$RUN/cover.out")
+    packages=./... options=(-covermode=set -coverpkg=./... -coverprofile="$RUN/cover.out")
+  else
+    options=(-skip "$(only <<<"$left_out")")
   fi
-  # shellcheck disable=SC2086 # a list of packages
-  timeout --foreground -k 30 30m go test -count=1 -timeout 20m -vet=off "${count[@]}" $packages 2>&1 |
-    tee "$RUN/log/test-real.log" || run_again test-real go test -vet=off
+  # shellcheck disable=SC2046,SC2086 # lists of packages
+  {
+    rc=0
+    timeout --foreground -k 30 30m go test -count=1 -timeout 20m -vet=off "${options[@]}" $packages || rc=1
+    go test -count=1 -timeout 5m -vet=off -run "$(cut -d ' ' -f 2 <<<"$unraced" | only)" $(cut -d ' ' -f 1 <<<"$unraced" | sort -u) || rc=1
+    exit $rc
+  } 2>&1 | tee "$RUN/log/test-real.log" || run_again test-real go test -vet=off
 }
 
 # Messages of the tests and of Go that show a defect, however rarely they appear.
