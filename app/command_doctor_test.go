@@ -10,7 +10,7 @@ import (
 
 // Beside a running instance the doctor shows for how many clients that one has room, and what it had to refuse or leave unread.
 func TestDoctorShowsTheRoomForClients(t *testing.T) {
-	d := instancetest.New(t)
+	d := instancetest.Empty(t)
 	d.Config.Demo = false
 	for name, value := range map[string]string{
 		"NAMESPACE": d.Config.Namespace, "DATA_DIR": t.TempDir(), "DATABASE_URL": d.Servers.DatabaseURL, "REDIS_URL": d.Servers.RedisURL,

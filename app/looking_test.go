@@ -34,7 +34,7 @@ func TestCommandsMakeNoDeployment(t *testing.T) {
 // configured is an environment whose servers are those that the tests share, in a namespace in which nothing has been.
 func configured(t *testing.T) (d instancetest.Deployment, env []string) {
 	t.Helper()
-	d = instancetest.New(t)
+	d = instancetest.Empty(t)
 	return d, []string{"NAMESPACE=" + d.Config.Namespace, "DATABASE_URL=" + d.Servers.DatabaseURL, "REDIS_URL=" + d.Servers.RedisURL,
 		"KAFKA_BROKERS=" + strings.Join(d.Servers.KafkaBrokers, ",")}
 }

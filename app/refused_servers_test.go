@@ -26,7 +26,7 @@ func TestAServerThatRefusesIsNotCalledAway(t *testing.T) {
 	if embeddedtest.RealRedis() {
 		t.Skip("it needs servers whose passwords are known to be wanted")
 	}
-	d := instancetest.New(t)
+	d := instancetest.Empty(t)
 	there := []string{"DATABASE_URL=" + d.Servers.DatabaseURL, "REDIS_URL=" + d.Servers.RedisURL, "KAFKA_BROKERS=" + strings.Join(d.Servers.KafkaBrokers, ","), "NAMESPACE=" + d.Config.Namespace,
 		"HOST=127.0.0.1", "OPS_ADDR=127.0.0.1:0"}
 	closed := kafkaWithPasswords(t)

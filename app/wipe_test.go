@@ -11,7 +11,7 @@ import (
 
 // Nothing comes back after a wipe: neither the places nor the claims of the old sale are in the new one.
 func TestAWipedDeploymentBeginsAnew(t *testing.T) {
-	d := instancetest.New(t)
+	d := instancetest.Empty(t)
 	first := start(t, d)
 	if r := instancetest.NewClient(t, first.URL()).Buy("john_doe"); r.Status != 201 {
 		t.Fatalf("%d %s", r.Status, r.Raw)

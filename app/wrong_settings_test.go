@@ -105,7 +105,7 @@ func unusedPort(t *testing.T) string {
 // The start of the first sale is the database's time when it is not set; the end is compared there.
 func TestAnEndInThePastIsNamed(t *testing.T) {
 	t.Parallel()
-	d := instancetest.New(t)
+	d := instancetest.Empty(t)
 	code, printed := program(t, t.TempDir(), []string{"DATABASE_URL=" + d.Servers.DatabaseURL, "NAMESPACE=" + d.Config.Namespace,
 		"FLASH_SALE_END_TIME=2020-01-01T00:00:00Z", "HOST=127.0.0.1", "PORT=" + unusedPort(t), "OPS_ADDR=127.0.0.1:0"})
 	if want := "flashsale: FLASH_SALE_END_TIME is 2020-01-01T00:00:00Z; it must be later than the start of a new sale"; code != 1 || !strings.HasPrefix(lastLine(printed), want) {
@@ -150,7 +150,7 @@ func TestMisspeltNamesGetOneWarning(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ".env"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := instancetest.New(t)
+	d := instancetest.Empty(t)
 	_, printed := program(t, dir, []string{"MAX_STOCKS=5", "FLASH_SALE_START=2026-01-01T10:00:00Z", "DB_PASS=x", "PORTAL=1", "HOSTNAME=x", "REDIS_HOST=x", "KAFKA_HOME=/x", "LOGNAME=x",
 		"DATABASE_URL=" + d.Servers.DatabaseURL, "NAMESPACE=" + d.Config.Namespace, "REDIS_URL=redis://127.0.0.1:1/1", "FLASH_SALE_END_TIME=2020-01-01T00:00:00Z",
 		"FLASH_SALE_START_TIME=2019-01-01T00:00:00Z", "HOST=127.0.0.1", "PORT=" + unusedPort(t), "OPS_ADDR=127.0.0.1:0"})

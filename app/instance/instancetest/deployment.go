@@ -5,12 +5,9 @@ package instancetest
 
 import (
 	"bytes"
-	"context"
 	"log/slog"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"flashsale/app/config"
 	"flashsale/app/embedded"
@@ -25,8 +22,24 @@ type Deployment struct {
 	Log     *slog.Logger
 }
 
-// New is a deployment in demo mode. What it leaves in Postgres goes with the test.
+// New is a deployment in demo mode, whose schema exists, without a sale: an instance that makes the schema needs as long for it as for
+// the rest of its start. What it leaves in Postgres goes with the test.
 func New(t testing.TB) Deployment {
+	t.Helper()
+	pool, schema := embeddedtest.Postgres(t)
+	pool.Close() // each instance has its own
+	return in(t, schema)
+}
+
+// Empty is New without the schema, for tests of what a first start makes and of commands where nothing has been.
+func Empty(t testing.TB) Deployment {
+	t.Helper()
+	pool, schema := embeddedtest.EmptyPostgres(t)
+	pool.Close()
+	return in(t, schema)
+}
+
+func in(t testing.TB, namespace string) Deployment {
 	t.Helper()
 	cfg, err := config.From(func(string) (string, bool) { return "", false })
 	if err != nil {
@@ -34,8 +47,7 @@ func New(t testing.TB) Deployment {
 	}
 	cfg.Port, cfg.Hosts, cfg.OpsAddr, cfg.Demo = 0, []string{"127.0.0.1"}, "", true
 	cfg.DrainDelay = 0 // no balancer has to notice that it stops
-	cfg.Namespace = embeddedtest.Namespace(t)
-	t.Cleanup(func() { dropSchema(t, cfg.Namespace) })
+	cfg.Namespace = namespace
 	return Deployment{Config: cfg, Log: slog.New(slog.NewTextHandler(Writer{t}, &slog.HandlerOptions{Level: slog.LevelWarn})), Servers: Servers(t)}
 }
 
@@ -46,20 +58,6 @@ func Servers(t testing.TB) embedded.Settings {
 	return embedded.Settings{
 		DatabaseURL: embeddedtest.DatabaseURL(t), RedisURL: embeddedtest.RedisURL(t), RedisEmbedded: !embeddedtest.RealRedis(),
 		KafkaBrokers: brokers, KafkaID: logID, RedisDial: embeddedtest.RedisDial(t), KafkaDial: embeddedtest.KafkaDial(t),
-	}
-}
-
-func dropSchema(t testing.TB, schema string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, embeddedtest.DatabaseURL(t))
-	if err != nil {
-		t.Errorf("drop the schema %s: %v", schema, err)
-		return
-	}
-	defer func() { _ = conn.Close(ctx) }()
-	if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE"); err != nil {
-		t.Errorf("drop the schema %s: %v", schema, err)
 	}
 }
 
