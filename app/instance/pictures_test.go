@@ -84,7 +84,7 @@ func TestAPictureIsUploadedShownAndDeleted(t *testing.T) {
 	d := newDeployment(t)
 	one, other := d.start(t), d.start(t)
 	here, there := instancetest.NewClient(t, one.URL()), instancetest.NewClient(t, other.URL())
-	red := photo(t, 2000, 1500, color.RGBA{R: 200, A: 255})
+	red := photo(t, 1700, 600, color.RGBA{R: 200, A: 255})
 
 	// With the revision that was seen and a key: a repeat is answered as the first time, and does nothing.
 	path := picturesPath + "?alt=The+red+one"
@@ -108,7 +108,7 @@ func TestAPictureIsUploadedShownAndDeleted(t *testing.T) {
 		_ = form.WriteField(f[0], f[1])
 	}
 	part, _ := form.CreateFormFile("picture", `..\"x".svg`)
-	_, _ = part.Write(photo(t, 900, 600, color.RGBA{B: 200, A: 255}))
+	_, _ = part.Write(photo(t, 900, 300, color.RGBA{B: 200, A: 255}))
 	_ = form.Close()
 	second, all := uploaded(t, upload(t, here, picturesPath, form.FormDataContentType(), &body))
 	if len(all) != 2 || second.Alt != "The blue one" || len(second.Sources) != 2 || len(all[0].Sources) != 3 {
