@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,34 +50,44 @@ type announcedChain struct {
 	unwarmed []int64
 }
 
-// announcedCommit is how many units were taken after a commit, and how many orders of it were put in.
-type announcedCommit struct{ taken, orders int64 }
+// announcedCommit is how many units were taken after a commit, and the owners of those of its orders that were put in.
+type announcedCommit struct {
+	taken  int64
+	owners []int64
+}
+
+// follows is true when all its orders were told, given how many units were taken before it.
+func (a announcedCommit) follows(taken int64) bool { return a.taken-taken == int64(len(a.owners)) }
 
 // mostEarly is how many commits a chain keeps for one that is missing.
 const mostEarly = 64
 
-// announced takes in a commit that was announced.
-func (n *announcedChain) announced(version int64, a announcedCommit, owners []int64) {
+// announced takes in a commit that was announced, or a part of one: the bus carries a large commit in several messages, one after the
+// other.
+func (n *announcedChain) announced(version int64, a announcedCommit) {
 	if n.through == 0 || version <= n.through {
 		return
 	}
-	if len(n.early) == mostEarly {
+	before, begun := n.early[version]
+	next, waits := n.early[n.through+1]
+	if len(n.early) == mostEarly || begun && before.taken != a.taken || waits && version != n.through+1 && !next.follows(n.taken) {
+		// Some of the orders of a commit were not told.
 		*n = announcedChain{}
 		return
+	}
+	n.unwarmed = append(n.unwarmed, a.owners...)
+	if begun {
+		a.owners = append(before.owners, a.owners...)
+		slices.Sort(a.owners)
+		a.owners = slices.Compact(a.owners) // a part that came twice
 	}
 	if n.early == nil {
 		n.early = make(map[int64]announcedCommit)
 	}
 	n.early[version] = a
-	n.unwarmed = append(n.unwarmed, owners...)
 	for {
 		next, told := n.early[n.through+1]
-		if !told {
-			return
-		}
-		if next.taken-n.taken != next.orders {
-			// Some of its orders were not told, or came too late to be believed.
-			*n = announcedChain{}
+		if !told || !next.follows(n.taken) {
 			return
 		}
 		delete(n.early, n.through+1)
@@ -211,7 +222,8 @@ func (c *receiptCache) add(announced []sale.OrderRow) {
 	c.addAnnounced(announced)
 }
 
-// addCommit is add for all orders of a commit, after which the stock row had that version and that many units were taken.
+// addCommit is add for the orders of a commit, or for those in one message about it. After the commit the stock row had that version
+// and that many units were taken.
 func (c *receiptCache) addCommit(announced []sale.OrderRow, version, taken int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -225,11 +237,15 @@ func (c *receiptCache) addCommit(announced []sale.OrderRow, version, taken int64
 	}
 	owners := make([]int64, 0, len(announced))
 	for i := range announced {
-		if o := &announced[i]; o.Revision == version && o.Revision > c.floor {
+		if o := &announced[i]; o.Revision == version {
 			owners = append(owners, o.UserID)
 		}
 	}
-	c.chain.announced(version, announcedCommit{taken, int64(len(owners))}, owners)
+	if len(owners) > 0 && version > c.chain.through && version <= c.floor {
+		c.chain = announcedChain{} // they come too late to be believed
+		return
+	}
+	c.chain.announced(version, announcedCommit{taken, owners})
 }
 
 // has is true when those of the orders that have the revision are all known.
