@@ -1,8 +1,8 @@
 // Package combine turns many single calls into few batched ones.
 //
 // A script call to Redis, a produce to Kafka or a transaction in Postgres costs nearly the same for one item as
-// for hundreds. So calls that arrive while a batch is under way form the next batch. No call waits for others: with one
-// caller nothing waits, and the more calls come, the larger the batches are. While a run is under way another one
+// for hundreds. So calls that arrive while a batch is under way form the next batch. No call waits for others, but with
+// Options.Share: with one caller nothing waits, and the more calls come, the larger the batches are. While a run is under way another one
 // begins only with a full batch, because one run for all calls is cheaper than two, or when the oldest call has waited
 // for so long that the run may hang. The domains offer plain batch operations and know nothing of this; the wiring puts
 // a combiner in front of them.
@@ -56,6 +56,9 @@ type Options struct {
 	// MaxWait is how long a call waits for its run before it gets ErrFull, as do those that come until a run ends;
 	// 0 means for ever.
 	MaxWait time.Duration
+	// Share, when set, is how many processes send such runs to one server, this one included. While there are several and many calls
+	// come, a worker gathers calls after its run, so that all processes together make fewer runs (see pauseAfter).
+	Share func() int
 	// Observe, when set, is called with the size of each batch before it runs. It must be quick.
 	Observe func(batch int)
 }
@@ -246,7 +249,11 @@ func (c *Combiner[In, Out]) work() {
 		if c.options.Observe != nil {
 			c.options.Observe(len(b.calls))
 		}
+		calls, began := len(b.calls), time.Now()
 		b.serve(c.run, c.options.Timeout)
+		if c.options.Share != nil && calls >= gatherFrom {
+			time.Sleep(pauseAfter(time.Since(began), c.options.Share()))
+		}
 	}
 	finished = true
 }

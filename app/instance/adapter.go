@@ -146,8 +146,8 @@ type logOf struct {
 	append *combine.Group[int, events.Claim, events.Position]
 }
 
-func newLogOf(log *claimlog.Log) *logOf {
-	return &logOf{combine.NewGroup(log.Append, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: produceTime})}
+func newLogOf(log *claimlog.Log, processes func() int) *logOf {
+	return &logOf{combine.NewGroup(log.Append, combine.Options{MaxBatch: 500, InFlight: 2, Queue: 20_000, Timeout: produceTime, Share: processes})}
 }
 
 func (l *logOf) Append(ctx context.Context, partition int, c events.Claim) (events.Position, error) {

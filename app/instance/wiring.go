@@ -125,7 +125,7 @@ func (c *wiring) stores(log *slog.Logger, reg prometheus.Registerer) {
 // asks the ledger for direct decisions, the ledger asks the checkout to decide.
 func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s := c.servers
-	produce, direct, cursor := newLogOf(s.log), &directTo{}, &cursorOf{log: s.log}
+	produce, direct, cursor := newLogOf(s.log, c.heartbeat.Live), &directTo{}, &cursorOf{log: s.log}
 	c.bus = cluster.NewBus(cluster.BusConfig{Namespace: c.cfg.Namespace, Process: c.id, Logger: log, Registerer: reg,
 		Dial: func() (rueidis.Client, error) { return DialRedis(s.Settings) }})
 	c.parts.add("bus", serving, c.bus)
