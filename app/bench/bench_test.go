@@ -188,6 +188,9 @@ func TestEverythingIsMeasured(t *testing.T) {
 	if r.Crowd.Codes[201] != 50 || r.Crowd.Codes[409] != 350 || r.Crowd.SoldOut <= 0 || r.CrowdWithStreams.Streams != 10 || r.CrowdWithStreams.Resident != 1e8 || r.Streams.Open != 10 {
 		t.Errorf("crowd %+v, with streams %+v, idle %+v", r.Crowd, r.CrowdWithStreams, r.Streams)
 	}
+	if b := r.CrowdWithStreams.Beside; b == nil || b.Ratio == nil || b.Ratio.Median <= 0 || b.Calm.Median <= 0 || b.BesideCPU == nil {
+		t.Errorf("with streams and without, in turn: %+v", b)
+	}
 	var read report
 	if err := json.Unmarshal(out.Bytes(), &read); err != nil || len(read.Goals) != len(r.Goals) || read.Seed != r.Seed {
 		t.Errorf("JSON: %v", err)

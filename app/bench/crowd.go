@@ -2,8 +2,10 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,10 +29,33 @@ type crowdFigures struct {
 	Codes map[int]int `json:"codes"`
 	// Ended is how many of the live updates did not last until the end.
 	Ended int `json:"streamsEnded,omitempty"`
+	// Beside compares such sales with others; nil for a sale alone.
+	Beside *besideFigures `json:"beside,omitempty"`
+	// cpu is the CPU time of the process in milliseconds, frames how many frames the streams were sent.
+	cpu, frames float64
 }
 
-// measureCrowds measures two such sales: one alone, for its times, and one with streams and idle connections open, for
-// the memory and for the difference that they make to the times.
+// besideFigures compare sales with streams open and sales with as many idle connections in their place, in turn. As many more idle
+// connections are open all the time, so that only what the streams are sent differs.
+type besideFigures struct {
+	// Calm and Beside are the p99 of 201s without and with the streams, Ratio the second divided by the first in the same round,
+	// and MedianRatio that of the p50s.
+	Calm        *quartiles `json:"p99WithoutMs"`
+	Beside      *quartiles `json:"p99WithMs"`
+	Ratio       *quartiles `json:"ratioOfP99"`
+	MedianRatio *quartiles `json:"ratioOfP50"`
+	// CalmCPU and BesideCPU are the CPU time that the process takes for a whole sale and what follows from it, in milliseconds.
+	CalmCPU   *quartiles `json:"cpuWithoutMs"`
+	BesideCPU *quartiles `json:"cpuWithMs"`
+	// Frames is how many frames all streams together were sent in a sale.
+	Frames *quartiles `json:"frames"`
+}
+
+// crowdRounds is how often a sale is measured with streams and without.
+const crowdRounds = 5
+
+// measureCrowds measures a sale alone, for its times, and then sales with streams and idle connections open, for the memory and, in
+// turn with sales without the streams, for the difference that they make to the times.
 func (m *meter) measureCrowds(ctx context.Context) error {
 	if m.cfg.Crowd.Units == 0 {
 		return nil
@@ -45,20 +70,72 @@ func (m *meter) measureCrowds(ctx context.Context) error {
 	if n == 0 {
 		return nil
 	}
-	m.bar.show("a crowd with streams")
-	idle, err := m.openIdle(ctx, n)
+	m.bar.show("crowds with streams")
+	idle, err := m.openClients(ctx, 0, n)
 	defer idle.close()
-	if err != nil {
+	if err == nil {
+		err = m.compareCrowds(ctx, n)
+	}
+	if errors.Is(err, errIdle) {
 		m.note("a crowd with %d streams and %d idle connections: %v", n, n, err)
 		return ctx.Err()
 	}
-	with, err := m.sellToCrowd(ctx)
-	if err != nil {
-		return fmt.Errorf("crowd with streams: %w", err)
+	return err
+}
+
+// compareCrowds sells to a crowd with n streams open, and to one with n more idle connections instead, in rounds.
+func (m *meter) compareCrowds(ctx context.Context, n int) error {
+	var calm, beside, ratio, middle, calmCPU, besideCPU, frames []float64
+	for round := range crowdRounds {
+		var with, without crowdFigures
+		runs := []func() error{
+			func() (err error) { with, err = m.sellBesideIdle(ctx, n, 0); return err },
+			func() (err error) { without, err = m.sellBesideIdle(ctx, 0, n); return err },
+		}
+		if round%2 == 1 {
+			slices.Reverse(runs)
+		}
+		for _, run := range runs {
+			if err := run(); err != nil {
+				return fmt.Errorf("crowd beside streams: %w", err)
+			}
+		}
+		calm, beside, frames = append(calm, without.Bought.P99), append(beside, with.Bought.P99), append(frames, with.frames)
+		if without.Bought.P99 > 0 {
+			ratio = append(ratio, with.Bought.P99/without.Bought.P99)
+			middle = append(middle, with.Bought.P50/without.Bought.P50)
+		}
+		if with.cpu > 0 && without.cpu > 0 {
+			calmCPU, besideCPU = append(calmCPU, without.cpu), append(besideCPU, with.cpu)
+		}
+		if m.report.CrowdWithStreams == nil {
+			m.report.CrowdWithStreams = &with
+		}
 	}
-	with.Streams, with.Ended = n, n-idle.streams.Open()
-	m.report.CrowdWithStreams = &with
+	m.report.CrowdWithStreams.Beside = &besideFigures{Calm: quartilesOf(calm), Beside: quartilesOf(beside), Ratio: quartilesOf(ratio),
+		MedianRatio: quartilesOf(middle), CalmCPU: quartilesOf(calmCPU), BesideCPU: quartilesOf(besideCPU), Frames: quartilesOf(frames)}
 	return nil
+}
+
+// sellBesideIdle sells to a crowd while so many streams and idle connections more are open.
+func (m *meter) sellBesideIdle(ctx context.Context, streams, connections int) (crowdFigures, error) {
+	idle, err := m.openClients(ctx, streams, connections)
+	defer idle.close()
+	if err == nil {
+		err = pause(ctx, restTime)
+	}
+	if err != nil {
+		return crowdFigures{}, err
+	}
+	before, shown := m.usage(ctx, m.cfg.Product), idle.streams.Frames()
+	found, err := m.sellToCrowd(ctx)
+	if err != nil {
+		return found, err
+	}
+	found.cpu = m.spent(m.cfg.Product, before, m.usage(ctx, m.cfg.Product))[costCPU] * 1000
+	found.frames = float64(idle.streams.Frames() - shown)
+	found.Streams, found.Ended = streams, streams-idle.streams.Open()
+	return found, nil
 }
 
 // sellToCrowd opens a sale and lets every shopper of the crowd ask once.
@@ -151,14 +228,22 @@ func (m *meter) measureStreams(ctx context.Context) error {
 	return nil
 }
 
+// errIdle is an idle connection or a stream that cannot be opened.
+var errIdle = errors.New("it cannot be opened")
+
 // openIdle opens n streams and n idle connections. The result is to be closed after an error, too.
 func (m *meter) openIdle(ctx context.Context, n int) (*idleClients, error) {
+	return m.openClients(ctx, n, n)
+}
+
+// openClients is openIdle for different numbers.
+func (m *meter) openClients(ctx context.Context, streams, connections int) (*idleClients, error) {
 	idle := &idleClients{}
 	var err error
-	if idle.streams, err = stress.OpenStreams(ctx, []string{m.cfg.Product.URL}, n); err != nil {
-		return idle, err
+	if idle.streams, err = stress.OpenStreams(ctx, []string{m.cfg.Product.URL}, streams); err != nil {
+		return idle, fmt.Errorf("%w: %w", errIdle, err)
 	}
-	g, err := newGenerator(m.cfg.Product.URL, n)
+	g, err := newGenerator(m.cfg.Product.URL, connections)
 	if err != nil {
 		return idle, err
 	}
@@ -171,5 +256,8 @@ func (m *meter) openIdle(ctx context.Context, n int) (*idleClients, error) {
 			return err
 		})
 	}
-	return idle, group.Wait()
+	if err := group.Wait(); err != nil {
+		return idle, fmt.Errorf("%w: %w", errIdle, err)
+	}
+	return idle, nil
 }

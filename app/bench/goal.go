@@ -83,8 +83,8 @@ func (r *report) crowdGoals() []goal {
 	}
 	if c := r.CrowdWithStreams; c != nil {
 		memory.Found = once(mebibytes(c.Resident))
-		if r.Crowd != nil && r.Crowd.Bought.P99 > 0 {
-			beside.Found = once(c.Bought.P99 / r.Crowd.Bought.P99)
+		if c.Beside != nil {
+			beside.Found = c.Beside.Ratio
 		}
 		if c.Streams < goalStreams || c.Shoppers < goalShoppers {
 			memory.Why = fmt.Sprintf("with %d streams, %d connections, %d shoppers", c.Streams, c.Streams, c.Shoppers)

@@ -265,6 +265,11 @@ func (r report) writeRest(w io.Writer) {
 				one.title, c.Shoppers, c.Units, c.Streams, c.SoldOut, c.Bought, mebibytes(c.Resident), codes(c.Codes))
 		}
 	}
+	if c := r.CrowdWithStreams; c != nil && c.Beside != nil {
+		b := c.Beside
+		add("Such sales and sales with idle connections in place of the streams, in turn: p99 of 201s %s ms with streams, %s ms without, ratio %s, of the p50s %s; CPU of a sale %s ms with, %s ms without; %s frames a sale",
+			b.Beside, b.Calm, b.Ratio, b.MedianRatio, b.BesideCPU, b.CalmCPU, b.Frames)
+	}
 	if s := r.Streams; s != nil {
 		add("Idle streams: %d open, %.1f KiB each", s.Open, s.BytesEach/1024)
 	}
