@@ -26,9 +26,9 @@ const (
 	pathPurchase = "purchases"
 )
 
-// Profiled are the paths of which a profile can be taken: those of the product.
+// Profiled are the paths of which a profile can be taken: those of the product, and those of the instance outside demo mode.
 func Profiled() []string {
-	return []string{pathSoldOut, pathStatus, pathPage, pathReserve, pathPurchase}
+	return []string{pathSoldOut, pathStatus, pathPage, pathReserve, pathPurchase, pathSignedInSoldOut, pathSignedInPage, pathSignedInPurchase}
 }
 
 // path is one kind of request to one process, with everything that was measured about it.
