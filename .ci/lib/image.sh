@@ -88,7 +88,8 @@ image_is() { # what, wanted, expression
   [[ $got == "$2" ]] || { echo "the image's $1 is '$got', not '$2'"; return 1; }
 }
 
-# The same sources at another path, with other times, must give the same image.
+# The same sources at another path, with other times, must give the same image. Both builds share the cache of compiled packages that
+# the Dockerfile mounts, where a package lies by its contents: what is proved is the link, the layers and that no path or time gets in.
 image_twice() {
   local first second copy=$RUN/image/again
   make_build_base
@@ -171,8 +172,8 @@ image_run() { # root
   inner=$(pgrep -P "$pid" | head -1)
   image_process_locked "$inner"
   env -i PATH="$PATH" "${settings[@]}" bash -c "$(declare -f image_enter); image_enter \"\$@\"" image "$1" /flashsale health
-  curl -fsS -m 10 -H 'Content-Type: application/json' -d '{"username":"john_doe"}' "http://127.0.0.1:$port/api/flash-sale/purchase" | grep -q '"unit":1'
-  curl -fsS -m 10 "http://127.0.0.1:$port/api/flash-sale/status" | grep -q '"sold":1'
+  grep -q '"unit":1' < <(curl -fsS -m 10 -H 'Content-Type: application/json' -d '{"username":"john_doe"}' "http://127.0.0.1:$port/api/flash-sale/purchase")
+  grep -q '"sold":1' < <(curl -fsS -m 10 "http://127.0.0.1:$port/api/flash-sale/status")
   env -i PATH="$PATH" "${settings[@]}" bash -c "$(declare -f image_enter); image_enter \"\$@\"" image "$1" /flashsale verify
   began=${EPOCHREALTIME/./}
   kill -TERM "$inner"

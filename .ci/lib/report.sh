@@ -23,11 +23,16 @@ ours_running() {
   for dir in /proc/[0-9]*; do
     pid=${dir#/proc/}
     [[ $known == *" $pid "* ]] && continue
+    [[ -z $ASIDE || $(process_group "$pid") != "$ASIDE" ]] || continue
     command=$(tr '\0' ' ' <"$dir/cmdline") 2>/dev/null || continue
     [[ $command == *"$name"* ]] || continue
     echo "$pid ${command:0:120}"
   done 2>/dev/null
   return 0
+}
+
+process_group() { # process id
+  sed 's/.*) . [0-9]* \([0-9]*\) .*/\1/' "/proc/$1/stat" 2>/dev/null
 }
 
 # A run on a fresh clone (CI=true) must leave it as it was. In other checkouts files may be edited during the run.

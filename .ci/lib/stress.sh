@@ -17,7 +17,7 @@ part_stress() {
 stress_accounts() {
   local accounts=${STRESS_ACCOUNTS:-200}
   ((accounts > 0)) || { echo "stress --accounts: NOT RUN (STRESS_ACCOUNTS is 0)"; return; }
-  "$RUN/flashsale" stress --help | grep -q -- --accounts || { echo "stress has no --accounts"; return 1; }
+  grep -q -- --accounts < <("$RUN/flashsale" stress --help) || { echo "stress has no --accounts"; return 1; }
   no_settings timeout --foreground -k 30 5m "$RUN/flashsale" stress --accounts "$accounts"
 }
 
