@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,8 +44,28 @@ func newPlace(t *testing.T, env ...string) place {
 		t.Skip("the program embeds its servers here, whichever servers the tests have")
 	}
 	dir := t.TempDir()
+	t.Cleanup(func() {
+		instancetest.Eventually(t, "the end of the database of a program that ended at once", func() bool { return !databaseRuns(dir) })
+	})
 	return place{dir, append([]string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "HOST=127.0.0.1",
 		"GOCOVERDIR=" + os.Getenv("GOCOVERDIR"), "GORACE=" + os.Getenv("GORACE")}, env...)}
+}
+
+// databaseRuns is true while an embedded PostgreSQL of the place writes to its files. Its guardian ends it after a program that was killed.
+func databaseRuns(dir string) bool {
+	files, _ := filepath.Glob(filepath.Join(dir, ".flashsale", "postgres", "*", "postmaster.pid"))
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return false
+		}
+		id, err := strconv.Atoi(strings.SplitN(string(text), "\n", 2)[0])
+		if err != nil {
+			return false
+		}
+		process, err := os.FindProcess(id)
+		return err == nil && process.Signal(syscall.Signal(0)) == nil
+	})
 }
 
 func namesAServer(setting string) bool {

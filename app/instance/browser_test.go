@@ -162,9 +162,11 @@ func (p *tab) click(name string) {
 }
 
 // clickAt presses what a selector finds, once it is visible. A live update may put another element in its place between
-// finding and pressing; then nothing was pressed, and the new one is.
+// finding and pressing; then nothing was pressed, and the new one is. It waits for an act of the same panel that is under way: until its
+// answer is there the panel takes no other, though the figures may have told already what it did.
 func (p *tab) clickAt(selector string) {
 	p.t.Helper()
+	p.until("the answer to the act before", `!document.querySelector(".controls form.htmx-request")`)
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	for {
