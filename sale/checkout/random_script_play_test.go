@@ -43,6 +43,10 @@ func TestScriptsThatOnceFailed(t *testing.T) {
 			{"a consumer stops", 0, anna, 0, time.Millisecond}, {"press", 0, anna, 0, 30 * time.Millisecond}, {"close", 0, anna, 0, 4 * time.Millisecond},
 			{"a consumer starts", 0, anna, 0, 3 * time.Millisecond}, {"press", 0, anna, 0, 0},
 		}},
+		"a process starts while Postgres is slow, and an order is cancelled as it reads the receipts": {1, 1, []step{
+			{"everybody presses", 0, anna, 0, 0}, {"a consumer starts", 0, anna, 0, 30 * time.Millisecond}, {"postgres is slow", 0, anna, 0, 0},
+			{"a process restarts", 0, anna, 0, 320 * time.Millisecond}, {"postgres works", 0, anna, 0, 0}, {"cancel", 0, anna, 0, 0},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -273,12 +273,15 @@ func (c *receiptCache) addAnnounced(announced []sale.OrderRow) {
 	}
 }
 
-// nothingTaken says that no unit was taken when the stock row had that version. The chain of announced commits begins there.
+// nothingTaken says that no unit was taken when the stock row had that version. The chain of announced commits begins there. Every
+// order of that version or a lower one is cancelled, also one that is announced, looked up or read and not put in yet.
 func (c *receiptCache) nothingTaken(version int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.empty() && version > c.chain.through {
 		c.chain = announcedChain{through: version}
+		c.floor = max(c.floor, version)
+		c.changes.Add(1)
 	}
 }
 
@@ -360,6 +363,9 @@ func (c *receiptCache) addLoaded(changed []sale.OrderRow, version int64) {
 	c.changes.Add(1)
 	for i := range changed {
 		if o := &changed[i]; o.Live {
+			if o.Revision <= c.chain.through && !c.has(changed[i:i+1], o.Revision) {
+				c.chain = announcedChain{} // cancelled since it was read: the chain says what it does not know
+			}
 			c.filled().put(o.Receipt)
 			delete(gone, o.UserID) // bought again
 		}

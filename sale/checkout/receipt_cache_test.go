@@ -256,6 +256,30 @@ func TestOwnersOfAnnouncedOrdersAreWarmedBeforeTheCacheIsComplete(t *testing.T) 
 	}
 }
 
+// An order was cancelled while it was announced, looked up or read, and with it nothing is taken any more: it is not put in for good.
+func TestAnOrderThatIsLateForItsCancellationDoesNotStay(t *testing.T) {
+	t.Parallel()
+	late := orderFor(1, 1, 11, true)
+	for name, put := range map[string]func(c *receiptCache, changes int64){
+		"announced": func(c *receiptCache, _ int64) { told(c, 11, 1, 1) },
+		"repeated":  func(c *receiptCache, _ int64) { c.add([]sale.OrderRow{late}) },
+		"looked up": func(c *receiptCache, changes int64) { c.addLookedUp(late.Receipt, changes) },
+		"read":      func(c *receiptCache, _ int64) { c.addLoaded([]sale.OrderRow{late}, 11) },
+	} {
+		c := newReceiptCache(10)
+		changes := c.changes.Load()
+		c.nothingTaken(12) // the stock row is read after that of the sale, which has not said yet that something was cancelled
+		put(c, changes)
+		c.invalidate(12)
+		if through, _ := c.chained(); through > 0 {
+			c.confirmChain(through, true)
+		}
+		if _, there := c.receipt(saleKey, sale.Shopper{ID: 1}); there && !c.needsLoad(12, true) {
+			t.Errorf("%s: the receipt of a cancelled order stays", name)
+		}
+	}
+}
+
 // One iteration is one order of a commit of 64. What matters is that it costs the same among a million, and that no commit waits
 // long: the longest is in the metric.
 func BenchmarkReceiptCacheAdd(b *testing.B) {
