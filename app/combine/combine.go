@@ -1,8 +1,8 @@
 // Package combine turns many single calls into few batched ones.
 //
 // A script call to Redis, a produce to Kafka or a transaction in Postgres costs nearly the same for one item as
-// for hundreds. So calls that arrive while a batch is under way form the next batch. No call waits for others, but with
-// Options.Share: with one caller nothing waits, and the more calls come, the larger the batches are. While a run is under way another one
+// for hundreds. So calls that arrive while a batch is under way form the next batch, with those of goroutines that could run. No call
+// waits for others, but with Options.Share: with one caller nothing waits, and the more calls come, the larger the batches are. While a run is under way another one
 // begins only with a full batch, because one run for all calls is cheaper than two, or when the oldest call has waited
 // for so long that the run may hang. The domains offer plain batch operations and know nothing of this; the wiring puts
 // a combiner in front of them.
@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -245,17 +246,31 @@ func (c *Combiner[In, Out]) work() {
 		}
 	}()
 	var b batch[In, Out]
-	for c.next(&b) {
+	for {
+		// Calls of goroutines that could run come first: without this a worker runs as soon as the call that began it waits, and on
+		// busy processors most batches are of a few calls. Where nothing else can run it takes no time.
+		runtime.Gosched()
+		if !c.next(&b) {
+			break
+		}
 		if c.options.Observe != nil {
 			c.options.Observe(len(b.calls))
 		}
 		calls, began := len(b.calls), time.Now()
 		b.serve(c.run, c.options.Timeout)
+		c.ended()
 		if c.options.Share != nil && calls >= gatherFrom {
 			time.Sleep(pauseAfter(time.Since(began), c.options.Share()))
 		}
 	}
 	finished = true
+}
+
+// ended notes that a run has ended, so that calls are taken again.
+func (c *Combiner[In, Out]) ended() {
+	c.mu.Lock()
+	c.late = false
+	c.mu.Unlock()
 }
 
 // next fills the batch with the oldest calls. It is false, and the worker ends, when there is nothing for it to do.

@@ -2,7 +2,9 @@ package combine_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,4 +78,24 @@ func TestAFullBatchIsNotGathered(t *testing.T) {
 		}
 		c.Close()
 	})
+}
+
+// Many callers become able to run at once, on one processor. The worker that the first of them begins lets the others come first.
+func TestCallersThatCouldRunAreInTheBatch(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const callers = 100
+	var runs atomic.Int64
+	c := combine.New(func(_ context.Context, b []int) ([]int, error) { runs.Add(1); return doubled(b), nil }, combine.Options{InFlight: 2, MaxBatch: 256})
+	var wg sync.WaitGroup
+	begin := make(chan struct{})
+	for n := range callers {
+		wg.Go(func() { <-begin; wantDouble(t, c, n) })
+	}
+	time.Sleep(10 * time.Millisecond) // each of them waits
+	close(begin)
+	wg.Wait()
+	c.Close()
+	if n := runs.Load(); n > callers/10 {
+		t.Errorf("%d runs for %d calls", n, callers)
+	}
 }
