@@ -15,7 +15,7 @@ import (
 )
 
 // copiesWait is how long copies of claims that are decided already wait for more of them.
-const copiesWait = 25 * time.Millisecond
+const copiesWait = 100 * time.Millisecond
 
 // follower reads one partition and brings its records to the ledger in order. It belongs to one goroutine.
 type follower struct {

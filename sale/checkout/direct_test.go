@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,18 +93,28 @@ func (refusingDirector) Decide(context.Context, events.Claim) (events.Verdict, e
 	return events.Verdict{}, errAway
 }
 
-// Only so many claims are decided at once, because a transaction for each would be in the way of the log's larger ones.
+// While many claims are pending, the next ones are decided through the log, though all who decide at once are free again: transactions
+// of a few claims would be in the way of the log's larger ones.
 func TestABusyProcessDecidesThroughTheLog(t *testing.T) {
-	inFakeTime(t, 20, func(t *testing.T, s *simulatedServers, _ *process) {
-		s.addShoppers(20)
-		p := s.slowly(t, 30*ms, 40*ms)
+	const crowd = 3 * quietClaims
+	inFakeTime(t, crowd+1, func(t *testing.T, s *simulatedServers, _ *process) {
+		s.addShoppers(crowd)
+		p := s.slowly(t, 40*ms, ms)
 		s.log.resumeConsumer()
-		kinds, _ := p.buyAll(20, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: shopperName(i)} })
-		if kinds[sale.Bought] != 20 {
+		var kinds map[sale.Kind]int
+		var all sync.WaitGroup
+		all.Go(func() {
+			kinds, _ = p.buyAll(crowd, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: shopperName(i)} })
+		})
+		time.Sleep(5 * ms)
+		before := s.calls.of("direct")
+		expect(t, p.press("anna"), sale.Bought, "")
+		all.Wait()
+		if kinds[sale.Bought] != crowd {
 			t.Errorf("answers: %v", kinds)
 		}
-		if n := s.calls.of("direct"); n > quietClaims {
-			t.Errorf("%d of 20 claims at a time were decided directly", n)
+		if n := s.calls.of("direct"); before == 0 || before > quietClaims || n != before {
+			t.Errorf("%d claims of a crowd were decided directly, then %d more", before, n-before)
 		}
 	})
 }
