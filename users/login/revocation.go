@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -141,6 +142,8 @@ type revocations struct {
 	sessions map[uuid.UUID]time.Time
 	// accounts has, for each, the version before which its sessions are void.
 	accounts map[int64]before
+	// changes is how often take was called. It changes before mu is free again.
+	changes atomic.Uint64
 }
 
 type before struct {
@@ -169,6 +172,7 @@ type change struct {
 func (r *revocations) take(list []change, anew bool, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.changes.Add(1)
 	if anew || r.sessions == nil {
 		r.sessions, r.accounts = map[uuid.UUID]time.Time{}, map[int64]before{}
 	}

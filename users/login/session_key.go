@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
+	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -47,6 +48,8 @@ func (k *signingKey) mac(to, text []byte) []byte {
 type keyring struct {
 	signer *signingKey
 	all    []*signingKey
+	// proved are credentials that these keys have signed.
+	proved provedCredentials
 }
 
 func newKeyring(secrets [][]byte) *keyring {
@@ -55,9 +58,14 @@ func newKeyring(secrets [][]byte) *keyring {
 		ring.all = append(ring.all, newSigningKey(secret))
 	}
 	if len(ring.all) > 0 {
-		ring.signer = ring.all[0]
+		ring.signer, ring.proved = ring.all[0], newProvedCredentials()
 	}
 	return ring
+}
+
+// has reports whether these are all the keys, in the same order.
+func (r *keyring) has(secrets [][]byte) bool {
+	return slices.EqualFunc(r.all, secrets, func(k *signingKey, secret []byte) bool { return hmac.Equal(k.secret, secret) })
 }
 
 func (r *keyring) of(id [4]byte) *signingKey {

@@ -161,7 +161,11 @@ func (s *Sessions) readKeys(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(secrets) > 0 {
+		switch {
+		case len(secrets) == 0:
+		case s.keys.Load().has(secrets):
+			return nil // with the credentials that it has proved
+		default:
 			s.keys.Store(newKeyring(secrets))
 			return nil
 		}
