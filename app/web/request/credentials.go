@@ -22,11 +22,14 @@ func sessionCookie(r *http.Request) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	name, ok := cookieName(r)
-	if !ok {
+	if Secure(r) {
+		return cookie(lines, secureCookie)
+	}
+	value := cookie(lines, plainCookie)
+	if value == "" || !OfThisMachine(r) {
 		return ""
 	}
-	return cookie(lines, name)
+	return value
 }
 
 // cookie is the value of the first cookie of that name.
@@ -60,12 +63,18 @@ func KeepsSessions(r *http.Request) bool {
 
 // OfThisMachine is true for a request that comes from this machine and names it.
 func OfThisMachine(r *http.Request) bool {
+	if hasPort(r.RemoteAddr, "127.0.0.1") {
+		return loopbackHost(r.Host)
+	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	return err == nil && from.Addr().Unmap().IsLoopback() && loopbackHost(r.Host)
 }
 
 // loopbackHost is true for the names that browsers know to be this machine.
 func loopbackHost(host string) bool {
+	if hasPort(host, "localhost") || hasPort(host, "127.0.0.1") {
+		return true
+	}
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h
@@ -76,6 +85,21 @@ func loopbackHost(host string) bool {
 	}
 	ip, err := netip.ParseAddr(name)
 	return err == nil && ip.Zone() == "" && ip.Unmap().IsLoopback()
+}
+
+// hasPort is true for a name with a port behind it, as nearly every request on this machine has it. It is false also for other
+// spellings of the same, which have to be parsed.
+func hasPort(at, name string) bool {
+	port, ok := strings.CutPrefix(at, name)
+	if !ok || len(port) < 2 || len(port) > 6 || port[0] != ':' || len(port) == 6 && port > ":65535" {
+		return false
+	}
+	for i := 1; i < len(port); i++ {
+		if port[i] < '0' || port[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // SetSession gives the browser a credential until expires. ErrInsecure: over HTTP from elsewhere there are no sessions.

@@ -81,8 +81,11 @@ func (g guard) readable(r *http.Request) error {
 	if g.hosts != nil || r.ContentLength == 0 || r.Header["Cookie"] == nil {
 		return nil
 	}
-	if r.Header["Content-Type"] == nil {
+	switch kind := r.Header["Content-Type"]; {
+	case kind == nil:
 		return ErrMediaType
+	case kind[0] == "application/json" && r.Header["Content-Encoding"] == nil:
+		return nil // as nearly every press has it
 	}
 	_, err := bodyEncoding(r.Header)
 	return err
