@@ -31,6 +31,7 @@ var errClosed = errors.New("the embedded Redis is closed")
 type Server struct {
 	mini     *miniredis.Miniredis
 	password string
+	scripts  *scripts // since the first connection
 	socket   *sockets.Listener
 
 	mu     sync.Mutex
@@ -93,6 +94,7 @@ func (s *Server) Dial(context.Context, string, string) (net.Conn, error) {
 			return nil, err
 		}
 		_ = first.Close()
+		s.scripts = newScripts(s.mini, s.password)
 	}
 	client, server := sockets.Pipe()
 	s.mini.Server().ServeConn(server)
