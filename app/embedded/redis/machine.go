@@ -12,12 +12,17 @@ import (
 	"github.com/yuin/gopher-lua/parse"
 )
 
-// What a script that runs here may name. The functions cannot be changed, and of the tables nothing but a field can be had,
-// so that one script cannot leave anything to the next.
-var (
-	plain  = []string{"KEYS", "ARGV", "assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring", "type", "unpack"}
-	tables = []string{"redis", "string", "table", "math"}
-)
+// confinedTo is what a script that runs here may name. The functions cannot be changed, and of the tables a script can have
+// nothing but a field, so that it cannot leave anything to the next. KEYS and ARGV are new for each.
+func confinedTo(name string) (known, table bool) {
+	switch name {
+	case "KEYS", "ARGV", "assert", "error", "ipairs", "next", "pairs", "select", "tonumber", "tostring", "type", "unpack":
+		return true, false
+	case "redis", "string", "table", "math":
+		return true, true
+	}
+	return false, false
+}
 
 // compile is what miniredis does with a script.
 func compile(text string) (*lua.FunctionProto, error) {
@@ -28,8 +33,8 @@ func compile(text string) (*lua.FunctionProto, error) {
 	return lua.Compile(chunk, "")
 }
 
-// confined reports whether the code reads no global names but the above, and sets none. A table must be followed at once by
-// the constant field that is wanted, in the same register, so that the script never holds the table.
+// confined reports whether the code reads no global names but those, and sets none. A table must be followed at once by the
+// constant field that is wanted, in the same register, so that the script never holds the table.
 func confined(code *lua.FunctionProto) bool {
 	for at, instruction := range code.Code {
 		a, b := instruction>>18&0xff, instruction&0x3ffff
@@ -40,11 +45,11 @@ func confined(code *lua.FunctionProto) bool {
 			if int(b) >= len(code.Constants) {
 				return false
 			}
-			name := code.Constants[b].String()
-			if slices.Contains(plain, name) {
+			known, table := confinedTo(code.Constants[b].String())
+			if known && !table {
 				continue
 			}
-			if !slices.Contains(tables, name) || at+1 == len(code.Code) {
+			if !known || at+1 == len(code.Code) {
 				return false
 			}
 			next := code.Code[at+1]
@@ -104,6 +109,9 @@ func (m *machine) run(code *lua.FunctionProto, c call) bool {
 	protocol := c.peer.Resp3
 	if err := m.state.PCall(0, lua.MultRet, nil); err != nil {
 		c.peer.WriteError("ERR Error compiling script (new function): " + err.Error()) // as miniredis says it
+		if c.peer.SwitchResp3 != nil {
+			c.peer.Resp3, c.peer.SwitchResp3 = *c.peer.SwitchResp3, nil
+		}
 		return false
 	}
 	m.answer(m.state.Get(1))
