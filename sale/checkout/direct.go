@@ -13,9 +13,13 @@ import (
 )
 
 const (
-	// quietClaims is how many claims may be pending in a process that is quiet. Up to here a direct decision of all that wait takes less
-	// than the append and the hand-over before a decision; with twice as many, both take the same.
+	// quietClaims is how many claims may be pending in a process that is quiet, shared among the processes of the deployment, but
+	// quietLeast in each. Up to here a direct decision of all that wait takes less than the append and the hand-over before a decision;
+	// with twice as many, both take the same.
 	quietClaims = 32
+	quietLeast  = 4
+	// quietAfter is for how long no more of them were pending before. After each verdict of a crowd few claims are pending for a moment.
+	quietAfter = 100 * time.Millisecond
 	// atOnceUntil is how long before the end of a sale claims are decided through the log only: there a claim counts when it comes
 	// before the close record, and directly only until the sale is closing.
 	atOnceUntil = 2 * time.Second
@@ -32,6 +36,7 @@ const (
 type quietPath struct {
 	due chan dueAtOnce // has no room: a claim goes to a worker that is free, or through the log alone
 
+	busy   atomic.Int64 // when more claims were pending last than in a quiet process, in nanoseconds of Unix; 0: never
 	used   atomic.Int64 // when the last one was decided, in nanoseconds of Unix; 0: never
 	mu     sync.Mutex
 	recent [besideClaims]uuid.UUID
@@ -47,7 +52,7 @@ type dueAtOnce struct {
 // decideAtOnce gives the claim to a worker that decides it directly, if the process is quiet and one is free. The verdict is delivered
 // like that of the log.
 func (p *purchase) decideAtOnce(ctx context.Context, claim *events.Claim, role claimRole) {
-	if p.direct == nil || role != leader || p.request.Async || p.pending.count.Load() > quietClaims || p.endsSoon() {
+	if p.direct == nil || role != leader || p.request.Async || !p.quiet(time.Now()) || p.endsSoon() {
 		return
 	}
 	select {
@@ -78,6 +83,16 @@ func (c *Checkout) decideAtOnceAll(ctx context.Context) {
 			cancel()
 		}
 	}
+}
+
+// quiet is true when few claims are pending now and were a moment ago. Between two batches of a crowd a transaction for one claim would
+// hold the stock row that the next batch needs, and be told to the other processes in a message of its own.
+func (c *Checkout) quiet(now time.Time) bool {
+	if most := max(quietLeast, quietClaims/max(c.live(), 1)); c.pending.count.Load() > int64(most) {
+		c.atOnce.busy.Store(now.UnixNano())
+		return false
+	}
+	return now.UnixNano()-c.atOnce.busy.Load() >= int64(quietAfter)
 }
 
 func (a *quietPath) note(id uuid.UUID) {

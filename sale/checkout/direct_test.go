@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -117,6 +118,31 @@ func TestABusyProcessDecidesThroughTheLog(t *testing.T) {
 			t.Errorf("%d claims of a crowd were decided directly, then %d more", before, n-before)
 		}
 	})
+}
+
+// When a crowd has its verdicts, nothing is pending for a moment. The first of its next presses are not decided directly: with four
+// processes a third of all transactions came from that. How many are a crowd depends on how many processes press on the same row.
+func TestAProcessIsQuietSomeTimeAfterACrowd(t *testing.T) {
+	for processes, crowd := range map[int]int{1: quietClaims, 2: quietClaims / 2, 4: quietClaims / 4, 1000: quietLeast} {
+		for more := range 2 {
+			t.Run(fmt.Sprintf("%d processes, %d", processes, crowd+more), func(t *testing.T) {
+				inFakeTime(t, 2*quietClaims, func(t *testing.T, s *simulatedServers, _ *process) {
+					s.addShoppers(2 * quietClaims)
+					p := s.slowly(t, 30*ms, 10*ms, func(d *Deps) { d.Live = func() int { return processes } })
+					s.log.resumeConsumer()
+					p.buyAll(crowd+more, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: shopperName(i)} })
+					first := p.press(shopperName(quietClaims + 2))
+					expect(t, first, sale.Bought, "")
+					time.Sleep(quietAfter)
+					later := p.press(shopperName(quietClaims + 3))
+					expect(t, later, sale.Bought, "")
+					if at := p.DecidedBeside(first.ClaimID); at != (more == 0) || !p.DecidedBeside(later.ClaimID) {
+						t.Errorf("decided directly right after the crowd: %v, and in a quiet process: %v", at, p.DecidedBeside(later.ClaimID))
+					}
+				})
+			})
+		}
+	}
 }
 
 func TestWhatIsNotDecidedAtOnce(t *testing.T) {
