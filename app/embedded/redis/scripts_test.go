@@ -328,6 +328,7 @@ func TestAScriptThatWaitsLetsOthersRun(t *testing.T) {
 	for _, text := range []string{waiting, pushing} {
 		others.do("SCRIPT", "LOAD", text)
 	}
+	others.do("EVALSHA", sum(pushing), "1", "other", "x")
 	waits.send("EVALSHA", sum(waiting), "1", "l", "first")
 	for range 100 {
 		if got, want := others.do("EVALSHA", sum(pushing), "1", "other", "x"), "*2\r\n:"; !strings.HasPrefix(got, want) {
@@ -358,7 +359,7 @@ func TestARunLeavesNothing(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"KEYS = {1}", "KEYS[1] = 5 ARGV[1] = 5", "string.mark = 1", "string.format = nil", "('x').__index.mark = 1", "('x')['__' .. 'index'].format = 1",
+		"KEYS = {1}", "KEYS[1] = 5 ARGV[1] = 5", "string.mark = 1", "string.format = nil", "local s = string local f = s.format s.mark = 1", "('x').__index.mark = 1", "('x')['__' .. 'index'].format = 1",
 		"local s = string s.mark = 1", "local function f() return redis end f().mark = 1", "local m = {math} m[1].mark = 1", "rawset(_G, 'mark', 1) redis.mark = 2",
 		"getmetatable('').__index = {}", "local r = redis r.call = error", "setfenv(0, {})", "(redis).mark = 1", "(redis or 1).mark = 1", "local function f(t) t.mark = 1 end f(string)",
 		"for _, t in ipairs({string, math}) do t.mark = 1 end", "return string", "table.insert(string, 1)", "mark = 1", "function mark() end", "redis.call('NONE')", "return redis.call('SELECT', 9)",
@@ -423,6 +424,38 @@ func TestTheProductsScriptsRunHere(t *testing.T) {
 func (s *Server) runsHere(text string) bool {
 	_, ok := s.scripts.known.Load(sum(text))
 	return ok
+}
+
+// TestScriptsFollowTheirConnection to its database, and wait where it collects commands.
+func TestScriptsFollowTheirConnection(t *testing.T) {
+	t.Parallel()
+	s, dial := open(t)
+	const get, selects, waits = "return redis.call('GET', 'k')", "return redis.call('SELECT', '1')", "+QUEUED\r\n"
+	in := []string{"$4\r\nzero\r\n", "$3\r\none\r\n"}
+	w := dial()
+	for _, c := range [][]string{{"SET", "k", "zero"}, {"SELECT", "1"}, {"SET", "k", "one"}, {"SELECT", "0"}, {"SCRIPT", "LOAD", get}, {"SCRIPT", "LOAD", selects}} {
+		w.do(c...)
+	}
+	if !s.runsHere(get) || !s.runsHere(selects) {
+		t.Fatal("the scripts do not run here")
+	}
+	evalsha := []string{"EVALSHA", sum(get), "0"}
+	for n, c := range []struct {
+		command []string
+		want    string
+	}{
+		{evalsha, in[0]},
+		{[]string{"EVALSHA", sum(selects), "0"}, "+OK\r\n"}, {evalsha, in[0]},
+		{[]string{"SELECT", "1"}, "+OK\r\n"}, {evalsha, in[1]},
+		{[]string{"MULTI"}, "+OK\r\n"}, {[]string{"SELECT", "0"}, waits}, {evalsha, waits},
+		{[]string{"EXEC"}, "*2\r\n+OK\r\n" + in[0]}, {evalsha, in[0]},
+		{[]string{"MULTI"}, "+OK\r\n"}, {[]string{"EXEC", "x"}, "-ERR wrong number of arguments for 'exec' command\r\n"}, {evalsha, waits},
+		{[]string{"DISCARD"}, "+OK\r\n"}, {evalsha, in[0]},
+	} {
+		if got := w.do(c.command...); got != c.want {
+			t.Errorf("%d %q: %q, want %q", n, c.command, got, c.want)
+		}
+	}
 }
 
 // TestConnectionsThatEndedAreForgotten, whatever they did.
