@@ -106,8 +106,7 @@ func (s *scripts) of(peer *server.Peer, c *caller, command string, args []string
 		return true
 	case "EXEC":
 		s.pass(peer, c, command, args)
-		s.unlearn() // SCRIPT FLUSH may have been among the commands
-		c.contexts = nil
+		s.unlearn()                        // SCRIPT FLUSH may have been among the commands
 		c.multi = c.multi && len(args) > 0 // with arguments it is refused, and more may follow
 		return true
 	case "DISCARD":
