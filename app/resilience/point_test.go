@@ -80,7 +80,7 @@ func points() []point {
 		{name: "holdersLoaded", anyone: true, provoke: losePlaces},
 		{name: "repairDue", anyone: true, provoke: spoilPlaces},
 		{name: "holdersRepaired", anyone: true, provoke: spoilPlaces},
-		{name: "holdersCompared", anyone: true, most: 1},
+		{name: "holdersCompared", anyone: true, most: 1, provoke: dropOwners},
 		{name: "ownersDue", anyone: true, provoke: dropOwners},
 		{name: "ownersAdded", anyone: true, provoke: dropOwners},
 		{name: "changeWritten", provoke: raiseStockThere},
