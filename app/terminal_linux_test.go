@@ -63,6 +63,7 @@ func serveInTerminal(t *testing.T, p place) (*serving, *os.File) {
 // The terminal is closed: the kernel sends SIGHUP, and whatever is written to it fails.
 func TestAClosedTerminalStopsAnInstanceInOrder(t *testing.T) {
 	t.Parallel()
+	needsSIGHUP(t)
 	p := newPlace(t)
 	s, person := serveInTerminal(t, p)
 	s.buy(t, "john_doe")
