@@ -14,8 +14,7 @@ import (
 
 const (
 	// quietClaims is how many claims may be pending in a process that is quiet, shared among the processes of the deployment, but
-	// quietLeast in each. Up to here a direct decision of all that wait takes less than the append and the hand-over before a decision;
-	// with twice as many, both take the same.
+	// quietLeast in each. With 16 connections more was sold a second this way than through the log, with 64 as much.
 	quietClaims = 32
 	quietLeast  = 4
 	// quietAfter is for how long no more of them were pending before. After each verdict of a crowd few claims are pending for a moment.
