@@ -27,7 +27,8 @@ func decisionSample() Decision {
 	return Decision{
 		Verdicts: []Verdict{
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 9, Username: "anna", Attempt: 2, Outcome: Ordered, Unit: 4, At: at,
-				RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"), Revision: 12, Fresh: true},
+				RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"), Revision: 12, Fresh: true,
+				PressedAt: at.Add(-20 * time.Millisecond)},
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 10, Username: "ben", Attempt: 1, Outcome: Declined, Reason: ReasonSoldOut, At: at, NextAttempt: 2},
 			{ClaimID: id, SaleID: 7, Generation: 3, UserID: 11, Username: "cleo", Attempt: 1, Outcome: Declined, Reason: ReasonAlreadyOwns, At: at, OrderID: id},
 			{}, // of a close record
@@ -90,6 +91,7 @@ type decisionBefore struct {
 		Reason      string    `json:"reason"`
 		Unit        int64     `json:"unit"`
 		At          time.Time `json:"at"`
+		PressedAt   time.Time `json:"pressedAt"`
 		RequestID   uuid.UUID `json:"press"`
 		Revision    int64     `json:"revision"`
 		Fresh       bool      `json:"fresh"`

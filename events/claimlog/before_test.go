@@ -27,14 +27,15 @@ var forms = flag.Bool("forms", false, "write the present forms into testdata/bef
 // claimSamples have no version: each version writes them with its own. Fields that the version before does not have are left out.
 func claimSamples() []events.Claim {
 	full := events.Claim{Kind: events.KindClaim, ID: uuid.MustParse("0190163d-8694-8000-8abc-def000000001"), SaleID: 7, Generation: 3,
+		Ledger: uuid.MustParse("bbbbbbbb-cccc-4ddd-8eee-ffffffffffff"),
 		UserID: 9007199254740993, Username: "anna.müller@example.org", Attempt: 2,
 		IdempotencyKey: uuid.MustParse("11111111-2222-5333-8444-555555555555"), RequestID: uuid.MustParse("66666666-7777-4888-9999-aaaaaaaaaaaa"),
 		Traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", PressedAt: time.Date(2026, 2, 3, 4, 5, 6, 70_800_000, time.UTC)}
 	bare := full
-	bare.IdempotencyKey, bare.RequestID, bare.Traceparent = uuid.Nil, uuid.Nil, ""
+	bare.Ledger, bare.IdempotencyKey, bare.RequestID, bare.Traceparent = uuid.Nil, uuid.Nil, uuid.Nil, ""
 	escaped := full
 	escaped.Username = `a"<b>\n`
-	return []events.Claim{full, bare, escaped, {Kind: events.KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt}}
+	return []events.Claim{full, bare, escaped, {Kind: events.KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt, Closing: 5}}
 }
 
 // presentForms are the files as this version writes them.
@@ -82,11 +83,7 @@ func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 // What this version writes is read by the version before with the same meaning.
 func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	t.Parallel()
-	ours := claimSamples()
-	for i := range ours {
-		ours[i].Ledger, ours[i].Closing = uuid.MustParse("bbbbbbbb-cccc-4ddd-8eee-ffffffffffff"), 5
-	}
-	messages, err := encodeClaims(ours)
+	messages, err := encodeClaims(claimSamples())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +103,7 @@ type claimBefore struct {
 	ID             uuid.UUID   `json:"id"`
 	SaleID         int64       `json:"sale"`
 	Generation     int64       `json:"generation"`
+	Ledger         uuid.UUID   `json:"ledger,omitzero"`
 	UserID         int64       `json:"user,omitempty"`
 	Username       string      `json:"username,omitempty"`
 	Attempt        int         `json:"attempt,omitempty"`
@@ -113,13 +111,14 @@ type claimBefore struct {
 	RequestID      uuid.UUID   `json:"press,omitzero"`
 	Traceparent    string      `json:"traceparent,omitempty"`
 	PressedAt      time.Time   `json:"pressedAt"`
+	Closing        int64       `json:"closing,omitempty"`
 }
 
 // before is the claim without what the version before does not know.
 func before(c events.Claim) claimBefore {
 	return claimBefore{
-		V: c.V, Kind: c.Kind, ID: c.ID, SaleID: c.SaleID, Generation: c.Generation, UserID: c.UserID, Username: c.Username, Attempt: c.Attempt,
-		IdempotencyKey: c.IdempotencyKey, RequestID: c.RequestID, Traceparent: c.Traceparent, PressedAt: c.PressedAt,
+		V: c.V, Kind: c.Kind, ID: c.ID, SaleID: c.SaleID, Generation: c.Generation, Ledger: c.Ledger, UserID: c.UserID, Username: c.Username,
+		Attempt: c.Attempt, IdempotencyKey: c.IdempotencyKey, RequestID: c.RequestID, Traceparent: c.Traceparent, PressedAt: c.PressedAt, Closing: c.Closing,
 	}
 }
 
