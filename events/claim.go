@@ -51,6 +51,9 @@ type Claim struct {
 	// Closing is set in a close record: the version that the closing gave the sale, from which the record's id is derived.
 	// Zero: written by the version before.
 	Closing int64 `json:"closing,omitempty"`
+	// Beside is set when the process that writes the claim decides it directly at the same time: nobody waits for the log to bring
+	// it. The version before does not know it.
+	Beside bool `json:"beside,omitempty"`
 	// Partition is where the log has the claim. It is not written: who reads the log sets it.
 	Partition int `json:"-"`
 }

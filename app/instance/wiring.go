@@ -152,7 +152,6 @@ func (c *wiring) purchasePath(log *slog.Logger, reg prometheus.Registerer) {
 	s.traced(&deps, &verdictsOf)
 	c.checkout = checkout.New(deps)
 	c.parts.add("checkout", serving, c.checkout)
-	verdictsOf.Beside = c.checkout.DecidedBeside
 	c.ledger = consumer.New(s.ledger, s.log, c.checkout, verdictsOf)
 	c.parts.add("ledger", deciding, c.ledger)
 	direct.through(c.ledger)

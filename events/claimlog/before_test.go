@@ -83,7 +83,11 @@ func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 // What this version writes is read by the version before with the same meaning.
 func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	t.Parallel()
-	messages, err := encodeClaims(claimSamples())
+	ours := claimSamples()
+	for i := range ours {
+		ours[i].Beside = true
+	}
+	messages, err := encodeClaims(ours)
 	if err != nil {
 		t.Fatal(err)
 	}

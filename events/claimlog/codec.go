@@ -22,6 +22,9 @@ import (
 // claimRoom is the size of a message in bytes, without its texts. For a larger one the buffer grows.
 const claimRoom = 400
 
+// besideForm is Claim.Beside where it is set.
+const besideForm = `,"beside":true`
+
 // claimEncoder writes a batch of claims into one buffer. It belongs to one batch: the messages keep pieces of it.
 type claimEncoder struct {
 	written []byte
@@ -103,6 +106,9 @@ func appendUsual(b []byte, c *events.Claim) ([]byte, bool) {
 	b = append(b, '"')
 	if c.Closing != 0 {
 		b = appendNumber(b, `,"closing":`, c.Closing)
+	}
+	if c.Beside {
+		b = append(b, besideForm...)
 	}
 	return append(b, '}'), err == nil
 }
@@ -193,6 +199,7 @@ func readUsual(value []byte) (c events.Claim, ok bool) {
 	if s.skip(`,"closing":`) {
 		c.Closing = s.number()
 	}
+	c.Beside = s.skip(besideForm)
 	return c, s.skip(`}`) && len(s.rest) == 0
 }
 

@@ -62,6 +62,7 @@ func ordinaryClaims() []events.Claim {
 		func(c *events.Claim) { c.RequestID = uuid.Nil },
 		func(c *events.Claim) { c.Ledger = uuid.Nil },
 		func(c *events.Claim) { c.Kind, c.Closing = events.KindClose, 1<<63-1 },
+		func(c *events.Claim) { c.Beside = true },
 		func(c *events.Claim) { c.Traceparent = "" },
 		func(c *events.Claim) { c.Username = "" },
 		func(c *events.Claim) { c.UserID, c.Attempt = 0, 0 },
@@ -178,12 +179,12 @@ func FuzzClaimEncoding(f *testing.F) {
 	for _, c := range append(ordinaryClaims(), oddClaims()...) {
 		_, zone := c.PressedAt.Zone()
 		f.Add(c.V, string(c.Kind), slices.Concat(c.ID[:], c.IdempotencyKey[:], c.RequestID[:], c.Ledger[:]), c.SaleID, c.Generation, c.UserID, c.Username,
-			c.Attempt, c.Traceparent, c.PressedAt.Unix(), int64(c.PressedAt.Nanosecond()), zone, c.Closing)
+			c.Attempt, c.Traceparent, c.PressedAt.Unix(), int64(c.PressedAt.Nanosecond()), zone, c.Closing, c.Beside)
 	}
 	f.Fuzz(func(t *testing.T, v int, kind string, ids []byte, sale, generation, user int64, name string, attempt int, trace string,
-		seconds, nanos int64, zone int, closing int64,
+		seconds, nanos int64, zone int, closing int64, beside bool,
 	) {
-		c := events.Claim{V: v, Kind: events.Kind(kind), SaleID: sale, Generation: generation, UserID: user, Username: name, Attempt: attempt, Traceparent: trace, Closing: closing}
+		c := events.Claim{V: v, Kind: events.Kind(kind), SaleID: sale, Generation: generation, UserID: user, Username: name, Attempt: attempt, Traceparent: trace, Closing: closing, Beside: beside}
 		copy(c.IdempotencyKey[:], ids[copy(c.ID[:], ids):])
 		copy(c.RequestID[:], ids[min(len(ids), 32):])
 		copy(c.Ledger[:], ids[min(len(ids), 48):])

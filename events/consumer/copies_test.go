@@ -7,19 +7,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/uuid"
-
 	"flashsale/events"
 	"flashsale/events/claimlog"
 )
 
-// Copies of claims that this process has decided wait for more of them, for copiesWait at most, and not once a claim comes that
+// Copies of claims that a process has decided beside the log wait for more of them, for copiesWait at most, and not once a claim comes that
 // somebody waits for.
 func TestCopiesAreGatheredAndNobodyWaitsForThem(t *testing.T) {
-	beside := uuid.New()
-	aCopy := claimlog.Record{Claim: events.Claim{Kind: events.KindClaim, ID: beside}}
-	aClaim := claimlog.Record{Claim: events.Claim{Kind: events.KindClaim, ID: uuid.New()}}
-	aClose := claimlog.Record{Claim: events.Claim{Kind: events.KindClose, ID: beside}}
+	aCopy := claimlog.Record{Claim: events.Claim{Kind: events.KindClaim, Beside: true}}
+	aClaim := claimlog.Record{Claim: events.Claim{Kind: events.KindClaim}}
+	aClose := claimlog.Record{Claim: events.Claim{Kind: events.KindClose, Beside: true}}
 	unreadable := claimlog.Record{Claim: aCopy.Claim, Undecodable: errors.New("unreadable")}
 	for name, c := range map[string]struct {
 		taken  claimlog.Record
@@ -37,8 +34,7 @@ func TestCopiesAreGatheredAndNobodyWaitsForThem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := &Ledger{cfg: Config{BatchMax: 4, Beside: func(id uuid.UUID) bool { return id == beside }}}
-				f := &follower{ledger: l}
+				f := &follower{ledger: &Ledger{cfg: Config{BatchMax: 4}}}
 				began := time.Now()
 				got := f.gatherCopies(t.Context(), []claimlog.Record{c.taken}, func(ctx context.Context, _ int) ([]claimlog.Record, error) {
 					if len(c.come) == 0 {

@@ -82,7 +82,7 @@ func (f *follower) follow(ctx context.Context) error {
 	}
 }
 
-// gatherCopies waits for more records while all that are taken are copies of claims that this process has decided beside the log.
+// gatherCopies waits for more records while all that are taken are copies of claims that a process has decided beside the log.
 // Each transaction holds the lock of the stock row, which the next purchase needs. A failure of next is found again by the next call.
 func (f *follower) gatherCopies(ctx context.Context, taken []claimlog.Record,
 	next func(ctx context.Context, most int) ([]claimlog.Record, error)) []claimlog.Record {
@@ -103,7 +103,7 @@ func (f *follower) gatherCopies(ctx context.Context, taken []claimlog.Record,
 // copies is true when nobody waits for the verdict on any of the records.
 func (f *follower) copies(records []claimlog.Record) bool {
 	return !slices.ContainsFunc(records, func(r claimlog.Record) bool {
-		return r.Undecodable != nil || r.Claim.Kind != events.KindClaim || !f.ledger.cfg.Beside(r.Claim.ID)
+		return r.Undecodable != nil || r.Claim.Kind != events.KindClaim || !r.Claim.Beside
 	})
 }
 

@@ -38,9 +38,6 @@ type Config struct {
 	// Deciding, when set, is told of the claims of each transaction before it begins, and what it returns, if anything, of what was
 	// decided. Both must be quick, and neither keeps or changes the claims.
 	Deciding func(src events.Source, claims []events.Claim) (done func(events.Decision, error))
-	// Beside, when set, is true for a claim that this process decides directly at the same time: nobody waits for the log's copy, so
-	// copies are decided a little later, many together.
-	Beside func(claim uuid.UUID) bool
 	// Alone, when set, is true while no other process is known to write claims. See [claimlog.ReaderConfig].
 	Alone func() bool
 	// BatchMax is the most claims in one transaction (1000); Timeout bounds a transaction (5 s).
@@ -71,9 +68,6 @@ func (c Config) withDefaults() Config {
 	c.Looks = orInt(c.Looks, 4)
 	c.LookEvery = orDuration(c.LookEvery, 500*time.Millisecond)
 	c.StallAfter = orDuration(c.StallAfter, stallAfter)
-	if c.Beside == nil {
-		c.Beside = func(uuid.UUID) bool { return false }
-	}
 	if c.Committed == nil {
 		c.Committed = func() {}
 	}

@@ -2,11 +2,8 @@ package checkout
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"flashsale/events"
 	"flashsale/sale"
@@ -22,10 +19,6 @@ const (
 	// atOnceUntil is how long before the end of a sale claims are decided through the log only: there a claim counts when it comes
 	// before the close record, and directly only until the sale is closing.
 	atOnceUntil = 2 * time.Second
-	// besideClaims is how many claims that were decided at once are remembered, and besideTime for how long: until the log has brought
-	// them.
-	besideClaims = 1024
-	besideTime   = time.Second
 )
 
 // quietPath decides claims at once: while few claims are pending, a purchase has its claim written to the log and decided directly at
@@ -33,13 +26,8 @@ const (
 // both. The verdict is the same as on the direct path: the claim has one for ever, by whichever way decides first, and the log's copy
 // meets it and changes nothing.
 type quietPath struct {
-	due chan dueAtOnce // has no room: a claim goes to a worker that is free, or through the log alone
-
-	busy   atomic.Int64 // when more claims were pending last than in a quiet process, in nanoseconds of Unix; 0: never
-	used   atomic.Int64 // when the last one was decided, in nanoseconds of Unix; 0: never
-	mu     sync.Mutex
-	recent [besideClaims]uuid.UUID
-	next   int
+	due  chan dueAtOnce // has no room: a claim goes to a worker that is free, or through the log alone
+	busy atomic.Int64   // when more claims were pending last than in a quiet process, in nanoseconds of Unix; 0: never
 }
 
 // dueAtOnce is a claim to decide, with what its request's context says for traces.
@@ -48,17 +36,18 @@ type dueAtOnce struct {
 	claim events.Claim
 }
 
-// decideAtOnce gives the claim to a worker that decides it directly, if the process is quiet and one is free. The verdict is delivered
-// like that of the log.
-func (p *purchase) decideAtOnce(ctx context.Context, claim *events.Claim, role claimRole) {
+// decideAtOnce gives the claim to a worker that decides it directly, if the process is quiet and one is free, and says whether it
+// did. The verdict is delivered like that of the log.
+func (p *purchase) decideAtOnce(ctx context.Context, claim events.Claim, role claimRole) bool {
 	if p.direct == nil || role != leader || p.request.Async || !p.quiet(time.Now()) || p.endsSoon() {
-		return
+		return false
 	}
 	select {
-	case p.atOnce.due <- dueAtOnce{context.WithoutCancel(ctx), *claim}:
-		p.atOnce.note(claim.ID)
+	case p.atOnce.due <- dueAtOnce{context.WithoutCancel(ctx), claim}:
 		p.metrics.atOnce.Inc()
+		return true
 	default:
+		return false
 	}
 }
 
@@ -92,31 +81,6 @@ func (c *Checkout) quiet(now time.Time) bool {
 		return false
 	}
 	return now.UnixNano()-c.atOnce.busy.Load() >= int64(quietAfter)
-}
-
-func (a *quietPath) note(id uuid.UUID) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.recent[a.next%besideClaims] = id
-	a.next++
-	a.used.Store(time.Now().UnixNano())
-}
-
-// DecidedBeside is true for a claim that this process has decided, or is deciding, at the same time as it was written: nobody waits
-// for the copy that the log brings.
-func (c *Checkout) DecidedBeside(id uuid.UUID) bool {
-	a := &c.atOnce
-	if used := a.used.Load(); used == 0 || time.Since(time.Unix(0, used)) > besideTime {
-		return false
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for i := range a.recent {
-		if a.recent[i] == id {
-			return true
-		}
-	}
-	return false
 }
 
 // decideDirectly takes the direct path. A verdict that comes another way meanwhile counts as well. Without a direct path it is waited

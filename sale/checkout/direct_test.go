@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/uuid"
-
 	"flashsale/events"
 	"flashsale/sale"
 )
@@ -28,6 +26,18 @@ func (s *simulatedServers) slowly(t *testing.T, log, direct time.Duration, chang
 	s.log.pauseConsumer()
 	synctest.Wait() // its workers wait for claims
 	return p
+}
+
+// besideAfter is whether the claim of that answer, which the log has last, was written as one that is decided beside it.
+func (s *simulatedServers) besideAfter(t *testing.T, a sale.Answer) bool {
+	t.Helper()
+	expect(t, a, sale.Bought, "")
+	written := s.log.written()
+	last := written[len(written)-1]
+	if last.ID != a.ClaimID {
+		t.Fatalf("the log has %v last, not %s", last, a.ClaimID)
+	}
+	return last.Beside
 }
 
 // slowDirector decides after that time.
@@ -58,11 +68,8 @@ func TestAQuietPressWaitsForTheLongerOfLogAndLedger(t *testing.T) {
 				if took := time.Since(began); took != 40*ms {
 					t.Errorf("answered after %v", took)
 				}
-				if written := s.log.written(); len(written) != 1 || written[0].ID != a.ClaimID {
+				if written := s.log.written(); len(written) != 1 || written[0].ID != a.ClaimID || !written[0].Beside {
 					t.Errorf("the log has %v", written)
-				}
-				if !p.DecidedBeside(a.ClaimID) || p.DecidedBeside(uuid.New()) {
-					t.Error("the process does not know which claim it has decided beside the log")
 				}
 				s.log.resumeConsumer()
 				synctest.Wait()
@@ -131,13 +138,11 @@ func TestAProcessIsQuietSomeTimeAfterACrowd(t *testing.T) {
 					p := s.slowly(t, 30*ms, 10*ms, func(d *Deps) { d.Live = func() int { return processes } })
 					s.log.resumeConsumer()
 					p.buyAll(crowd+more, func(i int) sale.PurchaseRequest { return sale.PurchaseRequest{Name: shopperName(i)} })
-					first := p.press(shopperName(quietClaims + 2))
-					expect(t, first, sale.Bought, "")
+					first := s.besideAfter(t, p.press(shopperName(quietClaims+2)))
 					time.Sleep(quietAfter)
-					later := p.press(shopperName(quietClaims + 3))
-					expect(t, later, sale.Bought, "")
-					if at := p.DecidedBeside(first.ClaimID); at != (more == 0) || !p.DecidedBeside(later.ClaimID) {
-						t.Errorf("decided directly right after the crowd: %v, and in a quiet process: %v", at, p.DecidedBeside(later.ClaimID))
+					later := s.besideAfter(t, p.press(shopperName(quietClaims+3)))
+					if first != (more == 0) || !later {
+						t.Errorf("decided directly right after the crowd: %v, and in a quiet process: %v", first, later)
 					}
 				})
 			})
@@ -170,8 +175,8 @@ func TestWhatIsNotDecidedAtOnce(t *testing.T) {
 				s.log.resumeConsumer()
 				c.request.Name = "anna"
 				expect(t, p.Buy(t.Context(), c.request), c.want, "")
-				if n := s.calls.of("direct"); n != 0 {
-					t.Errorf("%d direct decisions", n)
+				if n := s.calls.of("direct"); n != 0 || s.log.written()[0].Beside {
+					t.Errorf("%d direct decisions, and the log has %v", n, s.log.written())
 				}
 			})
 		})

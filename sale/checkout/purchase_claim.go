@@ -228,7 +228,7 @@ func (r waitResult) String() string {
 // writeAndWait writes the claim and waits for its verdict: through the log, directly beside it while the process is quiet, and
 // directly if the log makes no progress.
 func (p *purchase) writeAndWait(ctx context.Context, claim events.Claim, w *pendingClaim, role claimRole) (events.Verdict, waitResult) {
-	p.decideAtOnce(ctx, &claim, role)
+	claim.Beside = p.decideAtOnce(ctx, claim, role)
 	wrote := p.writeClaim(ctx, claim, w, role)
 	p.appended = p.elapsed()
 	acked := w.position.Load() != nil
