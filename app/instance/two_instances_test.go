@@ -176,16 +176,27 @@ func (p *instancePair) dropped() (sum float64) {
 }
 
 // While few press, each instance has its claims decided itself, at once, whether it follows the log or not. The log has all of them,
-// and its copies change nothing.
+// and its copies change nothing. Copies of both are decided many together, or their transactions hold the stock row that the next
+// purchase needs.
 func TestAQuietPurchaseIsDecidedAtOnceOnEveryInstance(t *testing.T) {
 	pair := startPair(t, newDeployment(t))
 	const presses = 20
+	began := time.Now()
 	for range presses {
 		for _, n := range []*pairMember{pair.reader, pair.other} {
 			if r := pair.press(n); r.Status != http.StatusCreated {
 				t.Fatalf("%d %s", r.Status, r.Raw)
 			}
 		}
+	}
+	var transactions, atOnce float64
+	for _, n := range []*pairMember{pair.reader, pair.other} {
+		transactions += n.metric("flashsale_ledger_batch_size_count")
+		atOnce += n.metric("flashsale_claims_decided_at_once_total")
+	}
+	// Copies wait for others for a tenth of a second.
+	if most := time.Since(began).Seconds()/0.1 + 2*presses - atOnce + 2; transactions-atOnce > most {
+		t.Errorf("copies of %d claims took %.0f transactions, want at most %.0f", 2*presses, transactions-atOnce, most)
 	}
 	for _, n := range []*pairMember{pair.reader, pair.other} {
 		// On a busy machine all workers may still be at the claims before.
