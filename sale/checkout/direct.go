@@ -10,10 +10,13 @@ import (
 )
 
 const (
-	// quietClaims is how many claims may be pending in a process that is quiet, shared among the processes of the deployment, but
-	// quietLeast in each. With 16 connections more was sold a second this way than through the log, with 64 as much.
+	// quietClaims is how many claims may be pending in a process that is quiet and alone. With 16 connections more was sold a second
+	// this way than through the log, with 64 as much.
 	quietClaims = 32
-	quietLeast  = 4
+	// quietOfTwo is the same beside one other process, and beside more no process is quiet: the transactions of several processes wait for
+	// each other at the stock row, while through the log one transaction decides the claims of all. Four processes sold half as much
+	// with 16 connections.
+	quietOfTwo = 4
 	// quietAfter is for how long no more of them were pending before. After each verdict of a crowd few claims are pending for a moment.
 	quietAfter = 100 * time.Millisecond
 	// atOnceUntil is how long before the end of a sale claims are decided through the log only: there a claim counts when it comes
@@ -76,11 +79,22 @@ func (c *Checkout) decideAtOnceAll(ctx context.Context) {
 // quiet is true when few claims are pending now and were a moment ago. Between two batches of a crowd a transaction for one claim would
 // hold the stock row that the next batch needs, and be told to the other processes in a message of its own.
 func (c *Checkout) quiet(now time.Time) bool {
-	if most := max(quietLeast, quietClaims/max(c.live(), 1)); c.pending.count.Load() > int64(most) {
+	if c.pending.count.Load() > quietWith(c.live()) {
 		c.atOnce.busy.Store(now.UnixNano())
 		return false
 	}
 	return now.UnixNano()-c.atOnce.busy.Load() >= int64(quietAfter)
+}
+
+// quietWith is how many claims may be pending in a quiet process when so many processes are known.
+func quietWith(live int) int64 {
+	switch {
+	case live <= 1:
+		return quietClaims
+	case live == 2:
+		return quietOfTwo
+	}
+	return 0
 }
 
 // decideDirectly takes the direct path. A verdict that comes another way meanwhile counts as well. Without a direct path it is waited

@@ -130,7 +130,7 @@ func TestABusyProcessDecidesThroughTheLog(t *testing.T) {
 // When a crowd has its verdicts, nothing is pending for a moment. The first of its next presses are not decided directly: with four
 // processes a third of all transactions came from that. How many are a crowd depends on how many processes press on the same row.
 func TestAProcessIsQuietSomeTimeAfterACrowd(t *testing.T) {
-	for processes, crowd := range map[int]int{1: quietClaims, 2: quietClaims / 2, 4: quietClaims / 4, 1000: quietLeast} {
+	for processes, crowd := range map[int]int{0: quietClaims, 1: quietClaims, 2: quietOfTwo} {
 		for more := range 2 {
 			t.Run(fmt.Sprintf("%d processes, %d", processes, crowd+more), func(t *testing.T) {
 				inFakeTime(t, 2*quietClaims, func(t *testing.T, s *simulatedServers, _ *process) {
@@ -160,6 +160,7 @@ func TestWhatIsNotDecidedAtOnce(t *testing.T) {
 		"without a direct path":        {change: func(d *Deps) { d.Direct = nil }, want: sale.Bought},
 		"a request that does not wait": {request: sale.PurchaseRequest{Async: true}, want: sale.Pending},
 		"shortly before the end":       {ends: atOnceUntil - ms, want: sale.Bought},
+		"beside two other processes":   {change: func(d *Deps) { d.Live = func() int { return 3 } }, want: sale.Bought},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inFakeTime(t, 2, func(t *testing.T, s *simulatedServers, _ *process) {
