@@ -61,7 +61,7 @@ func (c *curveMeter) curve() curve {
 }
 
 func (p *curvePoint) line(one *curvePoint) curveLine {
-	l := curveLine{Connections: p.connections, Purchases: p.purchases.figures(p.noop.slices, nil), Noop: p.noop.figures(p.noop.slices, nil),
+	l := curveLine{Connections: p.connections, Purchases: p.purchases.figures(p.noop.slices, nil, nil), Noop: p.noop.figures(p.noop.slices, nil, nil),
 		Claims: quartilesOf(p.claims), Stages: p.shares()}
 	if s := l.Purchases.Servers; s != nil && s.Q3 == 0 {
 		l.Purchases.Servers = nil // none of them was started by the product
@@ -72,7 +72,7 @@ func (p *curvePoint) line(one *curvePoint) curveLine {
 		})
 	}
 	if len(p.transaction.slices) > 0 {
-		figures := p.transaction.figures(p.noop.slices, nil)
+		figures := p.transaction.figures(p.noop.slices, nil, nil)
 		l.Transaction = &figures
 		l.P50 = p.purchases.over(func(n int, s slice) (float64, bool) {
 			return float64(s.p50) / float64(p.transaction.slices[n].p50), s.p50 > 0 && p.transaction.slices[n].p50 > 0

@@ -26,10 +26,25 @@ func TestVerdicts(t *testing.T) {
 func TestSmallerSizesAreNotCalledMet(t *testing.T) {
 	t.Parallel()
 	r := full()
-	r.Crowd.Shoppers, r.CrowdWithStreams.Streams, r.Streams.Open = 99, 98, 97
+	r.Connections, r.Crowd.Shoppers, r.CrowdWithStreams.Streams, r.Streams.Open = 255, 99, 98, 97
 	for _, g := range r.goals() {
-		if g.Found != nil && g.What != "confirmed purchases / noop" && g.What != "memory per idle stream" && g.Verdict != "other size" {
+		if g.Found != nil && g.What != "sold-out answers / constant answer" && g.What != "memory per idle stream" && g.Verdict != "other size" {
 			t.Errorf("%s is %s", g.What, g.Verdict)
+		}
+	}
+}
+
+// With 1,000 connections purchases have a goal of their own.
+func TestTheGoalOfPurchasesIsThatOfTheConnections(t *testing.T) {
+	t.Parallel()
+	for connections, want := range map[int]goal{
+		255:  {What: "confirmed purchases / noop, 256 connections", AtLeast: .25, Aim: .35, Why: "with 255 connections"},
+		256:  {What: "confirmed purchases / noop, 256 connections", AtLeast: .25, Aim: .35},
+		1000: {What: "confirmed purchases / noop, 1,000 connections", AtLeast: .33, Aim: .45},
+	} {
+		r := report{Connections: connections}
+		if got := r.purchaseGoal(); got != want {
+			t.Errorf("%d connections: %+v, want %+v", connections, got, want)
 		}
 	}
 }

@@ -56,8 +56,10 @@ type pathFigures struct {
 	Ratio *quartiles `json:"ratioToNoop"`
 	// Demo is, for a path outside demo mode, its rate divided by that of the same path in demo mode in the same cycle.
 	Demo *quartiles `json:"ratioToDemo,omitempty"`
-	P50  *quartiles `json:"p50Ms"`
-	P99  *quartiles `json:"p99Ms"`
+	// Constant is the ratio to the echo handler with a constant answer in the same cycle.
+	Constant *quartiles `json:"ratioToConstant,omitempty"`
+	P50      *quartiles `json:"p50Ms"`
+	P99      *quartiles `json:"p99Ms"`
 	// Codes counts the answers by status code.
 	Codes map[int]int `json:"codes"`
 	// The costs are those of one answer: CPU in microseconds, of the process, of the servers it has started and of the load
@@ -132,7 +134,7 @@ func (r *report) finish(paths []*path) {
 		by[p.name] = p.slices
 	}
 	for _, p := range paths {
-		r.Paths = append(r.Paths, p.figures(by[pathNoop], by[p.partner()]))
+		r.Paths = append(r.Paths, p.figures(by[pathNoop], by[pathConstant], by[p.partner()]))
 		if p.name == pathPurchase {
 			slices.Sort(p.took)
 			r.Latency = percentilesOf(p.took)
@@ -141,16 +143,10 @@ func (r *report) finish(paths []*path) {
 	r.Goals = r.goals()
 }
 
-func (p *path) figures(noop, demo []slice) pathFigures {
+func (p *path) figures(noop, constant, demo []slice) pathFigures {
 	f := pathFigures{Name: p.name, About: p.about, Codes: map[int]int{}}
 	f.Rate = p.over(func(_ int, s slice) (float64, bool) { return s.rate, true })
-	f.Ratio = p.over(func(n int, s slice) (float64, bool) { return s.rate / noop[n].rate, noop[n].rate > 0 })
-	f.Demo = p.over(func(n int, s slice) (float64, bool) {
-		if n >= len(demo) || demo[n].rate == 0 {
-			return 0, false
-		}
-		return s.rate / demo[n].rate, true
-	})
+	f.Ratio, f.Constant, f.Demo = p.to(noop), p.to(constant), p.to(demo)
 	f.P50 = p.over(func(_ int, s slice) (float64, bool) { return milliseconds(s.p50), s.p50 > 0 })
 	f.P99 = p.over(func(_ int, s slice) (float64, bool) { return milliseconds(s.p99), s.p99 > 0 })
 	f.CPU, f.Servers, f.Generator = p.cost(costCPU, 1e6), p.cost(costServers, 1e6), p.cost(costGenerator, 1e6)
@@ -164,6 +160,16 @@ func (p *path) figures(noop, demo []slice) pathFigures {
 		}
 	}
 	return f
+}
+
+// to gives the quartiles of the rate to that of another path in the same cycle.
+func (p *path) to(other []slice) *quartiles {
+	return p.over(func(n int, s slice) (float64, bool) {
+		if n >= len(other) || other[n].rate == 0 {
+			return 0, false
+		}
+		return s.rate / other[n].rate, true
+	})
 }
 
 // over gives the quartiles of a figure over those slices that have it.
@@ -184,9 +190,10 @@ func (p *path) cost(part string, unit float64) *quartiles {
 	})
 }
 
-// ratio is that of a path to noop, toDemo that to the same path in demo mode.
-func (r *report) ratio(name string) *quartiles  { return r.path(name).Ratio }
-func (r *report) toDemo(name string) *quartiles { return r.path(name).Demo }
+// ratio is that of a path to noop, toConstant that to the constant answer, toDemo that to the same path in demo mode.
+func (r *report) ratio(name string) *quartiles      { return r.path(name).Ratio }
+func (r *report) toConstant(name string) *quartiles { return r.path(name).Constant }
+func (r *report) toDemo(name string) *quartiles     { return r.path(name).Demo }
 
 // path gives the figures of a path; none of them is set when it was not measured.
 func (r *report) path(name string) pathFigures {
@@ -244,9 +251,9 @@ func unit(u string) string {
 
 func (r report) writePaths(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	line(t, "path", "per second", "/ noop", "/ demo", "p50 ms", "p99 ms", "CPU µs", "servers µs", "generator µs", "allocs", "bytes", "codes")
+	line(t, "path", "per second", "/ noop", "/ constant", "/ demo", "p50 ms", "p99 ms", "CPU µs", "servers µs", "generator µs", "allocs", "bytes", "codes")
 	for _, p := range r.Paths {
-		line(t, p.Name, p.Rate.String(), p.Ratio.String(), p.Demo.String(), p.P50.medianText(), p.P99.medianText(), p.CPU.medianText(), p.Servers.medianText(),
+		line(t, p.Name, p.Rate.String(), p.Ratio.String(), p.Constant.String(), p.Demo.String(), p.P50.medianText(), p.P99.medianText(), p.CPU.medianText(), p.Servers.medianText(),
 			p.Generator.medianText(), p.Allocations.medianText(), p.Bytes.medianText(), codes(p.Codes))
 	}
 	_ = t.Flush()

@@ -55,7 +55,9 @@ func full() report {
 		{rate: 400, answers: 4, p99: time.Millisecond, codes: map[int]int{201: 3, 409: 1}, cost: cost{costCPU: 40e-6, costMallocs: 400}},
 		{rate: 300, answers: 5, p99: 3 * time.Millisecond, codes: map[int]int{201: 5}, cost: cost{costCPU: 100e-6}},
 	}}
-	r.finish([]*path{bought, noop})
+	constant := &path{name: pathConstant, slices: []slice{{rate: 1000, answers: 10}, {rate: 400, answers: 10}}}
+	soldOut := &path{name: pathSoldOut, slices: []slice{{rate: 950, answers: 10}, {rate: 388, answers: 10}}}
+	r.finish([]*path{bought, noop, constant, soldOut})
 	return r
 }
 
@@ -83,8 +85,8 @@ func TestTheTable(t *testing.T) {
 		verdicts[g.What] = g.Verdict
 	}
 	for what, want := range map[string]string{
-		"confirmed purchases / noop": "aim met", "sold-out answers / noop": "not measured",
-		"p99 of 201s, 10,000 units, 100,000 shoppers": "met", "opening to the last unit committed": "aim met",
+		"confirmed purchases / noop, 256 connections": "aim met", "sold-out answers / constant answer": "met", "reserve path / constant answer": "not measured",
+		"p99 of 201s, 10,000 units, 100,000 shoppers": "met", "opening to the last unit committed": "met",
 		"memory with 10,000 streams and 10,000 connections": "met", "p99 of 201s with those streams / without": "missed",
 		"memory per idle stream": "met", "streams open in one process": "met",
 	} {
@@ -98,7 +100,7 @@ func TestTheTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Machine: plan9/mips, go9, 7 cores, Abacus, 3.0 GiB, 99 descriptors a process, load 1.5 at the start\n", "Servers: of stone\n",
-		"confirmed purchases / noop                         0.35", "0.50 (0.45 to 0.55)", "at most 150 ms", "201 x 8, 409 x 1",
+		"confirmed purchases / noop, 256 connections        0.25", "0.50 (0.45 to 0.55)", "0.96 (0.95 to 0.96)", "at most 100 ms", "201 x 8, 409 x 1",
 		"Decided directly instead of through the log: 0.00%", "I4 broken (holders: 2 missing)", "Note: mind the gap",
 		"p99 of 201s 130 ms with streams, 100 ms without, ratio 1.30",
 	} {
