@@ -24,13 +24,19 @@ func confinedTo(name string) (known, table bool) {
 	return false, false
 }
 
-// compile is what miniredis does with a script.
+// compile is what miniredis does with a script, but that a run makes no table of the script's arguments: it has none, and no name
+// for the table either.
 func compile(text string) (*lua.FunctionProto, error) {
 	chunk, err := parse.Parse(strings.NewReader(text), "<string>")
 	if err != nil {
 		return nil, err
 	}
-	return lua.Compile(chunk, "")
+	code, err := lua.Compile(chunk, "")
+	if err != nil {
+		return nil, err
+	}
+	code.IsVarArg &^= lua.VarArgNeedsArg
+	return code, nil
 }
 
 // confined reports whether the code reads no global names but those, and sets none. A table must be followed at once by the
