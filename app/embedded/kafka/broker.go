@@ -140,6 +140,7 @@ func (b *Broker) Close(ctx context.Context) error {
 				b.err = b.socket.Close()
 			}
 			b.cluster.Close()
+			b.disk.close()
 		}()
 	})
 	select {

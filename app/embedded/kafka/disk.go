@@ -33,8 +33,12 @@ type disk struct {
 
 // files are those of one partition.
 type files struct {
-	mu     sync.Mutex
-	synced map[string]fs.FileInfo // by name, as each was before its last sync
+	dir string // of them
+
+	mu      sync.Mutex
+	synced  segments    // as each was before its last sync
+	growing *os.File    // the one that was synced last, kept open; nil: none
+	opened  fs.FileInfo // of growing
 }
 
 func newDisk(dir string, logger *slog.Logger) *disk {
@@ -69,30 +73,63 @@ func (d *disk) settleOne(p partition) error {
 	if err := d.failure(); err != nil { // the one before has failed, and a second sync would succeed
 		return err
 	}
-	dir := filepath.Join(d.dir, fmt.Sprintf("%s-%d", url.PathEscape(p.topic), p.number))
-	there, err := segments(dir)
+	there, err := look(f.dir, f.synced)
 	if err != nil {
 		return err
 	}
-	var g errgroup.Group
-	isNew := false
-	for name, info := range there {
-		before := f.synced[name]
-		if before != nil && before.Size() == info.Size() && before.ModTime().Equal(info.ModTime()) {
-			continue
+	changed, isNew := there.changed(f.synced)
+	if len(changed) == 1 && !isNew {
+		err = d.syncGrowing(f, filepath.Join(f.dir, changed[0]), there.files[changed[0]])
+	} else {
+		err = d.syncAll(f.dir, changed, isNew)
+	}
+	if err != nil {
+		return err
+	}
+	f.synced = there
+	return nil
+}
+
+// syncGrowing syncs the file that grows, and keeps it open.
+func (d *disk) syncGrowing(f *files, path string, info fs.FileInfo) error {
+	if runtime.GOOS == "windows" { // a topic whose file is open cannot be removed
+		return d.syncOne(path, os.O_WRONLY)
+	}
+	if f.growing == nil || !os.SameFile(f.opened, info) {
+		f.close()
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if errors.Is(err, fs.ErrNotExist) { // removed meanwhile
+			return nil
 		}
-		// A file only grows. One that has changed and has not grown is another one, of a topic that was removed and made again.
-		isNew = isNew || before == nil || !os.SameFile(before, info) || info.Size() <= before.Size()
+		if err != nil {
+			return fmt.Errorf("open the embedded log to sync it: %w", err)
+		}
+		f.growing, f.opened = file, info
+	}
+	if err := d.sync(f.growing); err != nil {
+		return d.fail(err)
+	}
+	return nil
+}
+
+// close closes the file that is kept open. What is in it has been synced.
+func (f *files) close() {
+	if f.growing != nil {
+		_ = f.growing.Close()
+	}
+	f.growing, f.opened = nil, nil
+}
+
+// syncAll syncs some files, and the names of new ones, at the same time.
+func (d *disk) syncAll(dir string, names []string, isNew bool) error {
+	var g errgroup.Group
+	for _, name := range names {
 		g.Go(func() error { return d.syncOne(filepath.Join(dir, name), os.O_WRONLY) })
 	}
 	if isNew {
 		g.Go(func() error { return d.syncDirectories(dir) })
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	f.synced = there
-	return nil
+	return g.Wait()
 }
 
 // syncDirectories makes the names of new files durable. Windows does so by itself, and syncs no directory.
@@ -103,41 +140,26 @@ func (d *disk) syncDirectories(dir string) error {
 	return errors.Join(d.syncOne(dir, os.O_RDONLY), d.syncOne(d.dir, os.O_RDONLY))
 }
 
+// close closes what is kept open, once nothing is appended any more.
+func (d *disk) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range d.files {
+		f.mu.Lock()
+		f.close()
+		f.mu.Unlock()
+	}
+}
+
 func (d *disk) of(p partition) *files {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.files[p]
 	if f == nil {
-		f = &files{}
+		f = &files{dir: filepath.Join(d.dir, fmt.Sprintf("%s-%d", url.PathEscape(p.topic), p.number))}
 		d.files[p] = f
 	}
 	return f
-}
-
-// segments are the files of a partition that hold records. There are none when its topic has been removed meanwhile. The index beside
-// each is not among them: of a batch it has the leader's epoch, which one broker never changes, and whether it is in a transaction,
-// and nobody writes in one. A log that has lost its indexes has all its records; a second file to sync costs an append a fifth of
-// its time.
-func segments(dir string) (map[string]fs.FileInfo, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look at the embedded log: %w", err)
-	}
-	found := make(map[string]fs.FileInfo)
-	for _, e := range entries {
-		if filepath.Ext(e.Name()) != ".dat" {
-			continue
-		}
-		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) { // an old segment, removed meanwhile
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("look at the embedded log: %w", err)
-		}
-		found[e.Name()] = info
-	}
-	return found, nil
 }
 
 // syncOne syncs a file or a directory. One that cannot be opened spoils one answer, because that may pass. A sync that
