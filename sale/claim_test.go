@@ -1,6 +1,11 @@
 package sale
 
 import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -48,6 +53,31 @@ func TestIDsAreThoseOfTheFunctions(t *testing.T) {
 		}
 		if got, want := ids.Close(generation, user), CloseID(secret, generation, user); got != want {
 			t.Fatalf("close record %s, want %s", got, want)
+		}
+	})
+}
+
+// The ids are HMACs by the book, whatever the length of the secret and of the text.
+func FuzzIDsAreHMACs(f *testing.F) {
+	f.Add(secret, int64(1), int64(2), int64(3), "")
+	f.Add(bytes.Repeat([]byte("k"), 64), int64(-1), int64(0), int64(1<<62), strings.Repeat("t", 64))
+	f.Add(bytes.Repeat([]byte("k"), 65), int64(7), int64(8), int64(9), strings.Repeat("t", 65))
+	f.Add([]byte{}, int64(0), int64(0), int64(0), strings.Repeat("t", 500))
+	f.Fuzz(func(t *testing.T, secret []byte, a, b, c int64, text string) {
+		kept := bytes.Clone(secret)
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte("press\x00\x00\x00"))
+		for _, n := range []int64{a, b, c} {
+			mac.Write(binary.BigEndian.AppendUint64(nil, uint64(n)))
+		}
+		mac.Write([]byte(text))
+		want := uuid.UUID(mac.Sum(nil)[:16])
+		want[6], want[8] = want[6]&0x0f|0x80, want[8]&0x3f|0x80
+		if got := derive(secret, "press", a, b, c, text); got != want {
+			t.Fatalf("got %s, want %s", got, want)
+		}
+		if !bytes.Equal(secret, kept) {
+			t.Fatal("the secret has changed")
 		}
 	})
 }
