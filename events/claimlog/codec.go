@@ -73,7 +73,7 @@ func appendClaim(b []byte, c *events.Claim) ([]byte, error) {
 
 // appendUsual is false for a claim that encoding/json writes with escapes, or refuses.
 func appendUsual(b []byte, c *events.Claim) ([]byte, bool) {
-	if !plain(string(c.Kind)) || !plain(c.Username) || !plain(c.Traceparent) {
+	if !Plain(string(c.Kind)) || !Plain(c.Username) || !Plain(c.Traceparent) {
 		return nil, false
 	}
 	b = appendNumber(b, `{"v":`, int64(c.V))
@@ -133,8 +133,8 @@ func appendID(b []byte, id uuid.UUID) []byte {
 	return hex.AppendEncode(b, id[10:])
 }
 
-// plain is true for a text that encoding/json writes and reads as it is.
-func plain(text string) bool {
+// Plain is true for a text that encoding/json writes and reads as it is.
+func Plain(text string) bool {
 	wide := false
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -261,7 +261,7 @@ func (s *claimScanner) quoted() []byte {
 
 func (s *claimScanner) text() string {
 	text := string(s.quoted())
-	if !plain(text) {
+	if !Plain(text) {
 		s.giveUp()
 	}
 	return text

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -33,6 +32,7 @@ type bundled struct {
 	sale  int64
 	count int32
 	bytes []byte
+	data  []byte // of the last event; its room is used again
 }
 
 // bundle sorts messages by their sale, keeping their order within each, and the sales in the order of their first message.
@@ -55,14 +55,14 @@ func bundle(messages []events.Message) ([]*bundled, error) {
 }
 
 func (b *bundled) add(m *events.Message) error {
-	data, err := json.Marshal(m.Data)
-	if err != nil {
+	var err error
+	if b.data, err = appendData(b.data[:0], m.Data); err != nil {
 		return err
 	}
 	for _, text := range []string{m.Type, m.Subject, m.Traceparent} {
 		b.bytes = append(binary.AppendUvarint(b.bytes, uint64(len(text))), text...)
 	}
-	b.bytes = append(binary.AppendUvarint(b.bytes, uint64(len(data))), data...)
+	b.bytes = append(binary.AppendUvarint(b.bytes, uint64(len(b.data))), b.data...)
 	b.count++
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
@@ -134,7 +135,12 @@ func TestAnOlderRelayCannotTakeABundleForAnEvent(t *testing.T) {
 func BenchmarkBundle(b *testing.B) {
 	messages := make([]events.Message, 500)
 	for i := range messages {
-		messages[i] = events.Message{SaleID: 1, Type: events.TypeOrderConfirmed, Subject: eventstest.NewClaim(1).ID.String(), Data: events.Verdict{ClaimID: eventstest.NewClaim(1).ID, Username: "shopper"}}
+		c := eventstest.NewClaim(1)
+		id := c.ID.String()
+		messages[i] = events.Message{
+			SaleID: 1, Type: events.TypeOrderConfirmed, Subject: id,
+			Data: &events.ConfirmedOrder{Order: id, Sale: 1, Generation: 1, User: int64(i), Username: "shopper", Unit: int64(i), At: time.Now().UTC(), PressedAt: time.Now().UTC()},
+		}
 	}
 	b.ReportAllocs()
 	for b.Loop() {

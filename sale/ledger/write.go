@@ -130,10 +130,10 @@ func announcements(made BatchResult, stocks []events.Stock, slugs map[int64]stri
 }
 
 func confirmed(r NewVerdict) events.Message {
-	v := r.Verdict
+	v, id := r.Verdict, r.Verdict.ClaimID.String()
 	return events.Message{
-		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: v.ClaimID.String(), Traceparent: r.Claim.Traceparent,
-		Data: events.ConfirmedOrder{Order: v.ClaimID.String(), Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
+		SaleID: v.SaleID, Type: events.TypeOrderConfirmed, Subject: id, Traceparent: r.Claim.Traceparent,
+		Data: &events.ConfirmedOrder{Order: id, Sale: v.SaleID, Generation: v.Generation, User: v.UserID,
 			Username: v.Username, Unit: v.Unit, At: v.At, PressedAt: v.PressedAt},
 	}
 }
