@@ -42,7 +42,7 @@ func (r *ledgerReads) queue(b *pgx.Batch, claims []events.Claim) {
 }
 
 // queueVerdicts asks for the verdicts that these claims have already.
-func (r *ledgerReads) queueVerdicts(b *pgx.Batch, ids [][16]byte) {
+func (r *ledgerReads) queueVerdicts(b *pgx.Batch, ids column[key]) {
 	b.Queue(sqlOrdersByID, ids).Query(r.orders)
 	b.Queue(sqlDeclinesByID, ids).Query(r.declines)
 }
@@ -153,9 +153,9 @@ func keysOf(claims []events.Claim) []sale.Key {
 }
 
 // rowsOf lists what to read for the claims: claim ids, sales (each once), and the shoppers of each generation.
-func rowsOf(claims []events.Claim) (ids [][16]byte, sales []int64, users map[sale.Key][]int64) {
-	ids = make([][16]byte, 0, len(claims))
-	users = make(map[sale.Key][]int64, 1)
+func rowsOf(claims []events.Claim) (ids column[key], sales []int64, users map[sale.Key]column[number]) {
+	ids = make(column[key], 0, len(claims))
+	users = make(map[sale.Key]column[number], 1)
 	known := make(map[int64]bool, 1)
 	for i := range claims {
 		c := &claims[i]
@@ -166,8 +166,8 @@ func rowsOf(claims []events.Claim) (ids [][16]byte, sales []int64, users map[sal
 		if c.Kind == events.KindClose {
 			continue
 		}
-		ids = append(ids, c.ID)
-		users[keyOf(c)] = append(users[keyOf(c)], c.UserID)
+		ids = append(ids, key(c.ID))
+		users[keyOf(c)] = append(users[keyOf(c)], number(c.UserID))
 	}
 	return ids, sales, users
 }

@@ -22,7 +22,7 @@ func (s *Store) DeclineTx(ctx context.Context, tx pgx.Tx, c events.Claim, reason
 	r := ledgerReads{state: BatchState{Verdicts: found}}
 	b := &pgx.Batch{}
 	b.Queue(sqlProbes).QueryRow(r.clock)
-	r.queueVerdicts(b, [][16]byte{c.ID})
+	r.queueVerdicts(b, column[key]{key(c.ID)})
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return events.Verdict{}, fmt.Errorf("read the ledger: %w", err)
 	}

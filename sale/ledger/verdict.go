@@ -38,9 +38,9 @@ func scanDecline(row pgx.CollectableRow) (events.Verdict, error) {
 // call reads them all in two round trips at most. None of the verdicts is Fresh, and all are durable.
 func (s *Store) Verdicts(ctx context.Context, ids []uuid.UUID) ([]events.Verdict, error) {
 	found := make(map[uuid.UUID]*events.Verdict, len(ids))
-	raw := make([][16]byte, len(ids))
+	raw := make(column[key], len(ids))
 	for i, id := range ids {
-		raw[i] = id
+		raw[i] = key(id)
 	}
 	r := ledgerReads{state: BatchState{Verdicts: found}}
 	b := &pgx.Batch{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -44,18 +45,19 @@ func writeSellouts(b *pgx.Batch, now time.Time, stocks []events.Stock) {
 
 func orderArrays(made []NewVerdict, of *BatchState) []any {
 	n := len(made)
-	ids, keys, names := make([][16]byte, n), make([][16]byte, n), make([]string, n)
-	requests, attempts := make([][16]byte, n), make([]int32, n)
-	all := make(numbers, 7*n) // one piece of memory for the columns of numbers
-	sales, generations, users := all[:n], all[n:2*n], all[2*n:3*n]
-	units, revisions, presses, products := all[3*n:4*n], all[4*n:5*n], all[5*n:6*n], all[6*n:]
+	// One piece of memory for the columns of ids, one for those of numbers.
+	named, counted := make(column[key], 3*n), make(column[number], 7*n)
+	ids, keys, requests := named[:n], named[n:2*n], named[2*n:]
+	sales, generations, users := counted[:n], counted[n:2*n], counted[2*n:3*n]
+	units, revisions, presses, products := counted[3*n:4*n], counted[4*n:5*n], counted[5*n:6*n], counted[6*n:]
+	names, attempts := make(column[text], n), make([]int32, n)
 	for i, r := range made {
 		c := r.Claim
-		ids[i], keys[i], names[i], requests[i] = c.ID, c.IdempotencyKey, c.Username, c.RequestID
-		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
-		units[i], attempts[i], revisions[i] = r.Verdict.Unit, int32(c.Attempt), r.Verdict.Revision
-		products[i] = of.Sales[c.SaleID].Product
-		presses[i] = microseconds(r.Verdict.PressedAt)
+		ids[i], keys[i], names[i], requests[i] = key(c.ID), key(c.IdempotencyKey), text(c.Username), key(c.RequestID)
+		sales[i], generations[i], users[i] = number(c.SaleID), number(c.Generation), number(c.UserID)
+		units[i], attempts[i], revisions[i] = number(r.Verdict.Unit), int32(c.Attempt), number(r.Verdict.Revision)
+		products[i] = number(of.Sales[c.SaleID].Product)
+		presses[i] = number(microseconds(r.Verdict.PressedAt))
 	}
 	return []any{ids, sales, generations, users, names, units, attempts, keys, revisions, of.Now, requests, presses, products}
 }
@@ -75,21 +77,22 @@ func microseconds(at time.Time) int64 {
 	return at.UnixMicro()
 }
 
-// numbers is a bigint[]. Of a []int64 pgx makes the same, with two allocations for each number.
-type numbers []int64
+// column is an array for Postgres, of numbers, keys or texts. Of a slice of int64, uuid.UUID or string pgx makes the same with one to three
+// allocations for each element; here it is handed each where it lies.
+type column[E any] []E
 
 // Dimensions is for pgtype.ArrayGetter.
-func (n numbers) Dimensions() []pgtype.ArrayDimension {
-	return []pgtype.ArrayDimension{{Length: int32(len(n)), LowerBound: 1}}
+func (c column[E]) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(c)), LowerBound: 1}}
 }
 
 // Index is for pgtype.ArrayGetter.
-func (n numbers) Index(i int) any { return (*number)(&n[i]) }
+func (c column[E]) Index(i int) any { return &c[i] }
 
 // IndexType is for pgtype.ArrayGetter.
-func (n numbers) IndexType() any { return (*number)(nil) }
+func (c column[E]) IndexType() any { return (*E)(nil) }
 
-// number is one of numbers where it lies, so that nothing is copied.
+// number is a bigint in a column.
 type number int64
 
 // Int64Value is for pgtype.Int64Valuer.
@@ -97,15 +100,29 @@ func (n *number) Int64Value() (pgtype.Int8, error) {
 	return pgtype.Int8{Int64: int64(*n), Valid: true}, nil
 }
 
+// key is a uuid in a column.
+type key uuid.UUID
+
+// UUIDValue is for pgtype.UUIDValuer.
+func (k *key) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: *k, Valid: true}, nil }
+
+// text is a text in a column.
+type text string
+
+// TextValue is for pgtype.TextValuer.
+func (t *text) TextValue() (pgtype.Text, error) {
+	return pgtype.Text{String: string(*t), Valid: true}, nil
+}
+
 func declineArrays(made []NewVerdict, now time.Time) []any {
 	n := len(made)
-	ids, names, reasons := make([][16]byte, n), make([]string, n), make([]string, n)
-	sales, generations, users := make(numbers, n), make(numbers, n), make(numbers, n)
+	ids, names, reasons := make(column[key], n), make(column[text], n), make(column[text], n)
+	sales, generations, users := make(column[number], n), make(column[number], n), make(column[number], n)
 	attempts := make([]int32, n)
 	for i, r := range made {
 		c := r.Claim
-		ids[i], names[i], reasons[i] = c.ID, c.Username, string(r.Verdict.Reason)
-		sales[i], generations[i], users[i] = c.SaleID, c.Generation, c.UserID
+		ids[i], names[i], reasons[i] = key(c.ID), text(c.Username), text(r.Verdict.Reason)
+		sales[i], generations[i], users[i] = number(c.SaleID), number(c.Generation), number(c.UserID)
 		attempts[i] = int32(c.Attempt)
 	}
 	return []any{ids, sales, generations, users, names, attempts, reasons, now}
