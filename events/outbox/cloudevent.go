@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,24 +34,31 @@ func (r row) cloudEvents(source string) []claimlog.Message {
 	head := append(strconv.AppendInt(nil, r.id, 10), '.')
 	tail := strconv.AppendInt([]byte("-"), at.UnixMicro(), 10)
 	key, from, when := r.key(), []byte(source), at.AppendFormat(nil, time.RFC3339Nano)
+	spec, version, format := []byte("1.0"), []byte(eventVersion), []byte("application/json")
 	messages := make([]claimlog.Message, len(r.events))
+	all := make([]protocol.Header, 0, 10*len(r.events)) // one piece of memory for the headers of all events
+	var kind []byte
 	for i, e := range r.events {
 		id := make([]byte, 0, len(head)+len(tail)+4)
 		id = append(strconv.AppendInt(append(id, head...), int64(i), 10), tail...)
-		headers := append(make([]protocol.Header, 0, 10),
-			protocol.Header{Key: "ce_specversion", Value: []byte("1.0")},
+		if i == 0 || string(kind) != e.kind {
+			kind = []byte(e.kind)
+		}
+		headers := append(all[len(all):],
+			protocol.Header{Key: "ce_specversion", Value: spec},
 			protocol.Header{Key: "ce_id", Value: id},
-			protocol.Header{Key: "ce_type", Value: []byte(e.kind)},
+			protocol.Header{Key: "ce_type", Value: kind},
 			protocol.Header{Key: "ce_source", Value: from},
 			protocol.Header{Key: "ce_time", Value: when},
 			protocol.Header{Key: "ce_subject", Value: []byte(e.subject)},
-			protocol.Header{Key: "ce_v", Value: []byte(eventVersion)},
-			protocol.Header{Key: "content-type", Value: []byte("application/json")})
+			protocol.Header{Key: "ce_v", Value: version},
+			protocol.Header{Key: "content-type", Value: format})
 		if e.traceparent != "" {
 			trace := []byte(e.traceparent)
 			headers = append(headers, protocol.Header{Key: "ce_traceparent", Value: trace}, protocol.Header{Key: claimlog.TraceHeader, Value: trace})
 		}
-		messages[i] = claimlog.Message{Key: key, Value: e.data, Headers: headers}
+		all = all[:len(all)+len(headers)]
+		messages[i] = claimlog.Message{Key: key, Value: e.data, Headers: slices.Clip(headers)}
 	}
 	return messages
 }
