@@ -86,6 +86,7 @@ type Combiner[In, Out any] struct {
 	run     func(ctx context.Context, batch []In) ([]Out, error)
 	options Options
 	calls   sync.Pool
+	batches sync.Pool // of *batch, empty: their memory is used again by the next worker
 
 	mu      sync.Mutex
 	waiting queue[In, Out]
@@ -103,6 +104,7 @@ type Combiner[In, Out any] struct {
 func New[In, Out any](run func(ctx context.Context, batch []In) ([]Out, error), options Options) *Combiner[In, Out] {
 	c := &Combiner[In, Out]{run: run, options: options.withDefaults(), drained: make(chan struct{})}
 	c.calls.New = func() any { return &call[In, Out]{done: make(chan struct{}, 1)} }
+	c.batches.New = func() any { return &batch[In, Out]{} }
 	return c
 }
 
@@ -245,12 +247,12 @@ func (c *Combiner[In, Out]) work() {
 			go c.work()
 		}
 	}()
-	var b batch[In, Out]
+	b := c.batches.Get().(*batch[In, Out])
 	for {
 		// Calls of goroutines that could run come first: without this a worker runs as soon as the call that began it waits, and on
 		// busy processors most batches are of a few calls. Where nothing else can run it takes no time.
 		runtime.Gosched()
-		if !c.next(&b) {
+		if !c.next(b) {
 			break
 		}
 		if c.options.Observe != nil {
@@ -263,6 +265,7 @@ func (c *Combiner[In, Out]) work() {
 			time.Sleep(pauseAfter(time.Since(began), c.options.Share()))
 		}
 	}
+	c.batches.Put(b)
 	finished = true
 }
 
