@@ -95,6 +95,9 @@ func (c *Checkout) cacheReceipts(verdicts []events.Verdict, stocks []events.Stoc
 			continue
 		}
 		if v.Standing() == events.OrderStands {
+			if orders[e.receipts] == nil {
+				orders[e.receipts] = make([]sale.OrderRow, 0, len(verdicts)-i) // nearly always all verdicts are of one sale
+			}
 			orders[e.receipts] = append(orders[e.receipts], sale.OrderRow{Receipt: sale.ReceiptOf(v), Revision: v.Revision, Live: true})
 		}
 	}
