@@ -44,7 +44,8 @@ func (r row) cloudEvents(source string) []claimlog.Message {
 		if i == 0 || string(kind) != e.kind {
 			kind = []byte(e.kind)
 		}
-		headers := append(all[len(all):],
+		headers := all[len(all):]
+		headers = append(headers,
 			protocol.Header{Key: "ce_specversion", Value: spec},
 			protocol.Header{Key: "ce_id", Value: id},
 			protocol.Header{Key: "ce_type", Value: kind},
