@@ -45,7 +45,7 @@ func startPressed(b *testing.B, set func(*config.Config)) *pressed {
 	d.Config.MaxStock, d.Config.DrainDelay = pressers, 0
 	set(&d.Config)
 	a := d.start(b)
-	if _, err := a.wiring.users.EnsureSeries(b.Context(), pressers, nil); err != nil {
+	if _, err := a.wiring.users.EnsureSeries(b.Context(), users.AbleLength(pressers), nil); err != nil {
 		b.Fatal(err)
 	}
 	if err := a.wiring.directory.Refresh(b.Context()); err != nil {
