@@ -9,7 +9,34 @@ import (
 
 	"flashsale/events"
 	"flashsale/events/claimlog"
+	"flashsale/events/eventstest"
 )
+
+// A process that stops while it gathers copies decides those it has: nobody else may read the log until it is back, and meanwhile
+// it would look as if claims were still to be decided.
+func TestAProcessThatStopsDecidesTheCopiesItHasGathered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := w.ledger(Config{})
+	for n := range int64(5) { // on a busy machine the copy may be taken over later than the process is stopped
+		stop := w.follow(l, 0)
+		w.append(0, eventstest.NewClaim(2*n+1))
+		w.reaches(l, 0, 2*n+1)
+		aCopy := eventstest.NewClaim(2*n + 2)
+		aCopy.Beside = true
+		w.append(0, aCopy)
+		time.Sleep(copiesWait / 5)
+		stop()
+		c, err := l.Cursor(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Offset == 2*n+2 {
+			return
+		}
+	}
+	t.Error("each time the copy is left in the log")
+}
 
 // Copies of claims that a process has decided beside the log wait for more of them, for copiesWait at most, and not once a claim comes that
 // somebody waits for.

@@ -141,8 +141,8 @@ type batch struct {
 }
 
 // advance moves the cursor past a batch in the transaction that decides it or puts it into quarantine, and tries until
-// that is known to have happened. It gives up when ctx ends, on a permanent error, and when another process has moved
-// the cursor.
+// that is known to have happened. It gives up on a permanent error, when another process has moved the cursor, and when ctx
+// ends, but tries once: a process that stops while it gathers copies leaves none of them to the next.
 //
 // An unknown commit is treated like any failure: the compare-and-swap of the next try waits for what is left of it and
 // then shows how it ended.
@@ -152,9 +152,6 @@ func (f *follower) advance(ctx context.Context, b *batch) error {
 	defer f.ledger.decides(f.partition, b)()
 	var wait events.Backoff
 	for {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
 		began, done := time.Now(), f.ledger.announced(events.FromLog, b.claims)
 		d, err := f.try(ctx, b, target, began)
 		if errors.Is(err, events.ErrFenced) {
