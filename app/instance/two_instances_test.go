@@ -160,20 +160,19 @@ func (c counts) since(before counts) counts {
 	return counts{c.told - before.told, c.lookedUp - before.lookedUp, c.published - before.published, c.received - before.received}
 }
 
-// nothingDropped allows a message or two that Redis did not take in time, as on a busy machine. Each message must be understood.
 func (p *instancePair) nothingDropped(t *testing.T) {
 	t.Helper()
-	if n := p.metric("flashsale_bus_dropped_total"); n > 2 {
-		t.Errorf("%.0f messages were dropped", n)
-	}
-	if n := p.metric("flashsale_bus_unread_total"); n != 0 {
-		t.Errorf("%.0f messages were not understood", n)
+	if n := p.dropped(); n != 0 {
+		t.Errorf("%.0f messages were dropped or not understood", n)
 	}
 }
 
-// metric is the sum of both instances.
-func (p *instancePair) metric(name string) float64 {
-	return p.reader.metric(name) + p.other.metric(name)
+// dropped is how many messages did not reach somebody who could read them.
+func (p *instancePair) dropped() (sum float64) {
+	for _, n := range []*pairMember{p.reader, p.other} {
+		sum += n.metric("flashsale_bus_dropped_total") + n.metric("flashsale_bus_unread_total")
+	}
+	return sum
 }
 
 // While few press, each instance has its claims decided itself, at once, whether it follows the log or not. The log has all of them,
@@ -190,7 +189,11 @@ func TestAQuietPurchaseIsDecidedAtOnceOnEveryInstance(t *testing.T) {
 			}
 		}
 	}
-	transactions, atOnce := pair.metric("flashsale_ledger_batch_size_count"), pair.metric("flashsale_claims_decided_at_once_total")
+	var transactions, atOnce float64
+	for _, n := range []*pairMember{pair.reader, pair.other} {
+		transactions += n.metric("flashsale_ledger_batch_size_count")
+		atOnce += n.metric("flashsale_claims_decided_at_once_total")
+	}
 	// Copies wait for others for a tenth of a second.
 	if most := time.Since(began).Seconds()/0.1 + 2*presses - atOnce + 2; transactions-atOnce > most {
 		t.Errorf("copies of %d claims took %.0f transactions, want at most %.0f", 2*presses, transactions-atOnce, most)
@@ -212,7 +215,7 @@ func TestAQuietPurchaseIsDecidedAtOnceOnEveryInstance(t *testing.T) {
 func TestAnActIsShownByEveryInstance(t *testing.T) {
 	pair := newInstancePair(t)
 	const acts, bound = 40, 250 * time.Millisecond
-	received := pair.metric(`flashsale_bus_received_total{channel="sales"}`)
+	received := pair.reader.metric(`flashsale_bus_received_total{channel="sales"}`) + pair.other.metric(`flashsale_bus_received_total{channel="sales"}`)
 	var took []time.Duration
 	for i := range acts {
 		at, other := pair.reader, pair.other
@@ -221,7 +224,7 @@ func TestAnActIsShownByEveryInstance(t *testing.T) {
 		}
 		took = append(took, actShown(t, at, other, 2000+i))
 	}
-	received = pair.metric(`flashsale_bus_received_total{channel="sales"}`) - received
+	received = pair.reader.metric(`flashsale_bus_received_total{channel="sales"}`) + pair.other.metric(`flashsale_bus_received_total{channel="sales"}`) - received
 	shown := median(took)
 	t.Logf("an act is shown by the other instance after %v (median; bound %v), at most %v", shown, bound, took[len(took)-1])
 	if received < acts {
@@ -253,11 +256,13 @@ func actShown(t *testing.T, at, other *pairMember, stock int) time.Duration {
 	}
 }
 
-// Under load messages are not dropped, and both instances together sell each unit once.
+// Under load no message is dropped, and both instances together sell each unit once.
 func TestNoMessageIsDroppedUnderLoad(t *testing.T) {
 	pair := newInstancePair(t)
 	pair.underLoad(t)
-	pair.nothingDropped(t)
+	if lost := pair.dropped(); lost != 0 {
+		t.Errorf("%.0f messages were dropped or not understood", lost)
+	}
 }
 
 // underLoad sells to 64 shoppers at once, on both instances.
