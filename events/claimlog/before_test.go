@@ -35,7 +35,9 @@ func claimSamples() []events.Claim {
 	bare.Ledger, bare.IdempotencyKey, bare.RequestID, bare.Traceparent = uuid.Nil, uuid.Nil, uuid.Nil, ""
 	escaped := full
 	escaped.Username = `a"<b>\n`
-	return []events.Claim{full, bare, escaped, {Kind: events.KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt, Closing: 5}}
+	beside := full
+	beside.Beside = true
+	return []events.Claim{full, bare, escaped, beside, {Kind: events.KindClose, SaleID: 7, Generation: 3, PressedAt: full.PressedAt, Closing: 5}}
 }
 
 // presentForms are the files as this version writes them.
@@ -83,11 +85,7 @@ func TestFormsOfTheVersionBeforeAreRead(t *testing.T) {
 // What this version writes is read by the version before with the same meaning.
 func TestTheVersionBeforeReadsOurForms(t *testing.T) {
 	t.Parallel()
-	ours := claimSamples()
-	for i := range ours {
-		ours[i].Beside = true
-	}
-	messages, err := encodeClaims(ours)
+	messages, err := encodeClaims(claimSamples())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,13 +114,14 @@ type claimBefore struct {
 	Traceparent    string      `json:"traceparent,omitempty"`
 	PressedAt      time.Time   `json:"pressedAt"`
 	Closing        int64       `json:"closing,omitempty"`
+	Beside         bool        `json:"beside,omitempty"`
 }
 
 // before is the claim without what the version before does not know.
 func before(c events.Claim) claimBefore {
 	return claimBefore{
 		V: c.V, Kind: c.Kind, ID: c.ID, SaleID: c.SaleID, Generation: c.Generation, Ledger: c.Ledger, UserID: c.UserID, Username: c.Username,
-		Attempt: c.Attempt, IdempotencyKey: c.IdempotencyKey, RequestID: c.RequestID, Traceparent: c.Traceparent, PressedAt: c.PressedAt, Closing: c.Closing,
+		Attempt: c.Attempt, IdempotencyKey: c.IdempotencyKey, RequestID: c.RequestID, Traceparent: c.Traceparent, PressedAt: c.PressedAt, Closing: c.Closing, Beside: c.Beside,
 	}
 }
 
