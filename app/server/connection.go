@@ -70,9 +70,12 @@ func (c *trackedConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// SetWriteDeadline bounds the writes of the request that is under way. No deadline gives the bound back to the connection: so
-// net/http ends the time of a TLS handshake.
+// SetWriteDeadline bounds the writes of the request that is under way. No deadline gives the bound back to the connection: so net/http
+// ends each request and the time of a TLS handshake. The connection's own bound stays as it is, or each answer would have to move it.
 func (c *trackedConn) SetWriteDeadline(t time.Time) error {
+	if t.IsZero() && !c.ownBound.Load() && c.writeBound.Load() != 0 {
+		return nil
+	}
 	c.ownBound.Store(!t.IsZero())
 	c.writeBound.Store(0)
 	return c.Conn.SetWriteDeadline(t)

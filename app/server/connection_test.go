@@ -96,6 +96,69 @@ func TestTheWriteDeadlineIsMovedBeforeItComes(t *testing.T) {
 	write(5, "by the code that took the connection over")
 }
 
+// notedListener hands out connections that note their write deadlines.
+type notedListener struct {
+	net.Listener
+	accepted chan *earlyDeadlines
+}
+
+func (l *notedListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	noted := &earlyDeadlines{Conn: conn}
+	l.accepted <- noted
+	return noted, nil
+}
+
+// net/http gives the write deadline back after each request. The connection's own one has to outlast that: it was moved for each answer
+// for a long time, which nobody saw, because the tests called the connection and not net/http.
+func TestRequestsOnOneConnectionDoNotMoveTheWriteDeadline(t *testing.T) {
+	t.Parallel()
+	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	noted := &notedListener{inner, make(chan *earlyDeadlines, 1)}
+	limiter := NewLimiter(10)
+	s := HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" { // as a request with a deadline of its own
+			must(t, http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Minute)))
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	s.ConnState = limiter.ConnState
+	go func() { _ = s.Serve(limiter.Listener(noted)) }()
+	t.Cleanup(func() { _ = s.Close() })
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	t.Cleanup(client.CloseIdleConnections)
+	ask := func(path string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+inner.Addr().String()+path, nil)
+		must(t, err)
+		answer, err := client.Do(r)
+		must(t, err)
+		must(t, answer.Body.Close())
+	}
+	for range 20 {
+		ask("/")
+	}
+	// A further request sets its own deadline, and net/http takes it back; the request after it has the connection's again.
+	ask("/slow")
+	ask("/")
+	must(t, s.Shutdown(t.Context()))
+	var set, none int
+	for _, by := range (<-noted.accepted).writeBy {
+		if by.IsZero() {
+			none++
+		} else {
+			set++
+		}
+	}
+	if set != 3 || none != 1 {
+		t.Errorf("the write deadline was set %d times and taken away %d times, want 3 (the first answer, the slow one, the one after it) and 1", set, none)
+	}
+}
+
 // The wall clock may be set at any time. Only the time since the last byte counts.
 func TestTheTimeOfTheLastByteDoesNotDependOnTheWallClock(t *testing.T) {
 	t.Parallel()
