@@ -16,6 +16,9 @@ import (
 
 const (
 	dialTime = 5 * time.Second
+	// idleMost is how long a connection may be without a request before it is not used again. A server closes one after two minutes,
+	// and the request that comes then has no answer.
+	idleMost = 30 * time.Second
 	// Limits of an answer. The product's answers are far smaller, so a larger one is an error.
 	maxFields = 64
 	maxBody   = 64 << 10
@@ -37,6 +40,7 @@ type conn struct {
 	r          *bufio.Reader
 	body       []byte
 	closing    bool
+	due        time.Time // the deadline of the last request: the next one's says how long nothing was sent
 }
 
 func (c *conn) open(ctx context.Context) error {
@@ -76,11 +80,15 @@ func (c *conn) close() {
 }
 
 // do sends a request and reads the answer, which must be complete by the deadline. The body is valid until the next
-// call. An error closes the connection, and the next call opens another one.
+// call. An error closes the connection, and the next call opens another one, as it does when nothing was sent for idleMost.
 func (c *conn) do(ctx context.Context, request []byte, deadline time.Time) (code int, body []byte, err error) {
 	if c.two {
 		return c.overTwo(ctx, request, deadline)
 	}
+	if c.net != nil && deadline.Sub(c.due) > idleMost {
+		c.close()
+	}
+	c.due = deadline
 	if c.net == nil {
 		if err := c.open(ctx); err != nil {
 			return 0, nil, err

@@ -77,6 +77,28 @@ func TestAnswersAreReadToTheirEnd(t *testing.T) {
 	}
 }
 
+// A sale that others bought from for minutes is pressed again: what the server has closed meanwhile is no press that it refused.
+func TestAConnectionThatWasLongIdleIsOpenedAnew(t *testing.T) {
+	t.Parallel()
+	kept := "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
+	c := &conn{address: speak(t, kept+"a", kept+"b", kept+"c")}
+	defer c.close()
+	ask := func(after time.Duration) net.Conn {
+		t.Helper()
+		if _, _, err := c.do(t.Context(), []byte("GET / HTTP/1.1\r\n\r\n"), time.Now().Add(after+20*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		return c.net
+	}
+	first := ask(0)
+	if next := ask(idleMost / 2); next != first {
+		t.Error("a connection that was idle for a moment was opened anew")
+	}
+	if next := ask(2 * idleMost); next == first {
+		t.Error("a connection was used after it had been idle for longer than that")
+	}
+}
+
 func TestAnswersThatAreNone(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
